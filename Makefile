@@ -1,0 +1,116 @@
+# nmt.c: `make help` lists what can be made. Needs a C11 compiler, make and stb_ds.h (Debian: libstb-dev).
+#
+#   make STB=/folder        where stb_ds.h is, when the system does not have it
+#   make CC=clang           another compiler
+#   make Q=                 shows the compiler's command lines
+#   make VARIANT=debug      another build of the same files: release (default), debug, thread, double
+
+VARIANT ?= release
+STB     ?=
+Q       := @
+CC      ?= cc
+
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings \
+           -Wvla -Wformat=2 -Werror
+CFLAGS_release := -O3
+CFLAGS_debug   := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_thread  := -O1 -g -fsanitize=thread
+CFLAGS_double  := -O2 -DNMT_DOUBLE
+
+B       := build/$(VARIANT)
+FLAGS   := -std=c11 -D_GNU_SOURCE -Isrc $(if $(STB),-isystem $(STB)) $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS)
+LIBS    := -lm -pthread
+
+# The double build is for gradient checks: the numeric code alone, none that reads and writes float files.
+FOLDERS := $(if $(filter double,$(VARIANT)),base math nn,base math nn model text data train decode eval report)
+LIB_SRC := $(sort $(wildcard $(FOLDERS:%=src/%/*.c)))
+ifeq ($(VARIANT),double)
+LIB_SRC += $(addprefix src/model/,hyper.c parameters.c pass.c encoder.c decoder.c transformer.c) src/train/adam.c
+endif
+LIB_OBJ := $(LIB_SRC:src/%.c=$(B)/%.o)
+LIB     := $(B)/libnmt.a
+
+COMMANDS := $(notdir $(basename $(wildcard src/cli/*.c)))
+# Tests of the release, debug and thread builds, and the gradient checks, which are built with real = double.
+TESTS     := $(sort $(notdir $(basename $(wildcard tests/test_*.c))))
+GRADCHECK := $(sort $(notdir $(basename $(wildcard tests/gradcheck_*.c))))
+
+.PHONY: all test gradcheck debug thread bench format format-check layers help clean tests
+.SECONDARY:
+
+all: $(COMMANDS)
+
+$(COMMANDS): %: $(B)/bin/%
+	@cp -f $< $@
+
+$(B)/bin/%: $(B)/cli/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+
+$(LIB): $(LIB_OBJ)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+# Kernels are compiled once for each instruction set, and chosen at run time (src/math/kernels.h).
+ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
+ifeq ($(ARCH),x86_64)
+$(B)/math/kernels_avx2.o:   FLAGS += -mavx2 -mfma
+$(B)/math/kernels_avx512.o: FLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
+endif
+$(B)/math/kernels_%.o: FLAGS += -ffp-contract=fast -fno-math-errno -fno-trapping-math
+
+$(B)/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/tests/%: tests/%.c $(LIB) Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FLAGS) -Itests -MMD -MP -o $@ $< $(LIB) $(LDFLAGS) $(LIBS)
+
+tests: $(TESTS:%=$(B)/tests/%) $(COMMANDS:%=$(B)/bin/%)
+
+## make              build ./train and ./translate, optimised
+## make test         all quick tests (about two minutes), the gradient check among them
+test: all tests
+	@$(MAKE) --no-print-directory VARIANT=double $(GRADCHECK:%=build/double/tests/%)
+	@sh tests/run.sh $(B) $(TESTS:%=$(B)/tests/%) $(GRADCHECK:%=build/double/tests/%)
+
+## make gradcheck    every backward pass against central differences in double; the worst error of each tensor
+gradcheck:
+	@$(MAKE) --no-print-directory VARIANT=double $(GRADCHECK:%=build/double/tests/%)
+	@for t in $(GRADCHECK); do build/double/tests/$$t -v || exit 1; done
+
+## make debug        build everything with AddressSanitizer and UBSan in build/debug, and run the tests there
+debug:
+	@$(MAKE) --no-print-directory VARIANT=debug tests
+	@sh tests/run.sh build/debug $(TESTS:%=build/debug/tests/%)
+
+## make thread       the tests that use threads, with ThreadSanitizer
+thread:
+	@$(MAKE) --no-print-directory VARIANT=thread tests
+	@sh tests/run.sh build/thread $(TESTS:%=build/thread/tests/%)
+
+## make bench        speed: the products and one training step, beside the machine's own limit
+bench: $(B)/tests/bench
+	@$(B)/tests/bench
+
+## make format       rewrite the C files in the project's layout (needs clang-format)
+SOURCES = $(wildcard src/*/*.[ch] tests/*.[ch])
+format:
+	clang-format -i $(SOURCES)
+format-check:
+	clang-format --dry-run --Werror $(SOURCES)
+
+## make layers       check that no file includes a folder below its own
+layers:
+	@sh scripts/check_layers.sh
+
+## make clean        remove what was built (never runs/)
+clean:
+	rm -rf build $(COMMANDS)
+
+## make help         this list
+help:
+	@sed -n 's/^## //p' Makefile
+
+-include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,0 +1,1 @@
+"""The grammar behind data/tiny: a small English-French parallel corpus."""

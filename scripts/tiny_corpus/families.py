@@ -1,0 +1,479 @@
+"""The families of sentences: each template draws one random Phrase.
+
+FAMILIES maps a family to its weighted templates; the families `order` and
+`two-meanings` have modules of their own.
+"""
+
+from .grammar import (adjective_for, be, both, draw_adjectives, draw_article,
+                      draw_np, draw_place, draw_predicate, draw_time,
+                      it_object, it_subject, noun_phrase, pronoun, verb_group,
+                      POSSESSIVES)
+from .lexicon import adjective, nouns_of
+from .phrases import EMPTY, english_only, french_only, link
+from .verbs import ANIMATE, INTRANSITIVE, PEOPLE, TRANSITIVE, VERBS
+
+SINGULAR_PRONOUNS = ("he", "she")
+THIRD_PRONOUNS = ("he", "she", "they")
+
+
+def draw_subject(ch, classes, pronouns=0.2, adjective=0.3, plural=0.35):
+    """A noun phrase, or at times he, she or they."""
+    if "person" in classes and ch.chance(pronouns):
+        return pronoun(ch.any(THIRD_PRONOUNS))
+    if "person" in classes and ch.chance(0.15):
+        return draw_np(ch, "relative", adjective=0, plural=0.2)
+    return draw_np(ch, *classes, adjective=adjective, plural=plural)
+
+
+def draw_transitive(ch, tense, verbs=None):
+    """A verb with its subject and object classes."""
+    names = tuple(verbs or TRANSITIVE)
+    if tense == "past":
+        names = tuple(name for name in names if name != "like")
+    base = ch.even(names, "transitive " + tense)
+    return (base,) + TRANSITIVE[base]
+
+
+def draw_object(ch, classes, adjective=0.35, article=None):
+    return draw_np(ch, *classes, article=article or draw_article(ch),
+                   adjective=adjective)
+
+
+# --- sat ------------------------------------------------------------------------
+
+# Verb of posture or rest and the prepositions that may follow it.
+POSTURE_PLACES = {
+    "sit": ("on", "on", "near", "behind", "in front of"),
+    "sleep": ("on", "in", "under", "near"),
+    "lie down": ("on", "on", "under", "near"),
+    "hide": ("behind", "under", "in"),
+    "rest": ("in", "near", "under"),
+    "jump": ("on",),
+}
+
+
+def sat(ch, with_place=0.8):
+    base = ch.even(("sit", "sit") + tuple(POSTURE_PLACES), "posture")
+    subject = draw_posture_subject(ch, base)
+    past = verb_group(base, subject, "past").statement()
+    small = subject.noun is None or subject.noun.classes & {
+        "small", "person", "relative"}
+    prepositions = tuple(p for p in POSTURE_PLACES[base] if small or p != "on")
+    place = (draw_place(ch, prepositions) if ch.chance(with_place)
+             and prepositions else draw_time(ch, "past", 0.6))
+    return subject.phrase + past + place
+
+
+def draw_posture_subject(ch, base):
+    classes = ("person", "small") if base == "jump" else ANIMATE
+    if ch.chance(0.15):
+        first = draw_np(ch, "person", "small", adjective=0, plural=0)
+        return both(first, draw_np(ch, "person", "small", adjective=0,
+                                   plural=0, besides=first.noun))
+    return draw_subject(ch, classes, pronouns=0.1, plural=0.4)
+
+
+# --- it -------------------------------------------------------------------------
+
+# Adjectives of one group are not said of one thing in one breath.
+ADJECTIVE_GROUPS = (
+    ("small", "big", "fat"), ("old", "new", "young"), ("beautiful", "pretty"),
+    ("red", "green", "black", "white", "blue", "grey"), ("happy", "sad"),
+    ("green", "ripe"), ("good", "ripe"), ("rich", "expensive"),
+)
+PLEASANT = ("small", "big", "beautiful", "pretty", "good", "red", "green",
+            "black", "white", "blue", "fast", "clever", "ripe", "young")
+DESCRIBED = ("food", "goods", "portable", "vehicle", "ride", "opening",
+             "landmark")
+
+
+def compatible(first, second):
+    return first is not second and not any(
+        first.english in group and second.english in group
+        for group in ADJECTIVE_GROUPS)
+
+
+def draw_predicate_like(ch, nominal, allowed):
+    """A predicate for `nominal` satisfying `allowed`, or None."""
+    for _ in range(12):
+        drawn = draw_predicate(ch, nominal)
+        if allowed(drawn):
+            return drawn
+    return None
+
+
+def it_is(ch):
+    """the car is old but it is fast"""
+    classes = DESCRIBED if ch.chance(0.8) else ("animal",)
+    first = draw_np(ch, *classes, adjective=0, plural=0.45)
+    tense = ch.weighted([(75, "present"), (25, "past")])
+    one = draw_predicate(ch, first)
+    other = draw_predicate_like(ch, first, lambda a: compatible(one, a))
+    if other is None:
+        return None
+    again = it_subject(first)
+    joint = ch.weighted([(60, ("but", "mais")), (40, ("and", "et"))])
+    return (first.phrase + be(first, tense) + adjective_for(first, one)
+            + link(*joint) + again.phrase + be(again, tense)
+            + adjective_for(again, other))
+
+
+# Reasons for doing something to a thing: verb, adjectives that explain it.
+REASONS = {
+    "like": PLEASANT, "buy": PLEASANT, "choose": PLEASANT, "take": PLEASANT,
+    "wash": ("dirty",), "repair": ("broken", "old"),
+    "sell": ("old", "expensive", "small", "big", "heavy", "broken"),
+}
+
+
+def because_it_is(ch):
+    """she bought the dress because it was pretty"""
+    base = ch.even(("like", "buy") + tuple(REASONS), "reason")
+    tense = "present" if base == "like" or ch.chance(0.4) else "past"
+    subject = draw_singular_subject(ch)
+    thing = draw_np(ch, *TRANSITIVE[base][1], adjective=0.1, plural=0.45)
+    reason = draw_predicate_like(
+        ch, thing, lambda a: a.english in REASONS[base])
+    if reason is None:
+        return None
+    again = it_subject(thing)
+    return (subject.phrase + verb_group(base, subject, tense).statement()
+            + thing.phrase + link("because", "parce que") + again.phrase
+            + be(again, tense) + adjective_for(again, reason))
+
+
+def draw_singular_subject(ch):
+    """One person: a plural "they" later in the sentence is not this one."""
+    if ch.chance(0.4):
+        return pronoun(ch.any(SINGULAR_PRONOUNS))
+    return draw_np(ch, "person", adjective=0.15, plural=0)
+
+
+def slept_because(ch):
+    """the cow slept because it was tired"""
+    animal = ch.chance(0.65)
+    subject = (draw_np(ch, "animal", adjective=0.2, plural=0.45) if animal
+               else draw_np(ch, "person", adjective=0.1, plural=1))
+    base, reason = ch.even(
+        (("sleep", "tired"), ("rest", "tired"), ("lie down", "tired"))
+        if animal else
+        (("sing", "happy"), ("dance", "happy"), ("sleep", "tired"),
+         ("rest", "tired"), ("leave", "sad")), "cause")
+    again = it_subject(subject)
+    return (subject.phrase + verb_group(base, subject, "past").statement()
+            + link("because", "parce que") + again.phrase
+            + be(again, "past") + adjective_for(again, adjective(reason)))
+
+
+# What one does to a thing and then does to it: first verb, second, objects.
+SEQUENCES = (
+    ("take", "lose", ("portable",)), ("buy", "eat", ("food",)),
+    ("take", "eat", ("food",)), ("buy", "sell", ("goods",)),
+    ("find", "lose", ("portable",)), ("wash", "eat", ("fruit",)),
+    ("choose", "buy", ("goods", "food")), ("find", "sell", ("portable",)),
+    ("buy", "wash", ("washable", "fruit")), ("see", "buy", ("goods",)),
+    ("find", "take", ("portable",)), ("see", "choose", ("goods",)),
+    ("wash", "sell", ("washable",)), ("buy", "lose", ("portable",)),
+)
+
+
+def and_lost_it(ch):
+    """he took the key and lost it"""
+    first, second, classes = ch.any(SEQUENCES)
+    tense = ch.weighted([(35, "present"), (65, "past")])
+    subject = draw_singular_subject(ch)
+    thing = draw_np(ch, *classes, adjective=0.25, plural=0.45)
+    again = verb_group(second, subject, tense, clitic=it_object(thing),
+                       preceding=thing).statement()
+    return (subject.phrase + verb_group(first, subject, tense).statement()
+            + thing.phrase + link("and", "et") + again)
+
+
+def but_lost_it(ch):
+    """the key is old but she lost it"""
+    base = ch.even(("lose", "find", "sell", "buy", "choose", "take", "wash"),
+                   "loss")
+    thing = draw_np(ch, *TRANSITIVE[base][1], adjective=0, plural=0.45)
+    description = draw_predicate(ch, thing)
+    subject = draw_singular_subject(ch)
+    joint = ch.any((("but", "mais"), ("and", "et")))
+    verb = verb_group(base, subject, "past", clitic=it_object(thing),
+                      preceding=thing).statement()
+    return (thing.phrase + be(thing) + adjective_for(thing, description)
+            + link(*joint) + subject.phrase + verb)
+
+# --- long-range ---------------------------------------------------------------------
+
+AGREEING = ("buy", "take", "lose", "find", "sell", "see", "choose", "wash")
+
+
+def that_he_bought(ch):
+    """the apples that the old man bought yesterday are green"""
+    base = ch.even(AGREEING, "agreeing")
+    thing = draw_np(ch, *TRANSITIVE[base][1], adjective=0.1, plural=0.5)
+    subject = draw_subject(ch, PEOPLE, pronouns=0.35, adjective=0.3)
+    verb = verb_group(base, subject, "past", preceding=thing).statement()
+    return (thing.phrase + link("that", "que") + subject.phrase + verb
+            + draw_time(ch, "past", 0.5) + be(thing)
+            + adjective_for(thing, draw_predicate(ch, thing)))
+
+
+def who_lives(ch):
+    """the woman who lives in the small house near the river is happy"""
+    subject = draw_np(ch, "person", "animal", adjective=0.15, plural=0.4)
+    person = "person" in subject.noun.classes
+    relative = link("who" if person else "that", "qui")
+    return (subject.phrase + relative + _relative_verb(ch, subject, person)
+            + be(subject) + adjective_for(subject, draw_predicate(ch, subject)))
+
+
+def _relative_verb(ch, subject, person):
+    """What the person or animal does, as the end of a relative clause."""
+    if person and ch.chance(0.4):
+        base, classes = "live", ("home",)
+        place = draw_np(ch, *classes, adjective=0.35, plural=0)
+        where = link("in", "dans") + place.phrase
+        if ch.chance(0.4):
+            where = where + near_landmark(ch)
+    elif ch.chance(0.5):
+        base = ch.even([v for v, who in INTRANSITIVE.items()
+                        if person or who == ANIMATE], "intransitive")
+        where = draw_place(ch, ("in", "near", "behind", "in front of"))
+    else:
+        base = ch.even(("see", "follow", "watch", "hear"), "relative")
+        where = draw_np(ch, "person", "animal", adjective=0.25,
+                        besides=subject.noun).phrase
+    return verb_group(base, subject, "present").statement() + where
+
+
+def near_landmark(ch):
+    place = draw_np(ch, "landmark", adjective=0, plural=0)
+    while "home" in place.noun.classes:
+        place = draw_np(ch, "landmark", adjective=0, plural=0)
+    return link("near", "près de") + place.phrase
+
+
+def near_the_house(ch):
+    """the cars in front of the old house are red"""
+    classes = ch.weighted([(60, ("vehicle", "ride")), (40, ANIMATE)])
+    subject = draw_np(ch, *classes, adjective=0.1, plural=0.5)
+    place = draw_place(ch, ("near", "behind", "in front of"), adjective=0.4)
+    tense = ch.weighted([(70, "present"), (30, "past")])
+    return (subject.phrase + place + be(subject, tense)
+            + adjective_for(subject, draw_predicate(ch, subject)))
+
+
+def who_lives_sat(ch):
+    """the girl who lives in the village sat on the bench"""
+    subject = draw_np(ch, "person", adjective=0.15, plural=0.45)
+    home = draw_np(ch, "home", adjective=0.25, plural=0)
+    base, places = ch.even(
+        (("sit", ("on", "near")), ("go", ("to",)), ("arrive", ()),
+         ("leave", ()), ("fall", ())), "outcome")
+    ending = draw_place(ch, places, adjective=0) if places else \
+        draw_time(ch, "past")
+    return (subject.phrase + link("who", "qui")
+            + verb_group("live", subject, "present").statement()
+            + link("in", "dans") + home.phrase
+            + verb_group(base, subject, "past").statement() + ending)
+
+
+# --- question and negation -----------------------------------------------------------
+
+QUESTION_MARK = link("?", "?")
+IS_IT_THAT = french_only("est-ce que")
+
+
+def asked(subject, group, rest):
+    """Turn subject + verb + rest into a yes/no question."""
+    english = group.auxiliary + subject.phrase.en + group.rest
+    target = IS_IT_THAT.fr + subject.phrase.fr + group.fr
+    return type(EMPTY)(english, target) + rest + QUESTION_MARK
+
+
+def is_it_black(ch):
+    """is the cat black?"""
+    subject = draw_described(ch)
+    tense = ch.weighted([(75, "present"), (25, "past")])
+    copula = be(subject, tense)
+    quality = adjective_for(subject, draw_predicate(ch, subject))
+    return type(EMPTY)(
+        copula.en + subject.phrase.en,
+        IS_IT_THAT.fr + subject.phrase.fr + copula.fr) + quality + QUESTION_MARK
+
+
+def draw_described(ch):
+    classes = ch.weighted([(55, DESCRIBED), (45, ANIMATE)])
+    return draw_np(ch, *classes, adjective=0.15, plural=0.4)
+
+
+def did_she_eat(ch):
+    """did the girl eat the apple?"""
+    tense = ch.weighted([(45, "present"), (55, "past")])
+    base, who, what = draw_transitive(ch, tense)
+    subject = draw_subject(ch, who, pronouns=0.3)
+    thing = draw_object(ch, what, adjective=0.25)
+    return asked(subject, verb_group(base, subject, tense, question=True),
+                 thing.phrase)
+
+
+def did_she_go(ch):
+    """did the girl sleep in the garden?"""
+    tense = ch.weighted([(45, "present"), (55, "past")])
+    base, who = ch.even(tuple(INTRANSITIVE.items()), "asked")
+    subject = draw_subject(ch, who, pronouns=0.3)
+    place = draw_place(ch, ("in", "near", "behind", "in front of"))
+    return asked(subject, verb_group(base, subject, tense, question=True),
+                 place)
+
+
+def where_is(ch):
+    """where is the key?"""
+    possessed = ch.chance(0.4)
+    subject = draw_np(ch, "portable", "goods", "animal", "vehicle",
+                      article=ch.any(POSSESSIVES) if possessed else "the",
+                      adjective=0.4)
+    return (link("where", "où") + be(subject) + subject.phrase
+            + QUESTION_MARK)
+
+
+def is_not(ch):
+    """the cat is not black"""
+    subject = draw_described(ch)
+    tense = ch.weighted([(70, "present"), (30, "past")])
+    copula, marker = be(subject, tense), link("not", "ne pas")
+    negated = type(EMPTY)(copula.en + marker.en,
+                          marker.fr[:1] + copula.fr + marker.fr[1:])
+    return subject.phrase + negated + adjective_for(
+        subject, draw_predicate(ch, subject))
+
+
+def did_not_eat(ch):
+    """the dog did not see the cat"""
+    tense = ch.weighted([(45, "present"), (55, "past")])
+    base, who, what = draw_transitive(ch, tense)
+    subject = draw_subject(ch, who, pronouns=0.25)
+    thing = draw_np(ch, *what, adjective=0.25)
+    return (subject.phrase
+            + verb_group(base, subject, tense, negative=True).statement()
+            + thing.phrase)
+
+
+def does_not_have_a(ch):
+    """the man does not have a car; she did not buy an orange"""
+    base, tense = ch.even((("have", "present"), ("buy", "past"),
+                           ("find", "past"), ("have", "present")), "lack")
+    subject = draw_subject(ch, PEOPLE, pronouns=0.3)
+    what = ("goods", "fruit") if base == "buy" else (
+        ("portable",) if base == "find" else ("goods", "pet"))
+    thing = draw_np(ch, *what, article=None, adjective=0.15, plural=0)
+    return (subject.phrase
+            + verb_group(base, subject, tense, negative=True).statement()
+            + link("a", "de") + thing.phrase)
+
+
+# --- possessive, future, imperfect ----------------------------------------------------
+
+OWNED = ("pet", "portable", "goods", "vehicle")
+ANY_PRONOUN = ("i", "you", "we", "he", "she", "they")
+SPEAKER_VERBS = ("have", "like", "eat", "buy", "see")
+
+
+def my_sister_has(ch):
+    """my sister has a small dog"""
+    subject = draw_np(ch, "relative", adjective=0, plural=0.3)
+    thing = draw_np(ch, *OWNED, article="a", adjective=0.4)
+    return (subject.phrase + verb_group("have", subject, "present").statement()
+            + thing.phrase)
+
+
+def he_sold_his(ch):
+    """we sold our car"""
+    base = ch.even(("sell", "lose", "find", "wash", "take"), "owner")
+    subject = (pronoun(ch.even(ANY_PRONOUN, "owner")) if ch.chance(0.75) else
+               draw_np(ch, "relative", adjective=0, plural=0.2))
+    thing = draw_np(ch, *TRANSITIVE[base][1], article=_own(ch, subject),
+                    adjective=0.25)
+    while thing.noun.classes & {"mass"}:
+        thing = draw_np(ch, *TRANSITIVE[base][1], article=_own(ch, subject),
+                        adjective=0.25)
+    return (subject.phrase + verb_group(base, subject, "past").statement()
+            + thing.phrase + draw_time(ch, "past", 0.3))
+
+
+def _own(ch, subject):
+    """The possessive that goes back to the subject."""
+    if subject.person == 1:
+        return "my" if subject.number == "s" else "our"
+    if subject.person == 2:
+        return "your"
+    if subject.number == "p":
+        return "their"
+    return "his" if subject.gender == "m" else "her"
+
+
+def i_like_your(ch):
+    """i like your dress"""
+    base = ch.even(SPEAKER_VERBS, "speaker")
+    subject = pronoun(ch.even(("i", "you", "we"), "speaker"))
+    if base in ("have", "buy", "eat"):
+        article = "a"
+    else:
+        article = ch.any([p for p in POSSESSIVES if p != _own(ch, subject)])
+    what = {"have": OWNED, "eat": ("food",), "buy": ("food", "goods"),
+            "like": ("goods", "pet"), "see": ("pet", "goods", "relative")}[base]
+    thing = draw_np(ch, *what, article=article, adjective=0.3)
+    return (subject.phrase + verb_group(base, subject, "present").statement()
+            + thing.phrase)
+
+
+def our_house_is(ch):
+    """our house is big"""
+    subject = draw_np(ch, "relative", *OWNED, article=ch.any(POSSESSIVES),
+                      adjective=0.15, plural=0.35)
+    tense = ch.weighted([(75, "present"), (25, "past")])
+    return (subject.phrase + be(subject, tense)
+            + adjective_for(subject, draw_predicate(ch, subject)))
+
+
+FUTURE_VERBS = ("buy", "sell", "eat", "wash", "repair", "choose", "open")
+
+
+def will_buy(ch):
+    """the girl will eat the apple tomorrow"""
+    base, who, what = draw_transitive(ch, "future", FUTURE_VERBS)
+    subject = draw_subject(ch, who, pronouns=0.3)
+    thing = draw_object(ch, what)
+    return (subject.phrase + verb_group(base, subject, "future").statement()
+            + thing.phrase + draw_time(ch, "future", 0.6))
+
+
+def will_go(ch):
+    """the boys will go to the market tomorrow"""
+    base, places = ch.even((("go", ("to",)), ("sing", ("in",)),
+                            ("play", ("in", "near")), ("work", ("in", "near")),
+                            ("leave", ())), "future")
+    subject = draw_subject(ch, PEOPLE, pronouns=0.3)
+    place = draw_place(ch, places) if places else EMPTY
+    return (subject.phrase + verb_group(base, subject, "future").statement()
+            + place + draw_time(ch, "future", 0.6 if places else 1))
+
+
+def was_sleeping(ch):
+    """the cat was sleeping on the bed"""
+    base, who = ch.even(tuple(INTRANSITIVE.items()), "progressive")
+    subject = draw_subject(ch, who)
+    places = ("in", "near", "behind", "in front of")
+    return (subject.phrase
+            + verb_group(base, subject, "progressive").statement()
+            + draw_place(ch, places, adjective=0.25))
+
+
+def was_eating(ch):
+    """the women were washing the car"""
+    base, who, what = draw_transitive(
+        ch, "progressive", ("eat", "wash", "repair", "watch"))
+    subject = draw_subject(ch, who)
+    return (subject.phrase
+            + verb_group(base, subject, "progressive").statement()
+            + draw_object(ch, what).phrase)

@@ -1,0 +1,225 @@
+"""The dictionary: nouns, adjectives, verbs, determiners, adverbs.
+
+Every table is one entry a line.  Semantic classes say what may stand where
+("people eat food"); the grammar itself lives in grammar.py.
+"""
+
+from typing import NamedTuple
+
+# --- nouns -----------------------------------------------------------------
+
+
+class Noun(NamedTuple):
+    """A noun; `plural` is None on both sides if only the singular is used."""
+
+    singular: str
+    plural: str
+    fr_singular: str
+    fr_plural: str
+    gender: str            # "m" or "f"
+    kind: str              # decides which adjectives may go with it
+    classes: frozenset     # decides which verbs and frames take it
+
+    def english(self, number):
+        return self.singular if number == "s" else self.plural
+
+    def french(self, number):
+        return self.fr_singular if number == "s" else self.fr_plural
+
+
+# English singular/plural, French singular/plural, gender, kind, classes.
+# "-" as a plural: the noun is used in the singular only.
+NOUN_TABLE = """
+man/men               homme/hommes            m man     person
+woman/women           femme/femmes            f woman   person
+boy/boys              garçon/garçons          m child   person
+girl/girls            fille/filles            f child   person
+king/kings            roi/rois                m man     person
+queen/queens          reine/reines            f woman   person
+farmer/farmers        fermier/fermiers        m man     person
+doctor/doctors        médecin/médecins        m man     person
+father/-              père/-                  m family  relative
+mother/-              mère/-                  f family  relative
+brother/brothers      frère/frères            m family  relative
+sister/sisters        sœur/sœurs              f family  relative
+
+cat/cats              chat/chats              m animal  animal,small,pet,hunter
+dog/dogs              chien/chiens            m animal  animal,small,pet,hunter
+bird/birds            oiseau/oiseaux          m animal  animal,small,prey
+horse/horses          cheval/chevaux          m animal  animal,pet
+cow/cows              vache/vaches            f animal  animal,pet
+mouse/mice            souris/souris           f animal  animal,small,prey
+rabbit/rabbits        lapin/lapins            m animal  animal,small,pet,prey
+wolf/wolves           loup/loups              m animal  animal,hunter
+goat/goats            chèvre/chèvres          f animal  animal,pet
+frog/frogs            grenouille/grenouilles  f animal  animal,small,prey
+hen/hens              poule/poules            f animal  animal,small,pet,prey
+owl/owls              hibou/hiboux            m animal  animal,small,hunter
+
+apple/apples          pomme/pommes            f fruit   food,fruit
+orange/oranges        orange/oranges          f citrus  food,fruit
+pear/pears            poire/poires            f fruit   food,fruit
+lemon/lemons          citron/citrons          m citrus  food,fruit
+banana/bananas        banane/bananes          f fruit   food,fruit
+cherry/cherries       cerise/cerises          f fruit   food,fruit
+cake/cakes            gâteau/gâteaux          m dish    food
+egg/eggs              œuf/œufs                m dish    food
+bread/-               pain/-                  m dish    food,mass
+cheese/-              fromage/-               m dish    food,mass
+soup/-                soupe/-                 f meal    food,mass
+
+mat/mats              tapis/tapis             m thing   seat,goods
+chair/chairs          chaise/chaises          f thing   seat,goods,fixable
+table/tables          table/tables            f thing   seat,shelter,goods,fixable
+bed/beds              lit/lits                m thing   seat,shelter,goods,fixable
+bench/benches         banc/bancs              m thing   seat,shelter
+sofa/sofas            canapé/canapés          m thing   seat,goods
+roof/-                toit/-                  m thing   seat,fixable
+wall/-                mur/-                   m thing   seat
+
+car/cars              voiture/voitures        f vehicle vehicle,goods,washable,fixable,product
+truck/trucks          camion/camions          m vehicle vehicle,goods,washable,fixable
+bike/bikes            vélo/vélos              m vehicle ride,goods,washable,fixable,product
+boat/boats            bateau/bateaux          m vehicle ride,goods,fixable
+train/trains          train/trains            m vehicle ride
+plane/planes          avion/avions            m vehicle ride,fixable
+
+hat/hats              chapeau/chapeaux        m clothes clothes,goods,portable
+dress/dresses         robe/robes              f clothes clothes,goods,portable,washable
+shirt/shirts          chemise/chemises        f clothes clothes,goods,portable,washable
+coat/coats            manteau/manteaux        m clothes clothes,goods,portable,washable
+
+key/keys              clé/clés                f object  portable
+book/books            livre/livres            m object  portable,goods,written
+letter/letters        lettre/lettres          f letter  portable,written,opening
+ball/balls            balle/balles            f object  portable,goods
+bag/bags              sac/sacs                m object  portable,goods,opening,washable
+lamp/lamps            lampe/lampes            f object  goods,fixable
+clock/clocks          horloge/horloges        f object  goods,fixable,product
+box/boxes             boîte/boîtes            f object  portable,goods,opening
+cup/cups              tasse/tasses            f object  portable,goods,washable
+flower/flowers        fleur/fleurs            f flower  portable,goods
+phone/phones          téléphone/téléphones    m device  portable,goods,fixable,product
+computer/computers    ordinateur/ordinateurs  m device  goods,fixable,product
+door/doors            porte/portes            f thing   opening,fixable
+window/windows        fenêtre/fenêtres        f thing   opening,washable
+tree/trees            arbre/arbres            m tree    landmark,shelter
+house/houses          maison/maisons          f place   inside,home,landmark
+garden/-              jardin/-                m place   inside
+kitchen/-             cuisine/-               f place   inside
+forest/-              forêt/-                 f place   inside
+village/-             village/-               m place   inside,target,home
+town/-                ville/-                 f place   home
+market/-              marché/-                m place   target,landmark
+school/-              école/-                 f place   inside,target,landmark
+park/-                parc/-                  m place   inside,target,landmark
+church/-              église/-                f place   inside,target,landmark
+hotel/-               hôtel/-                 m place   inside,target,landmark,home
+river/-               rivière/-               f water   landmark
+"""
+
+
+def _read_nouns(table):
+    nouns = []
+    for line in table.split("\n"):
+        if not line:
+            continue
+        english, target, gender, kind, classes = line.split()
+        singular, plural = english.split("/")
+        fr_singular, fr_plural = target.split("/")
+        nouns.append(Noun(singular, None if plural == "-" else plural,
+                          fr_singular, None if plural == "-" else fr_plural,
+                          gender, kind, frozenset(classes.split(","))))
+    return nouns
+
+
+NOUNS = _read_nouns(NOUN_TABLE)
+
+
+def nouns_of(*classes):
+    """All nouns of any of the given classes, in the order of the table."""
+    return [noun for noun in NOUNS if noun.classes & set(classes)]
+
+
+def noun(english):
+    """The noun with this English singular."""
+    return next(n for n in NOUNS if n.singular == english)
+
+# --- adjectives --------------------------------------------------------------
+
+
+class Adjective(NamedTuple):
+    """An adjective with its four French forms and its place."""
+
+    english: str
+    forms: dict            # (gender, number) -> French form
+    before_noun: bool
+    attributive: frozenset  # noun kinds it may qualify inside a noun phrase
+    predicative: frozenset  # noun kinds it may be said of ("the cat is ...")
+
+    def french(self, gender, number):
+        return self.forms[gender, number]
+
+
+ANIMATE_KINDS = "man woman child family animal"
+PERSON_KINDS = "man woman child family"
+COLOURED_KINDS = "vehicle clothes object flower thing letter"
+
+# English; French m.sg. f.sg. m.pl. f.pl.; before/after; noun kinds when
+# attributive; noun kinds when predicative ("=": the same).
+ADJECTIVE_TABLE = f"""
+small;     petit petite petits petites;                before; child animal vehicle thing object tree place fruit dish device letter; child animal vehicle thing object tree place fruit device
+big;       grand grande grands grandes;                before; animal vehicle thing object tree place water device; animal vehicle thing object tree place water
+beautiful; beau belle beaux belles;                    before; woman animal vehicle clothes flower tree place; woman animal vehicle clothes flower tree place
+old;       vieux vieille vieux vieilles;               before; man woman animal vehicle clothes object letter thing tree place device; man woman animal vehicle clothes object thing tree place device
+new;       nouveau nouvelle nouveaux nouvelles;        before; vehicle clothes object thing device;
+young;     jeune jeune jeunes jeunes;                  before; man woman child animal; =
+pretty;    joli jolie jolis jolies;                    before; clothes object flower place water; =
+good;      bon bonne bons bonnes;                      before; dish meal fruit citrus; =
+fat;       gros grosse gros grosses;                   before; animal; =
+red;       rouge rouge rouges rouges;                  after; {COLOURED_KINDS}; {COLOURED_KINDS}
+green;     vert verte verts vertes;                    after; vehicle clothes object fruit; vehicle clothes object fruit tree
+black;     noir noire noirs noires;                    after; animal vehicle clothes object; =
+white;     blanc blanche blancs blanches;              after; animal {COLOURED_KINDS}; =
+blue;      bleu bleue bleus bleues;                    after; {COLOURED_KINDS}; =
+grey;      gris grise gris grises;                     after; animal clothes vehicle; =
+happy;     heureux heureuse heureux heureuses;         after; man woman child; {ANIMATE_KINDS}
+sad;       triste triste tristes tristes;              after; man woman child; {ANIMATE_KINDS}
+tired;     fatigué fatiguée fatigués fatiguées;        after; {ANIMATE_KINDS}; =
+clever;    intelligent intelligente intelligents intelligentes; after; man woman child animal; {ANIMATE_KINDS}
+rich;      riche riche riches riches;                  after; man woman; man woman family
+fast;      rapide rapide rapides rapides;              after; vehicle animal; =
+heavy;     lourd lourde lourds lourdes;                after; object thing device; =
+expensive; cher chère chers chères;                    after; vehicle clothes device; vehicle clothes device fruit citrus dish
+dirty;     sale sale sales sales;                      after; vehicle clothes thing; vehicle clothes thing object animal
+ripe;      mûr mûre mûrs mûres;                        after; fruit citrus; =
+broken;    cassé cassée cassés cassées;                after; object device thing; object device vehicle
+empty;     vide vide vides vides;                      after; place; place
+"""
+
+
+def _read_adjectives(table):
+    adjectives = []
+    for line in table.split("\n"):
+        if not line:
+            continue
+        english, forms, place, attributive, predicative = (
+            field.strip() for field in line.split(";"))
+        masc, fem, masc_plural, fem_plural = forms.split()
+        if predicative == "=":
+            predicative = attributive
+        adjectives.append(Adjective(
+            english,
+            {("m", "s"): masc, ("f", "s"): fem,
+             ("m", "p"): masc_plural, ("f", "p"): fem_plural},
+            place == "before",
+            frozenset(attributive.split()), frozenset(predicative.split())))
+    return adjectives
+
+
+ADJECTIVES = _read_adjectives(ADJECTIVE_TABLE)
+
+
+def adjective(english):
+    """The adjective with this English form."""
+    return next(a for a in ADJECTIVES if a.english == english)

@@ -1,0 +1,21 @@
+/* XXH64 (xxHash by Yann Collet, the 64-bit variant, seed 0), for finding damaged files; not for security.
+ *
+ * Streaming: start, add any pieces, end. The result depends on the bytes only, not on how they were cut. */
+#ifndef NMT_BASE_CHECKSUM_H
+#define NMT_BASE_CHECKSUM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct Checksum {
+    uint64_t lane[4];
+    unsigned char pending[32]; /* bytes not yet mixed in */
+    size_t pending_size;
+    uint64_t total; /* bytes added */
+} Checksum;
+
+void checksum_start(Checksum *sum);
+void checksum_add(Checksum *sum, const void *data, size_t size);
+uint64_t checksum_end(const Checksum *sum);
+
+#endif

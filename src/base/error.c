@@ -1,0 +1,45 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Keeps a message one printable line: text from files and arguments may hold anything, terminal commands too. Bytes of
+ * UTF-8 stay, except its control characters U+0080 to U+009F. A character cut in two at the end goes. */
+static void error_clean(char *text, bool cut) {
+    unsigned char *bytes = (unsigned char *)text;
+    size_t length = strlen(text);
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] == 0xC2 && bytes[i + 1] >= 0x80 && bytes[i + 1] < 0xA0) bytes[i] = bytes[i + 1] = '?';
+        if (bytes[i] < 0x20 || bytes[i] == 0x7F) bytes[i] = '?';
+    }
+    if (!cut) return;
+    while (length > 0 && (bytes[length - 1] & 0xC0) == 0x80) length--;
+    if (length > 0 && bytes[length - 1] >= 0xC0) length--;
+    bytes[length] = 0;
+}
+
+/* Formats aside first, so that an argument may be the old err->text. */
+static void __attribute__((format(printf, 2, 0))) error_format(Error *err, const char *format, va_list arguments) {
+    Error fresh;
+    int length = vsnprintf(fresh.text, sizeof fresh.text, format, arguments);
+    if (length < 0) snprintf(fresh.text, sizeof fresh.text, "%s", format);
+    error_clean(fresh.text, length >= (int)sizeof fresh.text);
+    *err = fresh;
+}
+
+bool error_set(Error *err, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    error_format(err, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+void *error_null(Error *err, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    error_format(err, format, arguments);
+    va_end(arguments);
+    return NULL;
+}

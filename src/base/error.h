@@ -1,0 +1,22 @@
+/* Errors as values: what a user can cause comes back as one line of text.
+ *
+ * Convention everywhere: a function that can fail takes `Error *err` last and returns bool (false: failed) or a pointer
+ * (NULL: failed). On failure it has called error_set; on success it leaves *err alone. The message names the file, the
+ * line or key, what was expected and what was found; it has no trailing newline. Only src/cli/ prints it. */
+#ifndef NMT_BASE_ERROR_H
+#define NMT_BASE_ERROR_H
+
+#include <stdbool.h>
+
+typedef struct Error {
+    char text[1024];
+} Error;
+
+/* Writes the message (cut if too long, control characters shown as '?') and returns false, so that a caller can write
+ * `return error_set(err, "%s: ...", path)`. An argument may be err->text itself. */
+bool error_set(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same, for functions that return a pointer. */
+void *error_null(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

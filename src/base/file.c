@@ -1,0 +1,173 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+enum { FILE_BUFFER = 1 << 16 };
+
+struct FileWriter {
+    int descriptor;
+    int failure; /* errno of the first write that failed, or 0 */
+    char *path, *temporary;
+    size_t used;
+    unsigned char buffer[FILE_BUFFER];
+};
+
+bool file_map(FileMap *map, const char *path, Error *err) {
+    *map = (FileMap){0};
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not to wait for the writer of a named pipe */
+    if (descriptor < 0) return error_set(err, "%s: cannot open: %s", path, strerror(errno));
+    struct stat info;
+    bool good = true;
+    if (fstat(descriptor, &info) != 0) {
+        good = error_set(err, "%s: cannot read: %s", path, strerror(errno));
+    } else if (!S_ISREG(info.st_mode)) {
+        good = error_set(err, "%s: expected a file, found %s", path,
+                         S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
+    } else if (info.st_size == 0) {
+        *map = (FileMap){(const unsigned char *)"", 0};
+    } else {
+        size_t size = (size_t)info.st_size;
+        void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+        if (data == MAP_FAILED)
+            good = error_set(err, "%s: cannot map: %s", path, strerror(errno));
+        else
+            *map = (FileMap){data, size};
+    }
+    close(descriptor); /* a map outlives it */
+    return good;
+}
+
+void file_unmap(FileMap *map) {
+    if (map->size > 0) munmap((void *)(uintptr_t)map->data, map->size);
+    *map = (FileMap){0};
+}
+
+FileWriter *file_create(const char *path, Error *err) {
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) { /* or the renaming would put a file in its place */
+        return error_null(err, "%s: cannot write: it is %s", path,
+                          S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
+    }
+    char *temporary = memory_format("%s.tmp.%ld", path, (long)getpid());
+    int descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (descriptor < 0) {
+        error_set(err, "%s: cannot write: %s", path, strerror(errno));
+        free(temporary);
+        return NULL;
+    }
+    FileWriter *writer = memory_new(1, sizeof *writer);
+    writer->descriptor = descriptor;
+    writer->path = memory_string(path);
+    writer->temporary = temporary;
+    return writer;
+}
+
+static void file_put(FileWriter *writer, const unsigned char *data, size_t size) {
+    while (size > 0 && !writer->failure) {
+        ssize_t written = write(writer->descriptor, data, size);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) {
+            writer->failure = written < 0 ? errno : ENOSPC;
+            return;
+        }
+        data += written;
+        size -= (size_t)written;
+    }
+}
+
+static void file_flush(FileWriter *writer) {
+    file_put(writer, writer->buffer, writer->used);
+    writer->used = 0;
+}
+
+void file_write(FileWriter *writer, const void *data, size_t size) {
+    if (size > sizeof writer->buffer - writer->used) file_flush(writer);
+    if (size > sizeof writer->buffer) {
+        file_put(writer, data, size);
+    } else if (size > 0) {
+        memcpy(writer->buffer + writer->used, data, size);
+        writer->used += size;
+    }
+}
+
+static void file_free(FileWriter *writer) {
+    free(writer->path);
+    free(writer->temporary);
+    free(writer);
+}
+
+/* Makes the renaming itself last. A file system that cannot do this to folders says EINVAL; the file is whole anyway.
+ */
+static int file_sync_folder(const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? memory_string_n(path, slash > path ? (size_t)(slash - path) : 1) : memory_string(".");
+    int failure = 0;
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor >= 0) {
+        if (fsync(descriptor) != 0 && errno != EINVAL) failure = errno;
+        close(descriptor);
+    }
+    free(folder);
+    return failure;
+}
+
+bool file_commit(FileWriter *writer, Error *err) {
+    file_flush(writer);
+    if (!writer->failure && fsync(writer->descriptor) != 0) writer->failure = errno;
+    if (close(writer->descriptor) != 0 && !writer->failure) writer->failure = errno;
+    if (!writer->failure && rename(writer->temporary, writer->path) != 0) writer->failure = errno;
+    if (writer->failure)
+        unlink(writer->temporary);
+    else
+        writer->failure = file_sync_folder(writer->path);
+    bool good = writer->failure == 0;
+    if (!good) error_set(err, "%s: cannot write: %s", writer->path, strerror(writer->failure));
+    file_free(writer);
+    return good;
+}
+
+void file_cancel(FileWriter *writer) {
+    if (!writer) return;
+    close(writer->descriptor);
+    unlink(writer->temporary);
+    file_free(writer);
+}
+
+bool file_exists(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+bool file_make_folder(const char *path, Error *err) {
+    char *part = memory_string(path);
+    bool good = true;
+    size_t length = strlen(path);
+    for (size_t i = 1; i <= length && good; i++) { /* from 1: the root is there */
+        if (path[i] != '/' && path[i] != 0) continue;
+        part[i] = 0;
+        struct stat info;
+        if (mkdir(part, 0777) != 0) {
+            int failure = errno; /* EEXIST, EROFS, EACCES: fine if the folder is there */
+            if (stat(part, &info) != 0) {
+                good = error_set(err, "%s: cannot make the folder: %s", part, strerror(failure));
+            } else if (!S_ISDIR(info.st_mode)) {
+                good = error_set(err, "%s: expected a folder, found a file", part);
+            }
+        }
+        part[i] = path[i];
+    }
+    free(part);
+    return good && (length > 0 || error_set(err, "cannot make a folder without a name"));
+}
+
+char *file_join(const char *folder, const char *name) {
+    return memory_format("%s/%s", folder, name);
+}

@@ -1,0 +1,41 @@
+/* Files: reading by memory map, writing so that a crash leaves the old file or the new one, whole. */
+#ifndef NMT_BASE_FILE_H
+#define NMT_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+/* A whole file mapped read-only. An empty file gives size 0 and a non-NULL data pointer. */
+typedef struct FileMap {
+    const unsigned char *data;
+    size_t size; /* bytes */
+} FileMap;
+
+/* Fails, naming path and reason, when it cannot be opened, or is not a regular file. What this program writes may be
+ * replaced while it is mapped (the map keeps the old file); a file that is shortened in place may not. */
+bool file_map(FileMap *map, const char *path, Error *err);
+void file_unmap(FileMap *map);
+
+/* Writing: bytes go to a temporary file in the same folder; file_commit flushes them to disk and renames it over
+ * `path`. Any failed write is remembered and reported by file_commit, which then removes the temporary file and leaves
+ * the old one as it was. The temporary file is "path.tmp.PID"; one that a killed process left behind does no harm. */
+typedef struct FileWriter FileWriter;
+
+FileWriter *file_create(const char *path, Error *err);
+void file_write(FileWriter *writer, const void *data, size_t size);
+bool file_commit(FileWriter *writer, Error *err); /* frees the writer, whatever it returns */
+void file_cancel(FileWriter *writer);             /* removes the temporary file, frees the writer */
+
+bool file_exists(const char *path);
+
+/* Makes a folder and those above it; fine when it is there already. */
+bool file_make_folder(const char *path, Error *err);
+
+/* folder + "/" + name, in a fresh string (free it). */
+char *file_join(const char *folder, const char *name);
+
+#endif

@@ -1,0 +1,47 @@
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Noreturn void memory_out(size_t count, size_t size) {
+    fprintf(stderr, "out of memory: no room for %zu x %zu bytes\n", count, size);
+    exit(1);
+}
+
+void *memory_new(size_t count, size_t size) {
+    if (count == 0 || size == 0) count = size = 1; /* the system may answer NULL for nothing */
+    void *block = calloc(count, size);             /* which checks the product */
+    if (!block) memory_out(count, size);
+    return block;
+}
+
+void *memory_resize(void *block, size_t count, size_t size) {
+    if (count == 0 || size == 0) count = size = 1;
+    if (count > SIZE_MAX / size) memory_out(count, size);
+    void *moved = realloc(block, count * size);
+    if (!moved) memory_out(count, size);
+    return moved;
+}
+
+char *memory_string(const char *text) {
+    return memory_string_n(text, strlen(text));
+}
+
+char *memory_string_n(const char *text, size_t length) {
+    if (length == SIZE_MAX) memory_out(length, 1);
+    char *copy = memory_new(length + 1, 1);
+    if (length > 0) memcpy(copy, text, length);
+    return copy;
+}
+
+char *memory_format(const char *format, ...) {
+    char *text;
+    va_list arguments;
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0) memory_out(1, strlen(format));
+    va_end(arguments);
+    return text;
+}

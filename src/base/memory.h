@@ -1,0 +1,23 @@
+/* Checked allocation for small and middling things; large blocks come from an Arena, which reports failure as an Error.
+ *
+ * Running out of memory here ends the process: one line on stderr, exit code 1. The product count * size is checked
+ * for overflow. */
+#ifndef NMT_BASE_MEMORY_H
+#define NMT_BASE_MEMORY_H
+
+#include <stddef.h>
+
+/* count * size zeroed bytes; never NULL. Free with free(). */
+void *memory_new(size_t count, size_t size);
+
+/* Grows or shrinks a block as realloc does; never NULL. */
+void *memory_resize(void *block, size_t count, size_t size);
+
+/* A copy of a string, or of its first length bytes with a NUL added. Free with free(). */
+char *memory_string(const char *text);
+char *memory_string_n(const char *text, size_t length);
+
+/* A printf into a fresh string. Free with free(). */
+char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

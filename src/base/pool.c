@@ -1,0 +1,238 @@
+#include "base/pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+
+/* A region is open from the moment it is announced until the caller finds no task left to claim. A worker that wakes in
+ * time joins it (running counts those who have); one that wakes too late finds it closed and sleeps on, so that nobody
+ * waits for a thread that has nothing to do. The caller returns once the region is closed and running is back at 0.
+ *
+ * Everything is guarded by the mutex but `next`, the number of the next task, from which tasks are claimed one by one,
+ * and two copies for waiting threads to look at for a moment before they sleep. */
+
+enum {
+    POOL_MOST_THREADS = 1024,
+    POOL_SPIN = 20000, /* nanoseconds a waiting thread looks on before it sleeps; see pool_look */
+    POOL_ALIGNMENT = 64,
+};
+
+typedef struct PoolWorker {
+    Pool *pool;
+    size_t number; /* 1 .. threads-1 */
+    pthread_t thread;
+} PoolWorker;
+
+struct Pool {
+    size_t threads;
+    size_t started;
+    bool spins;          /* not where there are more threads than cores */
+    PoolWorker *workers; /* (threads), the first unused: it is the caller */
+
+    pthread_mutex_t mutex;
+    pthread_cond_t announced; /* to workers: a region, or the end */
+    pthread_cond_t finished;  /* to the caller: running is 0 */
+    bool open, stop, busy;
+    size_t sleeping, running; /* workers asleep; inside the region */
+    PoolTask *function;
+    void *context;
+    size_t tasks;
+    _Atomic size_t region;  /* how many were announced */
+    _Atomic size_t emptied; /* how often the last worker left a closed region */
+
+    char apart_before[POOL_ALIGNMENT]; /* the claims have a cache line of their own */
+    _Atomic size_t next;
+    char apart_after[POOL_ALIGNMENT];
+
+    void *scratch_block;
+    unsigned char *scratch; /* (threads, scratch_size), aligned */
+    size_t scratch_size;
+};
+
+static void pool_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static uint64_t pool_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* With the mutex held: lets it go, looks for POOL_SPIN at most whether *value still is `old`, and takes it again. The
+ * regions of a training step follow each other within microseconds, and to be put to sleep and woken costs some 20 of
+ * them: as much as a small region. */
+static void pool_look(Pool *pool, const _Atomic size_t *value, size_t old) {
+    if (!pool->spins) return;
+    pthread_mutex_unlock(&pool->mutex);
+    uint64_t start = pool_nanoseconds();
+    while (atomic_load_explicit(value, memory_order_relaxed) == old && pool_nanoseconds() - start < POOL_SPIN) {
+        pool_pause();
+    }
+    pthread_mutex_lock(&pool->mutex);
+}
+
+static void pool_claim(Pool *pool, PoolTask *function, void *context, size_t tasks, size_t worker) {
+    for (;;) {
+        size_t task = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
+        if (task >= tasks) return;
+        function(context, task, worker);
+    }
+}
+
+/* With the mutex held: whether a region stands open that this worker has not joined yet. */
+static bool pool_has_work(const Pool *pool, size_t seen) {
+    return pool->open && pool->region != seen;
+}
+
+static void *pool_worker(void *argument) {
+    const PoolWorker *worker = argument;
+    Pool *pool = worker->pool;
+    size_t seen = 0;
+    pthread_mutex_lock(&pool->mutex);
+    for (;;) {
+        if (!pool->stop && !pool_has_work(pool, seen)) pool_look(pool, &pool->region, pool->region);
+        while (!pool->stop && !pool_has_work(pool, seen)) {
+            pool->sleeping++;
+            pthread_cond_wait(&pool->announced, &pool->mutex);
+            pool->sleeping--;
+        }
+        if (pool->stop) break;
+        seen = pool->region;
+        pool->running++;
+        PoolTask *function = pool->function;
+        void *context = pool->context;
+        size_t tasks = pool->tasks;
+        pthread_mutex_unlock(&pool->mutex);
+        pool_claim(pool, function, context, tasks, worker->number);
+        pthread_mutex_lock(&pool->mutex);
+        if (--pool->running == 0 && !pool->open) {
+            pool->emptied++;
+            pthread_cond_signal(&pool->finished);
+        }
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    return NULL;
+}
+
+static size_t pool_cores(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return (size_t)CPU_COUNT(&set);
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (size_t)online : 1;
+}
+
+Pool *pool_create(size_t threads, Error *err) {
+    size_t cores = pool_cores();
+    if (threads == 0) threads = cores < POOL_MOST_THREADS ? cores : POOL_MOST_THREADS;
+    if (threads > POOL_MOST_THREADS) {
+        return error_null(err, "threads: expected at most %d, found %zu", POOL_MOST_THREADS, threads);
+    }
+    Pool *pool = memory_new(1, sizeof *pool);
+    pool->threads = threads;
+    pool->spins = threads <= cores;
+    pool->workers = memory_new(threads, sizeof *pool->workers);
+    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_cond_init(&pool->announced, NULL);
+    pthread_cond_init(&pool->finished, NULL);
+
+    /* Signals are for the main thread: its system calls are the ones to interrupt. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = 0;
+    for (pool->started = 1; pool->started < threads; pool->started++) {
+        PoolWorker *worker = &pool->workers[pool->started];
+        worker->pool = pool;
+        worker->number = pool->started;
+        failure = pthread_create(&worker->thread, NULL, pool_worker, worker);
+        if (failure) break;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failure) {
+        error_set(err, "threads: cannot start number %zu of %zu: %s", pool->started + 1, threads, strerror(failure));
+        pool_free(pool);
+        return NULL;
+    }
+    return pool;
+}
+
+void pool_free(Pool *pool) {
+    if (!pool) return;
+    pthread_mutex_lock(&pool->mutex);
+    pool->stop = true;
+    pthread_cond_broadcast(&pool->announced);
+    pthread_mutex_unlock(&pool->mutex);
+    for (size_t i = 1; i < pool->started; i++) pthread_join(pool->workers[i].thread, NULL);
+    pthread_cond_destroy(&pool->finished);
+    pthread_cond_destroy(&pool->announced);
+    pthread_mutex_destroy(&pool->mutex);
+    free(pool->scratch_block);
+    free(pool->workers);
+    free(pool);
+}
+
+size_t pool_threads(const Pool *pool) {
+    return pool->threads;
+}
+
+void pool_run(Pool *pool, size_t tasks, PoolTask *function, void *context) {
+    CHECK(!pool->busy, "pool_run: regions do not nest");
+    pool->busy = true;
+    if (tasks < 2 || pool->threads == 1) {
+        for (size_t task = 0; task < tasks; task++) function(context, task, 0);
+        pool->busy = false;
+        return;
+    }
+
+    pthread_mutex_lock(&pool->mutex);
+    pool->function = function;
+    pool->context = context;
+    pool->tasks = tasks;
+    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+    pool->open = true;
+    pool->region++;
+    size_t wake = pool->sleeping < tasks - 1 ? pool->sleeping : tasks - 1;
+    pthread_mutex_unlock(&pool->mutex);
+    for (size_t i = 0; i < wake; i++) pthread_cond_signal(&pool->announced);
+
+    pool_claim(pool, function, context, tasks, 0);
+
+    pthread_mutex_lock(&pool->mutex);
+    pool->open = false;
+    if (pool->running > 0) pool_look(pool, &pool->emptied, pool->emptied);
+    while (pool->running > 0) pthread_cond_wait(&pool->finished, &pool->mutex);
+    pthread_mutex_unlock(&pool->mutex);
+    pool->busy = false;
+}
+
+void pool_reserve(Pool *pool, size_t bytes) {
+    CHECK(!pool->busy, "pool_reserve: inside a region");
+    if (bytes <= pool->scratch_size) return;
+    CHECK(bytes <= SIZE_MAX / pool->threads - 2 * POOL_ALIGNMENT, "pool_reserve: threads * bytes overflows");
+    size_t size = (bytes + POOL_ALIGNMENT - 1) / POOL_ALIGNMENT * POOL_ALIGNMENT;
+    free(pool->scratch_block);
+    pool->scratch_block = memory_new(pool->threads * size + POOL_ALIGNMENT, 1);
+    size_t past = (uintptr_t)pool->scratch_block % POOL_ALIGNMENT;
+    pool->scratch = (unsigned char *)pool->scratch_block + (POOL_ALIGNMENT - past) % POOL_ALIGNMENT;
+    pool->scratch_size = size;
+}
+
+void *pool_scratch(const Pool *pool, size_t worker, size_t bytes) {
+    CHECK(worker < pool->threads, "pool_scratch: no such worker");
+    CHECK(bytes <= pool->scratch_size, "pool_scratch: more than was reserved");
+    return pool->scratch + worker * pool->scratch_size;
+}

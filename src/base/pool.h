@@ -1,0 +1,36 @@
+/* Thread pool: runs numbered tasks of one region on a fixed set of threads.
+ *
+ * pool_run splits nothing itself: the caller says how many tasks there are, and that number depends on the problem, not
+ * on the number of threads. Which thread runs a task is not defined, so a task must own the outputs it writes; results
+ * then have the same bits for any number of threads. The calling thread works too (worker 0). Waiting threads sleep,
+ * after looking for work for some 20 microseconds more where each has a core of its own. Regions do not nest, and a
+ * pool is used by one thread at a time. Signals go to other threads than the pool's own. */
+#ifndef NMT_BASE_POOL_H
+#define NMT_BASE_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+typedef struct Pool Pool;
+
+/* task: 0 .. tasks-1; worker: 0 .. pool_threads-1, the number of the thread that runs it. */
+typedef void PoolTask(void *context, size_t task, size_t worker);
+
+/* threads: how many, the caller's included; 0: one for each core the process may run on. */
+Pool *pool_create(size_t threads, Error *err);
+void pool_free(Pool *pool);
+
+size_t pool_threads(const Pool *pool);
+
+/* Runs function(context, task, worker) for every task and returns when all are done. One task or one thread: runs on
+ * the caller without waking anyone. */
+void pool_run(Pool *pool, size_t tasks, PoolTask *function, void *context);
+
+/* Scratch memory of each worker, for use inside one task. Reserving makes it at least `bytes` large (never smaller);
+ * it is called where sizes become known, never inside a step. Aligned to 64 bytes. Running out ends the process. */
+void pool_reserve(Pool *pool, size_t bytes);
+void *pool_scratch(const Pool *pool, size_t worker, size_t bytes);
+
+#endif

@@ -1,0 +1,92 @@
+#include "base/terminal.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char ERASE_LINE[] = "\r\033[K"; /* ECMA-48: erase from the cursor to the end of the line */
+
+bool terminal_is_live(FILE *stream) {
+    const char *kind = getenv("TERM");
+    return kind && kind[0] && strcmp(kind, "dumb") != 0 && isatty(fileno(stream));
+}
+
+size_t terminal_width(FILE *stream) {
+    struct winsize size;
+    if (ioctl(fileno(stream), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
+    return size.ws_col;
+}
+
+Progress progress_start(FILE *stream) {
+    return (Progress){.stream = stream, .live = terminal_is_live(stream), .last_draw = -1.0};
+}
+
+/* Bytes of the text that fill at most `width` columns, one for each UTF-8 character. */
+static size_t progress_cut(const char *text, size_t width) {
+    size_t bytes = 0, columns = 0;
+    for (; text[bytes]; bytes++) {
+        bool first = ((unsigned char)text[bytes] & 0xC0) != 0x80;
+        if (first && columns++ == width) break;
+    }
+    return bytes;
+}
+
+void progress_show(Progress *progress, const char *format, ...) {
+    double now = terminal_seconds();
+    if (!progress->live || (progress->shown && now - progress->last_draw < 0.1)) return;
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    size_t width = terminal_width(progress->stream);
+    size_t bytes = progress_cut(text, width > 1 ? width - 1 : 1); /* a full line would make some terminals scroll */
+    fprintf(progress->stream, "%s%.*s", ERASE_LINE, (int)bytes, text);
+    fflush(progress->stream);
+    progress->shown = true;
+    progress->last_draw = now;
+}
+
+void progress_line(Progress *progress, const char *format, ...) {
+    if (progress->shown) fputs(ERASE_LINE, progress->stream);
+    progress->shown = false;
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(progress->stream, format, arguments);
+    va_end(arguments);
+    fputc('\n', progress->stream);
+    fflush(progress->stream);
+}
+
+double terminal_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+char *terminal_duration(char *buffer, double seconds) {
+    const double most = 4e9; /* a century; a NaN becomes 0 */
+    unsigned whole = seconds > 0 ? (unsigned)((seconds < most ? seconds : most) + 0.5) : 0;
+    unsigned hours = whole / 3600, minutes = whole / 60 % 60, rest = whole % 60;
+    if (hours > 0)
+        snprintf(buffer, 24, "%u:%02u:%02u", hours, minutes, rest);
+    else
+        snprintf(buffer, 24, "%u:%02u", minutes, rest);
+    return buffer;
+}
+
+char *terminal_count(char *buffer, long long value) {
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%lld", value);
+    char *out = buffer;
+    for (int i = 0; i < length; i++) {
+        bool after_digit = i > 0 && digits[i - 1] != '-';
+        if (after_digit && (length - i) % 3 == 0) *out++ = ',';
+        *out++ = digits[i];
+    }
+    *out = 0;
+    return buffer;
+}

@@ -1,0 +1,136 @@
+#include "data/batches.h"
+
+#include "base/check.h"
+#include "base/ds.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "text/tokenizer.h"
+
+/* Pairs whose target lengths fall into the same BUCKET_WIDTH tokens are shuffled among themselves. */
+enum { BUCKET_WIDTH = 4 };
+
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+static size_t bucket_of(const PairSet *pairs, uint32_t pair) {
+    return pairs_target_length(pairs, pair) / BUCKET_WIDTH;
+}
+
+/* Where element i goes in the shuffle of Fisher and Yates: one of 0 .. i. The remainder's bias is below 2^-32. */
+static size_t shuffle_draw(RngSite site, uint64_t index, size_t i) {
+    return (size_t)(rng_bits(site, index) % (i + 1));
+}
+
+/* All pairs in random order, then sorted by bucket, each bucket keeping that order: a counting sort, linear in time and
+ * without any comparison that could tie. */
+static uint32_t *order_pairs(const PairSet *pairs, RngSite site) {
+    uint32_t *shuffled = memory_new(pairs->count, sizeof *shuffled);
+    for (size_t i = 0; i < pairs->count; i++) {
+        size_t other = shuffle_draw(site, i, i);
+        shuffled[i] = shuffled[other];
+        shuffled[other] = (uint32_t)i;
+    }
+    size_t buckets = pairs->longest_target / BUCKET_WIDTH + 1;
+    size_t *next = memory_new(buckets + 1, sizeof *next); /* where the next pair of each bucket goes */
+    for (size_t i = 0; i < pairs->count; i++) next[bucket_of(pairs, shuffled[i]) + 1]++;
+    for (size_t bucket = 0; bucket < buckets; bucket++) next[bucket + 1] += next[bucket];
+    uint32_t *order = memory_new(pairs->count, sizeof *order);
+    for (size_t i = 0; i < pairs->count; i++) order[next[bucket_of(pairs, shuffled[i])]++] = shuffled[i];
+    free(next);
+    free(shuffled);
+    return order;
+}
+
+BatchPlan batches_plan(const PairSet *pairs, size_t max_tokens, uint64_t seed, uint32_t epoch) {
+    CHECK(pairs->count <= UINT32_MAX, "pairs are numbered with 32 bits");
+    CHECK(max_tokens >= 1 && max_tokens <= (size_t)1 << 30, "tokens of a batch are numbered with 32 bits");
+    RngSite site = {seed, epoch, RNG_SITE_SHUFFLE};
+    BatchPlan plan = {.order = order_pairs(pairs, site)};
+    BatchRange batch = {0};
+    size_t source = 0, target = 0; /* tokens of the batch so far */
+    for (size_t i = 0; i < pairs->count; i++) {
+        size_t more_source = pairs_source_length(pairs, plan.order[i]);
+        size_t more_target = pairs_target_length(pairs, plan.order[i]);
+        if (batch.count > 0 && (target + more_target > max_tokens || source + more_source > 2 * max_tokens)) {
+            stbds_arrput(plan.batches, batch);
+            batch = (BatchRange){(uint32_t)i, 0};
+            source = target = 0;
+        }
+        batch.count++;
+        source += more_source;
+        target += more_target;
+    }
+    if (batch.count > 0) stbds_arrput(plan.batches, batch);
+    plan.count = (size_t)stbds_arrlen(plan.batches);
+    for (size_t i = 0; i < plan.count; i++) {
+        size_t other = shuffle_draw(site, pairs->count + i, i);
+        batch = plan.batches[i];
+        plan.batches[i] = plan.batches[other];
+        plan.batches[other] = batch;
+    }
+    return plan;
+}
+
+void batches_free(BatchPlan *plan) {
+    stbds_arrfree(plan->batches);
+    free(plan->order);
+    *plan = (BatchPlan){0};
+}
+
+/* Each sentence has at least one token, its </s>. */
+BatchLimits batches_limits(const PairSet *pairs, size_t max_tokens) {
+    return (BatchLimits){.sentences = smaller(pairs->count, max_tokens),
+                         .source_tokens = smaller(pairs->source_tokens, larger(2 * max_tokens, pairs->longest_source)),
+                         .target_tokens = smaller(pairs->target_tokens, larger(max_tokens, pairs->longest_target)),
+                         .longest_source = pairs->longest_source,
+                         .longest_target = pairs->longest_target};
+}
+
+size_t batch_bytes(const BatchLimits *limits) {
+    Arena arena = arena_measure();
+    for (int side = 0; side < 2; side++) arena_push(&arena, limits->sentences + 1, sizeof(uint32_t));
+    arena_push(&arena, limits->source_tokens, sizeof(int32_t));
+    for (int use = 0; use < 2; use++) arena_push(&arena, limits->target_tokens, sizeof(int32_t));
+    return arena_mark(&arena);
+}
+
+void batch_fill(Batch *batch, Arena *arena, const PairSet *pairs, const BatchPlan *plan, size_t index) {
+    CHECK(index < plan->count, "a batch of the plan");
+    const uint32_t *order = plan->order + plan->batches[index].first;
+    size_t sentences = plan->batches[index].count;
+    *batch = (Batch){.sentences = sentences};
+
+    uint32_t *source_start = arena_push(arena, sentences + 1, sizeof *source_start);
+    uint32_t *target_start = arena_push(arena, sentences + 1, sizeof *target_start);
+    source_start[0] = target_start[0] = 0;
+    for (size_t b = 0; b < sentences; b++) {
+        size_t source_length = pairs_source_length(pairs, order[b]);
+        size_t target_length = pairs_target_length(pairs, order[b]);
+        source_start[b + 1] = source_start[b] + (uint32_t)source_length;
+        target_start[b + 1] = target_start[b] + (uint32_t)target_length;
+        batch->longest_source = larger(batch->longest_source, source_length);
+        batch->longest_target = larger(batch->longest_target, target_length);
+    }
+
+    int32_t *source = arena_push(arena, source_start[sentences], sizeof *source);
+    int32_t *target_in = arena_push(arena, target_start[sentences], sizeof *target_in);
+    int32_t *target_out = arena_push(arena, target_start[sentences], sizeof *target_out);
+    for (size_t b = 0; b < sentences; b++) {
+        const uint16_t *tokens = pairs->tokens + pairs->start[2 * (size_t)order[b]];
+        for (uint32_t i = source_start[b]; i < source_start[b + 1]; i++) source[i] = *tokens++;
+        for (uint32_t i = target_start[b]; i < target_start[b + 1]; i++) {
+            target_in[i] = i == target_start[b] ? TOKEN_BEGIN : target_out[i - 1];
+            target_out[i] = *tokens++;
+        }
+    }
+    batch->source = source;
+    batch->source_start = source_start;
+    batch->target_in = target_in;
+    batch->target_out = target_out;
+    batch->target_start = target_start;
+}

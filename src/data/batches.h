@@ -1,0 +1,62 @@
+/* Batches: an epoch cut into steps, and the packed rows of one step.
+ *
+ * An epoch takes every pair once. Its order is a function of (seed, epoch) alone: pairs of about the same target length
+ * come together, in random order among themselves; they are cut into batches that keep to the limits; then the batches
+ * are put into random order. A resumed run makes the plan again and goes on where it was. */
+#ifndef NMT_DATA_BATCHES_H
+#define NMT_DATA_BATCHES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "data/pairs.h"
+
+/* The pairs of one batch: order[first] .. order[first + count - 1]. */
+typedef struct BatchRange {
+    uint32_t first;
+    uint32_t count;
+} BatchRange;
+
+typedef struct BatchPlan {
+    BatchRange *batches; /* (count), a stb_ds array */
+    size_t count;
+    uint32_t *order; /* (pairs) every pair once */
+} BatchPlan;
+
+/* What no batch of any epoch exceeds, for sizing memory once. */
+typedef struct BatchLimits {
+    size_t sentences;      /* B */
+    size_t source_tokens;  /* N of the source side */
+    size_t target_tokens;  /* N of the target side */
+    size_t longest_source; /* S */
+    size_t longest_target; /* T */
+} BatchLimits;
+
+/* One step's sentences, rows packed without padding: sentence b has rows start[b] .. start[b + 1] - 1. */
+typedef struct Batch {
+    size_t sentences;             /* B */
+    const int32_t *source;        /* (source_start[B]) x1 .. </s> */
+    const uint32_t *source_start; /* (B + 1) */
+    const int32_t *target_in;     /* (target_start[B]) the decoder's input: <s> y1 .. */
+    const int32_t *target_out;    /* (target_start[B]) what it is to say: y1 .. </s> */
+    const uint32_t *target_start; /* (B + 1) */
+    size_t longest_source;        /* S of its longest sentence */
+    size_t longest_target;        /* T */
+} Batch;
+
+/* A batch holds at most max_tokens target tokens (</s> included) and 2 * max_tokens source tokens; a pair that is
+ * longer alone is a batch alone. max_tokens is 1 .. 2^30. Validation, where order does not matter, takes any fixed
+ * epoch. Release with batches_free. */
+BatchPlan batches_plan(const PairSet *pairs, size_t max_tokens, uint64_t seed, uint32_t epoch);
+void batches_free(BatchPlan *plan);
+
+BatchLimits batches_limits(const PairSet *pairs, size_t max_tokens);
+
+/* Bytes batch_fill pushes at most. */
+size_t batch_bytes(const BatchLimits *limits);
+
+/* Batch number `index` of the plan; its arrays are pushed on the arena and live until that is released. */
+void batch_fill(Batch *batch, Arena *arena, const PairSet *pairs, const BatchPlan *plan, size_t index);
+
+#endif

@@ -1,0 +1,24 @@
+/* Which instruction sets the CPU has and which one is in use. */
+#ifndef NMT_MATH_CPU_H
+#define NMT_MATH_CPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* Every instruction set this program has kernels for and this CPU can run, best last; returns how many. The array is
+ * static. */
+size_t cpu_instruction_sets(const char *const **names);
+
+/* The one in use: the environment variable NMT_ISA's, or the best. */
+const char *cpu_instruction_set(void);
+
+/* Fails when NMT_ISA names an instruction set that does not exist or that this CPU lacks. Called first by each command;
+ * without the call, such a name is ignored. */
+bool cpu_check(Error *err);
+
+/* For tests: uses the named instruction set from now on. False when it is not available. Not while a pool runs. */
+bool cpu_use(const char *name);
+
+#endif

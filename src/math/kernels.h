@@ -1,0 +1,70 @@
+/* The innermost loops, compiled once for each instruction set and chosen at run time.
+ *
+ * src/math/kernels_impl.h holds their one implementation, in GNU C vectors of a width the including file sets;
+ * kernels_generic.c, kernels_avx2.c, kernels_avx512.c and kernels_neon.c are that text compiled for one instruction set
+ * each. Only files of src/math/ include this header; everybody else uses matmul.h and vector.h.
+ *
+ * Order of summation, the same in every kernel: a reduction over n elements puts element i into partial sum
+ * i mod P (P fixed within an instruction set) and adds the partial sums up in a fixed tree, so zeros appended to the
+ * input do not change a bit of the result. */
+#ifndef NMT_MATH_KERNELS_H
+#define NMT_MATH_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/rng.h"
+#include "math/real.h"
+#include "math/vector.h"
+
+enum {
+    MATMUL_KC = 256,    /* longest run of products summed before being added to the output */
+    MATMUL_MR_MAX = 16, /* no kernel's tile is larger than this */
+    MATMUL_NR_MAX = 64,
+};
+
+typedef struct Kernels {
+    const char *name; /* "generic", "avx2", "avx512", "neon" */
+    size_t mr, nr;    /* rows and columns of the matrix product's register tile */
+
+    /* c (mr, nr; row stride ldc) = [c or bias +] a (mr, k) times b (k, nr).
+     * a: element (i, p) at a[i * a_row + p * a_col]. b: packed, row p at b + p * nr. Only the first `rows` rows of a and c and
+     * the first `cols` columns of c exist. add: the product is added to c; else it is written, plus bias (cols) if not NULL. */
+    void (*tile)(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t k, size_t rows,
+                 size_t cols, bool add, const real *bias);
+    /* out: row p at out + p * nr holds columns 0..cols-1 of row p of b (k, cols), then zeros.
+     * b: element (p, j) at b[p * row + j * col]. */
+    void (*pack)(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols);
+
+    real (*dot)(const real *x, const real *y, size_t n);
+    real (*sum)(const real *x, size_t n);
+    real (*max)(const real *x, size_t n);
+    double (*square_sum)(const real *x, size_t n);
+    void (*scale)(real *x, real a, size_t n);
+    void (*add)(real *y, const real *x, size_t n);
+    void (*axpy)(real *y, real a, const real *x, size_t n);
+    real (*exp_sum)(real *out, const real *x, real shift, size_t n);
+    void (*softmax_backward)(real *ds, const real *p, const real *dp, real mean, real scale, size_t n);
+    void (*gelu)(real *out, const real *in, size_t n);
+    void (*gelu_backward)(real *din, const real *dout, const real *in, size_t n);
+    void (*relu)(real *out, const real *in, size_t n);
+    void (*relu_backward)(real *din, const real *dout, const real *in, size_t n);
+    void (*normalise)(real *out, const real *in, real mean, real rstd, const real *w, const real *b, size_t n);
+    void (*normalise_backward)(real *din, const real *dout, const real *in, real mean, real rstd, const real *w,
+                               size_t n);
+    void (*dropout)(real *out, const real *in, const real *add, uint32_t keep, real scale, RngSite site,
+                    uint64_t index, size_t n);
+    void (*adam)(real *w, real *m, real *v, const real *gradient, const AdamStep *step, size_t n);
+} Kernels;
+
+/* The kernels in use: the best the CPU has, or those that the environment variable NMT_ISA names. Found once. */
+const Kernels *kernels(void);
+
+/* The tables, one an instruction set; NULL where the compiler does not target it. */
+extern const Kernels *const kernels_generic;
+extern const Kernels *const kernels_avx2;
+extern const Kernels *const kernels_avx512;
+extern const Kernels *const kernels_neon;
+
+#endif

@@ -1,0 +1,59 @@
+/* The decoder: embedding, then L layers of causal self-attention, cross-attention to the encoder's memory, and
+ * feed-forward, each in a residual connection; with pre-norm a last layer norm (Vaswani et al. 2017, section 3.1).
+ * N: target tokens, M: source tokens.
+ *
+ * The same layers run two ways: over whole target sentences (training, evaluation), or one token of each sentence at a
+ * time with keys and values kept in a DecoderCache (translation). */
+#ifndef NMT_MODEL_DECODER_H
+#define NMT_MODEL_DECODER_H
+
+#include "model/pass.h"
+#include "nn/residual.h"
+
+typedef struct DecoderLayerTape {
+    ResidualTape self_residual, cross_residual, feedforward_residual;
+    MultiheadTape self_attention, cross_attention;
+    real *pre; /* (N, F) before the activation */
+} DecoderLayerTape;
+
+typedef struct DecoderTape {
+    DecoderLayerTape *layers; /* (decoder_layers) */
+    real *embedded;           /* (N, D) */
+    const real *last;         /* (N, D) the last layer's output */
+    real *normed;             /* (N, D) pre-norm: after the final norm */
+    real *mean, *rstd;        /* (N) of the final norm */
+} DecoderTape;
+
+/* As the encoder's. M: rows of memory; keep: for a backward pass. */
+DecoderTape decoder_tape_new(const Parameters *params);
+void decoder_tape_free(DecoderTape *tape);
+void decoder_lay_out(DecoderTape *tape, Arena *arena, const Parameters *params, size_t N, size_t M, bool keep);
+size_t decoder_scratch(const Parameters *params, size_t N, size_t M, bool backward);
+
+/* memory: (M, D), packed like `source`, whose tokens are not looked at. Returns (N, D), on the tape: the rows that the output layer takes. */
+const real *decoder_forward(const Pass *pass, DecoderTape *tape, Packed target, Packed source, const real *memory);
+
+/* d: (N, D), the gradient of what forward returned; used up. dmemory (M, D) is added to. */
+void decoder_backward(const Pass *pass, const DecoderTape *tape, real *d, real *dmemory, Packed target, Packed source,
+                      const real *memory);
+
+/* Keys and values of past positions, kept by whoever decodes (src/decode/). A row of a layer's array is k then v. */
+typedef struct DecoderCache {
+    real *const *self;           /* (decoder_layers) arrays (rows, 2D) */
+    const real *const *cross;    /* (decoder_layers) arrays (M, 2D), from decoder_project_memory */
+    const uint32_t *self_start;  /* (B) first row of each sentence in `self` */
+    const uint32_t *self_end;    /* (B) one past its last, the new position included */
+    const uint32_t *cross_start; /* (B) its source's rows in `cross` */
+    const uint32_t *cross_end;   /* (B) */
+    size_t longest_self, longest_cross;
+} DecoderCache;
+
+/* k and v of every layer's cross-attention, once a source batch. cross: (decoder_layers) arrays (M, 2D). */
+void decoder_project_memory(const Pass *pass, real *const *cross, const real *memory, size_t M);
+
+/* One position: token (B), at `position` of their sentences. The new keys and values are put into row self_end[b] - 1.
+ * The tape is laid out for N = B, M = 0 rows. Returns (B, D), bit for bit what decoder_forward has in these rows. */
+const real *decoder_step(const Pass *pass, DecoderTape *tape, const int32_t *token, size_t B, size_t position,
+                         const DecoderCache *cache);
+
+#endif

@@ -1,0 +1,39 @@
+/* The encoder: embedding, then L layers of self-attention and feed-forward, each in a residual connection; with pre-norm
+ * a last layer norm (Vaswani et al. 2017, section 3.1). N: source tokens. */
+#ifndef NMT_MODEL_ENCODER_H
+#define NMT_MODEL_ENCODER_H
+
+#include "model/pass.h"
+#include "nn/residual.h"
+
+typedef struct EncoderLayerTape {
+    ResidualTape attention_residual, feedforward_residual;
+    MultiheadTape attention;
+    real *pre; /* (N, F) before the activation */
+} EncoderLayerTape;
+
+/* What forward keeps. */
+typedef struct EncoderTape {
+    EncoderLayerTape *layers; /* (encoder_layers) */
+    real *embedded;           /* (N, D) */
+    const real *last;         /* (N, D) the last layer's output */
+    real *normed;             /* (N, D) pre-norm: after the final norm */
+    real *mean, *rstd;        /* (N) of the final norm */
+} EncoderTape;
+
+/* The tape's list of layers, made once; its arrays are laid out anew in the arena for each batch. keep: for a backward
+ * pass; else two layers' arrays take turns. */
+EncoderTape encoder_tape_new(const Parameters *params);
+void encoder_tape_free(EncoderTape *tape);
+void encoder_lay_out(EncoderTape *tape, Arena *arena, const Parameters *params, size_t N, bool keep);
+
+/* Elements of scratch that forward or backward take from the arena behind the tapes. */
+size_t encoder_scratch(const Parameters *params, size_t N, bool backward);
+
+/* Returns the memory (N, D) that the decoder attends to; it stands on the tape. */
+const real *encoder_forward(const Pass *pass, EncoderTape *tape, Packed source);
+
+/* d: (N, D), the gradient of the memory; used up. Adds to the gradient block. */
+void encoder_backward(const Pass *pass, const EncoderTape *tape, real *d, Packed source);
+
+#endif

@@ -1,0 +1,22 @@
+/* Dropout sites and positions of a pass. */
+#include "model/pass.h"
+
+#include "base/check.h"
+
+Dropout pass_dropout(const Pass *pass, StackName stack, size_t layer, DropoutPlace place) {
+    if (!pass->training) return dropout_none();
+    const Hyper *h = &pass->params->hyper;
+    double rate = place == PLACE_SELF_WEIGHTS || place == PLACE_CROSS_WEIGHTS ? h->attention_dropout
+                  : place == PLACE_ACTIVATION                                  ? h->activation_dropout
+                                                                               : h->dropout;
+    if (rate == 0) return dropout_none();
+    CHECK(pass->piece < PASS_MAX_PIECES && layer < HYPER_MAX_LAYERS, "a dropout site has its own number");
+    /* piece: 12 bits; stack: 1; layer: 6; place: 4. Below RNG_SITE_SHUFFLE. */
+    uint32_t site = pass->piece << 11 | (uint32_t)stack << 10 | (uint32_t)layer << 4 | (uint32_t)place;
+    return dropout_make(rate, (RngSite){pass->seed, pass->step, site});
+}
+
+const real *pass_positions(const Pass *pass, StackName stack) {
+    if (pass->positions) return pass->positions;
+    return pass->w + (stack == STACK_ENCODER ? pass->params->encoder_positions : pass->params->decoder_positions);
+}

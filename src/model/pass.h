@@ -1,0 +1,55 @@
+/* A pass: what every layer needs to run forward or backward, gathered in one place. */
+#ifndef NMT_MODEL_PASS_H
+#define NMT_MODEL_PASS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/pool.h"
+#include "math/real.h"
+#include "model/parameters.h"
+#include "nn/dropout.h"
+
+/* Sentences packed one after another: sentence b's tokens are token[start[b]] .. token[start[b + 1] - 1]. */
+typedef struct Packed {
+    size_t B;
+    const int32_t *token;  /* (start[B]) */
+    const uint32_t *start; /* (B + 1) */
+    size_t longest;        /* tokens of the longest */
+} Packed;
+
+typedef struct Pass {
+    Pool *pool;
+    Arena *arena; /* tapes are laid out in it first; layers take and give back scratch behind them */
+    const Parameters *params;
+    const real *w;         /* the parameter block */
+    real *dw;              /* the gradient block, added to; NULL in a pass that does not go backward */
+    const real *positions; /* (P, D) sinusoidal positions; NULL: learned, in the block */
+    bool training;         /* dropout is on */
+    uint64_t seed;         /* dropout: seed, step, and the number of the pass within the step */
+    uint32_t step, piece;
+} Pass;
+
+/* The places in a stack that drop; each of a layer's is a random site of its own. */
+typedef enum DropoutPlace {
+    PLACE_EMBEDDING,
+    PLACE_SELF_WEIGHTS,
+    PLACE_SELF_RESIDUAL,
+    PLACE_CROSS_WEIGHTS,
+    PLACE_CROSS_RESIDUAL,
+    PLACE_ACTIVATION,
+    PLACE_FEEDFORWARD_RESIDUAL,
+} DropoutPlace;
+
+typedef enum StackName { STACK_ENCODER, STACK_DECODER } StackName;
+
+enum { PASS_MAX_PIECES = 4096 };
+
+/* The dropout of one place; none when the pass does not train. */
+Dropout pass_dropout(const Pass *pass, StackName stack, size_t layer, DropoutPlace place);
+
+/* A stack's positions: sinusoidal, or its learned ones. (P, D) */
+const real *pass_positions(const Pass *pass, StackName stack);
+
+#endif

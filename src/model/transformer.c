@@ -1,0 +1,115 @@
+/* The whole model. */
+#include "model/transformer.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "math/matmul.h"
+#include "math/vector.h"
+#include "nn/attention.h"
+#include "nn/positional.h"
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+/* Lays out what a pass keeps: both tapes and, going backward, the gradients of both stacks' outputs. */
+typedef struct Kept {
+    real *d, *dmemory; /* (Nt, D), (Ns, D) */
+} Kept;
+
+static Kept lay_out(EncoderTape *encoder, DecoderTape *decoder, Arena *arena, const Parameters *params, size_t Ns,
+                    size_t Nt, bool keep) {
+    Kept kept = {NULL, NULL};
+    encoder_lay_out(encoder, arena, params, Ns, keep);
+    decoder_lay_out(decoder, arena, params, Nt, Ns, keep);
+    if (keep) {
+        kept.d = arena_push(arena, Nt * params->hyper.width, sizeof(real));
+        kept.dmemory = arena_push(arena, Ns * params->hyper.width, sizeof(real));
+    }
+    return kept;
+}
+
+static LossShape loss_shape(const Hyper *h, size_t N, double smoothing) {
+    return (LossShape){N, h->width, h->vocab, smoothing};
+}
+
+size_t transformer_arena_bytes(const Parameters *params, TransformerLimits limits, bool training) {
+    const size_t Ns = limits.source_tokens, Nt = limits.target_tokens;
+    Arena arena = arena_measure();
+    EncoderTape encoder = encoder_tape_new(params);
+    DecoderTape decoder = decoder_tape_new(params);
+    lay_out(&encoder, &decoder, &arena, params, Ns, Nt, training);
+    encoder_tape_free(&encoder);
+    decoder_tape_free(&decoder);
+    size_t scratch = larger(encoder_scratch(params, Ns, training), decoder_scratch(params, Nt, Ns, training));
+    scratch = larger(scratch * sizeof(real), loss_scratch(loss_shape(&params->hyper, Nt, 0)));
+    return arena.used + scratch + 16 * ARENA_ALIGNMENT; /* a dozen pushes are rounded up */
+}
+
+void transformer_reserve(const Transformer *model, size_t longest_key) {
+    const Hyper *h = &model->params.hyper;
+    pool_reserve(model->pool, larger(matmul_scratch(), attention_scratch(longest_key, h->width / h->heads)));
+}
+
+bool transformer_create(Transformer *model, const Hyper *hyper, Pool *pool, TransformerLimits limits, bool training,
+                        Error *err) {
+    *model = (Transformer){.params = parameters_create(hyper), .pool = pool};
+    size_t bytes = transformer_arena_bytes(&model->params, limits, training);
+    if (!arena_create(&model->arena, bytes, err)) {
+        parameters_free(&model->params);
+        return false;
+    }
+    model->encoder = encoder_tape_new(&model->params);
+    model->decoder = decoder_tape_new(&model->params);
+    if (hyper->positions == POSITIONS_SINUSOIDAL) {
+        model->positions = memory_new(hyper->max_length * hyper->width, sizeof(real));
+        positional_fill(model->positions, hyper->max_length, hyper->width);
+    }
+    transformer_reserve(model, larger(limits.longest_source, limits.longest_target));
+    return true;
+}
+
+void transformer_free(Transformer *model) {
+    encoder_tape_free(&model->encoder);
+    decoder_tape_free(&model->decoder);
+    free(model->positions);
+    arena_free(&model->arena);
+    parameters_free(&model->params);
+}
+
+Pass transformer_pass(Transformer *model, const real *w) {
+    arena_release(&model->arena, 0);
+    return (Pass){.pool = model->pool, .arena = &model->arena, .params = &model->params, .w = w,
+                  .positions = model->positions};
+}
+
+Loss transformer_train(Transformer *model, const real *w, real *dw, Packed source, Packed target_in,
+                       const int32_t *target_out, double smoothing, real scale, TransformerStep step) {
+    const Parameters *params = &model->params;
+    const size_t Ns = source.start[source.B], Nt = target_in.start[target_in.B], D = params->hyper.width;
+    Pass pass = transformer_pass(model, w);
+    pass.dw = dw, pass.training = true;
+    pass.seed = step.seed, pass.step = step.step, pass.piece = step.piece;
+    Kept kept = lay_out(&model->encoder, &model->decoder, pass.arena, params, Ns, Nt, true);
+
+    const real *memory = encoder_forward(&pass, &model->encoder, source);
+    const real *h = decoder_forward(&pass, &model->decoder, target_in, source, memory);
+    vector_clear(kept.d, Nt * D);
+    vector_clear(kept.dmemory, Ns * D);
+    Loss loss = loss_run(pass.pool, pass.arena, kept.d, dw + params->output, h, w + params->output, target_out, scale,
+                         loss_shape(&params->hyper, Nt, smoothing));
+    decoder_backward(&pass, &model->decoder, kept.d, kept.dmemory, target_in, source, memory);
+    encoder_backward(&pass, &model->encoder, kept.dmemory, source);
+    return loss;
+}
+
+Loss transformer_evaluate(Transformer *model, const real *w, Packed source, Packed target_in,
+                          const int32_t *target_out, double smoothing) {
+    const Parameters *params = &model->params;
+    const size_t Ns = source.start[source.B], Nt = target_in.start[target_in.B];
+    Pass pass = transformer_pass(model, w);
+    lay_out(&model->encoder, &model->decoder, pass.arena, params, Ns, Nt, false);
+    const real *memory = encoder_forward(&pass, &model->encoder, source);
+    const real *h = decoder_forward(&pass, &model->decoder, target_in, source, memory);
+    return loss_run(pass.pool, pass.arena, NULL, NULL, h, w + params->output, target_out, 1,
+                    loss_shape(&params->hyper, Nt, smoothing));
+}

@@ -1,0 +1,58 @@
+/* The whole model: encoder, decoder, output layer and loss, forward and backward over one batch.
+ *
+ * A Transformer owns no parameters: blocks are the caller's (mapped from a file, or trained). It owns the tables and the
+ * arena that a pass of at most `limits` needs; nothing is allocated inside a pass. */
+#ifndef NMT_MODEL_TRANSFORMER_H
+#define NMT_MODEL_TRANSFORMER_H
+
+#include "model/decoder.h"
+#include "model/encoder.h"
+#include "model/pass.h"
+#include "nn/loss.h"
+
+/* The largest batch that will be passed. */
+typedef struct TransformerLimits {
+    size_t source_tokens, target_tokens;   /* of a batch */
+    size_t longest_source, longest_target; /* of a sentence; at most max_length */
+} TransformerLimits;
+
+typedef struct Transformer {
+    Parameters params;
+    Pool *pool;
+    Arena arena;
+    EncoderTape encoder;
+    DecoderTape decoder;
+    real *positions; /* (max_length, D) sinusoidal positions; NULL: learned */
+} Transformer;
+
+/* Which random numbers dropout draws; a step made of several batches numbers them. */
+typedef struct TransformerStep {
+    uint64_t seed;
+    uint32_t step, piece;
+} TransformerStep;
+
+/* hyper has passed hyper_check. The pool must outlive it; its scratch is reserved here. training: passes go backward.
+ * Fails when there is no memory. Release with transformer_free. */
+bool transformer_create(Transformer *model, const Hyper *hyper, Pool *pool, TransformerLimits limits, bool training,
+                        Error *err);
+void transformer_free(Transformer *model);
+
+/* One batch, forward and backward with dropout: adds to the gradient block dw that of the smoothed loss's sum times
+ * `scale`. target_in: <s> y1 ..., target_out: (Nt) y1 ... </s>. */
+Loss transformer_train(Transformer *model, const real *w, real *dw, Packed source, Packed target_in,
+                       const int32_t *target_out, double smoothing, real scale, TransformerStep step);
+
+/* Forward only, without dropout. */
+Loss transformer_evaluate(Transformer *model, const real *w, Packed source, Packed target_in,
+                          const int32_t *target_out, double smoothing);
+
+/* For those who run the parts themselves (src/decode/, tests): a pass without dropout and gradients in an empty arena. */
+Pass transformer_pass(Transformer *model, const real *w);
+
+/* Reserves the scratch of the pool's workers that attention over so many keys and the matrix product need. */
+void transformer_reserve(const Transformer *model, size_t longest_key);
+
+/* The real bytes that the arena of such a model takes at most. */
+size_t transformer_arena_bytes(const Parameters *params, TransformerLimits limits, bool training);
+
+#endif

@@ -1,0 +1,23 @@
+/* Activation functions, element by element.
+ *
+ *     RELU   max(0, x)                                      derivative 1 where x > 0, else 0
+ *     GELU   x Phi(x), Phi the normal distribution function derivative Phi(x) + x phi(x)
+ *            (Hendrycks, Gimpel 2016; the exact form, not the tanh approximation) */
+#ifndef NMT_NN_ACTIVATION_H
+#define NMT_NN_ACTIVATION_H
+
+#include <stddef.h>
+
+#include "base/pool.h"
+#include "math/real.h"
+
+typedef enum Activation { ACTIVATION_RELU, ACTIVATION_GELU } Activation;
+#define ACTIVATION_NAMES "relu|gelu" /* in the order of the enum */
+
+/* out, in: (count) */
+void activation_forward(Pool *pool, real *out, const real *in, Activation kind, size_t count);
+
+/* din += dout activation'(in) */
+void activation_backward(Pool *pool, real *din, const real *dout, const real *in, Activation kind, size_t count);
+
+#endif

@@ -1,0 +1,137 @@
+/* Scaled dot-product attention. A pool task is one (sentence, head) pair, which owns its slices of every output. */
+#include "nn/attention.h"
+
+#include <math.h>
+
+#include "math/matmul.h"
+#include "math/vector.h"
+
+enum { QUERY_ROWS = 64 }; /* query rows worked on at a time */
+
+/* One (sentence, head) pair: pointers to its first query and key row. */
+typedef struct Pair {
+    size_t number; /* b * H + h */
+    size_t Tq, Tk, query0;
+    const real *q, *k, *v;
+    real scale;
+} Pair;
+
+typedef struct Attention {
+    Pool *pool;
+    real *out, *log_sum;
+    AttentionGradient gradient;
+    const real *dout, *kept_log_sum;
+    AttentionInput in;
+    AttentionShape shape;
+    Dropout dropout;
+} Attention;
+
+size_t attention_scratch(size_t longest_key, size_t K) {
+    (void)K;
+    return matmul_scratch() + 3 * QUERY_ROWS * longest_key * sizeof(real);
+}
+
+static Pair pair_of(AttentionInput in, AttentionShape s, size_t b, size_t h) {
+    size_t query0 = s.query_start[b], key0 = s.key_start[b];
+    return (Pair){
+        .number = b * s.H + h,
+        .Tq = s.query_start[b + 1] - query0,
+        .Tk = s.key_end[b] - key0,
+        .query0 = query0,
+        .q = in.q + query0 * in.q_stride + h * s.K,
+        .k = in.k + key0 * in.kv_stride + h * s.K,
+        .v = in.v + key0 * in.kv_stride + h * s.K,
+        .scale = (real)(1 / sqrt((double)s.K)),
+    };
+}
+
+/* How many keys query row i of the pair sees. */
+static size_t keys_seen(const Pair *p, bool causal, size_t i) { return causal ? i + 1 : p->Tk; }
+
+/* scores (rows, Tk) = Q[i0 ..] K^T / sqrt(K); what the causal mask hides is left as it comes, and never read. */
+static void score(real *scores, const Pair *p, AttentionInput in, size_t i0, size_t rows, size_t K, void *scratch) {
+    matmul_alone(scratch, MATMUL_WRITE, scores, p->Tk, matrix(p->q + i0 * in.q_stride, in.q_stride),
+                 transposed(p->k, in.kv_stride), rows, p->Tk, K, NULL);
+    vector_scale(scores, p->scale, rows * p->Tk);
+}
+
+/* Dropout of a block of rows, (rows, Tk) from row i0 on. A pair has 2^32 indices of its own. */
+static void drop_block(real *out, const real *in, Dropout dropout, const Pair *p, size_t i0, size_t rows) {
+    if (!dropout_is_none(dropout))
+        vector_dropout(out, in, NULL, dropout.keep, dropout.scale, dropout.site,
+                       ((uint64_t)p->number << 32) + i0 * p->Tk, rows * p->Tk);
+    else if (out != in) vector_copy(out, in, rows * p->Tk);
+}
+
+static size_t block_rows(const Pair *p, size_t i0) { return p->Tq - i0 < QUERY_ROWS ? p->Tq - i0 : QUERY_ROWS; }
+
+static void forward_pair(void *context, size_t task, size_t worker) {
+    const Attention *a = context;
+    const size_t H = a->shape.H, K = a->shape.K, h = task % H, D = H * K;
+    const Pair p = pair_of(a->in, a->shape, task / H, h);
+    void *scratch = pool_scratch(a->pool, worker, attention_scratch(a->shape.longest_key, K));
+    real *weights = (real *)((char *)scratch + matmul_scratch());
+
+    for (size_t i0 = 0; i0 < p.Tq; i0 += QUERY_ROWS) {
+        const size_t rows = block_rows(&p, i0);
+        score(weights, &p, a->in, i0, rows, K, scratch);
+        for (size_t r = 0; r < rows; r++) {
+            const size_t n = p.query0 + i0 + r, seen = keys_seen(&p, a->shape.causal, i0 + r);
+            real *row = weights + r * p.Tk;
+            a->log_sum[n * H + h] = vector_softmax(row, row, seen);
+            vector_clear(row + seen, p.Tk - seen);
+        }
+        drop_block(weights, weights, a->dropout, &p, i0, rows);
+        matmul_alone(scratch, MATMUL_WRITE, a->out + (p.query0 + i0) * D + h * K, D, matrix(weights, p.Tk),
+                     matrix(p.v, a->in.kv_stride), rows, K, p.Tk, NULL);
+    }
+}
+
+void attention_forward(Pool *pool, real *out, real *log_sum, AttentionInput in, AttentionShape shape, Dropout dropout) {
+    Attention a = {.pool = pool, .out = out, .log_sum = log_sum, .in = in, .shape = shape, .dropout = dropout};
+    pool_run(pool, shape.B * shape.H, forward_pair, &a);
+}
+
+static void backward_pair(void *context, size_t task, size_t worker) {
+    const Attention *a = context;
+    const size_t H = a->shape.H, K = a->shape.K, h = task % H, D = H * K;
+    const size_t q_stride = a->in.q_stride, kv_stride = a->in.kv_stride;
+    const size_t key0 = a->shape.key_start[task / H];
+    const Pair p = pair_of(a->in, a->shape, task / H, h);
+    void *scratch = pool_scratch(a->pool, worker, attention_scratch(a->shape.longest_key, K));
+    real *P = (real *)((char *)scratch + matmul_scratch());
+    real *A = P + QUERY_ROWS * p.Tk, *dA = A + QUERY_ROWS * p.Tk; /* (rows, Tk) each; dA becomes dP, then dS / sqrt(K) */
+    real *dq = a->gradient.q + p.query0 * q_stride + h * K;
+    real *dk = a->gradient.k + key0 * kv_stride + h * K, *dv = a->gradient.v + key0 * kv_stride + h * K;
+
+    for (size_t i0 = 0; i0 < p.Tq; i0 += QUERY_ROWS) {
+        const size_t rows = block_rows(&p, i0);
+        const real *dO = a->dout + (p.query0 + i0) * D + h * K;
+        score(P, &p, a->in, i0, rows, K, scratch);
+        /* forward: O = A V */
+        matmul_alone(scratch, MATMUL_WRITE, dA, p.Tk, matrix(dO, D), transposed(p.v, kv_stride), rows, p.Tk, K, NULL);
+        for (size_t r = 0; r < rows; r++) { /* forward: P = softmax(S) */
+            const size_t n = p.query0 + i0 + r, seen = keys_seen(&p, a->shape.causal, i0 + r);
+            vector_exp_sum(P + r * p.Tk, P + r * p.Tk, a->kept_log_sum[n * H + h], seen);
+            vector_clear(P + r * p.Tk + seen, p.Tk - seen);
+        }
+        drop_block(A, P, a->dropout, &p, i0, rows);   /* forward: A = dropout(P) */
+        drop_block(dA, dA, a->dropout, &p, i0, rows); /* now dP */
+        for (size_t r = 0; r < rows; r++) {           /* dS = P (dP - rowsum(P dP)), 0 where P is */
+            real *P_row = P + r * p.Tk, *dP_row = dA + r * p.Tk;
+            vector_softmax_backward(dP_row, P_row, dP_row, vector_dot(P_row, dP_row, p.Tk), p.scale, p.Tk);
+        }
+        matmul_alone(scratch, MATMUL_ADD, dv, kv_stride, transposed(A, p.Tk), matrix(dO, D), p.Tk, K, rows, NULL);
+        matmul_alone(scratch, MATMUL_ADD, dq + i0 * q_stride, q_stride, matrix(dA, p.Tk), matrix(p.k, kv_stride), rows,
+                     K, p.Tk, NULL);
+        matmul_alone(scratch, MATMUL_ADD, dk, kv_stride, transposed(dA, p.Tk), matrix(p.q + i0 * q_stride, q_stride),
+                     p.Tk, K, rows, NULL);
+    }
+}
+
+void attention_backward(Pool *pool, AttentionGradient gradient, const real *dout, const real *log_sum,
+                        AttentionInput in, AttentionShape shape, Dropout dropout) {
+    Attention a = {.pool = pool, .gradient = gradient, .dout = dout, .kept_log_sum = log_sum, .in = in, .shape = shape,
+                   .dropout = dropout};
+    pool_run(pool, shape.B * shape.H, backward_pair, &a);
+}

@@ -1,0 +1,57 @@
+/* Scaled dot-product attention of H heads (Vaswani et al. 2017, section 3.2), over packed sentences.
+ *
+ * For each sentence and head, with Q (Tq, K), and K and V (Tk, K) its slices of the packed rows:
+ *
+ *     S = Q K^T / sqrt(K)      causal: S[i][j] = -inf for j > i
+ *     P = softmax of S's rows  A = dropout(P)
+ *     O = A V
+ *
+ *     dO -> dV += A^T dO                      dA = dO V^T,  dP = dropout(dA)
+ *           dS = P (dP - rowsum(P dP))        dQ += dS K / sqrt(K)     dK += dS^T Q / sqrt(K)
+ *
+ * Only the logarithm of each row's softmax sum is kept (as in FlashAttention, Dao et al. 2022): the backward pass makes P again as
+ * exp(S - log_sum). A block of query rows is worked on at a time, so no buffer has Tq * Tk elements. */
+#ifndef NMT_NN_ATTENTION_H
+#define NMT_NN_ATTENTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "math/real.h"
+#include "nn/dropout.h"
+
+/* What attends to what. Sentence b's queries are rows query_start[b] .. query_start[b + 1] - 1, and its keys are rows
+ * key_start[b] .. key_end[b] - 1: for packed sentences key_end is key_start + 1; beams of one source sentence share keys. */
+typedef struct AttentionShape {
+    size_t B, H, K;              /* sentences, heads, width of a head */
+    const uint32_t *query_start; /* (B + 1) */
+    const uint32_t *key_start;   /* (B) */
+    const uint32_t *key_end;     /* (B); every sentence has a key at least */
+    size_t longest_key;          /* most keys of a sentence */
+    bool causal;                 /* query i of a sentence sees its keys 0 .. i only; as many queries as keys */
+} AttentionShape;
+
+/* Projected rows: q of query row n, head h at q + n * q_stride + h * K; k and v likewise, with one stride. */
+typedef struct AttentionInput {
+    const real *q, *k, *v;
+    size_t q_stride, kv_stride;
+} AttentionInput;
+
+/* Their gradients, with the same strides. */
+typedef struct AttentionGradient {
+    real *q, *k, *v;
+} AttentionGradient;
+
+/* Scratch of one worker, in bytes; reserve it in the pool before calling (pool_reserve). */
+size_t attention_scratch(size_t longest_key, size_t K);
+
+/* out: (Nq, H * K)   log_sum: (Nq, H), kept for the backward pass */
+void attention_forward(Pool *pool, real *out, real *log_sum, AttentionInput in, AttentionShape shape, Dropout dropout);
+
+/* Adds to the gradient's q, k and v. dout: (Nq, H * K) */
+void attention_backward(Pool *pool, AttentionGradient gradient, const real *dout, const real *log_sum,
+                        AttentionInput in, AttentionShape shape, Dropout dropout);
+
+#endif

@@ -1,0 +1,39 @@
+/* Dropout (Srivastava et al. 2014): an element is kept with probability 1 - rate and then divided by it, else 0.
+ *
+ * Which elements are kept is a function of (seed, step, site, index): nothing is stored, and the backward pass asks the
+ * same question again. The probability is rounded to a 65536th, and the divisor is the rounded one, so the expectation
+ * is exact. Rate 0 (inference, too) copies. */
+#ifndef NMT_NN_DROPOUT_H
+#define NMT_NN_DROPOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "base/rng.h"
+#include "math/real.h"
+
+typedef struct Dropout {
+    uint32_t keep; /* of 65536 */
+    real scale;    /* 65536 / keep */
+    RngSite site;
+} Dropout;
+
+/* rate: in [0, 1). */
+Dropout dropout_make(double rate, RngSite site);
+
+/* No dropout at all. */
+Dropout dropout_none(void);
+
+static inline int dropout_is_none(Dropout d) { return d.keep == 65536; }
+
+/* out = dropped in; in place allowed. count elements. */
+void dropout_forward(Pool *pool, real *out, const real *in, Dropout dropout, size_t count);
+
+/* out = residual + dropped in; out may be either input. */
+void dropout_add_forward(Pool *pool, real *out, const real *residual, const real *in, Dropout dropout, size_t count);
+
+/* din += dropped dout, by the same mask (the backward of both: the residual's gradient is dout itself). */
+void dropout_backward(Pool *pool, real *din, const real *dout, Dropout dropout, size_t count);
+
+#endif

@@ -1,0 +1,55 @@
+/* Token embedding plus position. */
+#include "nn/embedding.h"
+
+#include <math.h>
+
+#include "math/vector.h"
+#include "nn/rows.h"
+
+typedef struct Embedding {
+    real *out, *dtable, *dposition;
+    const int32_t *token;
+    const uint32_t *start;
+    const real *table, *position, *dout;
+    real scale; /* sqrt(D) */
+    size_t B, D;
+} Embedding;
+
+static void forward_sentences(void *context, size_t first, size_t last) {
+    const Embedding *e = context;
+    const size_t D = e->D;
+    for (size_t b = first; b < last; b++)
+        for (size_t n = e->start[b]; n < e->start[b + 1]; n++) {
+            const real *row = e->table + (size_t)e->token[n] * D, *position = e->position + (n - e->start[b]) * D;
+            for (size_t d = 0; d < D; d++) e->out[n * D + d] = row[d] * e->scale + position[d];
+        }
+}
+
+void embedding_forward(Pool *pool, real *out, const int32_t *token, const uint32_t *start, const real *table,
+                       const real *position, size_t B, size_t D) {
+    Embedding e = {.out = out, .token = token, .start = start, .table = table, .position = position,
+                   .scale = (real)sqrt((double)D), .B = B, .D = D};
+    rows_run(pool, B, B ? (start[B] / B + 1) * D : 1, forward_sentences, &e);
+}
+
+/* Rows of the table meet in any order, so threads take columns: a task owns its columns of every row. */
+static void backward_columns(void *context, size_t first, size_t last) {
+    const Embedding *e = context;
+    const size_t D = e->D;
+    for (size_t b = 0; b < e->B; b++)
+        for (size_t n = e->start[b]; n < e->start[b + 1]; n++) {
+            const real *dout = e->dout + n * D;
+            real *dtable = e->dtable + (size_t)e->token[n] * D;
+            for (size_t d = first; d < last; d++) dtable[d] += dout[d] * e->scale; /* forward: row[d] * scale */
+            if (!e->dposition) continue;
+            real *dposition = e->dposition + (n - e->start[b]) * D;
+            for (size_t d = first; d < last; d++) dposition[d] += dout[d]; /* forward: + position[d] */
+        }
+}
+
+void embedding_backward(Pool *pool, real *dtable, real *dposition, const real *dout, const int32_t *token,
+                        const uint32_t *start, size_t B, size_t D) {
+    Embedding e = {.dtable = dtable, .dposition = dposition, .dout = dout, .token = token, .start = start,
+                   .scale = (real)sqrt((double)D), .B = B, .D = D};
+    rows_run(pool, D, start[B], backward_columns, &e);
+}

@@ -1,0 +1,25 @@
+/* Token embedding plus position (Vaswani et al. 2017, sections 3.4 and 3.5):
+ *
+ *     out[n] = table[token[n]] sqrt(D) + position[n - start of its sentence]
+ *
+ *     dout -> dtable[token[n]] += dout[n] sqrt(D)      dposition[p] += dout[n], for learned positions
+ *
+ * out: (N, D)   token: (N)   start: (B + 1), the packed sentences   table: (V, D)   position: (P, D) */
+#ifndef NMT_NN_EMBEDDING_H
+#define NMT_NN_EMBEDDING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "math/real.h"
+
+/* Tokens must be below V and sentences no longer than P; the caller has checked. */
+void embedding_forward(Pool *pool, real *out, const int32_t *token, const uint32_t *start, const real *table,
+                       const real *position, size_t B, size_t D);
+
+/* Adds to dtable and, unless NULL, dposition. */
+void embedding_backward(Pool *pool, real *dtable, real *dposition, const real *dout, const int32_t *token,
+                        const uint32_t *start, size_t B, size_t D);
+
+#endif

@@ -1,0 +1,34 @@
+/* Layer normalisation (Ba, Kiros, Hinton 2016), over each row of D elements, with the biased variance and eps = 1e-5:
+ *
+ *     mean = sum(in) / D     rstd = 1 / sqrt(sum((in - mean)^2) / D + eps)
+ *     y = (in - mean) rstd   out = y weight + bias
+ *
+ *     dout -> dweight += sum over rows of dout y
+ *             dbias   += sum over rows of dout
+ *             din     += rstd (g - mean(g) - y mean(g y)),   g = dout weight
+ *
+ * in, out: (N, D)   weight, bias: (D)   mean, rstd: (N), kept for the backward pass */
+#ifndef NMT_NN_LAYERNORM_H
+#define NMT_NN_LAYERNORM_H
+
+#include <stddef.h>
+
+#include "base/pool.h"
+#include "math/real.h"
+
+typedef struct LayernormParams {
+    size_t weight, bias; /* offsets in the parameter block, in elements */
+} LayernormParams;
+
+void layernorm_forward(Pool *pool, real *out, real *mean, real *rstd, const real *in, const real *weight,
+                       const real *bias, size_t N, size_t D);
+
+/* Makes `out` again from what forward kept, so that it need not be saved. */
+void layernorm_again(Pool *pool, real *out, const real *in, const real *weight, const real *bias, const real *mean,
+                     const real *rstd, size_t N, size_t D);
+
+/* Adds to din (N, D), dweight (D), dbias (D). */
+void layernorm_backward(Pool *pool, real *din, real *dweight, real *dbias, const real *dout, const real *in,
+                        const real *weight, const real *mean, const real *rstd, size_t N, size_t D);
+
+#endif

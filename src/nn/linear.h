@@ -1,0 +1,32 @@
+/* Linear layer (PyTorch's nn.Linear): out = in weight^T + bias.
+ *
+ * in: (N, I)   weight: (O, I)   bias: (O)   out: (N, O)
+ *
+ *     dout -> din      += dout weight
+ *             dweight  += dout^T in
+ *             dbias    += sum of dout's rows */
+#ifndef NMT_NN_LINEAR_H
+#define NMT_NN_LINEAR_H
+
+#include <stddef.h>
+
+#include "base/pool.h"
+#include "math/real.h"
+
+/* Where a linear layer's tensors stand in the parameter block, and in the gradient block alike. */
+typedef struct LinearParams {
+    size_t weight, bias; /* offsets, in elements */
+} LinearParams;
+
+/* bias may be NULL. */
+void linear_forward(Pool *pool, real *out, const real *in, const real *weight, const real *bias, size_t N, size_t I,
+                    size_t O);
+
+/* Adds to din, dweight and dbias; din and dbias may be NULL. */
+void linear_backward(Pool *pool, real *din, real *dweight, real *dbias, const real *dout, const real *in,
+                     const real *weight, size_t N, size_t I, size_t O);
+
+/* dbias (O) += the sum of the N rows of dout (N, O). */
+void linear_bias_backward(Pool *pool, real *dbias, const real *dout, size_t N, size_t O);
+
+#endif

@@ -1,0 +1,68 @@
+/* Output layer and label-smoothed cross-entropy. */
+#include "nn/loss.h"
+
+#include "math/matmul.h"
+#include "math/vector.h"
+#include "nn/rows.h"
+
+/* Rows of a block: enough to repay packing W, few enough for the logits to stay in a cache of some megabytes. It is part
+ * of the definition of dW's order of summation, so it depends on V alone. */
+static size_t block_rows(size_t V) {
+    size_t rows = ((size_t)1 << 20) / V;
+    return rows < 64 ? 64 : rows > 512 ? 512 : rows;
+}
+
+size_t loss_scratch(LossShape shape) {
+    size_t rows = block_rows(shape.V);
+    if (rows > shape.N) rows = shape.N;
+    return rows * shape.V * sizeof(real) + 2 * shape.N * sizeof(double) + 3 * ARENA_ALIGNMENT;
+}
+
+typedef struct Rows {
+    real *z; /* (rows, V): logits in, their gradient out */
+    double *loss, *nll;
+    const int32_t *target;
+    real scale;
+    size_t V;
+    double smoothing;
+    bool gradient;
+} Rows;
+
+static void loss_rows(void *context, size_t first, size_t last) {
+    const Rows *r = context;
+    const size_t V = r->V;
+    const real e = (real)r->smoothing;
+    for (size_t n = first; n < last; n++) {
+        real *z = r->z + n * V;
+        const size_t y = (size_t)r->target[n];
+        const double z_y = z[y], z_mean = (double)vector_sum(z, V) / (double)V;
+        const double log_sum = vector_softmax(z, z, V); /* z is now p */
+        r->nll[n] = log_sum - z_y;
+        r->loss[n] = (1 - r->smoothing) * r->nll[n] + r->smoothing * (log_sum - z_mean);
+        if (!r->gradient) continue;
+        for (size_t j = 0; j < V; j++) z[j] = (z[j] - e / (real)V) * r->scale; /* dz[j] = p[j] - e / V ... */
+        z[y] -= (1 - e) * r->scale;                                            /* ... - (1 - e) [j = y] */
+    }
+}
+
+Loss loss_run(Pool *pool, Arena *arena, real *dh, real *dweight, const real *h, const real *weight,
+              const int32_t *target, real scale, LossShape s) {
+    const size_t mark = arena_mark(arena), block = block_rows(s.V);
+    double *loss = arena_push(arena, s.N, sizeof(double)), *nll = arena_push(arena, s.N, sizeof(double));
+    real *z = arena_push(arena, (block < s.N ? block : s.N) * s.V, sizeof(real));
+    for (size_t n0 = 0; n0 < s.N; n0 += block) {
+        const size_t rows = s.N - n0 < block ? s.N - n0 : block;
+        const real *h_rows = h + n0 * s.D;
+        matmul(pool, MATMUL_WRITE, z, s.V, matrix(h_rows, s.D), transposed(weight, s.D), rows, s.V, s.D, NULL);
+        Rows r = {z, loss + n0, nll + n0, target + n0, scale, s.V, s.smoothing, dh != NULL};
+        rows_run(pool, rows, s.V, loss_rows, &r);
+        if (!dh) continue;
+        /* forward: z = h W^T */
+        matmul(pool, MATMUL_ADD, dh + n0 * s.D, s.D, matrix(z, s.V), matrix(weight, s.D), rows, s.D, s.V, NULL);
+        matmul(pool, MATMUL_ADD, dweight, s.D, transposed(z, s.V), matrix(h_rows, s.D), s.V, s.D, rows, NULL);
+    }
+    Loss total = {0, 0};
+    for (size_t n = 0; n < s.N; n++) total.loss += loss[n], total.nll += nll[n];
+    arena_release(arena, mark);
+    return total;
+}

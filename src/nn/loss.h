@@ -1,0 +1,38 @@
+/* The output layer and the label-smoothed cross-entropy together, over blocks of rows, so that the N x V logits never
+ * exist at once:
+ *
+ *     z = h W^T     p = softmax(z)     nll = -log p[y]
+ *     loss = (1 - e) nll + (e / V) sum over j of -log p[j]            (Szegedy et al. 2016, section 7)
+ *
+ *     dz[j] = p[j] - (1 - e) [j = y] - e / V,  times `scale`
+ *     dh += dz W     dW += dz^T h
+ *
+ * h, dh: (N, D)   W, dW: (V, D)   y: (N) */
+#ifndef NMT_NN_LOSS_H
+#define NMT_NN_LOSS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/pool.h"
+#include "math/real.h"
+
+/* Sums over rows. Divide by the number of target tokens for the usual figures; exp of the mean nll is the perplexity. */
+typedef struct Loss {
+    double loss; /* label-smoothed */
+    double nll;  /* not smoothed */
+} Loss;
+
+typedef struct LossShape {
+    size_t N, D, V;
+    double smoothing; /* e, in [0, 1) */
+} LossShape;
+
+/* With dh NULL only the loss; else gradients too, added to dh and dweight, for a loss multiplied by `scale` (one over the target
+ * tokens of the whole step). Targets must be below V. Scratch from the arena: loss_scratch bytes at most. */
+Loss loss_run(Pool *pool, Arena *arena, real *dh, real *dweight, const real *h, const real *weight,
+              const int32_t *target, real scale, LossShape shape);
+size_t loss_scratch(LossShape shape);
+
+#endif

@@ -1,0 +1,20 @@
+/* Normalisation: differences in spelling that are taken away before the tokenizer sees a text.
+ *
+ * Each is a switch, stored with the model, so that translation normalises as training did. Normalising twice changes
+ * nothing more. Bytes that are not UTF-8 pass through. */
+#ifndef NMT_TEXT_NORMALISE_H
+#define NMT_TEXT_NORMALISE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct Normalisation {
+    bool lowercase;   /* A becomes a */
+    bool apostrophes; /* U+2018, U+2019, U+201B, U+02BC, U+FF07 become ' */
+    bool spaces;      /* any run of white space (tabs, no-break spaces) becomes one space; none at either end */
+} Normalisation;
+
+/* Appends the normalised text to *out, a stb_ds array (NULL: an empty one; the caller frees it). */
+void normalise_text(char **out, const char *text, size_t length, Normalisation how);
+
+#endif

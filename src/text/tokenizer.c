@@ -1,0 +1,188 @@
+#include "text/tokenizer.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/ds.h"
+#include "base/memory.h"
+#include "text/pieces.h"
+
+/* A slot of the hash table from a pair of tokens to the merge that joins it. */
+typedef struct PairSlot {
+    uint32_t left, right;
+    uint32_t merge; /* NO_MERGE: the slot is empty */
+} PairSlot;
+
+enum { NO_MERGE = UINT32_MAX >> 1 };
+
+typedef struct Token {
+    size_t start; /* in spelling */
+    size_t length;
+} Token;
+
+struct Tokenizer {
+    Normalisation how;
+    uint32_t *merges; /* (merge_count, 2) */
+    size_t merge_count;
+    Token *tokens;   /* (vocab) */
+    char *spelling;  /* stb_ds array: the bytes of all tokens */
+    PairSlot *pairs; /* (pair_mask + 1), a power of two, at most half full */
+    size_t pair_mask;
+};
+
+/* The slot that holds the pair, or the empty one where it would be. The constants of the hash are odd numbers near
+ * 2^32 and 2^64 divided by the golden ratio. */
+static PairSlot *find_pair(const Tokenizer *tokenizer, uint32_t left, uint32_t right) {
+    uint64_t hash = ((uint64_t)left * 0x9E3779B1u + right) * 0x9E3779B97F4A7C15u;
+    for (size_t at = hash >> 32;; at++) {
+        PairSlot *slot = &tokenizer->pairs[at & tokenizer->pair_mask];
+        if (slot->merge == NO_MERGE || (slot->left == left && slot->right == right)) return slot;
+    }
+}
+
+static uint32_t find_merge(const Tokenizer *tokenizer, uint32_t left, uint32_t right) {
+    return find_pair(tokenizer, left, right)->merge;
+}
+
+static void add_spelling(Tokenizer *tokenizer, size_t id, const char *bytes, size_t length) {
+    tokenizer->tokens[id].start = (size_t)stbds_arrlen(tokenizer->spelling);
+    tokenizer->tokens[id].length = length;
+    memcpy(stbds_arraddnptr(tokenizer->spelling, length), bytes, length);
+}
+
+/* Makes token 258 + i of merge i, unless the merge is not a possible one. */
+static bool add_merge(Tokenizer *tokenizer, size_t i, Error *err) {
+    uint32_t left = tokenizer->merges[2 * i], right = tokenizer->merges[2 * i + 1];
+    size_t id = TOKEN_FIRST_MERGE + i;
+    if (left < TOKEN_FIRST_BYTE || right < TOKEN_FIRST_BYTE || left >= id || right >= id)
+        return error_set(err, "tokenizer: merge %zu: expected two tokens from %d to %zu, found %u and %u", i,
+                         TOKEN_FIRST_BYTE, id - 1, left, right);
+    Token a = tokenizer->tokens[left], b = tokenizer->tokens[right];
+    if (a.length + b.length > TOKEN_LONGEST)
+        return error_set(err, "tokenizer: merge %zu: expected a token of at most %d bytes, found %zu", i, TOKEN_LONGEST,
+                         a.length + b.length);
+    PairSlot *slot = find_pair(tokenizer, left, right);
+    if (slot->merge != NO_MERGE)
+        return error_set(err, "tokenizer: merge %zu: expected a new pair, found that of merge %u again (%u and %u)", i,
+                         slot->merge, left, right);
+    *slot = (PairSlot){left, right, (uint32_t)i};
+    char bytes[TOKEN_LONGEST];
+    memcpy(bytes, tokenizer->spelling + a.start, a.length);
+    memcpy(bytes + a.length, tokenizer->spelling + b.start, b.length);
+    add_spelling(tokenizer, id, bytes, a.length + b.length);
+    return true;
+}
+
+Tokenizer *tokenizer_create(const uint32_t *merges, size_t count, Normalisation how, Error *err) {
+    if (count > TOKENIZER_VOCAB_MAX - TOKEN_FIRST_MERGE)
+        return error_null(err, "tokenizer: expected at most %d merges, found %zu",
+                          TOKENIZER_VOCAB_MAX - TOKEN_FIRST_MERGE, count);
+    Tokenizer *tokenizer = memory_new(1, sizeof *tokenizer);
+    tokenizer->how = how;
+    tokenizer->merge_count = count;
+    tokenizer->merges = memory_new(2 * count + 1, sizeof *tokenizer->merges);
+    if (count > 0) memcpy(tokenizer->merges, merges, 2 * count * sizeof *merges);
+    tokenizer->tokens = memory_new(TOKEN_FIRST_MERGE + count, sizeof *tokenizer->tokens);
+
+    size_t slots = 16;
+    while (slots < 2 * count) slots *= 2;
+    tokenizer->pairs = memory_new(slots, sizeof *tokenizer->pairs);
+    tokenizer->pair_mask = slots - 1;
+    for (size_t i = 0; i < slots; i++) tokenizer->pairs[i].merge = NO_MERGE;
+
+    add_spelling(tokenizer, TOKEN_BEGIN, "<s>", 3);
+    add_spelling(tokenizer, TOKEN_END, "</s>", 4);
+    for (size_t byte = 0; byte < 256; byte++) add_spelling(tokenizer, TOKEN_FIRST_BYTE + byte, &(char){(char)byte}, 1);
+    for (size_t i = 0; i < count; i++) {
+        if (!add_merge(tokenizer, i, err)) {
+            tokenizer_free(tokenizer);
+            return NULL;
+        }
+    }
+    return tokenizer;
+}
+
+void tokenizer_free(Tokenizer *tokenizer) {
+    if (!tokenizer) return;
+    free(tokenizer->merges);
+    free(tokenizer->tokens);
+    free(tokenizer->pairs);
+    stbds_arrfree(tokenizer->spelling);
+    free(tokenizer);
+}
+
+size_t tokenizer_vocab_size(const Tokenizer *tokenizer) {
+    return TOKEN_FIRST_MERGE + tokenizer->merge_count;
+}
+
+Normalisation tokenizer_normalisation(const Tokenizer *tokenizer) {
+    return tokenizer->how;
+}
+
+const uint32_t *tokenizer_merges(const Tokenizer *tokenizer, size_t *count) {
+    *count = tokenizer->merge_count;
+    return tokenizer->merges;
+}
+
+/* Merges the bytes of a piece into ids; returns how many. The lowest merge goes first, at its first place, as learning
+ * had it; merging[i] is the merge of ids[i] and ids[i + 1]. Quadratic in the length of a piece, which is bounded. */
+static size_t merge_piece(const Tokenizer *tokenizer, uint32_t ids[PIECE_LONGEST], const char *piece, size_t length) {
+    uint32_t merging[PIECE_LONGEST];
+    size_t count = length;
+    for (size_t i = 0; i < count; i++) ids[i] = TOKEN_FIRST_BYTE + (unsigned char)piece[i];
+    for (size_t i = 0; i + 1 < count; i++) merging[i] = find_merge(tokenizer, ids[i], ids[i + 1]);
+    for (;;) {
+        size_t best = 0;
+        uint32_t lowest = NO_MERGE;
+        for (size_t i = 0; i + 1 < count; i++) {
+            if (merging[i] < lowest) {
+                lowest = merging[i];
+                best = i;
+            }
+        }
+        if (lowest == NO_MERGE) return count;
+        count--;
+        ids[best] = TOKEN_FIRST_MERGE + lowest;
+        for (size_t i = best + 1; i < count; i++) {
+            ids[i] = ids[i + 1];
+            merging[i] = merging[i + 1];
+        }
+        if (best > 0) merging[best - 1] = find_merge(tokenizer, ids[best - 1], ids[best]);
+        if (best + 1 < count) merging[best] = find_merge(tokenizer, ids[best], ids[best + 1]);
+    }
+}
+
+void tokenizer_encode(const Tokenizer *tokenizer, int32_t **ids, const char *text, size_t length) {
+    char *spaced = NULL;
+    stbds_arrput(spaced, ' ');
+    normalise_text(&spaced, text, length, tokenizer->how);
+    size_t end = (size_t)stbds_arrlen(spaced);
+    if (end == 1) end = 0; /* an empty text has no tokens */
+    for (size_t at = 0; at < end;) {
+        size_t size = piece_next(spaced + at, end - at);
+        uint32_t merged[PIECE_LONGEST];
+        size_t count = merge_piece(tokenizer, merged, spaced + at, size);
+        int32_t *out = stbds_arraddnptr(*ids, count);
+        for (size_t i = 0; i < count; i++) out[i] = (int32_t)merged[i];
+        at += size;
+    }
+    stbds_arrfree(spaced);
+}
+
+const char *tokenizer_token_bytes(const Tokenizer *tokenizer, int32_t id, size_t *length) {
+    CHECK(id >= 0 && (size_t)id < tokenizer_vocab_size(tokenizer), "a token id is within the vocabulary");
+    *length = tokenizer->tokens[id].length;
+    return tokenizer->spelling + tokenizer->tokens[id].start;
+}
+
+void tokenizer_decode(const Tokenizer *tokenizer, char **text, const int32_t *ids, size_t count) {
+    bool first = true;
+    for (size_t i = 0; i < count; i++) {
+        size_t length;
+        const char *bytes = tokenizer_token_bytes(tokenizer, ids[i], &length);
+        if (ids[i] < TOKEN_FIRST_BYTE) continue;
+        size_t skip = first && bytes[0] == ' ';
+        first = false;
+        if (length > skip) memcpy(stbds_arraddnptr(*text, length - skip), bytes + skip, length - skip);
+    }
+}

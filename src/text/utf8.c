@@ -1,0 +1,126 @@
+#include "text/utf8.h"
+
+#include <stdbool.h>
+
+#include "base/check.h"
+
+/* Well-formed sequences as in table 3-7 of the Unicode standard: the first byte tells the length, and after E0, ED, F0
+ * and F4 the second one has a narrower range, which rules out overlong forms, surrogates and codes above U+10FFFF. */
+size_t utf8_decode(uint32_t *code, const char *text, size_t length) {
+    const unsigned char *bytes = (const unsigned char *)text;
+    unsigned char first = bytes[0];
+    *code = first;
+    if (first < 0x80) return 1;
+    *code = UTF8_BAD + (uint32_t)first;
+    if (first < 0xC2 || first > 0xF4) return 1;
+    size_t needed = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    if (length < needed) return 1;
+    unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+    unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+    if (bytes[1] < low || bytes[1] > high) return 1;
+    uint32_t value = first & (0x7Fu >> needed);
+    for (size_t i = 1; i < needed; i++) {
+        if ((bytes[i] & 0xC0) != 0x80) return 1;
+        value = value << 6 | (bytes[i] & 0x3F);
+    }
+    *code = value;
+    return needed;
+}
+
+size_t utf8_encode(char out[UTF8_LONGEST], uint32_t code) {
+    CHECK(code < UTF8_BAD + 0x100, "a code is a code point or a bad byte");
+    if (code < 0x80 || code >= UTF8_BAD) {
+        out[0] = (char)(code < 0x80 ? code : code - UTF8_BAD);
+        return 1;
+    }
+    size_t size = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = size - 1; i > 0; i--, code >>= 6) out[i] = (char)(0x80 | (code & 0x3F));
+    out[0] = (char)((0xF00u >> size & 0xF0) | code); /* 110xxxxx, 1110xxxx, 11110xxx */
+    return size;
+}
+
+typedef struct Range {
+    uint32_t first, last;
+} Range;
+
+/* Above ASCII everything is a letter but for what these three tables hold, each in rising order. */
+static const Range space_ranges[] = {{0x85, 0x85},     {0xA0, 0xA0},     {0x1680, 0x1680}, {0x2000, 0x200A},
+                                     {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}};
+
+static const Range digit_ranges[] = {
+    {0x0660, 0x0669}, {0x06F0, 0x06F9}, {0x07C0, 0x07C9},  {0x0966, 0x096F}, {0x09E6, 0x09EF}, {0x0A66, 0x0A6F},
+    {0x0AE6, 0x0AEF}, {0x0B66, 0x0B6F}, {0x0BE6, 0x0BEF},  {0x0C66, 0x0C6F}, {0x0CE6, 0x0CEF}, {0x0D66, 0x0D6F},
+    {0x0DE6, 0x0DEF}, {0x0E50, 0x0E59}, {0x0ED0, 0x0ED9},  {0x0F20, 0x0F29}, {0x1040, 0x1049}, {0x17E0, 0x17E9},
+    {0x1810, 0x1819}, {0xFF10, 0xFF19}, {0x1D7CE, 0x1D7FF}};
+
+static const Range other_ranges[] = {
+    {0x80, 0xA9},       {0xAB, 0xB4},       {0xB6, 0xB9},       {0xBB, 0xBF},     {0xD7, 0xD7},     {0xF7, 0xF7},
+    {0x02C2, 0x02C5},   {0x02D2, 0x02DF},   {0x02E5, 0x02EB},   {0x02ED, 0x02ED}, {0x02EF, 0x02FF}, {0x0375, 0x0375},
+    {0x037E, 0x037E},   {0x0384, 0x0385},   {0x0387, 0x0387},   {0x03F6, 0x03F6}, {0x0482, 0x0482}, {0x055A, 0x055F},
+    {0x0589, 0x058F},   {0x05BE, 0x05BE},   {0x05C0, 0x05C0},   {0x05C3, 0x05C3}, {0x05C6, 0x05C6}, {0x05F3, 0x060F},
+    {0x061B, 0x061F},   {0x066A, 0x066D},   {0x06D4, 0x06D4},   {0x06DD, 0x06DE}, {0x0964, 0x0965}, {0x0970, 0x0970},
+    {0x0E3F, 0x0E3F},   {0x0E4F, 0x0E4F},   {0x0E5A, 0x0E5B},   {0x10FB, 0x10FB}, {0x166D, 0x166E}, {0x169B, 0x169C},
+    {0x1FBD, 0x1FBD},   {0x1FBF, 0x1FC1},   {0x1FCD, 0x1FCF},   {0x1FDD, 0x1FDF}, {0x1FED, 0x1FEF}, {0x1FFD, 0x2070},
+    {0x2072, 0x207E},   {0x2080, 0x208F},   {0x20A0, 0x20CF},   {0x2100, 0x2101}, {0x2103, 0x2106}, {0x2108, 0x2109},
+    {0x2114, 0x2114},   {0x2116, 0x2118},   {0x211E, 0x2123},   {0x2140, 0x2144}, {0x214A, 0x214D}, {0x214F, 0x2182},
+    {0x2185, 0x2BFF},   {0x2E00, 0x2E2E},   {0x2E30, 0x3004},   {0x3007, 0x3029}, {0x3030, 0x3030}, {0x3036, 0x303A},
+    {0x303D, 0x303F},   {0x30A0, 0x30A0},   {0x30FB, 0x30FB},   {0x3190, 0x319F}, {0x31C0, 0x31EF}, {0x3200, 0x33FF},
+    {0x4DC0, 0x4DFF},   {0xA490, 0xA4CF},   {0xE000, 0xF8FF},   {0xFD3E, 0xFD3F}, {0xFE10, 0xFE1F}, {0xFE30, 0xFE6F},
+    {0xFEFF, 0xFF0F},   {0xFF1A, 0xFF20},   {0xFF3B, 0xFF40},   {0xFF5B, 0xFF65}, {0xFFE0, 0xFFFF}, {0x10100, 0x1013F},
+    {0x1F000, 0x1FAFF}, {0xE0000, 0xE00FF}, {0xF0000, 0x110000}};
+
+static bool in_ranges(uint32_t code, const Range *ranges, size_t count) {
+    size_t low = 0, high = count; /* ranges below `low` end before the code; those from `high` on do not */
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (ranges[middle].last < code)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && ranges[low].first <= code;
+}
+
+#define IN(code, table) in_ranges(code, table, sizeof table / sizeof table[0])
+
+Utf8Class utf8_class(uint32_t code) {
+    if (code < 0x80) {
+        uint32_t lower = code | 0x20;
+        if (lower >= 'a' && lower <= 'z') return UTF8_LETTER;
+        if (code >= '0' && code <= '9') return UTF8_DIGIT;
+        return code == ' ' || (code >= '\t' && code <= '\r') ? UTF8_SPACE : UTF8_OTHER;
+    }
+    if (code >= UTF8_BAD) return UTF8_OTHER;
+    if (IN(code, space_ranges)) return UTF8_SPACE;
+    if (IN(code, digit_ranges)) return UTF8_DIGIT;
+    return IN(code, other_ranges) ? UTF8_OTHER : UTF8_LETTER;
+}
+
+/* Upper-case letters and how far their lower-case ones are; PAIRS: capitals and small letters take turns, beginning
+ * with a capital. The capitals of Latin Extended-B and Phonetic that follow no rule are left as they are. */
+enum { PAIRS = 0 };
+
+static const struct Case {
+    uint32_t first, last;
+    int32_t distance;
+} cases[] = {
+    {'A', 'Z', 32},          {0xC0, 0xD6, 32},      {0xD8, 0xDE, 32},        {0x100, 0x12F, PAIRS},
+    {0x130, 0x130, -199},    {0x132, 0x137, PAIRS}, {0x139, 0x148, PAIRS},   {0x14A, 0x177, PAIRS},
+    {0x178, 0x178, -121},    {0x179, 0x17E, PAIRS}, {0x1A0, 0x1A5, PAIRS},   {0x1AF, 0x1B0, PAIRS},
+    {0x1CD, 0x1DC, PAIRS},   {0x1DE, 0x1EF, PAIRS}, {0x1F4, 0x1F5, PAIRS},   {0x1F8, 0x21F, PAIRS},
+    {0x222, 0x233, PAIRS},   {0x246, 0x24F, PAIRS}, {0x370, 0x373, PAIRS},   {0x386, 0x386, 38},
+    {0x388, 0x38A, 37},      {0x38C, 0x38C, 64},    {0x38E, 0x38F, 63},      {0x391, 0x3A1, 32},
+    {0x3A3, 0x3AB, 32},      {0x3D8, 0x3EF, PAIRS}, {0x400, 0x40F, 80},      {0x410, 0x42F, 32},
+    {0x460, 0x481, PAIRS},   {0x48A, 0x4BF, PAIRS}, {0x4C0, 0x4C0, 15},      {0x4C1, 0x4CE, PAIRS},
+    {0x4D0, 0x52F, PAIRS},   {0x531, 0x556, 48},    {0x1E00, 0x1E95, PAIRS}, {0x1E9E, 0x1E9E, -7615},
+    {0x1EA0, 0x1EFF, PAIRS}, {0xFF21, 0xFF3A, 32},
+};
+
+uint32_t utf8_lower(uint32_t code) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0] && cases[i].first <= code; i++) {
+        if (code > cases[i].last) continue;
+        if (cases[i].distance == PAIRS) return code + !((code - cases[i].first) & 1);
+        return (uint32_t)((int32_t)code + cases[i].distance);
+    }
+    return code;
+}

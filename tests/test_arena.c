@@ -1,0 +1,111 @@
+/* What the arena hands out is aligned, apart, and as large as it was measured. */
+#include "base/arena.h"
+
+#include <signal.h>
+#include <stdint.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "testlib.h"
+
+/* The same layout twice: measured, then real. */
+static void lay_out(Arena *arena, float **a, double **b, char **c) {
+    *a = arena_push(arena, 5, sizeof **a);
+    *b = arena_push(arena, 100, sizeof **b);
+    *c = arena_push(arena, 1, sizeof **c);
+}
+
+static void test_measured_size_fits_exactly(void) {
+    float *a;
+    double *b;
+    char *c;
+    Error err;
+    Arena measure = arena_measure(), arena;
+    lay_out(&measure, &a, &b, &c);
+    EXPECT(!a && !b && !c);
+    EXPECT_INT(measure.used, 64 + 832 + 64);
+    EXPECT(arena_create(&arena, measure.used, &err));
+    lay_out(&arena, &a, &b, &c);
+    EXPECT_INT(arena.used, measure.used);
+    EXPECT_INT((uintptr_t)a % ARENA_ALIGNMENT + (uintptr_t)b % ARENA_ALIGNMENT + (uintptr_t)c % ARENA_ALIGNMENT, 0);
+    bool zero = true;
+    for (size_t i = 0; i < 100; i++) zero = zero && b[i] == 0;
+    EXPECT(zero);
+    memset(a, 1, 5 * sizeof *a);
+    memset(b, 2, 100 * sizeof *b);
+    *c = 3;
+    EXPECT_INT(((char *)a)[5 * sizeof *a - 1], 1);
+    EXPECT_INT(((char *)b)[100 * sizeof *b - 1], 2);
+    arena_free(&arena);
+    EXPECT(!arena.base && arena.used == 0);
+    arena_free(&arena);
+}
+
+static void test_release_gives_back(void) {
+    Error err;
+    Arena arena;
+    EXPECT(arena_create(&arena, 1024, &err));
+    EXPECT_INT(arena_mark(&arena), 0);
+    char *first = arena_push(&arena, 100, 1);
+    size_t mark = arena_mark(&arena);
+    char *second = arena_push(&arena, 200, 1);
+    memset(first, 'a', 100);
+    arena_release(&arena, mark);
+    EXPECT(arena_push(&arena, 896, 1) == (void *)second); /* 128 and 896 fill it */
+    EXPECT_INT(first[99], 'a');
+    arena_release(&arena, 0);
+    EXPECT(arena_push(&arena, 1, 1024) == (void *)first);
+    arena_free(&arena);
+}
+
+static void test_nothing(void) {
+    Error err;
+    Arena arena;
+    EXPECT(arena_create(&arena, 0, &err));
+    EXPECT(arena_push(&arena, 0, 8) != NULL);
+    EXPECT(arena_push(&arena, 3, 0) != NULL);
+    EXPECT_INT(arena.used, 0);
+    arena_free(&arena);
+}
+
+static void test_too_large_is_an_error(void) {
+    Error err;
+    Arena arena;
+    EXPECT(!arena_create(&arena, SIZE_MAX / 2, &err));
+    EXPECT_HAS(err.text, "memory");
+}
+
+/* Whether a push ends the process, tried in another one. */
+static bool push_aborts(Arena arena, size_t count, size_t size) {
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        fclose(stderr);
+        arena_push(&arena, count, size);
+        _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+static void test_more_than_measured_is_a_bug(void) {
+    Error err;
+    Arena arena;
+    EXPECT(arena_create(&arena, 128, &err));
+    EXPECT(!push_aborts(arena, 128, 1));
+    EXPECT(push_aborts(arena, 129, 1));
+    EXPECT(push_aborts(arena, SIZE_MAX, 1));
+    EXPECT(push_aborts(arena, SIZE_MAX / 2 + 1, 2));
+    EXPECT(push_aborts(arena_measure(), SIZE_MAX / 4 + 1, 8));
+    arena_free(&arena);
+}
+
+int main(void) {
+    RUN(test_measured_size_fits_exactly);
+    RUN(test_release_gives_back);
+    RUN(test_nothing);
+    RUN(test_too_large_is_an_error);
+    RUN(test_more_than_measured_is_a_bug);
+    return test_finish();
+}

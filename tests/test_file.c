@@ -1,0 +1,239 @@
+/* Files: what is written is read back, and whatever goes wrong leaves the old file as it was. */
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "testlib.h"
+
+static char folder[200]; /* of this run's files */
+
+static const char *place(const char *name) {
+    static char path[300];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+/* How many files the folder holds. */
+static size_t files_here(void) {
+    size_t count = 0;
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) count += entry->d_name[0] != '.';
+    closedir(dir);
+    return count;
+}
+
+static bool write_text(const char *path, const char *text, Error *err) {
+    FileWriter *writer = file_create(path, err);
+    if (!writer) return false;
+    file_write(writer, text, strlen(text));
+    return file_commit(writer, err);
+}
+
+static void expect_text(const char *path, const char *text) {
+    FileMap map;
+    Error err = {"fine"};
+    EXPECT(file_map(&map, path, &err));
+    EXPECT_STR(err.text, "fine");
+    EXPECT_INT(map.size, strlen(text));
+    EXPECT(map.data && map.size == strlen(text) && memcmp(map.data, text, map.size) == 0);
+    file_unmap(&map);
+}
+
+static void test_write_and_map(void) {
+    Error err;
+    EXPECT(!file_exists(place("a")));
+    EXPECT(write_text(place("a"), "first", &err));
+    EXPECT(file_exists(place("a")));
+    expect_text(place("a"), "first");
+    EXPECT(write_text(place("a"), "the second", &err));
+    expect_text(place("a"), "the second");
+    EXPECT_INT(files_here(), 1);
+    unlink(place("a"));
+}
+
+static void test_nothing_to_write(void) {
+    Error err;
+    EXPECT(write_text(place("empty"), "", &err));
+    expect_text(place("empty"), "");
+    unlink(place("empty"));
+}
+
+/* Pieces of every size around that of the buffer. */
+static void test_large_pieces(void) {
+    enum { TOTAL = 1 << 20 };
+    unsigned char *data = memory_new(TOTAL, 1);
+    for (size_t i = 0; i < TOTAL; i++) data[i] = (unsigned char)(i * 31 + i / 251);
+    Error err;
+    FileWriter *writer = file_create(place("large"), &err);
+    size_t done = 0;
+    for (size_t piece = 1; done < TOTAL; piece = piece * 3 % 200003) {
+        size_t size = piece < TOTAL - done ? piece : TOTAL - done;
+        file_write(writer, data + done, size);
+        done += size;
+    }
+    EXPECT(file_commit(writer, &err));
+    FileMap map;
+    EXPECT(file_map(&map, place("large"), &err));
+    EXPECT_INT(map.size, TOTAL);
+    EXPECT(map.size == TOTAL && memcmp(map.data, data, TOTAL) == 0);
+    file_unmap(&map);
+    unlink(place("large"));
+    free(data);
+}
+
+/* Until the commit, and after a cancel, the old file stands. */
+static void test_old_file_until_commit(void) {
+    Error err;
+    EXPECT(write_text(place("a"), "old", &err));
+    FileWriter *writer = file_create(place("a"), &err);
+    file_write(writer, "new", 3);
+    expect_text(place("a"), "old");
+    EXPECT_INT(files_here(), 2);
+    file_cancel(writer);
+    file_cancel(NULL);
+    expect_text(place("a"), "old");
+    EXPECT_INT(files_here(), 1);
+    unlink(place("a"));
+}
+
+/* A map keeps the bytes of the file it was made of. */
+static void test_replaced_while_mapped(void) {
+    Error err;
+    FileMap map;
+    EXPECT(write_text(place("a"), "old", &err));
+    EXPECT(file_map(&map, place("a"), &err));
+    EXPECT(write_text(place("a"), "", &err));
+    EXPECT_INT(map.size, 3);
+    EXPECT(memcmp(map.data, "old", 3) == 0);
+    file_unmap(&map);
+    unlink(place("a"));
+}
+
+static void test_stale_temporary_file(void) {
+    Error err;
+    char stale[400];
+    snprintf(stale, sizeof stale, "%s.tmp.%ld", place("a"), (long)getpid());
+    FILE *left = fopen(stale, "w");
+    fputs("much longer than what comes now", left);
+    fclose(left);
+    EXPECT(write_text(place("a"), "new", &err));
+    expect_text(place("a"), "new");
+    EXPECT_INT(files_here(), 1);
+    unlink(place("a"));
+}
+
+/* The limit on the size of files stands in for a full disk; writes fail half way as there. In a process of its own,
+ * because the limit stays. */
+static void test_failed_write(void) {
+    Error err;
+    EXPECT(write_text(place("a"), "old", &err));
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        static const char block[100000];
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){150000, 150000});
+        FileWriter *writer = file_create(place("a"), &err);
+        for (int i = 0; i < 5; i++) file_write(writer, block, sizeof block);
+        EXPECT(!file_commit(writer, &err));
+        EXPECT_HAS(err.text, place("a"));
+        EXPECT_HAS(err.text, strerror(EFBIG));
+        fflush(stdout);
+        _exit(test_ok ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    EXPECT_INT(status, 0);
+    expect_text(place("a"), "old");
+    EXPECT_INT(files_here(), 1);
+    unlink(place("a"));
+}
+
+static void expect_refused(const char *path, const char *map_reason, const char *write_reason) {
+    FileMap map;
+    Error err = {""};
+    EXPECT(!file_map(&map, path, &err));
+    EXPECT_HAS(err.text, path);
+    EXPECT_HAS(err.text, map_reason);
+    EXPECT_INT(map.size, 0);
+    err = (Error){""};
+    EXPECT(!file_create(path, &err));
+    EXPECT_HAS(err.text, path);
+    EXPECT_HAS(err.text, write_reason);
+}
+
+static void test_not_files(void) {
+    EXPECT(mkfifo(place("pipe"), 0600) == 0);
+    expect_refused(place("pipe"), "expected a file", "a device or pipe");
+    unlink(place("pipe"));
+    expect_refused(folder, "found a folder", "a folder");
+    expect_refused("/dev/null", "expected a file", "a device or pipe");
+    expect_refused(place("no/such"), "No such file", "No such file");
+    EXPECT_INT(files_here(), 0);
+}
+
+static void test_make_folder(void) {
+    Error err = {"fine"};
+    EXPECT(file_make_folder(place("runs/a//b/"), &err));
+    EXPECT(file_make_folder(place("runs/a/b"), &err));
+    EXPECT(file_make_folder(folder, &err));
+    EXPECT(file_make_folder("/", &err));
+    EXPECT_STR(err.text, "fine");
+    EXPECT(file_exists(place("runs/a/b")));
+    EXPECT(write_text(place("runs/file"), "x", &err));
+    EXPECT(!file_make_folder(place("runs/file/b"), &err));
+    EXPECT_HAS(err.text, "runs/file: expected a folder");
+    EXPECT(!file_make_folder("/proc/no/such", &err));
+    EXPECT_HAS(err.text, "/proc/no: cannot make");
+    EXPECT(!file_make_folder("", &err));
+    unlink(place("runs/file"));
+    rmdir(place("runs/a/b"));
+    rmdir(place("runs/a"));
+    rmdir(place("runs"));
+}
+
+static void test_names_without_folder(void) {
+    Error err;
+    char *before = getcwd(NULL, 0);
+    EXPECT(chdir(folder) == 0);
+    EXPECT(write_text("here", "text", &err));
+    expect_text("here", "text");
+    unlink("here");
+    EXPECT(file_make_folder("x/y", &err));
+    EXPECT(rmdir("x/y") == 0 && rmdir("x") == 0);
+    EXPECT(chdir(before) == 0);
+    free(before);
+}
+
+static void test_join(void) {
+    char *path = file_join("runs/a", "model.gguf");
+    EXPECT_STR(path, "runs/a/model.gguf");
+    free(path);
+}
+
+int main(void) {
+    const char *base = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/test_file.XXXXXX", base && *base ? base : "/tmp");
+    if (!mkdtemp(folder)) return perror(folder), 1;
+    RUN(test_write_and_map);
+    RUN(test_nothing_to_write);
+    RUN(test_large_pieces);
+    RUN(test_old_file_until_commit);
+    RUN(test_replaced_while_mapped);
+    RUN(test_stale_temporary_file);
+    RUN(test_failed_write);
+    RUN(test_not_files);
+    RUN(test_make_folder);
+    RUN(test_names_without_folder);
+    RUN(test_join);
+    rmdir(folder);
+    return test_finish();
+}

@@ -1,0 +1,375 @@
+/* INI: what is read, how each mistake is named, and that what is written reads back the same. */
+#include "base/ini.h"
+
+#include <float.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "testlib.h"
+
+typedef struct Config {
+    int64_t width;
+    double dropout;
+    int norm;
+    bool tied;
+    int64_t seed;
+    double rate;
+    char *train, *note;
+    int64_t last;
+} Config;
+
+#define FIELD(key, type, member, standard, min, max, choices)                                                          \
+    { key, type, offsetof(Config, member), standard, min, max, choices, "help" }
+
+static const IniField fields[] = {
+    FIELD("model.width", INI_INTEGER, width, "512", 2, 8192, NULL),
+    FIELD("model.dropout", INI_REAL, dropout, "0.1", 0, 0.9, NULL),
+    FIELD("model.norm", INI_CHOICE, norm, "pre", 0, 0, "pre|post"),
+    FIELD("model.tied", INI_BOOL, tied, "true", 0, 0, NULL),
+    FIELD("train.seed", INI_INTEGER, seed, "1", 0, 0, NULL),
+    FIELD("train.rate", INI_REAL, rate, "0.001", -DBL_MAX, DBL_MAX, NULL),
+    FIELD("data.train", INI_STRING, train, NULL, 0, 0, NULL),
+    FIELD("data.note", INI_STRING, note, "", 0, 0, NULL),
+    FIELD("run.last", INI_INTEGER, last, "1", 1, 9, NULL),
+};
+enum { FIELDS = sizeof fields / sizeof fields[0] };
+
+/* Parses, overrides (up to a NULL) and binds. */
+static bool bind(Config *config, const char *text, const char *const *overrides, Error *err) {
+    *config = (Config){0};
+    Ini *ini = ini_parse("x.ini", text, strlen(text), err);
+    if (!ini) return false;
+    bool good = true;
+    for (; overrides && *overrides && good; overrides++) good = ini_override(ini, *overrides, err);
+    good = good && ini_bind(ini, fields, FIELDS, config, err);
+    ini_free(ini);
+    return good;
+}
+
+#define OVERRIDES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void expect_error(const char *text, const char *const *overrides, const char *message) {
+    Config config;
+    Error err = {"no error"};
+    if (bind(&config, text, overrides, &err)) ini_release(fields, FIELDS, &config);
+    EXPECT_STR(err.text, message);
+    EXPECT(!config.train && !config.note);
+}
+
+/* Reads `line` in section [data] as one string. */
+static void expect_note(const char *line, const char *note) {
+    Config config;
+    Error err = {"no error"};
+    char *text = memory_format("[data]\ntrain=x\n%s\n", line);
+    EXPECT(bind(&config, text, NULL, &err));
+    EXPECT_STR(err.text, "no error");
+    if (config.note) EXPECT_STR(config.note, note);
+    ini_release(fields, FIELDS, &config);
+    free(text);
+}
+
+static void test_values_and_defaults(void) {
+    Config config;
+    Error err = {"fine"};
+    EXPECT(bind(&config,
+                "# a comment\n\n[model] ; another\n  width = 64 # wide\n\tdropout=.25\nnorm = post\ntied = off\n"
+                "[data]\ntrain = a/b c.tsv\n[train]\nseed = -9223372036854775808",
+                NULL, &err));
+    EXPECT_STR(err.text, "fine");
+    EXPECT_INT(config.width, 64);
+    EXPECT(config.dropout == 0.25);
+    EXPECT_INT(config.norm, 1);
+    EXPECT(!config.tied);
+    EXPECT(config.seed == INT64_MIN);
+    EXPECT(config.rate == 0.001);
+    EXPECT_STR(config.train, "a/b c.tsv");
+    EXPECT_STR(config.note, "");
+    ini_release(fields, FIELDS, &config);
+    EXPECT(!config.train);
+}
+
+static void test_byte_order_mark_and_crlf(void) {
+    Config config;
+    Error err;
+    EXPECT(bind(&config, "\xEF\xBB\xBF[data]\r\ntrain = x \t \r\nnote =\r\n[model]\r\nwidth=8", NULL, &err));
+    EXPECT_STR(config.train, "x");
+    EXPECT_STR(config.note, "");
+    EXPECT_INT(config.width, 8);
+    ini_release(fields, FIELDS, &config);
+}
+
+static void test_strings(void) {
+    expect_note("note = a#b;c", "a#b;c");
+    expect_note("note = a #b", "a");
+    expect_note("note = a\t;b", "a");
+    expect_note("note =#a", "#a");
+    expect_note("note = # a", "");
+    expect_note("note = a = b", "a = b");
+    expect_note("note = \" a # b \"  # c", " a # b ");
+    expect_note("note = \"\"", "");
+    expect_note("note = \"say \\\"so\\\" \\\\ \\n\"", "say \"so\" \\ \\n");
+    expect_note("note = c:\\new \"x\"", "c:\\new \"x\"");
+    expect_note("note = \xC3\xA9t\xC3\xA9", "\xC3\xA9t\xC3\xA9");
+}
+
+static void test_words_for_bool(void) {
+    static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
+    for (size_t i = 0; i < 8; i++) {
+        Config config;
+        Error err;
+        char *assignment = memory_format("model.tied=%s", words[i]);
+        EXPECT(bind(&config, "", OVERRIDES("data.train=x", assignment), &err));
+        EXPECT_INT(config.tied, i % 2);
+        ini_release(fields, FIELDS, &config);
+        free(assignment);
+    }
+}
+
+static void test_overrides_win(void) {
+    Config config;
+    Error err;
+    EXPECT(bind(&config, "[model]\nwidth = bad\n[data]\ntrain = x\n",
+                OVERRIDES("model.width=16", "model.width=32", "data.note=a # b=\"c\" "), &err));
+    EXPECT_INT(config.width, 32);
+    EXPECT_STR(config.note, "a # b=\"c\" ");
+    ini_release(fields, FIELDS, &config);
+}
+
+static void test_bad_values(void) {
+    expect_error("[model]\n\nwidth = abc\n", NULL,
+                 "x.ini:3: model.width: expected an integer from 2 to 8192, found \"abc\"");
+    static const char *const integers[] = {"",      "1", "8193", "12x", "1.5", "0x10",
+                                           "1_000", "+", "--5",  " 7",  "7 ",  "99999999999999999999"};
+    for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++) {
+        char *assignment = memory_format("model.width=%s", integers[i]);
+        char *message = memory_format("command line: %s: expected an integer from 2 to 8192, found \"%s\"", assignment,
+                                      integers[i]);
+        expect_error("", OVERRIDES(assignment), message);
+        free(assignment);
+        free(message);
+    }
+    static const char *const reals[] = {"", "-0.1", "0.91", "nan", "inf", "0x1p-3", "1e400", "0,1", ".", "1e", "0.1f"};
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) {
+        char *assignment = memory_format("model.dropout=%s", reals[i]);
+        char *message =
+            memory_format("command line: %s: expected a number from 0 to 0.9, found \"%s\"", assignment, reals[i]);
+        expect_error("", OVERRIDES(assignment), message);
+        free(assignment);
+        free(message);
+    }
+    expect_error("", OVERRIDES("train.seed=9223372036854775808"),
+                 "command line: train.seed=9223372036854775808: expected an integer, found \"9223372036854775808\"");
+    expect_error("[model]\ntied = maybe\n", NULL, "x.ini:2: model.tied: expected true or false, found \"maybe\"");
+    expect_error("[model]\nnorm = pr\n", NULL, "x.ini:2: model.norm: expected one of pre|post, found \"pr\"");
+    expect_error("[model]\nnorm = pre|post\n", NULL,
+                 "x.ini:2: model.norm: expected one of pre|post, found \"pre|post\"");
+    expect_error("[model]\nnorm =\n", NULL, "x.ini:2: model.norm: expected one of pre|post, found \"\"");
+}
+
+/* The strings bound before the mistake are released, and a mistake is told of the last who set the key. */
+static void test_mistake_after_strings(void) {
+    expect_error("[data]\ntrain = x\n[run]\nlast = 0\n", NULL,
+                 "x.ini:4: run.last: expected an integer from 1 to 9, found \"0\"");
+    expect_error("[data]\ntrain = x\n[run]\nlast = 1\n", OVERRIDES("run.last=10"),
+                 "command line: run.last=10: expected an integer from 1 to 9, found \"10\"");
+}
+
+static void test_one_sided_bounds(void) {
+    const IniField field[] = {{"a.b", INI_INTEGER, 0, NULL, 1, INFINITY, NULL, ""},
+                              {"a.c", INI_REAL, 8, NULL, -INFINITY, 5, NULL, ""}};
+    struct {
+        int64_t b;
+        double c;
+    } pair;
+    Error err;
+    Ini *ini = ini_parse("x.ini", "[a]\nb=0\nc=6\n", 12, &err);
+    EXPECT(!ini_bind(ini, field, 2, &pair, &err));
+    EXPECT_STR(err.text, "x.ini:2: a.b: expected an integer of at least 1, found \"0\"");
+    EXPECT(ini_override(ini, "a.b=1", &err));
+    EXPECT(!ini_bind(ini, field, 2, &pair, &err));
+    EXPECT_STR(err.text, "x.ini:3: a.c: expected a number of at most 5, found \"6\"");
+    EXPECT(ini_override(ini, "a.c=-1e400", &err));
+    EXPECT(!ini_bind(ini, field, 2, &pair, &err));
+    ini_free(ini);
+}
+
+static void test_bad_lines(void) {
+    expect_error("[model]\nfoo\n", NULL, "x.ini:2: expected \"[section]\" or \"key = value\", found \"foo\"");
+    expect_error("[model]\n= 3\n", NULL, "x.ini:2: expected \"[section]\" or \"key = value\", found \"= 3\"");
+    expect_error("[model]\na b = 3\n", NULL, "x.ini:2: expected \"[section]\" or \"key = value\", found \"a b = 3\"");
+    expect_error("\nwidth = 3\n", NULL, "x.ini:2: expected a \"[section]\" before the first key, found \"width = 3\"");
+    expect_error("[model\n", NULL, "x.ini:1: expected \"[section]\", found \"[model\"");
+    expect_error("[]\n", NULL, "x.ini:1: expected \"[section]\", found \"[]\"");
+    expect_error("[model] width = 3\n", NULL, "x.ini:1: expected \"[section]\", found \"[model] width = 3\"");
+    expect_error("[data]\nnote = \"a\n", NULL,
+                 "x.ini:2: expected a value with a \" at both its ends, found \"note = \"a\"");
+    expect_error("[data]\nnote = \"a\" b\n", NULL,
+                 "x.ini:2: expected a value with a \" at both its ends, found \"note = \"a\" b\"");
+    expect_error("[data]\nnote = \"a\\\"", NULL,
+                 "x.ini:2: expected a value with a \" at both its ends, found \"note = \"a\\\"\"");
+    expect_error("[train]\nseed = 1\n[model]\n[train]\nseed = 2\n", NULL,
+                 "x.ini:5: train.seed stands twice (first at line 2)");
+    expect_error("[data]\nnote = a\x1B[0m\n", NULL, "x.ini:2: expected text, found the control character 0x1B");
+    expect_error("[data]\rtrain = x\r", NULL, "x.ini:1: expected text, found the control character 0x0D");
+    Error err;
+    EXPECT(!ini_parse("x.ini", "[data]\n\0train = x\n", 18, &err));
+    EXPECT_STR(err.text, "x.ini:2: expected text, found the control character 0x00");
+}
+
+static void test_unknown_keys(void) {
+    expect_error("[model]\ndropuot = 0.1\n", NULL,
+                 "x.ini:2: unknown key \"model.dropuot\"; did you mean \"model.dropout\"?");
+    expect_error("[train]\nwidth = 4\n", NULL, "x.ini:2: unknown key \"train.width\"; did you mean \"model.width\"?");
+    expect_error("[train]\nsomething = 4\n", NULL, "x.ini:2: unknown key \"train.something\"");
+    expect_error("[modle]\nwidth = 4\n", NULL, "x.ini:1: unknown section [modle]; did you mean [model]?");
+    expect_error("[elsewhere]\n", NULL, "x.ini:1: unknown section [elsewhere]");
+    expect_error("[mode]\n", NULL, "x.ini:1: unknown section [mode]; did you mean [model]?");
+    expect_error("", OVERRIDES("model.widht=3"),
+                 "command line: model.widht=3: unknown key; did you mean \"model.width\"?");
+    expect_error("", OVERRIDES("width=3"), "command line: width=3: unknown key; did you mean \"model.width\"?");
+    expect_error("", OVERRIDES("rnu.lats=3"), "command line: rnu.lats=3: unknown key; did you mean \"run.last\"?");
+    expect_error("", OVERRIDES("model=3"), "command line: model=3: unknown key");
+    expect_error("", OVERRIDES("model.width"), "command line: expected section.key=value, found \"model.width\"");
+    expect_error("", OVERRIDES("=3"), "command line: expected section.key=value, found \"=3\"");
+    expect_error("", OVERRIDES("data.note=a\nb"),
+                 "command line: data.note=a?b: expected text, found the control character 0x0A");
+    char longest[300];
+    memset(longest, 'x', sizeof longest);
+    memcpy(longest + 290, "=1", 3);
+    char *message = memory_format("command line: %s: unknown key", longest);
+    expect_error("", OVERRIDES(longest), message);
+    free(message);
+}
+
+static void test_missing_key(void) {
+    expect_error("[model]\nwidth = 4\n", NULL, "x.ini: missing key \"data.train\" in section [data]");
+    expect_error("", NULL, "x.ini: missing key \"data.train\" in section [data]");
+}
+
+static void test_too_many_keys(void) {
+    char *text = memory_new(5000, 16);
+    size_t length = (size_t)sprintf(text, "[a]\n");
+    for (int i = 0; i < 5000; i++) length += (size_t)sprintf(text + length, "k%d=1\n", i);
+    Error err;
+    EXPECT(!ini_parse("x.ini", text, length, &err));
+    EXPECT_HAS(err.text, "x.ini:4097: expected at most 4096 keys");
+    free(text);
+}
+
+/* Formats, parses and binds again. */
+static void expect_round_trip(const Config *config) {
+    char *text = ini_format(fields, FIELDS, config);
+    Config again;
+    Error err = {"fine"};
+    EXPECT(bind(&again, text, NULL, &err));
+    EXPECT_STR(err.text, "fine");
+    EXPECT_INT(again.width, config->width);
+    EXPECT(memcmp(&again.dropout, &config->dropout, sizeof again.dropout) == 0);
+    EXPECT(memcmp(&again.rate, &config->rate, sizeof again.rate) == 0);
+    EXPECT_INT(again.norm, config->norm);
+    EXPECT_INT(again.tied, config->tied);
+    EXPECT_INT(again.seed, config->seed);
+    if (again.train) EXPECT_STR(again.train, config->train);
+    if (again.note) EXPECT_STR(again.note, config->note);
+    ini_release(fields, FIELDS, &again);
+    free(text);
+}
+
+static void test_format(void) {
+    char train[] = "a.tsv", note[] = " x";
+    const Config config = {64, 0.1, 1, true, -3, 7e-4, train, note, 2};
+    char *text = ini_format(fields, FIELDS, &config);
+    EXPECT_STR(text,
+               "[model]\nwidth = 64\ndropout = 0.1\nnorm = post\ntied = true\n\n[train]\nseed = -3\nrate = 0.0007\n\n"
+               "[data]\ntrain = a.tsv\nnote = \" x\"\n\n[run]\nlast = 2\n");
+    free(text);
+}
+
+static void test_format_reads_back(void) {
+    static const double rates[] = {0, -0.0, 1.0 / 3, 0.1 + 0.2, DBL_MIN, DBL_MAX, -5e-324, 1e22, 123456789.123456789};
+    static const char *const notes[] = {"",   "a",     " a",   "a ",  "\ta",  "a #b",   "a#b", "#",     ";x",
+                                        "\"", "\"a\"", "a\"b", "a\\", " a\\", "\\\" #", "[x]", "a = b", "\xC3\xA9"};
+    char train[] = "x";
+    for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
+        char *note = memory_string(notes[i]);
+        double rate = rates[i % (sizeof rates / sizeof rates[0])];
+        Config config = {2 + (int64_t)i,
+                         0.9 / (double)(i + 1),
+                         (int)i % 2,
+                         i % 3 == 0,
+                         INT64_MAX - (int64_t)i,
+                         rate,
+                         train,
+                         note,
+                         9};
+        expect_round_trip(&config);
+        free(note);
+    }
+}
+
+/* Damaged texts: any answer will do but a crash (which the sanitizers of the debug build sharpen). */
+static void test_damaged_texts(void) {
+    const char whole[] = "[model]\nwidth = 64 # w\n[data]\ntrain = \"a\\\" b\"\nnote = x\r\n";
+    char text[sizeof whole];
+    uint32_t random = 1;
+    int good = 0;
+    for (int round = 0; round < 20000; round++) {
+        memcpy(text, whole, sizeof whole);
+        for (int i = 0; i <= round % 3; i++) {
+            random = random * 1664525 + 1013904223;
+            text[(random >> 8) % (sizeof whole - 1)] = "[]=\"\\#; \n\r\0ax."[(random >> 24) % 14];
+        }
+        size_t length = round % 5 ? sizeof whole - 1 : (random >> 4) % sizeof whole;
+        char *exact = malloc(length + 1);
+        memcpy(exact, text, length);
+        Error err;
+        Ini *ini = ini_parse("x", exact, length, &err);
+        free(exact);
+        Config config = {0};
+        if (ini && ini_bind(ini, fields, FIELDS, &config, &err)) {
+            good++;
+            ini_release(fields, FIELDS, &config);
+        }
+        ini_free(ini);
+    }
+    EXPECT(good > 100 && good < 19900);
+}
+
+static void test_read_file(void) {
+    Error err;
+    EXPECT(!ini_read("/no/such.ini", &err));
+    EXPECT_HAS(err.text, "/no/such.ini: ");
+    const char *base = getenv("TMPDIR");
+    char path[300];
+    snprintf(path, sizeof path, "%s/test_ini.XXXXXX", base && *base ? base : "/tmp");
+    int descriptor = mkstemp(path);
+    EXPECT(descriptor >= 0 && write(descriptor, "[data]\nfoo", 10) == 10);
+    close(descriptor);
+    EXPECT(!ini_read(path, &err));
+    char *message = memory_format("%s:2: expected \"[section]\" or \"key = value\", found \"foo\"", path);
+    EXPECT_STR(err.text, message);
+    free(message);
+    unlink(path);
+}
+
+int main(void) {
+    RUN(test_values_and_defaults);
+    RUN(test_byte_order_mark_and_crlf);
+    RUN(test_strings);
+    RUN(test_words_for_bool);
+    RUN(test_overrides_win);
+    RUN(test_bad_values);
+    RUN(test_mistake_after_strings);
+    RUN(test_one_sided_bounds);
+    RUN(test_bad_lines);
+    RUN(test_unknown_keys);
+    RUN(test_missing_key);
+    RUN(test_too_many_keys);
+    RUN(test_format);
+    RUN(test_format_reads_back);
+    RUN(test_damaged_texts);
+    RUN(test_read_file);
+    return test_finish();
+}

@@ -1,0 +1,131 @@
+#include "testlib.h"
+#include "text/utf8.h"
+
+static uint32_t decoded; /* by the last take() */
+
+static size_t take(const char *text, size_t length) {
+    return utf8_decode(&decoded, text, length);
+}
+
+static void test_every_code_point_returns(void) {
+    for (uint32_t code = 0; code < 0x110000; code++) {
+        if (code >= 0xD800 && code < 0xE000) continue; /* surrogates are not characters */
+        char bytes[UTF8_LONGEST];
+        size_t size = utf8_encode(bytes, code);
+        size_t expected = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+        if (size != expected || take(bytes, size) != size || decoded != code) {
+            TEST_FAIL("U+%04X: %zu bytes, decoded as U+%04X", code, size, decoded);
+            return;
+        }
+    }
+}
+
+static void test_known_characters(void) {
+    EXPECT_INT(take("\xC3\xA9t\xC3\xA9", 5), 2);
+    EXPECT_INT(decoded, 0xE9);
+    EXPECT_INT(take("\xE2\x80\x99", 3), 3);
+    EXPECT_INT(decoded, 0x2019);
+    EXPECT_INT(take("\xF0\x9F\x98\x80!", 5), 4);
+    EXPECT_INT(decoded, 0x1F600);
+    EXPECT_INT(take("\0a", 2), 1);
+    EXPECT_INT(decoded, 0);
+}
+
+static void test_bad_bytes_stand_alone(void) {
+    static const struct {
+        const char *bytes;
+        size_t length;
+    } bad[] = {
+        {"\x80", 1},             /* a continuation without a start */
+        {"\xC3", 1},             /* truncated */
+        {"\xE2\x80", 2},         /* truncated */
+        {"\xF0\x9F\x98", 3},     /* truncated */
+        {"\xC3(", 2},            /* no continuation */
+        {"\xE2\x80(", 3},        /* no continuation */
+        {"\xC0\xAF", 2},         /* overlong */
+        {"\xC1\xBF", 2},         /* overlong */
+        {"\xE0\x9F\xBF", 3},     /* overlong */
+        {"\xF0\x8F\xBF\xBF", 4}, /* overlong */
+        {"\xED\xA0\x80", 3},     /* a surrogate */
+        {"\xED\xBF\xBF", 3},     /* a surrogate */
+        {"\xF4\x90\x80\x80", 4}, /* above U+10FFFF */
+        {"\xF5\x80\x80\x80", 4}, /* above U+10FFFF */
+        {"\xFE", 1},
+        {"\xFF", 1},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        unsigned char first = (unsigned char)bad[i].bytes[0];
+        if (take(bad[i].bytes, bad[i].length) != 1 || decoded != UTF8_BAD + (uint32_t)first)
+            TEST_FAIL("case %zu: decoded as %X", i, decoded);
+        EXPECT_INT(utf8_class(decoded), UTF8_OTHER);
+        EXPECT_INT(utf8_lower(decoded), decoded);
+        char back[UTF8_LONGEST];
+        EXPECT_INT(utf8_encode(back, decoded), 1);
+        EXPECT_INT((unsigned char)back[0], first);
+    }
+}
+
+/* All strings of two bytes: the pieces decoded, encoded again, give the string. */
+static void test_lossless(void) {
+    for (unsigned value = 0; value < 0x10000; value++) {
+        char text[2] = {(char)(value >> 8), (char)value}, back[2 * UTF8_LONGEST];
+        size_t used = 0;
+        for (size_t at = 0; at < 2;) {
+            at += take(text + at, 2 - at);
+            used += utf8_encode(back + used, decoded);
+        }
+        if (used != 2 || memcmp(text, back, 2) != 0) TEST_FAIL("bytes %04X came back changed", value);
+    }
+}
+
+static void test_classes(void) {
+    static const struct {
+        Utf8Class class;
+        uint32_t codes[14];
+    } known[] = {
+        /* also: feminine ordinal, ae, oe, y trema, combining acute, omega, zhe, alef, han, modifier apostrophe */
+        {UTF8_LETTER, {'a', 'Z', 0xAA, 0xC6, 0x153, 0x178, 0x301, 0x3C9, 0x436, 0x5D0, 0x4E2D, 0x2BC, 0x1EA0, 0xE9}},
+        {UTF8_DIGIT, {'0', '9', 0x660, 0x966, 0xFF19}},
+        {UTF8_SPACE, {' ', '\t', '\n', '\r', 0x85, 0xA0, 0x1680, 0x2000, 0x200A, 0x2028, 0x202F, 0x205F, 0x3000}},
+        {UTF8_OTHER, {'\'', '_', '@', '[', 0x7F, 0x9F, 0xAB, 0xBB, 0xD7, 0xF7, 0x200B, 0x2019, 0x20AC, 0x1F600}},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        for (size_t k = 0; k < 14 && known[i].codes[k]; k++)
+            if (utf8_class(known[i].codes[k]) != known[i].class)
+                TEST_FAIL("U+%04X is in class %d", known[i].codes[k], utf8_class(known[i].codes[k]));
+    EXPECT_INT(utf8_class(0), UTF8_OTHER);
+}
+
+static void test_lower(void) {
+    /* Also: Latin Extended-A and -B, Greek, Cyrillic, Vietnamese; then what has no lower case. */
+    static const uint32_t pairs[][2] = {
+        {'A', 'a'},     {'Z', 'z'},       {0xC9, 0xE9},   {0xDE, 0xFE},   {0x100, 0x101}, {0x152, 0x153},
+        {0x178, 0xFF},  {0x17D, 0x17E},   {0x139, 0x13A}, {0x1CD, 0x1CE}, {0x218, 0x219}, {0x386, 0x3AC},
+        {0x38F, 0x3CE}, {0x391, 0x3B1},   {0x3A9, 0x3C9}, {0x401, 0x451}, {0x410, 0x430}, {0x42F, 0x44F},
+        {0x4C1, 0x4C2}, {0x1EA0, 0x1EA1}, {0x1E9E, 0xDF}, {0x130, 'i'},   {'a', 'a'},     {'[', '['},
+        {'@', '@'},     {0xD7, 0xD7},     {0xDF, 0xDF},   {0xF7, 0xF7},   {0x131, 0x131}, {0x138, 0x138},
+        {0x3A2, 0x3A2}, {0x3B1, 0x3B1},   {0x5D0, 0x5D0}, {'0', '0'},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        if (utf8_lower(pairs[i][0]) != pairs[i][1])
+            TEST_FAIL("U+%04X became U+%04X", pairs[i][0], utf8_lower(pairs[i][0]));
+}
+
+static void test_lower_twice(void) {
+    for (uint32_t code = 0; code < 0x110100; code++) {
+        uint32_t lower = utf8_lower(code);
+        if (utf8_lower(lower) != lower) TEST_FAIL("U+%04X: lower case of U+%04X changes again", code, lower);
+        if (lower != code && utf8_class(lower) != UTF8_LETTER) TEST_FAIL("U+%04X became no letter", code);
+    }
+}
+
+int main(void) {
+    RUN(test_every_code_point_returns);
+    RUN(test_known_characters);
+    RUN(test_bad_bytes_stand_alone);
+    RUN(test_lossless);
+    RUN(test_classes);
+    RUN(test_lower);
+    RUN(test_lower_twice);
+    return test_finish();
+}
