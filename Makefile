@@ -26,11 +26,13 @@ FOLDERS := $(if $(filter double,$(VARIANT)),base math nn,base math nn model text
 LIB_SRC := $(sort $(wildcard $(FOLDERS:%=src/%/*.c)))
 ifeq ($(VARIANT),double)
 LIB_SRC += $(addprefix src/model/,hyper.c parameters.c pass.c encoder.c decoder.c transformer.c) src/train/adam.c
+else
+LIB_SRC += src/cli/options.c # what all commands share
 endif
 LIB_OBJ := $(LIB_SRC:src/%.c=$(B)/%.o)
 LIB     := $(B)/libnmt.a
 
-COMMANDS := $(notdir $(basename $(wildcard src/cli/*.c)))
+COMMANDS := $(basename $(notdir $(wildcard $(addprefix src/cli/,train.c translate.c score.c inspect.c))))
 # Tests of the release, debug and thread builds, and the gradient checks, which are built with real = double.
 TESTS     := $(sort $(notdir $(basename $(wildcard tests/test_*.c))))
 GRADCHECK := $(sort $(notdir $(basename $(wildcard tests/gradcheck_*.c))))

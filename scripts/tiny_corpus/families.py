@@ -4,12 +4,11 @@ FAMILIES maps a family to its weighted templates; the families `order` and
 `two-meanings` have modules of their own.
 """
 
-from .grammar import (adjective_for, be, both, draw_adjectives, draw_article,
+from .grammar import (adjective_for, be, both, draw_article,
                       draw_np, draw_place, draw_predicate, draw_time,
-                      it_object, it_subject, noun_phrase, pronoun, verb_group,
-                      POSSESSIVES)
-from .lexicon import adjective, nouns_of
-from .phrases import EMPTY, english_only, french_only, link
+                      it_object, it_subject, pronoun, verb_group, NoFit, POSSESSIVES)
+from .lexicon import adjective, compatible
+from .phrases import EMPTY, Phrase, french_only, link
 from .verbs import ANIMATE, INTRANSITIVE, PEOPLE, TRANSITIVE, VERBS
 
 SINGULAR_PRONOUNS = ("he", "she")
@@ -75,31 +74,10 @@ def draw_posture_subject(ch, base):
 
 # --- it -------------------------------------------------------------------------
 
-# Adjectives of one group are not said of one thing in one breath.
-ADJECTIVE_GROUPS = (
-    ("small", "big", "fat"), ("old", "new", "young"), ("beautiful", "pretty"),
-    ("red", "green", "black", "white", "blue", "grey"), ("happy", "sad"),
-    ("green", "ripe"), ("good", "ripe"), ("rich", "expensive"),
-)
 PLEASANT = ("small", "big", "beautiful", "pretty", "good", "red", "green",
             "black", "white", "blue", "fast", "clever", "ripe", "young")
 DESCRIBED = ("food", "goods", "portable", "vehicle", "ride", "opening",
              "landmark")
-
-
-def compatible(first, second):
-    return first is not second and not any(
-        first.english in group and second.english in group
-        for group in ADJECTIVE_GROUPS)
-
-
-def draw_predicate_like(ch, nominal, allowed):
-    """A predicate for `nominal` satisfying `allowed`, or None."""
-    for _ in range(12):
-        drawn = draw_predicate(ch, nominal)
-        if allowed(drawn):
-            return drawn
-    return None
 
 
 def it_is(ch):
@@ -108,9 +86,7 @@ def it_is(ch):
     first = draw_np(ch, *classes, adjective=0, plural=0.45)
     tense = ch.weighted([(75, "present"), (25, "past")])
     one = draw_predicate(ch, first)
-    other = draw_predicate_like(ch, first, lambda a: compatible(one, a))
-    if other is None:
-        return None
+    other = draw_predicate(ch, first, lambda a: compatible(one.english, a.english))
     again = it_subject(first)
     joint = ch.weighted([(60, ("but", "mais")), (40, ("and", "et"))])
     return (first.phrase + be(first, tense) + adjective_for(first, one)
@@ -132,10 +108,8 @@ def because_it_is(ch):
     tense = "present" if base == "like" or ch.chance(0.4) else "past"
     subject = draw_singular_subject(ch)
     thing = draw_np(ch, *TRANSITIVE[base][1], adjective=0.1, plural=0.45)
-    reason = draw_predicate_like(
+    reason = draw_predicate(
         ch, thing, lambda a: a.english in REASONS[base])
-    if reason is None:
-        return None
     again = it_subject(thing)
     return (subject.phrase + verb_group(base, subject, tense).statement()
             + thing.phrase + link("because", "parce que") + again.phrase
@@ -171,9 +145,9 @@ SEQUENCES = (
     ("take", "eat", ("food",)), ("buy", "sell", ("goods",)),
     ("find", "lose", ("portable",)), ("wash", "eat", ("fruit",)),
     ("choose", "buy", ("goods", "food")), ("find", "sell", ("portable",)),
-    ("buy", "wash", ("washable", "fruit")), ("see", "buy", ("goods",)),
+    ("buy", "wash", ("clothes", "fruit")), ("see", "buy", ("goods",)),
     ("find", "take", ("portable",)), ("see", "choose", ("goods",)),
-    ("wash", "sell", ("washable",)), ("buy", "lose", ("portable",)),
+    ("wash", "sell", ("clothes", "vehicle")), ("buy", "lose", ("portable",)),
 )
 
 
@@ -237,7 +211,7 @@ def _relative_verb(ch, subject, person):
             where = where + near_landmark(ch)
     elif ch.chance(0.5):
         base = ch.even([v for v, who in INTRANSITIVE.items()
-                        if person or who == ANIMATE], "intransitive")
+                        if subject.noun.classes & set(who)], "intransitive")
         where = draw_place(ch, ("in", "near", "behind", "in front of"))
     else:
         base = ch.even(("see", "follow", "watch", "hear"), "relative")
@@ -247,9 +221,10 @@ def _relative_verb(ch, subject, person):
 
 
 def near_landmark(ch):
-    place = draw_np(ch, "landmark", adjective=0, plural=0)
-    while "home" in place.noun.classes:
-        place = draw_np(ch, "landmark", adjective=0, plural=0)
+    """near the river: the landmark is no place one lives in"""
+    place = draw_np(ch, "landmark", "shore", adjective=0, plural=0)
+    if "home" in place.noun.classes:
+        raise NoFit
     return link("near", "près de") + place.phrase
 
 
@@ -268,8 +243,7 @@ def who_lives_sat(ch):
     subject = draw_np(ch, "person", adjective=0.15, plural=0.45)
     home = draw_np(ch, "home", adjective=0.25, plural=0)
     base, places = ch.even(
-        (("sit", ("on", "near")), ("go", ("to",)), ("arrive", ()),
-         ("leave", ()), ("fall", ())), "outcome")
+        (("sit", ("on", "near")), ("go", ("to",)), ("leave", ()), ("fall", ())), "outcome")
     ending = draw_place(ch, places, adjective=0) if places else \
         draw_time(ch, "past")
     return (subject.phrase + link("who", "qui")
@@ -288,7 +262,7 @@ def asked(subject, group, rest):
     """Turn subject + verb + rest into a yes/no question."""
     english = group.auxiliary + subject.phrase.en + group.rest
     target = IS_IT_THAT.fr + subject.phrase.fr + group.fr
-    return type(EMPTY)(english, target) + rest + QUESTION_MARK
+    return Phrase(english, target) + rest + QUESTION_MARK
 
 
 def is_it_black(ch):
@@ -297,7 +271,7 @@ def is_it_black(ch):
     tense = ch.weighted([(75, "present"), (25, "past")])
     copula = be(subject, tense)
     quality = adjective_for(subject, draw_predicate(ch, subject))
-    return type(EMPTY)(
+    return Phrase(
         copula.en + subject.phrase.en,
         IS_IT_THAT.fr + subject.phrase.fr + copula.fr) + quality + QUESTION_MARK
 
@@ -342,7 +316,7 @@ def is_not(ch):
     subject = draw_described(ch)
     tense = ch.weighted([(70, "present"), (30, "past")])
     copula, marker = be(subject, tense), link("not", "ne pas")
-    negated = type(EMPTY)(copula.en + marker.en,
+    negated = Phrase(copula.en + marker.en,
                           marker.fr[:1] + copula.fr + marker.fr[1:])
     return subject.phrase + negated + adjective_for(
         subject, draw_predicate(ch, subject))
@@ -376,7 +350,7 @@ def does_not_have_a(ch):
 
 OWNED = ("pet", "portable", "goods", "vehicle")
 ANY_PRONOUN = ("i", "you", "we", "he", "she", "they")
-SPEAKER_VERBS = ("have", "like", "eat", "buy", "see")
+SPEAKER_VERBS = ("have", "like", "see")
 
 
 def my_sister_has(ch):
@@ -392,16 +366,15 @@ def he_sold_his(ch):
     base = ch.even(("sell", "lose", "find", "wash", "take"), "owner")
     subject = (pronoun(ch.even(ANY_PRONOUN, "owner")) if ch.chance(0.75) else
                draw_np(ch, "relative", adjective=0, plural=0.2))
-    thing = draw_np(ch, *TRANSITIVE[base][1], article=_own(ch, subject),
+    thing = draw_np(ch, *TRANSITIVE[base][1], article=_own(subject),
                     adjective=0.25)
-    while thing.noun.classes & {"mass"}:
-        thing = draw_np(ch, *TRANSITIVE[base][1], article=_own(ch, subject),
-                        adjective=0.25)
+    if "mass" in thing.noun.classes:
+        raise NoFit
     return (subject.phrase + verb_group(base, subject, "past").statement()
             + thing.phrase + draw_time(ch, "past", 0.3))
 
 
-def _own(ch, subject):
+def _own(subject):
     """The possessive that goes back to the subject."""
     if subject.person == 1:
         return "my" if subject.number == "s" else "our"
@@ -416,12 +389,12 @@ def i_like_your(ch):
     """i like your dress"""
     base = ch.even(SPEAKER_VERBS, "speaker")
     subject = pronoun(ch.even(("i", "you", "we"), "speaker"))
-    if base in ("have", "buy", "eat"):
+    if base == "have":
         article = "a"
     else:
-        article = ch.any([p for p in POSSESSIVES if p != _own(ch, subject)])
-    what = {"have": OWNED, "eat": ("food",), "buy": ("food", "goods"),
-            "like": ("goods", "pet"), "see": ("pet", "goods", "relative")}[base]
+        article = ch.any([p for p in POSSESSIVES if p != _own(subject)])
+    what = {"have": OWNED, "like": ("goods", "pet"),
+            "see": ("pet", "goods", "relative")}[base]
     thing = draw_np(ch, *what, article=article, adjective=0.3)
     return (subject.phrase + verb_group(base, subject, "present").statement()
             + thing.phrase)
@@ -436,7 +409,7 @@ def our_house_is(ch):
             + adjective_for(subject, draw_predicate(ch, subject)))
 
 
-FUTURE_VERBS = ("buy", "sell", "eat", "wash", "repair", "choose", "open")
+FUTURE_VERBS = ("buy", "sell", "eat", "wash")
 
 
 def will_buy(ch):
@@ -451,17 +424,16 @@ def will_buy(ch):
 def will_go(ch):
     """the boys will go to the market tomorrow"""
     base, places = ch.even((("go", ("to",)), ("sing", ("in",)),
-                            ("play", ("in", "near")), ("work", ("in", "near")),
-                            ("leave", ())), "future")
+                            ("play", ("in", "near"))), "future")
     subject = draw_subject(ch, PEOPLE, pronouns=0.3)
-    place = draw_place(ch, places) if places else EMPTY
     return (subject.phrase + verb_group(base, subject, "future").statement()
-            + place + draw_time(ch, "future", 0.6 if places else 1))
+            + draw_place(ch, places) + draw_time(ch, "future", 0.6))
 
 
 def was_sleeping(ch):
     """the cat was sleeping on the bed"""
-    base, who = ch.even(tuple(INTRANSITIVE.items()), "progressive")
+    base = ch.even(("sleep", "sing", "play", "work"), "progressive")
+    who = INTRANSITIVE[base]
     subject = draw_subject(ch, who)
     places = ("in", "near", "behind", "in front of")
     return (subject.phrase
@@ -472,8 +444,137 @@ def was_sleeping(ch):
 def was_eating(ch):
     """the women were washing the car"""
     base, who, what = draw_transitive(
-        ch, "progressive", ("eat", "wash", "repair", "watch"))
+        ch, "progressive", ("eat", "wash"))
     subject = draw_subject(ch, who)
     return (subject.phrase
             + verb_group(base, subject, "progressive").statement()
             + draw_object(ch, what).phrase)
+
+# --- plain -----------------------------------------------------------------------------
+
+
+def she_buys(ch):
+    """the woman bought a red dress this morning"""
+    tense = ch.weighted([(45, "present"), (55, "past")])
+    base, who, what = draw_transitive(ch, tense)
+    subject = draw_subject(ch, who)
+    thing = draw_np(ch, *what, article=draw_article(ch), adjective=0.4,
+                    besides=subject.noun)
+    return (subject.phrase + verb_group(base, subject, tense).statement()
+            + thing.phrase + draw_time(ch, tense, 0.35))
+
+
+def they_both(ch):
+    """the boy and the girl eat the cake"""
+    tense = ch.weighted([(45, "present"), (55, "past")])
+    first = draw_np(ch, "person", adjective=0.1, plural=0)
+    subject = both(first, draw_np(ch, "person", adjective=0.1, plural=0,
+                                  besides=first.noun))
+    base, _, what = draw_transitive(ch, tense)
+    thing = draw_object(ch, what, adjective=0.2)
+    return (subject.phrase + verb_group(base, subject, tense).statement()
+            + thing.phrase)
+
+
+def she_gives(ch):
+    """the farmer gave the apple to the horse"""
+    base = ch.even(("give", "show"), "giving")
+    tense = ch.weighted([(50, "present"), (50, "past")])
+    subject = draw_subject(ch, PEOPLE, adjective=0.2)
+    thing = draw_np(ch, "portable", "fruit" if base == "give" else "goods",
+                    article=draw_article(ch), adjective=0.25)
+    receiver = draw_np(ch, "person", adjective=0.2, plural=0.35,
+                       besides=subject.noun)
+    return (subject.phrase + verb_group(base, subject, tense).statement()
+            + thing.phrase + link("to", "à") + receiver.phrase)
+
+
+def she_went(ch):
+    """the girls went to the market yesterday"""
+    base = ch.even(("go", "fall", "leave"), "motion")
+    tense = "past" if base != "go" or ch.chance(0.7) else "present"
+    subject = draw_subject(ch, PEOPLE if base != "fall" else ANIMATE,
+                           pronouns=0.2)
+    if base == "go":
+        place = draw_place(ch, ("to",))
+    elif base == "fall":
+        place = draw_place(ch, ("in", "near", "in front of", "behind"))
+    else:
+        place = EMPTY
+    when = draw_time(ch, tense, 0.4 if base in ("go", "fall") else 1)
+    return (subject.phrase + verb_group(base, subject, tense).statement()
+            + place + when)
+
+
+def she_sings(ch):
+    """the bird sleeps in the tree every day"""
+    tense = ch.weighted([(55, "present"), (45, "past")])
+    base, who = ch.even(tuple(INTRANSITIVE.items()), "intransitive")
+    subject = draw_subject(ch, who)
+    place = draw_place(ch, ("in", "near", "behind", "in front of"))
+    return (subject.phrase + verb_group(base, subject, tense).statement()
+            + place + draw_time(ch, tense, 0.3))
+
+
+def there_is(ch):
+    """there is a cat on the table"""
+    plural = ch.chance(0.4)
+    preposition = ch.any(("on", "in", "under", "behind", "near"))
+    classes = ("small", "portable") if preposition in ("on", "under") else (
+        "animal", "vehicle", "ride")
+    thing = draw_np(ch, *classes, article="a", adjective=0.35,
+                    plural=1 if plural else 0)
+    there = link("there", "il y") + link(
+        "are" if thing.number == "p" else "is", "a")
+    return there + thing.phrase + draw_place(ch, (preposition,), 0)
+
+
+def one_sings_the_other_dances(ch):
+    """the boy sings and the girl dances"""
+    tense = ch.weighted([(60, "present"), (40, "past")])
+    first, second = (ch.even(tuple(INTRANSITIVE.items()), "pair")
+                     for _ in range(2))
+    if first == second:
+        raise NoFit
+    one = draw_np(ch, *first[1], adjective=0.15)
+    other = draw_np(ch, *second[1], adjective=0.15, besides=one.noun)
+    joint = ch.any((("and", "et"), ("but", "mais")))
+    return (one.phrase + verb_group(first[0], one, tense).statement()
+            + link(*joint) + other.phrase
+            + verb_group(second[0], other, tense).statement())
+
+
+def please_open(ch):
+    """please open the door"""
+    base = ch.even(("buy", "take", "open", "close", "choose", "wash"),
+                   "request")
+    thing = draw_object(ch, TRANSITIVE[base][1],
+                        article=ch.any(("the", "the", "this", "a")))
+    verb = link(base, VERBS[base].imperative())
+    return requested(verb + thing.phrase)
+
+
+def requested(command):
+    """please ... / ..., s'il te plaît"""
+    please = link("please", "s'il te plaît".replace("'", "' "))
+    return Phrase(please.en + command.en,
+                       command.fr + french_only(",").fr + please.fr)
+
+
+FAMILIES = {
+    "it": ((30, it_is), (20, because_it_is), (12, slept_because),
+           (25, and_lost_it), (13, but_lost_it)),
+    "long-range": ((40, that_he_bought), (30, who_lives),
+                   (15, near_the_house), (15, who_lives_sat)),
+    "question": ((30, is_it_black), (28, did_she_eat), (18, did_she_go),
+                 (24, where_is)),
+    "negation": ((35, is_not), (40, did_not_eat), (25, does_not_have_a)),
+    "possessive": ((25, my_sister_has), (30, he_sold_his),
+                   (25, i_like_your), (20, our_house_is)),
+    "future": ((60, will_buy), (40, will_go)),
+    "imperfect": ((60, was_sleeping), (40, was_eating)),
+    "plain": ((26, she_buys), (10, they_both), (16, she_gives),
+              (20, she_went), (10, she_sings), (10, there_is),
+              (8, one_sings_the_other_dances), (10, please_open)),
+    "sat": ((1, sat),),
+}

@@ -4,9 +4,13 @@ import random
 from typing import NamedTuple
 
 from . import french
-from .lexicon import ADJECTIVES, NOUNS
+from .lexicon import ADJECTIVES, NOUNS, compatible
 from .phrases import EMPTY, Phrase, Word, link
 from .verbs import VERBS
+
+
+class NoFit(Exception):
+    """Nothing in the lexicon fits what has been drawn so far: draw again."""
 
 
 class Chooser:
@@ -161,8 +165,7 @@ def it_object(antecedent):
 
 
 def fitting_adjectives(noun, predicative=False):
-    return [a for a in ADJECTIVES
-            if noun.kind in (a.predicative if predicative else a.attributive)]
+    return [a for a in ADJECTIVES if a.fits(noun, predicative)]
 
 
 def draw_noun(ch, classes):
@@ -181,7 +184,8 @@ def draw_adjectives(ch, noun, chance):
         return ()
     first = ch.even(fitting, "adjective")
     if first.before_noun and ch.chance(0.12):
-        later = [a for a in fitting if not a.before_noun]
+        later = [a for a in fitting if not a.before_noun
+                 and compatible(a.english, first.english)]
         if later and first.english not in ("good", "new"):
             return (first, ch.even(later, "adjective"))
     return (first,)
@@ -307,15 +311,15 @@ def adjective_for(nominal, adjective):
                 adjective.french(nominal.gender, nominal.number))
 
 
-def draw_predicate(ch, nominal, besides=None):
+def draw_predicate(ch, nominal, allowed=lambda adjective: True):
     """A random adjective that can be said of the noun phrase."""
+    stated = {word.text for word in nominal.phrase.en}
     fitting = [a for a in fitting_adjectives(nominal.noun, predicative=True)
-               if a is not besides and a.english not in _words(nominal)]
+               if allowed(a) and all(compatible(word, a.english)
+                                     for word in stated)]
+    if not fitting:
+        raise NoFit
     return ch.even(fitting, "adjective")
-
-
-def _words(nominal):
-    return {word.text for word in nominal.phrase.en}
 
 
 # --- adverbs of time and place -------------------------------------------------------
@@ -323,7 +327,7 @@ def _words(nominal):
 LAST_WEEK = ("last week", "la semaine dernière")
 TIMES = {
     "past": [("yesterday", "hier"), ("this morning", "ce matin"), LAST_WEEK],
-    "present": [("every day", "chaque jour"), ("now", "maintenant")],
+    "present": [("every day", "chaque jour")],
     "future": [("tomorrow", "demain"), ("this evening", "ce soir"),
                ("next week", "la semaine prochaine")],
 }
@@ -340,7 +344,7 @@ def draw_time(ch, tense, chance=1.0):
 PLACES = {
     "in": ("dans", ("inside",)),
     "on": ("sur", ("seat",)),
-    "near": ("près de", ("landmark",)),
+    "near": ("près de", ("landmark", "shore")),
     "behind": ("derrière", ("landmark",)),
     "in front of": ("devant", ("landmark",)),
     "under": ("sous", ("shelter",)),

@@ -43,39 +43,39 @@ mother/-              mère/-                  f family  relative
 brother/brothers      frère/frères            m family  relative
 sister/sisters        sœur/sœurs              f family  relative
 
-cat/cats              chat/chats              m animal  animal,small,pet,hunter
-dog/dogs              chien/chiens            m animal  animal,small,pet,hunter
+cat/cats              chat/chats              m animal  animal,small,pet,hunter,playful,runner
+dog/dogs              chien/chiens            m animal  animal,small,pet,hunter,playful,runner
 bird/birds            oiseau/oiseaux          m animal  animal,small,prey
-horse/horses          cheval/chevaux          m animal  animal,pet
+horse/horses          cheval/chevaux          m animal  animal,pet,playful,runner
 cow/cows              vache/vaches            f animal  animal,pet
-mouse/mice            souris/souris           f animal  animal,small,prey
-rabbit/rabbits        lapin/lapins            m animal  animal,small,pet,prey
-wolf/wolves           loup/loups              m animal  animal,hunter
-goat/goats            chèvre/chèvres          f animal  animal,pet
+mouse/mice            souris/souris           f animal  animal,small,prey,playful
+rabbit/rabbits        lapin/lapins            m animal  animal,small,pet,prey,playful,runner
+wolf/wolves           loup/loups              m animal  animal,hunter,runner
+goat/goats            chèvre/chèvres          f animal  animal,pet,playful
 frog/frogs            grenouille/grenouilles  f animal  animal,small,prey
 hen/hens              poule/poules            f animal  animal,small,pet,prey
 owl/owls              hibou/hiboux            m animal  animal,small,hunter
 
-apple/apples          pomme/pommes            f fruit   food,fruit
+apple/apples          pomme/pommes            f orchard food,fruit
 orange/oranges        orange/oranges          f citrus  food,fruit
-pear/pears            poire/poires            f fruit   food,fruit
+pear/pears            poire/poires            f orchard food,fruit
 lemon/lemons          citron/citrons          m citrus  food,fruit
-banana/bananas        banane/bananes          f fruit   food,fruit
-cherry/cherries       cerise/cerises          f fruit   food,fruit
+banana/bananas        banane/bananes          f orchard food,fruit
+cherry/cherries       cerise/cerises          f orchard food,fruit
 cake/cakes            gâteau/gâteaux          m dish    food
 egg/eggs              œuf/œufs                m dish    food
-bread/-               pain/-                  m dish    food,mass
+bread/-               pain/-                  m meal    food,mass
 cheese/-              fromage/-               m dish    food,mass
 soup/-                soupe/-                 f meal    food,mass
 
 mat/mats              tapis/tapis             m thing   seat,goods
-chair/chairs          chaise/chaises          f thing   seat,goods,fixable
-table/tables          table/tables            f thing   seat,shelter,goods,fixable
-bed/beds              lit/lits                m thing   seat,shelter,goods,fixable
-bench/benches         banc/bancs              m thing   seat,shelter
+chair/chairs          chaise/chaises          f thing   seat,goods,fixable,fragile
+table/tables          table/tables            f thing   seat,shelter,goods,fixable,fragile
+bed/beds              lit/lits                m thing   seat,shelter,goods,fixable,fragile
+bench/-               banc/-                  m thing   seat,shelter
 sofa/sofas            canapé/canapés          m thing   seat,goods
-roof/-                toit/-                  m thing   seat,fixable
-wall/-                mur/-                   m thing   seat
+roof/-                toit/-                  m wall    seat,fixable
+wall/-                mur/-                   m wall    seat
 
 car/cars              voiture/voitures        f vehicle vehicle,goods,washable,fixable,product
 truck/trucks          camion/camions          m vehicle vehicle,goods,washable,fixable
@@ -91,20 +91,20 @@ coat/coats            manteau/manteaux        m clothes clothes,goods,portable,w
 
 key/keys              clé/clés                f object  portable
 book/books            livre/livres            m object  portable,goods,written
-letter/letters        lettre/lettres          f letter  portable,written,opening
+letter/letters        lettre/lettres          f letter  portable,written
 ball/balls            balle/balles            f object  portable,goods
 bag/bags              sac/sacs                m object  portable,goods,opening,washable
-lamp/lamps            lampe/lampes            f object  goods,fixable
-clock/clocks          horloge/horloges        f object  goods,fixable,product
-box/boxes             boîte/boîtes            f object  portable,goods,opening
-cup/cups              tasse/tasses            f object  portable,goods,washable
+lamp/lamps            lampe/lampes            f object  goods,fixable,fragile
+clock/clocks          horloge/horloges        f object  goods,fixable,product,fragile
+box/boxes             boîte/boîtes            f object  portable,goods,opening,fragile
+cup/cups              tasse/tasses            f object  portable,goods,washable,fragile
 flower/flowers        fleur/fleurs            f flower  portable,goods
-phone/phones          téléphone/téléphones    m device  portable,goods,fixable,product
-computer/computers    ordinateur/ordinateurs  m device  goods,fixable,product
-door/doors            porte/portes            f thing   opening,fixable
-window/windows        fenêtre/fenêtres        f thing   opening,washable
+phone/phones          téléphone/téléphones    m device  portable,goods,fixable,product,fragile
+computer/computers    ordinateur/ordinateurs  m device  goods,fixable,product,fragile
+door/doors            porte/portes            f thing   opening,fixable,fragile
+window/windows        fenêtre/fenêtres        f thing   opening,washable,fragile
 tree/trees            arbre/arbres            m tree    landmark,shelter
-house/houses          maison/maisons          f place   inside,home,landmark
+house/-               maison/-                f place   inside,home,landmark
 garden/-              jardin/-                m place   inside
 kitchen/-             cuisine/-               f place   inside
 forest/-              forêt/-                 f place   inside
@@ -115,7 +115,7 @@ school/-              école/-                 f place   inside,target,landmark
 park/-                parc/-                  m place   inside,target,landmark
 church/-              église/-                f place   inside,target,landmark
 hotel/-               hôtel/-                 m place   inside,target,landmark,home
-river/-               rivière/-               f water   landmark
+river/-               rivière/-               f water   shore
 """
 
 
@@ -154,33 +154,37 @@ class Adjective(NamedTuple):
     english: str
     forms: dict            # (gender, number) -> French form
     before_noun: bool
-    attributive: frozenset  # noun kinds it may qualify inside a noun phrase
-    predicative: frozenset  # noun kinds it may be said of ("the cat is ...")
+    attributive: frozenset  # kinds and classes it may qualify: "the red car"
+    predicative: frozenset  # ... it may be said of: "the car is red"
 
     def french(self, gender, number):
         return self.forms[gender, number]
+
+    def fits(self, noun, predicative):
+        kinds = self.predicative if predicative else self.attributive
+        return noun.kind in kinds or bool(noun.classes & kinds)
 
 
 ANIMATE_KINDS = "man woman child family animal"
 PERSON_KINDS = "man woman child family"
 COLOURED_KINDS = "vehicle clothes object flower thing letter"
 
-# English; French m.sg. f.sg. m.pl. f.pl.; before/after; noun kinds when
-# attributive; noun kinds when predicative ("=": the same).
+# English; French m.sg. f.sg. m.pl. f.pl.; before/after; kinds or classes
+# of noun when attributive; the same when predicative ("=": the same).
 ADJECTIVE_TABLE = f"""
-small;     petit petite petits petites;                before; child animal vehicle thing object tree place fruit dish device letter; child animal vehicle thing object tree place fruit device
-big;       grand grande grands grandes;                before; animal vehicle thing object tree place water device; animal vehicle thing object tree place water
-beautiful; beau belle beaux belles;                    before; woman animal vehicle clothes flower tree place; woman animal vehicle clothes flower tree place
-old;       vieux vieille vieux vieilles;               before; man woman animal vehicle clothes object letter thing tree place device; man woman animal vehicle clothes object thing tree place device
+small;     petit petite petits petites;                before; child animal vehicle thing object tree place orchard dish device letter; child animal vehicle thing object tree place orchard device
+big;       grand grande grands grandes;                before; animal vehicle thing object tree place water device wall; animal vehicle thing object tree place water wall
+beautiful; beau belle beaux belles;                    before; woman animal vehicle clothes flower tree place bankside; woman animal vehicle clothes flower tree place bankside
+old;       vieux vieille vieux vieilles;               before; man woman animal vehicle clothes object letter thing tree place device wall; man woman animal vehicle clothes object thing tree place device wall
 new;       nouveau nouvelle nouveaux nouvelles;        before; vehicle clothes object thing device;
 young;     jeune jeune jeunes jeunes;                  before; man woman child animal; =
-pretty;    joli jolie jolis jolies;                    before; clothes object flower place water; =
-good;      bon bonne bons bonnes;                      before; dish meal fruit citrus; =
+pretty;    joli jolie jolis jolies;                    before; clothes object flower place water bankside; =
+good;      bon bonne bons bonnes;                      before; dish meal orchard citrus; =
 fat;       gros grosse gros grosses;                   before; animal; =
 red;       rouge rouge rouges rouges;                  after; {COLOURED_KINDS}; {COLOURED_KINDS}
-green;     vert verte verts vertes;                    after; vehicle clothes object fruit; vehicle clothes object fruit tree
+green;     vert verte verts vertes;                    after; vehicle clothes object thing orchard bankside; vehicle clothes object thing orchard tree bankside
 black;     noir noire noirs noires;                    after; animal vehicle clothes object; =
-white;     blanc blanche blancs blanches;              after; animal {COLOURED_KINDS}; =
+white;     blanc blanche blancs blanches;              after; animal {COLOURED_KINDS} wall; =
 blue;      bleu bleue bleus bleues;                    after; {COLOURED_KINDS}; =
 grey;      gris grise gris grises;                     after; animal clothes vehicle; =
 happy;     heureux heureuse heureux heureuses;         after; man woman child; {ANIMATE_KINDS}
@@ -188,14 +192,26 @@ sad;       triste triste tristes tristes;              after; man woman child; {
 tired;     fatigué fatiguée fatigués fatiguées;        after; {ANIMATE_KINDS}; =
 clever;    intelligent intelligente intelligents intelligentes; after; man woman child animal; {ANIMATE_KINDS}
 rich;      riche riche riches riches;                  after; man woman; man woman family
-fast;      rapide rapide rapides rapides;              after; vehicle animal; =
+fast;      rapide rapide rapides rapides;              after; vehicle runner; =
 heavy;     lourd lourde lourds lourdes;                after; object thing device; =
-expensive; cher chère chers chères;                    after; vehicle clothes device; vehicle clothes device fruit citrus dish
-dirty;     sale sale sales sales;                      after; vehicle clothes thing; vehicle clothes thing object animal
-ripe;      mûr mûre mûrs mûres;                        after; fruit citrus; =
-broken;    cassé cassée cassés cassées;                after; object device thing; object device vehicle
-empty;     vide vide vides vides;                      after; place; place
+expensive; cher chère chers chères;                    after; vehicle clothes device; vehicle clothes device orchard citrus dish meal
+dirty;     sale sale sales sales;                      after; vehicle clothes thing wall; vehicle clothes thing object animal wall
+ripe;      mûr mûre mûrs mûres;                        after; orchard citrus; =
+broken;    cassé cassée cassés cassées;                after; fragile; =
 """
+
+# Adjectives of one group are not said of one thing in one breath.
+ADJECTIVE_GROUPS = (
+    ("small", "big", "fat"), ("old", "new", "young"), ("beautiful", "pretty"),
+    ("red", "green", "black", "white", "blue", "grey"), ("happy", "sad"),
+    ("green", "ripe"), ("good", "ripe"), ("rich", "expensive"),
+)
+
+
+def compatible(first, second):
+    """True unless one adjective (English) repeats or contradicts the other."""
+    return first != second and not any(
+        first in group and second in group for group in ADJECTIVE_GROUPS)
 
 
 def _read_adjectives(table):

@@ -76,14 +76,11 @@ lie_down/lies_down/lay_down/lying_down           -,-,-,-,-                      
 hide/hides/hid/hiding           -,-,-,-,-                                caché     -          -         s'être
 rest/rests/rested/resting       -,-,-,-,-                                reposé    -          -         s'être
 go/goes/went/going              vais,vas,va,allons,vont                  allé      ir         all       être
-arrive/arrives/arrived/arriving arrive,arrives,arrive,arrivons,arrivent  arrivé    arriver    arriv     être
 fall/falls/fell/falling         tombe,tombes,tombe,tombons,tombent       tombé     tomber     tomb      être
 leave/leaves/left/leaving       pars,pars,part,partons,partent           parti     partir     part      être
 unveil/unveils/unveiled/unveiling -,-,dévoile,-,-                        dévoilé   dévoiler   dévoil    avoir
 win/wins/won/winning            -,-,gagne,-,gagnent                      gagné     gagner     gagn      avoir
 light/lights/lit/lighting       -,-,allume,-,allument                    allumé    allumer    allum     avoir
-fill/fills/filled/filling       -,-,remplit,-,remplissent                rempli    remplir    rempliss  avoir
-replace/replaces/replaced/replacing -,-,remplace,-,remplacent            remplacé  remplacer  remplaç   avoir
 """
 
 
@@ -135,7 +132,7 @@ INTRANSITIVE = {
     "sing": PEOPLE,
     "dance": PEOPLE,
     "work": PEOPLE,
-    "play": ANIMATE,
+    "play": ("person", "playful"),
 }
 
 # Verbs of the family `sat`, with the place words that follow them.

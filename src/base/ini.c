@@ -12,6 +12,7 @@
 #include "base/ds.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/suggest.h"
 
 enum {
     INI_MOST_ENTRIES = 4096, /* each is compared with those before it */
@@ -217,30 +218,6 @@ bool ini_override(Ini *ini, const char *assignment, Error *err) {
     return true;
 }
 
-/* The number of letters to insert, leave out, change or swap with their neighbour to get from a to b (Damerau's
- * distance, by Wagner and Fischer's table of which three rows are kept). */
-static size_t ini_distance(const char *a, const char *b) {
-    size_t rows[3][INI_LONGEST_KEY + 1];
-    size_t *before = rows[0], *above = rows[1], *row = rows[2];
-    size_t length = strlen(b);
-    if (strlen(a) > INI_LONGEST_KEY || length > INI_LONGEST_KEY) return SIZE_MAX;
-    for (size_t j = 0; j <= length; j++) above[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        row[0] = i;
-        for (size_t j = 1; j <= length; j++) {
-            size_t best = above[j - 1] + (a[i - 1] != b[j - 1]);
-            if (above[j] + 1 < best) best = above[j] + 1;
-            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-            if (swapped && before[j - 2] + 1 < best) best = before[j - 2] + 1;
-            row[j] = best;
-        }
-        size_t *oldest = before;
-        before = above, above = row, row = oldest;
-    }
-    return above[length];
-}
-
 /* Bytes of "section" in "section.name". */
 static size_t ini_section(const char *key) {
     const char *dot = strchr(key, '.');
@@ -256,13 +233,13 @@ static const char *ini_short_name(const char *key) {
  * another section, or else the one at the least distance, of at most a quarter of the letters and one; NULL if none. */
 static const char *ini_nearest(const IniField *fields, size_t count, const char *wrong, bool section) {
     const char *nearest = NULL;
-    size_t least = 2 + strlen(wrong) / 4;
+    size_t least = suggest_limit(wrong);
     for (size_t i = 0; i < count; i++) {
         const char *key = fields[i].key;
         if (!section && strcmp(ini_short_name(key), ini_short_name(wrong)) == 0) return key;
         char known[INI_LONGEST_KEY + 2];
         snprintf(known, sizeof known, "%.*s", (int)(section ? ini_section(key) : strlen(key)), key);
-        size_t distance = ini_distance(wrong, known);
+        size_t distance = suggest_distance(wrong, known);
         if (distance < least) least = distance, nearest = key;
     }
     return nearest;

@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+"""Write the small English-French corpus of data/tiny.
+
+The corpus is drawn from the grammar in scripts/tiny_corpus; the same seed
+always gives the same files.
+"""
+
+import argparse
+import pathlib
+from collections import Counter
+from typing import NamedTuple
+
+from tiny_corpus.examples import test_examples, train_examples
+from tiny_corpus.families import FAMILIES
+from tiny_corpus.grammar import Chooser, NoFit
+from tiny_corpus.order import draw_order
+from tiny_corpus.phrases import Sentence, finish
+from tiny_corpus.two_meanings import TWO_MEANINGS
+
+SEED = 20
+MAX_WORDS = 14
+
+# Sentences with a word form rarer than this in train are taken out.
+MIN_FORM_COUNT = 30
+
+# What the choice of sentences aims at for the rarest forms of all files.
+COVER_COUNT = 38
+
+# The part of each family that may be chosen for its rare forms.
+COVER_SHARE = 0.75
+
+# How many times the quotas are drawn before the choice.
+POOL = 5
+
+# Sentences set aside for valid and for test beyond each quota, to make up
+# for those that hold a rare form.
+SPARE = 6
+
+# Sentences per family: train, valid, test.
+QUOTAS = {
+    "sat": (800, 50, 50),
+    "two-meanings": (2150, 90, 90),
+    "order": (1400, 80, 80),
+    "it": (1400, 70, 70),
+    "long-range": (1300, 60, 60),
+    "question": (500, 30, 30),
+    "negation": (500, 30, 30),
+    "possessive": (500, 25, 25),
+    "future": (450, 20, 20),
+    "imperfect": (350, 15, 15),
+    "plain": (1200, 30, 30),
+}
+
+
+class Entry(NamedTuple):
+    """A sentence of a family; `mirror` is the English with the roles swapped."""
+
+    family: str
+    sentence: Sentence
+    mirror: str = ""
+
+
+def draw_family(ch, family):
+    """Entries of one random draw: one, or a mirror pair."""
+    if family == "order":
+        sentences = [finish(phrase) for phrase in draw_order(ch)]
+        mirrors = [s.english for s in reversed(sentences)]
+        if len(sentences) == 1:
+            mirrors = [""]
+        return [Entry(family, s, m) for s, m in zip(sentences, mirrors)]
+    templates = TWO_MEANINGS if family == "two-meanings" else FAMILIES[family]
+    while True:
+        try:
+            return [Entry(family, finish(ch.weighted(templates)(ch)))]
+        except NoFit:
+            pass
+
+
+def fixed_entries(examples):
+    return [Entry(family, finish(phrase)) for family, phrase in examples()]
+
+
+def draw_pool(ch):
+    """Distinct sentences of every family, POOL times as many as needed.
+
+    The sentences with a fixed place are not among them.
+    """
+    pool = []
+    seen = {entry.sentence.english for entry in
+            fixed_entries(train_examples) + fixed_entries(test_examples)}
+    for family, quota in QUOTAS.items():
+        wanted = sum(quota) * POOL
+        found = 0
+        while found < wanted:
+            for entry in draw_family(ch, family):
+                sentence = entry.sentence
+                if (len(sentence.english_words) > MAX_WORDS
+                        or sentence.english in seen):
+                    continue
+                seen.add(sentence.english)
+                pool.append(entry)
+                found += 1
+    ch.random.shuffle(pool)
+    return pool
+
+
+def forms(entry):
+    """The word forms of both sides."""
+    return ([("en", w) for w in entry.sentence.english_words]
+            + [("fr", w) for w in entry.sentence.french_words])
+
+
+def without_rare_forms(pool):
+    """Drop the forms too rare to be covered, the rarest first."""
+    while True:
+        counts = Counter(f for entry in pool for f in forms(entry))
+        rarest = min(counts, key=lambda form: (counts[form], form))
+        if counts[rarest] >= COVER_COUNT:
+            return pool
+        pool = [entry for entry in pool if rarest not in forms(entry)]
+
+
+def cover(pool):
+    """Choose sentences so that every form occurs often enough.
+
+    The rarest forms come first: sentences that hold them are chosen until
+    COVER_COUNT is reached, as far as COVER_SHARE of the quota of the family
+    allows.  The rest of each quota is filled with whatever was drawn next.
+    """
+    sizes = {family: sum(quota) + 2 * SPARE for family, quota in QUOTAS.items()}
+    room = {family: int(COVER_SHARE * size) for family, size in sizes.items()}
+    holders = {}
+    for index, entry in enumerate(pool):
+        for form in forms(entry):
+            holders.setdefault(form, []).append(index)
+    counts, chosen = Counter(), set()
+
+    def choose(index):
+        chosen.add(index)
+        room[pool[index].family] -= 1
+        counts.update(forms(pool[index]))
+
+    for form in sorted(holders, key=lambda f: (len(holders[f]), f)):
+        for index in holders[form]:
+            if counts[form] >= COVER_COUNT:
+                break
+            if index not in chosen and room[pool[index].family] > 0:
+                choose(index)
+    for family, size in sizes.items():
+        room[family] += size - int(COVER_SHARE * size)
+    for index, entry in enumerate(pool):
+        if index not in chosen and room[entry.family] > 0:
+            choose(index)
+    return [pool[index] for index in sorted(chosen)]
+
+
+def split_mirrors(entries, held_out):
+    """Hold out sentences of mirror pairs: half with, half without the mirror.
+
+    Returns (held out, remaining).  Half of the held-out sentences have their
+    mirror among the remaining ones; of the others neither sentence remains.
+    """
+    pairs = {}
+    for entry in entries:
+        key = min(entry.sentence.english, entry.mirror or entry.sentence.english)
+        pairs.setdefault(key, []).append(entry)
+    taken, remaining = [], []
+    for pair in pairs.values():
+        missing = held_out - len(taken)
+        if missing <= 0:
+            remaining += pair
+        elif missing > held_out // 2:
+            taken += pair
+        else:
+            taken.append(pair[0])
+            remaining += pair[1:]
+    return taken, remaining
+
+
+def split_family(ch, family, entries):
+    """Shuffle and divide a family's entries: train, valid, test.
+
+    Valid and test get some spare sentences.
+    """
+    _, valid_size, test_size = QUOTAS[family]
+    free = list(entries)
+    ch.random.shuffle(free)
+    parts = []
+    for size in (valid_size, test_size):
+        wanted = size + SPARE
+        if family == "order":
+            part, free = split_mirrors(free, wanted)
+        else:
+            part, free = free[:wanted], free[wanted:]
+        parts.append(part)
+    return [free] + parts
+
+
+def split(ch, pool):
+    """Three lists of entries, each holding every family."""
+    parts = ([], [], [])
+    for family in QUOTAS:
+        entries = [entry for entry in pool if entry.family == family]
+        for part, chosen in zip(parts, split_family(ch, family, entries)):
+            part.extend(chosen)
+    train, valid, test = parts
+    return (fixed_entries(train_examples) + train, valid,
+            fixed_entries(test_examples) + test)
+
+
+def prune(parts):
+    """Drop the word forms that are rare in train, the rarest first."""
+    while True:
+        counts = Counter(f for entry in parts[0] for f in forms(entry))
+        for part in parts:
+            for entry in part:
+                for form in forms(entry):
+                    counts.setdefault(form, 0)
+        rarest = min(counts, key=lambda form: (counts[form], form))
+        if counts[rarest] >= MIN_FORM_COUNT:
+            return parts
+        parts = tuple([entry for entry in part if rarest not in forms(entry)]
+                      for part in parts)
+
+
+def trim(part, column):
+    """No more sentences of a family than its quota for valid or test."""
+    result = []
+    for family, quota in QUOTAS.items():
+        entries = [entry for entry in part if entry.family == family]
+        if len(entries) < quota[column]:
+            raise SystemExit(f"too few sentences left of family {family}")
+        result += entries[:quota[column]]
+    return result
+
+
+def make_corpus(seed):
+    """The entries of train, valid and test, shuffled."""
+    ch = Chooser(seed)
+    train, valid, test = prune(split(ch, cover(without_rare_forms(draw_pool(ch)))))
+    parts = {"train": train, "valid": trim(valid, 1), "test": trim(test, 2)}
+    for part in parts.values():
+        ch.random.shuffle(part)
+    return parts
+
+
+def write_lines(path, lines):
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+def write_corpus(folder, parts):
+    """The .tsv files, the family labels and the alignments of test."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, entries in parts.items():
+        write_lines(folder / f"{name}.tsv",
+                    (f"{e.sentence.english}\t{e.sentence.french}"
+                     for e in entries))
+        if name != "train":
+            write_lines(folder / f"{name}.families",
+                        (e.family for e in entries))
+    write_lines(folder / "test.align",
+                (" ".join(f"{i}-{j}" for i, j in e.sentence.links)
+                 for e in parts["test"]))
+
+
+def print_summary(parts):
+    """Sizes, families and vocabulary."""
+    for family in QUOTAS:
+        sizes = "  ".join(
+            f"{name} {sum(e.family == family for e in entries):5}"
+            for name, entries in parts.items())
+        print(f"{family:14}{sizes}")
+    counts = Counter(f for entry in parts["train"] for f in forms(entry))
+    for language in ("en", "fr"):
+        own = [(n, w) for (lang, w), n in counts.items() if lang == language]
+        rarest = ", ".join(f"{w} {n}" for n, w in sorted(own)[:5])
+        print(f"{language}: {len(own)} word forms; rarest: {rarest}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    root = pathlib.Path(__file__).resolve().parent.parent
+    parser.add_argument("--out", type=pathlib.Path, metavar="DIR",
+                        default=root / "data" / "tiny",
+                        help="folder to write to (default: data/tiny)")
+    parser.add_argument("--seed", type=int, default=SEED,
+                        help=f"seed of the draw (default: {SEED})")
+    options = parser.parse_args()
+    parts = make_corpus(options.seed)
+    write_corpus(options.out, parts)
+    print_summary(parts)
+
+
+if __name__ == "__main__":
+    main()

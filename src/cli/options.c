@@ -1,0 +1,125 @@
+/* Parsing command lines. */
+#include "cli/options.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/suggest.h"
+#include "math/cpu.h"
+
+static void print_help(const Command *c) {
+    printf("usage: %s\n\n%s\n\noptions:\n", c->usage, c->about);
+    for (size_t i = 0; i < c->option_count; i++) {
+        const Option *o = &c->options[i];
+        char left[64];
+        snprintf(left, sizeof left, "%s%s%s%s%s", o->brief ? o->brief : "", o->brief ? ", " : "", o->name,
+                 o->argument ? " " : "", o->argument ? o->argument : "");
+        printf("  %-22s %s\n", left, o->help);
+    }
+    printf("  %-22s %s\n  %-22s %s\n", "--help", "this text", "--version", "the version");
+}
+
+OptionReader options_start(const Command *command, int argc, char **argv) {
+    return (OptionReader){command, argv + 1, argc > 0 ? (size_t)argc - 1 : 0, 0, 0};
+}
+
+/* Whether the argument is this name, perhaps with "=value" behind it. */
+static bool is_name(const char *argument, const char *name, const char **value) {
+    if (!name) return false;
+    size_t length = strlen(name);
+    if (strncmp(argument, name, length) != 0) return false;
+    if (argument[length] == '\0') *value = NULL;
+    else if (argument[length] == '=' && length > 2) *value = argument + length + 1;
+    else return false;
+    return true;
+}
+
+_Noreturn static void unknown(const Command *c, const char *argument) {
+    char wrong[SUGGEST_LONGEST + 1];
+    snprintf(wrong, sizeof wrong, "%.*s", (int)strcspn(argument, "="), argument);
+    const char *nearest = NULL;
+    size_t least = suggest_limit(wrong);
+    for (size_t i = 0; i < c->option_count + 2; i++) {
+        const char *known = i < c->option_count ? c->options[i].name : i == c->option_count ? "--help" : "--version";
+        size_t distance = suggest_distance(wrong, known);
+        if (distance < least) least = distance, nearest = known;
+    }
+    if (nearest) options_usage(c, "unknown option \"%s\"; did you mean \"%s\"?", wrong, nearest);
+    options_usage(c, "unknown option \"%s\"", wrong);
+}
+
+int options_next(OptionReader *r, const char **value) {
+    const Command *c = r->command;
+    while (r->at < r->count) {
+        const char *argument = r->arguments[r->at++];
+        if (r->plain_from_here || argument[0] != '-' || argument[1] == '\0') {
+            *value = argument;
+            return -1;
+        }
+        if (strcmp(argument, "--") == 0) {
+            r->plain_from_here = 1;
+            continue;
+        }
+        if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
+            print_help(c);
+            exit(EXIT_DONE);
+        }
+        if (strcmp(argument, "--version") == 0) {
+            printf("%s (nmt.c) %s, %s kernels\n", c->name, NMT_VERSION, cpu_instruction_set());
+            exit(EXIT_DONE);
+        }
+        for (size_t i = 0; i < c->option_count; i++) {
+            const Option *o = &c->options[i];
+            if (!is_name(argument, o->name, value) && !is_name(argument, o->brief, value)) continue;
+            if (!o->argument && *value) options_usage(c, "%s: expected no argument, found \"%s\"", o->name, *value);
+            if (o->argument && !*value) {
+                if (r->at == r->count) options_usage(c, "%s: expected %s after it, found nothing", o->name, o->argument);
+                *value = r->arguments[r->at++];
+            }
+            return (int)i;
+        }
+        unknown(c, argument);
+    }
+    return -2;
+}
+
+long long options_integer(const OptionReader *r, int option, const char *value, long long low, long long high) {
+    char *end;
+    errno = 0;
+    long long number = strtoll(value, &end, 10);
+    if (end == value || *end || errno || number < low || number > high)
+        options_usage(r->command, "%s: expected an integer from %lld to %lld, found \"%s\"",
+                      r->command->options[option].name, low, high, value);
+    return number;
+}
+
+double options_real(const OptionReader *r, int option, const char *value, double low, double high) {
+    char *end;
+    double number = strtod(value, &end);
+    if (end == value || *end || !(number >= low && number <= high))
+        options_usage(r->command, "%s: expected a number from %g to %g, found \"%s\"",
+                      r->command->options[option].name, low, high, value);
+    return number;
+}
+
+int options_fail(const Command *c, const Error *err) {
+    fprintf(stderr, "%s: %s\n", c->name, err->text);
+    return EXIT_FAILED;
+}
+
+void options_usage(const Command *c, const char *format, ...) {
+    Error err;
+    char text[900];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    error_set(&err, "%s", text); /* makes control characters harmless */
+    fprintf(stderr, "%s: %s (%s --help lists what there is)\n", c->name, err.text, c->name);
+    exit(EXIT_USAGE);
+}

@@ -1,0 +1,52 @@
+/* The command line of every command: options from one table, which --help is printed from, too. */
+#ifndef NMT_CLI_OPTIONS_H
+#define NMT_CLI_OPTIONS_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+#define NMT_VERSION "0.1.0"
+
+/* Exit codes. */
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+
+typedef struct Option {
+    const char *name;     /* "--beam" */
+    const char *brief;    /* "-b", or NULL */
+    const char *argument; /* what --help calls its argument: "N"; NULL: it takes none */
+    const char *help;
+} Option;
+
+typedef struct Command {
+    const char *name;
+    const char *usage; /* the lines after "usage: " */
+    const char *about; /* what it does, and an example */
+    const Option *options;
+    size_t option_count;
+} Command;
+
+/* Where options_next has come to in main's arguments. */
+typedef struct OptionReader {
+    const Command *command;
+    char **arguments; /* argv + 1 */
+    size_t count, at;
+    int plain_from_here; /* after "--" */
+} OptionReader;
+
+OptionReader options_start(const Command *command, int argc, char **argv);
+
+/* The next argument: an option's number in the table, with *value its argument (or NULL); or -1 for a plain argument,
+ * *value; or -2 when there is none left. Both "--beam 4" and "--beam=4" do. A wrong option prints a message and ends the
+ * process with EXIT_USAGE; --help and --version print theirs and end it with EXIT_DONE. */
+int options_next(OptionReader *reader, const char **value);
+
+/* Integers and reals in options, within bounds; a bad one ends the process with EXIT_USAGE. */
+long long options_integer(const OptionReader *reader, int option, const char *value, long long low, long long high);
+double options_real(const OptionReader *reader, int option, const char *value, double low, double high);
+
+/* Prints "NAME: message" and returns or ends with the code. */
+int options_fail(const Command *command, const Error *err);
+_Noreturn void options_usage(const Command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,137 @@
+/* ./train CONFIG.ini [section.key=value ...]: trains a model, or goes on where the last run in its folder stopped. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ds.h"
+#include "base/file.h"
+#include "base/pool.h"
+#include "base/terminal.h"
+#include "cli/options.h"
+#include "eval/exact.h"
+#include "math/cpu.h"
+#include "train/config.h"
+#include "train/loop.h"
+#include "train/trainer.h"
+
+enum { OPTION_FRESH };
+static const Option options[] = {
+    [OPTION_FRESH] = {"--fresh", NULL, NULL, "start over, although the run's folder has a last.gguf"},
+};
+
+static const Command command = {
+    .name = "train",
+    .usage = "train CONFIG.ini [section.key=value ...] [--fresh]",
+    .about = "Trains a translator as CONFIG.ini says; every key can be set on the command line, too. A run keeps\n"
+             "model.gguf (the best model), last.gguf (to go on from) and log.jsonl in its folder, run.dir; the same\n"
+             "command goes on where it stopped. Ctrl-C finishes the step and saves.\n\n"
+             "example: ./train configs/tiny.ini train.seed=2 run.dir=runs/second",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+};
+
+static volatile sig_atomic_t stop_asked;
+
+/* The first signal asks to stop after the step; the second ends the process as usual. */
+static void on_signal(int number) {
+    stop_asked = 1;
+    signal(number, SIG_DFL);
+}
+
+static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
+    const Config *c = t->config;
+    char a[32], b[32], d[32], e[32];
+    terminal_count(a, (long long)t->train.count);
+    terminal_count(b, (long long)t->train.target_tokens);
+    terminal_count(d, (long long)tokenizer_vocab_size(t->tokenizer));
+    terminal_count(e, (long long)t->model.params.count);
+    progress_line(progress, "%s: %s pairs (%s target tokens), vocabulary %s, %s parameters, %zu threads, %s", c->dir, a,
+                  b, d, e, pool_threads(t->pool), cpu_instruction_set());
+    if (t->merges_missing)
+        progress_line(progress, "the corpus has no more pairs of tokens to merge: vocabulary %s instead of %lld", d,
+                      (long long)c->vocab_size);
+    if (t->train.dropped || t->valid.dropped)
+        progress_line(progress, "left out, as longer than %lld tokens (model.max_length): %zu training pairs, %zu validation pairs",
+                      (long long)c->max_length, t->train.dropped, t->valid.dropped);
+    if (resumed) {
+        terminal_count(a, (long long)t->state.step);
+        progress_line(progress, "going on from step %s", a);
+    }
+}
+
+static int train(const Config *config, bool fresh, Error *err) {
+    bool resumed;
+    Trainer trainer;
+    Pool *pool = NULL;
+    if (!file_make_folder(config->dir, err) || !(pool = pool_create((size_t)config->threads, err)) ||
+        !trainer_create(&trainer, config, pool, !fresh, &resumed, err)) {
+        if (pool) pool_free(pool);
+        return options_fail(&command, err);
+    }
+    Progress progress = progress_start(stderr);
+    tell_start(&trainer, resumed, &progress);
+    ExactRate exact = {exact_measure, NULL};
+    const uint64_t first = trainer.state.step;
+    LoopEnd end = loop_run(&trainer, exact, &progress, &stop_asked, err);
+
+    const TrainState *s = &trainer.state;
+    char step[32], best[32];
+    terminal_count(step, (long long)s->step);
+    terminal_count(best, (long long)s->best_step);
+    int code = EXIT_DONE;
+    switch (end) {
+    case LOOP_FINISHED:
+        if (s->step == first)
+            progress_line(&progress, "nothing left to do: step %s is the last (train.max_steps, train.max_epochs); raise "
+                                     "it, or start over with --fresh",
+                          step);
+        else
+            progress_line(&progress, "done: %s steps, best at step %s: %s/model.gguf", step, best, config->dir);
+        break;
+    case LOOP_STALLED:
+        progress_line(&progress, "stopped early at step %s: no better model in %llu validations; best at step %s: "
+                                 "%s/model.gguf",
+                      step, (unsigned long long)s->stalled, best, config->dir);
+        break;
+    case LOOP_STOPPED:
+        progress_line(&progress, "stopped after step %s, everything saved; the same command goes on", step);
+        code = EXIT_INTERRUPTED;
+        break;
+    case LOOP_FAILED:
+        progress_line(&progress, "failed at step %s", step);
+        code = options_fail(&command, err);
+        break;
+    }
+    trainer_free(&trainer);
+    pool_free(pool);
+    return code;
+}
+
+int main(int argc, char **argv) {
+    Error err;
+    OptionReader reader = options_start(&command, argc, argv);
+    const char *value, *path = NULL;
+    char **overrides = NULL;
+    bool fresh = false;
+    for (int option; (option = options_next(&reader, &value)) != -2;) {
+        if (option == OPTION_FRESH) fresh = true;
+        else if (strchr(value, '=')) stbds_arrput(overrides, (char *)value);
+        else if (!path) path = value;
+        else options_usage(&command, "expected one CONFIG.ini, found \"%s\" and \"%s\"", path, value);
+    }
+    if (!path) options_usage(&command, "expected a CONFIG.ini (for a start: configs/tiny.ini), found none");
+
+    Config config;
+    if (!cpu_check(&err) || !config_read(&config, path, overrides, stbds_arrlenu(overrides), &err)) {
+        stbds_arrfree(overrides);
+        return options_fail(&command, &err);
+    }
+    stbds_arrfree(overrides);
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    int code = train(&config, fresh, &err);
+    config_free(&config);
+    return code;
+}

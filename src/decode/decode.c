@@ -1,0 +1,289 @@
+/* Greedy and beam search. A hypothesis's tokens live beside its keys and values, in the row of its slot. */
+#include "decode/decode.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "decode/session.h"
+#include "math/vector.h"
+#include "nn/rows.h"
+#include "text/tokenizer.h"
+
+/* A hypothesis continued by one token. */
+typedef struct Candidate {
+    double log_probability;
+    int32_t token;
+    uint32_t slot; /* the hypothesis's */
+} Candidate;
+
+typedef struct Hypothesis {
+    double log_probability;
+    int32_t token; /* its last, which the model has not heard yet */
+    uint32_t slot;
+} Hypothesis;
+
+/* The search of one sentence. */
+typedef struct Search {
+    size_t limit;       /* tokens, </s> included */
+    size_t live, found; /* hypotheses: unfinished, kept as results */
+} Search;
+
+struct Decode {
+    const Parameters *params;
+    Pool *pool;
+    DecodeOptions options;
+    Session *session;
+    size_t B, capacity; /* of this run; capacity: the highest limit */
+    Search *searches;   /* (B) */
+    Hypothesis *live;   /* (B, k), the best first */
+    int32_t *tokens;    /* (B * k, capacity) by slot, <s> left out */
+    Translation *found; /* (B, k), the best first */
+    int32_t *found_ids; /* (B * k, capacity) */
+    /* The rows of a step: the unfinished hypotheses of all sentences, in order. */
+    uint32_t *row_slot;      /* (B * k) */
+    int32_t *row_token;      /* (B * k) */
+    double *row_probability; /* (B * k), log */
+    Candidate *candidates;   /* (B * k, k) the best continuations of each row, the best first */
+    size_t *candidate_count; /* (B * k) */
+    SessionCopy *copies;     /* (B * k) */
+    size_t copy_count;
+};
+
+bool decode_check(const DecodeOptions *o, const char *where, Error *err) {
+    if (o->beam < 1 || o->beam > DECODE_MAX_BEAM)
+        return error_set(err, "%s: decode.beam: expected 1 to %d, found %zu", where, DECODE_MAX_BEAM, o->beam);
+    if (o->n_best < 1 || o->n_best > o->beam)
+        return error_set(err, "%s: decode.n_best: expected 1 to decode.beam (%zu), found %zu", where, o->beam,
+                         o->n_best);
+    if (!(o->length_alpha >= 0 && o->length_alpha <= 10))
+        return error_set(err, "%s: decode.length_alpha: expected 0 to 10, found %g", where, o->length_alpha);
+    if (!(o->max_ratio >= 0 && o->max_ratio <= HYPER_MAX_LENGTH))
+        return error_set(err, "%s: decode.max_ratio: expected 0 to %d, found %g", where, HYPER_MAX_LENGTH,
+                         o->max_ratio);
+    if (o->max_extra > HYPER_MAX_LENGTH)
+        return error_set(err, "%s: decode.max_extra: expected 0 to %d, found %zu", where, HYPER_MAX_LENGTH,
+                         o->max_extra);
+    return true;
+}
+
+Decode *decode_create(const Parameters *params, const real *w, Pool *pool, DecodeOptions options) {
+    Error err;
+    CHECK(decode_check(&options, "", &err), "options that were checked");
+    Decode *d = memory_new(1, sizeof *d);
+    *d = (Decode){.params = params, .pool = pool, .options = options, .session = session_create(params, w, pool)};
+    return d;
+}
+
+static void forget(Decode *d) {
+    void *const blocks[] = {d->searches, d->live,      d->tokens,          d->found,      d->found_ids,
+                            d->row_slot, d->row_token, d->row_probability, d->candidates, d->candidate_count,
+                            d->copies};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
+    d->B = 0;
+}
+
+void decode_free(Decode *d) {
+    if (!d) return;
+    forget(d);
+    session_free(d->session);
+    free(d);
+}
+
+static size_t limit_of(const Decode *d, Packed source, size_t b) {
+    const size_t source_tokens = source.start[b + 1] - source.start[b];
+    const double wanted = floor(d->options.max_ratio * (double)source_tokens) + (double)d->options.max_extra;
+    const double most = (double)d->params->hyper.max_length;
+    return wanted >= most ? d->params->hyper.max_length : wanted >= 1 ? (size_t)wanted : 1;
+}
+
+/* Makes ready for a run: every sentence has one hypothesis, <s>. capacity: the highest limit. */
+static void start(Decode *d, Packed source, size_t capacity) {
+    const size_t k = d->options.beam, rows = source.B * k;
+    forget(d);
+    d->B = source.B, d->capacity = capacity;
+    d->searches = memory_new(source.B, sizeof *d->searches);
+    d->live = memory_new(rows, sizeof *d->live);
+    for (size_t b = 0; b < source.B; b++) {
+        d->searches[b] = (Search){limit_of(d, source, b), 1, 0};
+        d->live[b * k] = (Hypothesis){0, TOKEN_BEGIN, (uint32_t)(b * k)};
+    }
+    d->tokens = memory_new(rows, d->capacity * sizeof *d->tokens);
+    d->found = memory_new(rows, sizeof *d->found);
+    d->found_ids = memory_new(rows, d->capacity * sizeof *d->found_ids);
+    d->row_slot = memory_new(rows, sizeof *d->row_slot);
+    d->row_token = memory_new(rows, sizeof *d->row_token);
+    d->row_probability = memory_new(rows, sizeof *d->row_probability);
+    d->candidates = memory_new(rows, k * sizeof *d->candidates);
+    d->candidate_count = memory_new(rows, sizeof *d->candidate_count);
+    d->copies = memory_new(rows, sizeof *d->copies);
+}
+
+/* Puts a candidate into a list of the best, the best first, of at most `most`; it comes after its equals. Returns the
+ * list's length. Anything that is no number, or minus infinity, is not taken. */
+static size_t insert(Candidate *list, size_t length, size_t most, Candidate one) {
+    if (!(one.log_probability > -INFINITY)) return length;
+    if (length == most && !(one.log_probability > list[length - 1].log_probability)) return length;
+    size_t at = length < most ? length++ : most - 1;
+    for (; at > 0 && one.log_probability > list[at - 1].log_probability; at--) list[at] = list[at - 1];
+    list[at] = one;
+    return length;
+}
+
+enum { BLOCK = 64 }; /* logits that are passed over together when none of them is among the best */
+
+typedef struct Picking {
+    Decode *decode;
+    real *logits; /* (R, V) */
+} Picking;
+
+/* The best continuations of rows first .. last-1. They are found among the logits z, as log softmax(z)[j] =
+ * z[j] - max - log(sum of exp(z - max)) keeps their order; the row's logits are used up for the sum. */
+static void pick(void *context, size_t first, size_t last) {
+    const Picking *p = context;
+    Decode *d = p->decode;
+    const size_t V = d->params->hyper.vocab, k = d->options.beam;
+    for (size_t r = first; r < last; r++) {
+        real *z = p->logits + r * V;
+        Candidate *best = d->candidates + r * k;
+        size_t count = 0;
+        real max = -INFINITY;
+        for (size_t j0 = 0; j0 < V; j0 += BLOCK) {
+            const size_t block = V - j0 < BLOCK ? V - j0 : BLOCK;
+            const real block_max = vector_max(z + j0, block);
+            if (block_max > max) max = block_max;
+            if (count == k && !((double)block_max > best[k - 1].log_probability)) continue;
+            for (size_t j = j0; j < j0 + block; j++)
+                if (j != TOKEN_BEGIN)
+                    count = insert(best, count, k, (Candidate){(double)z[j], (int32_t)j, d->row_slot[r]});
+        }
+        const double sum = (double)vector_exp_sum(z, z, max, V);
+        if (!isfinite(sum)) count = 0; /* a NaN or infinity among the logits */
+        for (size_t i = 0; i < count; i++)
+            best[i].log_probability = d->row_probability[r] + (best[i].log_probability - (double)max - log(sum));
+        d->candidate_count[r] = count;
+    }
+}
+
+static double score(const Decode *d, double log_probability, size_t tokens) {
+    return log_probability / pow(tokens > 0 ? (double)tokens : 1, d->options.length_alpha);
+}
+
+/* Keeps a hypothesis of sentence b as a result: the first `length` tokens of its slot and, unless it is none (-1) or
+ * </s>, one more. */
+static void keep(Decode *d, size_t b, uint32_t slot, size_t length, int32_t token, double log_probability) {
+    Search *search = &d->searches[b];
+    Translation *found = d->found + b * d->options.beam;
+    int32_t *ids = d->found_ids + (b * d->options.beam + search->found) * d->capacity;
+    const bool finished = token == TOKEN_END;
+    for (size_t i = 0; i < length; i++) ids[i] = d->tokens[slot * d->capacity + i];
+    if (token >= 0 && !finished) ids[length++] = token;
+    const Translation made = {ids, length, log_probability, score(d, log_probability, length + finished), finished};
+    size_t at = search->found++;
+    for (; at > 0 && made.score > found[at - 1].score; at--) found[at] = found[at - 1];
+    found[at] = made;
+}
+
+/* None of the unfinished hypotheses, of which the best has this log p, can become one of the n_best. */
+static bool settled(const Decode *d, size_t b, double log_probability) {
+    const Search *search = &d->searches[b];
+    const size_t n = d->options.n_best;
+    return search->found >= n &&
+           d->found[b * d->options.beam + n - 1].score >= score(d, log_probability, search->limit);
+}
+
+/* Makes the chosen continuations the sentence's hypotheses, after `length` tokens. The first of those that continue one
+ * hypothesis stays in its slot; the others get copies in slots that nothing goes on from. */
+static void go_on(Decode *d, size_t b, const Candidate *chosen, size_t count, size_t length) {
+    const size_t k = d->options.beam, first = b * k;
+    Hypothesis *live = d->live + first;
+    bool used[DECODE_MAX_BEAM] = {false}, stays[DECODE_MAX_BEAM];
+    for (size_t i = 0; i < count; i++) {
+        const size_t slot = chosen[i].slot - first;
+        stays[i] = !used[slot];
+        used[slot] = true;
+    }
+    for (size_t i = 0, unused = 0; i < count; i++) {
+        uint32_t slot = chosen[i].slot;
+        if (!stays[i]) {
+            while (used[unused]) unused++;
+            slot = (uint32_t)(first + unused++);
+            d->copies[d->copy_count++] = (SessionCopy){chosen[i].slot, slot};
+            for (size_t t = 0; t < length; t++)
+                d->tokens[slot * d->capacity + t] = d->tokens[chosen[i].slot * d->capacity + t];
+        }
+        live[i] = (Hypothesis){chosen[i].log_probability, chosen[i].token, slot};
+    }
+    for (size_t i = 0; i < count; i++) d->tokens[live[i].slot * d->capacity + length] = live[i].token;
+    d->searches[b].live = count;
+}
+
+/* Takes sentence b, whose hypotheses are the step's rows from `row` on and have `length` tokens, one token further. */
+static void advance(Decode *d, size_t b, size_t row, size_t length) {
+    const size_t k = d->options.beam;
+    Search *search = &d->searches[b];
+    Candidate chosen[DECODE_MAX_BEAM];
+    size_t count = 0, unfinished = 0;
+    const size_t width = k - search->found;
+    for (size_t r = row; r < row + search->live; r++)
+        for (size_t i = 0; i < d->candidate_count[r]; i++)
+            count = insert(chosen, count, width, d->candidates[r * k + i]);
+    for (size_t i = 0; i < count; i++) {
+        const Candidate c = chosen[i];
+        if (c.token == TOKEN_END)
+            keep(d, b, c.slot, length, c.token, c.log_probability);
+        else
+            chosen[unfinished++] = c;
+    }
+    if (unfinished > 0 && length + 1 < search->limit && !settled(d, b, chosen[0].log_probability)) {
+        go_on(d, b, chosen, unfinished, length);
+        return;
+    }
+    if (search->found == 0) {
+        for (size_t i = 0; i < unfinished; i++)
+            keep(d, b, chosen[i].slot, length, chosen[i].token, chosen[i].log_probability);
+        for (size_t i = 0; count == 0 && i < search->live; i++) /* no finite number to go on with */
+            keep(d, b, d->live[b * k + i].slot, length, -1, d->live[b * k + i].log_probability);
+    }
+    search->live = 0;
+}
+
+bool decode_run(Decode *d, Packed source, Translation *out, Error *err) {
+    const size_t k = d->options.beam;
+    size_t capacity = 1;
+    for (size_t b = 0; b < source.B; b++) {
+        const size_t limit = limit_of(d, source, b);
+        if (limit > capacity) capacity = limit;
+    }
+    d->B = 0; /* no results, should there be no memory */
+    if (!session_begin(d->session, source, k, capacity, err)) return false;
+    start(d, source, capacity);
+    for (size_t t = 0;; t++) {
+        size_t R = 0;
+        for (size_t b = 0; b < d->B; b++)
+            for (size_t i = 0; i < d->searches[b].live; i++, R++) {
+                const Hypothesis *h = &d->live[b * k + i];
+                d->row_slot[R] = h->slot, d->row_token[R] = h->token, d->row_probability[R] = h->log_probability;
+            }
+        if (R == 0) break;
+        Picking picking = {d, session_step(d->session, d->row_slot, d->row_token, R, t)};
+        rows_run(d->pool, R, d->params->hyper.vocab, pick, &picking);
+
+        d->copy_count = 0;
+        for (size_t b = 0, row = 0; b < d->B; b++) {
+            const size_t live = d->searches[b].live;
+            if (live > 0) advance(d, b, row, t);
+            row += live;
+        }
+        session_copy(d->session, d->copies, d->copy_count, t + 1);
+    }
+    for (size_t b = 0; b < d->B; b++) out[b] = d->found[b * k];
+    return true;
+}
+
+const Translation *decode_hypotheses(const Decode *d, size_t b, size_t *count) {
+    CHECK(b < d->B, "a sentence of the last run");
+    *count = d->searches[b].found;
+    return d->found + b * d->options.beam;
+}

@@ -1,0 +1,63 @@
+/* Translation of a batch of source sentences: greedy and beam search, over the model's incremental decoder.
+ *
+ * The search (k = beam). A sentence has at most k hypotheses. At each position every unfinished one is continued by
+ * every token but <s>, and of all these continuations those with the highest log p = sum over tokens of
+ * log p(token | source, tokens before) go on, as many as k less the hypotheses that have finished. One that ends in
+ * </s> has finished. So the beam narrows as hypotheses finish, and beam 1 is greedy search. Of equals, the one of the
+ * better hypothesis before comes first, then the lower token.
+ *
+ * Finished hypotheses are compared by   score = log p / n^alpha,   n tokens, </s> included (alpha = 0: log p).
+ *
+ * A sentence's search ends when
+ *   - no hypothesis is unfinished (k have finished), or
+ *   - no unfinished one can become one of the n_best: log p only falls, and n grows up to the limit, so
+ *     log p / limit^alpha is the most it can attain; the n_best-th finished score is at least that; or
+ *   - the limit is reached. The unfinished ones then count only if nothing has finished; or
+ *   - the model's numbers are not finite: the same.
+ *
+ * Sentences do not see each other: bits of a translation depend neither on the batch nor on the number of threads. A
+ * sentence whose search has ended takes no more part in the steps. */
+#ifndef NMT_DECODE_DECODE_H
+#define NMT_DECODE_DECODE_H
+
+#include "model/pass.h"
+
+enum { DECODE_MAX_BEAM = 64 };
+
+typedef struct DecodeOptions {
+    size_t beam;         /* k, 1 to DECODE_MAX_BEAM; 1: greedy */
+    size_t n_best;       /* how many of a sentence's best hypotheses are wanted, 1 to beam */
+    double length_alpha; /* 0 to 10; larger favours longer translations */
+    /* The limit, in tokens with </s>: max_ratio * source tokens + max_extra, at most the model's max_length. */
+    double max_ratio;
+    size_t max_extra;
+} DecodeOptions;
+
+typedef struct Translation {
+    const int32_t *ids;     /* (length) without </s> */
+    size_t length;          /* less than the limit, or equal where not finished */
+    double log_probability; /* that of </s> included */
+    double score;
+    bool finished; /* ended by </s> */
+} Translation;
+
+/* Checks every option; `where` begins the message (a file's name). */
+bool decode_check(const DecodeOptions *options, const char *where, Error *err);
+
+typedef struct Decode Decode;
+
+/* The options have passed decode_check. The parameters, their block w and the pool must outlive it. Free with
+ * decode_free. */
+Decode *decode_create(const Parameters *params, const real *w, Pool *pool, DecodeOptions options);
+void decode_free(Decode *decode); /* NULL is fine */
+
+/* Translates: out (B), the best of each sentence. Sentences have 1 to max_length tokens, </s> included. The results
+ * belong to the Decode and live until its next run. Memory grows with the largest batch so far; fails when there is no
+ * more. */
+bool decode_run(Decode *decode, Packed source, Translation *out, Error *err);
+
+/* All hypotheses of sentence b of the last run that finished (or, where none has, the unfinished), the best first.
+ * The first n_best of them are certain, the others are what was found on the way. At least one. */
+const Translation *decode_hypotheses(const Decode *decode, size_t b, size_t *count);
+
+#endif

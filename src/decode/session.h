@@ -1,0 +1,38 @@
+/* Decoding session: the model run over a batch of source sentences one target position at a time, with the keys and
+ * values of past positions kept.
+ *
+ * Sentence b owns slots b * each .. b * each + each - 1. A slot is room for the keys and values of one unfinished
+ * translation, `capacity` positions of it; which slots are in use, and what they are to say, is the caller's business
+ * (decode.h: greedy and beam search). A step runs any set of slots, so those that have finished cost nothing, and what
+ * a slot gets does not depend, to the bit, on which others run beside it.
+ *
+ * R: rows of a step, one for each slot in it. V: vocabulary. */
+#ifndef NMT_DECODE_SESSION_H
+#define NMT_DECODE_SESSION_H
+
+#include "model/pass.h"
+
+typedef struct Session Session;
+
+/* The parameters, their block w and the pool must outlive it. Free with session_free. */
+Session *session_create(const Parameters *params, const real *w, Pool *pool);
+void session_free(Session *session);
+
+/* Runs the encoder over the batch (not looked at afterwards) and forgets what was before. Each sentence has 1 to
+ * max_length tokens; capacity is at most max_length. Memory is taken here, when no batch before needed as much; fails
+ * when there is none. */
+bool session_begin(Session *session, Packed source, size_t each, size_t capacity, Error *err);
+
+/* Feeds token[r] at `position` of slot[r], and returns the logits of what comes next, (R, V): the caller's to change,
+ * until the next step. All slots of a step are at the same position, and have been at those before. No slot twice. */
+real *session_step(Session *session, const uint32_t *slot, const int32_t *token, size_t R, size_t position);
+
+/* Slot `to` is to go on from what slot `from` has heard. */
+typedef struct SessionCopy {
+    uint32_t from, to;
+} SessionCopy;
+
+/* Copies the first `length` positions. No slot that is written is read or written by another of the copies. */
+void session_copy(Session *session, const SessionCopy *copies, size_t count, size_t length);
+
+#endif

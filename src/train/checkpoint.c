@@ -1,0 +1,92 @@
+/* Saving and restoring a run. */
+#include "train/checkpoint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checksum.h"
+#include "base/file.h"
+#include "train/trainer.h"
+
+#define CORPUS_KEY "nmt.train.corpus"
+#define MOMENT_1 "adam.m."
+#define MOMENT_2 "adam.v."
+
+/* The counters and figures of TrainState, by key. */
+typedef struct StateKey {
+    const char *key;
+    bool is_double;
+    size_t offset;
+} StateKey;
+
+#define COUNTER(name) {"nmt.train." #name, false, offsetof(TrainState, name)}
+#define FIGURE(name) {"nmt.train." #name, true, offsetof(TrainState, name)}
+
+static const StateKey state_keys[] = {
+    COUNTER(step),     COUNTER(epoch),     COUNTER(batch),   COUNTER(best_step), FIGURE(best_loss),
+    FIGURE(best_exact), COUNTER(stalled), COUNTER(skipped), FIGURE(loss_sum),   FIGURE(nll_sum),
+    COUNTER(tokens),
+};
+enum { STATE_KEYS = sizeof state_keys / sizeof *state_keys };
+
+/* Of the training pairs as tokens: other pairs under the same path would silently make another run. */
+static uint64_t corpus_checksum(const PairSet *pairs) {
+    Checksum sum;
+    checksum_start(&sum);
+    checksum_add(&sum, pairs->tokens, pairs->start[2 * pairs->count] * sizeof *pairs->tokens);
+    checksum_add(&sum, pairs->start, (2 * pairs->count + 1) * sizeof *pairs->start);
+    return checksum_end(&sum);
+}
+
+bool checkpoint_write(const Trainer *t, const char *name, bool with_state, Error *err) {
+    char *config = config_text(t->config), *path = file_join(t->config->dir, name);
+    const Normalisation how = tokenizer_normalisation(t->tokenizer);
+    ModelInfo info = {
+        .hyper = t->model.params.hyper,
+        .lowercase = how.lowercase,
+        .apostrophes = how.apostrophes,
+        .spaces = how.spaces,
+        .decode = config_decode(t->config),
+        .config = config,
+        .step = t->state.step,
+    };
+    info.merges = tokenizer_merges(t->tokenizer, &info.merge_count);
+    GgufWriter *out = modelfile_writer(&info, &t->model.params, t->w);
+    if (with_state) {
+        for (size_t i = 0; i < STATE_KEYS; i++) {
+            const StateKey *k = &state_keys[i];
+            const void *at = (const char *)&t->state + k->offset;
+            if (k->is_double) gguf_set_float64(out, k->key, *(const double *)at);
+            else gguf_set_uint64(out, k->key, *(const uint64_t *)at);
+        }
+        gguf_set_uint64(out, CORPUS_KEY, corpus_checksum(&t->train));
+        modelfile_add_block(out, &t->model.params, MOMENT_1, t->m);
+        modelfile_add_block(out, &t->model.params, MOMENT_2, t->v);
+    }
+    bool ok = gguf_write(out, path, err);
+    gguf_writer_free(out);
+    free(config);
+    free(path);
+    return ok;
+}
+
+bool checkpoint_restore(Trainer *t, const ModelFile *last, Error *err) {
+    for (size_t i = 0; i < STATE_KEYS; i++) {
+        const StateKey *k = &state_keys[i];
+        void *at = (char *)&t->state + k->offset;
+        if (k->is_double ? !gguf_double(last->gguf, k->key, at, err) : !gguf_uint64(last->gguf, k->key, at, err))
+            return false;
+    }
+    uint64_t corpus;
+    if (!gguf_uint64(last->gguf, CORPUS_KEY, &corpus, err)) return false;
+    if (corpus != corpus_checksum(&t->train))
+        return error_set(err, "%s: expected the pairs that the run was begun with, found others in %s (start over with "
+                              "--fresh, or give the run another run.dir)",
+                         last->path, t->config->data_train);
+    /* The config is the same but for harmless keys, and so is the shape; this guards against a file patched by hand. */
+    if (last->params.count != t->model.params.count)
+        return error_set(err, "%s: expected %zu parameters, found %zu", last->path, t->model.params.count,
+                         last->params.count);
+    memcpy(t->w, last->w, t->model.params.count * sizeof *t->w);
+    return modelfile_read_block(last, MOMENT_1, t->m, err) && modelfile_read_block(last, MOMENT_2, t->v, err);
+}

@@ -1,0 +1,21 @@
+/* The two files of a run: model.gguf, the model alone, and last.gguf, which has besides it all that going on needs:
+ * Adam's moments as tensors (adam.m.*, adam.v.*) and the counters of TrainState as keys (nmt.train.*). */
+#ifndef NMT_TRAIN_CHECKPOINT_H
+#define NMT_TRAIN_CHECKPOINT_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "model/modelfile.h"
+
+struct Trainer;
+
+#define CHECKPOINT_NAME "last.gguf"
+
+/* Writes run.dir/name, whole or not at all. */
+bool checkpoint_write(const struct Trainer *trainer, const char *name, bool with_state, Error *err);
+
+/* Takes parameters, moments and state from an open last.gguf whose model has the trainer's shape. */
+bool checkpoint_restore(struct Trainer *trainer, const ModelFile *last, Error *err);
+
+#endif

@@ -1,0 +1,61 @@
+/* The log of a run. */
+#include "train/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+
+/* The number after "step": in a line of length bytes; 0 when there is none (such a line is kept). */
+static uint64_t line_step(const char *line, size_t length) {
+    static const char key[] = "\"step\":";
+    const char *at = memmem(line, length, key, sizeof key - 1);
+    uint64_t step = 0;
+    for (at = at ? at + sizeof key - 1 : line + length; at < line + length && *at >= '0' && *at <= '9'; at++)
+        step = step * 10 + (uint64_t)(*at - '0');
+    return step;
+}
+
+/* Rewrites the file without the lines of steps after `step`, and without a torn last line. */
+static bool cut(const char *path, uint64_t step, Error *err) {
+    FileMap map;
+    if (!file_map(&map, path, err)) return false;
+    FileWriter *out = file_create(path, err);
+    if (out) {
+        const char *line = (const char *)map.data, *end = line + map.size, *next;
+        for (; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1)
+            if (step > 0 && line_step(line, (size_t)(next - line)) <= step)
+                file_write(out, line, (size_t)(next + 1 - line));
+    }
+    file_unmap(&map);
+    return out && file_commit(out, err);
+}
+
+bool log_open(Log *log, const char *path, uint64_t step, Error *err) {
+    *log = (Log){0};
+    if (file_exists(path) && !cut(path, step, err)) return false;
+    log->file = fopen(path, "ae");
+    if (!log->file) return error_set(err, "%s: cannot open for writing: %s", path, strerror(errno));
+    log->path = memory_string(path);
+    return true;
+}
+
+bool log_line(Log *log, Error *err, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vfprintf(log->file, format, args);
+    va_end(args);
+    fputc('\n', log->file);
+    if (fflush(log->file) == 0 && !ferror(log->file)) return true;
+    clearerr(log->file);
+    return error_set(err, "%s: cannot write: %s", log->path, strerror(errno));
+}
+
+void log_close(Log *log) {
+    if (log->file) fclose(log->file);
+    free(log->path);
+    *log = (Log){0};
+}

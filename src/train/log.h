@@ -1,0 +1,30 @@
+/* log.jsonl: one JSON object a line, for each logged step and each validation.
+ *
+ *     {"kind":"train","step":100,"epoch":0,"loss":..,"nll":..,"rate":..,"norm":..,"tokens":..,"tokens_per_second":..}
+ *     {"kind":"valid","step":100,"epoch":0,"loss":..,"nll":..,"perplexity":..,"exact":..,"best":true}
+ *
+ * loss is label-smoothed, nll is not; both are means a target token. `exact` is missing where nothing was translated. */
+#ifndef NMT_TRAIN_LOG_H
+#define NMT_TRAIN_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+typedef struct Log {
+    FILE *file;
+    char *path;
+} Log;
+
+/* Opens path for appending. step: where the run stands; lines of later steps, left by a run that died after its last
+ * save, are taken out first (0: all are). */
+bool log_open(Log *log, const char *path, uint64_t step, Error *err);
+
+/* Appends one line (a newline is added) and flushes it. */
+bool log_line(Log *log, Error *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+void log_close(Log *log);
+
+#endif

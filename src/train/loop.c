@@ -1,0 +1,174 @@
+/* The training loop. */
+#include "train/loop.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "train/log.h"
+
+enum { SKIPS_IN_A_ROW = 10 }; /* steps with numbers that are not finite, before the run gives up */
+
+typedef struct Loop {
+    Trainer *trainer;
+    const Config *config;
+    ExactRate exact;
+    Progress *progress;
+    Log log;
+    double began;      /* seconds */
+    uint64_t began_at; /* step */
+    double logged;     /* seconds, at the last log line */
+    uint64_t logged_tokens;
+} Loop;
+
+static bool is_over(const Config *c, const TrainState *s) {
+    return (c->max_steps && s->step >= (uint64_t)c->max_steps) || (c->max_epochs && s->epoch >= (uint64_t)c->max_epochs);
+}
+
+/* The step at which the run will end, as far as is known: 0 when neither limit is near enough to tell. */
+static uint64_t last_step(const Trainer *t) {
+    const Config *c = t->config;
+    uint64_t last = (uint64_t)c->max_steps;
+    if (c->max_epochs) {
+        uint64_t by_epochs = (uint64_t)c->max_epochs * trainer_epoch_steps(t); /* epochs differ by a batch or so */
+        if (!last || by_epochs < last) last = by_epochs;
+    }
+    return last;
+}
+
+/* "12:34 left", by the mean speed since this process began. */
+static const char *time_left(char buffer[64], const Loop *l) {
+    const TrainState *s = &l->trainer->state;
+    uint64_t last = last_step(l->trainer);
+    buffer[0] = '\0';
+    if (last > s->step && s->step > l->began_at) {
+        char duration[24];
+        double each = (terminal_seconds() - l->began) / (double)(s->step - l->began_at);
+        terminal_duration(duration, each * (double)(last - s->step));
+        snprintf(buffer, 64, ", %s left", duration);
+    }
+    return buffer;
+}
+
+static bool report_step(Loop *l, const StepReport *r, Error *err) {
+    TrainState *s = &l->trainer->state;
+    char left[64], step[32], speed[32];
+    const double now = terminal_seconds();
+    l->logged_tokens += r->tokens;
+    const double tokens_per_second = (double)l->logged_tokens / fmax(now - l->logged, 1e-9);
+    terminal_count(step, (long long)s->step);
+    terminal_count(speed, (long long)tokens_per_second);
+    const bool log = s->step % (uint64_t)l->config->log_every == 0;
+    const double tokens = s->tokens ? (double)s->tokens : 1;
+#define PROGRESS                                                                                                       \
+    l->progress, "epoch %llu, step %s: loss %.4f, rate %.2e, gradient %.2f, %s tokens/s%s",                            \
+        (unsigned long long)s->epoch + 1, step, s->loss_sum / tokens, r->rate, r->norm, speed, time_left(left, l)
+    if (l->progress->live) progress_show(PROGRESS);
+    else if (log) progress_line(PROGRESS);
+    if (!log) return true;
+    bool ok = log_line(&l->log, err,
+                       "{\"kind\":\"train\",\"step\":%llu,\"epoch\":%llu,\"loss\":%.6f,\"nll\":%.6f,\"rate\":%.6g,"
+                       "\"norm\":%.6g,\"tokens\":%llu,\"tokens_per_second\":%.0f}",
+                       (unsigned long long)s->step, (unsigned long long)s->epoch, s->loss_sum / tokens,
+                       s->nll_sum / tokens, r->rate, r->norm, (unsigned long long)s->tokens, tokens_per_second);
+    s->loss_sum = s->nll_sum = 0;
+    s->tokens = 0;
+    l->logged = now;
+    l->logged_tokens = 0;
+    return ok;
+}
+
+static bool is_better(const Config *c, const TrainState *s, double loss, double exact) {
+    if (s->best_step == 0) return true;
+    if (c->metric == METRIC_EXACT && exact != s->best_exact) return exact > s->best_exact;
+    return loss < s->best_loss;
+}
+
+/* Measures, tells, and saves. */
+static bool validate(Loop *l, Error *err) {
+    Trainer *t = l->trainer;
+    TrainState *s = &t->state;
+    const Loss loss = trainer_valid_loss(t);
+    double exact = 0;
+    const bool translated = l->config->translate > 0;
+    if (translated && !l->exact.measure(l->exact.context, t, &exact, err)) return false;
+
+    const bool better = is_better(l->config, s, loss.loss, exact);
+    char step[32], best[32], verdict[128], exactly[48] = "", field[48] = "";
+    terminal_count(step, (long long)s->step);
+    if (better) {
+        s->best_step = s->step;
+        s->best_loss = loss.loss;
+        s->best_exact = exact;
+        s->stalled = 0;
+        snprintf(verdict, sizeof verdict, "new best");
+    } else {
+        s->stalled++;
+        terminal_count(best, (long long)s->best_step);
+        if (l->config->metric == METRIC_EXACT)
+            snprintf(verdict, sizeof verdict, "stalled %llu (best %.1f%% at step %s)", (unsigned long long)s->stalled,
+                     100 * s->best_exact, best);
+        else
+            snprintf(verdict, sizeof verdict, "stalled %llu (best %.4f at step %s)", (unsigned long long)s->stalled,
+                     s->best_loss, best);
+    }
+    if (translated) {
+        snprintf(exactly, sizeof exactly, ", %.1f%% exactly right", 100 * exact);
+        snprintf(field, sizeof field, "\"exact\":%.6f,", exact);
+    }
+    progress_line(l->progress, "validation at step %s: loss %.4f, perplexity %.3f%s, %s", step, loss.loss,
+                  exp(loss.nll), exactly, verdict);
+    if (!log_line(&l->log, err,
+                  "{\"kind\":\"valid\",\"step\":%llu,\"epoch\":%llu,\"loss\":%.6f,\"nll\":%.6f,\"perplexity\":%.6g,%s"
+                  "\"best\":%s}",
+                  (unsigned long long)s->step, (unsigned long long)s->epoch, loss.loss, loss.nll, exp(loss.nll), field,
+                  better ? "true" : "false"))
+        return false;
+    /* The model first: a crash between the two leaves a last.gguf that will make the same model again. */
+    return (!better || trainer_save_model(t, err)) && trainer_save_last(t, err);
+}
+
+static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
+    Trainer *t = l->trainer;
+    const Config *c = l->config;
+    int skips = 0;
+    while (!is_over(c, &t->state)) {
+        const StepReport report = trainer_step(t);
+        skips = report.skipped ? skips + 1 : 0;
+        if (report.skipped)
+            progress_line(l->progress, "step %llu: loss or gradient is not finite; skipped",
+                          (unsigned long long)t->state.step);
+        if (skips == SKIPS_IN_A_ROW) {
+            error_set(err, "step %llu: loss or gradient was not finite %d times in a row; the best model so far is kept; "
+                           "try a smaller train.learning_rate",
+                      (unsigned long long)t->state.step, skips);
+            return LOOP_FAILED;
+        }
+        if (!report_step(l, &report, err)) return LOOP_FAILED;
+        const bool over = is_over(c, &t->state);
+        if (over || t->state.step % (uint64_t)c->every_steps == 0) {
+            if (!validate(l, err)) return LOOP_FAILED;
+            if (c->patience && t->state.stalled >= (uint64_t)c->patience) return LOOP_STALLED;
+        }
+        if (*stop && !over) {
+            const bool none_yet = t->state.best_step == 0;
+            if ((none_yet && !trainer_save_model(t, err)) || !trainer_save_last(t, err)) return LOOP_FAILED;
+            return LOOP_STOPPED;
+        }
+    }
+    return LOOP_FINISHED;
+}
+
+LoopEnd loop_run(Trainer *trainer, ExactRate exact, Progress *progress, const volatile sig_atomic_t *stop, Error *err) {
+    Loop l = {.trainer = trainer, .config = trainer->config, .exact = exact, .progress = progress};
+    char *path = file_join(l.config->dir, "log.jsonl");
+    LoopEnd end = LOOP_FAILED;
+    if (log_open(&l.log, path, trainer->state.step, err)) {
+        l.began = l.logged = terminal_seconds();
+        l.began_at = trainer->state.step;
+        end = run(&l, stop, err);
+    }
+    log_close(&l.log);
+    free(path);
+    return end;
+}

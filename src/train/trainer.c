@@ -1,0 +1,218 @@
+/* A trainer: setting up, stepping, validating. */
+#include "train/trainer.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/ds.h"
+#include "base/file.h"
+#include "math/vector.h"
+#include "text/bpe_train.h"
+#include "train/checkpoint.h"
+
+/* Target tokens of one batch: a step is train.accumulate of them. */
+static size_t batch_tokens(const Config *c) { return (size_t)(c->batch_tokens / c->accumulate); }
+
+static bool learn_tokenizer(Trainer *t, const Corpus *corpus, Error *err) {
+    const Config *c = t->config;
+    BpeTrainer *bpe = bpe_train_create(config_normalisation(c));
+    for (size_t line = 0; line < corpus->count; line++) {
+        Text source = corpus_source(corpus, line), target = corpus_target(corpus, line, 0);
+        bpe_train_add(bpe, source.bytes, source.length);
+        bpe_train_add(bpe, target.bytes, target.length);
+    }
+    uint32_t *merges = bpe_train_finish(bpe, (size_t)c->vocab_size);
+    size_t count = stbds_arrlenu(merges) / 2;
+    t->merges_missing = (size_t)c->vocab_size - TOKEN_FIRST_MERGE - count;
+    t->tokenizer = tokenizer_create(merges, count, config_normalisation(c), err);
+    stbds_arrfree(merges);
+    return t->tokenizer != NULL;
+}
+
+static bool encode(PairSet *pairs, const Trainer *t, const Corpus *corpus, const char *path, Error *err) {
+    *pairs = pairs_encode(corpus, t->tokenizer, (size_t)t->config->max_length);
+    if (pairs->count > 0) return true;
+    return error_set(err, "%s: expected sentences of at most %lld tokens (model.max_length), found none", path,
+                     (long long)t->config->max_length);
+}
+
+static bool read_data(Trainer *t, const ModelFile *last, Error *err) {
+    const Config *c = t->config;
+    Corpus corpus;
+    if (!corpus_read(&corpus, c->data_train, err)) return false;
+    bool ok;
+    if (last) {
+        const ModelInfo *info = &last->info;
+        t->tokenizer = tokenizer_create(info->merges, info->merge_count, config_normalisation(c), err);
+        ok = t->tokenizer != NULL;
+    } else {
+        ok = learn_tokenizer(t, &corpus, err);
+    }
+    ok = ok && encode(&t->train, t, &corpus, c->data_train, err);
+    corpus_free(&corpus);
+    return ok && corpus_read(&t->valid_corpus, c->data_valid, err) &&
+           encode(&t->valid, t, &t->valid_corpus, c->data_valid, err);
+}
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+static bool make_memory(Trainer *t, Error *err) {
+    const size_t tokens = batch_tokens(t->config);
+    const BatchLimits a = batches_limits(&t->train, tokens), b = batches_limits(&t->valid, tokens);
+    const TransformerLimits limits = {
+        .source_tokens = larger(a.source_tokens, b.source_tokens),
+        .target_tokens = larger(a.target_tokens, b.target_tokens),
+        .longest_source = larger(a.longest_source, b.longest_source),
+        .longest_target = larger(a.longest_target, b.longest_target),
+    };
+    const Hyper hyper = config_hyper(t->config, tokenizer_vocab_size(t->tokenizer));
+    if (!transformer_create(&t->model, &hyper, t->pool, limits, true, err)) return false;
+    const size_t count = t->model.params.count;
+    Arena measure = arena_measure();
+    for (int i = 0; i < 4; i++) arena_push(&measure, count, sizeof(real));
+    if (!arena_create(&t->batch, larger(batch_bytes(&a), batch_bytes(&b)), err) ||
+        !arena_create(&t->blocks, measure.used, err))
+        return false;
+    t->w = arena_push(&t->blocks, count, sizeof(real));
+    t->dw = arena_push(&t->blocks, count, sizeof(real));
+    t->m = arena_push(&t->blocks, count, sizeof(real));
+    t->v = arena_push(&t->blocks, count, sizeof(real));
+    return true;
+}
+
+/* The blocks of a fresh arena are zero, as Adam's moments begin. */
+static bool make_parameters(Trainer *t, const ModelFile *last, Error *err) {
+    if (last) return checkpoint_restore(t, last, err);
+    parameters_init(&t->model.params, t->w, (uint64_t)t->config->seed);
+    return true;
+}
+
+bool trainer_create(Trainer *t, const Config *config, Pool *pool, bool resume, bool *resumed, Error *err) {
+    *t = (Trainer){.config = config, .pool = pool};
+    ModelFile last = {0};
+    *resumed = false;
+    char *path = file_join(config->dir, CHECKPOINT_NAME);
+    bool ok = true;
+    if (resume && file_exists(path)) {
+        *resumed = true;
+        ok = modelfile_open(&last, path, err) && config_may_resume(config, last.info.config, path, err);
+    }
+    const ModelFile *from = *resumed ? &last : NULL;
+    ok = ok && read_data(t, from, err) && make_memory(t, err) && make_parameters(t, from, err);
+    if (*resumed && last.gguf) modelfile_close(&last);
+    free(path);
+    if (!ok) {
+        trainer_free(t);
+        return false;
+    }
+    t->plan_epoch = t->state.epoch;
+    t->plan = batches_plan(&t->train, batch_tokens(config), (uint64_t)config->seed, (uint32_t)t->plan_epoch);
+    t->valid_plan = batches_plan(&t->valid, batch_tokens(config), 0, 0);
+    if (t->state.batch >= t->plan.count) {
+        error_set(err, "%s/%s: nmt.train.batch: expected a number below %zu, found %llu", config->dir, CHECKPOINT_NAME,
+                  t->plan.count, (unsigned long long)t->state.batch);
+        trainer_free(t);
+        return false;
+    }
+    return true;
+}
+
+void trainer_free(Trainer *t) {
+    batches_free(&t->plan);
+    batches_free(&t->valid_plan);
+    if (t->model.params.tensors) transformer_free(&t->model);
+    arena_free(&t->batch);
+    arena_free(&t->blocks);
+    pairs_free(&t->train);
+    pairs_free(&t->valid);
+    corpus_free(&t->valid_corpus);
+    if (t->tokenizer) tokenizer_free(t->tokenizer);
+    *t = (Trainer){0};
+}
+
+size_t trainer_epoch_steps(const Trainer *t) {
+    const size_t pieces = (size_t)t->config->accumulate;
+    return (t->plan.count + pieces - 1) / pieces;
+}
+
+static Packed packed_source(const Batch *b) {
+    return (Packed){b->sentences, b->source, b->source_start, b->longest_source};
+}
+
+static Packed packed_target(const Batch *b) {
+    return (Packed){b->sentences, b->target_in, b->target_start, b->longest_target};
+}
+
+/* Target tokens of batch `index`. */
+static uint64_t target_tokens(const Trainer *t, size_t index) {
+    const BatchRange range = t->plan.batches[index];
+    uint64_t tokens = 0;
+    for (size_t i = 0; i < range.count; i++) tokens += pairs_target_length(&t->train, t->plan.order[range.first + i]);
+    return tokens;
+}
+
+StepReport trainer_step(Trainer *t) {
+    const Config *c = t->config;
+    TrainState *s = &t->state;
+    if (t->plan_epoch != s->epoch) {
+        batches_free(&t->plan);
+        t->plan = batches_plan(&t->train, batch_tokens(c), (uint64_t)c->seed, (uint32_t)s->epoch);
+        t->plan_epoch = s->epoch;
+    }
+    const size_t first = s->batch, left = t->plan.count - first;
+    const size_t pieces = left < (size_t)c->accumulate ? left : (size_t)c->accumulate;
+    StepReport report = {0};
+    for (size_t piece = 0; piece < pieces; piece++) report.tokens += target_tokens(t, first + piece);
+
+    const Schedule schedule = config_schedule(c);
+    s->step++;
+    vector_clear(t->dw, t->model.params.count); /* the one place that clears gradients */
+    for (size_t piece = 0; piece < pieces; piece++) {
+        Batch batch;
+        arena_release(&t->batch, 0);
+        batch_fill(&batch, &t->batch, &t->train, &t->plan, first + piece);
+        const TransformerStep numbers = {(uint64_t)c->seed, (uint32_t)s->step, (uint32_t)piece};
+        Loss loss = transformer_train(&t->model, t->w, t->dw, packed_source(&batch), packed_target(&batch),
+                                      batch.target_out, c->label_smoothing, (real)(1.0 / (double)report.tokens),
+                                      numbers);
+        report.loss += loss.loss;
+        report.nll += loss.nll;
+    }
+    report.norm = adam_norm(t->pool, t->dw, t->model.params.count);
+    report.rate = schedule_rate(&schedule, s->step);
+    report.skipped = !isfinite(report.loss) || !isfinite(report.norm);
+    if (report.skipped) {
+        s->skipped++;
+    } else {
+        adam_update(t->pool, &t->model.params, t->w, t->m, t->v, t->dw, s->step - s->skipped, report.rate,
+                    adam_clip(report.norm, c->clip_norm), config_adam(c));
+        s->loss_sum += report.loss;
+        s->nll_sum += report.nll;
+        s->tokens += report.tokens;
+    }
+    s->batch += pieces;
+    if (s->batch == t->plan.count) {
+        s->epoch++;
+        s->batch = 0;
+    }
+    return report;
+}
+
+Loss trainer_valid_loss(Trainer *t) {
+    Loss total = {0, 0};
+    for (size_t b = 0; b < t->valid_plan.count; b++) {
+        Batch batch;
+        arena_release(&t->batch, 0);
+        batch_fill(&batch, &t->batch, &t->valid, &t->valid_plan, b);
+        Loss loss = transformer_evaluate(&t->model, t->w, packed_source(&batch), packed_target(&batch),
+                                         batch.target_out, t->config->label_smoothing);
+        total.loss += loss.loss;
+        total.nll += loss.nll;
+    }
+    total.loss /= (double)t->valid.target_tokens;
+    total.nll /= (double)t->valid.target_tokens;
+    return total;
+}
+
+bool trainer_save_model(const Trainer *t, Error *err) { return checkpoint_write(t, "model.gguf", false, err); }
+bool trainer_save_last(const Trainer *t, Error *err) { return checkpoint_write(t, CHECKPOINT_NAME, true, err); }

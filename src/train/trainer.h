@@ -1,0 +1,81 @@
+/* A trainer: everything a training run holds, and the things it does: one step, validation loss, save, resume.
+ *
+ * What decides the next bits is in TrainState, the parameter block and Adam's two moments, and all of it is in
+ * last.gguf: a run that goes on from there is bit for bit the run that was never stopped. Batches, dropout and the
+ * learning rate are functions of the config and of TrainState's counters. */
+#ifndef NMT_TRAIN_TRAINER_H
+#define NMT_TRAIN_TRAINER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/pool.h"
+#include "data/batches.h"
+#include "data/corpus.h"
+#include "data/pairs.h"
+#include "model/transformer.h"
+#include "text/tokenizer.h"
+#include "train/config.h"
+
+/* Where a run stands. */
+typedef struct TrainState {
+    uint64_t step;  /* steps done */
+    uint64_t epoch; /* passes over the pairs completed */
+    uint64_t batch; /* batches of this epoch done */
+    /* The best validation so far; best_step 0: none yet. */
+    uint64_t best_step;
+    double best_loss, best_exact;
+    uint64_t stalled; /* validations since */
+    uint64_t skipped; /* steps without an update, because a number was not finite */
+    /* Since the last log line. */
+    double loss_sum, nll_sum;
+    uint64_t tokens;
+} TrainState;
+
+typedef struct Trainer Trainer;
+
+/* One step's figures. */
+typedef struct StepReport {
+    double loss, nll; /* sums over its target tokens: smoothed, and not */
+    uint64_t tokens;  /* target tokens */
+    double rate, norm;
+    bool skipped; /* loss or gradient was not finite: nothing was updated */
+} StepReport;
+
+struct Trainer {
+    const Config *config;
+    Pool *pool;
+    Tokenizer *tokenizer;
+    Corpus valid_corpus;
+    PairSet train, valid;
+    BatchPlan plan; /* of epoch plan_epoch */
+    uint64_t plan_epoch;
+    BatchPlan valid_plan;
+    Transformer model;
+    Arena batch;       /* one batch's packed rows */
+    Arena blocks;      /* the four blocks */
+    real *w, *dw, *m, *v;
+    TrainState state;
+    size_t merges_missing; /* how many fewer merges the corpus gave than asked for */
+};
+
+/* Reads the corpora, learns the tokenizer or takes it from last.gguf, and sets the parameters up: fresh, or as last.gguf
+ * in run.dir has them (resume; *resumed then tells whether it was there). config and pool must outlive the trainer. Release with trainer_free. */
+bool trainer_create(Trainer *trainer, const Config *config, Pool *pool, bool resume, bool *resumed, Error *err);
+void trainer_free(Trainer *trainer);
+
+/* The batches of the state's epoch; how many steps that makes. */
+size_t trainer_epoch_steps(const Trainer *trainer);
+
+/* One step: train.accumulate batches forward and backward, clipping, Adam. */
+StepReport trainer_step(Trainer *trainer);
+
+/* Mean losses a target token over the validation pairs, without dropout. */
+Loss trainer_valid_loss(Trainer *trainer);
+
+/* Writes model.gguf or last.gguf (which has the state and the moments besides) into run.dir. */
+bool trainer_save_model(const Trainer *trainer, Error *err);
+bool trainer_save_last(const Trainer *trainer, Error *err);
+
+#endif

@@ -1,0 +1,652 @@
+/* Greedy and beam search over small random models, compared with searches that run the whole decoder for every prefix
+ * and keep nothing. */
+#include "decode/decode.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "decode/session.h"
+#include "model/transformer.h"
+#include "testlib.h"
+#include "text/tokenizer.h"
+
+enum { V = 300, P = 40, BATCH = 64, LONGEST = 12, K_MAX = 64 };
+
+typedef struct Kind {
+    NormPlace norm;
+    Positions positions;
+    Tying tying;
+} Kind;
+
+static const Kind kinds[] = {
+    {NORM_POST, POSITIONS_SINUSOIDAL, TYING_NONE},
+    {NORM_PRE, POSITIONS_LEARNED, TYING_NONE},
+    {NORM_PRE, POSITIONS_SINUSOIDAL, TYING_ALL},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+typedef struct Model {
+    Hyper hyper;
+    Pool *pool;
+    Transformer transformer; /* for whole forward passes */
+    const Parameters *params;
+    real *w;
+} Model;
+
+/* Weights as for training, but larger: so that outputs differ, and </s> is likely enough for lengths to vary. */
+static void model_make(Model *m, Kind kind, size_t threads) {
+    Error err;
+    m->hyper = (Hyper){.vocab = V,
+                       .width = 24,
+                       .heads = 3,
+                       .feedforward = 40,
+                       .encoder_layers = 2,
+                       .decoder_layers = 3,
+                       .max_length = P,
+                       .norm = kind.norm,
+                       .activation = ACTIVATION_RELU,
+                       .tying = kind.tying,
+                       .positions = kind.positions};
+    EXPECT(hyper_check(&m->hyper, "test", &err));
+    m->pool = pool_create(threads, &err);
+    EXPECT(m->pool != NULL);
+    EXPECT(transformer_create(&m->transformer, &m->hyper, m->pool, (TransformerLimits){P, P, P, P}, false, &err));
+    m->params = &m->transformer.params;
+    m->w = memory_new(m->params->count, sizeof *m->w);
+    parameters_init(m->params, m->w, 7);
+    for (size_t t = 0; t < m->params->tensor_count; t++) {
+        const Tensor *tensor = &m->params->tensors[t];
+        const bool table = tensor->offset == m->params->output;
+        if (tensor->init != INIT_NORMAL && tensor->init != INIT_UNIFORM) continue;
+        for (size_t i = 0; i < tensor->count; i++) m->w[tensor->offset + i] *= table ? (real)2 : (real)1.5;
+    }
+    for (size_t i = 0; i < m->hyper.width; i++) m->w[m->params->output + TOKEN_END * m->hyper.width + i] *= 2;
+}
+
+static void model_free(Model *m) {
+    transformer_free(&m->transformer);
+    pool_free(m->pool);
+    free(m->w);
+}
+
+/* Sentences of 1 to LONGEST tokens, </s> the last. */
+typedef struct Sources {
+    int32_t token[BATCH * LONGEST];
+    uint32_t start[BATCH + 1];
+} Sources;
+
+static void sources_fill(Sources *s) {
+    s->start[0] = 0;
+    for (uint32_t b = 0; b < BATCH; b++) {
+        const uint64_t random = rng_bits((RngSite){3, 0, 0}, b);
+        const uint32_t length = 1 + (uint32_t)(random % LONGEST);
+        for (uint32_t i = 0; i < length; i++)
+            s->token[s->start[b] + i] = (int32_t)(2 + rng_bits((RngSite){4, b, 0}, i) % (V - 2));
+        s->start[b + 1] = s->start[b] + length;
+        s->token[s->start[b + 1] - 1] = TOKEN_END;
+    }
+}
+
+static Packed sources_all(const Sources *s) {
+    return (Packed){BATCH, s->token, s->start, LONGEST};
+}
+
+/* One sentence; start is the caller's place for its two numbers. */
+static Packed sources_one(const Sources *s, size_t b, uint32_t start[2]) {
+    start[0] = 0, start[1] = s->start[b + 1] - s->start[b];
+    return (Packed){1, s->token + s->start[b], start, start[1]};
+}
+
+/* logits (count, V) of a whole forward pass over target tokens, <s> the first. */
+static void whole_logits(Model *m, real *logits, Packed source, const int32_t *target, size_t count) {
+    const uint32_t start[2] = {0, (uint32_t)count};
+    Pass pass = transformer_pass(&m->transformer, m->w);
+    encoder_lay_out(&m->transformer.encoder, pass.arena, m->params, source.start[1], false);
+    decoder_lay_out(&m->transformer.decoder, pass.arena, m->params, count, source.start[1], false);
+    const real *memory = encoder_forward(&pass, &m->transformer.encoder, source);
+    const real *h = decoder_forward(&pass, &m->transformer.decoder, (Packed){1, target, start, count}, source, memory);
+    linear_forward(m->pool, logits, h, m->w + m->params->output, NULL, count, m->hyper.width, V);
+}
+
+/* log p (V) of what follows <s> and the count - 1 tokens after it, computed plainly. */
+static void plain_log_softmax(Model *m, double *out, Packed source, const int32_t *target, size_t count) {
+    static real logits[(P + 1) * V];
+    whole_logits(m, logits, source, target, count);
+    const real *z = logits + (count - 1) * V;
+    double max = -INFINITY, sum = 0;
+    for (size_t j = 0; j < V; j++) max = (double)z[j] > max ? (double)z[j] : max;
+    for (size_t j = 0; j < V; j++) sum += exp((double)z[j] - max);
+    for (size_t j = 0; j < V; j++) out[j] = (double)z[j] - max - log(sum);
+}
+
+static DecodeOptions options_of(size_t beam) {
+    return (DecodeOptions){.beam = beam, .n_best = 1, .length_alpha = 0.7, .max_ratio = 1.5, .max_extra = 5};
+}
+
+static size_t limit_of(DecodeOptions o, Packed source) {
+    const size_t limit = (size_t)(o.max_ratio * source.start[1]) + o.max_extra;
+    return limit < P ? limit : P;
+}
+
+static double score_of(DecodeOptions o, double log_probability, size_t tokens) {
+    return log_probability / pow((double)tokens, o.length_alpha);
+}
+
+static void expect_same(const Translation *a, const Translation *b) {
+    EXPECT_INT(a->length, b->length);
+    EXPECT_INT(a->finished, b->finished);
+    if (a->length == b->length) EXPECT(memcmp(a->ids, b->ids, a->length * sizeof *a->ids) == 0);
+    EXPECT(memcmp(&a->log_probability, &b->log_probability, sizeof(double)) == 0);
+    EXPECT(memcmp(&a->score, &b->score, sizeof(double)) == 0);
+}
+
+/* ---- The session ------------------------------------------------------------------------------------------------- */
+
+/* Every position's logits are, bit for bit, those of a whole forward pass; also in a slot that was copied on the way.
+ */
+static void test_step_equals_forward(void) {
+    enum { T = 9 };
+    static real expected[T * V];
+    int32_t target[T] = {TOKEN_BEGIN};
+    for (int t = 1; t < T; t++) target[t] = 20 + 13 * t;
+    Sources sources;
+    sources_fill(&sources);
+    for (size_t kind = 0; kind < KINDS; kind++) {
+        Model m;
+        model_make(&m, kinds[kind], 2);
+        Session *session = session_create(m.params, m.w, m.pool);
+        Error err;
+        EXPECT(session_begin(session, sources_all(&sources), 3, T, &err));
+        const size_t sentence[2] = {5, 40};
+        for (size_t t = 0; t < T; t++) {
+            /* Sentence 40 moves from its slot 0 to its slot 2 half way. Another row stands between the two. */
+            const uint32_t from = 40 * 3, to = 40 * 3 + 2;
+            if (t == 4) session_copy(session, &(SessionCopy){from, to}, 1, 4);
+            const uint32_t slot[3] = {5 * 3 + 1, 17 * 3, t < 4 ? from : to};
+            const int32_t token[3] = {target[t], (int32_t)(7 + t), target[t]};
+            const real *logits = session_step(session, slot, token, 3, t);
+            for (size_t i = 0; i < 2; i++) {
+                uint32_t start[2];
+                Packed source = sources_one(&sources, sentence[i], start);
+                whole_logits(&m, expected, source, target, T);
+                EXPECT(memcmp(logits + 2 * i * V, expected + t * V, V * sizeof(real)) == 0);
+            }
+        }
+        session_free(session);
+        model_free(&m);
+    }
+}
+
+/* ---- Against plain searches -------------------------------------------------------------------------------------- */
+
+typedef struct Plain {
+    int32_t target[P + 1]; /* <s> first */
+    size_t count;
+    double log_probability, score;
+    bool finished;
+} Plain;
+
+/* The most likely token at each position, by whole forward passes. */
+static Plain plain_greedy(Model *m, Packed source, DecodeOptions options) {
+    Plain p = {.target = {TOKEN_BEGIN}, .count = 1};
+    double log_p[V];
+    for (size_t t = 0; t < limit_of(options, source); t++) {
+        plain_log_softmax(m, log_p, source, p.target, p.count);
+        int32_t best = 1;
+        for (int32_t j = 2; j < V; j++)
+            if (log_p[j] > log_p[best]) best = j;
+        p.log_probability += log_p[best];
+        p.finished = best == TOKEN_END;
+        if (p.finished) break;
+        p.target[p.count++] = best;
+    }
+    return p;
+}
+
+static void expect_plain(const Translation *found, const Plain *plain) {
+    EXPECT_INT(found->length, plain->count - 1);
+    EXPECT_INT(found->finished, plain->finished);
+    if (found->length == plain->count - 1)
+        EXPECT(memcmp(found->ids, plain->target + 1, found->length * sizeof(int32_t)) == 0);
+    EXPECT_NEAR(found->log_probability, plain->log_probability, 1e-4);
+}
+
+static void test_beam_one_is_greedy(void) {
+    Sources sources;
+    sources_fill(&sources);
+    for (size_t kind = 0; kind < KINDS; kind++) {
+        Model m;
+        model_make(&m, kinds[kind], 1);
+        Decode *decode = decode_create(m.params, m.w, m.pool, options_of(1));
+        Translation out[BATCH];
+        Error err;
+        EXPECT(decode_run(decode, sources_all(&sources), out, &err));
+        size_t finished = 0, different = 0;
+        for (size_t b = 0; b < BATCH; b++) {
+            uint32_t start[2];
+            Plain plain = plain_greedy(&m, sources_one(&sources, b, start), options_of(1));
+            expect_plain(&out[b], &plain);
+            finished += out[b].finished;
+            different += b > 0 && out[b].length != out[b - 1].length;
+        }
+        /* The models are such that this test says something. */
+        EXPECT(finished >= 3 && different >= 10);
+        decode_free(decode);
+        model_free(&m);
+    }
+}
+
+static int by_score(const void *a, const void *b) {
+    const double x = ((const Plain *)a)->score, y = ((const Plain *)b)->score;
+    return (x < y) - (x > y);
+}
+
+/* Beam search without a cache: hypotheses are whole token lists, all V continuations are sorted. */
+static int by_probability(const void *a, const void *b) {
+    const double x = ((const Plain *)a)->log_probability, y = ((const Plain *)b)->log_probability;
+    return (x < y) - (x > y);
+}
+
+static Plain plain_beam(Model *m, Packed source, DecodeOptions o) {
+    Plain *all = memory_new(o.beam * V, sizeof *all);
+    Plain live[K_MAX] = {{.target = {TOKEN_BEGIN}, .count = 1}}, done[K_MAX];
+    size_t lives = 1, dones = 0;
+    for (size_t t = 0; t < limit_of(o, source) && lives > 0; t++) {
+        double log_p[V];
+        size_t count = 0, going = 0;
+        for (size_t i = 0; i < lives; i++) {
+            plain_log_softmax(m, log_p, source, live[i].target, live[i].count);
+            for (int32_t j = 1; j < V; j++) {
+                Plain *next = &all[count++];
+                *next = live[i];
+                next->log_probability += log_p[j];
+                next->finished = j == TOKEN_END;
+                if (!next->finished) next->target[next->count++] = j;
+            }
+        }
+        qsort(all, count, sizeof *all, by_probability);
+        const size_t width = o.beam - dones;
+        for (size_t i = 0; i < width; i++) {
+            all[i].score = score_of(o, all[i].log_probability, t + 1);
+            if (all[i].finished)
+                done[dones++] = all[i];
+            else
+                live[going++] = all[i];
+        }
+        lives = going;
+    }
+    free(all);
+    if (dones == 0) return live[0];
+    qsort(done, dones, sizeof *done, by_score);
+    return done[0];
+}
+
+static void test_beam_equals_plain_beam(void) {
+    Sources sources;
+    sources_fill(&sources);
+    for (size_t kind = 0; kind < KINDS; kind++) {
+        Model m;
+        model_make(&m, kinds[kind], 1);
+        size_t better = 0, finished = 0;
+        for (size_t beam = 2; beam <= 5; beam += 3) {
+            Decode *decode = decode_create(m.params, m.w, m.pool, options_of(beam));
+            Translation out[BATCH];
+            Error err;
+            EXPECT(decode_run(decode, sources_all(&sources), out, &err));
+            for (size_t b = beam; b < BATCH; b += 9) {
+                uint32_t start[2];
+                Packed source = sources_one(&sources, b, start);
+                Plain plain = plain_beam(&m, source, options_of(beam)),
+                      greedy = plain_greedy(&m, source, options_of(1));
+                expect_plain(&out[b], &plain);
+                better += plain.count != greedy.count || memcmp(plain.target, greedy.target, plain.count * 4) != 0;
+                finished += plain.finished;
+            }
+            decode_free(decode);
+        }
+        EXPECT(better >= 3 && finished >= 3);
+        model_free(&m);
+    }
+}
+
+/* Makes </s> and two other tokens the only ones with a probability: every other one has a logit of minus infinity. */
+static void restrict_to_three(Model *m) {
+    const size_t D = m->hyper.width;
+    const size_t norm = m->params->hyper.norm == NORM_PRE
+                            ? m->params->decoder_norm.weight
+                            : m->params->decoder[m->hyper.decoder_layers - 1].final_norm.weight;
+    const size_t bias = m->params->hyper.norm == NORM_PRE
+                            ? m->params->decoder_norm.bias
+                            : m->params->decoder[m->hyper.decoder_layers - 1].final_norm.bias;
+    m->w[norm] = 0, m->w[bias] = 1; /* the rows' first element is 1 always */
+    for (size_t j = 0; j < V; j++) m->w[m->params->output + j * D] = j == 1 || j == 100 || j == 299 ? 0 : -INFINITY;
+}
+
+/* A beam wide enough to lose nothing finds what trying every sequence finds, in the same order. */
+static void test_wide_beam_is_exhaustive(void) {
+    enum { LIMIT = 5, ALL = 31 };
+    Sources sources;
+    sources_fill(&sources);
+    for (size_t kind = 0; kind < 2; kind++) {
+        Model m;
+        model_make(&m, kinds[kind], 1);
+        restrict_to_three(&m);
+        DecodeOptions o = {.beam = 64, .n_best = ALL, .length_alpha = 1.3, .max_ratio = 0, .max_extra = LIMIT};
+        Decode *decode = decode_create(m.params, m.w, m.pool, o);
+        for (size_t b = 0; b < 6; b++) {
+            uint32_t start[2];
+            Packed source = sources_one(&sources, b, start);
+            static Plain all[ALL];
+            size_t count = 0;
+            /* Sequences of n tokens, each token one bit of `bits`. */
+            for (size_t n = 0; n < LIMIT; n++)
+                for (size_t bits = 0; bits < (size_t)1 << n; bits++) {
+                    Plain *p = &all[count++];
+                    *p = (Plain){.target = {TOKEN_BEGIN}, .count = 1, .finished = true};
+                    double log_p[V];
+                    for (size_t i = 0; i <= n; i++) {
+                        const int32_t next = i == n ? TOKEN_END : bits >> i & 1 ? 299 : 100;
+                        plain_log_softmax(&m, log_p, source, p->target, p->count);
+                        p->log_probability += log_p[next];
+                        if (i < n) p->target[p->count++] = next;
+                    }
+                    p->score = score_of(o, p->log_probability, n + 1);
+                }
+            qsort(all, count, sizeof *all, by_score);
+
+            Translation best;
+            Error err;
+            size_t found_count = 0;
+            EXPECT(decode_run(decode, source, &best, &err));
+            const Translation *found = decode_hypotheses(decode, 0, &found_count);
+            EXPECT_INT(found_count, count);
+            for (size_t i = 0; i < found_count && i < count; i++) {
+                expect_plain(&found[i], &all[i]);
+                EXPECT_NEAR(found[i].score, all[i].score, 1e-4);
+            }
+            expect_same(&best, &found[0]);
+        }
+        decode_free(decode);
+        model_free(&m);
+    }
+}
+
+/* Stopping early loses nothing: the n best are those of a search that goes on until k have finished. */
+static void test_stopping_is_sound(void) {
+    static const double alphas[] = {0, 0.6, 1, 2};
+    Sources sources;
+    sources_fill(&sources);
+    Model m;
+    model_make(&m, kinds[0], 1);
+    size_t fewer = 0;
+    for (size_t a = 0; a < sizeof alphas / sizeof *alphas; a++) {
+        DecodeOptions o = options_of(6);
+        o.length_alpha = alphas[a];
+        Decode *decode[3];
+        Translation out[BATCH];
+        Error err;
+        for (size_t i = 0; i < 3; i++) {
+            o.n_best = (size_t[]){1, 3, 6}[i];
+            decode[i] = decode_create(m.params, m.w, m.pool, o);
+            EXPECT(decode_run(decode[i], sources_all(&sources), out, &err));
+        }
+        for (size_t b = 0; b < BATCH; b++)
+            for (size_t i = 0; i < 2; i++) {
+                size_t count, full_count;
+                const Translation *some = decode_hypotheses(decode[i], b, &count);
+                const Translation *full = decode_hypotheses(decode[2], b, &full_count);
+                EXPECT(count <= full_count);
+                fewer += count < full_count;
+                for (size_t n = 0; n < (i ? 3 : 1) && n < count; n++) expect_same(&some[n], &full[n]);
+                for (size_t n = 1; n < count; n++) EXPECT(some[n - 1].score >= some[n].score);
+            }
+        for (size_t i = 0; i < 3; i++) decode_free(decode[i]);
+    }
+    EXPECT(fewer > 20);
+    model_free(&m);
+}
+
+/* ---- Independence ------------------------------------------------------------------------------------------------ */
+
+static void test_bits_do_not_depend_on_batch(void) {
+    Sources sources;
+    sources_fill(&sources);
+    for (size_t beam = 1; beam <= 4; beam += 3)
+        for (size_t kind = 0; kind < KINDS; kind++) {
+            Model m;
+            model_make(&m, kinds[kind], 1);
+            Decode *decode = decode_create(m.params, m.w, m.pool, options_of(beam));
+            Decode *alone = decode_create(m.params, m.w, m.pool, options_of(beam));
+            Translation out[BATCH], one;
+            Error err;
+            EXPECT(decode_run(decode, sources_all(&sources), out, &err));
+            for (size_t b = 0; b < BATCH; b++) {
+                uint32_t start[2];
+                EXPECT(decode_run(alone, sources_one(&sources, b, start), &one, &err));
+                expect_same(&one, &out[b]);
+            }
+            decode_free(decode);
+            decode_free(alone);
+            model_free(&m);
+        }
+}
+
+static void test_bits_do_not_depend_on_threads(void) {
+    static const size_t threads[] = {1, 2, 3, 8};
+    Sources sources;
+    sources_fill(&sources);
+    for (size_t beam = 1; beam <= 4; beam += 3) {
+        Model m[4];
+        Decode *decode[4];
+        Translation out[4][BATCH];
+        Error err;
+        for (size_t i = 0; i < 4; i++) {
+            model_make(&m[i], kinds[beam == 4], threads[i]);
+            decode[i] = decode_create(m[i].params, m[i].w, m[i].pool, options_of(beam));
+            EXPECT(decode_run(decode[i], sources_all(&sources), out[i], &err));
+            for (size_t b = 0; b < BATCH; b++) expect_same(&out[i][b], &out[0][b]);
+        }
+        for (size_t i = 0; i < 4; i++) {
+            decode_free(decode[i]);
+            model_free(&m[i]);
+        }
+    }
+}
+
+/* One Decode for batches that grow and shrink gives what a fresh one gives. */
+static void test_runs_do_not_see_each_other(void) {
+    Sources sources;
+    sources_fill(&sources);
+    Model m;
+    model_make(&m, kinds[1], 2);
+    Decode *used = decode_create(m.params, m.w, m.pool, options_of(3));
+    static const size_t sizes[] = {1, 5, 64, 0, 2, 64, 30};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        Packed source = sources_all(&sources);
+        source.B = sizes[i];
+        Translation out[BATCH], expected[BATCH];
+        Error err;
+        Decode *fresh = decode_create(m.params, m.w, m.pool, options_of(3));
+        EXPECT(decode_run(used, source, out, &err));
+        EXPECT(decode_run(fresh, source, expected, &err));
+        for (size_t b = 0; b < sizes[i]; b++) expect_same(&out[b], &expected[b]);
+        decode_free(fresh);
+    }
+    decode_free(used);
+    model_free(&m);
+}
+
+/* ---- Limits and odd cases ---------------------------------------------------------------------------------------- */
+
+/* </s> never comes: everything ends at its limit, unfinished. */
+static void test_limits(void) {
+    static const struct {
+        double ratio;
+        size_t extra, source, expected;
+    } cases[] = {{1.5, 5, 7, 15}, {0, 3, 9, 3},   {2, 0, 1, 2},    {0, 0, 5, 1},
+                 {0.5, 0, 1, 1},  {1e4, 0, 9, P}, {1, 65536, 3, P}};
+    Model m;
+    model_make(&m, kinds[1], 1);
+    restrict_to_three(&m);
+    m.w[m.params->output + TOKEN_END * m.hyper.width] = -INFINITY;
+    const int32_t token[9] = {9, 8, 7, 6, 5, 4, 3, 2, TOKEN_END};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (size_t beam = 1; beam <= 3; beam += 2) {
+            DecodeOptions o = options_of(beam);
+            o.max_ratio = cases[i].ratio, o.max_extra = cases[i].extra;
+            const uint32_t start[2] = {0, (uint32_t)cases[i].source};
+            Decode *decode = decode_create(m.params, m.w, m.pool, o);
+            Translation out;
+            Error err;
+            EXPECT(decode_run(decode, (Packed){1, token, start, start[1]}, &out, &err));
+            EXPECT_INT(out.length, cases[i].expected);
+            EXPECT(!out.finished);
+            EXPECT_NEAR(out.score, out.log_probability / pow((double)out.length, 0.7), 1e-12);
+            size_t count;
+            const Translation *all = decode_hypotheses(decode, 0, &count);
+            EXPECT(count >= 1 && count <= beam);
+            for (size_t n = 0; n < count; n++) EXPECT(!all[n].finished);
+            decode_free(decode);
+        }
+    model_free(&m);
+}
+
+static void test_score_counts_the_end(void) {
+    Sources sources;
+    sources_fill(&sources);
+    Model m;
+    model_make(&m, kinds[0], 1);
+    Decode *decode = decode_create(m.params, m.w, m.pool, options_of(4));
+    Translation out[BATCH];
+    Error err;
+    EXPECT(decode_run(decode, sources_all(&sources), out, &err));
+    for (size_t b = 0; b < BATCH; b++) {
+        EXPECT(out[b].log_probability < 0);
+        const double tokens = (double)(out[b].length + out[b].finished);
+        EXPECT_NEAR(out[b].score, out[b].log_probability / pow(tokens, 0.7), 1e-12);
+        for (size_t i = 0; i < out[b].length; i++) EXPECT(out[b].ids[i] > 1 && out[b].ids[i] < V);
+    }
+    decode_free(decode);
+    model_free(&m);
+}
+
+/* Equal logits everywhere: the lower token, and <s> not even then. Then <s> the most likely of all. */
+static void test_ties_and_begin(void) {
+    const int32_t token[2] = {9, TOKEN_END};
+    const uint32_t start[2] = {0, 2};
+    Model m;
+    model_make(&m, kinds[0], 1);
+    memset(m.w + m.params->output, 0, V * m.hyper.width * sizeof *m.w);
+    DecodeOptions o = options_of(3);
+    o.max_ratio = 0, o.max_extra = 2, o.n_best = 3, o.length_alpha = 0;
+    Decode *decode = decode_create(m.params, m.w, m.pool, o);
+    Translation out;
+    Error err;
+    size_t count;
+    EXPECT(decode_run(decode, (Packed){1, token, start, 2}, &out, &err));
+    const Translation *all = decode_hypotheses(decode, 0, &count);
+    /* First </s>, 2, 3; then 2 </s>, 2 2. */
+    EXPECT_INT(count, 2);
+    EXPECT(out.finished && out.length == 0);
+    EXPECT_NEAR(out.log_probability, -log(V), 1e-6);
+    EXPECT(count == 2 && all[1].finished && all[1].length == 1 && all[1].ids[0] == 2);
+    decode_free(decode);
+
+    restrict_to_three(&m);
+    m.w[m.params->output] = 20, m.w[m.params->output + 299 * m.hyper.width] = 1;
+    o.beam = o.n_best = 1;
+    decode = decode_create(m.params, m.w, m.pool, o);
+    EXPECT(decode_run(decode, (Packed){1, token, start, 2}, &out, &err));
+    EXPECT(!out.finished && out.length == 2 && out.ids[0] == 299 && out.ids[1] == 299);
+    EXPECT_NEAR(out.log_probability, -38, 1e-4); /* <s> has its share of the probability */
+    decode_free(decode);
+    model_free(&m);
+}
+
+static void test_one_token_source(void) {
+    const int32_t token[1] = {TOKEN_END};
+    const uint32_t start[2] = {0, 1};
+    for (size_t kind = 0; kind < KINDS; kind++)
+        for (size_t beam = 1; beam <= 4; beam += 3) {
+            Model m;
+            model_make(&m, kinds[kind], 1);
+            Decode *decode = decode_create(m.params, m.w, m.pool, options_of(beam));
+            Translation out;
+            Error err;
+            EXPECT(decode_run(decode, (Packed){1, token, start, 1}, &out, &err));
+            EXPECT(out.length <= 6);
+            decode_free(decode);
+            model_free(&m);
+        }
+}
+
+/* Broken weights end the sentence that meets them, with what there is so far; they do not crash, loop or spread. */
+static void test_not_a_number(void) {
+    static const double wrong[] = {NAN, INFINITY};
+    const int32_t token[5] = {9, TOKEN_END, 50, 60, TOKEN_END};
+    const uint32_t start[3] = {0, 2, 5};
+    for (size_t beam = 1; beam <= 4; beam += 3)
+        for (size_t i = 0; i < 4; i++) {
+            Model m;
+            model_make(&m, kinds[0], 2);
+            Decode *decode = decode_create(m.params, m.w, m.pool, options_of(beam));
+            Translation clean[2], out[2];
+            Error err;
+            EXPECT(decode_run(decode, (Packed){2, token, start, 3}, clean, &err));
+            Translation kept = clean[1];
+            int32_t ids[P];
+            memcpy(ids, clean[1].ids, clean[1].length * sizeof *ids);
+            kept.ids = ids;
+            /* In one source token of the first sentence, or in the output layer and so everywhere. */
+            const size_t at = i < 2 ? m.params->encoder_embedding + 9 * 24 + 3 : m.params->output + 77 * 24 + 3;
+            m.w[at] = (real)wrong[i % 2];
+            EXPECT(decode_run(decode, (Packed){2, token, start, 3}, out, &err));
+            EXPECT(!out[0].finished && out[0].length == 0 && out[0].score == 0);
+            if (i < 2)
+                expect_same(&out[1], &kept);
+            else
+                EXPECT(!out[1].finished);
+            decode_free(decode);
+            model_free(&m);
+        }
+}
+
+static void test_options_are_checked(void) {
+    Error err;
+    DecodeOptions good = options_of(4), o;
+    EXPECT(decode_check(&good, "a.ini", &err));
+    o = good, o.beam = 0;
+    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT_STR(err.text, "a.ini: decode.beam: expected 1 to 64, found 0");
+    o = good, o.n_best = 5;
+    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT_HAS(err.text, "decode.n_best");
+    o = good, o.length_alpha = NAN;
+    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT_HAS(err.text, "decode.length_alpha");
+    o = good, o.max_ratio = -1;
+    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT_HAS(err.text, "decode.max_ratio");
+    o = good, o.max_extra = 100000;
+    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT_HAS(err.text, "decode.max_extra");
+}
+
+int main(void) {
+    RUN(test_step_equals_forward);
+    RUN(test_beam_one_is_greedy);
+    RUN(test_beam_equals_plain_beam);
+    RUN(test_wide_beam_is_exhaustive);
+    RUN(test_stopping_is_sound);
+    RUN(test_bits_do_not_depend_on_batch);
+    RUN(test_bits_do_not_depend_on_threads);
+    RUN(test_runs_do_not_see_each_other);
+    RUN(test_limits);
+    RUN(test_score_counts_the_end);
+    RUN(test_ties_and_begin);
+    RUN(test_one_token_source);
+    RUN(test_not_a_number);
+    RUN(test_options_are_checked);
+    return test_finish();
+}
