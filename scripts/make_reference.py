@@ -118,7 +118,7 @@ def linear():
 
 
 def layernorm():
-    leaves = x, weight, bias = (leaf("layernorm.x", (5, 37), 2.0, 1.0), leaf("layernorm.weight", (37,), 0.5, 1.0),
+    leaves = x, weight, bias = (leaf("layernorm.x", (5, 37), 0.125, 0.25), leaf("layernorm.weight", (37,), 0.5, 1.0),
                                 leaf("layernorm.bias", (37,)))
     keep_gradients("layernorm", functional.layer_norm(x, (37,), weight, bias, 1e-5), ["x", "weight", "bias"], leaves)
 

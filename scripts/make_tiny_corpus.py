@@ -24,13 +24,14 @@ MAX_WORDS = 14
 MIN_FORM_COUNT = 30
 
 # What the choice of sentences aims at for the rarest forms of all files.
-COVER_COUNT = 38
+COVER_COUNT = 42
 
-# The part of each family that may be chosen for its rare forms.
-COVER_SHARE = 0.75
+# The part of a family that may be chosen for its rare forms, if not all:
+# the senses of ambiguous words must keep their balance.
+COVER_SHARE = {"two-meanings": 0.4}
 
 # How many times the quotas are drawn before the choice.
-POOL = 5
+POOL = 6
 
 # Sentences set aside for valid and for test beyond each quota, to make up
 # for those that hold a rare form.
@@ -47,7 +48,7 @@ QUOTAS = {
     "negation": (500, 30, 30),
     "possessive": (500, 25, 25),
     "future": (450, 20, 20),
-    "imperfect": (350, 15, 15),
+    "imperfect": (420, 15, 15),
     "plain": (1200, 30, 30),
 }
 
@@ -124,11 +125,12 @@ def cover(pool):
     """Choose sentences so that every form occurs often enough.
 
     The rarest forms come first: sentences that hold them are chosen until
-    COVER_COUNT is reached, as far as COVER_SHARE of the quota of the family
-    allows.  The rest of each quota is filled with whatever was drawn next.
+    COVER_COUNT is reached, as far as the quota of the family and its
+    COVER_SHARE allow.  The rest of each quota is filled with whatever was drawn next.
     """
     sizes = {family: sum(quota) + 2 * SPARE for family, quota in QUOTAS.items()}
-    room = {family: int(COVER_SHARE * size) for family, size in sizes.items()}
+    room = {family: int(COVER_SHARE.get(family, 1) * size)
+            for family, size in sizes.items()}
     holders = {}
     for index, entry in enumerate(pool):
         for form in forms(entry):
@@ -147,7 +149,7 @@ def cover(pool):
             if index not in chosen and room[pool[index].family] > 0:
                 choose(index)
     for family, size in sizes.items():
-        room[family] += size - int(COVER_SHARE * size)
+        room[family] += size - int(COVER_SHARE.get(family, 1) * size)
     for index, entry in enumerate(pool):
         if index not in chosen and room[entry.family] > 0:
             choose(index)

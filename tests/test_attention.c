@@ -391,7 +391,8 @@ static void check_threads(void) {
 /* Another seed, step or piece drops other elements; the same ones the same. */
 static void check_dropout_draws(void) {
     static const uint32_t source[] = {5, 9}, target[] = {8, 6};
-    static const TransformerStep steps[] = {{1, 1, 0}, {2, 1, 0}, {1, 2, 0}, {1, 1, 1}, {1ull << 40, 1, 0}, {1, 1, 0}};
+    static const TransformerStep steps[] = {{1, 1, 0}, {2, 1, 0}, {1, 2, 0}, {1, 1, 1}, {(1ull << 40) + 1, 1, 0},
+                                            {1, 1, 0}};
     enum { COUNT = sizeof steps / sizeof steps[0] };
     Case c;
     case_open(&c, pool, dropping(NORM_PRE), source, target, 2, true);
@@ -452,6 +453,47 @@ static void check_dropout_places(void) {
     parameters_free(&params);
 }
 
+/* An element's fate is its own, wherever loops over a long array are cut. */
+static void check_dropout_elements(void) {
+    enum { COUNT = 40000 };
+    const Dropout dropout = dropout_make(0.3, (RngSite){1, 2, 3});
+    real *x = zeros(COUNT);
+    size_t wrong = 0;
+    for (size_t i = 0; i < COUNT; i++) x[i] = 1;
+    dropout_forward(pool, x, x, dropout, COUNT);
+    for (size_t i = 0; i < COUNT; i++)
+        wrong += x[i] != (vector_dropout_keeps(dropout.keep, dropout.site, i) ? dropout.scale : 0);
+    EXPECT_INT(wrong, 0);
+    free(x);
+}
+
+/* Each sentence, head and query row drops weights of its own. Queries of 0 weigh all keys alike, and values that are
+ * the unit matrix read the weights from the output. */
+static void check_dropped_weights(void) {
+    enum { B = 2, HEADS = 2, T = 70, K = 16, WIDTH = HEADS * K };
+    static const uint32_t query_start[B + 1] = {0, T, 2 * T}, key_start[B + 1] = {0, K, 2 * K};
+    const AttentionShape shape = {B, HEADS, K, query_start, key_start, key_start + 1, K, false};
+    real *q = zeros(B * T * WIDTH), *v = zeros(B * K * WIDTH), *out = zeros(B * T * WIDTH);
+    real *log_sum = zeros(B * T * HEADS), *mask = zeros(B * HEADS * T * K);
+    for (size_t n = 0; n < B * K; n++)
+        for (size_t h = 0; h < HEADS; h++) v[n * WIDTH + h * K + n % K] = 1;
+    pool_reserve(pool, attention_scratch(K, K));
+    attention_forward(pool, out, log_sum, (AttentionInput){q, v, v, WIDTH, WIDTH}, shape,
+                      dropout_make(0.5, (RngSite){1, 2, 3}));
+    for (size_t n = 0; n < B * T; n++)
+        for (size_t h = 0; h < HEADS; h++)
+            for (size_t j = 0; j < K; j++) {
+                real x = out[n * WIDTH + h * K + j];
+                EXPECT(x == 0 || fabs((double)x * K - 2) < 1e-5);
+                mask[((n / T * HEADS + h) * T + n % T) * K + j] = x;
+            }
+    enum { ROWS = 6 }; /* compared at a time: 96 elements, by chance the same once in 2^96 */
+    for (size_t i = 0; i + ROWS <= B * HEADS * T; i += 2)
+        for (size_t j = i + 2; j + ROWS <= B * HEADS * T; j += 2)
+            EXPECT(!same_bits(mask + i * K, mask + j * K, ROWS * K));
+    free(q), free(v), free(out), free(log_sum), free(mask);
+}
+
 /* ---- every instruction set ----------------------------------------------------------------------------------------
  */
 
@@ -496,6 +538,12 @@ static void test_dropout_draws(void) {
 static void test_dropout_places(void) {
     on_each(check_dropout_places);
 }
+static void test_dropout_elements(void) {
+    on_each(check_dropout_elements);
+}
+static void test_dropped_weights(void) {
+    on_each(check_dropped_weights);
+}
 
 int main(void) {
     Error err;
@@ -511,6 +559,8 @@ int main(void) {
     RUN(test_any_threads_same_bits);
     RUN(test_dropout_draws);
     RUN(test_dropout_places);
+    RUN(test_dropout_elements);
+    RUN(test_dropped_weights);
     pool_free(pool);
     return test_finish();
 }

@@ -34,7 +34,15 @@ typedef struct Model {
     real *w;
 } Model;
 
-/* Weights as for training, but larger: so that outputs differ, and </s> is likely enough for lengths to vary. */
+/* Makes the first element of the output layer's input 1 always; that of a token's weights is then its bias. */
+static void set_output_bias(Model *m, real bias) {
+    const LayernormParams norm = m->hyper.norm == NORM_PRE ? m->params->decoder_norm
+                                                           : m->params->decoder[m->hyper.decoder_layers - 1].final_norm;
+    m->w[norm.weight] = 0, m->w[norm.bias] = 1;
+    for (size_t j = 0; j < V; j++) m->w[m->params->output + j * m->hyper.width] = bias;
+}
+
+/* Weights as for training, but larger, so that outputs differ, and a bias towards </s>, so that lengths do. */
 static void model_make(Model *m, Kind kind, size_t threads) {
     Error err;
     m->hyper = (Hyper){.vocab = V,
@@ -61,7 +69,8 @@ static void model_make(Model *m, Kind kind, size_t threads) {
         if (tensor->init != INIT_NORMAL && tensor->init != INIT_UNIFORM) continue;
         for (size_t i = 0; i < tensor->count; i++) m->w[tensor->offset + i] *= table ? (real)2 : (real)1.5;
     }
-    for (size_t i = 0; i < m->hyper.width; i++) m->w[m->params->output + TOKEN_END * m->hyper.width + i] *= 2;
+    set_output_bias(m, 0);
+    m->w[m->params->output + TOKEN_END * m->hyper.width] = LIKELY_END;
 }
 
 static void model_free(Model *m) {
@@ -312,15 +321,9 @@ static void test_beam_equals_plain_beam(void) {
 
 /* Makes </s> and two other tokens the only ones with a probability: every other one has a logit of minus infinity. */
 static void restrict_to_three(Model *m) {
-    const size_t D = m->hyper.width;
-    const size_t norm = m->params->hyper.norm == NORM_PRE
-                            ? m->params->decoder_norm.weight
-                            : m->params->decoder[m->hyper.decoder_layers - 1].final_norm.weight;
-    const size_t bias = m->params->hyper.norm == NORM_PRE
-                            ? m->params->decoder_norm.bias
-                            : m->params->decoder[m->hyper.decoder_layers - 1].final_norm.bias;
-    m->w[norm] = 0, m->w[bias] = 1; /* the rows' first element is 1 always */
-    for (size_t j = 0; j < V; j++) m->w[m->params->output + j * D] = j == 1 || j == 100 || j == 299 ? 0 : -INFINITY;
+    set_output_bias(m, -INFINITY);
+    const size_t three[] = {TOKEN_END, 100, 299};
+    for (size_t i = 0; i < 3; i++) m->w[m->params->output + three[i] * m->hyper.width] = 0;
 }
 
 /* A beam wide enough to lose nothing finds what trying every sequence finds, in the same order. */

@@ -572,7 +572,7 @@ FAMILIES = {
     "possessive": ((25, my_sister_has), (30, he_sold_his),
                    (25, i_like_your), (20, our_house_is)),
     "future": ((60, will_buy), (40, will_go)),
-    "imperfect": ((60, was_sleeping), (40, was_eating)),
+    "imperfect": ((50, was_sleeping), (50, was_eating)),
     "plain": ((26, she_buys), (10, they_both), (16, she_gives),
               (20, she_went), (10, she_sings), (10, there_is),
               (8, one_sings_the_other_dances), (10, please_open)),

@@ -342,7 +342,7 @@ def match_game(ch):
     subject = draw_subject(ch, PEOPLE, adjective=0.2)
     tense = ch.any(("present", "past"))
     when = draw_time(ch, "past", 0.4) if tense == "past" else EMPTY
-    return clause(subject, ch.any(("win", "watch")), tense,
+    return clause(subject, ch.any(("win", "win", "watch")), tense,
                   match.phrase + when)
 
 

@@ -10,8 +10,8 @@
 #include "base/rng.h"
 
 /* Appends a tensor to the table and returns its offset. */
-static size_t __attribute__((format(printf, 6, 7))) tensor(Parameters *p, size_t rows, size_t cols, Init init,
-                                                        double spread, const char *format, ...) {
+static __attribute__((format(printf, 6, 7))) size_t tensor(Parameters *p, size_t rows, size_t cols, Init init,
+                                                           double spread, const char *format, ...) {
     Tensor t = {.rows = rows, .cols = cols, .offset = p->count, .count = (rows ? rows : 1) * cols, .init = init,
                 .spread = spread};
     va_list args;

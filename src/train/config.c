@@ -96,10 +96,8 @@ static bool check(const Config *c, const char *path, Error *err) {
     if (c->max_steps == 0 && c->max_epochs == 0)
         return error_set(err, "%s: expected train.max_steps or train.max_epochs above 0, found both 0 (or missing)",
                          path);
-    if (c->schedule == SCHEDULE_COSINE && c->max_steps <= c->warmup_steps)
-        return error_set(err, "%s: train.schedule = cosine: expected train.max_steps above train.warmup_steps (%lld), "
-                              "found %lld",
-                         path, (long long)c->warmup_steps, (long long)c->max_steps);
+    if (c->schedule == SCHEDULE_COSINE && c->max_steps == 0)
+        return error_set(err, "%s: train.schedule = cosine: expected train.max_steps above 0, at which it ends, found 0", path);
     if (c->batch_tokens / c->accumulate < 1)
         return error_set(err, "%s: train.accumulate: expected at most train.batch_tokens (%lld), found %lld", path,
                          (long long)c->batch_tokens, (long long)c->accumulate);
