@@ -117,6 +117,23 @@ static void test_replaced_while_mapped(void) {
     unlink(place("a"));
 }
 
+/* A copy keeps what the file was, though its bytes are written over and cut off. */
+static void test_read_is_a_copy(void) {
+    Error err;
+    FileMap copy;
+    const char *path = place("copied");
+    EXPECT(write_text(path, "before", &err));
+    EXPECT(file_read(&copy, path, &err));
+    FILE *file = fopen(path, "w");
+    EXPECT(file && fputs("x", file) >= 0 && fclose(file) == 0);
+    EXPECT_INT(copy.size, 6);
+    EXPECT(memcmp(copy.data, "before", 6) == 0);
+    file_unmap(&copy);
+    EXPECT(!file_read(&copy, place("not there"), &err));
+    EXPECT_HAS(err.text, "not there");
+    remove(place("copied"));
+}
+
 static void test_stale_temporary_file(void) {
     Error err;
     char stale[400];
@@ -228,6 +245,7 @@ int main(void) {
     RUN(test_large_pieces);
     RUN(test_old_file_until_commit);
     RUN(test_replaced_while_mapped);
+    RUN(test_read_is_a_copy);
     RUN(test_stale_temporary_file);
     RUN(test_failed_write);
     RUN(test_not_files);

@@ -20,28 +20,66 @@ struct FileWriter {
     unsigned char buffer[FILE_BUFFER];
 };
 
-bool file_map(FileMap *map, const char *path, Error *err) {
-    *map = (FileMap){0};
+/* Opens a regular file for reading; returns its descriptor, or -1. */
+static int open_regular(const char *path, size_t *size, Error *err) {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not to wait for the writer of a named pipe */
-    if (descriptor < 0) return error_set(err, "%s: cannot open: %s", path, strerror(errno));
-    struct stat info;
-    bool good = true;
-    if (fstat(descriptor, &info) != 0) {
-        good = error_set(err, "%s: cannot read: %s", path, strerror(errno));
-    } else if (!S_ISREG(info.st_mode)) {
-        good = error_set(err, "%s: expected a file, found %s", path,
-                         S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
-    } else if (info.st_size == 0) {
-        *map = (FileMap){(const unsigned char *)"", 0};
-    } else {
-        size_t size = (size_t)info.st_size;
-        void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-        if (data == MAP_FAILED)
-            good = error_set(err, "%s: cannot map: %s", path, strerror(errno));
-        else
-            *map = (FileMap){data, size};
+    if (descriptor < 0) {
+        error_set(err, "%s: cannot open: %s", path, strerror(errno));
+        return -1;
     }
+    struct stat info;
+    if (fstat(descriptor, &info) != 0)
+        error_set(err, "%s: cannot read: %s", path, strerror(errno));
+    else if (!S_ISREG(info.st_mode))
+        error_set(err, "%s: expected a file, found %s", path, S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
+    else {
+        *size = (size_t)info.st_size;
+        return descriptor;
+    }
+    close(descriptor);
+    return -1;
+}
+
+bool file_map(FileMap *map, const char *path, Error *err) {
+    size_t size;
+    *map = (FileMap){0};
+    int descriptor = open_regular(path, &size, err);
+    if (descriptor < 0) return false;
+    void *data = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : (void *)(uintptr_t) "";
     close(descriptor); /* a map outlives it */
+    if (data == MAP_FAILED) return error_set(err, "%s: cannot map: %s", path, strerror(errno));
+    *map = (FileMap){data, size};
+    return true;
+}
+
+/* Reads size bytes, or fails when there are fewer. */
+static bool read_all(int descriptor, char *data, size_t size, const char *path, Error *err) {
+    for (size_t done = 0; done < size;) {
+        ssize_t got = read(descriptor, data + done, size - done);
+        if (got > 0)
+            done += (size_t)got;
+        else if (got == 0)
+            return error_set(err, "%s: expected %zu bytes, found %zu: it changed while being read", path, size, done);
+        else if (errno != EINTR)
+            return error_set(err, "%s: cannot read: %s", path, strerror(errno));
+    }
+    return true;
+}
+
+bool file_read(FileMap *map, const char *path, Error *err) {
+    size_t size;
+    *map = (FileMap){(const unsigned char *)"", 0};
+    int descriptor = open_regular(path, &size, err);
+    if (descriptor < 0) return false;
+    bool good = true;
+    if (size > 0) {
+        void *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        good = data != MAP_FAILED ? read_all(descriptor, data, size, path, err)
+                                  : error_set(err, "%s: no memory for its %zu bytes", path, size);
+        if (data != MAP_FAILED) *map = (FileMap){data, size};
+        if (!good) file_unmap(map);
+    }
+    close(descriptor);
     return good;
 }
 

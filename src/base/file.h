@@ -18,6 +18,8 @@ typedef struct FileMap {
 /* Fails, naming path and reason, when it cannot be opened, or is not a regular file. What this program writes may be
  * replaced while it is mapped (the map keeps the old file); a file that is shortened in place may not. */
 bool file_map(FileMap *map, const char *path, Error *err);
+/* The same, but a copy in memory, which stays as it is when the file changes later. Release with file_unmap. */
+bool file_read(FileMap *map, const char *path, Error *err);
 void file_unmap(FileMap *map);
 
 /* Writing: bytes go to a temporary file in the same folder; file_commit flushes them to disk and renames it over

@@ -177,7 +177,7 @@ Ini *ini_parse(const char *name, const char *text, size_t length, Error *err) {
 
 Ini *ini_read(const char *path, Error *err) {
     FileMap map;
-    if (!file_map(&map, path, err)) return NULL;
+    if (!file_read(&map, path, err)) return NULL;
     Ini *ini = ini_parse(path, (const char *)map.data, map.size, err);
     file_unmap(&map);
     return ini;

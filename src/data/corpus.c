@@ -63,7 +63,7 @@ static bool split_line(CorpusLine *line, const char *text, size_t length, const 
 
 bool corpus_read(Corpus *corpus, const char *path, Error *err) {
     *corpus = (Corpus){0};
-    if (!file_map(&corpus->file, path, err)) return false;
+    if (!file_read(&corpus->file, path, err)) return false;
     const char *data = (const char *)corpus->file.data;
     size_t size = corpus->file.size, at = size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     bool good = true;

@@ -2,7 +2,7 @@
  *
  * Further columns are further accepted translations: scoring uses them, training only the first. Lines end in LF or
  * CRLF, the last one need not end; a byte order mark at the start is skipped; bytes that are not UTF-8 are kept. The
- * file is mapped and texts point into the map, so a corpus costs 16 bytes a line and whatever pages are looked at. */
+ * file is read into memory, so that it may change later, and texts point into that copy. */
 #ifndef NMT_DATA_CORPUS_H
 #define NMT_DATA_CORPUS_H
 
@@ -15,7 +15,7 @@
 
 enum { CORPUS_LONGEST_LINE = 1 << 20 }; /* bytes */
 
-/* Some bytes of the map, without a NUL at the end. */
+/* Some bytes of the file, without a NUL at the end. */
 typedef struct Text {
     const char *bytes;
     size_t length;

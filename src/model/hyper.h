@@ -21,7 +21,7 @@ typedef enum Positions { POSITIONS_SINUSOIDAL, POSITIONS_LEARNED } Positions;
 #define POSITIONS_NAMES "sinusoidal|learned"
 
 typedef struct Hyper {
-    size_t vocab;          /* V, at least 259 */
+    size_t vocab;          /* V, at least 258 */
     size_t width;          /* D, a multiple of heads, even */
     size_t heads;          /* H */
     size_t feedforward;    /* F, even */
