@@ -23,15 +23,21 @@ MAX_WORDS = 14
 # Sentences with a word form rarer than this in train are taken out.
 MIN_FORM_COUNT = 30
 
+# A form rarer than this in all that has been drawn is not covered at all.
+POOL_COUNT = 42
+
 # What the choice of sentences aims at for the rarest forms of all files.
-COVER_COUNT = 42
+COVER_COUNT = 54
 
-# The part of a family that may be chosen for its rare forms, if not all:
-# the senses of ambiguous words must keep their balance.
-COVER_SHARE = {"two-meanings": 0.4}
+# The part of a family that may be chosen for its rare forms, if not all;
+# the senses of ambiguous words and the templates must keep their balance.
+COVER_SHARE = {"two-meanings": 0.6, "plain": 0.8}
 
-# How many times the quotas are drawn before the choice.
+# How many times the quotas are drawn before the choice.  Few times where a
+# template with few distinct sentences would drown among the others, and once
+# where mirror sentences must not be parted.
 POOL = 6
+POOL_OF = {"two-meanings": 3, "plain": 4, "order": 1.02}
 
 # Sentences set aside for valid and for test beyond each quota, to make up
 # for those that hold a rare form.
@@ -48,7 +54,7 @@ QUOTAS = {
     "negation": (500, 30, 30),
     "possessive": (500, 25, 25),
     "future": (450, 20, 20),
-    "imperfect": (420, 15, 15),
+    "imperfect": (540, 15, 15),
     "plain": (1200, 30, 30),
 }
 
@@ -82,7 +88,7 @@ def fixed_entries(examples):
 
 
 def draw_pool(ch):
-    """Distinct sentences of every family, POOL times as many as needed.
+    """Distinct sentences of every family, several times as many as needed.
 
     The sentences with a fixed place are not among them.
     """
@@ -90,7 +96,7 @@ def draw_pool(ch):
     seen = {entry.sentence.english for entry in
             fixed_entries(train_examples) + fixed_entries(test_examples)}
     for family, quota in QUOTAS.items():
-        wanted = sum(quota) * POOL
+        wanted = int(sum(quota) * POOL_OF.get(family, POOL))
         found = 0
         while found < wanted:
             for entry in draw_family(ch, family):
@@ -116,7 +122,7 @@ def without_rare_forms(pool):
     while True:
         counts = Counter(f for entry in pool for f in forms(entry))
         rarest = min(counts, key=lambda form: (counts[form], form))
-        if counts[rarest] >= COVER_COUNT:
+        if counts[rarest] >= POOL_COUNT:
             return pool
         pool = [entry for entry in pool if rarest not in forms(entry)]
 
@@ -159,24 +165,25 @@ def cover(pool):
 def split_mirrors(entries, held_out):
     """Hold out sentences of mirror pairs: half with, half without the mirror.
 
-    Returns (held out, remaining).  Half of the held-out sentences have their
-    mirror among the remaining ones; of the others neither sentence remains.
+    Returns (held out, mirrors for train, remaining).  Half of the held-out
+    sentences have their mirror in train; of the others neither is there.
     """
     pairs = {}
     for entry in entries:
         key = min(entry.sentence.english, entry.mirror or entry.sentence.english)
         pairs.setdefault(key, []).append(entry)
-    taken, remaining = [], []
+    taken, mirrors, remaining = [], [], []
+    whole = True      # hold out both of the next pair
     for pair in pairs.values():
-        missing = held_out - len(taken)
-        if missing <= 0:
+        if len(taken) >= held_out:
             remaining += pair
-        elif missing > held_out // 2:
+        elif whole or len(pair) == 1:
             taken += pair
         else:
-            taken.append(pair[0])
-            remaining += pair[1:]
-    return taken, remaining
+            taken += pair[:1]
+            mirrors += pair[1:]
+        whole = len(taken) % 4 == 0
+    return taken, mirrors, remaining
 
 
 def split_family(ch, family, entries):
@@ -187,15 +194,16 @@ def split_family(ch, family, entries):
     _, valid_size, test_size = QUOTAS[family]
     free = list(entries)
     ch.random.shuffle(free)
-    parts = []
+    train, held_out = [], []
     for size in (valid_size, test_size):
         wanted = size + SPARE
         if family == "order":
-            part, free = split_mirrors(free, wanted)
+            part, mirrors, free = split_mirrors(free, wanted)
+            train += mirrors
         else:
             part, free = free[:wanted], free[wanted:]
-        parts.append(part)
-    return [free] + parts
+        held_out.append(part)
+    return [train + free] + held_out
 
 
 def split(ch, pool):

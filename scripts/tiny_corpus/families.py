@@ -38,7 +38,7 @@ def draw_object(ch, classes, adjective=0.35, article=None):
                    adjective=adjective)
 
 
-# --- sat ------------------------------------------------------------------------
+# --- sat ---------------------------------------------------------------------
 
 # Verb of posture or rest and the prepositions that may follow it.
 POSTURE_PLACES = {
@@ -72,7 +72,7 @@ def draw_posture_subject(ch, base):
     return draw_subject(ch, classes, pronouns=0.1, plural=0.4)
 
 
-# --- it -------------------------------------------------------------------------
+# --- it ----------------------------------------------------------------------
 
 PLEASANT = ("small", "big", "beautiful", "pretty", "good", "red", "green",
             "black", "white", "blue", "fast", "clever", "ripe", "young")
@@ -98,7 +98,7 @@ def it_is(ch):
 REASONS = {
     "like": PLEASANT, "buy": PLEASANT, "choose": PLEASANT, "take": PLEASANT,
     "wash": ("dirty",), "repair": ("broken", "old"),
-    "sell": ("old", "expensive", "small", "big", "heavy", "broken"),
+    "sell": ("old", "small", "big", "heavy", "broken"),
 }
 
 
@@ -176,7 +176,7 @@ def but_lost_it(ch):
     return (thing.phrase + be(thing) + adjective_for(thing, description)
             + link(*joint) + subject.phrase + verb)
 
-# --- long-range ---------------------------------------------------------------------
+# --- long-range --------------------------------------------------------------
 
 AGREEING = ("buy", "take", "lose", "find", "sell", "see", "choose", "wash")
 
@@ -185,7 +185,7 @@ def that_he_bought(ch):
     """the apples that the old man bought yesterday are green"""
     base = ch.even(AGREEING, "agreeing")
     thing = draw_np(ch, *TRANSITIVE[base][1], adjective=0.1, plural=0.5)
-    subject = draw_subject(ch, PEOPLE, pronouns=0.35, adjective=0.3)
+    subject = draw_subject(ch, PEOPLE, pronouns=0.3, adjective=0.4)
     verb = verb_group(base, subject, "past", preceding=thing).statement()
     return (thing.phrase + link("that", "que") + subject.phrase + verb
             + draw_time(ch, "past", 0.5) + be(thing)
@@ -203,11 +203,11 @@ def who_lives(ch):
 
 def _relative_verb(ch, subject, person):
     """What the person or animal does, as the end of a relative clause."""
-    if person and ch.chance(0.4):
+    if person and ch.chance(0.65):
         base, classes = "live", ("home",)
         place = draw_np(ch, *classes, adjective=0.35, plural=0)
         where = link("in", "dans") + place.phrase
-        if ch.chance(0.4):
+        if ch.chance(0.6):
             where = where + near_landmark(ch)
     elif ch.chance(0.5):
         base = ch.even([v for v, who in INTRANSITIVE.items()
@@ -252,7 +252,7 @@ def who_lives_sat(ch):
             + verb_group(base, subject, "past").statement() + ending)
 
 
-# --- question and negation -----------------------------------------------------------
+# --- question and negation ---------------------------------------------------
 
 QUESTION_MARK = link("?", "?")
 IS_IT_THAT = french_only("est-ce que")
@@ -346,7 +346,7 @@ def does_not_have_a(ch):
             + link("a", "de") + thing.phrase)
 
 
-# --- possessive, future, imperfect ----------------------------------------------------
+# --- possessive, future, imperfect -------------------------------------------
 
 OWNED = ("pet", "portable", "goods", "vehicle")
 ANY_PRONOUN = ("i", "you", "we", "he", "she", "they")
@@ -356,7 +356,7 @@ SPEAKER_VERBS = ("have", "like", "see")
 def my_sister_has(ch):
     """my sister has a small dog"""
     subject = draw_np(ch, "relative", adjective=0, plural=0.3)
-    thing = draw_np(ch, *OWNED, article="a", adjective=0.4)
+    thing = draw_np(ch, *OWNED, article="a", adjective=0.6)
     return (subject.phrase + verb_group("have", subject, "present").statement()
             + thing.phrase)
 
@@ -450,7 +450,7 @@ def was_eating(ch):
             + verb_group(base, subject, "progressive").statement()
             + draw_object(ch, what).phrase)
 
-# --- plain -----------------------------------------------------------------------------
+# --- plain -------------------------------------------------------------------
 
 
 def she_buys(ch):
@@ -479,7 +479,7 @@ def they_both(ch):
 def she_gives(ch):
     """the farmer gave the apple to the horse"""
     base = ch.even(("give", "show"), "giving")
-    tense = ch.weighted([(50, "present"), (50, "past")])
+    tense = ch.weighted([(40, "present"), (60, "past")])
     subject = draw_subject(ch, PEOPLE, adjective=0.2)
     thing = draw_np(ch, "portable", "fruit" if base == "give" else "goods",
                     article=draw_article(ch), adjective=0.25)
@@ -491,7 +491,7 @@ def she_gives(ch):
 
 def she_went(ch):
     """the girls went to the market yesterday"""
-    base = ch.even(("go", "fall", "leave"), "motion")
+    base = ch.even(("go", "fall", "leave", "leave"), "motion")
     tense = "past" if base != "go" or ch.chance(0.7) else "present"
     subject = draw_subject(ch, PEOPLE if base != "fall" else ANIMATE,
                            pronouns=0.2)
@@ -556,7 +556,7 @@ def please_open(ch):
 
 def requested(command):
     """please ... / ..., s'il te plaît"""
-    please = link("please", "s'il te plaît".replace("'", "' "))
+    please = link("please", "s' il te plaît")
     return Phrase(please.en + command.en,
                        command.fr + french_only(",").fr + please.fr)
 
@@ -573,8 +573,8 @@ FAMILIES = {
                    (25, i_like_your), (20, our_house_is)),
     "future": ((60, will_buy), (40, will_go)),
     "imperfect": ((50, was_sleeping), (50, was_eating)),
-    "plain": ((26, she_buys), (10, they_both), (16, she_gives),
-              (20, she_went), (10, she_sings), (10, there_is),
+    "plain": ((26, she_buys), (10, they_both), (24, she_gives),
+              (20, she_went), (10, she_sings), (16, there_is),
               (8, one_sings_the_other_dances), (10, please_open)),
     "sat": ((1, sat),),
 }

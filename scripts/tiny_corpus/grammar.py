@@ -4,7 +4,7 @@ import random
 from typing import NamedTuple
 
 from . import french
-from .lexicon import ADJECTIVES, NOUNS, compatible
+from .lexicon import ADJECTIVES, COLOURS, NOUNS, compatible
 from .phrases import EMPTY, Phrase, Word, link
 from .verbs import VERBS
 
@@ -51,7 +51,7 @@ def _name(item):
     return item[0] if isinstance(item, tuple) else item
 
 
-# --- noun phrases -------------------------------------------------------------
+# --- noun phrases ------------------------------------------------------------
 
 # English singular, plural; French masculine, feminine, plural.
 DETERMINERS = {
@@ -161,7 +161,7 @@ def it_object(antecedent):
     return link("it", "le" if antecedent.gender == "m" else "la")
 
 
-# --- drawing noun phrases ------------------------------------------------------
+# --- drawing noun phrases ----------------------------------------------------
 
 
 def fitting_adjectives(noun, predicative=False):
@@ -178,15 +178,14 @@ def draw_number(ch, noun, plural=0.4):
 
 
 def draw_adjectives(ch, noun, chance):
-    """No, one or (rarely) two adjectives: one before, one after the noun."""
+    """No, one or (rarely) two adjectives: "small black", petit ... noir."""
     fitting = fitting_adjectives(noun)
     if not fitting or not ch.chance(chance):
         return ()
     first = ch.even(fitting, "adjective")
-    if first.before_noun and ch.chance(0.12):
-        later = [a for a in fitting if not a.before_noun
-                 and compatible(a.english, first.english)]
-        if later and first.english not in ("good", "new"):
+    if first.before_noun and ch.chance(0.1):
+        later = [a for a in fitting if a.english in COLOURS]
+        if later:
             return (first, ch.even(later, "adjective"))
     return (first,)
 
@@ -209,7 +208,7 @@ def draw_np(ch, *classes, article="the", adjective=0.35, plural=0.4,
 def draw_article(ch):
     return ch.weighted([(70, "the"), (22, "a"), (8, "this")])
 
-# --- verb groups ------------------------------------------------------------------
+# --- verb groups -------------------------------------------------------------
 
 AVOIR = ("ai", "as", "a", "avons", "ont")
 ETRE = ("suis", "es", "est", "sommes", "sont")
@@ -322,7 +321,7 @@ def draw_predicate(ch, nominal, allowed=lambda adjective: True):
     return ch.even(fitting, "adjective")
 
 
-# --- adverbs of time and place -------------------------------------------------------
+# --- adverbs of time and place -----------------------------------------------
 
 LAST_WEEK = ("last week", "la semaine dernière")
 TIMES = {

@@ -6,7 +6,7 @@ Every table is one entry a line.  Semantic classes say what may stand where
 
 from typing import NamedTuple
 
-# --- nouns -----------------------------------------------------------------
+# --- nouns -------------------------------------------------------------------
 
 
 class Noun(NamedTuple):
@@ -136,14 +136,10 @@ def _read_nouns(table):
 NOUNS = _read_nouns(NOUN_TABLE)
 
 
-def nouns_of(*classes):
-    """All nouns of any of the given classes, in the order of the table."""
-    return [noun for noun in NOUNS if noun.classes & set(classes)]
-
-
 def noun(english):
     """The noun with this English singular."""
     return next(n for n in NOUNS if n.singular == english)
+
 
 # --- adjectives --------------------------------------------------------------
 
@@ -166,7 +162,6 @@ class Adjective(NamedTuple):
 
 
 ANIMATE_KINDS = "man woman child family animal"
-PERSON_KINDS = "man woman child family"
 COLOURED_KINDS = "vehicle clothes object flower thing letter"
 
 # English; French m.sg. f.sg. m.pl. f.pl.; before/after; kinds or classes
@@ -200,10 +195,12 @@ ripe;      mûr mûre mûrs mûres;                        after; orchard citrus
 broken;    cassé cassée cassés cassées;                after; fragile; =
 """
 
+COLOURS = ("red", "green", "black", "white", "blue", "grey")
+
 # Adjectives of one group are not said of one thing in one breath.
 ADJECTIVE_GROUPS = (
     ("small", "big", "fat"), ("old", "new", "young"), ("beautiful", "pretty"),
-    ("red", "green", "black", "white", "blue", "grey"), ("happy", "sad"),
+    COLOURS, ("happy", "sad"),
     ("green", "ripe"), ("good", "ripe"), ("rich", "expensive"),
 )
 

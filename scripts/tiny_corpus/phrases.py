@@ -46,10 +46,6 @@ def link(english, french_text):
                   tuple(Word(text, tags) for text in french_text.split()))
 
 
-def english_only(text):
-    return Phrase(en=tuple(Word(t) for t in text.split()))
-
-
 def french_only(text):
     return Phrase(fr=tuple(Word(t) for t in text.split()))
 

@@ -4,7 +4,7 @@ For every word there are frames for each of its senses; nothing but the
 words around it tells which sense is meant.
 """
 
-from .families import draw_singular_subject, draw_subject, requested
+from .families import draw_subject, requested
 from .grammar import (adjective_for, be, draw_article, draw_adjectives,
                       draw_np, draw_place, draw_predicate, draw_time,
                       noun_phrase, verb_group, Nominal)
@@ -37,7 +37,7 @@ def number_of(ch, plural=0.4):
     return "p" if ch.chance(plural) else "s"
 
 
-# --- apple, orange and other fruits; apple, orange and other companies -----------------
+# --- apple, orange and other fruits; apple, orange and other companies -------
 
 FRUITS = ("apple", "apple", "apple", "orange", "orange", "orange",
           "pear", "lemon", "banana", "cherry")
@@ -65,10 +65,11 @@ def fruit_request(ch):
     """please buy an apple and an orange"""
     base = ch.even(("buy", "take", "wash", "choose"), "fruit request")
     article = ch.any(("a", "the", "a", "this"))
-    first = draw_fruit(ch, article)
+    pair = ch.chance(0.6)
+    first = draw_fruit(ch, article, adjective=0 if pair else 0.3)
     thing = first.phrase
-    if ch.chance(0.6):
-        second = draw_fruit(ch, article, besides=first.noun)
+    if pair:
+        second = draw_fruit(ch, article, besides=first.noun, adjective=0)
         thing = thing + link("and", "et") + second.phrase
     return requested(link(base, VERBS[base].imperative()) + thing)
 
@@ -77,7 +78,7 @@ def fruit_is_ripe(ch):
     """the apple is ripe"""
     fruit = draw_fruit(ch, ch.any(("the", "this")), plural=0.45, adjective=0)
     place = EMPTY
-    if ch.chance(0.3):
+    if ch.chance(0.4):
         preposition, spot = ch.any((
             (("on", "sur"), "table"), (("in", "dans"), "kitchen"),
             (("in", "dans"), "box"), (("in", "dans"), "bag")))
@@ -114,7 +115,7 @@ def apple_juice(ch):
 
 def unveils(ch):
     """apple unveiled the new phone"""
-    tense = ch.weighted([(25, "present"), (50, "past"), (25, "future")])
+    tense = ch.weighted([(33, "present"), (34, "past"), (33, "future")])
     subject = draw_company(ch)
     base = ch.even(("unveil", "unveil", "sell", "buy"), "company verb")
     product = draw_np(ch, "product", article=draw_article(ch), adjective=0.4)
@@ -163,7 +164,7 @@ def brand_phone(ch):
     subject = draw_subject(ch, PEOPLE, adjective=0.15)
     return clause(subject, base, ch.any(("present", "past")), branded.phrase)
 
-# --- bank: la banque / la rive ------------------------------------------------------------
+# --- bank: la banque / la rive -----------------------------------------------
 
 BANK_MONEY = sense("bank", "banks", "banque", "banques", "f", "place")
 BANK_RIVER = sense("bank", "banks", "rive", "rives", "f", "bankside")
@@ -197,7 +198,7 @@ def bank_river(ch):
                        draw_adjectives(ch, BANK_RIVER, 0.2))
     river = noun_phrase(RIVER, "s", "the", draw_adjectives(ch, RIVER, 0.2))
     place = bank.phrase + of(river)
-    if ch.chance(0.3):
+    if ch.chance(0.45):
         return place + be(bank) + adjective_for(
             bank, draw_predicate(ch, bank))
     base = ch.even(("sleep", "play", "sit", "sing", "rest"), "river verb")
@@ -207,7 +208,7 @@ def bank_river(ch):
     return clause(subject, base, tense, link("on", "sur") + place)
 
 
-# --- bat: la chauve-souris / la batte --------------------------------------------------------
+# --- bat: la chauve-souris / la batte ----------------------------------------
 
 BAT_ANIMAL = sense("bat", "bats", "chauve-souris", "chauves-souris", "f",
                    "animal")
@@ -245,7 +246,7 @@ def bat_club(ch):
                   bat.phrase)
 
 
-# --- spring: le printemps / le ressort ----------------------------------------------------------
+# --- spring: le printemps / le ressort ---------------------------------------
 
 SPRING_COIL = sense("spring", "springs", "ressort", "ressorts", "m", "coil")
 SPRUNG = ("clock", "lamp", "bed", "sofa", "door", "chair")
@@ -266,7 +267,7 @@ def spring_season(ch):
         tense = "future" if base in ("sing", "play") else "present"
         when = (link("in", "à") + link("the", "le")
                 + link("spring", "printemps"))
-    if base in ("sing", "dance", "work") and ch.chance(0.3):
+    if ch.chance(0.4):
         return clause(subject, base, tense, when)
     place = draw_place(ch, ("in", "near", "behind", "in front of"), 0.1)
     return clause(subject, base, tense, place + when)
@@ -288,7 +289,7 @@ def spring_coil(ch):
     return clause(subject, base, ch.any(("present", "past")), whole)
 
 
-# --- nail: l'ongle / le clou -----------------------------------------------------------------------
+# --- nail: l'ongle / le clou -------------------------------------------------
 
 NAIL_FINGER = sense("nail", "nails", "ongle", "ongles", "m")
 NAIL_IRON = sense("nail", "nails", "clou", "clous", "m")
@@ -320,7 +321,7 @@ def nail_iron(ch):
     return _nails(ch, NAIL_IRON, owner)
 
 
-# --- match: l'allumette / le match --------------------------------------------------------------------
+# --- match: l'allumette / le match -------------------------------------------
 
 MATCH_FIRE = sense("match", "matches", "allumette", "allumettes", "f")
 MATCH_GAME = sense("match", "matches", "match", "matchs", "m")
@@ -330,23 +331,20 @@ def match_fire(ch):
     """the man lit the match"""
     match = noun_phrase(MATCH_FIRE, number_of(ch, 0.5), ch.any(("the", "a")))
     subject = draw_subject(ch, PEOPLE, adjective=0.2)
-    tense = ch.any(("present", "past"))
     place = (draw_place(ch, ("in", "near", "behind", "in front of"), 0)
              if ch.chance(0.5) else EMPTY)
-    return clause(subject, "light", tense, match.phrase + place)
+    return clause(subject, "light", "past", match.phrase + place)
 
 
 def match_game(ch):
     """the boys won the match yesterday"""
     match = noun_phrase(MATCH_GAME, number_of(ch, 0.3), ch.any(("the", "a")))
     subject = draw_subject(ch, PEOPLE, adjective=0.2)
-    tense = ch.any(("present", "past"))
-    when = draw_time(ch, "past", 0.4) if tense == "past" else EMPTY
-    return clause(subject, ch.any(("win", "win", "watch")), tense,
-                  match.phrase + when)
+    return clause(subject, ch.any(("win", "watch")), "past",
+                  match.phrase + draw_time(ch, "past", 0.4))
 
 
-# --- trunk: le tronc / le coffre -------------------------------------------------------------------------
+# --- trunk: le tronc / le coffre ---------------------------------------------
 
 TRUNK_TREE = sense("trunk", "trunks", "tronc", "troncs", "m", "trunk")
 TRUNK_CAR = sense("trunk", "trunks", "coffre", "coffres", "m", "trunk")
@@ -362,7 +360,7 @@ def _trunk(ch, kind, owner_name, verbs):
     whole = trunk.phrase + of(owner)
     if ch.chance(0.45):
         return says(ch, trunk._replace(phrase=whole),
-                    ("small", "big", "old", "dirty", "heavy"))
+                    ("small", "big", "old", "dirty"))
     subject = draw_subject(ch, PEOPLE, adjective=0.2)
     base = ch.even(verbs, "trunk verb")
     tense = "present" if base == "like" else ch.any(("present", "past"))
@@ -379,9 +377,9 @@ def trunk_car(ch):
 
 TWO_MEANINGS = (
     (9, fruit_request), (8, fruit_is_ripe), (10, eats_fruit),
-    (5, apple_juice), (14, unveils), (4, buys_company), (7, works_for),
+    (6, apple_juice), (16, unveils), (4, buys_company), (7, works_for),
     (7, brand_phone),
-    (6, bank_money), (6, bank_river), (6, bat_animal), (6, bat_club),
+    (6, bank_money), (9, bank_river), (9, bat_animal), (5, bat_club),
     (6, spring_season), (6, spring_coil), (6, nail_finger), (6, nail_iron),
-    (5, match_fire), (5, match_game), (6, trunk_tree), (6, trunk_car),
+    (8, match_fire), (8, match_game), (9, trunk_tree), (6, trunk_car),
 )

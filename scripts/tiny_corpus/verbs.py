@@ -134,6 +134,3 @@ INTRANSITIVE = {
     "work": PEOPLE,
     "play": ("person", "playful"),
 }
-
-# Verbs of the family `sat`, with the place words that follow them.
-POSTURES = ("sit", "sleep", "lie down", "hide", "rest", "jump")

@@ -139,7 +139,8 @@ typedef struct Picking {
 } Picking;
 
 /* The best continuations of rows first .. last-1. They are found among the logits z, as log softmax(z)[j] =
- * z[j] - max - log(sum of exp(z - max)) keeps their order; the row's logits are used up for the sum. */
+ * z[j] - max - log(sum of exp(z - max)) keeps their order; the row's logits are used up for the sum. A NaN or an
+ * infinity above makes the sum a NaN, and so every log p of the row: it will not be continued. */
 static void pick(void *context, size_t first, size_t last) {
     const Picking *p = context;
     Decode *d = p->decode;
@@ -159,7 +160,6 @@ static void pick(void *context, size_t first, size_t last) {
                     count = insert(best, count, k, (Candidate){(double)z[j], (int32_t)j, d->row_slot[r]});
         }
         const double sum = (double)vector_exp_sum(z, z, max, V);
-        if (!isfinite(sum)) count = 0; /* a NaN or infinity among the logits */
         for (size_t i = 0; i < count; i++)
             best[i].log_probability = d->row_probability[r] + (best[i].log_probability - (double)max - log(sum));
         d->candidate_count[r] = count;

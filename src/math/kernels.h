@@ -37,6 +37,9 @@ typedef struct Kernels {
      * b: element (p, j) at b[p * row + j * col]. */
     void (*pack)(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols);
 
+    /* Nothing but multiply-adds in registers, `rounds` times; returns how many floating-point operations that was. */
+    double (*peak)(size_t rounds);
+
     real (*dot)(const real *x, const real *y, size_t n);
     real (*sum)(const real *x, size_t n);
     real (*max)(const real *x, size_t n);

@@ -115,6 +115,23 @@ static void pack(real *out, const real *b, size_t row, size_t col, size_t k, siz
         for (size_t p = 0; p < k; p++) out[p * NR + j] = 0;
 }
 
+/* As many independent chains of multiply-adds as the tile has, without a load or a store. */
+static double peak(size_t rounds) {
+    vreal sum[MR * TILE_VECTORS], x = spread((real)0.999), y = spread((real)1e-3);
+#pragma GCC unroll 32
+    for (int i = 0; i < MR * TILE_VECTORS; i++) sum[i] = spread((real)i);
+    for (size_t r = 0; r < rounds; r++) {
+        __asm__ volatile("" : "+r"(r)); /* keeps the loop as it is written */
+#pragma GCC unroll 32
+        for (int i = 0; i < MR * TILE_VECTORS; i++) sum[i] = sum[i] * x + y;
+    }
+    vreal total = {0};
+#pragma GCC unroll 32
+    for (int i = 0; i < MR * TILE_VECTORS; i++) total += sum[i];
+    __asm__ volatile("" : : "m"(total));
+    return 2.0 * (double)rounds * MR * TILE_VECTORS * LANES;
+}
+
 /* ---- reductions: four vectors of partial sums -------------------------------------------------------------------- */
 
 static inline real add_lanes(vreal v) {
@@ -443,6 +460,7 @@ static const Kernels table = {
     .nr = NR,
     .tile = tile,
     .pack = pack,
+    .peak = peak,
     .dot = dot,
     .sum = sum_of,
     .max = max_of,

@@ -39,6 +39,10 @@ void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a,
 /* Bytes of scratch that one product needs on one thread; a pool given to matmul has this reserved (pool_reserve). */
 size_t matmul_scratch(void);
 
+/* For benchmarks: the multiply-add limit of a core. Runs multiply-adds in registers, `rounds` times some dozens, and
+ * returns how many floating-point operations that was. */
+double matmul_peak(size_t rounds);
+
 /* What the product is, in three plain loops: for reading, and for tests to compare with. */
 void matmul_reference(MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
                       const real *bias);
