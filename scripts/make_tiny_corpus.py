@@ -27,17 +27,12 @@ MIN_FORM_COUNT = 30
 POOL_COUNT = 42
 
 # What the choice of sentences aims at for the rarest forms of all files.
-COVER_COUNT = 54
+COVER_COUNT = 48
 
-# The part of a family that may be chosen for its rare forms, if not all;
-# the senses of ambiguous words and the templates must keep their balance.
-COVER_SHARE = {"two-meanings": 0.6, "plain": 0.8}
-
-# How many times the quotas are drawn before the choice.  Few times where a
-# template with few distinct sentences would drown among the others, and once
-# where mirror sentences must not be parted.
-POOL = 6
-POOL_OF = {"two-meanings": 3, "plain": 4, "order": 1.02}
+# How many times the sentences wanted are drawn before the choice; the family
+# `order` only just enough, as mirror sentences must not be parted.
+POOL = 5
+POOL_OF_ORDER = 1.02
 
 # Sentences set aside for valid and for test beyond each quota, to make up
 # for those that hold a rare form.
@@ -65,22 +60,49 @@ class Entry(NamedTuple):
     family: str
     sentence: Sentence
     mirror: str = ""
+    template: str = ""
 
 
-def draw_family(ch, family):
+class Template(NamedTuple):
+    """What draws sentences of a family, and how many of them are wanted."""
+
+    family: str
+    draw: object
+    wanted: int
+
+    @property
+    def name(self):
+        return self.draw.__name__
+
+
+def all_templates():
+    """Every template with its share of the sentences of its family."""
+    weighted = {"two-meanings": TWO_MEANINGS, "order": ((1, draw_order),),
+                **FAMILIES}
+    templates = []
+    for family, quota in QUOTAS.items():
+        size = sum(quota) + 2 * SPARE
+        total = sum(weight for weight, _ in weighted[family])
+        templates += [Template(family, draw, round(size * weight / total))
+                      for weight, draw in weighted[family]]
+    return templates
+
+
+def draw_entries(ch, template):
     """Entries of one random draw: one, or a mirror pair."""
-    if family == "order":
-        sentences = [finish(phrase) for phrase in draw_order(ch)]
-        mirrors = [s.english for s in reversed(sentences)]
-        if len(sentences) == 1:
-            mirrors = [""]
-        return [Entry(family, s, m) for s, m in zip(sentences, mirrors)]
-    templates = TWO_MEANINGS if family == "two-meanings" else FAMILIES[family]
     while True:
         try:
-            return [Entry(family, finish(ch.weighted(templates)(ch)))]
+            drawn = template.draw(ch)
+            break
         except NoFit:
             pass
+    phrases = drawn if template.family == "order" else (drawn,)
+    sentences = [finish(phrase) for phrase in phrases]
+    mirrors = [s.english for s in reversed(sentences)]
+    if len(sentences) == 1:
+        mirrors = [""]
+    return [Entry(template.family, sentence, mirror, template.name)
+            for sentence, mirror in zip(sentences, mirrors)]
 
 
 def fixed_entries(examples):
@@ -88,25 +110,27 @@ def fixed_entries(examples):
 
 
 def draw_pool(ch):
-    """Distinct sentences of every family, several times as many as needed.
+    """Distinct sentences of every template, several times as many as wanted.
 
-    The sentences with a fixed place are not among them.
+    A template with little to say gives fewer.  The sentences with a fixed
+    place are not in the pool.
     """
     pool = []
     seen = {entry.sentence.english for entry in
             fixed_entries(train_examples) + fixed_entries(test_examples)}
-    for family, quota in QUOTAS.items():
-        wanted = int(sum(quota) * POOL_OF.get(family, POOL))
-        found = 0
-        while found < wanted:
-            for entry in draw_family(ch, family):
+    for template in all_templates():
+        factor = POOL_OF_ORDER if template.family == "order" else POOL
+        missing = int(template.wanted * factor)
+        for _ in range(3 * missing):
+            for entry in draw_entries(ch, template):
                 sentence = entry.sentence
-                if (len(sentence.english_words) > MAX_WORDS
-                        or sentence.english in seen):
-                    continue
-                seen.add(sentence.english)
-                pool.append(entry)
-                found += 1
+                if (len(sentence.english_words) <= MAX_WORDS
+                        and sentence.english not in seen):
+                    seen.add(sentence.english)
+                    pool.append(entry)
+                    missing -= 1
+            if missing <= 0:
+                break
     ch.random.shuffle(pool)
     return pool
 
@@ -131,12 +155,10 @@ def cover(pool):
     """Choose sentences so that every form occurs often enough.
 
     The rarest forms come first: sentences that hold them are chosen until
-    COVER_COUNT is reached, as far as the quota of the family and its
-    COVER_SHARE allow.  The rest of each quota is filled with whatever was drawn next.
+    COVER_COUNT is reached, as far as their template has sentences to give.
+    What a template still lacks is filled with whatever was drawn next.
     """
-    sizes = {family: sum(quota) + 2 * SPARE for family, quota in QUOTAS.items()}
-    room = {family: int(COVER_SHARE.get(family, 1) * size)
-            for family, size in sizes.items()}
+    room = {template.name: template.wanted for template in all_templates()}
     holders = {}
     for index, entry in enumerate(pool):
         for form in forms(entry):
@@ -145,19 +167,17 @@ def cover(pool):
 
     def choose(index):
         chosen.add(index)
-        room[pool[index].family] -= 1
+        room[pool[index].template] -= 1
         counts.update(forms(pool[index]))
 
     for form in sorted(holders, key=lambda f: (len(holders[f]), f)):
         for index in holders[form]:
             if counts[form] >= COVER_COUNT:
                 break
-            if index not in chosen and room[pool[index].family] > 0:
+            if index not in chosen and room[pool[index].template] > 0:
                 choose(index)
-    for family, size in sizes.items():
-        room[family] += size - int(COVER_SHARE.get(family, 1) * size)
     for index, entry in enumerate(pool):
-        if index not in chosen and room[entry.family] > 0:
+        if index not in chosen and room[entry.template] > 0:
             choose(index)
     return [pool[index] for index in sorted(chosen)]
 

@@ -1,8 +1,8 @@
 /* make bench: how fast the arithmetic is, beside the machine's own limit measured in the same run.
  *
- * Every figure is the best of several short runs taken in turn with the limit, since machines are shared and noisy; what
- * counts are the ratios. Prints the machine, the products at real shapes, the cost of a pool region, and whole training
- * steps of three models. With arguments, only the named sections: machine, products, pool, steps. */
+ * Every figure is the best of several short runs taken in turn with the limit, since machines are shared and noisy;
+ * what counts are the ratios. Prints the machine, the products at real shapes, the cost of a pool region, and whole
+ * training steps of three models. With arguments, only the named sections: machine, products, pool, steps. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,9 @@
 #include "model/transformer.h"
 #include "train/adam.h"
 
-static double best(double a, double b) { return a > b ? a : b; }
+static double best(double a, double b) {
+    return a > b ? a : b;
+}
 
 /* Floating-point operations a second of the multiply-add loop, on all threads of the pool at once. */
 static void peak_task(void *context, size_t task, size_t worker) {
@@ -56,10 +58,12 @@ typedef struct Shape {
 } Shape;
 
 static const Shape shapes[] = {
-    {"tiny  q, k, v    ", 1024, 192, 64},   {"tiny  fc1        ", 1024, 256, 64},   {"tiny  fc2        ", 1024, 64, 256},
-    {"small q, k, v    ", 4096, 384, 128},  {"small attention o", 4096, 128, 128},  {"small fc1        ", 4096, 256, 128},
-    {"small fc2        ", 4096, 128, 256},  {"small output     ", 512, 10000, 128}, {"base  q, k, v    ", 4096, 1536, 512},
-    {"base  fc1        ", 4096, 2048, 512}, {"base  fc2        ", 4096, 512, 2048}, {"base  output     ", 128, 10000, 512},
+    {"tiny  q, k, v    ", 1024, 192, 64},   {"tiny  fc1        ", 1024, 256, 64},
+    {"tiny  fc2        ", 1024, 64, 256},   {"small q, k, v    ", 4096, 384, 128},
+    {"small attention o", 4096, 128, 128},  {"small fc1        ", 4096, 256, 128},
+    {"small fc2        ", 4096, 128, 256},  {"small output     ", 512, 10000, 128},
+    {"base  q, k, v    ", 4096, 1536, 512}, {"base  fc1        ", 4096, 2048, 512},
+    {"base  fc2        ", 4096, 512, 2048}, {"base  output     ", 128, 10000, 512},
 };
 
 /* One product, in Gflop/s: 0: out = in W^T, 1: din = dout W, 2: dW = dout^T in. */
@@ -104,7 +108,9 @@ static void products(Pool *pool) {
     }
 }
 
-static void nothing(void *context, size_t task, size_t worker) { (void)context, (void)task, (void)worker; }
+static void nothing(void *context, size_t task, size_t worker) {
+    (void)context, (void)task, (void)worker;
+}
 
 static void regions(Pool *pool) {
     enum { TIMES = 20000 };
@@ -121,9 +127,21 @@ typedef struct Size {
 } Size;
 
 static const Size sizes[] = {
-    {"tiny", {1500, 64, 4, 256, 2, 2, 128, NORM_PRE, ACTIVATION_RELU, TYING_ALL, POSITIONS_SINUSOIDAL, .1, 0, 0}, 110, 8, 9},
-    {"small", {10000, 128, 4, 256, 4, 4, 128, NORM_PRE, ACTIVATION_RELU, TYING_ALL, POSITIONS_SINUSOIDAL, .3, 0, 0}, 256, 14, 16},
-    {"base", {10000, 512, 8, 2048, 6, 6, 128, NORM_PRE, ACTIVATION_RELU, TYING_ALL, POSITIONS_SINUSOIDAL, .1, 0, 0}, 64, 14, 16},
+    {"tiny",
+     {1500, 64, 4, 256, 2, 2, 128, NORM_PRE, ACTIVATION_RELU, TYING_ALL, POSITIONS_SINUSOIDAL, .1, 0, 0},
+     110,
+     8,
+     9},
+    {"small",
+     {10000, 128, 4, 256, 4, 4, 128, NORM_PRE, ACTIVATION_RELU, TYING_ALL, POSITIONS_SINUSOIDAL, .3, 0, 0},
+     256,
+     14,
+     16},
+    {"base",
+     {10000, 512, 8, 2048, 6, 6, 128, NORM_PRE, ACTIVATION_RELU, TYING_ALL, POSITIONS_SINUSOIDAL, .1, 0, 0},
+     64,
+     14,
+     16},
 };
 
 /* Multiply-adds count two; 6 a weight and token (2 forward, 4 backward), and the two products of every attention. */
@@ -176,7 +194,8 @@ static void step(Pool *pool, const Size *s) {
         speed = best(speed, 1 / (ended - began));
         if (ended - between < optimiser) optimiser = ended - between;
     }
-    printf("%-6s %zu thread%s: %8.0f target tokens/s, %6.1f Gflop/s (%3.0f%% of the limit), optimiser %2.0f%% of the time\n",
+    printf("%-6s %zu thread%s: %8.0f target tokens/s, %6.1f Gflop/s (%3.0f%% of the limit), optimiser %2.0f%% of the "
+           "time\n",
            s->name, pool_threads(pool), pool_threads(pool) > 1 ? "s" : " ", speed * (double)Nt,
            speed * step_operations(s) / 1e9, 100 * speed * step_operations(s) / limit, 100 * optimiser * speed);
     free((void *)(uintptr_t)source.token);
@@ -207,7 +226,8 @@ int main(int argc, char **argv) {
     if (wanted(argc, argv, "machine")) {
         machine();
         double one = peak(pools[0]), two = peak(pools[1]);
-        printf("multiply-add limit: %.1f Gflop/s on one thread, %.1f on two (%.2f times)\n", one / 1e9, two / 1e9, two / one);
+        printf("multiply-add limit: %.1f Gflop/s on one thread, %.1f on two (%.2f times)\n", one / 1e9, two / 1e9,
+               two / one);
     }
     if (wanted(argc, argv, "products"))
         for (int i = 0; i < 2; i++) products(pools[i]);

@@ -31,8 +31,8 @@ typedef struct Gradcheck {
     double (*loss)(void *context);
     uint64_t (*piece)(void *context); /* of the last call of loss; NULL: smooth everywhere */
     void *context;
-    double scale; /* the largest gradient of a model: floors are at least 1e-4 of it. Some gradients are 0 by theory: the
-                     bias of keys adds the same to all scores of a query, which the softmax does not see. */
+    double scale; /* the largest gradient of a model: floors are at least 1e-4 of it. Some gradients are 0 by theory:
+                     the bias of keys adds the same to all scores of a query, which the softmax does not see. */
     double step;  /* h; 0: 1e-3 */
 } Gradcheck;
 
@@ -96,8 +96,8 @@ static void gradcheck_elements(const Gradcheck *g, const char *name, real *x, co
     free(measured);
 }
 
-/* Checks all of a tensor of up to `checks` elements; of a larger one the element with the largest gradient, the last, and
- * a random sample, the same at each run. */
+/* Checks all of a tensor of up to `checks` elements; of a larger one the element with the largest gradient, the last,
+ * and a random sample, the same at each run. */
 static void gradcheck_tensor(const Gradcheck *g, const char *name, real *x, const real *gradient, size_t count,
                              size_t checks) {
     if (count <= checks) {

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/pool.h"
 #include "math/matmul.h"
+#include "math/vector.h"
 #include "nn/activation.h"
 #include "nn/attention.h"
 #include "nn/dropout.h"
@@ -51,7 +52,9 @@ struct Layer {
     size_t kept_count;
 };
 
-static real *reals(size_t count) { return arena_push(&arena, count, sizeof(real)); }
+static real *reals(size_t count) {
+    return arena_push(&arena, count, sizeof(real));
+}
 
 /* One more input of normal random numbers; returns them. */
 static real *add_input(Layer *l, const char *name, size_t count) {
@@ -117,9 +120,15 @@ static void check_linear(const char *name, size_t N, size_t I, size_t O, bool bi
     check_layer(&l, N * O, checks);
 }
 
-static void test_linear(void) { check_linear("linear", 11, D, 70, true, ALL); }
-static void test_linear_without_bias(void) { check_linear("linear, no bias", 11, D, F, false, ALL); }
-static void test_linear_on_threads(void) { check_linear("linear, many rows", 300, 35, 42, true, 40); }
+static void test_linear(void) {
+    check_linear("linear", 11, D, 70, true, ALL);
+}
+static void test_linear_without_bias(void) {
+    check_linear("linear, no bias", 11, D, F, false, ALL);
+}
+static void test_linear_on_threads(void) {
+    check_linear("linear, many rows", 300, 35, 42, true, 40);
+}
 
 /* The gradient of the input is not always wanted. */
 static void test_linear_without_input_gradient(void) {
@@ -141,6 +150,19 @@ static void layernorm_b(const Layer *l) {
     EXPECT(memcmp(again, l->out, l->N * D * sizeof(real)) == 0);
     layernorm_backward(pool, l->in[0].dx, l->in[1].dx, l->in[2].dx, l->dout, l->in[0].x, l->in[1].x, l->mean, l->rstd,
                        l->N, D);
+    /* A few rows at a time it does the same: threads leave no row out and do none twice. */
+    real *dx = reals(l->N * D), dw[D], db[D];
+    memcpy(dx, l->in[0].dirt, l->N * D * sizeof(real));
+    memcpy(dw, l->in[1].dirt, sizeof dw);
+    memcpy(db, l->in[2].dirt, sizeof db);
+    for (size_t n = 0, rows; n < l->N; n += rows) {
+        rows = l->N - n < 7 ? l->N - n : 7;
+        layernorm_backward(pool, dx + n * D, dw, db, l->dout + n * D, l->in[0].x + n * D, l->in[1].x, l->mean + n,
+                           l->rstd + n, rows, D);
+    }
+    EXPECT(memcmp(dx, l->in[0].dx, l->N * D * sizeof(real)) == 0);
+    EXPECT(memcmp(dw, l->in[1].dx, sizeof dw) == 0);
+    EXPECT(memcmp(db, l->in[2].dx, sizeof db) == 0);
 }
 
 static void check_layernorm(const char *name, size_t N, size_t checks) {
@@ -152,14 +174,26 @@ static void check_layernorm(const char *name, size_t N, size_t checks) {
     check_layer(&l, N * D, checks);
 }
 
-static void test_layernorm(void) { check_layernorm("layernorm", 11, ALL); }
-static void test_layernorm_on_threads(void) { check_layernorm("layernorm, many rows", 3000, 40); }
+static void test_layernorm(void) {
+    check_layernorm("layernorm", 11, ALL);
+}
+static void test_layernorm_on_threads(void) {
+    check_layernorm("layernorm, many rows", 3000, 40);
+}
 
 /* ---- activation -------------------------------------------------------------------------------------------------- */
 
-static void activation_f(const Layer *l) { activation_forward(pool, l->out, l->in[0].x, l->activation, l->outputs); }
+static void activation_f(const Layer *l) {
+    activation_forward(pool, l->out, l->in[0].x, l->activation, l->outputs);
+}
 static void activation_b(const Layer *l) {
-    activation_backward(pool, l->in[0].dx, l->dout, l->in[0].x, l->activation, l->outputs);
+    const size_t count = l->outputs;
+    activation_backward(pool, l->in[0].dx, l->dout, l->in[0].x, l->activation, count);
+    real *dx = reals(count); /* in pieces of whole vectors, the same */
+    memcpy(dx, l->in[0].dirt, count * sizeof(real));
+    for (size_t i = 0; i < count; i += 64)
+        activation_backward(pool, dx + i, l->dout + i, l->in[0].x + i, l->activation, count - i < 64 ? count - i : 64);
+    EXPECT(memcmp(dx, l->in[0].dx, count * sizeof(real)) == 0);
 }
 
 static void check_activation(const char *name, Activation kind, size_t count, size_t checks) {
@@ -169,10 +203,18 @@ static void check_activation(const char *name, Activation kind, size_t count, si
     check_layer(&l, count, checks);
 }
 
-static void test_relu(void) { check_activation("relu", ACTIVATION_RELU, 131, ALL); }
-static void test_gelu(void) { check_activation("gelu", ACTIVATION_GELU, 131, ALL); }
-static void test_relu_on_threads(void) { check_activation("relu, many", ACTIVATION_RELU, 40001, 40); }
-static void test_gelu_on_threads(void) { check_activation("gelu, many", ACTIVATION_GELU, 40001, 40); }
+static void test_relu(void) {
+    check_activation("relu", ACTIVATION_RELU, 131, ALL);
+}
+static void test_gelu(void) {
+    check_activation("gelu", ACTIVATION_GELU, 131, ALL);
+}
+static void test_relu_on_threads(void) {
+    check_activation("relu, many", ACTIVATION_RELU, 40001, 40);
+}
+static void test_gelu_on_threads(void) {
+    check_activation("gelu, many", ACTIVATION_GELU, 40001, 40);
+}
 
 /* ---- dropout ----------------------------------------------------------------------------------------------------- */
 
@@ -193,21 +235,39 @@ static void dropout_f(const Layer *l) {
 static void dropout_b(const Layer *l) {
     dropout_backward(pool, l->in[0].dx, l->dout, l->dropout, l->outputs);
     for (size_t i = 0; l->inputs == 2 && i < l->outputs; i++) l->in[1].dx[i] += l->dout[i];
+    size_t wrong = 0; /* every element draws its own number, on whichever thread */
+    for (size_t i = 0; i < l->outputs; i++) {
+        int kept = dropout_is_none(l->dropout) || vector_dropout_keeps(l->dropout.keep, site, i);
+        wrong += kept != (l->in[0].dx[i] != l->in[0].dirt[i]);
+    }
+    EXPECT_INT(wrong, 0);
 }
 
 static void check_dropout(const char *name, double rate, bool residual, size_t count, size_t checks) {
-    Layer l = {.name = name, .forward = dropout_f, .backward = dropout_b,
+    Layer l = {.name = name,
+               .forward = dropout_f,
+               .backward = dropout_b,
                .dropout = rate > 0 ? dropout_make(rate, site) : dropout_none()};
     add_input(&l, "in", count);
     if (residual) add_input(&l, "residual", count);
     check_layer(&l, count, checks);
 }
 
-static void test_dropout(void) { check_dropout("dropout", 0.4, false, 131, ALL); }
-static void test_dropout_none(void) { check_dropout("dropout, none", 0, false, 131, ALL); }
-static void test_dropout_on_threads(void) { check_dropout("dropout, many", 0.4, false, 40001, 40); }
-static void test_dropout_add(void) { check_dropout("dropout_add", 0.4, true, 131, ALL); }
-static void test_dropout_add_none(void) { check_dropout("dropout_add, none", 0, true, 131, ALL); }
+static void test_dropout(void) {
+    check_dropout("dropout", 0.4, false, 131, ALL);
+}
+static void test_dropout_none(void) {
+    check_dropout("dropout, none", 0, false, 131, ALL);
+}
+static void test_dropout_on_threads(void) {
+    check_dropout("dropout, many", 0.4, false, 40001, 40);
+}
+static void test_dropout_add(void) {
+    check_dropout("dropout_add", 0.4, true, 131, ALL);
+}
+static void test_dropout_add_none(void) {
+    check_dropout("dropout_add, none", 0, true, 131, ALL);
+}
 
 /* ---- embedding --------------------------------------------------------------------------------------------------- */
 
@@ -221,8 +281,8 @@ static void embedding_f(const Layer *l) {
 }
 
 static void embedding_b(const Layer *l) {
-    embedding_backward(pool, l->in[0].dx, l->inputs == 2 ? l->in[1].dx : NULL, l->dout, l->token,
-                       l->shape.query_start, B, D);
+    embedding_backward(pool, l->in[0].dx, l->inputs == 2 ? l->in[1].dx : NULL, l->dout, l->token, l->shape.query_start,
+                       B, D);
 }
 
 static void check_embedding(const char *name, const int32_t *token, const uint32_t *start, size_t positions,
@@ -239,13 +299,15 @@ static void test_embedding_sinusoidal(void) {
     check_embedding("embedding, sinusoidal", few_tokens, target, 0, ALL);
 }
 
-static void test_embedding_learned(void) { check_embedding("embedding, learned", few_tokens, target, P, ALL); }
+static void test_embedding_learned(void) {
+    check_embedding("embedding, learned", few_tokens, target, P, ALL);
+}
 
 static void test_embedding_on_threads(void) {
     static const uint32_t start[B + 1] = {0, 1200, 1300, 2400};
     static int32_t token[2400];
     for (size_t i = 0; i < 2400; i++) token[i] = (int32_t)(i * i % 31 % V);
-    check_embedding("embedding, many tokens", token, start, 1200, 40);
+    check_embedding("embedding, many tokens", token, start, 1200, 100);
 }
 
 /* ---- attention --------------------------------------------------------------------------------------------------- */
@@ -275,7 +337,10 @@ static AttentionShape shape_of(const uint32_t *queries, const uint32_t *keys, bo
 
 static void check_attention(const char *name, const uint32_t *queries, const uint32_t *keys, bool causal, double rate,
                             size_t checks) {
-    Layer l = {.name = name, .forward = attention_f, .backward = attention_b, .shape = shape_of(queries, keys, causal),
+    Layer l = {.name = name,
+               .forward = attention_f,
+               .backward = attention_b,
+               .shape = shape_of(queries, keys, causal),
                .dropout = rate > 0 ? dropout_make(rate, site) : dropout_none()};
     l.kept = reals(queries[B] * H);
     pool_reserve(pool, attention_scratch(l.shape.longest_key, K));
@@ -284,11 +349,21 @@ static void check_attention(const char *name, const uint32_t *queries, const uin
     check_layer(&l, queries[B] * D, checks);
 }
 
-static void test_attention(void) { check_attention("attention", source, source, false, 0.3, ALL); }
-static void test_attention_causal(void) { check_attention("attention, causal", target, target, true, 0.3, ALL); }
-static void test_attention_cross(void) { check_attention("attention, cross", target, source, false, 0.3, ALL); }
-static void test_attention_no_dropout(void) { check_attention("attention, no dropout", target, source, false, 0, ALL); }
-static void test_attention_long(void) { check_attention("attention, long", lengthy, lengthy, false, 0.3, 60); }
+static void test_attention(void) {
+    check_attention("attention", source, source, false, 0.3, ALL);
+}
+static void test_attention_causal(void) {
+    check_attention("attention, causal", target, target, true, 0.3, ALL);
+}
+static void test_attention_cross(void) {
+    check_attention("attention, cross", target, source, false, 0.3, ALL);
+}
+static void test_attention_no_dropout(void) {
+    check_attention("attention, no dropout", target, source, false, 0, ALL);
+}
+static void test_attention_long(void) {
+    check_attention("attention, long", lengthy, lengthy, false, 0.3, 60);
+}
 static void test_attention_causal_long(void) {
     check_attention("attention, causal, long", lengthy, lengthy, true, 0.3, 60);
 }
@@ -299,10 +374,12 @@ static void test_attention_cross_long(void) {
 /* ---- multi-head attention ---------------------------------------------------------------------------------------- */
 
 /* The block of parameters: one element that is nobody's, weights, biases. */
-static const MultiheadParams multihead_params = {{1, 1 + 3 * D * D}, {1 + 3 * D * D + 3 * D, 1 + 4 * D * D + 3 * D}};
+static const MultiheadParams multihead_params = {{1, 1 + 3 * D *D}, {1 + 3 * D * D + 3 * D, 1 + 4 * D *D + 3 * D}};
 enum { MULTIHEAD_COUNT = 1 + 4 * D * D + 4 * D };
 
-static size_t memory_rows(const Layer *l) { return l->inputs == 3 ? l->shape.key_start[B] : 0; }
+static size_t memory_rows(const Layer *l) {
+    return l->inputs == 3 ? l->shape.key_start[B] : 0;
+}
 
 static void multihead_f(const Layer *l) {
     multihead_forward(pool, l->out, l->multihead_tape, l->in[1].x, l->in[2].x, memory_rows(l), l->in[0].x,
@@ -315,7 +392,10 @@ static void multihead_b(const Layer *l) {
 }
 
 static void check_multihead(const char *name, const uint32_t *queries, const uint32_t *keys, bool causal) {
-    Layer l = {.name = name, .forward = multihead_f, .backward = multihead_b, .shape = shape_of(queries, keys, causal),
+    Layer l = {.name = name,
+               .forward = multihead_f,
+               .backward = multihead_b,
+               .shape = shape_of(queries, keys, causal),
                .dropout = dropout_make(0.3, site)};
     MultiheadTape tape = multihead_tape(&arena, queries[B], queries == keys ? 0 : keys[B], D, H);
     l.multihead_tape = &tape;
@@ -327,13 +407,19 @@ static void check_multihead(const char *name, const uint32_t *queries, const uin
     check_layer(&l, queries[B] * D, ALL);
 }
 
-static void test_multihead_self(void) { check_multihead("multihead, self", source, source, false); }
-static void test_multihead_causal(void) { check_multihead("multihead, causal", target, target, true); }
-static void test_multihead_cross(void) { check_multihead("multihead, cross", target, source, false); }
+static void test_multihead_self(void) {
+    check_multihead("multihead, self", source, source, false);
+}
+static void test_multihead_causal(void) {
+    check_multihead("multihead, causal", target, target, true);
+}
+static void test_multihead_cross(void) {
+    check_multihead("multihead, cross", target, source, false);
+}
 
 /* ---- feed-forward ------------------------------------------------------------------------------------------------ */
 
-static const FeedforwardParams feedforward_params = {{1, 1 + F * D}, {1 + F * D + F, 1 + 2 * F * D + F}};
+static const FeedforwardParams feedforward_params = {{1, 1 + F *D}, {1 + F * D + F, 1 + 2 * F *D + F}};
 enum { FEEDFORWARD_COUNT = 1 + 2 * F * D + F + D };
 
 static void feedforward_f(const Layer *l) {
@@ -347,8 +433,13 @@ static void feedforward_b(const Layer *l) {
 }
 
 static void check_feedforward(const char *name, Activation activation, Dropout dropout) {
-    Layer l = {.name = name, .forward = feedforward_f, .backward = feedforward_b, .N = 11, .activation = activation,
-               .dropout = dropout, .kept_count = 11 * F};
+    Layer l = {.name = name,
+               .forward = feedforward_f,
+               .backward = feedforward_b,
+               .N = 11,
+               .activation = activation,
+               .dropout = dropout,
+               .kept_count = 11 * F};
     l.kept = reals(l.kept_count);
     real *w = add_input(&l, "parameters", FEEDFORWARD_COUNT);
     for (size_t i = 0; i < FEEDFORWARD_COUNT; i++) w[i] *= 0.3;
@@ -398,7 +489,11 @@ static void residual_b(const Layer *l) {
 }
 
 static void check_residual(const char *name, NormPlace place, Dropout dropout) {
-    Layer l = {.name = name, .forward = residual_f, .backward = residual_b, .N = 11, .dropout = dropout,
+    Layer l = {.name = name,
+               .forward = residual_f,
+               .backward = residual_b,
+               .N = 11,
+               .dropout = dropout,
                .residual = {11, D, place}};
     ResidualTape tape = residual_tape(&arena, l.residual);
     l.residual_tape = &tape;
@@ -407,9 +502,15 @@ static void check_residual(const char *name, NormPlace place, Dropout dropout) {
     check_layer(&l, l.N * D, ALL);
 }
 
-static void test_residual_pre(void) { check_residual("residual, pre-norm", NORM_PRE, dropout_make(0.3, site)); }
-static void test_residual_post(void) { check_residual("residual, post-norm", NORM_POST, dropout_make(0.3, site)); }
-static void test_residual_no_dropout(void) { check_residual("residual, no dropout", NORM_POST, dropout_none()); }
+static void test_residual_pre(void) {
+    check_residual("residual, pre-norm", NORM_PRE, dropout_make(0.3, site));
+}
+static void test_residual_post(void) {
+    check_residual("residual, post-norm", NORM_POST, dropout_make(0.3, site));
+}
+static void test_residual_no_dropout(void) {
+    check_residual("residual, no dropout", NORM_POST, dropout_none());
+}
 
 /* ---- loss -------------------------------------------------------------------------------------------------------- */
 
@@ -455,7 +556,9 @@ static void check_loss(const char *name, const int32_t *token, LossShape shape, 
     check_inputs((Gradcheck){name, loss_loss, NULL, &c, 0, shape.V > 1000 ? 1e-2 : 0}, &c.l, checks);
 }
 
-static void test_loss(void) { check_loss("loss", few_tokens, (LossShape){11, D, V, 0.1}, ALL); }
+static void test_loss(void) {
+    check_loss("loss", few_tokens, (LossShape){11, D, V, 0.1}, ALL);
+}
 static void test_loss_not_smoothed(void) {
     check_loss("loss, not smoothed", few_tokens, (LossShape){11, D, V, 0}, ALL);
 }

@@ -1,7 +1,8 @@
 /* The whole model's gradient, as transformer_train makes it, against central differences (gradcheck.h): every tensor in
  * every configuration, with each kind of dropout and label smoothing on.
  *
- * The gradient comes from a model on two threads, the losses from one on a single thread: they must agree to the bit. */
+ * The gradient comes from a model on two threads, the losses from one on a single thread: they must agree to the bit.
+ */
 #include "gradcheck.h"
 
 #include "base/pool.h"
@@ -59,14 +60,17 @@ static void check_tensors(Model *m, const char *name, const real *gradient) {
     for (size_t i = 0; i < params->count; i++) g.scale = fmax(g.scale, fabs(gradient[i]));
     for (size_t i = 0; i < params->tensor_count; i++) {
         const Tensor *t = &params->tensors[i];
-        if (t->rows == V) check_rows(&g, t, m->w + t->offset, gradient + t->offset);
-        else gradcheck_tensor(&g, t->name, m->w + t->offset, gradient + t->offset, t->count, t->rows ? SAMPLE : D);
+        if (t->rows == V)
+            check_rows(&g, t, m->w + t->offset, gradient + t->offset);
+        else
+            gradcheck_tensor(&g, t->name, m->w + t->offset, gradient + t->offset, t->count, t->rows ? SAMPLE : D);
     }
 }
 
 static void test_configuration(void) {
     static const char *const norms[] = {"pre", "post"}, *const activations[] = {"relu", "gelu"},
-                             *const tyings[] = {"all", "decoder", "none"}, *const positions[] = {"sinusoidal", "learned"};
+                             *const tyings[] = {"all", "decoder", "none"},
+                             *const positions[] = {"sinusoidal", "learned"};
     char name[64];
     snprintf(name, sizeof name, "%s %s %s %s", norms[hyper.norm], tyings[hyper.tying], activations[hyper.activation],
              positions[hyper.positions]);
@@ -89,8 +93,7 @@ static void test_configuration(void) {
     real *gradient = memory_new(count, sizeof(real)), *dirt = memory_new(count, sizeof(real));
     gradcheck_fill(dirt, count, 1, 2);
     memcpy(gradient, dirt, count * sizeof(real));
-    Loss loss =
-        transformer_train(&transformer, m.w, gradient, source, target, target_out, SMOOTHING, SCALE, step);
+    Loss loss = transformer_train(&transformer, m.w, gradient, source, target, target_out, SMOOTHING, SCALE, step);
     for (size_t i = 0; i < count; i++) gradient[i] -= dirt[i];
     EXPECT(loss.loss * SCALE == model_loss(&m));
     check_tensors(&m, name, gradient);

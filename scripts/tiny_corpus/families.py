@@ -12,6 +12,7 @@ from .phrases import EMPTY, Phrase, french_only, link
 from .verbs import ANIMATE, INTRANSITIVE, PEOPLE, TRANSITIVE, VERBS
 
 SINGULAR_PRONOUNS = ("he", "she")
+AROUND = ("in", "near", "behind", "in front of")
 THIRD_PRONOUNS = ("he", "she", "they")
 
 
@@ -193,31 +194,46 @@ def that_he_bought(ch):
 
 
 def who_lives(ch):
+    """the woman who lives in the small house is happy"""
+    subject = draw_np(ch, "person", adjective=0.15, plural=0.4)
+    return _described_by(ch, subject, "live", _in_a_home(ch))
+
+
+def who_lives_near(ch):
     """the woman who lives in the small house near the river is happy"""
+    subject = draw_np(ch, "person", adjective=0.05, plural=0.4)
+    where = _in_a_home(ch) + near_landmark(ch)
+    return _described_by(ch, subject, "live", where)
+
+
+def who_sings(ch):
+    """the birds that sleep in the garden are grey"""
     subject = draw_np(ch, "person", "animal", adjective=0.15, plural=0.4)
+    base = ch.even([verb for verb, who in INTRANSITIVE.items()
+                    if subject.noun.classes & set(who)], "intransitive")
+    return _described_by(ch, subject, base, draw_place(ch, AROUND))
+
+
+def who_sees(ch):
+    """the dog that follows the girl is black"""
+    subject = draw_np(ch, "person", "animal", adjective=0.15, plural=0.4)
+    base = ch.even(("see", "follow", "watch", "hear"), "relative")
+    thing = draw_np(ch, "person", "animal", adjective=0.25,
+                    besides=subject.noun)
+    return _described_by(ch, subject, base, thing.phrase)
+
+
+def _described_by(ch, subject, base, rest):
+    """subject who/that does something is ..."""
     person = "person" in subject.noun.classes
-    relative = link("who" if person else "that", "qui")
-    return (subject.phrase + relative + _relative_verb(ch, subject, person)
+    return (subject.phrase + link("who" if person else "that", "qui")
+            + verb_group(base, subject, "present").statement() + rest
             + be(subject) + adjective_for(subject, draw_predicate(ch, subject)))
 
 
-def _relative_verb(ch, subject, person):
-    """What the person or animal does, as the end of a relative clause."""
-    if person and ch.chance(0.65):
-        base, classes = "live", ("home",)
-        place = draw_np(ch, *classes, adjective=0.35, plural=0)
-        where = link("in", "dans") + place.phrase
-        if ch.chance(0.6):
-            where = where + near_landmark(ch)
-    elif ch.chance(0.5):
-        base = ch.even([v for v, who in INTRANSITIVE.items()
-                        if subject.noun.classes & set(who)], "intransitive")
-        where = draw_place(ch, ("in", "near", "behind", "in front of"))
-    else:
-        base = ch.even(("see", "follow", "watch", "hear"), "relative")
-        where = draw_np(ch, "person", "animal", adjective=0.25,
-                        besides=subject.noun).phrase
-    return verb_group(base, subject, "present").statement() + where
+def _in_a_home(ch):
+    place = draw_np(ch, "home", adjective=0.4, plural=0)
+    return link("in", "dans") + place.phrase
 
 
 def near_landmark(ch):
@@ -296,7 +312,7 @@ def did_she_go(ch):
     tense = ch.weighted([(45, "present"), (55, "past")])
     base, who = ch.even(tuple(INTRANSITIVE.items()), "asked")
     subject = draw_subject(ch, who, pronouns=0.3)
-    place = draw_place(ch, ("in", "near", "behind", "in front of"))
+    place = draw_place(ch, AROUND)
     return asked(subject, verb_group(base, subject, tense, question=True),
                  place)
 
@@ -435,10 +451,9 @@ def was_sleeping(ch):
     base = ch.even(("sleep", "sing", "play", "work"), "progressive")
     who = INTRANSITIVE[base]
     subject = draw_subject(ch, who)
-    places = ("in", "near", "behind", "in front of")
     return (subject.phrase
             + verb_group(base, subject, "progressive").statement()
-            + draw_place(ch, places, adjective=0.25))
+            + draw_place(ch, AROUND, adjective=0.25))
 
 
 def was_eating(ch):
@@ -511,7 +526,7 @@ def she_sings(ch):
     tense = ch.weighted([(55, "present"), (45, "past")])
     base, who = ch.even(tuple(INTRANSITIVE.items()), "intransitive")
     subject = draw_subject(ch, who)
-    place = draw_place(ch, ("in", "near", "behind", "in front of"))
+    place = draw_place(ch, AROUND)
     return (subject.phrase + verb_group(base, subject, tense).statement()
             + place + draw_time(ch, tense, 0.3))
 
@@ -564,17 +579,18 @@ def requested(command):
 FAMILIES = {
     "it": ((30, it_is), (20, because_it_is), (12, slept_because),
            (25, and_lost_it), (13, but_lost_it)),
-    "long-range": ((40, that_he_bought), (30, who_lives),
-                   (15, near_the_house), (15, who_lives_sat)),
+    "long-range": ((40, that_he_bought), (8, who_lives),
+                   (10, who_lives_near), (8, who_sings), (8, who_sees),
+                   (13, near_the_house), (13, who_lives_sat)),
     "question": ((30, is_it_black), (28, did_she_eat), (18, did_she_go),
                  (24, where_is)),
     "negation": ((35, is_not), (40, did_not_eat), (25, does_not_have_a)),
     "possessive": ((25, my_sister_has), (30, he_sold_his),
-                   (25, i_like_your), (20, our_house_is)),
+                   (35, i_like_your), (20, our_house_is)),
     "future": ((60, will_buy), (40, will_go)),
     "imperfect": ((50, was_sleeping), (50, was_eating)),
-    "plain": ((26, she_buys), (10, they_both), (24, she_gives),
-              (20, she_went), (10, she_sings), (16, there_is),
+    "plain": ((26, she_buys), (10, they_both), (20, she_gives),
+              (20, she_went), (10, she_sings), (10, there_is),
               (8, one_sings_the_other_dances), (10, please_open)),
     "sat": ((1, sat),),
 }

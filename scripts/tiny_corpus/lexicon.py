@@ -65,7 +65,7 @@ cherry/cherries       cerise/cerises          f orchard food,fruit
 cake/cakes            gâteau/gâteaux          m dish    food
 egg/eggs              œuf/œufs                m dish    food
 bread/-               pain/-                  m meal    food,mass
-cheese/-              fromage/-               m dish    food,mass
+cheese/-              fromage/-               m meal    food,mass
 soup/-                soupe/-                 f meal    food,mass
 
 mat/mats              tapis/tapis             m thing   seat,goods

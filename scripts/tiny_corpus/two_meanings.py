@@ -379,7 +379,7 @@ TWO_MEANINGS = (
     (9, fruit_request), (8, fruit_is_ripe), (10, eats_fruit),
     (6, apple_juice), (16, unveils), (4, buys_company), (7, works_for),
     (7, brand_phone),
-    (6, bank_money), (9, bank_river), (9, bat_animal), (5, bat_club),
-    (6, spring_season), (6, spring_coil), (6, nail_finger), (6, nail_iron),
+    (6, bank_money), (9, bank_river), (9, bat_animal), (8, bat_club),
+    (8, spring_season), (6, spring_coil), (6, nail_finger), (6, nail_iron),
     (8, match_fire), (8, match_game), (9, trunk_tree), (6, trunk_car),
 )

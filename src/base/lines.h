@@ -1,5 +1,5 @@
-/* Lines from a file descriptor, as they come: a line can be answered as soon as it is there, and lines that came together can be
- * taken together. */
+/* Lines from a file descriptor, as they come: a line can be answered as soon as it is there, and lines that came
+ * together can be taken together. */
 #ifndef NMT_BASE_LINES_H
 #define NMT_BASE_LINES_H
 
@@ -18,8 +18,8 @@ void lines_free(LineReader *reader);
 
 typedef enum LinesNext { LINES_LINE, LINES_END, LINES_FAILED } LinesNext;
 
-/* The next line without its LF or CRLF, waiting for it; the last one need not end. The bytes (any, NUL too; none after them) live until
- * a call that has to wait: while lines_ready is true, earlier lines stay. */
+/* The next line without its LF or CRLF, waiting for it; the last one need not end. The bytes (any, NUL too; none after
+ * them) live until a call that has to wait: while lines_ready is true, earlier lines stay. */
 LinesNext lines_next(LineReader *reader, const char **line, size_t *length, Error *err);
 
 /* Whether a whole line is there already, so that lines_next will neither wait nor move earlier ones. */

@@ -5,7 +5,9 @@
 #include <stdint.h>
 #include <string.h>
 
-size_t suggest_limit(const char *wrong) { return 2 + strlen(wrong) / 4; }
+size_t suggest_limit(const char *wrong) {
+    return 2 + strlen(wrong) / 4;
+}
 
 size_t suggest_distance(const char *a, const char *b) {
     size_t rows[3][SUGGEST_LONGEST + 1];

@@ -33,9 +33,12 @@ static bool is_name(const char *argument, const char *name, const char **value) 
     if (!name) return false;
     size_t length = strlen(name);
     if (strncmp(argument, name, length) != 0) return false;
-    if (argument[length] == '\0') *value = NULL;
-    else if (argument[length] == '=' && length > 2) *value = argument + length + 1;
-    else return false;
+    if (argument[length] == '\0')
+        *value = NULL;
+    else if (argument[length] == '=' && length > 2)
+        *value = argument + length + 1;
+    else
+        return false;
     return true;
 }
 
@@ -78,7 +81,8 @@ int options_next(OptionReader *r, const char **value) {
             if (!is_name(argument, o->name, value) && !is_name(argument, o->brief, value)) continue;
             if (!o->argument && *value) options_usage(c, "%s: expected no argument, found \"%s\"", o->name, *value);
             if (o->argument && !*value) {
-                if (r->at == r->count) options_usage(c, "%s: expected %s after it, found nothing", o->name, o->argument);
+                if (r->at == r->count)
+                    options_usage(c, "%s: expected %s after it, found nothing", o->name, o->argument);
                 *value = r->arguments[r->at++];
             }
             return (int)i;
@@ -102,8 +106,8 @@ double options_real(const OptionReader *r, int option, const char *value, double
     char *end;
     double number = strtod(value, &end);
     if (end == value || *end || !(number >= low && number <= high))
-        options_usage(r->command, "%s: expected a number from %g to %g, found \"%s\"",
-                      r->command->options[option].name, low, high, value);
+        options_usage(r->command, "%s: expected a number from %g to %g, found \"%s\"", r->command->options[option].name,
+                      low, high, value);
     return number;
 }
 

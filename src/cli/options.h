@@ -37,8 +37,8 @@ typedef struct OptionReader {
 OptionReader options_start(const Command *command, int argc, char **argv);
 
 /* The next argument: an option's number in the table, with *value its argument (or NULL); or -1 for a plain argument,
- * *value; or -2 when there is none left. Both "--beam 4" and "--beam=4" do. A wrong option prints a message and ends the
- * process with EXIT_USAGE; --help and --version print theirs and end it with EXIT_DONE. */
+ * *value; or -2 when there is none left. Both "--beam 4" and "--beam=4" do. A wrong option prints a message and ends
+ * the process with EXIT_USAGE; --help and --version print theirs and end it with EXIT_DONE. */
 int options_next(OptionReader *reader, const char **value);
 
 /* Integers and reals in options, within bounds; a bad one ends the process with EXIT_USAGE. */

@@ -52,8 +52,10 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
         progress_line(progress, "the corpus has no more pairs of tokens to merge: vocabulary %s instead of %lld", d,
                       (long long)c->vocab_size);
     if (t->train.dropped || t->valid.dropped)
-        progress_line(progress, "left out, as longer than %lld tokens (model.max_length): %zu training pairs, %zu validation pairs",
-                      (long long)c->max_length, t->train.dropped, t->valid.dropped);
+        progress_line(
+            progress,
+            "left out, as longer than %lld tokens (model.max_length): %zu training pairs, %zu validation pairs",
+            (long long)c->max_length, t->train.dropped, t->valid.dropped);
     if (resumed) {
         terminal_count(a, (long long)t->state.step);
         progress_line(progress, "going on from step %s", a);
@@ -83,15 +85,17 @@ static int train(const Config *config, bool fresh, Error *err) {
     switch (end) {
     case LOOP_FINISHED:
         if (s->step == first)
-            progress_line(&progress, "nothing left to do: step %s is the last (train.max_steps, train.max_epochs); raise "
-                                     "it, or start over with --fresh",
+            progress_line(&progress,
+                          "nothing left to do: step %s is the last (train.max_steps, train.max_epochs); raise "
+                          "it, or start over with --fresh",
                           step);
         else
             progress_line(&progress, "done: %s steps, best at step %s: %s/model.gguf", step, best, config->dir);
         break;
     case LOOP_STALLED:
-        progress_line(&progress, "stopped early at step %s: no better model in %llu validations; best at step %s: "
-                                 "%s/model.gguf",
+        progress_line(&progress,
+                      "stopped early at step %s: no better model in %llu validations; best at step %s: "
+                      "%s/model.gguf",
                       step, (unsigned long long)s->stalled, best, config->dir);
         break;
     case LOOP_STOPPED:
@@ -115,10 +119,14 @@ int main(int argc, char **argv) {
     char **overrides = NULL;
     bool fresh = false;
     for (int option; (option = options_next(&reader, &value)) != -2;) {
-        if (option == OPTION_FRESH) fresh = true;
-        else if (strchr(value, '=')) stbds_arrput(overrides, (char *)value);
-        else if (!path) path = value;
-        else options_usage(&command, "expected one CONFIG.ini, found \"%s\" and \"%s\"", path, value);
+        if (option == OPTION_FRESH)
+            fresh = true;
+        else if (strchr(value, '='))
+            stbds_arrput(overrides, (char *)value);
+        else if (!path)
+            path = value;
+        else
+            options_usage(&command, "expected one CONFIG.ini, found \"%s\" and \"%s\"", path, value);
     }
     if (!path) options_usage(&command, "expected a CONFIG.ini (for a start: configs/tiny.ini), found none");
 

@@ -52,8 +52,10 @@ static char *newest_model(void) {
             newer = !newest || t.tv_sec > when.tv_sec || (t.tv_sec == when.tv_sec && t.tv_nsec > when.tv_nsec);
             if (newer) when = t;
         }
-        if (newer) free(newest), newest = path;
-        else free(path);
+        if (newer)
+            free(newest), newest = path;
+        else
+            free(path);
         free(folder);
     }
     if (runs) closedir(runs);
@@ -67,7 +69,8 @@ static bool answer(Translator *translator, const ModelFile *model, const Transla
     bool ok = translator_run(translator, texts, count, results, err);
     for (size_t i = 0; ok && i < count; i++) {
         if (results[i].too_long) {
-            fprintf(stderr, "%s: %s %zu: expected at most %zu tokens (the model's max_length), found %zu; not translated\n",
+            fprintf(stderr,
+                    "%s: %s %zu: expected at most %zu tokens (the model's max_length), found %zu; not translated\n",
                     command.name, what, first + i, model->info.hyper.max_length - 1, results[i].source_tokens);
             *all_done = false;
         }
@@ -141,10 +144,18 @@ int main(int argc, char **argv) {
     const char *value;
     for (int option; (option = options_next(&reader, &value)) != -2;) {
         switch (option) {
-        case OPTION_MODEL: request.model = value; break;
-        case OPTION_BEAM: request.beam = options_integer(&reader, option, value, 1, DECODE_MAX_BEAM); break;
-        case OPTION_ALPHA: request.alpha = options_real(&reader, option, value, 0, 10); break;
-        case OPTION_THREADS: request.threads = options_integer(&reader, option, value, 0, 1024); break;
+        case OPTION_MODEL:
+            request.model = value;
+            break;
+        case OPTION_BEAM:
+            request.beam = options_integer(&reader, option, value, 1, DECODE_MAX_BEAM);
+            break;
+        case OPTION_ALPHA:
+            request.alpha = options_real(&reader, option, value, 0, 10);
+            break;
+        case OPTION_THREADS:
+            request.threads = options_integer(&reader, option, value, 0, 1024);
+            break;
         default: {
             TranslatorText text = {value, strlen(value)};
             stbds_arrput(request.texts, text);
@@ -157,8 +168,9 @@ int main(int argc, char **argv) {
     if (!cpu_check(&err)) {
         options_fail(&command, &err);
     } else if (!request.model && !newest) {
-        error_set(&err, "no model yet: expected runs/*/model.gguf, found none; train one with ./train configs/tiny.ini, or "
-                        "name one with -m FILE");
+        error_set(&err,
+                  "no model yet: expected runs/*/model.gguf, found none; train one with ./train configs/tiny.ini, or "
+                  "name one with -m FILE");
         options_fail(&command, &err);
     } else {
         code = run(&request, request.model ? request.model : newest, &err);

@@ -127,6 +127,9 @@ Tokenizer *translator_tokenizer(const ModelFile *file, Error *err) {
 
 DecodeOptions translator_options(const ModelFile *file) {
     const ModelDecode *d = &file->info.decode;
-    return (DecodeOptions){.beam = d->beam, .n_best = 1, .length_alpha = d->length_alpha, .max_ratio = d->max_ratio,
+    return (DecodeOptions){.beam = d->beam,
+                           .n_best = 1,
+                           .length_alpha = d->length_alpha,
+                           .max_ratio = d->max_ratio,
                            .max_extra = d->max_extra};
 }

@@ -1,7 +1,8 @@
 /* Translator: text in, text out. What a program that embeds a model needs.
  *
  * It normalises and tokenises each text, sorts the texts by length into batches, searches (decode/decode.h), and gives
- * the results in the order of the texts. The translation of a text has the same bits whatever else it is translated with. */
+ * the results in the order of the texts. The translation of a text has the same bits whatever else it is translated
+ * with. */
 #ifndef NMT_DECODE_TRANSLATOR_H
 #define NMT_DECODE_TRANSLATOR_H
 
@@ -32,8 +33,8 @@ Translator *translator_create(const Parameters *params, const real *w, const Tok
                               DecodeOptions options);
 void translator_free(Translator *translator); /* NULL is fine */
 
-/* Translates count texts into results (count). A text without tokens (empty, or blank where spaces are normalised) gives an
- * empty translation. Fails when there is no memory. */
+/* Translates count texts into results (count). A text without tokens (empty, or blank where spaces are normalised)
+ * gives an empty translation. Fails when there is no memory. */
 bool translator_run(Translator *translator, const TranslatorText *texts, size_t count, TranslatorResult *results,
                     Error *err);
 

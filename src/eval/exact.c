@@ -46,7 +46,10 @@ bool exact_rate(double *rate, bool *right, Translator *translator, const Tokeniz
 bool exact_measure(void *context, const Trainer *t, double *rate, Error *err) {
     (void)context;
     const Config *c = t->config;
-    const DecodeOptions greedy = {.beam = 1, .n_best = 1, .length_alpha = c->length_alpha, .max_ratio = c->max_ratio,
+    const DecodeOptions greedy = {.beam = 1,
+                                  .n_best = 1,
+                                  .length_alpha = c->length_alpha,
+                                  .max_ratio = c->max_ratio,
                                   .max_extra = (size_t)c->max_extra};
     Translator *translator = translator_create(&t->model.params, t->w, t->tokenizer, t->pool, greedy);
     bool ok = exact_rate(rate, NULL, translator, t->tokenizer, &t->valid_corpus, (size_t)c->translate, err);

@@ -47,7 +47,9 @@ size_t cpu_instruction_sets(const char *const **names) {
     return set_count;
 }
 
-const char *cpu_instruction_set(void) { return kernels()->name; }
+const char *cpu_instruction_set(void) {
+    return kernels()->name;
+}
 
 bool cpu_use(const char *name) {
     kernels();

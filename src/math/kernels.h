@@ -29,8 +29,9 @@ typedef struct Kernels {
     size_t mr, nr;    /* rows and columns of the matrix product's register tile */
 
     /* c (mr, nr; row stride ldc) = [c or bias +] a (mr, k) times b (k, nr).
-     * a: element (i, p) at a[i * a_row + p * a_col]. b: packed, row p at b + p * nr. Only the first `rows` rows of a and c and
-     * the first `cols` columns of c exist. add: the product is added to c; else it is written, plus bias (cols) if not NULL. */
+     * a: element (i, p) at a[i * a_row + p * a_col]. b: packed, row p at b + p * nr. Only the first `rows` rows of a
+     * and c and the first `cols` columns of c exist. add: the product is added to c; else it is written, plus bias
+     * (cols) if not NULL. */
     void (*tile)(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t k, size_t rows,
                  size_t cols, bool add, const real *bias);
     /* out: row p at out + p * nr holds columns 0..cols-1 of row p of b (k, cols), then zeros.
@@ -56,8 +57,8 @@ typedef struct Kernels {
     void (*normalise)(real *out, const real *in, real mean, real rstd, const real *w, const real *b, size_t n);
     void (*normalise_backward)(real *din, const real *dout, const real *in, real mean, real rstd, const real *w,
                                size_t n);
-    void (*dropout)(real *out, const real *in, const real *add, uint32_t keep, real scale, RngSite site,
-                    uint64_t index, size_t n);
+    void (*dropout)(real *out, const real *in, const real *add, uint32_t keep, real scale, RngSite site, uint64_t index,
+                    size_t n);
     void (*adam)(real *w, real *m, real *v, const real *gradient, const AdamStep *step, size_t n);
 } Kernels;
 

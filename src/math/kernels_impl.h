@@ -22,9 +22,15 @@ enum { LANES = VECTOR / sizeof(real), NR = TILE_VECTORS * LANES, MR = TILE_ROWS 
 typedef real vreal __attribute__((vector_size(VECTOR)));
 typedef real vreal_unaligned __attribute__((vector_size(VECTOR), aligned(sizeof(real)), may_alias));
 
-static inline vreal load(const real *x) { return *(const vreal_unaligned *)x; }
-static inline void store(real *x, vreal v) { *(vreal_unaligned *)x = v; }
-static inline vreal spread(real a) { return a - (vreal){0}; }
+static inline vreal load(const real *x) {
+    return *(const vreal_unaligned *)x;
+}
+static inline void store(real *x, vreal v) {
+    *(vreal_unaligned *)x = v;
+}
+static inline vreal spread(real a) {
+    return a - (vreal){0};
+}
 
 /* The first n < LANES elements, then zeros. */
 static inline vreal load_part(const real *x, size_t n) {
@@ -32,7 +38,9 @@ static inline vreal load_part(const real *x, size_t n) {
     memcpy(&v, x, n * sizeof(real));
     return v;
 }
-static inline void store_part(real *x, vreal v, size_t n) { memcpy(x, &v, n * sizeof(real)); }
+static inline void store_part(real *x, vreal v, size_t n) {
+    memcpy(x, &v, n * sizeof(real));
+}
 
 /* ---- matrix product ---------------------------------------------------------------------------------------------- */
 
@@ -62,8 +70,10 @@ static inline __attribute__((always_inline)) void tile_rows(const int rows, real
         for (int i = 0; i < rows; i++, c += ldc)
 #pragma GCC unroll 4
             for (int j = 0; j < TILE_VECTORS; j++) {
-                if (add) store(c + j * LANES, load(c + j * LANES) + sum[i][j]);
-                else store(c + j * LANES, bias ? load(bias + j * LANES) + sum[i][j] : sum[i][j]);
+                if (add)
+                    store(c + j * LANES, load(c + j * LANES) + sum[i][j]);
+                else
+                    store(c + j * LANES, bias ? load(bias + j * LANES) + sum[i][j] : sum[i][j]);
             }
         return;
     }
@@ -79,7 +89,9 @@ static inline __attribute__((always_inline)) void tile_rows(const int rows, real
 static void tile(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t k, size_t rows,
                  size_t cols, bool add, const real *bias) {
 #define ROWS(r)                                                                                                        \
-    case r: tile_rows(r <= MR ? r : MR, c, ldc, a, a_row, a_col, b, k, cols, add, bias); return
+    case r:                                                                                                            \
+        tile_rows(r <= MR ? r : MR, c, ldc, a, a_row, a_col, b, k, cols, add, bias);                                   \
+        return
     switch (rows) {
         ROWS(1);
         ROWS(2);
@@ -153,9 +165,11 @@ static inline real add_lanes(vreal v) {
         sum[3] += term(load, at + 3 * LANES);                                                                          \
     }                                                                                                                  \
     for (int s = 0; at < (n); at += LANES, s++) {                                                                      \
-        size_t left = (n) - at;                                                                                        \
-        if (left >= LANES) sum[s] += term(load, at);                                                                   \
-        else sum[s] += term(LOAD_LEFT, at);                                                                            \
+        size_t left = (n)-at;                                                                                          \
+        if (left >= LANES)                                                                                             \
+            sum[s] += term(load, at);                                                                                  \
+        else                                                                                                           \
+            sum[s] += term(LOAD_LEFT, at);                                                                             \
     }                                                                                                                  \
     return add_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
 #define LOAD_LEFT(x) load_part(x, left)
@@ -382,9 +396,9 @@ static void gelu_backward(real *din, const real *dout, const real *in, size_t n)
 
 /* ---- dropout ----------------------------------------------------------------------------------------------------- */
 
-/* Element `index` of a site is kept when its 16 random bits are below `keep`. They come from blocks of 128 elements made
- * by 16 calls of Philox: element e of a block is half (e / 16) % 2 of word e / 32 of call e % 16. So 16 neighbouring
- * elements stand in the same word of 16 calls, which are computed side by side in vector lanes. */
+/* Element `index` of a site is kept when its 16 random bits are below `keep`. They come from blocks of 128 elements
+ * made by 16 calls of Philox: element e of a block is half (e / 16) % 2 of word e / 32 of call e % 16. So 16
+ * neighbouring elements stand in the same word of 16 calls, which are computed side by side in vector lanes. */
 enum { CALLS = 16, BLOCK = 128 };
 typedef uint32_t vword __attribute__((vector_size(VECTOR)));
 typedef uint64_t vlong __attribute__((vector_size(VECTOR)));

@@ -1,28 +1,32 @@
 /* A packed, blocked matrix product (the scheme of Goto and van de Geijn, "Anatomy of high-performance matrix
  * multiplication", ACM TOMS 2008).
  *
- * The output is cut into tiles of mr x nr elements whose sums live in registers (Kernels.tile). For a panel of b, KC rows
- * by NC columns, copied once into slivers of nr columns so that the tile reads it in order, all rows of a pass by. a is
- * read where it stands when its rows are contiguous, and copied in slivers of mr rows when it is a transpose, whose
- * elements would otherwise lie a whole row apart. */
+ * The output is cut into tiles of mr x nr elements whose sums live in registers (Kernels.tile). For a panel of b, KC
+ * rows by NC columns, copied once into slivers of nr columns so that the tile reads it in order, all rows of a pass by.
+ * a is read where it stands when its rows are contiguous, and copied in slivers of mr rows when it is a transpose,
+ * whose elements would otherwise lie a whole row apart. */
 #include "math/matmul.h"
 
 #include "math/kernels.h"
 
 enum {
     KC = MATMUL_KC,
-    NC = 256,         /* columns of a packed panel: KC * NC floats are 256 KiB, within a second-level cache */
-    SPLIT = 1 << 16,  /* products below this many multiply-adds stay on one thread */
-    BLOCKS = 2,       /* tasks a thread, so that a slow core can leave one to a fast one */
-    ROWS_MIN = 64,    /* a task packs its own panel of b, which this many rows repay */
+    NC = 256,        /* columns of a packed panel: KC * NC floats are 256 KiB, within a second-level cache */
+    SPLIT = 1 << 16, /* products below this many multiply-adds stay on one thread */
+    BLOCKS = 2,      /* tasks a thread, so that a slow core can leave one to a fast one */
+    ROWS_MIN = 64,   /* a task packs its own panel of b, which this many rows repay */
 };
 
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
 
-size_t matmul_scratch(void) { return (KC * (NC + MATMUL_NR_MAX) + KC * MATMUL_MR_MAX) * sizeof(real); }
+size_t matmul_scratch(void) {
+    return (KC * (NC + MATMUL_NR_MAX) + KC * MATMUL_MR_MAX) * sizeof(real);
+}
 
-void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n,
-                  size_t k, const real *bias) {
+void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
+                  const real *bias) {
     const Kernels *kernel = kernels();
     const size_t mr = kernel->mr, nr = kernel->nr;
     real *panel = scratch, *sliver = panel + KC * (NC + MATMUL_NR_MAX);
@@ -75,7 +79,9 @@ static void product_task(void *context, size_t task, size_t worker) {
                  least(p->rows, p->m - i), least(p->columns, p->n - j), p->k, p->bias ? p->bias + j : NULL);
 }
 
-static size_t round_up(size_t x, size_t unit) { return (x + unit - 1) / unit * unit; }
+static size_t round_up(size_t x, size_t unit) {
+    return (x + unit - 1) / unit * unit;
+}
 
 void matmul(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
             const real *bias) {
@@ -86,15 +92,19 @@ void matmul(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b
     if (threads > 1 && m * n * k >= SPLIT) {
         /* Blocks of rows where there are many, else of columns. The cut changes no bits: an element is one thread's. */
         size_t blocks = threads * BLOCKS;
-        if (m >= blocks * ROWS_MIN || m >= n) p.rows = round_up((m + blocks - 1) / blocks, kernel->mr);
-        else p.columns = round_up((n + blocks - 1) / blocks, kernel->nr);
+        if (m >= blocks * ROWS_MIN || m >= n)
+            p.rows = round_up((m + blocks - 1) / blocks, kernel->mr);
+        else
+            p.columns = round_up((n + blocks - 1) / blocks, kernel->nr);
         down = (m + p.rows - 1) / p.rows;
         p.across = (n + p.columns - 1) / p.columns;
     }
     pool_run(pool, down * p.across, product_task, &p);
 }
 
-double matmul_peak(size_t rounds) { return kernels()->peak(rounds); }
+double matmul_peak(size_t rounds) {
+    return kernels()->peak(rounds);
+}
 
 void matmul_reference(MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
                       const real *bias) {

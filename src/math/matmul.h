@@ -2,8 +2,8 @@
  *
  * A Matrix is a view: element (i, j) stands at data[i * row + j * col], so a transpose costs nothing. An output is
  * row-major with a row stride. Every element of the output is the sum of its k products in order, in runs of MATMUL_KC,
- * by one thread, so its bits depend neither on the number of threads nor on how many rows stand beside it, and appending
- * zeros to both factors along k changes nothing. */
+ * by one thread, so its bits depend neither on the number of threads nor on how many rows stand beside it, and
+ * appending zeros to both factors along k changes nothing. */
 #ifndef NMT_MATH_MATMUL_H
 #define NMT_MATH_MATMUL_H
 
@@ -19,8 +19,12 @@ typedef struct Matrix {
 } Matrix;
 
 /* A row-major matrix whose rows are `stride` elements apart, and its transpose. */
-static inline Matrix matrix(const real *data, size_t stride) { return (Matrix){data, stride, 1}; }
-static inline Matrix transposed(const real *data, size_t stride) { return (Matrix){data, 1, stride}; }
+static inline Matrix matrix(const real *data, size_t stride) {
+    return (Matrix){data, stride, 1};
+}
+static inline Matrix transposed(const real *data, size_t stride) {
+    return (Matrix){data, 1, stride};
+}
 
 typedef enum MatmulMode {
     MATMUL_WRITE, /* c = a b */
@@ -33,8 +37,8 @@ void matmul(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b
             const real *bias);
 
 /* The same on the calling thread, inside a pool task; scratch: matmul_scratch() bytes of the caller's. */
-void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n,
-                  size_t k, const real *bias);
+void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
+                  const real *bias);
 
 /* Bytes of scratch that one product needs on one thread; a pool given to matmul has this reserved (pool_reserve). */
 size_t matmul_scratch(void);

@@ -6,18 +6,38 @@
 
 #include "math/kernels.h"
 
-real vector_dot(const real *x, const real *y, size_t n) { return kernels()->dot(x, y, n); }
-real vector_sum(const real *x, size_t n) { return kernels()->sum(x, n); }
-real vector_max(const real *x, size_t n) { return kernels()->max(x, n); }
-double vector_square_sum(const real *x, size_t n) { return kernels()->square_sum(x, n); }
+real vector_dot(const real *x, const real *y, size_t n) {
+    return kernels()->dot(x, y, n);
+}
+real vector_sum(const real *x, size_t n) {
+    return kernels()->sum(x, n);
+}
+real vector_max(const real *x, size_t n) {
+    return kernels()->max(x, n);
+}
+double vector_square_sum(const real *x, size_t n) {
+    return kernels()->square_sum(x, n);
+}
 
-void vector_clear(real *x, size_t n) { memset(x, 0, n * sizeof *x); }
-void vector_copy(real *out, const real *in, size_t n) { memcpy(out, in, n * sizeof *out); }
-void vector_scale(real *x, real a, size_t n) { kernels()->scale(x, a, n); }
-void vector_add(real *y, const real *x, size_t n) { kernels()->add(y, x, n); }
-void vector_axpy(real *y, real a, const real *x, size_t n) { kernels()->axpy(y, a, x, n); }
+void vector_clear(real *x, size_t n) {
+    memset(x, 0, n * sizeof *x);
+}
+void vector_copy(real *out, const real *in, size_t n) {
+    memcpy(out, in, n * sizeof *out);
+}
+void vector_scale(real *x, real a, size_t n) {
+    kernels()->scale(x, a, n);
+}
+void vector_add(real *y, const real *x, size_t n) {
+    kernels()->add(y, x, n);
+}
+void vector_axpy(real *y, real a, const real *x, size_t n) {
+    kernels()->axpy(y, a, x, n);
+}
 
-real vector_exp_sum(real *out, const real *x, real shift, size_t n) { return kernels()->exp_sum(out, x, shift, n); }
+real vector_exp_sum(real *out, const real *x, real shift, size_t n) {
+    return kernels()->exp_sum(out, x, shift, n);
+}
 
 real vector_softmax(real *out, const real *x, size_t n) {
     /* exp(x - max) is at most 1 and its sum at least 1, so neither overflows nor vanishes. */
@@ -31,11 +51,15 @@ void vector_softmax_backward(real *ds, const real *p, const real *dp, real mean,
     kernels()->softmax_backward(ds, p, dp, mean, scale, n);
 }
 
-void vector_relu(real *out, const real *in, size_t n) { kernels()->relu(out, in, n); }
+void vector_relu(real *out, const real *in, size_t n) {
+    kernels()->relu(out, in, n);
+}
 void vector_relu_backward(real *din, const real *dout, const real *in, size_t n) {
     kernels()->relu_backward(din, dout, in, n);
 }
-void vector_gelu(real *out, const real *in, size_t n) { kernels()->gelu(out, in, n); }
+void vector_gelu(real *out, const real *in, size_t n) {
+    kernels()->gelu(out, in, n);
+}
 void vector_gelu_backward(real *din, const real *dout, const real *in, size_t n) {
     kernels()->gelu_backward(din, dout, in, n);
 }

@@ -1,7 +1,7 @@
 /* Functions of one vector (usually a row), vectorised; n is its length in elements, 1 or more where a maximum is taken.
  *
- * Reductions add in a fixed order (kernels.h); appended zeros do not change them. exp, softmax and GELU are within about
- * 2 units in the last place of the exact value (float). Inputs and outputs may not overlap unless said. */
+ * Reductions add in a fixed order (kernels.h); appended zeros do not change them. exp, softmax and GELU are within
+ * about 2 units in the last place of the exact value (float). Inputs and outputs may not overlap unless said. */
 #ifndef NMT_MATH_VECTOR_H
 #define NMT_MATH_VECTOR_H
 
@@ -44,12 +44,12 @@ void vector_normalise_backward(real *din, const real *dout, const real *in, real
 
 /* One Adam step over n elements (train/adam.h has the formulas), and its constants. */
 typedef struct AdamStep {
-    real rate;                /* learning rate */
-    real beta1, beta2;        /* decay of the moments */
-    real correct1, correct2;  /* 1 / (1 - beta^t) */
+    real rate;               /* learning rate */
+    real beta1, beta2;       /* decay of the moments */
+    real correct1, correct2; /* 1 / (1 - beta^t) */
     real epsilon;
-    real decay;               /* rate * weight decay; 0: none */
-    real scale;               /* multiplies the gradient first (clipping) */
+    real decay; /* rate * weight decay; 0: none */
+    real scale; /* multiplies the gradient first (clipping) */
 } AdamStep;
 void vector_adam(real *w, real *m, real *v, const real *gradient, const AdamStep *step, size_t n);
 

@@ -118,9 +118,8 @@ static const real *layer_forward(const Pass *pass, DecoderLayerTape *tape, size_
     if (view->cache)
         cross_attend_cached(pass, y, tape, l, in, view);
     else
-        multihead_forward(pass->pool, y, &tape->cross_attention, in, view->memory, view->M, pass->w,
-                          p->cross_attention, view->cross,
-                          pass_dropout(pass, STACK_DECODER, l, PLACE_CROSS_WEIGHTS));
+        multihead_forward(pass->pool, y, &tape->cross_attention, in, view->memory, view->M, pass->w, p->cross_attention,
+                          view->cross, pass_dropout(pass, STACK_DECODER, l, PLACE_CROSS_WEIGHTS));
     x = residual_leave(pass->pool, &tape->cross_residual, y, pass->w, p->cross_attention_norm, shape,
                        pass_dropout(pass, STACK_DECODER, l, PLACE_CROSS_RESIDUAL));
 
@@ -149,8 +148,8 @@ static const real *layers_forward(const Pass *pass, DecoderTape *tape, const Dec
 
 const real *decoder_forward(const Pass *pass, DecoderTape *tape, Packed target, Packed source, const real *memory) {
     const size_t N = target.start[target.B], D = pass->params->hyper.width;
-    embedding_forward(pass->pool, tape->embedded, target.token, target.start,
-                      pass->w + pass->params->decoder_embedding, pass_positions(pass, STACK_DECODER), target.B, D);
+    embedding_forward(pass->pool, tape->embedded, target.token, target.start, pass->w + pass->params->decoder_embedding,
+                      pass_positions(pass, STACK_DECODER), target.B, D);
     dropout_forward(pass->pool, tape->embedded, tape->embedded, pass_dropout(pass, STACK_DECODER, 0, PLACE_EMBEDDING),
                     N * D);
     const DecoderView view = whole_sentences(&pass->params->hyper, target, source, memory);
@@ -168,8 +167,8 @@ static void layer_backward(const Pass *pass, const DecoderLayerTape *tape, size_
     real *dy = arena_push(pass->arena, count, sizeof(real)), *dh = arena_push(pass->arena, count, sizeof(real));
     const real *in;
 
-    residual_leave_backward(pass->pool, d, dy, dh, pass->dw, pass->w, &tape->feedforward_residual, p->final_norm,
-                            shape, pass_dropout(pass, STACK_DECODER, l, PLACE_FEEDFORWARD_RESIDUAL));
+    residual_leave_backward(pass->pool, d, dy, dh, pass->dw, pass->w, &tape->feedforward_residual, p->final_norm, shape,
+                            pass_dropout(pass, STACK_DECODER, l, PLACE_FEEDFORWARD_RESIDUAL));
     in = residual_again(pass->pool, &tape->feedforward_residual, normed, pass->w, p->final_norm, shape);
     vector_clear(dh, count);
     feedforward_backward(pass->pool, pass->arena, dh, pass->dw, dy, in, tape->pre, pass->w, p->feedforward,
@@ -191,8 +190,7 @@ static void layer_backward(const Pass *pass, const DecoderLayerTape *tape, size_
     in = residual_again(pass->pool, &tape->self_residual, normed, pass->w, p->self_attention_norm, shape);
     vector_clear(dh, count);
     multihead_backward(pass->pool, pass->arena, dh, NULL, pass->dw, dy, in, NULL, 0, pass->w, p->self_attention,
-                       &tape->self_attention, view->self,
-                       pass_dropout(pass, STACK_DECODER, l, PLACE_SELF_WEIGHTS));
+                       &tape->self_attention, view->self, pass_dropout(pass, STACK_DECODER, l, PLACE_SELF_WEIGHTS));
     residual_enter_backward(pass->pool, d, dh, pass->dw, pass->w, &tape->self_residual, p->self_attention_norm, shape);
     arena_release(pass->arena, mark);
 }

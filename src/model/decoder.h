@@ -30,7 +30,8 @@ void decoder_tape_free(DecoderTape *tape);
 void decoder_lay_out(DecoderTape *tape, Arena *arena, const Parameters *params, size_t N, size_t M, bool keep);
 size_t decoder_scratch(const Parameters *params, size_t N, size_t M, bool backward);
 
-/* memory: (M, D), packed like `source`, whose tokens are not looked at. Returns (N, D), on the tape: the rows that the output layer takes. */
+/* memory: (M, D), packed like `source`, whose tokens are not looked at. Returns (N, D), on the tape: the rows that the
+ * output layer takes. */
 const real *decoder_forward(const Pass *pass, DecoderTape *tape, Packed target, Packed source, const real *memory);
 
 /* d: (N, D), the gradient of what forward returned; used up. dmemory (M, D) is added to. */

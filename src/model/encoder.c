@@ -105,17 +105,16 @@ static void layer_backward(const Pass *pass, const EncoderLayerTape *tape, size_
     real *dy = arena_push(pass->arena, count, sizeof(real)), *dh = arena_push(pass->arena, count, sizeof(real));
     const real *in;
 
-    residual_leave_backward(pass->pool, d, dy, dh, pass->dw, pass->w, &tape->feedforward_residual, p->final_norm,
-                            shape, pass_dropout(pass, STACK_ENCODER, l, PLACE_FEEDFORWARD_RESIDUAL));
+    residual_leave_backward(pass->pool, d, dy, dh, pass->dw, pass->w, &tape->feedforward_residual, p->final_norm, shape,
+                            pass_dropout(pass, STACK_ENCODER, l, PLACE_FEEDFORWARD_RESIDUAL));
     in = residual_again(pass->pool, &tape->feedforward_residual, normed, pass->w, p->final_norm, shape);
     vector_clear(dh, count);
     feedforward_backward(pass->pool, pass->arena, dh, pass->dw, dy, in, tape->pre, pass->w, p->feedforward,
                          feedforward_shape(h, N), pass_dropout(pass, STACK_ENCODER, l, PLACE_ACTIVATION));
     residual_enter_backward(pass->pool, d, dh, pass->dw, pass->w, &tape->feedforward_residual, p->final_norm, shape);
 
-    residual_leave_backward(pass->pool, d, dy, dh, pass->dw, pass->w, &tape->attention_residual,
-                            p->self_attention_norm, shape,
-                            pass_dropout(pass, STACK_ENCODER, l, PLACE_SELF_RESIDUAL));
+    residual_leave_backward(pass->pool, d, dy, dh, pass->dw, pass->w, &tape->attention_residual, p->self_attention_norm,
+                            shape, pass_dropout(pass, STACK_ENCODER, l, PLACE_SELF_RESIDUAL));
     in = residual_again(pass->pool, &tape->attention_residual, normed, pass->w, p->self_attention_norm, shape);
     vector_clear(dh, count);
     multihead_backward(pass->pool, pass->arena, dh, NULL, pass->dw, dy, in, NULL, 0, pass->w, p->self_attention,

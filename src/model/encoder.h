@@ -1,5 +1,5 @@
-/* The encoder: embedding, then L layers of self-attention and feed-forward, each in a residual connection; with pre-norm
- * a last layer norm (Vaswani et al. 2017, section 3.1). N: source tokens. */
+/* The encoder: embedding, then L layers of self-attention and feed-forward, each in a residual connection; with
+ * pre-norm a last layer norm (Vaswani et al. 2017, section 3.1). N: source tokens. */
 #ifndef NMT_MODEL_ENCODER_H
 #define NMT_MODEL_ENCODER_H
 

@@ -46,7 +46,7 @@ static const ChoiceKey choice_keys[] = {
     {"nmt.positions", offsetof(Hyper, positions), POSITIONS_NAMES},
 };
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define COUNT(array)          (sizeof(array) / sizeof *(array))
 #define FIELD(type, base, at) ((type *)((char *)(base) + (at)))
 
 /* The position of a name among "a|b|c", or -1. */
@@ -142,8 +142,7 @@ static bool read_hyper(const ModelFile *file, Hyper *hyper, Error *err) {
         const char *name = gguf_string(file->gguf, c->key, NULL, err);
         if (!name) return false;
         int number = choice_number(c->names, name);
-        if (number < 0)
-            return error_set(err, "%s: %s: expected %s, found \"%s\"", file->path, c->key, c->names, name);
+        if (number < 0) return error_set(err, "%s: %s: expected %s, found \"%s\"", file->path, c->key, c->names, name);
         *FIELD(int, hyper, c->offset) = number;
     }
     return hyper_check(hyper, file->path, err);

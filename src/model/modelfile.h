@@ -9,8 +9,8 @@
  *     nmt.step, nmt.instruction_set, ...        where it comes from
  *     tensors                                   float32, the parameter block in order (model/parameters.h)
  *
- * Alignment is 8 bytes, so in a file written here the tensor data is the parameter block and is used where it is mapped;
- * a file of another tool, with other padding, is copied. */
+ * Alignment is 8 bytes, so in a file written here the tensor data is the parameter block and is used where it is
+ * mapped; a file of another tool, with other padding, is copied. */
 #ifndef NMT_MODEL_MODELFILE_H
 #define NMT_MODEL_MODELFILE_H
 
@@ -53,8 +53,8 @@ typedef struct ModelFile {
 bool modelfile_open(ModelFile *file, const char *path, Error *err);
 void modelfile_close(ModelFile *file);
 
-/* A writer that has the model in it: write it with gguf_write, perhaps after adding more; free it with gguf_writer_free.
- * w must stay until then. */
+/* A writer that has the model in it: write it with gguf_write, perhaps after adding more; free it with
+ * gguf_writer_free. w must stay until then. */
 GgufWriter *modelfile_writer(const ModelInfo *info, const Parameters *params, const float *w);
 
 /* Adds a block of the parameters' layout, each tensor's name behind the prefix ("adam.m."). */

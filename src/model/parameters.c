@@ -12,7 +12,11 @@
 /* Appends a tensor to the table and returns its offset. */
 static __attribute__((format(printf, 6, 7))) size_t tensor(Parameters *p, size_t rows, size_t cols, Init init,
                                                            double spread, const char *format, ...) {
-    Tensor t = {.rows = rows, .cols = cols, .offset = p->count, .count = (rows ? rows : 1) * cols, .init = init,
+    Tensor t = {.rows = rows,
+                .cols = cols,
+                .offset = p->count,
+                .count = (rows ? rows : 1) * cols,
+                .init = init,
                 .spread = spread};
     va_list args;
     va_start(args, format);
@@ -26,7 +30,9 @@ static __attribute__((format(printf, 6, 7))) size_t tensor(Parameters *p, size_t
 }
 
 /* Xavier: uniform within sqrt(6 / (inputs + outputs)). */
-static double xavier(size_t inputs, size_t outputs) { return sqrt(6.0 / (double)(inputs + outputs)); }
+static double xavier(size_t inputs, size_t outputs) {
+    return sqrt(6.0 / (double)(inputs + outputs));
+}
 
 static size_t embedding(Parameters *p, size_t rows, const char *name) {
     return tensor(p, rows, p->hyper.width, INIT_NORMAL, 1 / sqrt((double)p->hyper.width), "%s", name);
@@ -54,8 +60,7 @@ static MultiheadParams multihead(Parameters *p, const char *prefix, const char *
     snprintf(inside, sizeof inside, "%s%s.", prefix, name);
     MultiheadParams at;
     at.in.weight = p->count;
-    for (int i = 0; i < 3; i++)
-        tensor(p, D, D, INIT_UNIFORM, xavier(D, 3 * D), "%s%s.weight", inside, projections[i]);
+    for (int i = 0; i < 3; i++) tensor(p, D, D, INIT_UNIFORM, xavier(D, 3 * D), "%s%s.weight", inside, projections[i]);
     at.in.bias = p->count;
     for (int i = 0; i < 3; i++) tensor(p, 0, D, INIT_ZERO, 0, "%s%s.bias", inside, projections[i]);
     at.out = linear(p, D, D, inside, "out_proj");
@@ -123,10 +128,18 @@ void parameters_init(const Parameters *p, real *block, uint64_t seed) {
         real *x = block + tensor->offset;
         for (size_t i = 0; i < tensor->count; i++) {
             switch (tensor->init) {
-            case INIT_ZERO: x[i] = 0; break;
-            case INIT_ONE: x[i] = 1; break;
-            case INIT_NORMAL: x[i] = (real)(tensor->spread * rng_normal(site, i)); break;
-            case INIT_UNIFORM: x[i] = (real)(tensor->spread * (2 * rng_uniform(site, i) - 1)); break;
+            case INIT_ZERO:
+                x[i] = 0;
+                break;
+            case INIT_ONE:
+                x[i] = 1;
+                break;
+            case INIT_NORMAL:
+                x[i] = (real)(tensor->spread * rng_normal(site, i));
+                break;
+            case INIT_UNIFORM:
+                x[i] = (real)(tensor->spread * (2 * rng_uniform(site, i) - 1));
+                break;
             }
         }
     }

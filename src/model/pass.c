@@ -7,8 +7,8 @@ Dropout pass_dropout(const Pass *pass, StackName stack, size_t layer, DropoutPla
     if (!pass->training) return dropout_none();
     const Hyper *h = &pass->params->hyper;
     double rate = place == PLACE_SELF_WEIGHTS || place == PLACE_CROSS_WEIGHTS ? h->attention_dropout
-                  : place == PLACE_ACTIVATION                                  ? h->activation_dropout
-                                                                               : h->dropout;
+                  : place == PLACE_ACTIVATION                                 ? h->activation_dropout
+                                                                              : h->dropout;
     if (rate == 0) return dropout_none();
     CHECK(pass->piece < PASS_MAX_PIECES && layer < HYPER_MAX_LAYERS, "a dropout site has its own number");
     /* piece: 12 bits; stack: 1; layer: 6; place: 4. Below RNG_SITE_SHUFFLE. */

@@ -9,7 +9,9 @@
 #include "nn/attention.h"
 #include "nn/positional.h"
 
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
 
 /* Lays out what a pass keeps: both tapes and, going backward, the gradients of both stacks' outputs. */
 typedef struct Kept {
@@ -78,8 +80,8 @@ void transformer_free(Transformer *model) {
 
 Pass transformer_pass(Transformer *model, const real *w) {
     arena_release(&model->arena, 0);
-    return (Pass){.pool = model->pool, .arena = &model->arena, .params = &model->params, .w = w,
-                  .positions = model->positions};
+    return (Pass){
+        .pool = model->pool, .arena = &model->arena, .params = &model->params, .w = w, .positions = model->positions};
 }
 
 Loss transformer_train(Transformer *model, const real *w, real *dw, Packed source, Packed target_in,
@@ -102,8 +104,8 @@ Loss transformer_train(Transformer *model, const real *w, real *dw, Packed sourc
     return loss;
 }
 
-Loss transformer_evaluate(Transformer *model, const real *w, Packed source, Packed target_in,
-                          const int32_t *target_out, double smoothing) {
+Loss transformer_evaluate(Transformer *model, const real *w, Packed source, Packed target_in, const int32_t *target_out,
+                          double smoothing) {
     const Parameters *params = &model->params;
     const size_t Ns = source.start[source.B], Nt = target_in.start[target_in.B];
     Pass pass = transformer_pass(model, w);

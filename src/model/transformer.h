@@ -1,7 +1,7 @@
 /* The whole model: encoder, decoder, output layer and loss, forward and backward over one batch.
  *
- * A Transformer owns no parameters: blocks are the caller's (mapped from a file, or trained). It owns the tables and the
- * arena that a pass of at most `limits` needs; nothing is allocated inside a pass. */
+ * A Transformer owns no parameters: blocks are the caller's (mapped from a file, or trained). It owns the tables and
+ * the arena that a pass of at most `limits` needs; nothing is allocated inside a pass. */
 #ifndef NMT_MODEL_TRANSFORMER_H
 #define NMT_MODEL_TRANSFORMER_H
 
@@ -43,10 +43,11 @@ Loss transformer_train(Transformer *model, const real *w, real *dw, Packed sourc
                        const int32_t *target_out, double smoothing, real scale, TransformerStep step);
 
 /* Forward only, without dropout. */
-Loss transformer_evaluate(Transformer *model, const real *w, Packed source, Packed target_in,
-                          const int32_t *target_out, double smoothing);
+Loss transformer_evaluate(Transformer *model, const real *w, Packed source, Packed target_in, const int32_t *target_out,
+                          double smoothing);
 
-/* For those who run the parts themselves (src/decode/, tests): a pass without dropout and gradients in an empty arena. */
+/* For those who run the parts themselves (src/decode/, tests): a pass without dropout and gradients in an empty arena.
+ */
 Pass transformer_pass(Transformer *model, const real *w);
 
 /* Reserves the scratch of the pool's workers that attention over so many keys and the matrix product need. */

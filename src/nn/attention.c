@@ -46,7 +46,9 @@ static Pair pair_of(AttentionInput in, AttentionShape s, size_t b, size_t h) {
 }
 
 /* How many keys query row i of the pair sees. */
-static size_t keys_seen(const Pair *p, bool causal, size_t i) { return causal ? i + 1 : p->Tk; }
+static size_t keys_seen(const Pair *p, bool causal, size_t i) {
+    return causal ? i + 1 : p->Tk;
+}
 
 /* scores (rows, Tk) = Q[i0 ..] K^T / sqrt(K); what the causal mask hides is left as it comes, and never read. */
 static void score(real *scores, const Pair *p, AttentionInput in, size_t i0, size_t rows, size_t K, void *scratch) {
@@ -60,10 +62,13 @@ static void drop_block(real *out, const real *in, Dropout dropout, const Pair *p
     if (!dropout_is_none(dropout))
         vector_dropout(out, in, NULL, dropout.keep, dropout.scale, dropout.site,
                        ((uint64_t)p->number << 32) + i0 * p->Tk, rows * p->Tk);
-    else if (out != in) vector_copy(out, in, rows * p->Tk);
+    else if (out != in)
+        vector_copy(out, in, rows * p->Tk);
 }
 
-static size_t block_rows(const Pair *p, size_t i0) { return p->Tq - i0 < QUERY_ROWS ? p->Tq - i0 : QUERY_ROWS; }
+static size_t block_rows(const Pair *p, size_t i0) {
+    return p->Tq - i0 < QUERY_ROWS ? p->Tq - i0 : QUERY_ROWS;
+}
 
 static void forward_pair(void *context, size_t task, size_t worker) {
     const Attention *a = context;
@@ -100,7 +105,8 @@ static void backward_pair(void *context, size_t task, size_t worker) {
     const Pair p = pair_of(a->in, a->shape, task / H, h);
     void *scratch = pool_scratch(a->pool, worker, attention_scratch(a->shape.longest_key, K));
     real *P = (real *)((char *)scratch + matmul_scratch());
-    real *A = P + QUERY_ROWS * p.Tk, *dA = A + QUERY_ROWS * p.Tk; /* (rows, Tk) each; dA becomes dP, then dS / sqrt(K) */
+    real *A = P + QUERY_ROWS * p.Tk,
+         *dA = A + QUERY_ROWS * p.Tk; /* (rows, Tk) each; dA becomes dP, then dS / sqrt(K) */
     real *dq = a->gradient.q + p.query0 * q_stride + h * K;
     real *dk = a->gradient.k + key0 * kv_stride + h * K, *dv = a->gradient.v + key0 * kv_stride + h * K;
 
@@ -131,7 +137,12 @@ static void backward_pair(void *context, size_t task, size_t worker) {
 
 void attention_backward(Pool *pool, AttentionGradient gradient, const real *dout, const real *log_sum,
                         AttentionInput in, AttentionShape shape, Dropout dropout) {
-    Attention a = {.pool = pool, .gradient = gradient, .dout = dout, .kept_log_sum = log_sum, .in = in, .shape = shape,
+    Attention a = {.pool = pool,
+                   .gradient = gradient,
+                   .dout = dout,
+                   .kept_log_sum = log_sum,
+                   .in = in,
+                   .shape = shape,
                    .dropout = dropout};
     pool_run(pool, shape.B * shape.H, backward_pair, &a);
 }

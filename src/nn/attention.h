@@ -9,8 +9,8 @@
  *     dO -> dV += A^T dO                      dA = dO V^T,  dP = dropout(dA)
  *           dS = P (dP - rowsum(P dP))        dQ += dS K / sqrt(K)     dK += dS^T Q / sqrt(K)
  *
- * Only the logarithm of each row's softmax sum is kept (as in FlashAttention, Dao et al. 2022): the backward pass makes P again as
- * exp(S - log_sum). A block of query rows is worked on at a time, so no buffer has Tq * Tk elements. */
+ * Only the logarithm of each row's softmax sum is kept (as in FlashAttention, Dao et al. 2022): the backward pass makes
+ * P again as exp(S - log_sum). A block of query rows is worked on at a time, so no buffer has Tq * Tk elements. */
 #ifndef NMT_NN_ATTENTION_H
 #define NMT_NN_ATTENTION_H
 
@@ -23,7 +23,8 @@
 #include "nn/dropout.h"
 
 /* What attends to what. Sentence b's queries are rows query_start[b] .. query_start[b + 1] - 1, and its keys are rows
- * key_start[b] .. key_end[b] - 1: for packed sentences key_end is key_start + 1; beams of one source sentence share keys. */
+ * key_start[b] .. key_end[b] - 1: for packed sentences key_end is key_start + 1; beams of one source sentence share
+ * keys. */
 typedef struct AttentionShape {
     size_t B, H, K;              /* sentences, heads, width of a head */
     const uint32_t *query_start; /* (B + 1) */

@@ -14,7 +14,9 @@ Dropout dropout_make(double rate, RngSite site) {
     return (Dropout){keep, (real)(65536.0 / keep), site};
 }
 
-Dropout dropout_none(void) { return (Dropout){65536, 1, {0, 0, 0}}; }
+Dropout dropout_none(void) {
+    return (Dropout){65536, 1, {0, 0, 0}};
+}
 
 typedef struct Span {
     real *out;

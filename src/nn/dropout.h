@@ -25,7 +25,9 @@ Dropout dropout_make(double rate, RngSite site);
 /* No dropout at all. */
 Dropout dropout_none(void);
 
-static inline int dropout_is_none(Dropout d) { return d.keep == 65536; }
+static inline int dropout_is_none(Dropout d) {
+    return d.keep == 65536;
+}
 
 /* out = dropped in; in place allowed. count elements. */
 void dropout_forward(Pool *pool, real *out, const real *in, Dropout dropout, size_t count);

@@ -27,8 +27,14 @@ static void forward_sentences(void *context, size_t first, size_t last) {
 
 void embedding_forward(Pool *pool, real *out, const int32_t *token, const uint32_t *start, const real *table,
                        const real *position, size_t B, size_t D) {
-    Embedding e = {.out = out, .token = token, .start = start, .table = table, .position = position,
-                   .scale = (real)sqrt((double)D), .B = B, .D = D};
+    Embedding e = {.out = out,
+                   .token = token,
+                   .start = start,
+                   .table = table,
+                   .position = position,
+                   .scale = (real)sqrt((double)D),
+                   .B = B,
+                   .D = D};
     rows_run(pool, B, B ? (start[B] / B + 1) * D : 1, forward_sentences, &e);
 }
 
@@ -49,7 +55,13 @@ static void backward_columns(void *context, size_t first, size_t last) {
 
 void embedding_backward(Pool *pool, real *dtable, real *dposition, const real *dout, const int32_t *token,
                         const uint32_t *start, size_t B, size_t D) {
-    Embedding e = {.dtable = dtable, .dposition = dposition, .dout = dout, .token = token, .start = start,
-                   .scale = (real)sqrt((double)D), .B = B, .D = D};
+    Embedding e = {.dtable = dtable,
+                   .dposition = dposition,
+                   .dout = dout,
+                   .token = token,
+                   .start = start,
+                   .scale = (real)sqrt((double)D),
+                   .B = B,
+                   .D = D};
     rows_run(pool, D, start[B], backward_columns, &e);
 }

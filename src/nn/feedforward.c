@@ -3,7 +3,9 @@
 
 #include "math/vector.h"
 
-size_t feedforward_scratch(FeedforwardShape shape) { return 3 * shape.N * shape.F; }
+size_t feedforward_scratch(FeedforwardShape shape) {
+    return 3 * shape.N * shape.F;
+}
 
 static void make_act(Pool *pool, real *act, const real *pre, FeedforwardShape s, Dropout dropout) {
     activation_forward(pool, act, pre, s.activation, s.N * s.F);

@@ -21,8 +21,8 @@ static void forward_rows(void *context, size_t first, size_t last) {
         const real *x = l->in + n * D;
         real *y = l->out + n * D;
         real mean = vector_sum(x, D) / (real)D;
-        /* The variance from centred values: sum(x^2) - mean^2 would lose all digits where |mean| >> deviation. The centred row
-         * stands in `out` meanwhile. */
+        /* The variance from centred values: sum(x^2) - mean^2 would lose all digits where |mean| >> deviation. The
+         * centred row stands in `out` meanwhile. */
         for (size_t d = 0; d < D; d++) y[d] = x[d] - mean;
         real variance = vector_dot(y, y, D) / (real)D;
         real rstd = (real)(1 / sqrt((double)variance + EPSILON));
@@ -47,7 +47,8 @@ static void again_rows(void *context, size_t first, size_t last) {
 
 void layernorm_again(Pool *pool, real *out, const real *in, const real *weight, const real *bias, const real *mean,
                      const real *rstd, size_t N, size_t D) {
-    Layernorm l = {.out = out, .in = in, .weight = weight, .bias = bias, .kept_mean = mean, .kept_rstd = rstd, .N = N, .D = D};
+    Layernorm l = {
+        .out = out, .in = in, .weight = weight, .bias = bias, .kept_mean = mean, .kept_rstd = rstd, .N = N, .D = D};
     rows_run(pool, N, D, again_rows, &l);
 }
 
@@ -74,8 +75,16 @@ static void backward_columns(void *context, size_t first, size_t last) {
 
 void layernorm_backward(Pool *pool, real *din, real *dweight, real *dbias, const real *dout, const real *in,
                         const real *weight, const real *mean, const real *rstd, size_t N, size_t D) {
-    Layernorm l = {.din = din, .dweight = dweight, .dbias = dbias, .dout = dout, .in = in, .weight = weight,
-                   .kept_mean = mean, .kept_rstd = rstd, .N = N, .D = D};
+    Layernorm l = {.din = din,
+                   .dweight = dweight,
+                   .dbias = dbias,
+                   .dout = dout,
+                   .in = in,
+                   .weight = weight,
+                   .kept_mean = mean,
+                   .kept_rstd = rstd,
+                   .N = N,
+                   .D = D};
     rows_run(pool, N, D, backward_rows, &l);
     rows_run(pool, D, N, backward_columns, &l);
 }

@@ -5,8 +5,8 @@
 #include "math/vector.h"
 #include "nn/rows.h"
 
-/* Rows of a block: enough to repay packing W, few enough for the logits to stay in a cache of some megabytes. It is part
- * of the definition of dW's order of summation, so it depends on V alone. */
+/* Rows of a block: enough to repay packing W, few enough for the logits to stay in a cache of some megabytes. It is
+ * part of the definition of dW's order of summation, so it depends on V alone. */
 static size_t block_rows(size_t V) {
     size_t rows = ((size_t)1 << 20) / V;
     return rows < 64 ? 64 : rows > 512 ? 512 : rows;

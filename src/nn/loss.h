@@ -18,7 +18,8 @@
 #include "base/pool.h"
 #include "math/real.h"
 
-/* Sums over rows. Divide by the number of target tokens for the usual figures; exp of the mean nll is the perplexity. */
+/* Sums over rows. Divide by the number of target tokens for the usual figures; exp of the mean nll is the perplexity.
+ */
 typedef struct Loss {
     double loss; /* label-smoothed */
     double nll;  /* not smoothed */
@@ -29,8 +30,8 @@ typedef struct LossShape {
     double smoothing; /* e, in [0, 1) */
 } LossShape;
 
-/* With dh NULL only the loss; else gradients too, added to dh and dweight, for a loss multiplied by `scale` (one over the target
- * tokens of the whole step). Targets must be below V. Scratch from the arena: loss_scratch bytes at most. */
+/* With dh NULL only the loss; else gradients too, added to dh and dweight, for a loss multiplied by `scale` (one over
+ * the target tokens of the whole step). Targets must be below V. Scratch from the arena: loss_scratch bytes at most. */
 Loss loss_run(Pool *pool, Arena *arena, real *dh, real *dweight, const real *h, const real *weight,
               const int32_t *target, real scale, LossShape shape);
 size_t loss_scratch(LossShape shape);

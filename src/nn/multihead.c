@@ -22,8 +22,7 @@ static LinearParams part(MultiheadParams params, size_t row, size_t D) {
     return (LinearParams){params.in.weight + row * D, params.in.bias + row};
 }
 
-static void project(Pool *pool, real *out, const real *x, const real *w, LinearParams p, size_t N, size_t D,
-                    size_t O) {
+static void project(Pool *pool, real *out, const real *x, const real *w, LinearParams p, size_t N, size_t D, size_t O) {
     linear_forward(pool, out, x, w + p.weight, w + p.bias, N, D, O);
 }
 
@@ -61,11 +60,13 @@ void multihead_forward(Pool *pool, real *out, MultiheadTape *tape, const real *x
     multihead_attend(pool, out, tape, multihead_input(tape, D), w, params, shape, dropout);
 }
 
-size_t multihead_scratch(size_t Nq, size_t Nk, size_t D) { return Nq * D + (Nk ? Nq * D + Nk * 2 * D : Nq * 3 * D); }
+size_t multihead_scratch(size_t Nq, size_t Nk, size_t D) {
+    return Nq * D + (Nk ? Nq * D + Nk * 2 * D : Nq * 3 * D);
+}
 
 void multihead_backward(Pool *pool, Arena *arena, real *dx, real *dmemory, real *dw, const real *dout, const real *x,
-                        const real *memory, size_t Nk, const real *w, MultiheadParams params,
-                        const MultiheadTape *tape, AttentionShape shape, Dropout dropout) {
+                        const real *memory, size_t Nk, const real *w, MultiheadParams params, const MultiheadTape *tape,
+                        AttentionShape shape, Dropout dropout) {
     const size_t D = shape.H * shape.K, Nq = shape.query_start[shape.B];
     const size_t q_width = memory ? D : 3 * D, mark = arena_mark(arena);
     real *datt = arena_push(arena, Nq * D, sizeof(real));
@@ -79,8 +80,8 @@ void multihead_backward(Pool *pool, Arena *arena, real *dx, real *dmemory, real 
     linear_backward(pool, datt, dw + params.out.weight, dw + params.out.bias, dout, tape->att, w + params.out.weight,
                     Nq, D, D);
     /* forward: att = attention(q, k, v) */
-    AttentionGradient gradient = memory ? (AttentionGradient){dq, dkv, dkv + D}
-                                        : (AttentionGradient){dq, dq + D, dq + 2 * D};
+    AttentionGradient gradient =
+        memory ? (AttentionGradient){dq, dkv, dkv + D} : (AttentionGradient){dq, dq + D, dq + 2 * D};
     attention_backward(pool, gradient, datt, tape->log_sum, multihead_input(tape, D), shape, dropout);
     /* forward: kv = memory Wkv^T + bkv;  q (or q, k, v) = x W^T + b */
     const LinearParams q = part(params, 0, D), kv = part(params, D, D);

@@ -2,8 +2,8 @@
  *
  *     Q = x Wq^T + bq     K = m Wk^T + bk     V = m Wv^T + bv     out = attention(Q, K, V) Wo^T + bo
  *
- * Self-attention has m = x, and computes q, k and v as one product with the three weights, which stand one after another
- * in the parameter block; cross-attention has m = the encoder's output, and computes q, then k and v together.
+ * Self-attention has m = x, and computes q, k and v as one product with the three weights, which stand one after
+ * another in the parameter block; cross-attention has m = the encoder's output, and computes q, then k and v together.
  *
  * x, out: (Nq, D)   m: (Nk, D)   Wq, Wk, Wv, Wo: (D, D) */
 #ifndef NMT_NN_MULTIHEAD_H
@@ -50,11 +50,10 @@ void multihead_project_memory(Pool *pool, real *kv, const real *memory, const re
 void multihead_attend(Pool *pool, real *out, MultiheadTape *tape, AttentionInput in, const real *w,
                       MultiheadParams params, AttentionShape shape, Dropout dropout);
 
-/* Adds to dx (Nq, D), to dmemory (Nk, D) when memory is given, and to the parameters' gradients in dw. Scratch comes from the arena:
- * multihead_scratch elements at most. */
+/* Adds to dx (Nq, D), to dmemory (Nk, D) when memory is given, and to the parameters' gradients in dw. Scratch comes
+ * from the arena: multihead_scratch elements at most. */
 void multihead_backward(Pool *pool, Arena *arena, real *dx, real *dmemory, real *dw, const real *dout, const real *x,
-                        const real *memory, size_t Nk, const real *w, MultiheadParams params,
-                        const MultiheadTape *tape,
+                        const real *memory, size_t Nk, const real *w, MultiheadParams params, const MultiheadTape *tape,
                         AttentionShape shape, Dropout dropout);
 size_t multihead_scratch(size_t Nq, size_t Nk, size_t D);
 

@@ -10,8 +10,8 @@
 typedef void RowsFunction(void *context, size_t first, size_t last);
 
 /* Calls function for blocks that together are rows 0 .. rows-1. width: elements a row, by which the size of a block is
- * chosen; little work stays on one thread. The blocks may not matter to the result: every row is its own, or, for sums over rows, the
- * caller passes columns instead. */
+ * chosen; little work stays on one thread. The blocks may not matter to the result: every row is its own, or, for sums
+ * over rows, the caller passes columns instead. */
 void rows_run(Pool *pool, size_t rows, size_t width, RowsFunction *function, void *context);
 
 #endif

@@ -31,7 +31,9 @@ double adam_norm(Pool *pool, const real *gradient, size_t count) {
     return sqrt(sum);
 }
 
-double adam_clip(double norm, double max_norm) { return max_norm > 0 && norm > max_norm ? max_norm / norm : 1; }
+double adam_clip(double norm, double max_norm) {
+    return max_norm > 0 && norm > max_norm ? max_norm / norm : 1;
+}
 
 typedef struct Update {
     real *w, *m, *v;

@@ -19,7 +19,8 @@ typedef struct AdamOptions {
     double beta1, beta2, epsilon, weight_decay;
 } AdamOptions;
 
-/* The square root of the sum of squares of a block of count elements, in double, in an order that depends on count alone. */
+/* The square root of the sum of squares of a block of count elements, in double, in an order that depends on count
+ * alone. */
 double adam_norm(Pool *pool, const real *gradient, size_t count);
 
 /* What to multiply the gradient by so that its norm is at most max_norm (0: no limit). */

@@ -9,8 +9,8 @@
 #include "train/trainer.h"
 
 #define CORPUS_KEY "nmt.train.corpus"
-#define MOMENT_1 "adam.m."
-#define MOMENT_2 "adam.v."
+#define MOMENT_1   "adam.m."
+#define MOMENT_2   "adam.v."
 
 /* The counters and figures of TrainState, by key. */
 typedef struct StateKey {
@@ -19,13 +19,14 @@ typedef struct StateKey {
     size_t offset;
 } StateKey;
 
-#define COUNTER(name) {"nmt.train." #name, false, offsetof(TrainState, name)}
-#define FIGURE(name) {"nmt.train." #name, true, offsetof(TrainState, name)}
+#define COUNTER(name)                                                                                                  \
+    { "nmt.train." #name, false, offsetof(TrainState, name) }
+#define FIGURE(name)                                                                                                   \
+    { "nmt.train." #name, true, offsetof(TrainState, name) }
 
 static const StateKey state_keys[] = {
-    COUNTER(step),     COUNTER(epoch),     COUNTER(batch),   COUNTER(best_step), FIGURE(best_loss),
-    FIGURE(best_exact), COUNTER(stalled), COUNTER(skipped), FIGURE(loss_sum),   FIGURE(nll_sum),
-    COUNTER(tokens),
+    COUNTER(step),    COUNTER(epoch),   COUNTER(batch),   COUNTER(best_step), FIGURE(best_loss), FIGURE(best_exact),
+    COUNTER(stalled), COUNTER(skipped), FIGURE(loss_sum), FIGURE(nll_sum),    COUNTER(tokens),
 };
 enum { STATE_KEYS = sizeof state_keys / sizeof *state_keys };
 
@@ -56,8 +57,10 @@ bool checkpoint_write(const Trainer *t, const char *name, bool with_state, Error
         for (size_t i = 0; i < STATE_KEYS; i++) {
             const StateKey *k = &state_keys[i];
             const void *at = (const char *)&t->state + k->offset;
-            if (k->is_double) gguf_set_float64(out, k->key, *(const double *)at);
-            else gguf_set_uint64(out, k->key, *(const uint64_t *)at);
+            if (k->is_double)
+                gguf_set_float64(out, k->key, *(const double *)at);
+            else
+                gguf_set_uint64(out, k->key, *(const uint64_t *)at);
         }
         gguf_set_uint64(out, CORPUS_KEY, corpus_checksum(&t->train));
         modelfile_add_block(out, &t->model.params, MOMENT_1, t->m);
@@ -80,8 +83,9 @@ bool checkpoint_restore(Trainer *t, const ModelFile *last, Error *err) {
     uint64_t corpus;
     if (!gguf_uint64(last->gguf, CORPUS_KEY, &corpus, err)) return false;
     if (corpus != corpus_checksum(&t->train))
-        return error_set(err, "%s: expected the pairs that the run was begun with, found others in %s (start over with "
-                              "--fresh, or give the run another run.dir)",
+        return error_set(err,
+                         "%s: expected the pairs that the run was begun with, found others in %s (start over with "
+                         "--fresh, or give the run another run.dir)",
                          last->path, t->config->data_train);
     /* The config is the same but for harmless keys, and so is the shape; this guards against a file patched by hand. */
     if (last->params.count != t->model.params.count)

@@ -9,12 +9,17 @@
 #include "model/pass.h"
 #include "text/tokenizer.h"
 
-#define AT(field)                    offsetof(Config, field)
-#define STRING(key, field, std, help) {key, INI_STRING, AT(field), std, 0, 0, NULL, help}
-#define INTEGER(key, field, std, min, max, help) {key, INI_INTEGER, AT(field), std, min, max, NULL, help}
-#define REAL(key, field, std, min, max, help) {key, INI_REAL, AT(field), std, min, max, NULL, help}
-#define SWITCH(key, field, std, help) {key, INI_BOOL, AT(field), std, 0, 0, NULL, help}
-#define CHOICE(key, field, std, names, help) {key, INI_CHOICE, AT(field), std, 0, 0, names, help}
+#define AT(field) offsetof(Config, field)
+#define STRING(key, field, std, help)                                                                                  \
+    { key, INI_STRING, AT(field), std, 0, 0, NULL, help }
+#define INTEGER(key, field, std, min, max, help)                                                                       \
+    { key, INI_INTEGER, AT(field), std, min, max, NULL, help }
+#define REAL(key, field, std, min, max, help)                                                                          \
+    { key, INI_REAL, AT(field), std, min, max, NULL, help }
+#define SWITCH(key, field, std, help)                                                                                  \
+    { key, INI_BOOL, AT(field), std, 0, 0, NULL, help }
+#define CHOICE(key, field, std, names, help)                                                                           \
+    { key, INI_CHOICE, AT(field), std, 0, 0, names, help }
 
 #define STEPS_MAX 4e9
 /* The largest rate below 1 that a 65536th can tell from it. */
@@ -66,7 +71,8 @@ const IniField config_fields[] = {
     INTEGER("valid.every_steps", every_steps, "1000", 1, STEPS_MAX, "steps between validations, which also save"),
     INTEGER("valid.translate", translate, "500", 0, STEPS_MAX, "validation sentences to translate; 0: none"),
     CHOICE("valid.metric", metric, "loss", METRIC_NAMES, "what chooses the best model"),
-    INTEGER("valid.patience", patience, "0", 0, STEPS_MAX, "stop after so many validations without a better one; 0: never"),
+    INTEGER("valid.patience", patience, "0", 0, STEPS_MAX,
+            "stop after so many validations without a better one; 0: never"),
 
     INTEGER("decode.beam", beam, "4", 1, 64, "hypotheses kept; 1: greedy"),
     REAL("decode.length_alpha", length_alpha, "1", 0, 10, "a score is log probability / length ^ alpha"),
@@ -97,7 +103,8 @@ static bool check(const Config *c, const char *path, Error *err) {
         return error_set(err, "%s: expected train.max_steps or train.max_epochs above 0, found both 0 (or missing)",
                          path);
     if (c->schedule == SCHEDULE_COSINE && c->max_steps == 0)
-        return error_set(err, "%s: train.schedule = cosine: expected train.max_steps above 0, at which it ends, found 0", path);
+        return error_set(
+            err, "%s: train.schedule = cosine: expected train.max_steps above 0, at which it ends, found 0", path);
     if (c->batch_tokens / c->accumulate < 1)
         return error_set(err, "%s: train.accumulate: expected at most train.batch_tokens (%lld), found %lld", path,
                          (long long)c->batch_tokens, (long long)c->accumulate);
@@ -105,7 +112,9 @@ static bool check(const Config *c, const char *path, Error *err) {
         return error_set(err, "%s: valid.metric = exact: expected valid.translate above 0, found 0", path);
     if (!*c->data_train || !*c->data_valid || !*c->dir)
         return error_set(err, "%s: %s: expected a path, found nothing", path,
-                         !*c->data_train ? "data.train" : !*c->data_valid ? "data.valid" : "run.dir");
+                         !*c->data_train   ? "data.train"
+                         : !*c->data_valid ? "data.valid"
+                                           : "run.dir");
     return true;
 }
 
@@ -123,7 +132,9 @@ bool config_read(Config *config, const char *path, char *const *overrides, size_
     return false;
 }
 
-void config_free(Config *config) { ini_release(config_fields, config_field_count, config); }
+void config_free(Config *config) {
+    ini_release(config_fields, config_field_count, config);
+}
 
 /* The table without the bystanders, in a fresh array. */
 static IniField *telling_fields(size_t *count) {
@@ -162,8 +173,9 @@ bool config_may_resume(const Config *config, const char *before, const char *fil
         if (may_change(fields[i].key, config)) continue;
         char *was = value_text(&fields[i], &old), *is = value_text(&fields[i], config);
         if (strcmp(was, is) != 0)
-            ok = error_set(err, "%s: the run was begun with %s = %s, and now it is %s; a resumed run must keep it (or "
-                                "start over with --fresh)",
+            ok = error_set(err,
+                           "%s: the run was begun with %s = %s, and now it is %s; a resumed run must keep it (or "
+                           "start over with --fresh)",
                            file, fields[i].key, was, is);
         free(was);
         free(is);
@@ -197,11 +209,13 @@ Normalisation config_normalisation(const Config *c) {
     return (Normalisation){c->lowercase, c->apostrophes, c->spaces};
 }
 
-AdamOptions config_adam(const Config *c) { return (AdamOptions){c->beta1, c->beta2, c->epsilon, c->weight_decay}; }
+AdamOptions config_adam(const Config *c) {
+    return (AdamOptions){c->beta1, c->beta2, c->epsilon, c->weight_decay};
+}
 
 Schedule config_schedule(const Config *c) {
-    return (Schedule){(ScheduleKind)c->schedule, c->learning_rate,       (uint64_t)c->warmup_steps,
-                      (uint64_t)c->max_steps,    c->final_rate, (size_t)c->width};
+    return (Schedule){(ScheduleKind)c->schedule, c->learning_rate, (uint64_t)c->warmup_steps,
+                      (uint64_t)c->max_steps,    c->final_rate,    (size_t)c->width};
 }
 
 ModelDecode config_decode(const Config *c) {

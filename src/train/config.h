@@ -47,9 +47,9 @@ void config_free(Config *config);
  * (run.dir, train.threads, train.log_every). A fresh string. */
 char *config_text(const Config *config);
 
-/* Whether a run begun with the text `before` may go on with `config`: fails, naming the first key that differs, with both values,
- * unless it is one of those that may change (how long to train, how to validate and translate, where and on how many
- * threads to run). */
+/* Whether a run begun with the text `before` may go on with `config`: fails, naming the first key that differs, with
+ * both values, unless it is one of those that may change (how long to train, how to validate and translate, where and
+ * on how many threads to run). */
 bool config_may_resume(const Config *config, const char *before, const char *file, Error *err);
 
 /* Parts of the config in the form that other modules take. vocab: what the tokenizer really has. */

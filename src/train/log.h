@@ -3,7 +3,8 @@
  *     {"kind":"train","step":100,"epoch":0,"loss":..,"nll":..,"rate":..,"norm":..,"tokens":..,"tokens_per_second":..}
  *     {"kind":"valid","step":100,"epoch":0,"loss":..,"nll":..,"perplexity":..,"exact":..,"best":true}
  *
- * loss is label-smoothed, nll is not; both are means a target token. `exact` is missing where nothing was translated. */
+ * loss is label-smoothed, nll is not; both are means a target token. `exact` is missing where nothing was translated.
+ */
 #ifndef NMT_TRAIN_LOG_H
 #define NMT_TRAIN_LOG_H
 

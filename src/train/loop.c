@@ -22,7 +22,8 @@ typedef struct Loop {
 } Loop;
 
 static bool is_over(const Config *c, const TrainState *s) {
-    return (c->max_steps && s->step >= (uint64_t)c->max_steps) || (c->max_epochs && s->epoch >= (uint64_t)c->max_epochs);
+    return (c->max_steps && s->step >= (uint64_t)c->max_steps) ||
+           (c->max_epochs && s->epoch >= (uint64_t)c->max_epochs);
 }
 
 /* The step at which the run will end, as far as is known: 0 when neither limit is near enough to tell. */
@@ -63,8 +64,10 @@ static bool report_step(Loop *l, const StepReport *r, Error *err) {
 #define PROGRESS                                                                                                       \
     l->progress, "epoch %llu, step %s: loss %.4f, rate %.2e, gradient %.2f, %s tokens/s%s",                            \
         (unsigned long long)s->epoch + 1, step, s->loss_sum / tokens, r->rate, r->norm, speed, time_left(left, l)
-    if (l->progress->live) progress_show(PROGRESS);
-    else if (log) progress_line(PROGRESS);
+    if (l->progress->live)
+        progress_show(PROGRESS);
+    else if (log)
+        progress_line(PROGRESS);
     if (!log) return true;
     bool ok = log_line(&l->log, err,
                        "{\"kind\":\"train\",\"step\":%llu,\"epoch\":%llu,\"loss\":%.6f,\"nll\":%.6f,\"rate\":%.6g,"
@@ -139,8 +142,9 @@ static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
             progress_line(l->progress, "step %llu: loss or gradient is not finite; skipped",
                           (unsigned long long)t->state.step);
         if (skips == SKIPS_IN_A_ROW) {
-            error_set(err, "step %llu: loss or gradient was not finite %d times in a row; the best model so far is kept; "
-                           "try a smaller train.learning_rate",
+            error_set(err,
+                      "step %llu: loss or gradient was not finite %d times in a row; the best model so far is kept; "
+                      "try a smaller train.learning_rate",
                       (unsigned long long)t->state.step, skips);
             return LOOP_FAILED;
         }

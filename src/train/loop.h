@@ -23,7 +23,8 @@ typedef enum LoopEnd {
 } LoopEnd;
 
 /* Runs until one of these ends. Every validation saves last.gguf and, when it is the best so far, model.gguf; a stop
- * saves last.gguf (and model.gguf when there is none yet). stop: set by a signal handler; looked at after every step. */
+ * saves last.gguf (and model.gguf when there is none yet). stop: set by a signal handler; looked at after every step.
+ */
 LoopEnd loop_run(Trainer *trainer, ExactRate exact, Progress *progress, const volatile sig_atomic_t *stop, Error *err);
 
 #endif

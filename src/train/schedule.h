@@ -1,5 +1,5 @@
-/* Learning-rate schedules: the rate of step 1, 2, ... With peak p and W warm-up steps, the rate rises in a straight line
- * to p at step W and then
+/* Learning-rate schedules: the rate of step 1, 2, ... With peak p and W warm-up steps, the rate rises in a straight
+ * line to p at step W and then
  *
  *     constant         stays p
  *     inverse_sqrt     falls as p sqrt(W / step)

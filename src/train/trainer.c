@@ -11,7 +11,9 @@
 #include "train/checkpoint.h"
 
 /* Target tokens of one batch: a step is train.accumulate of them. */
-static size_t batch_tokens(const Config *c) { return (size_t)(c->batch_tokens / c->accumulate); }
+static size_t batch_tokens(const Config *c) {
+    return (size_t)(c->batch_tokens / c->accumulate);
+}
 
 static bool learn_tokenizer(Trainer *t, const Corpus *corpus, Error *err) {
     const Config *c = t->config;
@@ -54,7 +56,9 @@ static bool read_data(Trainer *t, const ModelFile *last, Error *err) {
            encode(&t->valid, t, &t->valid_corpus, c->data_valid, err);
 }
 
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
 
 static bool make_memory(Trainer *t, Error *err) {
     const size_t tokens = batch_tokens(t->config);
@@ -172,9 +176,9 @@ StepReport trainer_step(Trainer *t) {
         arena_release(&t->batch, 0);
         batch_fill(&batch, &t->batch, &t->train, &t->plan, first + piece);
         const TransformerStep numbers = {(uint64_t)c->seed, (uint32_t)s->step, (uint32_t)piece};
-        Loss loss = transformer_train(&t->model, t->w, t->dw, packed_source(&batch), packed_target(&batch),
-                                      batch.target_out, c->label_smoothing, (real)(1.0 / (double)report.tokens),
-                                      numbers);
+        Loss loss =
+            transformer_train(&t->model, t->w, t->dw, packed_source(&batch), packed_target(&batch), batch.target_out,
+                              c->label_smoothing, (real)(1.0 / (double)report.tokens), numbers);
         report.loss += loss.loss;
         report.nll += loss.nll;
     }
@@ -214,5 +218,9 @@ Loss trainer_valid_loss(Trainer *t) {
     return total;
 }
 
-bool trainer_save_model(const Trainer *t, Error *err) { return checkpoint_write(t, "model.gguf", false, err); }
-bool trainer_save_last(const Trainer *t, Error *err) { return checkpoint_write(t, CHECKPOINT_NAME, true, err); }
+bool trainer_save_model(const Trainer *t, Error *err) {
+    return checkpoint_write(t, "model.gguf", false, err);
+}
+bool trainer_save_last(const Trainer *t, Error *err) {
+    return checkpoint_write(t, CHECKPOINT_NAME, true, err);
+}

@@ -53,15 +53,16 @@ struct Trainer {
     uint64_t plan_epoch;
     BatchPlan valid_plan;
     Transformer model;
-    Arena batch;       /* one batch's packed rows */
-    Arena blocks;      /* the four blocks */
+    Arena batch;  /* one batch's packed rows */
+    Arena blocks; /* the four blocks */
     real *w, *dw, *m, *v;
     TrainState state;
     size_t merges_missing; /* how many fewer merges the corpus gave than asked for */
 };
 
-/* Reads the corpora, learns the tokenizer or takes it from last.gguf, and sets the parameters up: fresh, or as last.gguf
- * in run.dir has them (resume; *resumed then tells whether it was there). config and pool must outlive the trainer. Release with trainer_free. */
+/* Reads the corpora, learns the tokenizer or takes it from last.gguf, and sets the parameters up: fresh, or as
+ * last.gguf in run.dir has them (resume; *resumed then tells whether it was there). config and pool must outlive the
+ * trainer. Release with trainer_free. */
 bool trainer_create(Trainer *trainer, const Config *config, Pool *pool, bool resume, bool *resumed, Error *err);
 void trainer_free(Trainer *trainer);
 
