@@ -154,34 +154,32 @@ static inline real add_lanes(vreal v) {
     return lane[0];
 }
 
-/* Runs over n elements in groups of four vectors: BODY(at, s, LOAD) adds the vector at element `at` to sum[s]. */
-#define REDUCE(n, term)                                                                                                \
-    vreal sum[4] = {{0}, {0}, {0}, {0}};                                                                               \
-    size_t at = 0;                                                                                                     \
-    for (; at + 4 * LANES <= (n); at += 4 * LANES) {                                                                   \
-        sum[0] += term(load, at);                                                                                      \
-        sum[1] += term(load, at + LANES);                                                                              \
-        sum[2] += term(load, at + 2 * LANES);                                                                          \
-        sum[3] += term(load, at + 3 * LANES);                                                                          \
-    }                                                                                                                  \
-    for (int s = 0; at < (n); at += LANES, s++) {                                                                      \
-        size_t left = (n)-at;                                                                                          \
-        if (left >= LANES)                                                                                             \
-            sum[s] += term(load, at);                                                                                  \
-        else                                                                                                           \
-            sum[s] += term(LOAD_LEFT, at);                                                                             \
-    }                                                                                                                  \
-    return add_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
-#define LOAD_LEFT(x) load_part(x, left)
+enum { GROUP = 4 * LANES };
 
+static inline void dot_group(vreal sum[4], const real *x, const real *y) {
+    for (int s = 0; s < 4; s++) sum[s] += load(x + s * LANES) * load(y + s * LANES);
+}
+
+/* The rest of the elements is filled up with zeros to a whole group, not added by code of its own: a compiler could fuse
+ * multiplication and addition in one of the two and round in between in the other. */
 static real dot(const real *x, const real *y, size_t n) {
-#define DOT_TERM(get, i) (get(x + (i)) * get(y + (i)))
-    REDUCE(n, DOT_TERM)
+    vreal sum[4] = {{0}, {0}, {0}, {0}};
+    size_t i = 0;
+    for (; i + GROUP <= n; i += GROUP) dot_group(sum, x + i, y + i);
+    if (i < n) {
+        real rest[2][GROUP] = {{0}, {0}};
+        memcpy(rest[0], x + i, (n - i) * sizeof(real));
+        memcpy(rest[1], y + i, (n - i) * sizeof(real));
+        dot_group(sum, rest[0], rest[1]);
+    }
+    return add_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
 static real sum_of(const real *x, size_t n) {
-#define SUM_TERM(get, i) get(x + (i))
-    REDUCE(n, SUM_TERM)
+    vreal sum[4] = {{0}, {0}, {0}, {0}};
+    for (size_t i = 0; i < n; i += LANES)
+        sum[i / LANES % 4] += i + LANES <= n ? load(x + i) : load_part(x + i, n - i);
+    return add_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
 static real max_of(const real *x, size_t n) {

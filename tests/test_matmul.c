@@ -1,0 +1,260 @@
+/* The matrix product against its three plain loops, with every instruction set of this CPU; and the promises about
+ * bits: the same for any number of threads, for a row alone or among others, and with zeros appended along k. */
+#include "math/matmul.h"
+
+#include <float.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "math/cpu.h"
+#include "testlib.h"
+
+static Pool *pool; /* of two threads */
+static void *scratch;
+
+/* Uniform in [-1, 1). */
+static real *noise(size_t count, uint32_t site) {
+    real *x = memory_new(count ? count : 1, sizeof *x);
+    for (size_t i = 0; i < count; i++) x[i] = (real)(2 * rng_uniform((RngSite){11, 0, site}, i) - 1);
+    return x;
+}
+
+static bool same_bits(const real *x, const real *y, size_t count) {
+    return memcmp(x, y, count * sizeof *x) == 0;
+}
+
+/* How a product is asked for. */
+typedef struct Ask {
+    size_t m, n, k;
+    size_t slack;                    /* strides are larger than needed by so much */
+    bool a_transposed, b_transposed; /* the views */
+    bool alone, add, bias;
+} Ask;
+
+/* What stands in c where nothing may be written. */
+static const real GUARD = (real)-12345.75;
+
+/* One product both ways: c is close to the reference wherever it exists, and untouched elsewhere: in the gap after each
+ * row, and in a margin before and behind. */
+static void check(Ask q) {
+    enum { MARGIN = 64 };
+    const size_t a_stride = (q.a_transposed ? q.m : q.k) + q.slack, b_stride = (q.b_transposed ? q.k : q.n) + q.slack;
+    const size_t ldc = q.n + q.slack, count = q.m * ldc + 2 * MARGIN;
+    real *a = noise((q.a_transposed ? q.k : q.m) * a_stride, 1), *b = noise((q.b_transposed ? q.n : q.k) * b_stride, 2);
+    real *before = noise(count, 3), *bias = noise(q.n, 4);
+    real *found = memory_new(count, sizeof *found), *expected = memory_new(count, sizeof *expected);
+    const Matrix A = q.a_transposed ? transposed(a, a_stride) : matrix(a, a_stride);
+    const Matrix X = q.b_transposed ? transposed(b, b_stride) : matrix(b, b_stride);
+    const MatmulMode mode = q.add ? MATMUL_ADD : MATMUL_WRITE;
+    for (size_t i = 0; i < count; i++) found[i] = expected[i] = GUARD;
+    for (size_t i = 0; i < q.m; i++)
+        for (size_t j = 0; j < q.n; j++) /* written products must not read what was there */
+            found[MARGIN + i * ldc + j] = expected[MARGIN + i * ldc + j] = q.add ? before[i * ldc + j] : (real)NAN;
+
+    if (q.alone)
+        matmul_alone(scratch, mode, found + MARGIN, ldc, A, X, q.m, q.n, q.k, q.bias ? bias : NULL);
+    else
+        matmul(pool, mode, found + MARGIN, ldc, A, X, q.m, q.n, q.k, q.bias ? bias : NULL);
+    matmul_reference(mode, expected + MARGIN, ldc, A, X, q.m, q.n, q.k, q.bias ? bias : NULL);
+
+    /* Each of k additions errs by half a unit of a partial sum, which random products keep below about 2 + sqrt(k). */
+    const double tolerance = FLT_EPSILON / 2 * (double)(q.k + 2) * (2 + sqrt((double)q.k));
+    size_t wrong = 0;
+    for (size_t e = 0; e < count; e++) {
+        const size_t at = e - MARGIN;
+        const bool outside = e < MARGIN || at >= q.m * ldc || at % ldc >= q.n;
+        const double off = fabs((double)found[e] - (double)expected[e]);
+        wrong += outside ? found[e] != GUARD : !(off <= tolerance);
+    }
+    if (wrong)
+        TEST_FAIL("%s, m %zu, n %zu, k %zu, slack %zu, %s a, %s b, %s%s%s: %zu elements wrong", cpu_instruction_set(),
+                  q.m, q.n, q.k, q.slack, q.a_transposed ? "transposed" : "plain",
+                  q.b_transposed ? "transposed" : "plain", q.add ? "add" : "write", q.bias ? " with bias" : "",
+                  q.alone ? ", alone" : "", wrong);
+    free(a), free(b), free(before), free(bias), free(found), free(expected);
+}
+
+/* The 24 ways to ask for one size. A bias with MATMUL_ADD is not a product that exists. */
+static void check_all(size_t m, size_t n, size_t k, size_t slack) {
+    for (int way = 0; way < 24; way++)
+        check((Ask){m, n, k, slack, way & 1, way & 2, way & 4, way / 8 == 1, way / 8 == 2});
+}
+
+static void for_each_set(void (*test)(void)) {
+    const char *const *names, *const before = cpu_instruction_set();
+    const size_t sets = cpu_instruction_sets(&names);
+    for (size_t s = 0; s < sets; s++) {
+        EXPECT(cpu_use(names[s]));
+        test();
+    }
+    EXPECT(cpu_use(before));
+}
+
+/* ---- against the reference --------------------------------------------------------------------------------------- */
+
+/* Checked by hand, so that the reference itself is. */
+static void test_reference(void) {
+    const real a[6] = {1, 2, 3, 4, 5, 6}, b[6] = {7, 8, 9, 10, 11, 12}, bias[2] = {100, 200};
+    real c[4];
+    matmul_reference(MATMUL_WRITE, c, 2, matrix(a, 3), matrix(b, 2), 2, 2, 3, NULL);
+    EXPECT(c[0] == 58 && c[1] == 64 && c[2] == 139 && c[3] == 154);
+    matmul_reference(MATMUL_ADD, c, 2, matrix(a, 3), matrix(b, 2), 2, 2, 3, NULL);
+    EXPECT(c[0] == 116 && c[1] == 128 && c[2] == 278 && c[3] == 308);
+    matmul_reference(MATMUL_WRITE, c, 2, transposed(a, 2), transposed(b, 3), 2, 2, 3, bias);
+    EXPECT(c[0] == 1 * 7 + 3 * 8 + 5 * 9 + 100 && c[1] == 1 * 10 + 3 * 11 + 5 * 12 + 200);
+    EXPECT(c[2] == 2 * 7 + 4 * 8 + 6 * 9 + 100 && c[3] == 2 * 10 + 4 * 11 + 6 * 12 + 200);
+}
+
+static void check_small(void) {
+    for (size_t m = 1; m <= 9; m++)
+        for (size_t n = 1; n <= 9; n++)
+            for (size_t k = 1; k <= 5; k++) check_all(m, n, k, (m + n + k) % 3);
+}
+static void test_small(void) {
+    for_each_set(check_small);
+}
+
+/* Each of 1 .. 67 comes in each place, with others that look drawn by lot. */
+static void check_ragged(void) {
+    for (size_t i = 0; i < 67; i++) check_all(1 + i, 1 + i * 31 % 67, 1 + i * 47 % 67, i % 4);
+    for (size_t i = 0; i < 67; i++) {
+        const size_t m = 1 + i * 23 % 67, k = 1 + i * 59 % 67;
+        check((Ask){m, 1 + i, k, 1, i & 1, i & 2, i & 4, i & 8, false});
+        check((Ask){k, m, 1 + i, 2, i & 2, i & 4, i & 8, false, i & 1});
+    }
+}
+static void test_ragged(void) {
+    for_each_set(check_ragged);
+}
+
+/* Sums are cut into runs of 256, and columns into panels of about 256. */
+static void check_borders(void) {
+    static const size_t lengths[] = {255, 256, 257, 300, 511, 512, 513, 770};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        check_all(5, 19, lengths[i], i % 2);
+        for (unsigned way = 0; way < 4; way++)
+            check((Ask){17, lengths[i], 7 + 260 * (i % 2), 1, way & 1, way & 2, true, i % 3 == 0, i % 3 == 1});
+    }
+}
+static void test_borders(void) {
+    for_each_set(check_borders);
+}
+
+/* No products to sum: zeros, the bias, or what was there. */
+static void check_empty(void) {
+    check_all(7, 35, 0, 1);
+    check_all(0, 5, 3, 1);
+    check_all(5, 0, 3, 1);
+}
+static void test_empty(void) {
+    for_each_set(check_empty);
+}
+
+/* Large enough to be split over threads, by rows and by columns. */
+static void check_split(void) {
+    check_all(300, 33, 41, 1);
+    check_all(33, 300, 41, 2);
+    check_all(70, 70, 300, 0);
+}
+static void test_split(void) {
+    for_each_set(check_split);
+}
+
+/* ---- bits -------------------------------------------------------------------------------------------------------- */
+
+enum { M = 150, N = 130, KEPT = 300, PADDED = 345 }; /* split over threads */
+
+static void check_threads(void) {
+    static const size_t threads[] = {1, 2, 3, 8};
+    real *a = noise(KEPT * M, 5), *b = noise(KEPT * N, 6), *bias = noise(N, 7);
+    real *first = memory_new(M * N, sizeof *first), *c = memory_new(M * N, sizeof *c);
+    for (size_t way = 0; way < 4; way++) {
+        const Matrix A = way & 1 ? transposed(a, M) : matrix(a, KEPT);
+        const Matrix X = way & 2 ? transposed(b, KEPT) : matrix(b, N);
+        matmul_alone(scratch, MATMUL_WRITE, first, N, A, X, M, N, KEPT, bias);
+        for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
+            Error err;
+            Pool *some = pool_create(threads[t], &err);
+            pool_reserve(some, matmul_scratch());
+            static const size_t sizes[][2] = {{M, N}, {M, 20}, {20, N}};
+            for (size_t s = 0; s < 3; s++) { /* by rows, by rows, by columns */
+                const size_t m = sizes[s][0], n = sizes[s][1];
+                memset(c, 0xff, M * N * sizeof *c);
+                matmul(some, MATMUL_WRITE, c, N, A, X, m, n, KEPT, bias);
+                for (size_t i = 0; i < m; i++) EXPECT(same_bits(c + i * N, first + i * N, n));
+            }
+            pool_free(some);
+        }
+    }
+    free(a), free(b), free(bias), free(first), free(c);
+}
+static void test_any_number_of_threads(void) {
+    for_each_set(check_threads);
+}
+
+static void check_neighbours(void) {
+    real *a = noise(M * KEPT, 8), *b = noise(KEPT * N, 9), *bias = noise(N, 10);
+    real *together = memory_new(M * N, sizeof *together), *row = memory_new(N, sizeof *row);
+    for (size_t way = 0; way < 4; way++) {
+        const Matrix A = way & 1 ? transposed(a, M) : matrix(a, KEPT);
+        const Matrix X = way & 2 ? transposed(b, KEPT) : matrix(b, N);
+        matmul(pool, MATMUL_WRITE, together, N, A, X, M, N, KEPT, bias);
+        for (size_t i = 0; i < M; i++) {
+            const Matrix one = {A.data + i * A.row, A.row, A.col};
+            matmul(pool, MATMUL_WRITE, row, N, one, X, 1, N, KEPT, bias);
+            EXPECT(same_bits(row, together + i * N, N));
+        }
+        for (size_t j = 0; j < N; j += 13) { /* and a column */
+            const Matrix one = {X.data + j * X.col, X.row, X.col};
+            real column[M];
+            matmul_alone(scratch, MATMUL_WRITE, column, 1, A, one, M, 1, KEPT, bias + j);
+            for (size_t i = 0; i < M; i++) EXPECT(same_bits(column + i, together + i * N + j, 1));
+        }
+    }
+    free(a), free(b), free(bias), free(together), free(row);
+}
+static void test_any_neighbours(void) {
+    for_each_set(check_neighbours);
+}
+
+static void check_appended_zeros(void) {
+    enum { ROWS = 21 };
+    static const size_t kept[] = {1, 7, 64, 255, 256, 299};
+    real *plain = memory_new(ROWS * N, sizeof *plain), *padded = memory_new(ROWS * N, sizeof *padded);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        real *a = noise(ROWS * PADDED, 12), *b = noise(PADDED * N, 13);
+        for (size_t r = 0; r < ROWS; r++) memset(a + r * PADDED + kept[i], 0, (PADDED - kept[i]) * sizeof *a);
+        memset(b + kept[i] * N, 0, (PADDED - kept[i]) * N * sizeof *b);
+        for (size_t k = kept[i] + 1; k <= PADDED; k += 11) {
+            matmul_alone(scratch, MATMUL_WRITE, plain, N, matrix(a, PADDED), matrix(b, N), ROWS, N, kept[i], NULL);
+            matmul_alone(scratch, MATMUL_WRITE, padded, N, matrix(a, PADDED), matrix(b, N), ROWS, N, k, NULL);
+            EXPECT(same_bits(plain, padded, ROWS * N));
+        }
+        free(a), free(b);
+    }
+    free(plain), free(padded);
+}
+static void test_appended_zeros(void) {
+    for_each_set(check_appended_zeros);
+}
+
+int main(void) {
+    Error err;
+    pool = pool_create(2, &err);
+    if (!pool) return 1;
+    pool_reserve(pool, matmul_scratch());
+    scratch = aligned_alloc(64, (matmul_scratch() + 63) / 64 * 64);
+    RUN(test_reference);
+    RUN(test_small);
+    RUN(test_ragged);
+    RUN(test_borders);
+    RUN(test_empty);
+    RUN(test_split);
+    RUN(test_any_number_of_threads);
+    RUN(test_any_neighbours);
+    RUN(test_appended_zeros);
+    free(scratch);
+    pool_free(pool);
+    return test_finish();
+}
