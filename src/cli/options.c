@@ -2,6 +2,7 @@
 #include "cli/options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -24,7 +25,19 @@ static void print_help(const Command *c) {
     printf("  %-22s %s\n  %-22s %s\n", "--help", "this text", "--version", "the version");
 }
 
+/* What --help and --version print is a result like any other: a full disk under it is an error. */
+_Noreturn static void done(const Command *c) {
+    Error err;
+    if (fflush(stdout) == 0 && !ferror(stdout)) exit(EXIT_DONE);
+    error_set(&err, "standard output: cannot write: %s", strerror(errno));
+    exit(options_fail(c, &err));
+}
+
 OptionReader options_start(const Command *command, int argc, char **argv) {
+    /* A file opened while stdin, stdout or stderr is closed would take its place, and be read or written in its stead.
+     * Opened the wrong way round, each of them still fails when used. */
+    for (int file = 0; file < 3; file++)
+        if (fcntl(file, F_GETFD) < 0) (void)!open("/dev/null", file == 0 ? O_WRONLY : O_RDONLY);
     return (OptionReader){command, argv + 1, argc > 0 ? (size_t)argc - 1 : 0, 0, 0};
 }
 
@@ -35,7 +48,7 @@ static bool is_name(const char *argument, const char *name, const char **value) 
     if (strncmp(argument, name, length) != 0) return false;
     if (argument[length] == '\0')
         *value = NULL;
-    else if (argument[length] == '=' && length > 2)
+    else if (argument[length] == '=')
         *value = argument + length + 1;
     else
         return false;
@@ -70,11 +83,11 @@ int options_next(OptionReader *r, const char **value) {
         }
         if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
             print_help(c);
-            exit(EXIT_DONE);
+            done(c);
         }
         if (strcmp(argument, "--version") == 0) {
             printf("%s (nmt.c) %s, %s kernels\n", c->name, NMT_VERSION, cpu_instruction_set());
-            exit(EXIT_DONE);
+            done(c);
         }
         for (size_t i = 0; i < c->option_count; i++) {
             const Option *o = &c->options[i];

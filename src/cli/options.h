@@ -34,6 +34,8 @@ typedef struct OptionReader {
     int plain_from_here; /* after "--" */
 } OptionReader;
 
+/* Call it first: it also makes sure that no file which is opened later can take the place of a closed stdin, stdout or
+ * stderr. */
 OptionReader options_start(const Command *command, int argc, char **argv);
 
 /* The next argument: an option's number in the table, with *value its argument (or NULL); or -1 for a plain argument,

@@ -160,25 +160,34 @@ static inline void dot_group(vreal sum[4], const real *x, const real *y) {
     for (int s = 0; s < 4; s++) sum[s] += load(x + s * LANES) * load(y + s * LANES);
 }
 
-/* The rest of the elements is filled up with zeros to a whole group, not added by code of its own: a compiler could fuse
+static inline void sum_group(vreal sum[4], const real *x) {
+    for (int s = 0; s < 4; s++) sum[s] += load(x + s * LANES);
+}
+
+/* The last elements are filled up with zeros to a whole group, not added by code of its own: a compiler might fuse
  * multiplication and addition in one of the two and round in between in the other. */
 static real dot(const real *x, const real *y, size_t n) {
     vreal sum[4] = {{0}, {0}, {0}, {0}};
     size_t i = 0;
     for (; i + GROUP <= n; i += GROUP) dot_group(sum, x + i, y + i);
     if (i < n) {
-        real rest[2][GROUP] = {{0}, {0}};
-        memcpy(rest[0], x + i, (n - i) * sizeof(real));
-        memcpy(rest[1], y + i, (n - i) * sizeof(real));
-        dot_group(sum, rest[0], rest[1]);
+        real rest_x[GROUP] = {0}, rest_y[GROUP] = {0};
+        memcpy(rest_x, x + i, (n - i) * sizeof(real));
+        memcpy(rest_y, y + i, (n - i) * sizeof(real));
+        dot_group(sum, rest_x, rest_y);
     }
     return add_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
 static real sum_of(const real *x, size_t n) {
     vreal sum[4] = {{0}, {0}, {0}, {0}};
-    for (size_t i = 0; i < n; i += LANES)
-        sum[i / LANES % 4] += i + LANES <= n ? load(x + i) : load_part(x + i, n - i);
+    size_t i = 0;
+    for (; i + GROUP <= n; i += GROUP) sum_group(sum, x + i);
+    if (i < n) {
+        real rest[GROUP] = {0};
+        memcpy(rest, x + i, (n - i) * sizeof(real));
+        sum_group(sum, rest);
+    }
     return add_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 

@@ -1,8 +1,8 @@
 /* Functions of one vector (usually a row), vectorised; n is its length in elements, 1 or more where a maximum is taken.
  *
  * Reductions add in a fixed order (kernels.h); appended zeros do not change them. exp is within 2 units in the last
- * place of the exact value (float), GELU within 4; in the tail of negative numbers the relative error of GELU grows with
- * x^2, to 2e-6 at -5. Inputs and outputs may not overlap unless said. */
+ * place of the exact value (float), GELU within 4; in the tail of negative numbers the relative error of GELU grows
+ * with x^2, to 2e-6 at -5. Inputs and outputs may not overlap unless said. */
 #ifndef NMT_MATH_VECTOR_H
 #define NMT_MATH_VECTOR_H
 

@@ -155,10 +155,17 @@ static bool read_decode(const ModelFile *file, ModelDecode *decode, Error *err) 
         !gguf_double(file->gguf, "nmt.decode.length_alpha", &decode->length_alpha, err) ||
         !gguf_double(file->gguf, "nmt.decode.max_ratio", &decode->max_ratio, err))
         return false;
-    if (beam < 1 || beam > 64 || extra > HYPER_MAX_LENGTH || !(decode->max_ratio >= 0 && decode->max_ratio <= 1000) ||
-        !(decode->length_alpha >= 0 && decode->length_alpha <= 10))
-        return error_set(err, "%s: nmt.decode: expected a beam from 1 to 64 and sensible lengths, found beam %llu",
-                         file->path, (unsigned long long)beam);
+    if (beam < 1 || beam > 64)
+        return error_set(err, "%s: nmt.decode.beam: expected 1 to 64, found %llu", file->path,
+                         (unsigned long long)beam);
+    if (extra > HYPER_MAX_LENGTH)
+        return error_set(err, "%s: nmt.decode.max_extra: expected 0 to %d, found %llu", file->path, HYPER_MAX_LENGTH,
+                         (unsigned long long)extra);
+    if (!(decode->length_alpha >= 0 && decode->length_alpha <= 10))
+        return error_set(err, "%s: nmt.decode.length_alpha: expected 0 to 10, found %g", file->path,
+                         decode->length_alpha);
+    if (!(decode->max_ratio >= 0 && decode->max_ratio <= 1000))
+        return error_set(err, "%s: nmt.decode.max_ratio: expected 0 to 1000, found %g", file->path, decode->max_ratio);
     decode->beam = (uint32_t)beam;
     decode->max_extra = (uint32_t)extra;
     return true;

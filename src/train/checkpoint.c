@@ -80,6 +80,9 @@ bool checkpoint_restore(Trainer *t, const ModelFile *last, Error *err) {
         if (k->is_double ? !gguf_double(last->gguf, k->key, at, err) : !gguf_uint64(last->gguf, k->key, at, err))
             return false;
     }
+    if (t->state.skipped > t->state.step) /* Adam's own count of steps is the difference */
+        return error_set(err, "%s: nmt.train.skipped: expected at most nmt.train.step (%llu), found %llu", last->path,
+                         (unsigned long long)t->state.step, (unsigned long long)t->state.skipped);
     uint64_t corpus;
     if (!gguf_uint64(last->gguf, CORPUS_KEY, &corpus, err)) return false;
     if (corpus != corpus_checksum(&t->train))

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,12 +44,33 @@ bool log_open(Log *log, const char *path, uint64_t step, Error *err) {
     return true;
 }
 
+/* JSON has no infinity and no NaN, which printf writes as words: these become null. The result is as long or longer. */
+static char *finite(const char *line) {
+    static const char *const words[] = {":inf", ":-inf", ":nan", ":-nan"};
+    char *out = memory_new(2 * strlen(line) + 1, 1), *end = out;
+    while (*line) {
+        size_t word = 0;
+        for (size_t i = 0; i < sizeof words / sizeof *words && !word; i++)
+            if (strncmp(line, words[i], strlen(words[i])) == 0) word = strlen(words[i]);
+        if (word)
+            memcpy(end, ":null", 5), end += 5, line += word;
+        else
+            *end++ = *line++;
+    }
+    return out;
+}
+
 bool log_line(Log *log, Error *err, const char *format, ...) {
     va_list args;
+    char *line;
     va_start(args, format);
-    vfprintf(log->file, format, args);
+    int length = vasprintf(&line, format, args);
     va_end(args);
-    fputc('\n', log->file);
+    if (length < 0) return error_set(err, "%s: no memory for a line", log->path);
+    char *clean = finite(line);
+    fprintf(log->file, "%s\n", clean);
+    free(clean);
+    free(line);
     if (fflush(log->file) == 0 && !ferror(log->file)) return true;
     clearerr(log->file);
     return error_set(err, "%s: cannot write: %s", log->path, strerror(errno));

@@ -4,7 +4,7 @@
  *     {"kind":"valid","step":100,"epoch":0,"loss":..,"nll":..,"perplexity":..,"exact":..,"best":true}
  *
  * loss is label-smoothed, nll is not; both are means a target token. `exact` is missing where nothing was translated.
- */
+ * A number that is not finite is null. */
 #ifndef NMT_TRAIN_LOG_H
 #define NMT_TRAIN_LOG_H
 

@@ -26,6 +26,10 @@ static bool is_over(const Config *c, const TrainState *s) {
            (c->max_epochs && s->epoch >= (uint64_t)c->max_epochs);
 }
 
+static bool is_stalled(const Config *c, const TrainState *s) {
+    return c->patience && s->stalled >= (uint64_t)c->patience;
+}
+
 /* The step at which the run will end, as far as is known: 0 when neither limit is near enough to tell. */
 static uint64_t last_step(const Trainer *t) {
     const Config *c = t->config;
@@ -84,7 +88,7 @@ static bool report_step(Loop *l, const StepReport *r, Error *err) {
 static bool is_better(const Config *c, const TrainState *s, double loss, double exact) {
     if (s->best_step == 0) return true;
     if (c->metric == METRIC_EXACT && exact != s->best_exact) return exact > s->best_exact;
-    return loss < s->best_loss;
+    return !isnan(loss) && !(loss >= s->best_loss); /* any number is better than a NaN, which is better than nothing */
 }
 
 /* Measures, tells, and saves. */
@@ -135,6 +139,7 @@ static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     Trainer *t = l->trainer;
     const Config *c = l->config;
     int skips = 0;
+    if (is_stalled(c, &t->state)) return LOOP_STALLED; /* a run that had stopped early, started again */
     while (!is_over(c, &t->state)) {
         const StepReport report = trainer_step(t);
         skips = report.skipped ? skips + 1 : 0;
@@ -152,7 +157,7 @@ static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
         const bool over = is_over(c, &t->state);
         if (over || t->state.step % (uint64_t)c->every_steps == 0) {
             if (!validate(l, err)) return LOOP_FAILED;
-            if (c->patience && t->state.stalled >= (uint64_t)c->patience) return LOOP_STALLED;
+            if (is_stalled(c, &t->state)) return LOOP_STALLED;
         }
         if (*stop && !over) {
             const bool none_yet = t->state.best_step == 0;

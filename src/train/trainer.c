@@ -38,18 +38,19 @@ static bool encode(PairSet *pairs, const Trainer *t, const Corpus *corpus, const
                      (long long)t->config->max_length);
 }
 
+/* As last.gguf has it. */
+static bool take_tokenizer(Trainer *t, const ModelFile *last, Error *err) {
+    const ModelInfo *info = &last->info;
+    Error why;
+    t->tokenizer = tokenizer_create(info->merges, info->merge_count, config_normalisation(t->config), &why);
+    return t->tokenizer || error_set(err, "%s: nmt.tokenizer.merges: %s", last->path, why.text);
+}
+
 static bool read_data(Trainer *t, const ModelFile *last, Error *err) {
     const Config *c = t->config;
     Corpus corpus;
     if (!corpus_read(&corpus, c->data_train, err)) return false;
-    bool ok;
-    if (last) {
-        const ModelInfo *info = &last->info;
-        t->tokenizer = tokenizer_create(info->merges, info->merge_count, config_normalisation(c), err);
-        ok = t->tokenizer != NULL;
-    } else {
-        ok = learn_tokenizer(t, &corpus, err);
-    }
+    bool ok = last ? take_tokenizer(t, last, err) : learn_tokenizer(t, &corpus, err);
     ok = ok && encode(&t->train, t, &corpus, c->data_train, err);
     corpus_free(&corpus);
     return ok && corpus_read(&t->valid_corpus, c->data_valid, err) &&

@@ -1,0 +1,887 @@
+/* What users and disks do wrong: configs, corpora, folders, options, model files and streams that are not as they should
+ * be. Each must end with the right exit code and exactly one line on stderr, which names the file and the line or key;
+ * stdout stays empty, and what the run's folder holds stays as it was. */
+
+#include "base/ds.h"
+#include "base/ini.h"
+#include "base/rng.h"
+#include "command.h"
+#include "decode/translator.h"
+#include "model/modelfile.h"
+#include "train/config.h"
+
+enum { MOST_PARTS = 3 };
+
+static size_t kinds; /* of bad input, tried so far */
+
+/* Runs and expects this exit code, nothing on stdout, and one line on stderr that begins with the command's name and has
+ * these parts. Files in the folders `run` (a finished run) and `new` (of a run that cannot begin) must not change. */
+static void expect_failure(const char *name, int code, const char *const *arguments, const CommandHow *how,
+                           const char *const *parts) {
+    const uint64_t run_state = folder_state("run"), new_state = folder_state("new");
+    CommandRun run = command_run(arguments, how);
+    const char *end = strchr(run.err, '\n');
+    const size_t length = strlen(arguments[0]);
+    kinds++;
+    if (run.code != code) TEST_FAIL("%s: expected exit code %d, found %d: %.300s", name, code, run.code, run.err);
+    if (run.out_size) TEST_FAIL("%s: expected nothing on stdout, found \"%.100s\"", name, run.out);
+    if (!end || end[1]) TEST_FAIL("%s: expected one line on stderr, found \"%.300s\"", name, run.err);
+    if (strncmp(run.err, arguments[0], length) != 0 || strncmp(run.err + length, ": ", 2) != 0)
+        TEST_FAIL("%s: expected \"%s: ...\" on stderr, found \"%.300s\"", name, arguments[0], run.err);
+    for (const char *p = run.err; p < end; p++)
+        if ((unsigned char)*p < ' ') TEST_FAIL("%s: a control character on stderr", name);
+    for (size_t i = 0; parts && i < MOST_PARTS && parts[i]; i++)
+        if (!strstr(run.err, parts[i])) TEST_FAIL("%s: expected \"%s\" in \"%.300s\"", name, parts[i], run.err);
+    if (folder_state("run") != run_state) TEST_FAIL("%s: the finished run's folder changed", name);
+    if (folder_state("new") != new_state) TEST_FAIL("%s: it left files in run.dir", name);
+    command_free(&run);
+}
+
+#define PARTS(...) ((const char *const[MOST_PARTS]){__VA_ARGS__})
+
+/* ---- Configs ---- */
+
+#define START "[data]\ntrain = train.tsv\nvalid = valid.tsv\n[run]\ndir = new\n" /* lines 1 to 5 */
+#define WHOLE START "[train]\nmax_steps = 1\n"                                  /* lines 1 to 7 */
+
+typedef struct TextRow {
+    const char *name, *text;
+    const char *parts[MOST_PARTS];
+} TextRow;
+
+static const TextRow configs[] = {
+    {"unknown key", WHOLE "[model]\nwdith = 16\n", {"bad.ini:9: unknown key \"model.wdith\"", "mean \"model.width\"?"}},
+    {"key of another section", WHOLE "width = 16\n", {"bad.ini:8: unknown key \"train.width\"", "mean \"model.width\"?"}},
+    {"key like no other", WHOLE "zzzzzzzzzz = 16\n", {"bad.ini:8: unknown key \"train.zzzzzzzzzz\"\n"}},
+    {"key in capitals", WHOLE "Seed = 16\n", {"bad.ini:8: unknown key \"train.Seed\"", "mean \"train.seed\"?"}},
+    {"unknown section", WHOLE "[modle]\nwidth = 16\n", {"bad.ini:8: unknown section [modle]", "mean [model]?"}},
+    {"section like no other", WHOLE "[zzzzzzzzzz]\n", {"bad.ini:8: unknown section [zzzzzzzzzz]\n"}},
+    {"integer: a word", WHOLE "seed = abc\n", {"bad.ini:8: train.seed: expected an integer from 0", "found \"abc\""}},
+    {"integer: a fraction", WHOLE "seed = 1.5\n", {"bad.ini:8: train.seed: expected an integer", "found \"1.5\""}},
+    {"integer: nothing", WHOLE "seed =\n", {"bad.ini:8: train.seed: expected an integer", "found \"\""}},
+    {"integer: two", WHOLE "seed = 1 2\n", {"bad.ini:8: train.seed: expected an integer", "found \"1 2\""}},
+    {"integer: hexadecimal", WHOLE "seed = 0x10\n", {"bad.ini:8: train.seed: expected an integer", "found \"0x10\""}},
+    {"integer: too many digits", WHOLE "seed = 99999999999999999999\n", {"bad.ini:8: train.seed: expected an integer"}},
+    {"integer: -1", WHOLE "seed = -1\n", {"bad.ini:8: train.seed: expected an integer from 0", "found \"-1\""}},
+    {"real: a word", WHOLE "beta1 = high\n", {"bad.ini:8: train.beta1: expected a number from 0 to 0.9999", "\"high\""}},
+    {"real: NaN", WHOLE "beta1 = nan\n", {"bad.ini:8: train.beta1: expected a number", "found \"nan\""}},
+    {"real: infinite", WHOLE "clip_norm = inf\n", {"bad.ini:8: train.clip_norm: expected a number", "found \"inf\""}},
+    {"real: -infinite", WHOLE "clip_norm = -inf\n", {"bad.ini:8: train.clip_norm: expected a number", "found \"-inf\""}},
+    {"real: beyond a double", WHOLE "clip_norm = 1e999\n", {"bad.ini:8: train.clip_norm: expected a number", "\"1e999\""}},
+    {"real: a comma", WHOLE "beta1 = 0,9\n", {"bad.ini:8: train.beta1: expected a number", "found \"0,9\""}},
+    {"real: nothing", WHOLE "beta1 = # 0.9\n", {"bad.ini:8: train.beta1: expected a number", "found \"\""}},
+    {"switch", WHOLE "[text]\nlowercase = maybe\n", {"bad.ini:9: text.lowercase: expected true or false", "\"maybe\""}},
+    {"choice", WHOLE "schedule = steep\n", {"bad.ini:8: train.schedule: expected one of constant|inverse_sqrt|", "\"steep\""}},
+    {"choice: nothing", WHOLE "schedule =\n", {"bad.ini:8: train.schedule: expected one of", "found \"\""}},
+    {"choice: the list", WHOLE "schedule = constant|noam\n", {"bad.ini:8: train.schedule: expected one of"}},
+    {"key twice", WHOLE "max_steps = 2\n", {"bad.ini:8: train.max_steps stands twice", "line 7"}},
+    {"key twice, section twice", WHOLE "[model]\n[train]\nmax_steps = 2\n", {"bad.ini:10: train.max_steps", "line 7"}},
+    {"no data.train", "[data]\nvalid = v\n[run]\ndir = new\n", {"bad.ini: missing key \"data.train\" in section [data]"}},
+    {"no data.valid", "[data]\ntrain = t\n[run]\ndir = new\n", {"bad.ini: missing key \"data.valid\" in section [data]"}},
+    {"no run.dir", "[data]\ntrain = t\nvalid = v\n[run]\n", {"bad.ini: missing key \"run.dir\" in section [run]"}},
+    {"no section", "[data]\ntrain = t\nvalid = v\n", {"bad.ini: missing key \"run.dir\" in section [run]"}},
+    {"data.train: nothing", "[data]\ntrain =\nvalid = v\n[run]\ndir = new\n[train]\nmax_steps = 1\n",
+     {"bad.ini: data.train: expected a path"}},
+    {"empty file", "", {"bad.ini: missing key \"data.train\""}},
+    {"comments alone", "# all\n; of this\n", {"bad.ini: missing key \"data.train\""}},
+    {"a word alone", WHOLE "seed\n", {"bad.ini:8: expected \"[section]\" or \"key = value\"", "found \"seed\""}},
+    {"no key", WHOLE "= 5\n", {"bad.ini:8: expected \"[section]\" or \"key = value\"", "found \"= 5\""}},
+    {"key of two words", WHOLE "max steps = 5\n", {"bad.ini:8: expected \"[section]\" or \"key = value\"", "max steps"}},
+    {"key with a dot", WHOLE "train.seed = 5\n", {"bad.ini:8: expected", "train.seed"}},
+    {"section not closed", WHOLE "[model\nwidth = 8\n", {"bad.ini:8: expected \"[section]\"", "found \"[model\""}},
+    {"section without name", WHOLE "[]\n", {"bad.ini:8: expected \"[section]\"", "found \"[]\""}},
+    {"text behind a section", WHOLE "[model] width = 8\n", {"bad.ini:8: expected \"[section]\"", "width"}},
+    {"key before any section", "seed = 1\n" WHOLE, {"bad.ini:1: expected a \"[section]\"", "seed = 1"}},
+    {"quote not closed", "[data]\ntrain = \"a\n", {"bad.ini:2: expected a value with a \" at both its ends"}},
+    {"text behind a quote", "[data]\ntrain = \"a\" b\n", {"bad.ini:2: expected a value with a \" at both its ends"}},
+    {"escape character", WHOLE "seed = \033[31m\n", {"bad.ini:8: expected text, found the control character 0x1B"}},
+    {"two commands for one line", WHOLE "seed = 1\rbeta1 = 0\n", {"bad.ini:8: expected text", "0x0D"}},
+    {"both limits 0", START, {"bad.ini: expected train.max_steps or train.max_epochs above 0"}},
+    {"width and heads", WHOLE "[model]\nwidth = 16\nheads = 3\n", {"bad.ini: model.width: expected a multiple", "(3), found 16"}},
+    {"odd width", WHOLE "[model]\nwidth = 15\nheads = 3\n", {"bad.ini: model.width", "expected even", "found 15"}},
+    {"odd feedforward", WHOLE "[model]\nfeedforward = 15\n", {"bad.ini:", "model.feedforward: expected even", "15"}},
+    {"heads beyond width", WHOLE "[model]\nwidth = 4\nheads = 8\n", {"bad.ini: model.heads: expected 1 to 4, found 8"}},
+    {"cosine without its end", START "[train]\nschedule = cosine\nmax_epochs = 1\n", {"bad.ini:", "cosine", "train.max_steps"}},
+    {"exact without translations", WHOLE "[valid]\nmetric = exact\ntranslate = 0\n", {"bad.ini: valid.metric", "valid.translate"}},
+    {"more pieces than tokens", WHOLE "batch_tokens = 4\naccumulate = 5\n", {"bad.ini: train.accumulate", "(4), found 5"}},
+};
+
+static void test_configs(void) {
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+        write_text("bad.ini", configs[i].text);
+        expect_failure(configs[i].name, 1, ARGS("train", "bad.ini"), NULL, configs[i].parts);
+    }
+}
+
+static void test_config_files(void) {
+    const struct {
+        const char *name, *path;
+        const char *parts[MOST_PARTS];
+    } rows[] = {
+        {"missing", "none.ini", {"none.ini: cannot open: No such file"}},
+        {"in no folder", "none/tiny.ini", {"none/tiny.ini: cannot open: No such file"}},
+        {"below a file", "tiny.ini/x", {"tiny.ini/x: cannot open: Not a directory"}},
+        {"a folder", "run", {"run: expected a file, found a folder"}},
+        {"a device", "/dev/zero", {"/dev/zero: expected a file, found a device"}},
+        {"a link to nothing", "link.ini", {"link.ini: cannot open: No such file"}},
+        {"a model", "run/model.gguf", {"run/model.gguf:1: expected text, found the control character 0x03"}},
+        {"an empty name", "", {"cannot open"}},
+        {"a corpus", "train.tsv", {"train.tsv:1: expected", "the red cat"}},
+    };
+    CHECK(symlink("nowhere", "link.ini") == 0, "a link");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        expect_failure(rows[i].name, 1, ARGS("train", rows[i].path), NULL, rows[i].parts);
+
+    static const char zeros[] = WHOLE "seed = 1\0\0\n";
+    write_bytes("bad.ini", zeros, sizeof zeros - 1);
+    expect_failure("NUL bytes", 1, ARGS("train", "bad.ini"), NULL, PARTS("bad.ini:8: expected text", "0x00"));
+    unlink("link.ini");
+}
+
+/* Lines and files far larger than any real one. */
+static void test_long_configs(void) {
+    enum { SIZE = 1 << 20 };
+    char *text = memory_new(sizeof WHOLE + SIZE + 2, 1);
+    const size_t start = strlen(WHOLE);
+    memcpy(text, WHOLE, start);
+    memset(text + start, 'x', SIZE);
+    write_bytes("bad.ini", text, start + SIZE);
+    expect_failure("long word", 1, ARGS("train", "bad.ini"), NULL, PARTS("bad.ini:8: expected", "xxx"));
+    memcpy(text + start + SIZE - 4, " = 1", 4);
+    write_bytes("bad.ini", text, start + SIZE);
+    expect_failure("long key", 1, ARGS("train", "bad.ini"), NULL, PARTS("bad.ini:8: unknown key", "xxx"));
+    memcpy(text + start, "seed = ", 7);
+    write_bytes("bad.ini", text, start + SIZE);
+    expect_failure("long value", 1, ARGS("train", "bad.ini"), NULL, PARTS("bad.ini:8: train.seed: expected an integer"));
+    for (size_t i = 0; i + 8 <= SIZE; i += 8) memcpy(text + start + i, "abc = 1\n", 8);
+    write_bytes("bad.ini", text, start + SIZE);
+    expect_failure("key again and again", 1, ARGS("train", "bad.ini"), NULL, PARTS("bad.ini:9: train.abc stands twice"));
+    FILE *file = fopen("bad.ini", "w");
+    CHECK(file, "a file");
+    fputs("[data]\n", file);
+    for (int i = 0; i < 5000; i++) fprintf(file, "k%d = 1\n", i);
+    fclose(file);
+    expect_failure("too many keys", 1, ARGS("train", "bad.ini"), NULL, PARTS("bad.ini:4097: expected at most 4096"));
+    free(text);
+}
+
+/* Every number of the table just outside its bounds, and every key with a value of no type. */
+static void test_bounds(void) {
+    for (size_t i = 0; i < config_field_count; i++) {
+        const IniField *f = &config_fields[i];
+        if (f->type == INI_STRING) continue;
+        const bool number = f->type == INI_INTEGER || f->type == INI_REAL;
+        const double past = f->type == INI_INTEGER ? 1 : 1e-4;
+        const char *wish = f->type == INI_BOOL     ? "expected true or false"
+                           : f->type == INI_CHOICE ? "expected one of"
+                                                   : "expected a";
+        for (int kind = 0; kind < (number ? 3 : 1); kind++) {
+            char assignment[128], value[64] = "?!", found[160];
+            if (kind == 1) snprintf(value, sizeof value, "%.17g", f->min - past);
+            /* Beyond 2^53 neighbouring doubles are two apart. */
+            if (kind == 2) snprintf(value, sizeof value, "%.0f", f->max + (f->max > 9e15 ? 2 : 1));
+            snprintf(assignment, sizeof assignment, "%s=%s", f->key, value);
+            snprintf(found, sizeof found, "command line: %s: ", assignment);
+            expect_failure(assignment, 1, ARGS("train", "tiny.ini", "run.dir=new", assignment), NULL, PARTS(found, wish));
+        }
+    }
+}
+
+static void test_overrides(void) {
+    static const struct {
+        const char *override;
+        int code;
+        const char *parts[MOST_PARTS];
+    } rows[] = {
+        {"model.wdith=16", 1, {"command line: model.wdith=16: unknown key", "mean \"model.width\"?"}},
+        {"width=16", 1, {"command line: width=16: unknown key", "mean \"model.width\"?"}},
+        {"train.width=16", 1, {"command line: train.width=16: unknown key", "mean \"model.width\"?"}},
+        {"modle.width=16", 1, {"command line: modle.width=16: unknown key", "mean \"model.width\"?"}},
+        {"zzzzzzzzzzzzzz=16", 1, {"command line: zzzzzzzzzzzzzz=16: unknown key\n"}},
+        {"model=16", 1, {"command line: model=16: unknown key"}},
+        {".=16", 1, {"command line: .=16: unknown key"}},
+        {"=16", 1, {"command line: expected section.key=value, found \"=16\""}},
+        {"=", 1, {"command line: expected section.key=value, found \"=\""}},
+        {"model.width=", 1, {"command line: model.width=: expected an integer", "found \"\""}},
+        {"model.width= 16", 1, {"command line: model.width= 16: expected an integer"}},
+        {"model.width=16=16", 1, {"command line: model.width=16=16: expected an integer"}},
+        {"model.width =16", 1, {"command line: model.width =16: unknown key", "mean \"model.width\"?"}},
+        {"train.seed=1\n2", 1, {"command line: train.seed=1?2: expected text, found the control character 0x0A"}},
+        {"train.schedule=\033[2J", 1, {"command line: train.schedule=?[2J: expected text", "0x1B"}},
+        {"run.dir=", 1, {"tiny.ini: run.dir: expected a path"}},
+        {"data.valid=", 1, {"tiny.ini: data.valid: expected a path"}},
+        {"train.max_steps=0", 1, {"tiny.ini: expected train.max_steps or train.max_epochs"}},
+        {"model.width", 2, {"expected one CONFIG.ini, found \"tiny.ini\" and \"model.width\""}},
+        {"tiny.ini", 2, {"expected one CONFIG.ini, found \"tiny.ini\" and \"tiny.ini\""}},
+        {"", 2, {"expected one CONFIG.ini, found \"tiny.ini\" and \"\""}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        expect_failure(rows[i].override, rows[i].code, ARGS("train", "tiny.ini", "run.dir=new", rows[i].override), NULL,
+                       rows[i].parts);
+}
+
+/* ---- Corpora: each once for training and once for validation ---- */
+
+#define PAIR "a cat\tun chat\n"
+
+static void expect_bad_corpus(const char *name, const char *path, const char *const *parts) {
+    char assignment[64];
+    snprintf(assignment, sizeof assignment, "data.train=%s", path);
+    expect_failure(name, 1, ARGS("train", "tiny.ini", "run.dir=new", assignment), NULL, parts);
+    snprintf(assignment, sizeof assignment, "data.valid=%s", path);
+    expect_failure(name, 1, ARGS("train", "tiny.ini", "run.dir=new", assignment), NULL, parts);
+}
+
+static void test_corpora(void) {
+    static const TextRow rows[] = {
+        {"no TAB", PAIR "a dog un chien\n", {"bad.tsv:2: expected `source TAB target`", "\"a dog un chien\""}},
+        {"no TAB at the end", PAIR PAIR "a dog", {"bad.tsv:3: expected `source TAB target`", "\"a dog\""}},
+        {"empty source", PAIR "\tun chien\n", {"bad.tsv:2: expected text in column 1 (the source)"}},
+        {"empty target", PAIR "a dog\t\n", {"bad.tsv:2: expected text in column 2 (a target)"}},
+        {"blank source", PAIR " \xC2\xA0 \tun chien\n", {"bad.tsv:2: expected text in column 1"}},
+        {"blank target", PAIR "a dog\t  \r\n", {"bad.tsv:2: expected text in column 2"}},
+        {"blank second target", PAIR "a dog\tun chien\t\n", {"bad.tsv:2: expected text in column 3"}},
+        {"TAB alone", PAIR "\t\n", {"bad.tsv:2: expected text in column 1"}},
+        {"blank line", PAIR "\n" PAIR, {"bad.tsv:2: expected `source TAB target`, found no TAB"}},
+        {"blank line at the end", PAIR "\n", {"bad.tsv:2: expected `source TAB target`, found no TAB"}},
+        {"empty file", "", {"bad.tsv: expected lines of `source TAB target`, found an empty file"}},
+        {"byte order mark alone", "\xEF\xBB\xBF", {"bad.tsv: expected lines", "found an empty file"}},
+        {"newline alone", "\n", {"bad.tsv:1: expected `source TAB target`, found no TAB"}},
+        {"escape character", "\033[2J\n", {"bad.tsv:1: expected", "found no TAB in \"?[2J\""}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        write_text("bad.tsv", rows[i].text);
+        expect_bad_corpus(rows[i].name, "bad.tsv", rows[i].parts);
+    }
+    static const char zeros[] = PAIR "a d\0g\tun chien\n";
+    write_bytes("bad.tsv", zeros, sizeof zeros - 1);
+    expect_bad_corpus("NUL", "bad.tsv", PARTS("bad.tsv:2: expected UTF-8 text, found a NUL byte at byte 4"));
+
+    const size_t size = (1 << 20) + 100;
+    char *text = memory_new(size, 1);
+    memset(text, 'x', size);
+    memcpy(text, PAIR "a\t", strlen(PAIR) + 2);
+    write_bytes("bad.tsv", text, size);
+    free(text);
+    expect_bad_corpus("long line", "bad.tsv", PARTS("bad.tsv:2: expected a line of at most 1048576 bytes, found 1048"));
+
+    expect_bad_corpus("missing", "none.tsv", PARTS("none.tsv: cannot open: No such file"));
+    expect_bad_corpus("a folder", "run", PARTS("run: expected a file, found a folder"));
+    expect_bad_corpus("a device", "/dev/null", PARTS("/dev/null: expected a file, found a device"));
+    expect_bad_corpus("a model", "run/model.gguf", PARTS("run/model.gguf:1: expected"));
+
+    expect_failure("all too long", 1, ARGS("train", "tiny.ini", "run.dir=new", "model.max_length=2"), NULL,
+                   PARTS("train.tsv: expected sentences of at most 2 tokens (model.max_length), found none"));
+    char words[200] = "";
+    for (int i = 0; i < 80; i++) strcat(words, "a ");
+    strcat(words, "\tb\n");
+    write_text("bad.tsv", words);
+    expect_bad_corpus("all too long", "bad.tsv", PARTS("bad.tsv: expected sentences of at most 64 tokens"));
+}
+
+/* ---- Folders and permissions ---- */
+
+static void test_folders(void) {
+    static const struct {
+        const char *override;
+        const char *parts[MOST_PARTS];
+    } rows[] = {
+        {"run.dir=train.tsv", {"train.tsv: expected a folder, found a file"}},
+        {"run.dir=train.tsv/run", {"train.tsv: expected a folder, found a file"}},
+        {"run.dir=/dev/null/run", {"/dev/null: expected a folder, found a file"}},
+        {"run.dir=/proc/none/run", {"/proc/none: cannot make the folder: No such file"}},
+        {"run.dir=odd/last", {"odd/last/last.gguf: expected a file, found a folder"}},
+    };
+    CHECK(mkdir("odd", 0777) == 0 && mkdir("odd/last", 0777) == 0 && mkdir("odd/last/last.gguf", 0777) == 0, "folders");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        expect_failure(rows[i].override, 1, ARGS("train", "tiny.ini", rows[i].override), NULL, rows[i].parts);
+
+    /* These are found out when something is written; the last line says what. */
+    CHECK(mkdir("odd/log", 0777) == 0 && mkdir("odd/log/log.jsonl", 0777) == 0, "folders");
+    CHECK(mkdir("odd/model", 0777) == 0 && mkdir("odd/model/model.gguf", 0777) == 0, "folders");
+    static const char *const late[][3] = {
+        {"run.dir=odd/log", "train: odd/log/log.jsonl: expected a file, found a folder\n", "odd/log/last.gguf"},
+        {"run.dir=odd/model", "train: odd/model/model.gguf: cannot write: it is a folder\n", "odd/model/last.gguf"},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        CommandRun run = command_run(ARGS("train", "tiny.ini", "train.max_steps=2", late[i][0]), NULL);
+        EXPECT_INT(run.code, 1);
+        EXPECT_STR(run.out, "");
+        EXPECT_HAS(run.err, late[i][1]);
+        EXPECT(!file_exists(late[i][2]));
+        command_free(&run);
+    }
+    kinds += 2;
+}
+
+static void test_unreadable(void) {
+    if (geteuid() == 0) SKIP("root may read everything");
+    write_text("bad.ini", WHOLE);
+    write_text("bad.tsv", PAIR);
+    copy_file("run/model.gguf", "bad.gguf");
+    CHECK(chmod("bad.ini", 0) == 0 && chmod("bad.tsv", 0) == 0 && chmod("bad.gguf", 0) == 0, "chmod");
+    CHECK(mkdir("locked", 0555) == 0, "mkdir");
+    const char *const denied = "cannot open: Permission denied";
+    expect_failure("config", 1, ARGS("train", "bad.ini"), NULL, PARTS("bad.ini: ", denied));
+    expect_bad_corpus("corpus", "bad.tsv", PARTS("bad.tsv: ", denied));
+    expect_failure("model", 1, ARGS("translate", "-m", "bad.gguf", "x"), NULL, PARTS("bad.gguf: ", denied));
+    expect_failure("folder", 1, ARGS("train", "tiny.ini", "run.dir=locked/run"), NULL, PARTS("locked/run: cannot make"));
+    unlink("bad.ini");
+    unlink("bad.tsv");
+    unlink("bad.gguf");
+}
+
+/* ---- Going on from a run that does not fit ---- */
+
+static void test_changed_configs(void) {
+    static const char *const overrides[] = {
+        "text.vocab_size=310",      "text.lowercase=true",      "text.apostrophes=false", "text.spaces=false",
+        "model.width=32",           "model.heads=4",            "model.feedforward=64",   "model.encoder_layers=2",
+        "model.decoder_layers=2",   "model.max_length=65",      "model.norm=post",        "model.activation=gelu",
+        "model.tying=none",         "model.positions=learned",  "model.dropout=0.2",      "model.attention_dropout=0.1",
+        "train.batch_tokens=300",   "model.activation_dropout=0.1", "train.seed=2",       "train.learning_rate=0.02",
+        "train.schedule=constant",  "train.warmup_steps=30",    "train.final_rate=0.5",   "train.label_smoothing=0",
+        "train.beta1=0.8",          "train.beta2=0.9",          "train.epsilon=0.5",     "train.weight_decay=0.01",
+        "train.clip_norm=2",        "train.accumulate=2",       "data.train=copy.tsv",    "data.valid=copy.tsv",
+    };
+    copy_file("train.tsv", "copy.tsv");
+    for (size_t i = 0; i < sizeof overrides / sizeof *overrides; i++) {
+        char part[128];
+        const size_t key = strcspn(overrides[i], "=");
+        snprintf(part, sizeof part, "run/last.gguf: the run was begun with %.*s = ", (int)key, overrides[i]);
+        expect_failure(overrides[i], 1, ARGS("train", "tiny.ini", "train.max_steps=400", overrides[i]), NULL,
+                       PARTS(part, overrides[i] + key + 1, "--fresh"));
+    }
+}
+
+static void test_changed_corpus(void) {
+    size_t size;
+    char *text = read_bytes("train.tsv", &size);
+    text[5] = 'x';
+    write_bytes("train.tsv", text, size);
+    expect_failure("a letter", 1, ARGS("train", "tiny.ini"), NULL,
+                   PARTS("run/last.gguf: expected the pairs that the run was begun with", "train.tsv", "--fresh"));
+    text[5] = 'e';
+    char *second = strchr(text, '\n') + 1;
+    write_bytes("train.tsv", second, size - (size_t)(second - text));
+    expect_failure("a line less", 1, ARGS("train", "tiny.ini"), NULL, PARTS("run/last.gguf: expected the pairs"));
+    write_bytes("train.tsv", text, size);
+    free(text);
+}
+
+/* ---- Model files ---- */
+
+/* What to do to the copy of a model: leave out a key or tensor, or give it another value. */
+typedef enum Act { DROP_KEY, SET_UINT, SET_REAL, SET_TEXT, SET_BOOL, SET_IDS, DROP_TENSOR, SET_DIMS, DROP_ALL } Act;
+
+typedef struct Change {
+    const char *name; /* of the key or tensor */
+    Act act;
+    double number;
+    const char *text;
+    uint32_t ids[4];
+    const char *parts[MOST_PARTS];
+} Change;
+
+static void copy_pair(GgufWriter *out, const GgufPair *p) {
+    if (p->type == GGUF_ARRAY) gguf_set_array(out, p->key, p->element, p->values, p->count);
+    else if (p->type == GGUF_STRING) gguf_set_string(out, p->key, ((const GgufString *)p->values)->text);
+    else if (p->type == GGUF_UINT32) gguf_set_uint32(out, p->key, *(const uint32_t *)p->values);
+    else if (p->type == GGUF_UINT64) gguf_set_uint64(out, p->key, *(const uint64_t *)p->values);
+    else if (p->type == GGUF_FLOAT64) gguf_set_float64(out, p->key, *(const double *)p->values);
+    else if (p->type == GGUF_BOOL) gguf_set_bool(out, p->key, *(const uint8_t *)p->values);
+    else CHECK(false, "a type that model files have");
+}
+
+/* A well-formed file with a right checksum, but for one change. */
+static void write_changed(const char *from, const char *to, const Change *change) {
+    Error err;
+    size_t n_pairs, n_tensors;
+    GgufFile *in = gguf_open(from, true, &err);
+    CHECK(in, "the model to change");
+    const GgufPair *pairs = gguf_pairs(in, &n_pairs);
+    const GgufTensor *tensors = gguf_tensors(in, &n_tensors);
+    GgufWriter *out = gguf_writer_new(GGUF_MIN_ALIGNMENT);
+    for (size_t i = 0; i < n_pairs && change->act != DROP_ALL; i++) {
+        const char *key = pairs[i].key;
+        if (strcmp(key, GGUF_CHECKSUM_KEY) == 0 || strcmp(key, GGUF_ALIGNMENT_KEY) == 0) continue;
+        if (strcmp(key, change->name) != 0) {
+            copy_pair(out, &pairs[i]);
+            continue;
+        }
+        switch (change->act) {
+        case SET_UINT: gguf_set_uint64(out, key, (uint64_t)change->number); break;
+        case SET_REAL: gguf_set_float64(out, key, change->number); break;
+        case SET_TEXT: gguf_set_string(out, key, change->text); break;
+        case SET_BOOL: gguf_set_bool(out, key, change->number != 0); break;
+        case SET_IDS: {
+            uint32_t ids[84]; /* 42 merges, as many as the model has */
+            size_t count;
+            const uint32_t *good = gguf_array(in, key, GGUF_UINT32, &count, &err);
+            CHECK(good && count == 84, "the merges of the model");
+            memcpy(ids, good, sizeof ids);
+            memcpy(ids, change->ids, sizeof change->ids);
+            gguf_set_array(out, key, GGUF_UINT32, ids, change->number != 0 ? (size_t)change->number : count);
+            break;
+        }
+        default: break;
+        }
+    }
+    for (size_t i = 0; i < n_tensors && change->act != DROP_ALL; i++) {
+        const GgufTensor *t = &tensors[i];
+        const bool it = strcmp(t->name, change->name) == 0;
+        if (it && change->act == DROP_TENSOR) continue;
+        const size_t turned[2] = {t->dims[t->n_dims - 1], t->dims[0]};
+        gguf_add_tensor(out, t->name, t->n_dims, it && change->act == SET_DIMS ? turned : t->dims, t->data);
+    }
+    CHECK(gguf_write(out, to, &err), "the changed model");
+    gguf_writer_free(out);
+    gguf_close(in);
+}
+
+static const Change changes[] = {
+    {"", DROP_ALL, .parts = {"key general.architecture", "found no such key"}},
+    {"general.architecture", DROP_KEY, .parts = {"key general.architecture", "found no such key"}},
+    {"general.architecture", SET_TEXT, .text = "llama", .parts = {"general.architecture: expected \"nmt\", found \"llama\""}},
+    {"general.architecture", SET_UINT, 1, .parts = {"key general.architecture: expected a string, found uint64 1"}},
+    {"nmt.width", DROP_KEY, .parts = {"key nmt.width", "found no such key"}},
+    {"nmt.width", SET_TEXT, .text = "16", .parts = {"key nmt.width: expected an integer", "found a string"}},
+    {"nmt.width", SET_REAL, 16, .parts = {"key nmt.width: expected an integer", "found a float64"}},
+    {"nmt.width", SET_UINT, 0, .parts = {"width: expected 2 to 8192, found 0"}},
+    {"nmt.width", SET_UINT, 15, .parts = {"width: expected a multiple of", "found 15"}},
+    {"nmt.width", SET_UINT, 32, .parts = {"tensor shared.weight: expected dims {32, 300}, found {16, 300}"}},
+    {"nmt.width", SET_UINT, 8193, .parts = {"width: expected 2 to 8192, found 8193"}},
+    {"nmt.width", SET_UINT, 1e19, .parts = {"width: expected 2 to 8192, found 10000000000000000000"}},
+    {"nmt.heads", SET_UINT, 0, .parts = {"heads: expected 1 to 16, found 0"}},
+    {"nmt.heads", SET_UINT, 5, .parts = {"expected a multiple of", "(5), found 16"}},
+    {"nmt.heads", SET_UINT, 17, .parts = {"heads: expected 1 to 16, found 17"}},
+    {"nmt.feedforward", SET_UINT, 0, .parts = {"feedforward: expected 2 to 65536, found 0"}},
+    {"nmt.feedforward", SET_UINT, 33, .parts = {"feedforward: expected even", "33"}},
+    {"nmt.feedforward", SET_UINT, 64, .parts = {"tensor encoder.layers.0.fc1.weight: expected dims {16, 64}"}},
+    {"nmt.feedforward", SET_UINT, 65538, .parts = {"feedforward: expected 2 to 65536, found 65538"}},
+    {"nmt.encoder_layers", SET_UINT, 0, .parts = {"encoder_layers: expected 1 to 64, found 0"}},
+    {"nmt.encoder_layers", SET_UINT, 2, .parts = {"tensor encoder.layers.1.", "found none"}},
+    {"nmt.encoder_layers", SET_UINT, 65, .parts = {"encoder_layers: expected 1 to 64, found 65"}},
+    {"nmt.decoder_layers", SET_UINT, 0, .parts = {"decoder_layers: expected 1 to 64, found 0"}},
+    {"nmt.decoder_layers", SET_UINT, 64, .parts = {"tensor decoder.layers.1.", "found none"}},
+    {"nmt.decoder_layers", SET_UINT, 4294967296.0, .parts = {"decoder_layers: expected 1 to 64, found 4294967296"}},
+    {"nmt.max_length", SET_UINT, 1, .parts = {"max_length: expected 2 to 65536, found 1"}},
+    {"nmt.max_length", SET_UINT, 1e18, .parts = {"max_length: expected 2 to 65536, found 1000000000000000000"}},
+    {"nmt.vocab_size", SET_UINT, 257, .parts = {"vocabulary size: expected 258 to 65536, found 257"}},
+    {"nmt.vocab_size", SET_UINT, 258, .parts = {"nmt.tokenizer.merges: expected 0 numbers for a vocabulary of 258"}},
+    {"nmt.vocab_size", SET_UINT, 65537, .parts = {"vocabulary size: expected 258 to 65536, found 65537"}},
+    {"nmt.norm", SET_TEXT, .text = "both", .parts = {"nmt.norm: expected pre|post, found \"both\""}},
+    {"nmt.norm", SET_TEXT, .text = "", .parts = {"nmt.norm: expected pre|post, found \"\""}},
+    {"nmt.norm", SET_TEXT, .text = "post", .parts = {NULL}}, /* a good file: two tensors of it are left unused */
+    {"nmt.activation", SET_TEXT, .text = "swish", .parts = {"nmt.activation: expected relu|gelu, found \"swish\""}},
+    {"nmt.tying", SET_TEXT, .text = "none", .parts = {"tensor encoder.embed_tokens.weight", "found none"}},
+    {"nmt.tying", DROP_KEY, .parts = {"key nmt.tying", "found no such key"}},
+    {"nmt.positions", SET_TEXT, .text = "learned", .parts = {"tensor encoder.embed_positions.weight", "found none"}},
+    {"nmt.dropout", SET_REAL, 1, .parts = {"dropout: expected a rate", "found 1"}},
+    {"nmt.dropout", SET_REAL, -0.5, .parts = {"dropout: expected a rate", "found -0.5"}},
+    {"nmt.dropout", SET_REAL, NAN, .parts = {"dropout: expected a rate", "nan"}},
+    {"nmt.attention_dropout", DROP_KEY, .parts = {"key nmt.attention_dropout", "found no such key"}},
+    {"nmt.text.lowercase", DROP_KEY, .parts = {"key nmt.text.lowercase", "found no such key"}},
+    {"nmt.text.spaces", SET_UINT, 1, .parts = {"key nmt.text.spaces: expected a bool, found uint64 1"}},
+    {"nmt.decode.beam", SET_UINT, 0, .parts = {"nmt.decode", "beam"}},
+    {"nmt.decode.beam", SET_UINT, 65, .parts = {"nmt.decode", "beam"}},
+    {"nmt.decode.beam", SET_UINT, 1e15, .parts = {"nmt.decode", "beam"}},
+    {"nmt.decode.length_alpha", SET_REAL, NAN, .parts = {"nmt.decode", "length_alpha"}},
+    {"nmt.decode.length_alpha", SET_REAL, -1, .parts = {"nmt.decode", "length_alpha"}},
+    {"nmt.decode.max_ratio", SET_REAL, INFINITY, .parts = {"nmt.decode", "max_ratio"}},
+    {"nmt.decode.max_ratio", SET_REAL, -1, .parts = {"nmt.decode", "max_ratio"}},
+    {"nmt.decode.max_extra", SET_UINT, 1e12, .parts = {"nmt.decode", "max_extra"}},
+    {"nmt.decode.max_extra", DROP_KEY, .parts = {"key nmt.decode.max_extra", "found no such key"}},
+    {"nmt.config", DROP_KEY, .parts = {"key nmt.config", "found no such key"}},
+    {"nmt.step", SET_REAL, 2, .parts = {"key nmt.step: expected an integer", "found a float64"}},
+    {"nmt.tokenizer.merges", DROP_KEY, .parts = {"key nmt.tokenizer.merges", "found no such key"}},
+    {"nmt.tokenizer.merges", SET_TEXT, .text = "a b", .parts = {"key nmt.tokenizer.merges: expected an array of uint32"}},
+    {"nmt.tokenizer.merges", SET_IDS, 83, .ids = {2, 3, 4, 5}, .parts = {"nmt.tokenizer.merges: expected 84", "found 83"}},
+    {"nmt.tokenizer.merges", SET_IDS, 82, .ids = {2, 3, 4, 5}, .parts = {"nmt.tokenizer.merges: expected 84", "found 82"}},
+    {"nmt.tokenizer.merges", SET_IDS, .ids = {0, 3, 4, 5}, .parts = {"nmt.tokenizer.merges", "merge 0", "found 0 and 3"}},
+    {"nmt.tokenizer.merges", SET_IDS, .ids = {2, 1, 4, 5}, .parts = {"nmt.tokenizer.merges", "merge 0", "found 2 and 1"}},
+    {"nmt.tokenizer.merges", SET_IDS, .ids = {2, 258, 4, 5}, .parts = {"nmt.tokenizer.merges", "merge 0", "found 2 and 258"}},
+    {"nmt.tokenizer.merges", SET_IDS, .ids = {2, 3, 4, 4294967295u}, .parts = {"merge 1", "4294967295"}},
+    {"nmt.tokenizer.merges", SET_IDS, .ids = {2, 3, 2, 3}, .parts = {"nmt.tokenizer.merges", "merge 1", "again"}},
+    {"shared.weight", DROP_TENSOR, .parts = {"expected a tensor shared.weight, found none"}},
+    {"shared.weight", SET_DIMS, .parts = {"tensor shared.weight: expected dims {16, 300}, found {300, 16}"}},
+    {"encoder.layers.0.fc1.weight", SET_DIMS, .parts = {"tensor encoder.layers.0.fc1.weight: expected dims {16, 32}"}},
+    {"decoder.layers.0.encoder_attn.k_proj.bias", DROP_TENSOR, .parts = {"a tensor decoder.layers.0.encoder_attn.k_proj.bias"}},
+    {"decoder.layer_norm.bias", DROP_TENSOR, .parts = {"expected a tensor decoder.layer_norm.bias, found none"}},
+};
+
+static void test_changed_models(void) {
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        const Change *c = &changes[i];
+        char name[96];
+        snprintf(name, sizeof name, "%s, change %zu", c->name, i);
+        write_changed("run/model.gguf", "bad.gguf", c);
+        const char *const parts[MOST_PARTS] = {"translate: bad.gguf: ", c->parts[0], c->parts[1]};
+        if (c->parts[0]) expect_failure(name, 1, ARGS("translate", "-m", "bad.gguf", "the cat"), NULL, parts);
+        else command_gives(0, ARGS("translate", "-m", "bad.gguf", "the cat"), NULL);
+    }
+}
+
+/* The model with `size` bytes at `at` replaced, cut to `length` bytes. */
+static void write_patched(const char *path, size_t at, const void *bytes, size_t size, size_t length) {
+    size_t whole = 0;
+    char *file = read_bytes("run/model.gguf", &whole);
+    memcpy(file + at, bytes, size);
+    write_bytes(path, file, length < whole ? length : whole);
+    free(file);
+}
+
+static void test_model_files(void) {
+    static const struct {
+        const char *name, *bytes;
+        size_t at, size, length;
+        const char *parts[MOST_PARTS];
+    } rows[] = {
+        {"empty", "", 0, 0, 0, {"bad.gguf: not a GGUF file"}},
+        {"two bytes", "", 0, 0, 2, {"bad.gguf: not a GGUF file", "found \"GG\""}},
+        {"magic", "GGML", 0, 4, -1, {"bad.gguf: not a GGUF file", "found \"GGML\""}},
+        {"magic alone", "", 0, 0, 4, {"bad.gguf: header: expected a version"}},
+        {"version 2", "\2\0\0\0", 4, 4, -1, {"bad.gguf: expected GGUF version 3, found version 2"}},
+        {"version 4", "\4\0\0\0", 4, 4, -1, {"bad.gguf: expected GGUF version 3, found version 4"}},
+        {"big-endian", "\0\0\0\3", 4, 4, -1, {"bad.gguf: expected a little-endian GGUF file"}},
+        {"no counts", "", 0, 0, 8, {"bad.gguf: header: expected a tensor count"}},
+        {"2^64 - 1 tensors", "\377\377\377\377\377\377\377\377", 8, 8, -1, {"bad.gguf: damaged: checksum"}},
+        {"2^63 keys", "\0\0\0\0\0\0\0\200", 16, 8, -1, {"bad.gguf: header: expected at most", "9223372036854775808"}},
+        {"long key", "\377\377\377\377\377\377\377\177", 24, 8, -1, {"bad.gguf: key 0: expected a key (9223372036854775807 bytes)"}},
+        {"no key", "\0\0\0\0\0\0\0\0", 24, 8, -1, {"bad.gguf: key 0: expected a key of 1 to"}},
+        {"half", "", 0, 0, 20000, {"bad.gguf: damaged: checksum"}},
+        {"a corpus", "the red cat sleeps\tle chat", 0, 26, -1, {"bad.gguf: not a GGUF file", "found \"the \""}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        write_patched("bad.gguf", rows[i].at, rows[i].bytes, rows[i].size, rows[i].length);
+        expect_failure(rows[i].name, 1, ARGS("translate", "-m", "bad.gguf", "the cat"), NULL, rows[i].parts);
+    }
+    expect_failure("missing", 1, ARGS("translate", "-m", "none.gguf", "x"), NULL, PARTS("none.gguf: cannot open: No such"));
+    expect_failure("a folder", 1, ARGS("translate", "-m", "run", "x"), NULL, PARTS("run: expected a file, found a folder"));
+    expect_failure("a device", 1, ARGS("translate", "-m", "/dev/zero", "x"), NULL, PARTS("/dev/zero: expected a file"));
+    expect_failure("a config", 1, ARGS("translate", "-m", "tiny.ini", "x"), NULL, PARTS("tiny.ini: not a GGUF file"));
+    expect_failure("no name", 1, ARGS("translate", "-m", "", "x"), NULL, PARTS("cannot open: No such file"));
+}
+
+/* The size of the model file up to its tensor data. */
+static size_t header_size(const char *path, size_t *whole) {
+    ModelFile model;
+    Error err;
+    CHECK(modelfile_open(&model, path, &err), "the good model");
+    struct stat info;
+    CHECK(stat(path, &info) == 0, "the good model");
+    *whole = (size_t)info.st_size;
+    const size_t size = *whole - model.params.count * sizeof(float);
+    modelfile_close(&model);
+    return size;
+}
+
+/* Opening in this process is quick enough for every length of the header, and for a flipped bit in each byte of it. */
+static void expect_refused(const char *what, size_t at) {
+    ModelFile model;
+    Error err = {""};
+    if (modelfile_open(&model, "bad.gguf", &err)) {
+        TEST_FAIL("%s %zu: the file was opened", what, at);
+        modelfile_close(&model);
+    } else if (strncmp(err.text, "bad.gguf: ", 10) != 0) {
+        TEST_FAIL("%s %zu: expected \"bad.gguf: ...\", found \"%s\"", what, at, err.text);
+    }
+}
+
+static void test_truncations(void) {
+    size_t whole;
+    const size_t header = header_size("run/model.gguf", &whole);
+    copy_file("run/model.gguf", "bad.gguf");
+    for (size_t length = whole; length-- > 0;) {
+        if (length > header + 10 && length < whole - 10) length -= 97; /* samples of the data */
+        CHECK(truncate("bad.gguf", (off_t)length) == 0, "truncate");
+        expect_refused("length", length);
+    }
+    for (size_t i = 0; i < 8; i++) { /* and the whole command, a few times */
+        write_patched("bad.gguf", 0, "", 0, i * header / 8 + i);
+        expect_failure("cut model", 1, ARGS("translate", "-m", "bad.gguf", "x"), NULL, PARTS("translate: bad.gguf: "));
+    }
+}
+
+static void test_flips(void) {
+    size_t whole;
+    const size_t header = header_size("run/model.gguf", &whole);
+    char *bytes = read_bytes("run/model.gguf", &whole);
+    /* A flip in the checksum's own name makes it a file without checksum, which other tools write, and harms nothing. */
+    const size_t name = (size_t)((char *)memmem(bytes, whole, GGUF_CHECKSUM_KEY, 12) - bytes);
+    write_bytes("bad.gguf", bytes, whole);
+    int file = open("bad.gguf", O_WRONLY);
+    for (size_t at = 0; at < whole; at += at < header ? 1 : 61) {
+        if (at >= name && at < name + strlen(GGUF_CHECKSUM_KEY)) continue;
+        const char flipped = (char)(bytes[at] ^ 1 << at % 8);
+        CHECK(pwrite(file, &flipped, 1, (off_t)at) == 1, "pwrite");
+        expect_refused("flipped byte", at);
+        CHECK(pwrite(file, bytes + at, 1, (off_t)at) == 1, "pwrite");
+    }
+    close(file);
+    free(bytes);
+    kinds++;
+}
+
+/* Headers with random bytes changed and the checksum made right again: whatever opens must also translate, or say why
+ * not; nothing may crash. */
+static void test_fuzz(void) {
+    static const unsigned char odd[] = {0, 1, 2, 0x7F, 0x80, 0xFF, ' ', 'a'};
+    size_t whole, opened = 0;
+    const size_t header = header_size("run/model.gguf", &whole);
+    char *good = read_bytes("run/model.gguf", &whole), *bytes = memory_string_n(good, whole);
+    const size_t value = (size_t)((char *)memmem(good, whole, GGUF_CHECKSUM_KEY, 12) - good) + 12 + 4;
+    const RngSite site = {7, 0, 0};
+    for (uint64_t round = 0; round < 1500; round++) {
+        memcpy(bytes, good, whole);
+        for (uint64_t i = 0; i < 1 + round % 3; i++) {
+            const uint64_t random = rng_bits(site, 3 * round + i);
+            const size_t at = 24 + (random >> 8) % (header - 24);
+            bytes[at] = (char)(random & 1 ? odd[random >> 1 & 7] : (unsigned char)(random >> 40));
+        }
+        memset(bytes + value, 0, 8);
+        Checksum sum;
+        checksum_start(&sum);
+        checksum_add(&sum, bytes, whole);
+        const uint64_t right = checksum_end(&sum);
+        memcpy(bytes + value, &right, 8);
+        write_bytes("bad.gguf", bytes, whole);
+
+        ModelFile model;
+        Error err = {""};
+        if (!modelfile_open(&model, "bad.gguf", &err)) {
+            if (strncmp(err.text, "bad.gguf: ", 10) != 0) TEST_FAIL("found \"%s\"", err.text);
+            continue;
+        }
+        Tokenizer *tokenizer = translator_tokenizer(&model, &err);
+        if (tokenizer && opened++ < 100) {
+            Pool *pool = pool_create(1, &err);
+            const DecodeOptions how = translator_options(&model);
+            EXPECT(decode_check(&how, "bad.gguf", &err));
+            Translator *translator = translator_create(&model.params, model.w, tokenizer, pool, how);
+            const TranslatorText text = {"the red cat", 11};
+            TranslatorResult result;
+            EXPECT(translator_run(translator, &text, 1, &result, &err));
+            translator_free(translator);
+            pool_free(pool);
+        }
+        tokenizer_free(tokenizer);
+        modelfile_close(&model);
+    }
+    EXPECT(opened > 10);
+    free(good);
+    free(bytes);
+    kinds++;
+}
+
+/* Weights that are not numbers: it translates nothing sensible, but it ends, and with a line. */
+static void test_nan_weights(void) {
+    ModelFile model;
+    Error err;
+    CHECK(modelfile_open(&model, "run/model.gguf", &err), "the good model");
+    float *w = memory_new(model.params.count, sizeof *w);
+    for (size_t i = 0; i < model.params.count; i++) w[i] = i % 2 ? NAN : INFINITY;
+    GgufWriter *out = modelfile_writer(&model.info, &model.params, w);
+    CHECK(gguf_write(out, "bad.gguf", &err), "the model of NaN");
+    gguf_writer_free(out);
+    modelfile_close(&model);
+    free(w);
+    CommandRun run = command_run(ARGS("translate", "-m", "bad.gguf", "the cat", "the dog"), NULL);
+    EXPECT_INT(run.code, 0);
+    EXPECT(run.out_size >= 2 && run.out[run.out_size - 1] == '\n');
+    command_free(&run);
+}
+
+/* ---- last.gguf ---- */
+
+static void expect_bad_last(const char *name, const char *const *parts) {
+    const uint64_t before = folder_state("hurt");
+    expect_failure(name, 1, ARGS("train", "tiny.ini", "run.dir=hurt", "train.max_steps=400"), NULL, parts);
+    if (folder_state("hurt") != before) TEST_FAIL("%s: the run's folder changed", name);
+}
+
+static void test_bad_checkpoints(void) {
+    static const Change rows[] = {
+        {"general.architecture", SET_TEXT, .text = "llama", .parts = {"general.architecture: expected \"nmt\""}},
+        {"nmt.train.step", DROP_KEY, .parts = {"key nmt.train.step", "found no such key"}},
+        {"nmt.train.step", SET_REAL, 1, .parts = {"key nmt.train.step: expected an integer", "found a float64"}},
+        {"nmt.train.batch", SET_UINT, 1e6, .parts = {"nmt.train.batch: expected a number below", "found 1000000"}},
+        {"nmt.train.batch", SET_UINT, 1e19, .parts = {"nmt.train.batch: expected a number below"}},
+        {"nmt.train.skipped", SET_UINT, 1e6, .parts = {"nmt.train.skipped: expected at most", "found 1000000"}},
+        {"nmt.train.best_loss", SET_TEXT, .text = "1", .parts = {"key nmt.train.best_loss: expected a float", "a string"}},
+        {"nmt.train.corpus", DROP_KEY, .parts = {"key nmt.train.corpus", "found no such key"}},
+        {"nmt.train.corpus", SET_UINT, 1, .parts = {"expected the pairs that the run was begun with", "train.tsv"}},
+        {"nmt.config", SET_TEXT, .text = "", .parts = {"missing key \"data.train\""}},
+        {"nmt.config", SET_TEXT, .text = "what is this?", .parts = {"expected \"[section]\""}},
+        {"nmt.config", SET_TEXT, .text = "[mood]\n", .parts = {"unknown section [mood]"}},
+        {"nmt.tokenizer.merges", SET_IDS, .ids = {0, 3, 4, 5}, .parts = {"merge 0", "found 0 and 3"}},
+        {"shared.weight", SET_DIMS, .parts = {"tensor shared.weight: expected dims {16, 300}, found {300, 16}"}},
+        {"adam.m.shared.weight", DROP_TENSOR, .parts = {"expected a tensor adam.m.shared.weight, found none"}},
+        {"adam.v.shared.weight", SET_DIMS, .parts = {"tensor adam.v.shared.weight: expected dims {16, 300}"}},
+    };
+    CHECK(mkdir("hurt", 0777) == 0, "mkdir");
+    copy_file("run/model.gguf", "hurt/model.gguf");
+    copy_file("run/log.jsonl", "hurt/log.jsonl");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char name[96];
+        snprintf(name, sizeof name, "%s, change %zu", rows[i].name, i);
+        write_changed("run/last.gguf", "hurt/last.gguf", &rows[i]);
+        expect_bad_last(name, PARTS("train: hurt/last.gguf", rows[i].parts[0], rows[i].parts[1]));
+    }
+    copy_file("run/model.gguf", "hurt/last.gguf");
+    expect_bad_last("model.gguf as last.gguf", PARTS("hurt/last.gguf: key nmt.train.step", "found no such key"));
+    size_t size;
+    char *bytes = read_bytes("run/last.gguf", &size);
+    for (size_t i = 0; i < 8; i++) {
+        write_bytes("hurt/last.gguf", bytes, i * size / 8);
+        expect_bad_last("cut", PARTS("train: hurt/last.gguf: "));
+        bytes[i * size / 8 + 40] ^= 4;
+        write_bytes("hurt/last.gguf", bytes, size);
+        expect_bad_last("flipped", PARTS("train: hurt/last.gguf: "));
+        bytes[i * size / 8 + 40] ^= 4;
+    }
+    free(bytes);
+}
+
+/* ---- Options and streams ---- */
+
+static void test_options(void) {
+    static const struct {
+        const char *arguments[7];
+        const char *parts[MOST_PARTS];
+    } rows[] = {
+        {{"train"}, {"expected a CONFIG.ini", "configs/tiny.ini", "--help"}},
+        {{"train", "--fresh"}, {"expected a CONFIG.ini"}},
+        {{"train", "train.seed=1"}, {"expected a CONFIG.ini"}},
+        {{"train", "tiny.ini", "other.ini"}, {"found \"tiny.ini\" and \"other.ini\""}},
+        {{"train", "tiny.ini", "--frsh"}, {"unknown option \"--frsh\"; did you mean \"--fresh\"?"}},
+        {{"train", "tiny.ini", "--hlep"}, {"unknown option \"--hlep\"; did you mean \"--help\"?"}},
+        {{"train", "tiny.ini", "--nothing-of-the-kind"}, {"unknown option \"--nothing-of-the-kind\" ("}},
+        {{"train", "tiny.ini", "--fresh=1"}, {"--fresh: expected no argument, found \"1\""}},
+        {{"train", "tiny.ini", "--train.seed=1"}, {"unknown option \"--train.seed\""}},
+        {{"train", "-x"}, {"unknown option \"-x\""}},
+        {{"train", "-\033[2J"}, {"unknown option \"-?[2J\""}},
+        {{"translate", "--beem", "2"}, {"unknown option \"--beem\"; did you mean \"--beam\"?"}},
+        {{"translate", "--modle=x"}, {"unknown option \"--modle\"; did you mean \"--model\"?"}},
+        {{"translate", "-m"}, {"--model: expected FILE after it, found nothing"}},
+        {{"translate", "x", "--beam"}, {"--beam: expected N after it, found nothing"}},
+        {{"translate", "--alpha"}, {"--alpha: expected A after it, found nothing"}},
+        {{"translate", "--beam", "two"}, {"--beam: expected an integer from 1 to 64, found \"two\""}},
+        {{"translate", "--beam", ""}, {"--beam: expected an integer from 1 to 64, found \"\""}},
+        {{"translate", "--beam="}, {"--beam: expected an integer from 1 to 64, found \"\""}},
+        {{"translate", "--beam", "2.5"}, {"--beam: expected an integer from 1 to 64, found \"2.5\""}},
+        {{"translate", "--beam", "0"}, {"--beam: expected an integer from 1 to 64, found \"0\""}},
+        {{"translate", "-b", "65"}, {"--beam: expected an integer from 1 to 64, found \"65\""}},
+        {{"translate", "-b=65"}, {"--beam: expected an integer from 1 to 64, found \"65\""}},
+        {{"translate", "--beam", "-1"}, {"--beam: expected an integer from 1 to 64, found \"-1\""}},
+        {{"translate", "--beam", "99999999999999999999"}, {"--beam: expected an integer from 1 to 64"}},
+        {{"translate", "--alpha", "x"}, {"--alpha: expected a number from 0 to 10, found \"x\""}},
+        {{"translate", "--alpha", "-0.1"}, {"--alpha: expected a number from 0 to 10, found \"-0.1\""}},
+        {{"translate", "--alpha", "10.1"}, {"--alpha: expected a number from 0 to 10, found \"10.1\""}},
+        {{"translate", "--alpha", "nan"}, {"--alpha: expected a number from 0 to 10, found \"nan\""}},
+        {{"translate", "--threads", "-1"}, {"--threads: expected an integer from 0 to 1024, found \"-1\""}},
+        {{"translate", "--threads=1025"}, {"--threads: expected an integer from 0 to 1024, found \"1025\""}},
+        {{"translate", "--threads=1e3"}, {"--threads: expected an integer from 0 to 1024, found \"1e3\""}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        expect_failure(rows[i].arguments[1] ? rows[i].arguments[1] : "no argument", 2, rows[i].arguments, NULL,
+                       rows[i].parts);
+}
+
+static void test_environment(void) {
+    static const char *const values[] = {"sse9", "AVX2", "generic ", "all", ""};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        const CommandHow how = {.variable = "NMT_ISA", .value = values[i]};
+        char found[32];
+        snprintf(found, sizeof found, "found \"%s\"", values[i]);
+        expect_failure("NMT_ISA", 1, ARGS("train", "tiny.ini", "run.dir=new"), &how, PARTS("NMT_ISA", "generic", found));
+        expect_failure("NMT_ISA", 1, ARGS("translate", "-m", "run/model.gguf", "x"), &how, PARTS("NMT_ISA", found));
+    }
+}
+
+static void test_no_model(void) {
+    expect_failure("no model", 1, ARGS("translate", "x"), NULL, PARTS("no model yet", "./train configs/tiny.ini", "-m FILE"));
+    CHECK(mkdir("runs", 0777) == 0 && mkdir("runs/a", 0777) == 0, "mkdir");
+    expect_failure("empty run", 1, ARGS("translate", "x"), NULL, PARTS("no model yet", "./train configs/tiny.ini"));
+    CHECK(mkdir("runs/a/model.gguf", 0777) == 0, "mkdir");
+    expect_failure("folder as model", 1, ARGS("translate", "x"), NULL, PARTS("runs/a/model.gguf: expected a file"));
+    remove_folder("runs");
+}
+
+static void test_streams(void) {
+    const char *const *argument = ARGS("translate", "-m", "run/model.gguf", "the cat");
+    const char *const *lines = ARGS("translate", "-m", "run/model.gguf");
+    expect_failure("stdout full", 1, argument, &(CommandHow){.output_path = "/dev/full"},
+                   PARTS("standard output: cannot write: No space left"));
+    expect_failure("stdout full, stdin", 1, lines, &(CommandHow){.output_path = "/dev/full", .input = "the cat\n\nx\n"},
+                   PARTS("standard output: cannot write: No space left"));
+    expect_failure("stdout closed", 1, argument, &(CommandHow){.output_path = ""}, PARTS("standard output: cannot write"));
+    expect_failure("help, stdout full", 1, ARGS("train", "--help"), &(CommandHow){.output_path = "/dev/full"},
+                   PARTS("standard output: cannot write: No space left"));
+    expect_failure("version, stdout full", 1, ARGS("translate", "--version"), &(CommandHow){.output_path = "/dev/full"},
+                   PARTS("standard output: cannot write: No space left"));
+    int ends[2];
+    CHECK(pipe2(ends, O_CLOEXEC) == 0, "pipe");
+    close(ends[0]);
+    expect_failure("reader gone", 1, argument, &(CommandHow){.output_pipe = ends[1]},
+                   PARTS("standard output: cannot write: Broken pipe"));
+    close(ends[1]);
+    expect_failure("stdin a folder", 1, lines, &(CommandHow){.input_path = "run"},
+                   PARTS("standard input: cannot read: Is a directory"));
+    expect_failure("stdin closed", 1, lines, &(CommandHow){.input_path = ""}, PARTS("standard input: cannot read"));
+    const size_t size = (1 << 24) + (1 << 20);
+    char *text = memory_new(size, 1);
+    memset(text, 'x', size);
+    expect_failure("line without end", 1, lines, &(CommandHow){.input = text, .input_size = size},
+                   PARTS("standard input:1: expected a line of at most 16777216 bytes"));
+    free(text);
+}
+
+/* Files that a command opens must not land in the place of a closed stderr, or messages would be written into them. */
+static void test_closed_stderr(void) {
+    command_gives(0, ARGS("train", "tiny.ini", "run.dir=loud", "train.max_steps=20"), NULL);
+    for (int all = 0; all < 2; all++) {
+        const CommandHow how = {.no_stderr = true, .input_path = all ? "" : NULL, .output_path = all ? "" : NULL};
+        command_gives(0, ARGS("train", "tiny.ini", "run.dir=quiet", "train.max_steps=20"), &how);
+        size_t size, lines = 0;
+        char *log = read_bytes("quiet/log.jsonl", &size);
+        for (const char *p = log; p && *p; p += strcspn(p, "\n") + 1, lines++) EXPECT(*p == '{');
+        EXPECT_INT(lines, 3); /* two of training and one of validation, and nothing else */
+        EXPECT(same_bytes("quiet/last.gguf", "loud/last.gguf"));
+        free(log);
+        remove_folder("quiet");
+    }
+}
+
+int main(void) {
+    world_enter();
+    if (!command_gives(0, ARGS("train", "tiny.ini", "train.max_steps=40"), NULL)) {
+        world_leave();
+        return 1;
+    }
+    RUN(test_configs);
+    RUN(test_config_files);
+    RUN(test_long_configs);
+    RUN(test_bounds);
+    RUN(test_overrides);
+    RUN(test_corpora);
+    RUN(test_folders);
+    RUN(test_unreadable);
+    RUN(test_changed_configs);
+    RUN(test_changed_corpus);
+    RUN(test_changed_models);
+    RUN(test_model_files);
+    RUN(test_truncations);
+    RUN(test_flips);
+    RUN(test_fuzz);
+    RUN(test_nan_weights);
+    RUN(test_bad_checkpoints);
+    RUN(test_options);
+    RUN(test_environment);
+    RUN(test_no_model);
+    RUN(test_streams);
+    RUN(test_closed_stderr);
+    printf("%zu kinds of bad input\n", kinds);
+    world_leave();
+    return test_finish();
+}
