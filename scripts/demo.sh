@@ -7,7 +7,7 @@ make -s ${STB:+STB="$STB"}
 ./train configs/tiny.ini
 for text in "the cat sat" "the cat sat on the mat" "please buy an apple and an orange" \
     "apple unveiled the new phone" "the dog sees the cat" "the cat sees the dog" \
-    "the car is old but it is fast" "where is the small cat?"; do
+    "the car is old but it is fast" "where is her white chair?"; do
     printf '%s\n    -> ' "$text"
     ./translate -m runs/tiny/model.gguf "$text"
 done
