@@ -31,8 +31,8 @@
 
 /* What a command is given besides its arguments; all may be left out. */
 typedef struct CommandHow {
-    const char *input; /* stdin; NULL: nothing */
-    size_t input_size; /* 0: up to the NUL */
+    const char *input;                    /* stdin; NULL: nothing */
+    size_t input_size;                    /* 0: up to the NUL */
     const char *input_path, *output_path; /* stdin and stdout are these instead; "": closed */
     bool no_stderr;                       /* stderr is closed */
     int input_pipe, output_pipe;          /* descriptors for stdin and stdout; 0: not */
@@ -55,12 +55,18 @@ SHARED _Noreturn void command_child(const CommandRun *run, int input, const Comm
     alarm(120); /* outlives exec: a command that hangs is ended */
     int in = how->input_pipe ? how->input_pipe : how->input_path ? open(how->input_path, O_RDONLY) : input;
     int out = how->output_pipe ? how->output_pipe : how->output_path ? open(how->output_path, O_WRONLY) : run->files[0];
-    if (in >= 0) dup2(in, 0);
-    else close(0);
-    if (out >= 0) dup2(out, 1);
-    else close(1);
-    if (how->no_stderr) close(2);
-    else dup2(run->files[1], 2);
+    if (in >= 0)
+        dup2(in, 0);
+    else
+        close(0);
+    if (out >= 0)
+        dup2(out, 1);
+    else
+        close(1);
+    if (how->no_stderr)
+        close(2);
+    else
+        dup2(run->files[1], 2);
     if (how->variable) setenv(how->variable, how->value, 1);
     if (how->largest_file) {
         const struct rlimit limit = {how->largest_file, how->largest_file};
@@ -200,8 +206,10 @@ SHARED void remove_folder(const char *folder) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
         char *path = file_join(folder, entry->d_name);
         struct stat info;
-        if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode)) remove_folder(path);
-        else unlink(path);
+        if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode))
+            remove_folder(path);
+        else
+            unlink(path);
         free(path);
     }
     if (entries) closedir(entries);
@@ -223,8 +231,8 @@ SHARED void world_leave(void) {
 /* Makes a temporary folder, goes there, and fills it: train.tsv (200 pairs), valid.tsv (8 of them) and tiny.ini, a
  * config whose run.dir is `run`. */
 SHARED void world_enter(void) {
-    static const char *const nouns[][2] = {{"cat", "chat"},   {"dog", "chien"}, {"boy", "garçon"},   {"bird", "oiseau"},
-                                           {"horse", "cheval"}, {"wolf", "loup"}, {"bear", "ours"}, {"king", "roi"}};
+    static const char *const nouns[][2] = {{"cat", "chat"},     {"dog", "chien"}, {"boy", "garçon"}, {"bird", "oiseau"},
+                                           {"horse", "cheval"}, {"wolf", "loup"}, {"bear", "ours"},  {"king", "roi"}};
     static const char *const colours[][2] = {
         {"red", "rouge"}, {"black", "noir"}, {"green", "vert"}, {"yellow", "jaune"}, {"sad", "triste"}};
     static const char *const verbs[][2] = {

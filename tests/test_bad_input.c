@@ -1,6 +1,6 @@
-/* What users and disks do wrong: configs, corpora, folders, options, model files and streams that are not as they should
- * be. Each must end with the right exit code and exactly one line on stderr, which names the file and the line or key;
- * stdout stays empty, and what the run's folder holds stays as it was. */
+/* What users and disks do wrong: configs, corpora, folders, options, model files and streams that are not as they
+ * should be. Each must end with the right exit code and exactly one line on stderr, which names the file and the line
+ * or key; stdout stays empty, and what the run's folder holds stays as it was. */
 
 #include "base/ds.h"
 #include "base/ini.h"
@@ -14,8 +14,9 @@ enum { MOST_PARTS = 3 };
 
 static size_t kinds; /* of bad input, tried so far */
 
-/* Runs and expects this exit code, nothing on stdout, and one line on stderr that begins with the command's name and has
- * these parts. Files in the folders `run` (a finished run) and `new` (of a run that cannot begin) must not change. */
+/* Runs and expects this exit code, nothing on stdout, and one line on stderr that begins with the command's name and
+ * has these parts. Files in the folders `run` (a finished run) and `new` (of a run that cannot begin) must not change.
+ */
 static void expect_failure(const char *name, int code, const char *const *arguments, const CommandHow *how,
                            const char *const *parts) {
     const uint64_t run_state = folder_state("run"), new_state = folder_state("new");
@@ -42,7 +43,7 @@ static void expect_failure(const char *name, int code, const char *const *argume
 /* ---- Configs ---- */
 
 #define START "[data]\ntrain = train.tsv\nvalid = valid.tsv\n[run]\ndir = new\n" /* lines 1 to 5 */
-#define WHOLE START "[train]\nmax_steps = 1\n"                                  /* lines 1 to 7 */
+#define WHOLE START "[train]\nmax_steps = 1\n"                                   /* lines 1 to 7 */
 
 typedef struct TextRow {
     const char *name, *text;
@@ -51,7 +52,9 @@ typedef struct TextRow {
 
 static const TextRow configs[] = {
     {"unknown key", WHOLE "[model]\nwdith = 16\n", {"bad.ini:9: unknown key \"model.wdith\"", "mean \"model.width\"?"}},
-    {"key of another section", WHOLE "width = 16\n", {"bad.ini:8: unknown key \"train.width\"", "mean \"model.width\"?"}},
+    {"key of another section",
+     WHOLE "width = 16\n",
+     {"bad.ini:8: unknown key \"train.width\"", "mean \"model.width\"?"}},
     {"key like no other", WHOLE "zzzzzzzzzz = 16\n", {"bad.ini:8: unknown key \"train.zzzzzzzzzz\"\n"}},
     {"key in capitals", WHOLE "Seed = 16\n", {"bad.ini:8: unknown key \"train.Seed\"", "mean \"train.seed\"?"}},
     {"unknown section", WHOLE "[modle]\nwidth = 16\n", {"bad.ini:8: unknown section [modle]", "mean [model]?"}},
@@ -63,30 +66,45 @@ static const TextRow configs[] = {
     {"integer: hexadecimal", WHOLE "seed = 0x10\n", {"bad.ini:8: train.seed: expected an integer", "found \"0x10\""}},
     {"integer: too many digits", WHOLE "seed = 99999999999999999999\n", {"bad.ini:8: train.seed: expected an integer"}},
     {"integer: -1", WHOLE "seed = -1\n", {"bad.ini:8: train.seed: expected an integer from 0", "found \"-1\""}},
-    {"real: a word", WHOLE "beta1 = high\n", {"bad.ini:8: train.beta1: expected a number from 0 to 0.9999", "\"high\""}},
+    {"real: a word",
+     WHOLE "beta1 = high\n",
+     {"bad.ini:8: train.beta1: expected a number from 0 to 0.9999", "\"high\""}},
     {"real: NaN", WHOLE "beta1 = nan\n", {"bad.ini:8: train.beta1: expected a number", "found \"nan\""}},
     {"real: infinite", WHOLE "clip_norm = inf\n", {"bad.ini:8: train.clip_norm: expected a number", "found \"inf\""}},
-    {"real: -infinite", WHOLE "clip_norm = -inf\n", {"bad.ini:8: train.clip_norm: expected a number", "found \"-inf\""}},
-    {"real: beyond a double", WHOLE "clip_norm = 1e999\n", {"bad.ini:8: train.clip_norm: expected a number", "\"1e999\""}},
+    {"real: -infinite",
+     WHOLE "clip_norm = -inf\n",
+     {"bad.ini:8: train.clip_norm: expected a number", "found \"-inf\""}},
+    {"real: beyond a double",
+     WHOLE "clip_norm = 1e999\n",
+     {"bad.ini:8: train.clip_norm: expected a number", "\"1e999\""}},
     {"real: a comma", WHOLE "beta1 = 0,9\n", {"bad.ini:8: train.beta1: expected a number", "found \"0,9\""}},
     {"real: nothing", WHOLE "beta1 = # 0.9\n", {"bad.ini:8: train.beta1: expected a number", "found \"\""}},
     {"switch", WHOLE "[text]\nlowercase = maybe\n", {"bad.ini:9: text.lowercase: expected true or false", "\"maybe\""}},
-    {"choice", WHOLE "schedule = steep\n", {"bad.ini:8: train.schedule: expected one of constant|inverse_sqrt|", "\"steep\""}},
+    {"choice",
+     WHOLE "schedule = steep\n",
+     {"bad.ini:8: train.schedule: expected one of constant|inverse_sqrt|", "\"steep\""}},
     {"choice: nothing", WHOLE "schedule =\n", {"bad.ini:8: train.schedule: expected one of", "found \"\""}},
     {"choice: the list", WHOLE "schedule = constant|noam\n", {"bad.ini:8: train.schedule: expected one of"}},
     {"key twice", WHOLE "max_steps = 2\n", {"bad.ini:8: train.max_steps stands twice", "line 7"}},
     {"key twice, section twice", WHOLE "[model]\n[train]\nmax_steps = 2\n", {"bad.ini:10: train.max_steps", "line 7"}},
-    {"no data.train", "[data]\nvalid = v\n[run]\ndir = new\n", {"bad.ini: missing key \"data.train\" in section [data]"}},
-    {"no data.valid", "[data]\ntrain = t\n[run]\ndir = new\n", {"bad.ini: missing key \"data.valid\" in section [data]"}},
+    {"no data.train",
+     "[data]\nvalid = v\n[run]\ndir = new\n",
+     {"bad.ini: missing key \"data.train\" in section [data]"}},
+    {"no data.valid",
+     "[data]\ntrain = t\n[run]\ndir = new\n",
+     {"bad.ini: missing key \"data.valid\" in section [data]"}},
     {"no run.dir", "[data]\ntrain = t\nvalid = v\n[run]\n", {"bad.ini: missing key \"run.dir\" in section [run]"}},
     {"no section", "[data]\ntrain = t\nvalid = v\n", {"bad.ini: missing key \"run.dir\" in section [run]"}},
-    {"data.train: nothing", "[data]\ntrain =\nvalid = v\n[run]\ndir = new\n[train]\nmax_steps = 1\n",
+    {"data.train: nothing",
+     "[data]\ntrain =\nvalid = v\n[run]\ndir = new\n[train]\nmax_steps = 1\n",
      {"bad.ini: data.train: expected a path"}},
     {"empty file", "", {"bad.ini: missing key \"data.train\""}},
     {"comments alone", "# all\n; of this\n", {"bad.ini: missing key \"data.train\""}},
     {"a word alone", WHOLE "seed\n", {"bad.ini:8: expected \"[section]\" or \"key = value\"", "found \"seed\""}},
     {"no key", WHOLE "= 5\n", {"bad.ini:8: expected \"[section]\" or \"key = value\"", "found \"= 5\""}},
-    {"key of two words", WHOLE "max steps = 5\n", {"bad.ini:8: expected \"[section]\" or \"key = value\"", "max steps"}},
+    {"key of two words",
+     WHOLE "max steps = 5\n",
+     {"bad.ini:8: expected \"[section]\" or \"key = value\"", "max steps"}},
     {"key with a dot", WHOLE "train.seed = 5\n", {"bad.ini:8: expected", "train.seed"}},
     {"section not closed", WHOLE "[model\nwidth = 8\n", {"bad.ini:8: expected \"[section]\"", "found \"[model\""}},
     {"section without name", WHOLE "[]\n", {"bad.ini:8: expected \"[section]\"", "found \"[]\""}},
@@ -97,13 +115,21 @@ static const TextRow configs[] = {
     {"escape character", WHOLE "seed = \033[31m\n", {"bad.ini:8: expected text, found the control character 0x1B"}},
     {"two commands for one line", WHOLE "seed = 1\rbeta1 = 0\n", {"bad.ini:8: expected text", "0x0D"}},
     {"both limits 0", START, {"bad.ini: expected train.max_steps or train.max_epochs above 0"}},
-    {"width and heads", WHOLE "[model]\nwidth = 16\nheads = 3\n", {"bad.ini: model.width: expected a multiple", "(3), found 16"}},
+    {"width and heads",
+     WHOLE "[model]\nwidth = 16\nheads = 3\n",
+     {"bad.ini: model.width: expected a multiple", "(3), found 16"}},
     {"odd width", WHOLE "[model]\nwidth = 15\nheads = 3\n", {"bad.ini: model.width", "expected even", "found 15"}},
     {"odd feedforward", WHOLE "[model]\nfeedforward = 15\n", {"bad.ini:", "model.feedforward: expected even", "15"}},
     {"heads beyond width", WHOLE "[model]\nwidth = 4\nheads = 8\n", {"bad.ini: model.heads: expected 1 to 4, found 8"}},
-    {"cosine without its end", START "[train]\nschedule = cosine\nmax_epochs = 1\n", {"bad.ini:", "cosine", "train.max_steps"}},
-    {"exact without translations", WHOLE "[valid]\nmetric = exact\ntranslate = 0\n", {"bad.ini: valid.metric", "valid.translate"}},
-    {"more pieces than tokens", WHOLE "batch_tokens = 4\naccumulate = 5\n", {"bad.ini: train.accumulate", "(4), found 5"}},
+    {"cosine without its end",
+     START "[train]\nschedule = cosine\nmax_epochs = 1\n",
+     {"bad.ini:", "cosine", "train.max_steps"}},
+    {"exact without translations",
+     WHOLE "[valid]\nmetric = exact\ntranslate = 0\n",
+     {"bad.ini: valid.metric", "valid.translate"}},
+    {"more pieces than tokens",
+     WHOLE "batch_tokens = 4\naccumulate = 5\n",
+     {"bad.ini: train.accumulate", "(4), found 5"}},
 };
 
 static void test_configs(void) {
@@ -152,10 +178,12 @@ static void test_long_configs(void) {
     expect_failure("long key", 1, ARGS("train", "bad.ini"), NULL, PARTS("bad.ini:8: unknown key", "xxx"));
     memcpy(text + start, "seed = ", 7);
     write_bytes("bad.ini", text, start + SIZE);
-    expect_failure("long value", 1, ARGS("train", "bad.ini"), NULL, PARTS("bad.ini:8: train.seed: expected an integer"));
+    expect_failure("long value", 1, ARGS("train", "bad.ini"), NULL,
+                   PARTS("bad.ini:8: train.seed: expected an integer"));
     for (size_t i = 0; i + 8 <= SIZE; i += 8) memcpy(text + start + i, "abc = 1\n", 8);
     write_bytes("bad.ini", text, start + SIZE);
-    expect_failure("key again and again", 1, ARGS("train", "bad.ini"), NULL, PARTS("bad.ini:9: train.abc stands twice"));
+    expect_failure("key again and again", 1, ARGS("train", "bad.ini"), NULL,
+                   PARTS("bad.ini:9: train.abc stands twice"));
     FILE *file = fopen("bad.ini", "w");
     CHECK(file, "a file");
     fputs("[data]\n", file);
@@ -182,7 +210,8 @@ static void test_bounds(void) {
             if (kind == 2) snprintf(value, sizeof value, "%.0f", f->max + (f->max > 9e15 ? 2 : 1));
             snprintf(assignment, sizeof assignment, "%s=%s", f->key, value);
             snprintf(found, sizeof found, "command line: %s: ", assignment);
-            expect_failure(assignment, 1, ARGS("train", "tiny.ini", "run.dir=new", assignment), NULL, PARTS(found, wish));
+            expect_failure(assignment, 1, ARGS("train", "tiny.ini", "run.dir=new", assignment), NULL,
+                           PARTS(found, wish));
         }
     }
 }
@@ -325,7 +354,8 @@ static void test_unreadable(void) {
     expect_failure("config", 1, ARGS("train", "bad.ini"), NULL, PARTS("bad.ini: ", denied));
     expect_bad_corpus("corpus", "bad.tsv", PARTS("bad.tsv: ", denied));
     expect_failure("model", 1, ARGS("translate", "-m", "bad.gguf", "x"), NULL, PARTS("bad.gguf: ", denied));
-    expect_failure("folder", 1, ARGS("train", "tiny.ini", "run.dir=locked/run"), NULL, PARTS("locked/run: cannot make"));
+    expect_failure("folder", 1, ARGS("train", "tiny.ini", "run.dir=locked/run"), NULL,
+                   PARTS("locked/run: cannot make"));
     unlink("bad.ini");
     unlink("bad.tsv");
     unlink("bad.gguf");
@@ -335,14 +365,38 @@ static void test_unreadable(void) {
 
 static void test_changed_configs(void) {
     static const char *const overrides[] = {
-        "text.vocab_size=310",      "text.lowercase=true",      "text.apostrophes=false", "text.spaces=false",
-        "model.width=32",           "model.heads=4",            "model.feedforward=64",   "model.encoder_layers=2",
-        "model.decoder_layers=2",   "model.max_length=65",      "model.norm=post",        "model.activation=gelu",
-        "model.tying=none",         "model.positions=learned",  "model.dropout=0.2",      "model.attention_dropout=0.1",
-        "train.batch_tokens=300",   "model.activation_dropout=0.1", "train.seed=2",       "train.learning_rate=0.02",
-        "train.schedule=constant",  "train.warmup_steps=30",    "train.final_rate=0.5",   "train.label_smoothing=0",
-        "train.beta1=0.8",          "train.beta2=0.9",          "train.epsilon=0.5",     "train.weight_decay=0.01",
-        "train.clip_norm=2",        "train.accumulate=2",       "data.train=copy.tsv",    "data.valid=copy.tsv",
+        "text.vocab_size=310",
+        "text.lowercase=true",
+        "text.apostrophes=false",
+        "text.spaces=false",
+        "model.width=32",
+        "model.heads=4",
+        "model.feedforward=64",
+        "model.encoder_layers=2",
+        "model.decoder_layers=2",
+        "model.max_length=65",
+        "model.norm=post",
+        "model.activation=gelu",
+        "model.tying=none",
+        "model.positions=learned",
+        "model.dropout=0.2",
+        "model.attention_dropout=0.1",
+        "train.batch_tokens=300",
+        "model.activation_dropout=0.1",
+        "train.seed=2",
+        "train.learning_rate=0.02",
+        "train.schedule=constant",
+        "train.warmup_steps=30",
+        "train.final_rate=0.5",
+        "train.label_smoothing=0",
+        "train.beta1=0.8",
+        "train.beta2=0.9",
+        "train.epsilon=0.5",
+        "train.weight_decay=0.01",
+        "train.clip_norm=2",
+        "train.accumulate=2",
+        "data.train=copy.tsv",
+        "data.valid=copy.tsv",
     };
     copy_file("train.tsv", "copy.tsv");
     for (size_t i = 0; i < sizeof overrides / sizeof *overrides; i++) {
@@ -384,13 +438,20 @@ typedef struct Change {
 } Change;
 
 static void copy_pair(GgufWriter *out, const GgufPair *p) {
-    if (p->type == GGUF_ARRAY) gguf_set_array(out, p->key, p->element, p->values, p->count);
-    else if (p->type == GGUF_STRING) gguf_set_string(out, p->key, ((const GgufString *)p->values)->text);
-    else if (p->type == GGUF_UINT32) gguf_set_uint32(out, p->key, *(const uint32_t *)p->values);
-    else if (p->type == GGUF_UINT64) gguf_set_uint64(out, p->key, *(const uint64_t *)p->values);
-    else if (p->type == GGUF_FLOAT64) gguf_set_float64(out, p->key, *(const double *)p->values);
-    else if (p->type == GGUF_BOOL) gguf_set_bool(out, p->key, *(const uint8_t *)p->values);
-    else CHECK(false, "a type that model files have");
+    if (p->type == GGUF_ARRAY)
+        gguf_set_array(out, p->key, p->element, p->values, p->count);
+    else if (p->type == GGUF_STRING)
+        gguf_set_string(out, p->key, ((const GgufString *)p->values)->text);
+    else if (p->type == GGUF_UINT32)
+        gguf_set_uint32(out, p->key, *(const uint32_t *)p->values);
+    else if (p->type == GGUF_UINT64)
+        gguf_set_uint64(out, p->key, *(const uint64_t *)p->values);
+    else if (p->type == GGUF_FLOAT64)
+        gguf_set_float64(out, p->key, *(const double *)p->values);
+    else if (p->type == GGUF_BOOL)
+        gguf_set_bool(out, p->key, *(const uint8_t *)p->values);
+    else
+        CHECK(false, "a type that model files have");
 }
 
 /* A well-formed file with a right checksum, but for one change. */
@@ -410,10 +471,18 @@ static void write_changed(const char *from, const char *to, const Change *change
             continue;
         }
         switch (change->act) {
-        case SET_UINT: gguf_set_uint64(out, key, (uint64_t)change->number); break;
-        case SET_REAL: gguf_set_float64(out, key, change->number); break;
-        case SET_TEXT: gguf_set_string(out, key, change->text); break;
-        case SET_BOOL: gguf_set_bool(out, key, change->number != 0); break;
+        case SET_UINT:
+            gguf_set_uint64(out, key, (uint64_t)change->number);
+            break;
+        case SET_REAL:
+            gguf_set_float64(out, key, change->number);
+            break;
+        case SET_TEXT:
+            gguf_set_string(out, key, change->text);
+            break;
+        case SET_BOOL:
+            gguf_set_bool(out, key, change->number != 0);
+            break;
         case SET_IDS: {
             uint32_t ids[84]; /* 42 merges, as many as the model has */
             size_t count;
@@ -424,7 +493,8 @@ static void write_changed(const char *from, const char *to, const Change *change
             gguf_set_array(out, key, GGUF_UINT32, ids, change->number != 0 ? (size_t)change->number : count);
             break;
         }
-        default: break;
+        default:
+            break;
         }
     }
     for (size_t i = 0; i < n_tensors && change->act != DROP_ALL; i++) {
@@ -442,7 +512,8 @@ static void write_changed(const char *from, const char *to, const Change *change
 static const Change changes[] = {
     {"", DROP_ALL, .parts = {"key general.architecture", "found no such key"}},
     {"general.architecture", DROP_KEY, .parts = {"key general.architecture", "found no such key"}},
-    {"general.architecture", SET_TEXT, .text = "llama", .parts = {"general.architecture: expected \"nmt\", found \"llama\""}},
+    {"general.architecture", SET_TEXT, .text = "llama",
+     .parts = {"general.architecture: expected \"nmt\", found \"llama\""}},
     {"general.architecture", SET_UINT, 1, .parts = {"key general.architecture: expected a string, found uint64 1"}},
     {"nmt.width", DROP_KEY, .parts = {"key nmt.width", "found no such key"}},
     {"nmt.width", SET_TEXT, .text = "16", .parts = {"key nmt.width: expected an integer", "found a string"}},
@@ -495,18 +566,25 @@ static const Change changes[] = {
     {"nmt.config", DROP_KEY, .parts = {"key nmt.config", "found no such key"}},
     {"nmt.step", SET_REAL, 2, .parts = {"key nmt.step: expected an integer", "found a float64"}},
     {"nmt.tokenizer.merges", DROP_KEY, .parts = {"key nmt.tokenizer.merges", "found no such key"}},
-    {"nmt.tokenizer.merges", SET_TEXT, .text = "a b", .parts = {"key nmt.tokenizer.merges: expected an array of uint32"}},
-    {"nmt.tokenizer.merges", SET_IDS, 83, .ids = {2, 3, 4, 5}, .parts = {"nmt.tokenizer.merges: expected 84", "found 83"}},
-    {"nmt.tokenizer.merges", SET_IDS, 82, .ids = {2, 3, 4, 5}, .parts = {"nmt.tokenizer.merges: expected 84", "found 82"}},
-    {"nmt.tokenizer.merges", SET_IDS, .ids = {0, 3, 4, 5}, .parts = {"nmt.tokenizer.merges", "merge 0", "found 0 and 3"}},
-    {"nmt.tokenizer.merges", SET_IDS, .ids = {2, 1, 4, 5}, .parts = {"nmt.tokenizer.merges", "merge 0", "found 2 and 1"}},
-    {"nmt.tokenizer.merges", SET_IDS, .ids = {2, 258, 4, 5}, .parts = {"nmt.tokenizer.merges", "merge 0", "found 2 and 258"}},
+    {"nmt.tokenizer.merges", SET_TEXT, .text = "a b",
+     .parts = {"key nmt.tokenizer.merges: expected an array of uint32"}},
+    {"nmt.tokenizer.merges", SET_IDS, 83, .ids = {2, 3, 4, 5},
+     .parts = {"nmt.tokenizer.merges: expected 84", "found 83"}},
+    {"nmt.tokenizer.merges", SET_IDS, 82, .ids = {2, 3, 4, 5},
+     .parts = {"nmt.tokenizer.merges: expected 84", "found 82"}},
+    {"nmt.tokenizer.merges", SET_IDS, .ids = {0, 3, 4, 5},
+     .parts = {"nmt.tokenizer.merges", "merge 0", "found 0 and 3"}},
+    {"nmt.tokenizer.merges", SET_IDS, .ids = {2, 1, 4, 5},
+     .parts = {"nmt.tokenizer.merges", "merge 0", "found 2 and 1"}},
+    {"nmt.tokenizer.merges", SET_IDS, .ids = {2, 258, 4, 5},
+     .parts = {"nmt.tokenizer.merges", "merge 0", "found 2 and 258"}},
     {"nmt.tokenizer.merges", SET_IDS, .ids = {2, 3, 4, 4294967295u}, .parts = {"merge 1", "4294967295"}},
     {"nmt.tokenizer.merges", SET_IDS, .ids = {2, 3, 2, 3}, .parts = {"nmt.tokenizer.merges", "merge 1", "again"}},
     {"shared.weight", DROP_TENSOR, .parts = {"expected a tensor shared.weight, found none"}},
     {"shared.weight", SET_DIMS, .parts = {"tensor shared.weight: expected dims {16, 300}, found {300, 16}"}},
     {"encoder.layers.0.fc1.weight", SET_DIMS, .parts = {"tensor encoder.layers.0.fc1.weight: expected dims {16, 32}"}},
-    {"decoder.layers.0.encoder_attn.k_proj.bias", DROP_TENSOR, .parts = {"a tensor decoder.layers.0.encoder_attn.k_proj.bias"}},
+    {"decoder.layers.0.encoder_attn.k_proj.bias", DROP_TENSOR,
+     .parts = {"a tensor decoder.layers.0.encoder_attn.k_proj.bias"}},
     {"decoder.layer_norm.bias", DROP_TENSOR, .parts = {"expected a tensor decoder.layer_norm.bias, found none"}},
 };
 
@@ -517,8 +595,10 @@ static void test_changed_models(void) {
         snprintf(name, sizeof name, "%s, change %zu", c->name, i);
         write_changed("run/model.gguf", "bad.gguf", c);
         const char *const parts[MOST_PARTS] = {"translate: bad.gguf: ", c->parts[0], c->parts[1]};
-        if (c->parts[0]) expect_failure(name, 1, ARGS("translate", "-m", "bad.gguf", "the cat"), NULL, parts);
-        else command_gives(0, ARGS("translate", "-m", "bad.gguf", "the cat"), NULL);
+        if (c->parts[0])
+            expect_failure(name, 1, ARGS("translate", "-m", "bad.gguf", "the cat"), NULL, parts);
+        else
+            command_gives(0, ARGS("translate", "-m", "bad.gguf", "the cat"), NULL);
     }
 }
 
@@ -547,7 +627,12 @@ static void test_model_files(void) {
         {"no counts", "", 0, 0, 8, {"bad.gguf: header: expected a tensor count"}},
         {"2^64 - 1 tensors", "\377\377\377\377\377\377\377\377", 8, 8, -1, {"bad.gguf: damaged: checksum"}},
         {"2^63 keys", "\0\0\0\0\0\0\0\200", 16, 8, -1, {"bad.gguf: header: expected at most", "9223372036854775808"}},
-        {"long key", "\377\377\377\377\377\377\377\177", 24, 8, -1, {"bad.gguf: key 0: expected a key (9223372036854775807 bytes)"}},
+        {"long key",
+         "\377\377\377\377\377\377\377\177",
+         24,
+         8,
+         -1,
+         {"bad.gguf: key 0: expected a key (9223372036854775807 bytes)"}},
         {"no key", "\0\0\0\0\0\0\0\0", 24, 8, -1, {"bad.gguf: key 0: expected a key of 1 to"}},
         {"half", "", 0, 0, 20000, {"bad.gguf: damaged: checksum"}},
         {"a corpus", "the red cat sleeps\tle chat", 0, 26, -1, {"bad.gguf: not a GGUF file", "found \"the \""}},
@@ -556,8 +641,10 @@ static void test_model_files(void) {
         write_patched("bad.gguf", rows[i].at, rows[i].bytes, rows[i].size, rows[i].length);
         expect_failure(rows[i].name, 1, ARGS("translate", "-m", "bad.gguf", "the cat"), NULL, rows[i].parts);
     }
-    expect_failure("missing", 1, ARGS("translate", "-m", "none.gguf", "x"), NULL, PARTS("none.gguf: cannot open: No such"));
-    expect_failure("a folder", 1, ARGS("translate", "-m", "run", "x"), NULL, PARTS("run: expected a file, found a folder"));
+    expect_failure("missing", 1, ARGS("translate", "-m", "none.gguf", "x"), NULL,
+                   PARTS("none.gguf: cannot open: No such"));
+    expect_failure("a folder", 1, ARGS("translate", "-m", "run", "x"), NULL,
+                   PARTS("run: expected a file, found a folder"));
     expect_failure("a device", 1, ARGS("translate", "-m", "/dev/zero", "x"), NULL, PARTS("/dev/zero: expected a file"));
     expect_failure("a config", 1, ARGS("translate", "-m", "tiny.ini", "x"), NULL, PARTS("tiny.ini: not a GGUF file"));
     expect_failure("no name", 1, ARGS("translate", "-m", "", "x"), NULL, PARTS("cannot open: No such file"));
@@ -607,7 +694,8 @@ static void test_flips(void) {
     size_t whole;
     const size_t header = header_size("run/model.gguf", &whole);
     char *bytes = read_bytes("run/model.gguf", &whole);
-    /* A flip in the checksum's own name makes it a file without checksum, which other tools write, and harms nothing. */
+    /* A flip in the checksum's own name makes it a file without checksum, which other tools write, and harms nothing.
+     */
     const size_t name = (size_t)((char *)memmem(bytes, whole, GGUF_CHECKSUM_KEY, 12) - bytes);
     write_bytes("bad.gguf", bytes, whole);
     int file = open("bad.gguf", O_WRONLY);
@@ -708,7 +796,8 @@ static void test_bad_checkpoints(void) {
         {"nmt.train.batch", SET_UINT, 1e6, .parts = {"nmt.train.batch: expected a number below", "found 1000000"}},
         {"nmt.train.batch", SET_UINT, 1e19, .parts = {"nmt.train.batch: expected a number below"}},
         {"nmt.train.skipped", SET_UINT, 1e6, .parts = {"nmt.train.skipped: expected at most", "found 1000000"}},
-        {"nmt.train.best_loss", SET_TEXT, .text = "1", .parts = {"key nmt.train.best_loss: expected a float", "a string"}},
+        {"nmt.train.best_loss", SET_TEXT, .text = "1",
+         .parts = {"key nmt.train.best_loss: expected a float", "a string"}},
         {"nmt.train.corpus", DROP_KEY, .parts = {"key nmt.train.corpus", "found no such key"}},
         {"nmt.train.corpus", SET_UINT, 1, .parts = {"expected the pairs that the run was begun with", "train.tsv"}},
         {"nmt.config", SET_TEXT, .text = "", .parts = {"missing key \"data.train\""}},
@@ -794,13 +883,15 @@ static void test_environment(void) {
         const CommandHow how = {.variable = "NMT_ISA", .value = values[i]};
         char found[32];
         snprintf(found, sizeof found, "found \"%s\"", values[i]);
-        expect_failure("NMT_ISA", 1, ARGS("train", "tiny.ini", "run.dir=new"), &how, PARTS("NMT_ISA", "generic", found));
+        expect_failure("NMT_ISA", 1, ARGS("train", "tiny.ini", "run.dir=new"), &how,
+                       PARTS("NMT_ISA", "generic", found));
         expect_failure("NMT_ISA", 1, ARGS("translate", "-m", "run/model.gguf", "x"), &how, PARTS("NMT_ISA", found));
     }
 }
 
 static void test_no_model(void) {
-    expect_failure("no model", 1, ARGS("translate", "x"), NULL, PARTS("no model yet", "./train configs/tiny.ini", "-m FILE"));
+    expect_failure("no model", 1, ARGS("translate", "x"), NULL,
+                   PARTS("no model yet", "./train configs/tiny.ini", "-m FILE"));
     CHECK(mkdir("runs", 0777) == 0 && mkdir("runs/a", 0777) == 0, "mkdir");
     expect_failure("empty run", 1, ARGS("translate", "x"), NULL, PARTS("no model yet", "./train configs/tiny.ini"));
     CHECK(mkdir("runs/a/model.gguf", 0777) == 0, "mkdir");
@@ -815,7 +906,8 @@ static void test_streams(void) {
                    PARTS("standard output: cannot write: No space left"));
     expect_failure("stdout full, stdin", 1, lines, &(CommandHow){.output_path = "/dev/full", .input = "the cat\n\nx\n"},
                    PARTS("standard output: cannot write: No space left"));
-    expect_failure("stdout closed", 1, argument, &(CommandHow){.output_path = ""}, PARTS("standard output: cannot write"));
+    expect_failure("stdout closed", 1, argument, &(CommandHow){.output_path = ""},
+                   PARTS("standard output: cannot write"));
     expect_failure("help, stdout full", 1, ARGS("train", "--help"), &(CommandHow){.output_path = "/dev/full"},
                    PARTS("standard output: cannot write: No space left"));
     expect_failure("version, stdout full", 1, ARGS("translate", "--version"), &(CommandHow){.output_path = "/dev/full"},

@@ -42,7 +42,8 @@ static const char *json_value(const char *p) {
     return *p == '}' ? p + 1 : NULL;
 }
 
-/* The number behind "name": in the last line that has this kind; NaN if there is none. first: in the first such line. */
+/* The number behind "name": in the last line that has this kind; NaN if there is none. first: in the first such line.
+ */
 static double log_number(const char *path, const char *kind, const char *name, bool first) {
     size_t size;
     double number = NAN;
@@ -84,8 +85,10 @@ static char *log_without_speed(const char *path) {
     if (!log) return memory_string("");
     for (const char *p = log; *p;) {
         static const char speed[] = "\"tokens_per_second\":";
-        if (strncmp(p, speed, sizeof speed - 1) == 0) p += sizeof speed - 1 + strspn(p + sizeof speed - 1, "0123456789");
-        else *out++ = *p++;
+        if (strncmp(p, speed, sizeof speed - 1) == 0)
+            p += sizeof speed - 1 + strspn(p + sizeof speed - 1, "0123456789");
+        else
+            *out++ = *p++;
     }
     *out = 0;
     return log;
@@ -114,13 +117,16 @@ static void expect_same_run(const char *a, const char *b) {
 /* Two of them, because what goes on inside a step differs. Their reference runs are in the folders of these names. */
 typedef struct Way {
     const char *name;
-    const char *overrides[4];
+    const char *overrides[5];
 } Way;
 
 static const Way ways[] = {
-    {"plain", {"model.dropout=0", "train.batch_tokens=200", "train.log_every=7", "train.schedule=constant"}},
+    {"plain",
+     {"model.dropout=0", "train.batch_tokens=200", "train.log_every=7", "train.schedule=constant",
+      "train.clip_norm=0.3"}},
     {"pieces",
-     {"train.accumulate=2", "model.attention_dropout=0.1", "model.activation_dropout=0.1", "train.weight_decay=0.01"}},
+     {"train.accumulate=2", "model.attention_dropout=0.1", "model.activation_dropout=0.1", "train.weight_decay=0.01",
+      "model.norm=post"}},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -132,8 +138,8 @@ static const char *in_folder(const char *folder) {
 }
 
 #define WAY_ARGS(way, folder, ...)                                                                                     \
-    ARGS("train", "tiny.ini", "train.max_steps=" STEPS, (way)->overrides[0], (way)->overrides[1], (way)->overrides[2],                    \
-         (way)->overrides[3], in_folder(folder), __VA_ARGS__)
+    ARGS("train", "tiny.ini", "train.max_steps=" STEPS, (way)->overrides[0], (way)->overrides[1], (way)->overrides[2], \
+         (way)->overrides[3], (way)->overrides[4], in_folder(folder), __VA_ARGS__)
 
 static void test_threads(void) {
     static const char *const threads[] = {"train.threads=1", "train.threads=2", "train.threads=3", "train.threads=8"};
@@ -205,7 +211,8 @@ static void test_signals(void) {
     const uint32_t began = luck;
     for (size_t w = 0; w < WAYS; w++) {
         for (size_t i = 0; i < 3; i++) {
-            if (run_with_signals(&ways[w], "hit", numbers[i]) == 0) TEST_FAIL("signal %d never came in time", numbers[i]);
+            if (run_with_signals(&ways[w], "hit", numbers[i]) == 0)
+                TEST_FAIL("signal %d never came in time", numbers[i]);
             expect_same_run(ways[w].name, "hit");
             remove_folder("hit");
         }
@@ -242,8 +249,8 @@ static void test_halves(void) {
     }
 }
 
-/* The disk is full when last.gguf is written, which is larger than model.gguf: the run ends, its files stay, and it goes
- * on when there is room. */
+/* The disk is full when last.gguf is written, which is larger than model.gguf: the run ends, its files stay, and it
+ * goes on when there is room. */
 static void test_full_disk(void) {
     command_gives(0, WAY_ARGS(&ways[1], "full", "train.max_steps=20"), NULL);
     copy_file("full/last.gguf", "before.gguf");
@@ -265,12 +272,14 @@ static void test_full_disk(void) {
 static void test_seeds(void) {
     command_gives(0, ARGS("train", "tiny.ini", "run.dir=seed1", "train.max_steps=20"), NULL);
     command_gives(0, ARGS("train", "tiny.ini", "run.dir=seed1again", "train.max_steps=20"), NULL);
-    command_gives(0, ARGS("train", "tiny.ini", "run.dir=seed2", "train.max_steps=20", "train.seed=2"), NULL);
     expect_same_run("seed1", "seed1again");
-    /* The seed is in the file's config text: the weights must differ, and they end the file. */
-    size_t a = 0, b = 0;
-    char *x = read_bytes("seed1/model.gguf", &a), *y = read_bytes("seed2/model.gguf", &b);
-    size_t different = 0;
+    /* With a learning rate of 0 the weights stay as they began; they end the file, behind the config with the seed. */
+    command_gives(0, ARGS("train", "tiny.ini", "run.dir=began1", "train.max_steps=1", "train.learning_rate=0"), NULL);
+    command_gives(
+        0, ARGS("train", "tiny.ini", "run.dir=began2", "train.max_steps=1", "train.learning_rate=0", "train.seed=2"),
+        NULL);
+    size_t a = 0, b = 0, different = 0;
+    char *x = read_bytes("began1/model.gguf", &a), *y = read_bytes("began2/model.gguf", &b);
     for (size_t i = 1; x && y && i <= 40000; i++) different += x[a - i] != y[b - i];
     EXPECT_INT(a, b);
     EXPECT(different > 20000);
@@ -282,8 +291,9 @@ static void test_seeds(void) {
 static void test_finished(void) {
     const uint64_t log = file_version("plain/last.gguf");
     copy_file("plain/model.gguf", "before.gguf");
-    static const char *const harmless[] = {"train.threads=1", "train.log_every=3",  "valid.every_steps=7", "valid.translate=0",
-                                           "decode.beam=3",   "decode.max_ratio=1", "data.test=x",         "valid.patience=900"};
+    static const char *const harmless[] = {"train.threads=1",   "train.log_every=3", "valid.every_steps=7",
+                                           "valid.translate=0", "decode.beam=3",     "decode.max_ratio=1",
+                                           "data.test=x",       "valid.patience=900"};
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++) {
         CommandRun run = command_run(WAY_ARGS(&ways[0], "plain", harmless[i]), NULL);
         EXPECT_INT(run.code, 0);
@@ -321,7 +331,8 @@ static void test_patience(void) {
 }
 
 static void test_epochs(void) {
-    CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=epochs", "train.max_epochs=3", "train.max_steps=0"), NULL);
+    CommandRun run =
+        command_run(ARGS("train", "tiny.ini", "run.dir=epochs", "train.max_epochs=3", "train.max_steps=0"), NULL);
     EXPECT_INT(run.code, 0);
     EXPECT_HAS(run.err, "done: ");
     command_free(&run);
@@ -399,8 +410,8 @@ static void test_instruction_sets(void) {
 
 /* Losses beyond all measure: the log stays JSON. */
 static void test_explodes(void) {
-    CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=wild", "train.learning_rate=1000", "train.clip_norm=0",
-                                      "train.warmup_steps=0", "train.max_steps=20"),
+    CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=wild", "train.learning_rate=1000",
+                                      "train.clip_norm=0", "train.warmup_steps=0", "train.max_steps=20"),
                                  NULL);
     EXPECT(run.code == 0 || run.code == 1);
     expect_good_log("wild/log.jsonl");

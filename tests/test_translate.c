@@ -39,7 +39,8 @@ static char *line_of(const char *text, size_t at) {
 }
 
 static void make_texts(void) {
-    static const char *const parts[] = {"the red cat sleeps", "the sad king", "is there", "wolf", "the green bear eats"};
+    static const char *const parts[] = {"the red cat sleeps", "the sad king", "is there", "wolf",
+                                        "the green bear eats"};
     all_lines = memory_new(TEXTS * 64, 1);
     for (size_t i = 0; i < TEXTS; i++) {
         const char *first = parts[i % 5], *second = parts[i / 5 % 5];
@@ -82,7 +83,8 @@ static void test_together(void) {
 /* More lines than are taken together, and bytes that end in the middle of lines. */
 static void test_many_lines(void) {
     enum { TIMES = 80 };
-    char *input = memory_new(TIMES * (strlen(all_lines) + strlen(expected)) + 1, 1), *wanted = memory_new(TIMES, 1 << 12);
+    char *input = memory_new(TIMES * (strlen(all_lines) + strlen(expected)) + 1, 1),
+         *wanted = memory_new(TIMES, 1 << 12);
     for (int i = 0; i < TIMES; i++) strcat(input, all_lines), strcat(wanted, expected);
     EXPECT(strlen(input) > 65536);
     expect_translation(plain, input, wanted);
@@ -200,8 +202,16 @@ static void test_line_ends(void) {
 
 /* Bytes that are no text: still a line for a line, and the lines around them are translated as ever. */
 static void test_odd_bytes(void) {
-    static const char *const odd[] = {"\xFF\xFE\xFD", "caf\xC3", "\xC0\xAF\xED\xA0\x80", "\033[2J\a\b", "\xF4\x90\x80\x80",
-                                      "\xEF\xBB\xBFthe cat", "a\rb", "\xE2\x80\xA8\xE2\x80\xA9\xC2\x85", "<s></s>", "\x7F"};
+    static const char *const odd[] = {"\xFF\xFE\xFD",
+                                      "caf\xC3",
+                                      "\xC0\xAF\xED\xA0\x80",
+                                      "\033[2J\a\b",
+                                      "\xF4\x90\x80\x80",
+                                      "\xEF\xBB\xBFthe cat",
+                                      "a\rb",
+                                      "\xE2\x80\xA8\xE2\x80\xA9\xC2\x85",
+                                      "<s></s>",
+                                      "\x7F"};
     char *first = line_of(expected, 0);
     for (size_t i = 0; i <= sizeof odd / sizeof *odd; i++) {
         char input[256];
@@ -290,7 +300,8 @@ static void test_search_options(void) {
     EXPECT_INT(count_lines(eight), TEXTS);
     EXPECT(strcmp(greedy, eight) != 0);
     EXPECT(strlen(long_ones) > strlen(eight)); /* a larger alpha favours longer translations */
-    expect_translation(ARGS("translate", "-m", "run/model.gguf", "--beam=8", "--alpha=0", "--threads=1"), all_lines, eight);
+    expect_translation(ARGS("translate", "-m", "run/model.gguf", "--beam=8", "--alpha=0", "--threads=1"), all_lines,
+                       eight);
     free(greedy);
     free(two);
     free(eight);
@@ -314,7 +325,8 @@ static void test_newest_model(void) {
         write_text(models[2], "the newest of all, but not to be seen");
         for (int nanoseconds = 0; nanoseconds < 2; nanoseconds++) { /* newer by a second, and by less */
             const struct timespec before[2] = {{1000, 5}, {1000, 5}},
-                                  behind[2] = {{1001 - nanoseconds, 6 * nanoseconds}, {1001 - nanoseconds, 6 * nanoseconds}};
+                                  behind[2] = {{1001 - nanoseconds, 6 * nanoseconds},
+                                               {1001 - nanoseconds, 6 * nanoseconds}};
             CHECK(utimensat(AT_FDCWD, models[i], behind, 0) == 0 && utimensat(AT_FDCWD, models[1 - i], before, 0) == 0,
                   "times of files");
             expect_translation(arguments, NULL, wanted);

@@ -1,0 +1,14 @@
+#!/bin/sh
+# How many of the shipped corpus' held-out test sentences a model translates exactly right, family by family.
+# usage: scripts/score_tiny.sh [MODEL]   (default: runs/tiny/model.gguf)
+set -eu
+cd "$(dirname "$0")/.."
+model=${1:-runs/tiny/model.gguf}
+cut -f1 data/tiny/test.tsv | ./translate -m "$model" --beam 1 | paste - data/tiny/test.tsv data/tiny/test.families |
+    awk -F '\t' '
+        { family[$4]++; if ($1 == $3) { right[$4]++; all++ } }
+        END {
+            for (f in family) printf "    %-14s %d of %d\n", f, right[f], family[f] | "sort"
+            close("sort")
+            printf "    all            %d of %d (%.1f%%)\n", all, NR, 100 * all / NR
+        }'
