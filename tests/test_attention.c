@@ -322,8 +322,7 @@ static void check_cache(NormPlace norm, size_t T) {
             self_start[b] = (uint32_t)(b * T);
             self_end[b] = (uint32_t)(b * T + t + 1);
         }
-        const DecoderCache cache = {
-            self, (const real *const *)cross, self_start, self_end, cross_start, cross_end, t + 1, 70};
+        const DecoderCache cache = {self, cross, self_start, self_end, cross_start, cross_end, t + 1, 70};
         pass = transformer_pass(&c.model, c.w);
         decoder_lay_out(&c.model.decoder, pass.arena, &c.model.params, B, 0, false);
         const real *out = decoder_step(&pass, &c.model.decoder, token, B, t, &cache);

@@ -80,11 +80,11 @@ static size_t arena_bytes(Session *s) {
     lay_out_cache(s, &arena);
     const size_t mark = arena_mark(&arena);
     encoder_lay_out(&s->encoder, &arena, params, s->M, false);
-    const size_t encoding = arena.used + encoder_scratch(params, s->M, false) * sizeof(real);
+    const size_t encoding = arena.used + encoder_scratch(params, s->M) * sizeof(real);
     arena_release(&arena, mark);
     lay_out_step(s, &arena);
     const size_t row_numbers = (s->slots + 1) * sizeof(uint32_t); /* decoder_step's */
-    const size_t stepping = arena.used + decoder_scratch(params, s->slots, 0, false) * sizeof(real) + row_numbers;
+    const size_t stepping = arena.used + decoder_scratch(params, s->slots, 0) * sizeof(real) + row_numbers;
     return larger(encoding, stepping) + 16 * ARENA_ALIGNMENT; /* a dozen pushes are rounded up */
 }
 
@@ -135,10 +135,8 @@ real *session_step(Session *s, const uint32_t *slot, const int32_t *token, size_
         s->self_start[r] = (uint32_t)first, s->self_end[r] = (uint32_t)(first + position + 1);
         s->cross_start[r] = s->source_start[b], s->cross_end[r] = s->source_start[b + 1];
     }
-    const DecoderCache cache = {s->self,        (const real *const *)s->cross,
-                                s->self_start,  s->self_end,
-                                s->cross_start, s->cross_end,
-                                position + 1,   s->longest};
+    const DecoderCache cache = {s->self,        s->cross,     s->self_start, s->self_end,
+                                s->cross_start, s->cross_end, position + 1,  s->longest};
     const real *h = decoder_step(&s->pass, &s->decoder, token, R, position, &cache);
     linear_forward(s->pass.pool, s->logits, h, s->pass.w + params->output, NULL, R, params->hyper.width,
                    params->hyper.vocab);

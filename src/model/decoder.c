@@ -5,7 +5,6 @@
 
 #include "base/check.h"
 #include "base/memory.h"
-#include "math/vector.h"
 #include "nn/embedding.h"
 
 DecoderTape decoder_tape_new(const Parameters *params) {
@@ -19,7 +18,6 @@ void decoder_tape_free(DecoderTape *tape) {
 
 void decoder_lay_out(DecoderTape *tape, Arena *arena, const Parameters *params, size_t N, size_t M, bool keep) {
     const Hyper *h = &params->hyper;
-    const ResidualShape shape = {N, h->width, h->norm};
     tape->embedded = arena_push(arena, N * h->width, sizeof(real));
     for (size_t l = 0; l < h->decoder_layers; l++) {
         DecoderLayerTape *layer = &tape->layers[l];
@@ -27,38 +25,24 @@ void decoder_lay_out(DecoderTape *tape, Arena *arena, const Parameters *params, 
             *layer = tape->layers[l - 2];
             continue;
         }
-        layer->self_attention = multihead_tape(arena, N, 0, h->width, h->heads);
-        layer->self_residual = residual_tape(arena, shape);
-        layer->cross_attention = multihead_tape(arena, N, M, h->width, h->heads);
-        layer->cross_residual = residual_tape(arena, shape);
-        layer->pre = arena_push(arena, N * h->feedforward, sizeof(real));
-        layer->feedforward_residual = residual_tape(arena, shape);
+        layer->self = block_attention_tape(arena, h, N, 0);
+        layer->cross = block_attention_tape(arena, h, N, M);
+        layer->feedforward = block_feedforward_tape(arena, h, N);
     }
-    if (h->norm == NORM_PRE) {
-        tape->normed = arena_push(arena, N * h->width, sizeof(real));
-        tape->mean = arena_push(arena, N, sizeof(real));
-        tape->rstd = arena_push(arena, N, sizeof(real));
-    }
+    tape->norm = block_final_norm_tape(arena, h, N);
 }
 
-static FeedforwardShape feedforward_shape(const Hyper *h, size_t N) {
-    return (FeedforwardShape){N, h->width, h->feedforward, h->activation};
+size_t decoder_scratch(const Parameters *params, size_t N, size_t M) {
+    const size_t self = block_scratch(&params->hyper, N, 0), cross = block_scratch(&params->hyper, N, M);
+    return self > cross ? self : cross;
 }
 
-size_t decoder_scratch(const Parameters *params, size_t N, size_t M, bool backward) {
-    const Hyper *h = &params->hyper;
-    const size_t self = multihead_scratch(N, 0, h->width), cross = multihead_scratch(N, M, h->width);
-    const size_t feedforward = feedforward_scratch(feedforward_shape(h, N));
-    const size_t attention = self > cross ? self : cross;
-    return (backward ? 3 : 2) * N * h->width + (attention > feedforward ? attention : feedforward);
-}
-
-/* How the two attentions of a layer find their keys and values. */
+/* Which rows attend to which, and where keys and values come from: the same for every layer. */
 typedef struct DecoderView {
     AttentionShape self, cross;
-    const real *memory; /* (M, D); NULL when the cross-attention's keys and values are kept in the cache */
+    const real *memory; /* (M, D), when whole sentences are run */
     size_t M;
-    const DecoderCache *cache; /* NULL when whole sentences are run */
+    const DecoderCache *cache; /* one position at a time; else NULL */
 } DecoderView;
 
 static DecoderView whole_sentences(const Hyper *h, Packed target, Packed source, const real *memory) {
@@ -71,150 +55,73 @@ static DecoderView whole_sentences(const Hyper *h, Packed target, Packed source,
     };
 }
 
-/* Self-attention over kept keys and values, after adding those of the new position. */
-static void self_attend_cached(const Pass *pass, real *y, DecoderLayerTape *tape, size_t l, const real *in,
-                               const DecoderView *view) {
-    const MultiheadParams params = pass->params->decoder[l].self_attention;
-    const size_t D = pass->params->hyper.width;
-    real *cache = view->cache->self[l];
-    multihead_project_self(pass->pool, &tape->self_attention, in, pass->w, params, view->self.B, D);
-    for (size_t b = 0; b < view->self.B; b++)
-        vector_copy(cache + ((size_t)view->cache->self_end[b] - 1) * 2 * D, tape->self_attention.q + b * 3 * D + D,
-                    2 * D);
-    multihead_attend(pass->pool, y, &tape->self_attention,
-                     (AttentionInput){tape->self_attention.q, cache, cache + D, 3 * D, 2 * D}, pass->w, params,
-                     view->self, dropout_none());
+static AttentionBlock self_attention(const Parameters *params, size_t l, const DecoderView *view) {
+    return (AttentionBlock){
+        .stack = STACK_DECODER,
+        .layer = l,
+        .weights_place = PLACE_SELF_WEIGHTS,
+        .residual_place = PLACE_SELF_RESIDUAL,
+        .norm = params->decoder[l].self_attention_norm,
+        .params = params->decoder[l].self_attention,
+        .shape = view->self,
+        .kept = view->cache ? view->cache->self[l] : NULL,
+        .append = view->cache ? view->cache->self_end : NULL,
+    };
 }
 
-static void cross_attend_cached(const Pass *pass, real *y, DecoderLayerTape *tape, size_t l, const real *in,
-                                const DecoderView *view) {
-    const MultiheadParams params = pass->params->decoder[l].cross_attention;
-    const size_t D = pass->params->hyper.width;
-    const real *kv = view->cache->cross[l];
-    multihead_project_query(pass->pool, &tape->cross_attention, in, pass->w, params, view->cross.B, D);
-    multihead_attend(pass->pool, y, &tape->cross_attention,
-                     (AttentionInput){tape->cross_attention.q, kv, kv + D, D, 2 * D}, pass->w, params, view->cross,
-                     dropout_none());
+static AttentionBlock cross_attention(const Parameters *params, size_t l, const DecoderView *view) {
+    return (AttentionBlock){
+        .stack = STACK_DECODER,
+        .layer = l,
+        .weights_place = PLACE_CROSS_WEIGHTS,
+        .residual_place = PLACE_CROSS_RESIDUAL,
+        .norm = params->decoder[l].cross_attention_norm,
+        .params = params->decoder[l].cross_attention,
+        .shape = view->cross,
+        .memory = view->memory,
+        .M = view->M,
+        .kept = view->cache ? view->cache->cross[l] : NULL,
+    };
 }
 
-/* One layer; normed and y are (N, D) scratch. */
-static const real *layer_forward(const Pass *pass, DecoderLayerTape *tape, size_t l, const real *x,
-                                 const DecoderView *view, real *normed, real *y) {
-    const Hyper *h = &pass->params->hyper;
-    const DecoderLayerParams *p = &pass->params->decoder[l];
-    const ResidualShape shape = {view->self.query_start[view->self.B], h->width, h->norm};
-    const real *in;
-
-    in = residual_enter(pass->pool, &tape->self_residual, normed, x, pass->w, p->self_attention_norm, shape);
-    if (view->cache)
-        self_attend_cached(pass, y, tape, l, in, view);
-    else
-        multihead_forward(pass->pool, y, &tape->self_attention, in, NULL, 0, pass->w, p->self_attention, view->self,
-                          pass_dropout(pass, STACK_DECODER, l, PLACE_SELF_WEIGHTS));
-    x = residual_leave(pass->pool, &tape->self_residual, y, pass->w, p->self_attention_norm, shape,
-                       pass_dropout(pass, STACK_DECODER, l, PLACE_SELF_RESIDUAL));
-
-    in = residual_enter(pass->pool, &tape->cross_residual, normed, x, pass->w, p->cross_attention_norm, shape);
-    if (view->cache)
-        cross_attend_cached(pass, y, tape, l, in, view);
-    else
-        multihead_forward(pass->pool, y, &tape->cross_attention, in, view->memory, view->M, pass->w, p->cross_attention,
-                          view->cross, pass_dropout(pass, STACK_DECODER, l, PLACE_CROSS_WEIGHTS));
-    x = residual_leave(pass->pool, &tape->cross_residual, y, pass->w, p->cross_attention_norm, shape,
-                       pass_dropout(pass, STACK_DECODER, l, PLACE_CROSS_RESIDUAL));
-
-    in = residual_enter(pass->pool, &tape->feedforward_residual, normed, x, pass->w, p->final_norm, shape);
-    feedforward_forward(pass->pool, pass->arena, y, tape->pre, in, pass->w, p->feedforward,
-                        feedforward_shape(h, shape.N), pass_dropout(pass, STACK_DECODER, l, PLACE_ACTIVATION));
-    return residual_leave(pass->pool, &tape->feedforward_residual, y, pass->w, p->final_norm, shape,
-                          pass_dropout(pass, STACK_DECODER, l, PLACE_FEEDFORWARD_RESIDUAL));
+static FeedforwardBlock feedforward(const Parameters *params, size_t l, const DecoderView *view) {
+    return (FeedforwardBlock){STACK_DECODER, l, params->decoder[l].final_norm, params->decoder[l].feedforward,
+                              view->self.query_start[view->self.B]};
 }
 
 /* The layers and the final norm, from the embedded rows on. */
 static const real *layers_forward(const Pass *pass, DecoderTape *tape, const DecoderView *view) {
     const Parameters *params = pass->params;
-    const size_t N = view->self.query_start[view->self.B], D = params->hyper.width, mark = arena_mark(pass->arena);
-    real *normed = arena_push(pass->arena, N * D, sizeof(real)), *y = arena_push(pass->arena, N * D, sizeof(real));
     const real *x = tape->embedded;
-    for (size_t l = 0; l < params->hyper.decoder_layers; l++)
-        x = layer_forward(pass, &tape->layers[l], l, x, view, normed, y);
-    arena_release(pass->arena, mark);
-    tape->last = x;
-    if (params->hyper.norm == NORM_POST) return x;
-    layernorm_forward(pass->pool, tape->normed, tape->mean, tape->rstd, x, pass->w + params->decoder_norm.weight,
-                      pass->w + params->decoder_norm.bias, N, D);
-    return tape->normed;
+    for (size_t l = 0; l < params->hyper.decoder_layers; l++) {
+        const AttentionBlock self = self_attention(params, l, view), cross = cross_attention(params, l, view);
+        const FeedforwardBlock ff = feedforward(params, l, view);
+        x = block_attention_forward(pass, &self, &tape->layers[l].self, x);
+        x = block_attention_forward(pass, &cross, &tape->layers[l].cross, x);
+        x = block_feedforward_forward(pass, &ff, &tape->layers[l].feedforward, x);
+    }
+    return block_final_norm_forward(pass, params->decoder_norm, &tape->norm, x, view->self.query_start[view->self.B]);
 }
 
 const real *decoder_forward(const Pass *pass, DecoderTape *tape, Packed target, Packed source, const real *memory) {
-    const size_t N = target.start[target.B], D = pass->params->hyper.width;
-    embedding_forward(pass->pool, tape->embedded, target.token, target.start, pass->w + pass->params->decoder_embedding,
-                      pass_positions(pass, STACK_DECODER), target.B, D);
-    dropout_forward(pass->pool, tape->embedded, tape->embedded, pass_dropout(pass, STACK_DECODER, 0, PLACE_EMBEDDING),
-                    N * D);
     const DecoderView view = whole_sentences(&pass->params->hyper, target, source, memory);
+    block_embedding_forward(pass, STACK_DECODER, tape->embedded, target);
     return layers_forward(pass, tape, &view);
-}
-
-/* One layer: d is the gradient of its output in, of its input out. */
-static void layer_backward(const Pass *pass, const DecoderLayerTape *tape, size_t l, real *d, real *dmemory,
-                           const DecoderView *view) {
-    const Hyper *h = &pass->params->hyper;
-    const DecoderLayerParams *p = &pass->params->decoder[l];
-    const size_t N = view->self.query_start[view->self.B], count = N * h->width, mark = arena_mark(pass->arena);
-    const ResidualShape shape = {N, h->width, h->norm};
-    real *normed = arena_push(pass->arena, count, sizeof(real));
-    real *dy = arena_push(pass->arena, count, sizeof(real)), *dh = arena_push(pass->arena, count, sizeof(real));
-    const real *in;
-
-    residual_leave_backward(pass->pool, d, dy, dh, pass->dw, pass->w, &tape->feedforward_residual, p->final_norm, shape,
-                            pass_dropout(pass, STACK_DECODER, l, PLACE_FEEDFORWARD_RESIDUAL));
-    in = residual_again(pass->pool, &tape->feedforward_residual, normed, pass->w, p->final_norm, shape);
-    vector_clear(dh, count);
-    feedforward_backward(pass->pool, pass->arena, dh, pass->dw, dy, in, tape->pre, pass->w, p->feedforward,
-                         feedforward_shape(h, N), pass_dropout(pass, STACK_DECODER, l, PLACE_ACTIVATION));
-    residual_enter_backward(pass->pool, d, dh, pass->dw, pass->w, &tape->feedforward_residual, p->final_norm, shape);
-
-    residual_leave_backward(pass->pool, d, dy, dh, pass->dw, pass->w, &tape->cross_residual, p->cross_attention_norm,
-                            shape, pass_dropout(pass, STACK_DECODER, l, PLACE_CROSS_RESIDUAL));
-    in = residual_again(pass->pool, &tape->cross_residual, normed, pass->w, p->cross_attention_norm, shape);
-    vector_clear(dh, count);
-    multihead_backward(pass->pool, pass->arena, dh, dmemory, pass->dw, dy, in, view->memory, view->M, pass->w,
-                       p->cross_attention, &tape->cross_attention, view->cross,
-                       pass_dropout(pass, STACK_DECODER, l, PLACE_CROSS_WEIGHTS));
-    residual_enter_backward(pass->pool, d, dh, pass->dw, pass->w, &tape->cross_residual, p->cross_attention_norm,
-                            shape);
-
-    residual_leave_backward(pass->pool, d, dy, dh, pass->dw, pass->w, &tape->self_residual, p->self_attention_norm,
-                            shape, pass_dropout(pass, STACK_DECODER, l, PLACE_SELF_RESIDUAL));
-    in = residual_again(pass->pool, &tape->self_residual, normed, pass->w, p->self_attention_norm, shape);
-    vector_clear(dh, count);
-    multihead_backward(pass->pool, pass->arena, dh, NULL, pass->dw, dy, in, NULL, 0, pass->w, p->self_attention,
-                       &tape->self_attention, view->self, pass_dropout(pass, STACK_DECODER, l, PLACE_SELF_WEIGHTS));
-    residual_enter_backward(pass->pool, d, dh, pass->dw, pass->w, &tape->self_residual, p->self_attention_norm, shape);
-    arena_release(pass->arena, mark);
 }
 
 void decoder_backward(const Pass *pass, const DecoderTape *tape, real *d, real *dmemory, Packed target, Packed source,
                       const real *memory) {
     const Parameters *params = pass->params;
-    const Hyper *h = &params->hyper;
-    const size_t N = target.start[target.B], D = h->width;
-    const DecoderView view = whole_sentences(h, target, source, memory);
-    if (h->norm == NORM_PRE) { /* forward: normed = norm(last) */
-        const size_t mark = arena_mark(pass->arena);
-        real *dout = arena_push(pass->arena, N * D, sizeof(real));
-        vector_copy(dout, d, N * D);
-        vector_clear(d, N * D);
-        layernorm_backward(pass->pool, d, pass->dw + params->decoder_norm.weight, pass->dw + params->decoder_norm.bias,
-                           dout, tape->last, pass->w + params->decoder_norm.weight, tape->mean, tape->rstd, N, D);
-        arena_release(pass->arena, mark);
+    const DecoderView view = whole_sentences(&params->hyper, target, source, memory);
+    block_final_norm_backward(pass, params->decoder_norm, &tape->norm, d, target.start[target.B]);
+    for (size_t l = params->hyper.decoder_layers; l-- > 0;) {
+        const AttentionBlock self = self_attention(params, l, &view), cross = cross_attention(params, l, &view);
+        const FeedforwardBlock ff = feedforward(params, l, &view);
+        block_feedforward_backward(pass, &ff, &tape->layers[l].feedforward, d);
+        block_attention_backward(pass, &cross, &tape->layers[l].cross, d, dmemory);
+        block_attention_backward(pass, &self, &tape->layers[l].self, d, NULL);
     }
-    for (size_t l = h->decoder_layers; l-- > 0;) layer_backward(pass, &tape->layers[l], l, d, dmemory, &view);
-    dropout_forward(pass->pool, d, d, pass_dropout(pass, STACK_DECODER, 0, PLACE_EMBEDDING), N * D);
-    embedding_backward(pass->pool, pass->dw + params->decoder_embedding,
-                       pass->positions ? NULL : pass->dw + params->decoder_positions, d, target.token, target.start,
-                       target.B, D);
+    block_embedding_backward(pass, STACK_DECODER, d, target);
 }
 
 void decoder_project_memory(const Pass *pass, real *const *cross, const real *memory, size_t M) {

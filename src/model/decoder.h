@@ -7,28 +7,26 @@
 #ifndef NMT_MODEL_DECODER_H
 #define NMT_MODEL_DECODER_H
 
+#include "model/blocks.h"
 #include "model/pass.h"
-#include "nn/residual.h"
 
 typedef struct DecoderLayerTape {
-    ResidualTape self_residual, cross_residual, feedforward_residual;
-    MultiheadTape self_attention, cross_attention;
-    real *pre; /* (N, F) before the activation */
+    AttentionBlockTape self, cross;
+    FeedforwardBlockTape feedforward;
 } DecoderLayerTape;
 
+/* What forward keeps. */
 typedef struct DecoderTape {
     DecoderLayerTape *layers; /* (decoder_layers) */
     real *embedded;           /* (N, D) */
-    const real *last;         /* (N, D) the last layer's output */
-    real *normed;             /* (N, D) pre-norm: after the final norm */
-    real *mean, *rstd;        /* (N) of the final norm */
+    FinalNormTape norm;
 } DecoderTape;
 
-/* As the encoder's. M: rows of memory; keep: for a backward pass. */
+/* As the encoder's. M: rows of memory; 0 where keys and values are kept. keep: for a backward pass. */
 DecoderTape decoder_tape_new(const Parameters *params);
 void decoder_tape_free(DecoderTape *tape);
 void decoder_lay_out(DecoderTape *tape, Arena *arena, const Parameters *params, size_t N, size_t M, bool keep);
-size_t decoder_scratch(const Parameters *params, size_t N, size_t M, bool backward);
+size_t decoder_scratch(const Parameters *params, size_t N, size_t M);
 
 /* memory: (M, D), packed like `source`, whose tokens are not looked at. Returns (N, D), on the tape: the rows that the
  * output layer takes. */
@@ -41,7 +39,7 @@ void decoder_backward(const Pass *pass, const DecoderTape *tape, real *d, real *
 /* Keys and values of past positions, kept by whoever decodes (src/decode/). A row of a layer's array is k then v. */
 typedef struct DecoderCache {
     real *const *self;           /* (decoder_layers) arrays (rows, 2D) */
-    const real *const *cross;    /* (decoder_layers) arrays (M, 2D), from decoder_project_memory */
+    real *const *cross;          /* (decoder_layers) arrays (M, 2D), from decoder_project_memory */
     const uint32_t *self_start;  /* (B) first row of each sentence in `self` */
     const uint32_t *self_end;    /* (B) one past its last, the new position included */
     const uint32_t *cross_start; /* (B) its source's rows in `cross` */

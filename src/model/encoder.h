@@ -3,22 +3,19 @@
 #ifndef NMT_MODEL_ENCODER_H
 #define NMT_MODEL_ENCODER_H
 
+#include "model/blocks.h"
 #include "model/pass.h"
-#include "nn/residual.h"
 
 typedef struct EncoderLayerTape {
-    ResidualTape attention_residual, feedforward_residual;
-    MultiheadTape attention;
-    real *pre; /* (N, F) before the activation */
+    AttentionBlockTape self;
+    FeedforwardBlockTape feedforward;
 } EncoderLayerTape;
 
 /* What forward keeps. */
 typedef struct EncoderTape {
     EncoderLayerTape *layers; /* (encoder_layers) */
     real *embedded;           /* (N, D) */
-    const real *last;         /* (N, D) the last layer's output */
-    real *normed;             /* (N, D) pre-norm: after the final norm */
-    real *mean, *rstd;        /* (N) of the final norm */
+    FinalNormTape norm;
 } EncoderTape;
 
 /* The tape's list of layers, made once; its arrays are laid out anew in the arena for each batch. keep: for a backward
@@ -28,7 +25,7 @@ void encoder_tape_free(EncoderTape *tape);
 void encoder_lay_out(EncoderTape *tape, Arena *arena, const Parameters *params, size_t N, bool keep);
 
 /* Elements of scratch that forward or backward take from the arena behind the tapes. */
-size_t encoder_scratch(const Parameters *params, size_t N, bool backward);
+size_t encoder_scratch(const Parameters *params, size_t N);
 
 /* Returns the memory (N, D) that the decoder attends to; it stands on the tape. */
 const real *encoder_forward(const Pass *pass, EncoderTape *tape, Packed source);

@@ -42,7 +42,7 @@ size_t transformer_arena_bytes(const Parameters *params, TransformerLimits limit
     lay_out(&encoder, &decoder, &arena, params, Ns, Nt, training);
     encoder_tape_free(&encoder);
     decoder_tape_free(&decoder);
-    size_t scratch = larger(encoder_scratch(params, Ns, training), decoder_scratch(params, Nt, Ns, training));
+    size_t scratch = larger(encoder_scratch(params, Ns), decoder_scratch(params, Nt, Ns));
     scratch = larger(scratch * sizeof(real), loss_scratch(loss_shape(&params->hyper, Nt, 0)));
     return arena.used + scratch + 16 * ARENA_ALIGNMENT; /* a dozen pushes are rounded up */
 }
