@@ -92,6 +92,8 @@ static void test_configuration(void) {
 
     real *gradient = memory_new(count, sizeof(real)), *dirt = memory_new(count, sizeof(real));
     gradcheck_fill(dirt, count, 1, 2);
+    /* A batch before this one, whose numbers are still in the memory of the pass. */
+    transformer_train(&transformer, m.w, gradient, source, target, target_out, 0, 1, (TransformerStep){1, 1, 1});
     memcpy(gradient, dirt, count * sizeof(real));
     Loss loss = transformer_train(&transformer, m.w, gradient, source, target, target_out, SMOOTHING, SCALE, step);
     for (size_t i = 0; i < count; i++) gradient[i] -= dirt[i];

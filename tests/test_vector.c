@@ -395,7 +395,7 @@ static void test_gelu(void) {
 
 /* ---- dropout ----------------------------------------------------------------------------------------------------- */
 
-static const RngSite site = {99, 12, 34};
+static const RngSite site = {0x9000000000000063, 12, 34};
 enum { KEEP = 45875 }; /* of 65536: 0.7 */
 
 /* Elements first .. first + n - 1 are kept as the plain formula says, with and without something to add, and in place.
@@ -424,8 +424,8 @@ static void check_mask(uint64_t first, size_t n) {
 }
 
 static void check_dropout(void) {
-    static const uint64_t firsts[] = {0,   1,   15,  16,    17,         100,
-                                      127, 128, 129, 16384, 4294967293, ((uint64_t)5 << 32) + 77};
+    static const uint64_t firsts[] = {0,   1,   15,    16,         17,          100,         127,
+                                      128, 129, 16384, 0xfffffffd, 0x50000004d, 0x7ffffff9c, 0x90000000001};
     for (size_t f = 0; f < sizeof firsts / sizeof *firsts; f++)
         for (size_t i = f % 3; i < sizeof lengths / sizeof *lengths; i += 3) check_mask(firsts[f], lengths[i]);
 }
@@ -479,7 +479,10 @@ static void test_dropout_rates(void) {
 /* Masks of different seeds, steps and sites, and of a range moved by one, agree no more often than by chance. */
 static void test_dropout_masks_differ(void) {
     enum { COUNT = 20000 };
-    static const RngSite others[] = {{100, 12, 34}, {99, 13, 34}, {99, 12, 35}, {99 + ((uint64_t)1 << 32), 12, 34}};
+    static const RngSite others[] = {{0x9000000000000064, 12, 34},
+                                     {0x9000000000000063, 13, 34},
+                                     {0x9000000000000063, 12, 35},
+                                     {0x9000000100000063, 12, 34}};
     for (size_t o = 0; o < 5; o++) {
         size_t alike = 0;
         for (uint64_t i = 0; i < COUNT; i++)
