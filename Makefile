@@ -115,4 +115,4 @@ clean:
 help:
 	@sed -n 's/^## //p' Makefile
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
