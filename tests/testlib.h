@@ -70,9 +70,12 @@ static bool test_ok, test_skip;
         test_ok = true;                                                                                                \
         test_skip = false;                                                                                             \
         function();                                                                                                    \
-        if (!test_ok) test_failed++, printf("FAIL %s\n", #function);                                                   \
-        else if (test_skip) test_skipped++;                                                                            \
-        else test_passed++;                                                                                            \
+        if (!test_ok)                                                                                                  \
+            test_failed++, printf("FAIL %s\n", #function);                                                             \
+        else if (test_skip)                                                                                            \
+            test_skipped++;                                                                                            \
+        else                                                                                                           \
+            test_passed++;                                                                                             \
     } while (0)
 
 static inline int test_finish(void) {
