@@ -25,7 +25,8 @@ LIBS    := -lm -pthread
 FOLDERS := $(if $(filter double,$(VARIANT)),base math nn,base math nn model text data train decode eval report)
 LIB_SRC := $(sort $(wildcard $(FOLDERS:%=src/%/*.c)))
 ifeq ($(VARIANT),double)
-LIB_SRC += $(addprefix src/model/,hyper.c parameters.c pass.c blocks.c encoder.c decoder.c transformer.c) src/train/adam.c
+LIB_SRC += $(addprefix src/model/,hyper.c parameters.c pass.c blocks.c encoder.c decoder.c transformer.c) \
+           src/train/adam.c
 else
 LIB_SRC += src/cli/options.c # what all commands share
 endif

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Checks the order of the house: a file in src/X/ includes headers of its own folder and of folders above it, never below.
-# Prints each breach as file:line and exits 1 when there is one.
+# Checks the order of the house: a file in src/X/ includes headers of its own folder and of folders above it, never
+# below. Prints each breach as file:line and exits 1 when there is one.
 cd "$(dirname "$0")/.." || exit 1
 grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' src/*/*.[ch] | awk -F: '
 BEGIN {

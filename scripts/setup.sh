@@ -17,7 +17,8 @@ as_root() {
 echo "installing a C compiler, make and stb_ds.h"
 if command -v apt-get >/dev/null; then
     as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev make libstb-dev >/dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        gcc libc6-dev make libstb-dev >/dev/null
 elif command -v dnf >/dev/null; then
     as_root dnf install -y -q gcc make stb_ds-devel
 elif command -v pacman >/dev/null; then
@@ -26,7 +27,7 @@ elif command -v apk >/dev/null; then
     as_root apk add gcc musl-dev make stb
 fi
 if ! all_there; then
-    echo "setup: expected a C compiler (cc), make and stb_ds.h, and could not install them; with stb_ds.h in a folder of" \
-        "your own, run STB=/that/folder sh $0" >&2
+    echo "setup: expected a C compiler (cc), make and stb_ds.h, and could not install them; with stb_ds.h in a" \
+        "folder of your own, run STB=/that/folder sh $0" >&2
     exit 1
 fi

@@ -33,10 +33,12 @@ static const Command command = {
 
 static volatile sig_atomic_t stop_asked;
 
-/* The first signal asks to stop after the step; the second ends the process as usual. */
+/* The first signal asks to stop after the step; the second, of either kind, ends the process as usual. */
 static void on_signal(int number) {
+    (void)number;
     stop_asked = 1;
-    signal(number, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
 }
 
 static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
@@ -71,6 +73,12 @@ static int train(const Config *config, bool fresh, Error *err) {
         if (pool) pool_free(pool);
         return options_fail(&command, err);
     }
+    /* At once: killed before its first validation, the run would else go on from the last.gguf of the one before. */
+    if (fresh && !trainer_save_last(&trainer, err)) {
+        trainer_free(&trainer);
+        pool_free(pool);
+        return options_fail(&command, err);
+    }
     Progress progress = progress_start(stderr);
     tell_start(&trainer, resumed, &progress);
     ExactRate exact = {exact_measure, NULL};
@@ -86,9 +94,9 @@ static int train(const Config *config, bool fresh, Error *err) {
     case LOOP_FINISHED:
         if (s->step == first)
             progress_line(&progress,
-                          "nothing left to do: step %s is the last (train.max_steps, train.max_epochs); raise "
-                          "it, or start over with --fresh",
-                          step);
+                          "nothing left to do: step %s is the last (train.max_steps, train.max_epochs); %sstart over "
+                          "with --fresh",
+                          step, config->schedule == SCHEDULE_COSINE ? "" : "raise it, or ");
         else
             progress_line(&progress, "done: %s steps, best at step %s: %s/model.gguf", step, best, config->dir);
         break;
@@ -136,7 +144,7 @@ int main(int argc, char **argv) {
         return options_fail(&command, &err);
     }
     stbds_arrfree(overrides);
-    struct sigaction action = {.sa_handler = on_signal};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     int code = train(&config, fresh, &err);

@@ -12,7 +12,7 @@ static bool rate(const char *where, const char *key, double value, Error *err) {
 }
 
 bool hyper_check(const Hyper *h, const char *where, Error *err) {
-    if (!within(where, "vocabulary size", h->vocab, 258, HYPER_MAX_VOCAB, err) ||
+    if (!within(where, "vocabulary size", h->vocab, HYPER_MIN_VOCAB, HYPER_MAX_VOCAB, err) ||
         !within(where, "model.width", h->width, 2, HYPER_MAX_WIDTH, err) ||
         !within(where, "model.heads", h->heads, 1, h->width, err) ||
         !within(where, "model.feedforward", h->feedforward, 2, HYPER_MAX_FEEDFORWARD, err) ||

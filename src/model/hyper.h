@@ -21,7 +21,7 @@ typedef enum Positions { POSITIONS_SINUSOIDAL, POSITIONS_LEARNED } Positions;
 #define POSITIONS_NAMES "sinusoidal|learned"
 
 typedef struct Hyper {
-    size_t vocab;          /* V, at least 258 */
+    size_t vocab;          /* V */
     size_t width;          /* D, a multiple of heads, even */
     size_t heads;          /* H */
     size_t feedforward;    /* F, even */
@@ -39,6 +39,7 @@ typedef struct Hyper {
 
 /* Limits a model keeps to, so that no product of sizes overflows; a file or config beyond them is refused. */
 enum {
+    HYPER_MIN_VOCAB = 258, /* <s>, </s> and the 256 bytes: what the tokenizer has without merges */
     HYPER_MAX_VOCAB = 65536,
     HYPER_MAX_WIDTH = 8192,
     HYPER_MAX_FEEDFORWARD = 65536,

@@ -188,9 +188,9 @@ static bool read_info(ModelFile *file, Error *err) {
         !gguf_uint64(file->gguf, "nmt.step", &info->step, err))
         return false;
     info->merge_count = ids / 2;
-    if (ids % 2 != 0 || 258 + info->merge_count != info->hyper.vocab)
+    if (ids % 2 != 0 || HYPER_MIN_VOCAB + info->merge_count != info->hyper.vocab)
         return error_set(err, "%s: nmt.tokenizer.merges: expected %zu numbers for a vocabulary of %zu, found %zu",
-                         file->path, 2 * (info->hyper.vocab - 258), info->hyper.vocab, ids);
+                         file->path, 2 * (info->hyper.vocab - HYPER_MIN_VOCAB), info->hyper.vocab, ids);
     return true;
 }
 

@@ -22,7 +22,7 @@
 #include "model/gguf.h"
 #include "model/parameters.h"
 
-/* How a model translates unless told otherwise (decode/search.h says what the numbers mean). */
+/* How a model translates unless told otherwise (decode/decode.h says what the numbers mean). */
 typedef struct ModelDecode {
     uint32_t beam;
     double length_alpha, max_ratio;

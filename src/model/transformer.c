@@ -34,7 +34,8 @@ static LossShape loss_shape(const Hyper *h, size_t N, double smoothing) {
     return (LossShape){N, h->width, h->vocab, smoothing};
 }
 
-size_t transformer_arena_bytes(const Parameters *params, TransformerLimits limits, bool training) {
+/* The bytes that the arena of such a model takes at most. */
+static size_t arena_bytes(const Parameters *params, TransformerLimits limits, bool training) {
     const size_t Ns = limits.source_tokens, Nt = limits.target_tokens;
     Arena arena = arena_measure();
     EncoderTape encoder = encoder_tape_new(params);
@@ -47,7 +48,8 @@ size_t transformer_arena_bytes(const Parameters *params, TransformerLimits limit
     return arena.used + scratch + 16 * ARENA_ALIGNMENT; /* a dozen pushes are rounded up */
 }
 
-void transformer_reserve(const Transformer *model, size_t longest_key) {
+/* The scratch of the pool's workers that attention over so many keys and the matrix product need. */
+static void reserve(const Transformer *model, size_t longest_key) {
     const Hyper *h = &model->params.hyper;
     pool_reserve(model->pool, larger(matmul_scratch(), attention_scratch(longest_key, h->width / h->heads)));
 }
@@ -55,7 +57,7 @@ void transformer_reserve(const Transformer *model, size_t longest_key) {
 bool transformer_create(Transformer *model, const Hyper *hyper, Pool *pool, TransformerLimits limits, bool training,
                         Error *err) {
     *model = (Transformer){.params = parameters_create(hyper), .pool = pool};
-    size_t bytes = transformer_arena_bytes(&model->params, limits, training);
+    size_t bytes = arena_bytes(&model->params, limits, training);
     if (!arena_create(&model->arena, bytes, err)) {
         parameters_free(&model->params);
         return false;
@@ -66,7 +68,7 @@ bool transformer_create(Transformer *model, const Hyper *hyper, Pool *pool, Tran
         model->positions = memory_new(hyper->max_length * hyper->width, sizeof(real));
         positional_fill(model->positions, hyper->max_length, hyper->width);
     }
-    transformer_reserve(model, larger(limits.longest_source, limits.longest_target));
+    reserve(model, larger(limits.longest_source, limits.longest_target));
     return true;
 }
 

@@ -50,10 +50,4 @@ Loss transformer_evaluate(Transformer *model, const real *w, Packed source, Pack
  */
 Pass transformer_pass(Transformer *model, const real *w);
 
-/* Reserves the scratch of the pool's workers that attention over so many keys and the matrix product need. */
-void transformer_reserve(const Transformer *model, size_t longest_key);
-
-/* The real bytes that the arena of such a model takes at most. */
-size_t transformer_arena_bytes(const Parameters *params, TransformerLimits limits, bool training);
-
 #endif

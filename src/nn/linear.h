@@ -26,7 +26,4 @@ void linear_forward(Pool *pool, real *out, const real *in, const real *weight, c
 void linear_backward(Pool *pool, real *din, real *dweight, real *dbias, const real *dout, const real *in,
                      const real *weight, size_t N, size_t I, size_t O);
 
-/* dbias (O) += the sum of the N rows of dout (N, O). */
-void linear_bias_backward(Pool *pool, real *dbias, const real *dout, size_t N, size_t O);
-
 #endif

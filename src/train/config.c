@@ -30,7 +30,8 @@ const IniField config_fields[] = {
     STRING("data.valid", data_valid, NULL, "validation pairs, the same; further columns are further accepted targets"),
     STRING("data.test", data_test, "", "test pairs, for scripts; training does not read them"),
 
-    INTEGER("text.vocab_size", vocab_size, "8000", 258, TOKENIZER_VOCAB_MAX, "tokens of the joint vocabulary"),
+    INTEGER("text.vocab_size", vocab_size, "8000", HYPER_MIN_VOCAB, TOKENIZER_VOCAB_MAX,
+            "tokens of the joint vocabulary"),
     SWITCH("text.lowercase", lowercase, "false", "write all letters small"),
     SWITCH("text.apostrophes", apostrophes, "true", "typographic apostrophes become '"),
     SWITCH("text.spaces", spaces, "true", "any white space becomes one space; none at the ends"),
@@ -61,7 +62,8 @@ const IniField config_fields[] = {
     REAL("train.label_smoothing", label_smoothing, "0.1", 0, RATE_MAX, "share of probability spread over all tokens"),
     REAL("train.beta1", beta1, "0.9", 0, RATE_MAX, "Adam: decay of the mean"),
     REAL("train.beta2", beta2, "0.98", 0, 0.999999, "Adam: decay of the mean square"),
-    REAL("train.epsilon", epsilon, "1e-9", 0, 1, "Adam: added to the root"),
+    /* Above 0, in float too: a weight whose gradient has always been 0 would else become 0 / 0. */
+    REAL("train.epsilon", epsilon, "1e-9", 1e-30, 1, "Adam: added to the root"),
     REAL("train.weight_decay", weight_decay, "0", 0, 1, "decoupled; not of biases and norms"),
     REAL("train.clip_norm", clip_norm, "1", 0, 1e9, "longest gradient; 0: any"),
     CHOICE("train.precision", precision, "float32", "float32", "what products are computed in"),

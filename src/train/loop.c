@@ -30,7 +30,7 @@ static bool is_stalled(const Config *c, const TrainState *s) {
     return c->patience && s->stalled >= (uint64_t)c->patience;
 }
 
-/* The step at which the run will end, as far as is known: 0 when neither limit is near enough to tell. */
+/* The step at which the run will end by the nearer of its two limits, about. */
 static uint64_t last_step(const Trainer *t) {
     const Config *c = t->config;
     uint64_t last = (uint64_t)c->max_steps;
@@ -66,8 +66,8 @@ static bool report_step(Loop *l, const StepReport *r, Error *err) {
     const bool log = s->step % (uint64_t)l->config->log_every == 0;
     const double tokens = s->tokens ? (double)s->tokens : 1;
 #define PROGRESS                                                                                                       \
-    l->progress, "epoch %llu, step %s: loss %.4f, rate %.2e, gradient %.2f, %s tokens/s%s",                            \
-        (unsigned long long)s->epoch + 1, step, s->loss_sum / tokens, r->rate, r->norm, speed, time_left(left, l)
+    l->progress, "epoch %llu, step %s%s: loss %.3f, rate %.1e, norm %.2f, %s tokens/s",                                \
+        (unsigned long long)s->epoch + 1, step, time_left(left, l), s->loss_sum / tokens, r->rate, r->norm, speed
     if (l->progress->live)
         progress_show(PROGRESS);
     else if (log)
