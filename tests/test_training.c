@@ -315,6 +315,24 @@ static void test_fresh(void) {
     expect_same_run("new", "again");
 }
 
+/* Starting over is final: killed before its first validation, it goes on from its own beginning, not from the old run.
+ */
+static void test_fresh_then_killed(void) {
+    command_gives(0, ARGS("train", "tiny.ini", "run.dir=over", "train.max_steps=20"), NULL);
+    const uint64_t before = file_version("over/last.gguf");
+    CommandRun run = command_start(
+        ARGS("train", "tiny.ini", "run.dir=over", "--fresh", "train.max_steps=1000000", "valid.every_steps=1000000"),
+        NULL);
+    wait_for_save(&run, "over/last.gguf", before);
+    kill(run.pid, SIGKILL);
+    command_wait(&run);
+    command_free(&run);
+    run = command_run(ARGS("train", "tiny.ini", "run.dir=over", "train.max_steps=20"), NULL);
+    EXPECT_INT(run.code, 0);
+    EXPECT_HAS(run.err, "going on from step 0\n");
+    command_free(&run);
+}
+
 /* With a learning rate of 0 nothing gets better after the first validation. */
 static void test_patience(void) {
     for (int again = 0; again < 2; again++) {
@@ -428,6 +446,7 @@ int main(void) {
     RUN(test_seeds);
     RUN(test_finished);
     RUN(test_fresh);
+    RUN(test_fresh_then_killed);
     RUN(test_patience);
     RUN(test_epochs);
     RUN(test_learns);

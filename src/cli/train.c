@@ -147,6 +147,7 @@ int main(int argc, char **argv) {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a run outlives whoever reads its messages */
     int code = train(&config, fresh, &err);
     config_free(&config);
     return code;

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/ds.h"
+#include "data/corpus.h"
+#include "decode/translator.h"
 
 static bool is_accepted(const TranslatorResult *found, const Corpus *corpus, size_t line, Normalisation how,
                         char **scratch) {
@@ -17,8 +19,9 @@ static bool is_accepted(const TranslatorResult *found, const Corpus *corpus, siz
     return false;
 }
 
-bool exact_rate(double *rate, bool *right, Translator *translator, const Tokenizer *tokenizer, const Corpus *corpus,
-                size_t limit, Error *err) {
+/* Of the first `limit` lines of a corpus. */
+static bool exact_rate(double *rate, Translator *translator, const Tokenizer *tokenizer, const Corpus *corpus,
+                       size_t limit, Error *err) {
     const size_t count = limit < corpus->count ? limit : corpus->count;
     TranslatorText *texts = memory_new(count, sizeof *texts);
     TranslatorResult *results = memory_new(count, sizeof *results);
@@ -30,11 +33,8 @@ bool exact_rate(double *rate, bool *right, Translator *translator, const Tokeniz
     if (ok) {
         char *scratch = NULL;
         size_t exact = 0;
-        for (size_t i = 0; i < count; i++) {
-            bool hit = is_accepted(&results[i], corpus, i, tokenizer_normalisation(tokenizer), &scratch);
-            exact += hit;
-            if (right) right[i] = hit;
-        }
+        for (size_t i = 0; i < count; i++)
+            exact += is_accepted(&results[i], corpus, i, tokenizer_normalisation(tokenizer), &scratch);
         stbds_arrfree(scratch);
         *rate = (double)exact / (double)count;
     }
@@ -52,7 +52,7 @@ bool exact_measure(void *context, const Trainer *t, double *rate, Error *err) {
                                   .max_ratio = c->max_ratio,
                                   .max_extra = (size_t)c->max_extra};
     Translator *translator = translator_create(&t->model.params, t->w, t->tokenizer, t->pool, greedy);
-    bool ok = exact_rate(rate, NULL, translator, t->tokenizer, &t->valid_corpus, (size_t)c->translate, err);
+    bool ok = exact_rate(rate, translator, t->tokenizer, &t->valid_corpus, (size_t)c->translate, err);
     translator_free(translator);
     return ok;
 }

@@ -4,13 +4,7 @@
 #define NMT_EVAL_EXACT_H
 
 #include "base/error.h"
-#include "data/corpus.h"
-#include "decode/translator.h"
 #include "train/trainer.h"
-
-/* Of the first `limit` lines of a corpus. right: (limit), which ones, or NULL. */
-bool exact_rate(double *rate, bool *right, Translator *translator, const Tokenizer *tokenizer, const Corpus *corpus,
-                size_t limit, Error *err);
 
 /* The trainer's present parameters on its validation corpus, valid.translate lines; for ExactRate of train/loop.h. */
 bool exact_measure(void *context, const Trainer *trainer, double *rate, Error *err);
