@@ -321,7 +321,7 @@ static void test_fresh_then_killed(void) {
     command_gives(0, ARGS("train", "tiny.ini", "run.dir=over", "train.max_steps=20"), NULL);
     const uint64_t before = file_version("over/last.gguf");
     CommandRun run = command_start(
-        ARGS("train", "tiny.ini", "run.dir=over", "--fresh", "train.max_steps=1000000", "valid.every_steps=1000000"),
+        ARGS("train", "tiny.ini", "run.dir=over", "--fresh", "train.max_steps=2000", "valid.every_steps=1000000"),
         NULL);
     wait_for_save(&run, "over/last.gguf", before);
     kill(run.pid, SIGKILL);
