@@ -176,7 +176,7 @@ static void check_threads(void) {
         for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
             Error err;
             Pool *some = pool_create(threads[t], &err);
-            pool_reserve(some, matmul_scratch());
+            pool_reserve(some, matmul_scratch(), matmul_shared());
             static const size_t sizes[][2] = {{M, N}, {M, 20}, {20, N}};
             for (size_t s = 0; s < 3; s++) { /* by rows, by rows, by columns */
                 const size_t m = sizes[s][0], n = sizes[s][1];
@@ -243,7 +243,7 @@ int main(void) {
     Error err;
     pool = pool_create(2, &err);
     if (!pool) return 1;
-    pool_reserve(pool, matmul_scratch());
+    pool_reserve(pool, matmul_scratch(), matmul_shared());
     scratch = aligned_alloc(64, (matmul_scratch() + 63) / 64 * 64);
     RUN(test_reference);
     RUN(test_small);

@@ -151,8 +151,8 @@ static void test_scratch_belongs_to_one_worker(void) {
         Error err;
         Scratch scratch = {.pool = pool_create(thread_counts[i], &err)};
         for (scratch.bytes = 1; scratch.bytes < 10000; scratch.bytes = scratch.bytes * 3 + 1) {
-            pool_reserve(scratch.pool, scratch.bytes);
-            pool_reserve(scratch.pool, 1); /* never smaller */
+            pool_reserve(scratch.pool, scratch.bytes, 0);
+            pool_reserve(scratch.pool, 1, 0); /* never smaller */
             memset(scratch.good, 0, sizeof scratch.good);
             pool_run(scratch.pool, 64, scratch_task, &scratch);
             bool good = true;
@@ -190,7 +190,7 @@ static bool aborts(Pool *pool, size_t scratch) {
 static void test_bugs_are_caught(void) {
     Error err;
     Pool *pool = pool_create(1, &err);
-    pool_reserve(pool, 64);
+    pool_reserve(pool, 64, 0);
     EXPECT(!aborts(pool, 64));
     EXPECT(aborts(pool, 65));
     EXPECT(aborts(pool, 0));

@@ -229,7 +229,7 @@ static void check_multihead(const char *name, const uint32_t *query_start, const
     for (size_t b = 0; b < B; b++)
         if (key_start[b + 1] - key_start[b] > longest) longest = key_start[b + 1] - key_start[b];
     const AttentionShape shape = {B, H, K, query_start, key_start, key_start + 1, longest, causal};
-    pool_reserve(pool, attention_scratch(longest, K));
+    pool_reserve(pool, attention_scratch(longest, K), matmul_shared());
     Arena arena;
     Error err;
     EXPECT(arena_create(&arena, 1 << 20, &err));
@@ -507,7 +507,7 @@ int main(int argc, char **argv) {
     verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
     Error err;
     pool = pool_create(2, &err);
-    pool_reserve(pool, matmul_scratch());
+    pool_reserve(pool, matmul_scratch(), matmul_shared());
     RUN(test_linear);
     RUN(test_layernorm);
     RUN(test_activations);

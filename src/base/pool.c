@@ -32,6 +32,12 @@ typedef struct PoolWorker {
     pthread_t thread;
 } PoolWorker;
 
+typedef struct PoolMemory {
+    void *block;
+    unsigned char *data; /* aligned, inside block */
+    size_t size;
+} PoolMemory;
+
 struct Pool {
     size_t threads;
     size_t started;
@@ -53,9 +59,9 @@ struct Pool {
     _Atomic size_t next;
     char apart_after[POOL_ALIGNMENT];
 
-    void *scratch_block;
-    unsigned char *scratch; /* (threads, scratch_size), aligned */
-    size_t scratch_size;
+    PoolMemory scratch; /* (threads, scratch_each) */
+    size_t scratch_each;
+    PoolMemory shared;
 };
 
 static void pool_pause(void) {
@@ -180,7 +186,8 @@ void pool_free(Pool *pool) {
     pthread_cond_destroy(&pool->finished);
     pthread_cond_destroy(&pool->announced);
     pthread_mutex_destroy(&pool->mutex);
-    free(pool->scratch_block);
+    free(pool->scratch.block);
+    free(pool->shared.block);
     free(pool->workers);
     free(pool);
 }
@@ -219,20 +226,34 @@ void pool_run(Pool *pool, size_t tasks, PoolTask *function, void *context) {
     pool->busy = false;
 }
 
-void pool_reserve(Pool *pool, size_t bytes) {
+/* A block of at least `bytes`, aligned, in place of the one that was there. */
+static void pool_grow(PoolMemory *memory, size_t bytes) {
+    if (bytes <= memory->size) return;
+    free(memory->block);
+    memory->block = memory_new(bytes + POOL_ALIGNMENT, 1);
+    size_t past = (uintptr_t)memory->block % POOL_ALIGNMENT;
+    memory->data = (unsigned char *)memory->block + (POOL_ALIGNMENT - past) % POOL_ALIGNMENT;
+    memory->size = bytes;
+}
+
+void pool_reserve(Pool *pool, size_t bytes, size_t shared) {
     CHECK(!pool->busy, "pool_reserve: inside a region");
-    if (bytes <= pool->scratch_size) return;
     CHECK(bytes <= SIZE_MAX / pool->threads - 2 * POOL_ALIGNMENT, "pool_reserve: threads * bytes overflows");
-    size_t size = (bytes + POOL_ALIGNMENT - 1) / POOL_ALIGNMENT * POOL_ALIGNMENT;
-    free(pool->scratch_block);
-    pool->scratch_block = memory_new(pool->threads * size + POOL_ALIGNMENT, 1);
-    size_t past = (uintptr_t)pool->scratch_block % POOL_ALIGNMENT;
-    pool->scratch = (unsigned char *)pool->scratch_block + (POOL_ALIGNMENT - past) % POOL_ALIGNMENT;
-    pool->scratch_size = size;
+    size_t each = (bytes + POOL_ALIGNMENT - 1) / POOL_ALIGNMENT * POOL_ALIGNMENT;
+    if (each > pool->scratch_each) {
+        pool_grow(&pool->scratch, pool->threads * each);
+        pool->scratch_each = each;
+    }
+    pool_grow(&pool->shared, shared);
 }
 
 void *pool_scratch(const Pool *pool, size_t worker, size_t bytes) {
     CHECK(worker < pool->threads, "pool_scratch: no such worker");
-    CHECK(bytes <= pool->scratch_size, "pool_scratch: more than was reserved");
-    return pool->scratch + worker * pool->scratch_size;
+    CHECK(bytes <= pool->scratch_each, "pool_scratch: more than was reserved");
+    return pool->scratch.data + worker * pool->scratch_each;
+}
+
+void *pool_shared(const Pool *pool, size_t bytes) {
+    CHECK(bytes <= pool->shared.size, "pool_shared: more than was reserved");
+    return pool->shared.data;
 }

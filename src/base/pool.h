@@ -28,9 +28,11 @@ size_t pool_threads(const Pool *pool);
  * the caller without waking anyone. */
 void pool_run(Pool *pool, size_t tasks, PoolTask *function, void *context);
 
-/* Scratch memory of each worker, for use inside one task. Reserving makes it at least `bytes` large (never smaller);
- * it is called where sizes become known, never inside a step. Aligned to 64 bytes. Running out ends the process. */
-void pool_reserve(Pool *pool, size_t bytes);
+/* Scratch memory: `bytes` for each worker, for use inside one task, and `shared` bytes for all, for what one region
+ * leaves to the next. Reserving makes them at least so large (never smaller); it is called where sizes become known,
+ * never inside a step. Aligned to 64 bytes. Running out ends the process. */
+void pool_reserve(Pool *pool, size_t bytes, size_t shared);
 void *pool_scratch(const Pool *pool, size_t worker, size_t bytes);
+void *pool_shared(const Pool *pool, size_t bytes);
 
 #endif

@@ -37,6 +37,9 @@ typedef struct Kernels {
     /* out: row p at out + p * nr holds columns 0..cols-1 of row p of b (k, cols), then zeros.
      * b: element (p, j) at b[p * row + j * col]. */
     void (*pack)(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols);
+    /* The same for a (rows, k), element (i, p) at a[i * row + p * col]: slivers of mr rows one after another, column p
+     * of the sliver from row i on at out + i * k + p * mr. What lies behind the last row is left as it is. */
+    void (*pack_rows)(real *out, const real *a, size_t row, size_t col, size_t k, size_t rows);
 
     /* Nothing but multiply-adds in registers, `rounds` times; returns how many floating-point operations that was. */
     double (*peak)(size_t rounds);

@@ -17,7 +17,14 @@
 #define TEXT_(a)     #a
 #define TEXT(a)      TEXT_(a)
 
-enum { LANES = VECTOR / sizeof(real), NR = TILE_VECTORS * LANES, MR = TILE_ROWS };
+#ifdef NMT_DOUBLE
+#define VECTOR_LANES (VECTOR / 8)
+typedef int64_t vlane __attribute__((vector_size(VECTOR)));
+#else
+#define VECTOR_LANES (VECTOR / 4)
+typedef int32_t vlane __attribute__((vector_size(VECTOR)));
+#endif
+enum { LANES = VECTOR_LANES, NR = TILE_VECTORS * LANES, MR = TILE_ROWS };
 
 typedef real vreal __attribute__((vector_size(VECTOR)));
 typedef real vreal_unaligned __attribute__((vector_size(VECTOR), aligned(sizeof(real)), may_alias));
@@ -201,6 +208,7 @@ static const Kernels table = {
     .nr = NR,
     .tile = tile,
     .pack = pack,
+    .pack_rows = pack_rows,
     .peak = peak,
     .dot = dot,
     .sum = sum_of,

@@ -11,6 +11,11 @@ static inline __attribute__((always_inline)) void tile_rows(const int rows, real
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
         for (int j = 0; j < TILE_VECTORS; j++) sum[i][j] = (vreal){0};
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (size_t line = 0; line < NR * sizeof(real); line += 64) /* to be in reach when the sums are done */
+            __builtin_prefetch((const char *)(c + (size_t)i * ldc) + line, 1);
     for (size_t p = 0; p < k; p++, a += a_col, b += NR) {
         vreal row[TILE_VECTORS];
 #pragma GCC unroll 4
@@ -73,22 +78,87 @@ static void tile(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col,
     }
 }
 
+/* Transposing LANES x LANES elements in registers: log2(LANES) rounds of a perfect shuffle, each of which zips row i
+ * with row i + LANES / 2. */
+#if VECTOR_LANES == 2
+#define ZIP_LOW  0, 2
+#define ZIP_HIGH 1, 3
+#elif VECTOR_LANES == 4
+#define ZIP_LOW  0, 4, 1, 5
+#define ZIP_HIGH 2, 6, 3, 7
+#elif VECTOR_LANES == 8
+#define ZIP_LOW  0, 8, 1, 9, 2, 10, 3, 11
+#define ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define ZIP_LOW  0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#endif
+#ifdef __clang__
+#define SHUFFLE(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
+#else
+#define SHUFFLE(x, y, ...) __builtin_shuffle(x, y, (vlane){__VA_ARGS__})
+#endif
+
+static inline void transpose(vreal row[LANES]) {
+#pragma GCC unroll 4
+    for (int half = LANES / 2; half > 0; half /= 2) {
+        vreal zipped[LANES];
+#pragma GCC unroll 8
+        for (int i = 0; i < LANES / 2; i++) {
+            zipped[2 * i] = SHUFFLE(row[i], row[i + LANES / 2], ZIP_LOW);
+            zipped[2 * i + 1] = SHUFFLE(row[i], row[i + LANES / 2], ZIP_HIGH);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++) row[i] = zipped[i];
+    }
+}
+
+/* Element by element, from (k0, j0) on. */
+static void pack_rest(real *out, const real *b, size_t row, size_t col, size_t k0, size_t k, size_t j0, size_t cols) {
+    for (size_t p = k0; p < k; p++)
+        for (size_t j = j0; j < NR; j++) out[p * NR + j] = j < cols ? b[p * row + j * col] : 0;
+}
+
 static void pack(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols) {
     if (col == 1 && cols == NR) {
         for (size_t p = 0; p < k; p++) memcpy(out + p * NR, b + p * row, NR * sizeof(real));
-        return;
+    } else if (row == 1) { /* b is a transpose: its columns lie in rows of memory */
+        const size_t whole_k = k / LANES * LANES, whole_cols = cols / LANES * LANES;
+        for (size_t j = 0; j < whole_cols; j += LANES)
+            for (size_t p = 0; p < whole_k; p += LANES) {
+                vreal block[LANES];
+#pragma GCC unroll 16
+                for (size_t l = 0; l < LANES; l++) block[l] = load(b + p + (j + l) * col);
+                transpose(block);
+#pragma GCC unroll 16
+                for (size_t l = 0; l < LANES; l++) store(out + (p + l) * NR + j, block[l]);
+            }
+        pack_rest(out, b, row, col, whole_k, k, 0, cols);
+        pack_rest(out, b, row, col, 0, whole_k, whole_cols, cols);
+    } else {
+        pack_rest(out, b, row, col, 0, k, 0, cols);
     }
-    for (size_t j = 0; j < cols; j++)
-        for (size_t p = 0; p < k; p++) out[p * NR + j] = b[p * row + j * col];
-    for (size_t j = cols; j < NR; j++)
-        for (size_t p = 0; p < k; p++) out[p * NR + j] = 0;
 }
 
-/* As many independent chains of multiply-adds as the tile has, without a load or a store. */
+static void pack_rows(real *out, const real *a, size_t row, size_t col, size_t k, size_t rows) {
+    for (size_t p = 0; p < k; p++)
+        for (size_t i = 0; i < rows; i += MR) {
+            const real *from = a + p * col + i * row;
+            real *to = out + i * k + p * MR;
+            if (row == 1 && i + MR <= rows)
+                memcpy(to, from, MR * sizeof(real));
+            else
+                for (size_t r = 0; r < MR && i + r < rows; r++) to[r] = from[r * row];
+        }
+}
+
+/* As many independent chains of multiply-adds as the tile has, without a load or a store. The numbers are out of the
+ * compiler's sight, or it would find chains whose value it knows, and leave them out. */
 static double peak(size_t rounds) {
-    vreal sum[MR * TILE_VECTORS], x = spread((real)0.999), y = spread((real)1e-3);
+    static volatile real seen[3] = {(real)0.999, (real)1e-3, (real)0.5};
+    vreal sum[MR * TILE_VECTORS], x = spread(seen[0]), y = spread(seen[1]);
 #pragma GCC unroll 32
-    for (int i = 0; i < MR * TILE_VECTORS; i++) sum[i] = spread((real)i);
+    for (int i = 0; i < MR * TILE_VECTORS; i++) sum[i] = spread(seen[2] * (real)i);
     for (size_t r = 0; r < rounds; r++) {
         __asm__ volatile("" : "+r"(r)); /* keeps the loop as it is written */
 #pragma GCC unroll 32

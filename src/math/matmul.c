@@ -1,60 +1,106 @@
 /* A packed, blocked matrix product (the scheme of Goto and van de Geijn, "Anatomy of high-performance matrix
  * multiplication", ACM TOMS 2008).
  *
- * The output is cut into tiles of mr x nr elements whose sums live in registers (Kernels.tile). For a panel of b, KC
- * rows by NC columns, copied once into slivers of nr columns so that the tile reads it in order, all rows of a pass by.
- * a is read where it stands when its rows are contiguous, and copied in slivers of mr rows when it is a transpose,
- * whose elements would otherwise lie a whole row apart. */
+ * The output is cut into tiles of mr x nr elements whose sums live in registers (Kernels.tile). b is first copied into
+ * slivers of nr columns, so that a tile reads it in order; a is read where it stands when its rows are contiguous, and
+ * copied into slivers of mr rows when it is a transpose, whose elements would otherwise lie a whole row apart.
+ *
+ * On a pool, b is packed once, by all threads, into memory they share; then each task takes a block of rows of the
+ * output. */
 #include "math/matmul.h"
 
 #include "math/kernels.h"
 
 enum {
     KC = MATMUL_KC,
-    NC = 256,        /* columns of a packed panel: KC * NC floats are 256 KiB, within a second-level cache */
-    SPLIT = 1 << 16, /* products below this many multiply-adds stay on one thread */
-    BLOCKS = 2,      /* tasks a thread, so that a slow core can leave one to a fast one */
-    ROWS_MIN = 64,   /* a task packs its own panel of b, which this many rows repay */
+    NC = 256,          /* columns of a panel: KC * NC floats are 256 KiB, within a second-level cache */
+    MC = 96,           /* rows of a block: their slivers stay beside the panel */
+    SHARED = 1 << 20,  /* elements of b packed at a time */
+    SPLIT = 1 << 16,   /* products below this many multiply-adds stay on one thread */
+    PACK_COLUMNS = 64, /* columns a task packs */
+    LINE = 64,         /* bytes of a cache line */
 };
 
 static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
 }
+static size_t pieces(size_t whole, size_t piece) {
+    return (whole + piece - 1) / piece;
+}
+
+/* A task's slivers of a, and, for matmul_alone, its panel of b. */
+static const size_t SLIVERS = KC * (MC + MATMUL_MR_MAX), PANEL = KC * (NC + MATMUL_NR_MAX);
 
 size_t matmul_scratch(void) {
-    return (KC * (NC + MATMUL_NR_MAX) + KC * MATMUL_MR_MAX) * sizeof(real);
+    return (SLIVERS + PANEL) * sizeof(real);
+}
+size_t matmul_shared(void) {
+    return (SHARED + KC * MATMUL_NR_MAX) * sizeof(real);
+}
+
+/* Columns of a panel: whole slivers. */
+static size_t panel_columns(const Kernels *kernel) {
+    return NC / kernel->nr * kernel->nr;
+}
+
+/* Packs rows p0 .. p0 + depth - 1 of b, columns j0 .. j0 + columns - 1: sliver after sliver. */
+static void pack_panel(const Kernels *kernel, real *out, Matrix b, size_t p0, size_t depth, size_t j0, size_t columns) {
+    for (size_t j = 0; j < columns; j += kernel->nr)
+        kernel->pack(out + j * depth, b.data + p0 * b.row + (j0 + j) * b.col, b.row, b.col, depth,
+                     least(kernel->nr, columns - j));
+}
+
+/* c (m, n) = or += rows of a times one packed panel; m is any, n at most a panel's columns. a: a block's slivers with
+ * a_col = mr, a_row = 1, or a itself. */
+static void multiply_panel(const Kernels *kernel, real *c, size_t ldc, const real *a, size_t a_sliver, size_t a_row,
+                           size_t a_col, const real *panel, size_t m, size_t n, size_t depth, bool add,
+                           const real *bias) {
+    const size_t mr = kernel->mr, nr = kernel->nr;
+    const size_t line = LINE / sizeof(real), row_lines = pieces(depth, line);
+    for (size_t i = 0; i < m; i += mr, a += a_sliver) {
+        const size_t rows = least(mr, m - i), next_rows = i + mr < m && a_col == 1 ? least(mr, m - i - mr) : 0;
+        /* While this sliver's tiles are worked on, the rows of the next one come into the cache. */
+        const size_t lines = next_rows * row_lines, share = pieces(lines, pieces(n, nr));
+        size_t fetched = 0;
+        for (size_t j = 0; j < n; j += nr) {
+            for (size_t end = least(lines, fetched + share); fetched < end; fetched++)
+                __builtin_prefetch(a + a_sliver + fetched / row_lines * a_row + fetched % row_lines * line);
+            kernel->tile(c + i * ldc + j, ldc, a, a_row, a_col, panel + j * depth, depth, rows, least(nr, n - j), add,
+                         bias ? bias + j : NULL);
+        }
+    }
+}
+
+/* Rows i0 .. i0 + rows - 1 of a, from column p0 on, as multiply_panel takes them: where they stand, or packed. */
+typedef struct Slivers {
+    const real *data;
+    size_t sliver, row, col; /* strides: from sliver to sliver, row to row, column to column */
+} Slivers;
+
+static Slivers slivers_of(const Kernels *kernel, real *scratch, Matrix a, size_t i0, size_t rows, size_t p0,
+                          size_t depth) {
+    const real *from = a.data + i0 * a.row + p0 * a.col;
+    if (a.col == 1) return (Slivers){from, kernel->mr * a.row, a.row, 1};
+    kernel->pack_rows(scratch, from, a.row, a.col, depth, rows);
+    return (Slivers){scratch, kernel->mr * depth, 1, kernel->mr};
 }
 
 void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
                   const real *bias) {
     const Kernels *kernel = kernels();
-    const size_t mr = kernel->mr, nr = kernel->nr;
-    real *panel = scratch, *sliver = panel + KC * (NC + MATMUL_NR_MAX);
-    const size_t nc = NC / nr * nr;
-
-    for (size_t j0 = 0; j0 < n; j0 += nc) {
-        size_t columns = least(nc, n - j0);
-        for (size_t p0 = 0; p0 == 0 || p0 < k; p0 += KC) {
-            size_t depth = least(KC, k - p0);
-            bool add = mode == MATMUL_ADD || p0 > 0;
-            for (size_t j = 0; j < columns; j += nr)
-                kernel->pack(panel + j * KC, b.data + p0 * b.row + (j0 + j) * b.col, b.row, b.col, depth,
-                             least(nr, columns - j));
-            for (size_t i = 0; i < m; i += mr) {
-                size_t rows = least(mr, m - i);
-                const real *from = a.data + i * a.row + p0 * a.col;
-                size_t a_row = a.row, a_col = a.col;
-                if (a.col != 1) {
-                    for (size_t p = 0; p < depth; p++)
-                        for (size_t r = 0; r < rows; r++) sliver[p * mr + r] = from[r * a.row + p * a.col];
-                    from = sliver, a_row = 1, a_col = mr;
-                }
-                for (size_t j = 0; j < columns; j += nr)
-                    kernel->tile(c + i * ldc + j0 + j, ldc, from, a_row, a_col, panel + j * KC, depth, rows,
-                                 least(nr, columns - j), add, bias ? bias + j0 + j : NULL);
+    real *slivers = scratch, *panel = slivers + SLIVERS;
+    const size_t nc = panel_columns(kernel);
+    for (size_t j = 0; j < n; j += nc)
+        for (size_t p = 0; p == 0 || p < k; p += KC) {
+            const size_t columns = least(nc, n - j), depth = least(KC, k - p);
+            pack_panel(kernel, panel, b, p, depth, j, columns);
+            for (size_t i = 0; i < m; i += MC) {
+                const size_t rows = least(MC, m - i);
+                const Slivers s = slivers_of(kernel, slivers, a, i, rows, p, depth);
+                multiply_panel(kernel, c + i * ldc + j, ldc, s.data, s.sliver, s.row, s.col, panel, rows, columns,
+                               depth, mode == MATMUL_ADD || p > 0, bias ? bias + j : NULL);
             }
         }
-    }
 }
 
 typedef struct Product {
@@ -65,41 +111,61 @@ typedef struct Product {
     Matrix a, b;
     size_t m, n, k;
     const real *bias;
-    size_t rows, columns; /* of one task's block of c */
-    size_t across;        /* blocks side by side */
+    size_t rows;    /* of one task's block of c */
+    real *packed;   /* rows p .. of b for each p = 0, KC, ...: panels of `columns` columns */
+    size_t columns; /* n rounded up to whole slivers */
 } Product;
 
-static void product_task(void *context, size_t task, size_t worker) {
+/* A task packs PACK_COLUMNS columns of all rows of b. */
+static void pack_task(void *context, size_t task, size_t worker) {
+    (void)worker;
     const Product *p = context;
-    size_t i = task / p->across * p->rows, j = task % p->across * p->columns;
-    Matrix a = p->a, b = p->b;
-    a.data += i * a.row;
-    b.data += j * b.col;
-    matmul_alone(pool_scratch(p->pool, worker, matmul_scratch()), p->mode, p->c + i * p->ldc + j, p->ldc, a, b,
-                 least(p->rows, p->m - i), least(p->columns, p->n - j), p->k, p->bias ? p->bias + j : NULL);
+    const size_t j = task * PACK_COLUMNS, columns = least(PACK_COLUMNS, p->n - j);
+    for (size_t row = 0; row < p->k; row += KC) {
+        const size_t depth = least(KC, p->k - row);
+        pack_panel(kernels(), p->packed + row * p->columns + j * depth, p->b, row, depth, j, columns);
+    }
 }
 
-static size_t round_up(size_t x, size_t unit) {
-    return (x + unit - 1) / unit * unit;
+static void multiply_task(void *context, size_t task, size_t worker) {
+    const Product *p = context;
+    const Kernels *kernel = kernels();
+    const size_t nc = panel_columns(kernel);
+    real *scratch = pool_scratch(p->pool, worker, matmul_scratch());
+    const size_t end = least(p->m, (task + 1) * p->rows);
+    for (size_t i = task * p->rows; i < end; i += MC) {
+        const size_t rows = least(MC, end - i);
+        for (size_t row = 0; row == 0 || row < p->k; row += KC) {
+            const size_t depth = least(KC, p->k - row);
+            const Slivers s = slivers_of(kernel, scratch, p->a, i, rows, row, depth);
+            for (size_t j = 0; j < p->n; j += nc)
+                multiply_panel(kernel, p->c + i * p->ldc + j, p->ldc, s.data, s.sliver, s.row, s.col,
+                               p->packed + row * p->columns + j * depth, rows, least(nc, p->n - j), depth,
+                               p->mode == MATMUL_ADD || row > 0, p->bias ? p->bias + j : NULL);
+        }
+    }
 }
 
 void matmul(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
             const real *bias) {
     if (m == 0 || n == 0) return;
     const Kernels *kernel = kernels();
-    Product p = {pool, mode, c, ldc, a, b, m, n, k, bias, m, n, 1};
-    size_t threads = pool_threads(pool), down = 1;
-    if (threads > 1 && m * n * k >= SPLIT) {
-        /* Blocks of rows where there are many, else of columns. The cut changes no bits: an element is one thread's. */
-        size_t blocks = threads * BLOCKS;
-        if (m >= blocks * ROWS_MIN || m >= n)
-            p.rows = round_up((m + blocks - 1) / blocks, kernel->mr);
-        else
-            p.columns = round_up((n + blocks - 1) / blocks, kernel->nr);
-        down = (m + p.rows - 1) / p.rows;
-        p.across = (n + p.columns - 1) / p.columns;
+    if (m * n * k < SPLIT || k > SHARED / kernel->nr) {
+        matmul_alone(pool_scratch(pool, 0, matmul_scratch()), mode, c, ldc, a, b, m, n, k, bias);
+        return;
     }
-    pool_run(pool, down * p.across, product_task, &p);
+    /* As many columns at a time as the shared memory holds; the rows in blocks, as many for each thread as for the
+     * others. Neither cut changes a bit: an element is one thread's, and its sum is taken in one order. */
+    const size_t threads = pool_threads(pool), most = SHARED / k / kernel->nr * kernel->nr;
+    const size_t blocks = pieces(pieces(m, MC), threads) * threads;
+    for (size_t j = 0; j < n; j += most) {
+        Product p = {pool, mode, c + j, ldc, a, b, m, least(most, n - j), k, bias ? bias + j : NULL, pieces(m, blocks),
+                     pool_shared(pool, matmul_shared()), 0};
+        p.b.data += j * b.col;
+        p.columns = pieces(p.n, kernel->nr) * kernel->nr;
+        pool_run(pool, pieces(p.n, PACK_COLUMNS), pack_task, &p);
+        pool_run(pool, pieces(m, p.rows), multiply_task, &p);
+    }
 }
 
 double matmul_peak(size_t rounds) {

@@ -40,8 +40,10 @@ void matmul(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b
 void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
                   const real *bias);
 
-/* Bytes of scratch that one product needs on one thread; a pool given to matmul has this reserved (pool_reserve). */
+/* Bytes of memory that a product needs, of each thread and of the pool: pool_reserve(pool, matmul_scratch(),
+ * matmul_shared()) comes before the first matmul on it. */
 size_t matmul_scratch(void);
+size_t matmul_shared(void);
 
 /* For benchmarks: the multiply-add limit of a core. Runs multiply-adds in registers, `rounds` times some dozens, and
  * returns how many floating-point operations that was. */
