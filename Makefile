@@ -38,7 +38,7 @@ COMMANDS := $(basename $(notdir $(wildcard $(addprefix src/cli/,train.c translat
 TESTS     := $(sort $(notdir $(basename $(wildcard tests/test_*.c))))
 GRADCHECK := $(sort $(notdir $(basename $(wildcard tests/gradcheck_*.c))))
 
-.PHONY: all test gradcheck debug thread bench format format-check layers help clean tests
+.PHONY: all test gradcheck debug thread neon bench format format-check layers help clean tests
 .SECONDARY:
 
 all: $(COMMANDS)
@@ -92,6 +92,17 @@ debug:
 thread:
 	@$(MAKE) --no-print-directory VARIANT=thread tests
 	@sh tests/run.sh build/thread $(TESTS:%=build/thread/tests/%)
+
+## make neon         the kernels of 64-bit ARM on another machine: the numeric tests, cross-compiled, under qemu-aarch64
+NEON_CC    := aarch64-linux-gnu-gcc
+NEON_TESTS := $(addprefix build/neon/tests/,test_attention test_matmul test_pool test_reference test_rng test_vector)
+neon:
+	@for tool in $(NEON_CC) qemu-aarch64; do command -v $$tool >/dev/null || { \
+	    echo "make neon: expected $$tool, found none (Debian: apt-get install gcc-aarch64-linux-gnu" \
+	        "libc6-dev-arm64-cross qemu-user)" >&2; exit 1; }; done
+	@$(MAKE) --no-print-directory CC=$(NEON_CC) B=build/neon STB=$(or $(STB),/usr/include/stb) LDFLAGS=-static \
+	    $(NEON_TESTS)
+	@EMULATOR=qemu-aarch64 sh tests/run.sh build/neon $(NEON_TESTS)
 
 ## make bench        speed: the products and one training step, beside the machine's own limit
 bench: $(B)/tests/bench

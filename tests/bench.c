@@ -34,7 +34,7 @@ static double peak(Pool *pool) {
     double done[64], sum = 0, began = terminal_seconds(), seconds;
     const size_t threads = pool_threads(pool);
     do {
-        pool_run(pool, threads, peak_task, done);
+        pool_run(pool, "test", threads, peak_task, done);
         for (size_t t = 0; t < threads; t++) sum += done[t];
     } while ((seconds = terminal_seconds() - began) < RUN_SECONDS);
     return sum / seconds;
@@ -115,7 +115,7 @@ static void nothing(void *context, size_t task, size_t worker) {
 static void regions(Pool *pool) {
     enum { TIMES = 20000 };
     double began = terminal_seconds();
-    for (int i = 0; i < TIMES; i++) pool_run(pool, 8, nothing, NULL);
+    for (int i = 0; i < TIMES; i++) pool_run(pool, "test", 8, nothing, NULL);
     printf("\na pool region of 8 empty tasks on %zu threads: %.2f microseconds\n", pool_threads(pool),
            (terminal_seconds() - began) / TIMES * 1e6);
 }
@@ -164,6 +164,26 @@ static Packed make_sentences(size_t count, size_t length, size_t vocab) {
     return (Packed){count, token, start, length};
 }
 
+typedef struct Part {
+    const char *name;
+    double seconds;
+    size_t regions;
+} Part;
+
+typedef struct Profile {
+    Part parts[32];
+    size_t count;
+} Profile;
+
+static void watch(void *context, const char *name, double seconds) {
+    Profile *p = context;
+    size_t i = 0;
+    while (i < p->count && strcmp(p->parts[i].name, name) != 0) i++;
+    if (i == p->count) p->parts[p->count++] = (Part){name, 0, 0};
+    p->parts[i].seconds += seconds;
+    p->parts[i].regions++;
+}
+
 static void step(Pool *pool, const Size *s) {
     Error err;
     Transformer model;
@@ -183,6 +203,8 @@ static void step(Pool *pool, const Size *s) {
     double limit = 0, speed = 0, optimiser = 1e9;
     for (uint32_t t = 1; t <= (s->hyper.width > 256 ? 3 : 8); t++) {
         limit = best(limit, peak(pool));
+        Profile profile = {.count = 0};
+        pool_watch(pool, watch, &profile);
         double began = terminal_seconds();
         memset(dw, 0, count * sizeof *dw);
         transformer_train(&model, w, dw, source, target, target.token, .1, (real)(1.0 / (double)Nt),
@@ -193,6 +215,10 @@ static void step(Pool *pool, const Size *s) {
         double ended = terminal_seconds();
         speed = best(speed, 1 / (ended - began));
         if (ended - between < optimiser) optimiser = ended - between;
+        pool_watch(pool, NULL, NULL);
+        if (t==3) { double all = ended - began, sum = 0;
+        for (size_t i = 0; i < profile.count; i++) sum += profile.parts[i].seconds, printf("  %-28s %5.1f%% %5zu regions %8.3f ms\n", profile.parts[i].name, 100 * profile.parts[i].seconds / all, profile.parts[i].regions, profile.parts[i].seconds * 1e3);
+        printf("  %-28s %5.1f%%\n", "between regions", 100 * (all - sum) / all); }
     }
     printf("%-6s %zu thread%s: %8.0f target tokens/s, %6.1f Gflop/s (%3.0f%% of the limit), optimiser %2.0f%% of the "
            "time\n",

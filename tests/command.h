@@ -265,7 +265,6 @@ SHARED void world_enter(void) {
                                       "dir = run\n";
     const char *bin = getenv("NMT_BIN"), *temporary = getenv("TMPDIR");
     CHECK(realpath(bin ? bin : "build/release/bin", command_folder), "NMT_BIN is the folder of the commands");
-    unsetenv("NMT_ISA");
     snprintf(world_folder, sizeof world_folder, "%s/nmt-test-XXXXXX", temporary ? temporary : "/tmp");
     CHECK(mkdtemp(world_folder) && chdir(world_folder) == 0, "a temporary folder");
     FILE *train = fopen("train.tsv", "w"), *valid = fopen("valid.tsv", "w");

@@ -184,15 +184,15 @@ static void test_layernorm_on_threads(void) {
 /* ---- activation -------------------------------------------------------------------------------------------------- */
 
 static void activation_f(const Layer *l) {
-    activation_forward(pool, l->out, l->in[0].x, l->activation, l->outputs);
+    activation_forward(l->out, l->in[0].x, l->activation, l->outputs);
 }
 static void activation_b(const Layer *l) {
     const size_t count = l->outputs;
-    activation_backward(pool, l->in[0].dx, l->dout, l->in[0].x, l->activation, count);
+    activation_backward(l->in[0].dx, l->dout, l->in[0].x, l->activation, count);
     real *dx = reals(count); /* in pieces of whole vectors, the same */
     memcpy(dx, l->in[0].dirt, count * sizeof(real));
     for (size_t i = 0; i < count; i += 64)
-        activation_backward(pool, dx + i, l->dout + i, l->in[0].x + i, l->activation, count - i < 64 ? count - i : 64);
+        activation_backward(dx + i, l->dout + i, l->in[0].x + i, l->activation, count - i < 64 ? count - i : 64);
     EXPECT(memcmp(dx, l->in[0].dx, count * sizeof(real)) == 0);
 }
 
@@ -233,7 +233,7 @@ static void dropout_f(const Layer *l) {
 }
 
 static void dropout_b(const Layer *l) {
-    dropout_backward(pool, l->in[0].dx, l->dout, l->dropout, l->outputs);
+    dropout_add_forward(pool, l->in[0].dx, l->in[0].dx, l->dout, l->dropout, l->outputs);
     for (size_t i = 0; l->inputs == 2 && i < l->outputs; i++) l->in[1].dx[i] += l->dout[i];
     size_t wrong = 0; /* every element draws its own number, on whichever thread */
     for (size_t i = 0; i < l->outputs; i++) {

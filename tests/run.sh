@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs test programs one after another and adds up their closing lines.
 # usage: tests/run.sh BUILD_FOLDER PROGRAM...   (BUILD_FOLDER/bin has the commands that tests start, as NMT_BIN)
+# EMULATOR: what runs programs of another machine.
 NMT_BIN=$(pwd)/$1/bin
 export NMT_BIN
 shift
@@ -8,7 +9,7 @@ passed=0 failed=0 skipped=0
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 for program in "$@"; do
-    "$program" >"$log" 2>&1
+    ${EMULATOR:+"$EMULATOR"} "$program" >"$log" 2>&1
     code=$?
     counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$log" | tail -n 1)
     if [ -z "$counts" ]; then

@@ -92,6 +92,8 @@ static void test_order_follows_seed_and_epoch(void) {
     EXPECT(same_plan(&pairs, &plan, &again));
     EXPECT(!same_plan(&pairs, &plan, &next));
     EXPECT(!same_plan(&pairs, &plan, &other));
+    batches_plan_again(&again, &pairs, 60, 7, 4);
+    EXPECT(same_plan(&pairs, &next, &again));
     size_t moved = 0, rising = 0;
     for (size_t i = 0; i < pairs.count; i++) moved += plan.order[i] != next.order[i];
     EXPECT(moved > pairs.count * 3 / 4);

@@ -40,7 +40,7 @@ static bool run_regions(Pool *pool, size_t regions, size_t most_tasks, bool unev
     bool good = true;
     for (size_t region = 0; region < regions; region++) {
         size_t tasks = region * 7 % (most_tasks + 1);
-        pool_run(pool, tasks, work_task, &work);
+        pool_run(pool, "test", tasks, work_task, &work);
         for (size_t i = 0; i < tasks; i++) expected[i]++;
         good = good && memcmp(expected, work.times, sizeof expected) == 0;
     }
@@ -68,9 +68,9 @@ static void test_no_tasks_and_one(void) {
         Error err;
         Pool *pool = pool_create(thread_counts[i], &err);
         int done[2] = {0};
-        pool_run(pool, 0, set_task, done);
+        pool_run(pool, "test", 0, set_task, done);
         EXPECT_INT(done[0], 0);
-        pool_run(pool, 1, set_task, done);
+        pool_run(pool, "test", 1, set_task, done);
         EXPECT_INT(done[0], 1);
         EXPECT_INT(done[1], 0);
         pool_free(pool);
@@ -99,7 +99,7 @@ static void test_tasks_run_at_the_same_time(void) {
         for (int round = 0; round < 3; round++) {
             usleep(3000); /* so that the others sleep and must be woken */
             Meeting meeting = {0};
-            pool_run(pool, 2, meeting_task, &meeting);
+            pool_run(pool, "test", 2, meeting_task, &meeting);
             EXPECT(meeting.met[0] && meeting.met[1]);
         }
         pool_free(pool);
@@ -154,7 +154,7 @@ static void test_scratch_belongs_to_one_worker(void) {
             pool_reserve(scratch.pool, scratch.bytes, 0);
             pool_reserve(scratch.pool, 1, 0); /* never smaller */
             memset(scratch.good, 0, sizeof scratch.good);
-            pool_run(scratch.pool, 64, scratch_task, &scratch);
+            pool_run(scratch.pool, "test", 64, scratch_task, &scratch);
             bool good = true;
             for (size_t task = 0; task < 64; task++) good = good && scratch.good[task];
             EXPECT(good);
@@ -168,7 +168,7 @@ static void test_scratch_belongs_to_one_worker(void) {
 static void nest_task(void *context, size_t task, size_t worker) {
     (void)task, (void)worker;
     int done[2];
-    pool_run(context, 2, set_task, done);
+    pool_run(context, "test", 2, set_task, done);
 }
 
 static bool aborts(Pool *pool, size_t scratch) {
@@ -179,7 +179,7 @@ static bool aborts(Pool *pool, size_t scratch) {
         if (scratch > 0)
             pool_scratch(pool, 0, scratch);
         else
-            pool_run(pool, 1, nest_task, pool);
+            pool_run(pool, "test", 1, nest_task, pool);
         _exit(0);
     }
     int status = 0;
@@ -205,9 +205,9 @@ static void spin_task(void *context, size_t task, size_t worker) {
 
 static double seconds_a_region(Pool *pool, size_t tasks, size_t work) {
     const size_t regions = 3000;
-    for (size_t i = 0; i < 50; i++) pool_run(pool, tasks, spin_task, &work);
+    for (size_t i = 0; i < 50; i++) pool_run(pool, "test", tasks, spin_task, &work);
     double start = terminal_seconds();
-    for (size_t i = 0; i < regions; i++) pool_run(pool, tasks, spin_task, &work);
+    for (size_t i = 0; i < regions; i++) pool_run(pool, "test", tasks, spin_task, &work);
     return (terminal_seconds() - start) / (double)regions;
 }
 

@@ -176,8 +176,8 @@ static void check_activations(void) {
     for (int kind = ACTIVATION_RELU; kind <= ACTIVATION_GELU; kind++) {
         real *x = input(names[kind], "x", COUNT, 4, 0), *dout = input(names[kind], "dout", COUNT, 1, 0);
         real *out = zeros(COUNT), *dx = zeros(COUNT);
-        activation_forward(pool, out, x, (Activation)kind, COUNT);
-        activation_backward(pool, dx, dout, x, (Activation)kind, COUNT);
+        activation_forward(out, x, (Activation)kind, COUNT);
+        activation_backward(dx, dout, x, (Activation)kind, COUNT);
         settle(names[kind], "out", out, COUNT);
         settle(names[kind], "dx", dx, COUNT);
         free(x), free(dout);

@@ -200,8 +200,17 @@ static void check_normalise(size_t n) {
         expected[i] = (double)din[i] + (double)rstd * ((double)dout[i] * (double)w[i] - mean_g - y * mean_gy);
         tolerance[i] = EPS * 64 * (1 + fabs(y));
     }
-    vector_normalise_backward(din, dout, x, mean, rstd, w, n);
+    real dw[MOST], db[MOST];
+    for (size_t i = 0; i < n; i++) dw[i] = 7, db[i] = -5; /* added to */
+    vector_normalise_backward(din, dw, db, dout, x, mean, rstd, w, n);
     expect_close("normalise backward", &OUT, expected, tolerance);
+    size_t wrong = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double y = ((double)x[i] - (double)mean) * (double)rstd, g = (double)dout[i];
+        wrong += !(fabs((double)dw[i] - 7 - g * y) <= EPS * 16 * (1 + fabs(y)));
+        wrong += !(fabs((double)db[i] + 5 - g) <= EPS * 16);
+    }
+    if (wrong) TEST_FAIL("%s, n %zu: %zu elements of dw and db wrong", cpu_instruction_set(), n, wrong);
 }
 static void check_all_normalise(void) {
     for_each_length(check_normalise);

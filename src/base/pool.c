@@ -59,6 +59,9 @@ struct Pool {
     _Atomic size_t next;
     char apart_after[POOL_ALIGNMENT];
 
+    PoolWatch *watch;
+    void *watch_context;
+
     PoolMemory scratch; /* (threads, scratch_each) */
     size_t scratch_each;
     PoolMemory shared;
@@ -196,15 +199,8 @@ size_t pool_threads(const Pool *pool) {
     return pool->threads;
 }
 
-void pool_run(Pool *pool, size_t tasks, PoolTask *function, void *context) {
-    CHECK(!pool->busy, "pool_run: regions do not nest");
-    pool->busy = true;
-    if (tasks < 2 || pool->threads == 1) {
-        for (size_t task = 0; task < tasks; task++) function(context, task, 0);
-        pool->busy = false;
-        return;
-    }
-
+/* One region on all threads. */
+static void pool_share(Pool *pool, size_t tasks, PoolTask *function, void *context) {
     pthread_mutex_lock(&pool->mutex);
     pool->function = function;
     pool->context = context;
@@ -223,7 +219,23 @@ void pool_run(Pool *pool, size_t tasks, PoolTask *function, void *context) {
     if (pool->running > 0) pool_look(pool, &pool->emptied, pool->emptied);
     while (pool->running > 0) pthread_cond_wait(&pool->finished, &pool->mutex);
     pthread_mutex_unlock(&pool->mutex);
+}
+
+void pool_run(Pool *pool, const char *part, size_t tasks, PoolTask *function, void *context) {
+    CHECK(!pool->busy, "pool_run: regions do not nest");
+    pool->busy = true;
+    const uint64_t began = pool->watch ? pool_nanoseconds() : 0;
+    if (tasks > 1 && pool->threads > 1)
+        pool_share(pool, tasks, function, context);
+    else
+        for (size_t task = 0; task < tasks; task++) function(context, task, 0);
+    if (pool->watch) pool->watch(pool->watch_context, part, (double)(pool_nanoseconds() - began) * 1e-9);
     pool->busy = false;
+}
+
+void pool_watch(Pool *pool, PoolWatch *watch, void *context) {
+    pool->watch = watch;
+    pool->watch_context = context;
 }
 
 /* A block of at least `bytes`, aligned, in place of the one that was there. */

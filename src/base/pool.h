@@ -25,8 +25,12 @@ void pool_free(Pool *pool);
 size_t pool_threads(const Pool *pool);
 
 /* Runs function(context, task, worker) for every task and returns when all are done. One task or one thread: runs on
- * the caller without waking anyone. */
-void pool_run(Pool *pool, size_t tasks, PoolTask *function, void *context);
+ * the caller without waking anyone. part: what the region does, for whoever watches. */
+void pool_run(Pool *pool, const char *part, size_t tasks, PoolTask *function, void *context);
+
+/* From now on, calls watch(context, part, seconds) at the end of each region; NULL: no more. */
+typedef void PoolWatch(void *context, const char *part, double seconds);
+void pool_watch(Pool *pool, PoolWatch *watch, void *context);
 
 /* Scratch memory: `bytes` for each worker, for use inside one task, and `shared` bytes for all, for what one region
  * leaves to the next. Reserving makes them at least so large (never smaller); it is called where sizes become known,

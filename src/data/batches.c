@@ -1,7 +1,9 @@
 #include "data/batches.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/check.h"
-#include "base/ds.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "text/tokenizer.h"
@@ -26,38 +28,38 @@ static size_t shuffle_draw(RngSite site, uint64_t index, size_t i) {
     return (size_t)(rng_bits(site, index) % (i + 1));
 }
 
+static size_t buckets_of(const PairSet *pairs) {
+    return pairs->longest_target / BUCKET_WIDTH + 1;
+}
+
 /* All pairs in random order, then sorted by bucket, each bucket keeping that order: a counting sort, linear in time and
  * without any comparison that could tie. */
-static uint32_t *order_pairs(const PairSet *pairs, RngSite site) {
-    uint32_t *shuffled = memory_new(pairs->count, sizeof *shuffled);
+static void order_pairs(BatchPlan *plan, const PairSet *pairs, RngSite site) {
+    uint32_t *shuffled = plan->shuffled;
     for (size_t i = 0; i < pairs->count; i++) {
         size_t other = shuffle_draw(site, i, i);
         shuffled[i] = shuffled[other];
         shuffled[other] = (uint32_t)i;
     }
-    size_t buckets = pairs->longest_target / BUCKET_WIDTH + 1;
-    size_t *next = memory_new(buckets + 1, sizeof *next); /* where the next pair of each bucket goes */
+    const size_t buckets = buckets_of(pairs);
+    size_t *next = plan->next; /* where the next pair of each bucket goes */
+    memset(next, 0, (buckets + 1) * sizeof *next);
     for (size_t i = 0; i < pairs->count; i++) next[bucket_of(pairs, shuffled[i]) + 1]++;
     for (size_t bucket = 0; bucket < buckets; bucket++) next[bucket + 1] += next[bucket];
-    uint32_t *order = memory_new(pairs->count, sizeof *order);
-    for (size_t i = 0; i < pairs->count; i++) order[next[bucket_of(pairs, shuffled[i])]++] = shuffled[i];
-    free(next);
-    free(shuffled);
-    return order;
+    for (size_t i = 0; i < pairs->count; i++) plan->order[next[bucket_of(pairs, shuffled[i])]++] = shuffled[i];
 }
 
-BatchPlan batches_plan(const PairSet *pairs, size_t max_tokens, uint64_t seed, uint32_t epoch) {
-    CHECK(pairs->count <= UINT32_MAX, "pairs are numbered with 32 bits");
-    CHECK(max_tokens >= 1 && max_tokens <= (size_t)1 << 30, "tokens of a batch are numbered with 32 bits");
+void batches_plan_again(BatchPlan *plan, const PairSet *pairs, size_t max_tokens, uint64_t seed, uint32_t epoch) {
     RngSite site = {seed, epoch, RNG_SITE_SHUFFLE};
-    BatchPlan plan = {.order = order_pairs(pairs, site)};
+    order_pairs(plan, pairs, site);
+    plan->count = 0;
     BatchRange batch = {0};
     size_t source = 0, target = 0; /* tokens of the batch so far */
     for (size_t i = 0; i < pairs->count; i++) {
-        size_t more_source = pairs_source_length(pairs, plan.order[i]);
-        size_t more_target = pairs_target_length(pairs, plan.order[i]);
+        size_t more_source = pairs_source_length(pairs, plan->order[i]);
+        size_t more_target = pairs_target_length(pairs, plan->order[i]);
         if (batch.count > 0 && (target + more_target > max_tokens || source + more_source > 2 * max_tokens)) {
-            stbds_arrput(plan.batches, batch);
+            plan->batches[plan->count++] = batch;
             batch = (BatchRange){(uint32_t)i, 0};
             source = target = 0;
         }
@@ -65,20 +67,31 @@ BatchPlan batches_plan(const PairSet *pairs, size_t max_tokens, uint64_t seed, u
         source += more_source;
         target += more_target;
     }
-    if (batch.count > 0) stbds_arrput(plan.batches, batch);
-    plan.count = (size_t)stbds_arrlen(plan.batches);
-    for (size_t i = 0; i < plan.count; i++) {
+    if (batch.count > 0) plan->batches[plan->count++] = batch;
+    for (size_t i = 0; i < plan->count; i++) {
         size_t other = shuffle_draw(site, pairs->count + i, i);
-        batch = plan.batches[i];
-        plan.batches[i] = plan.batches[other];
-        plan.batches[other] = batch;
+        batch = plan->batches[i];
+        plan->batches[i] = plan->batches[other];
+        plan->batches[other] = batch;
     }
+}
+
+BatchPlan batches_plan(const PairSet *pairs, size_t max_tokens, uint64_t seed, uint32_t epoch) {
+    CHECK(pairs->count <= UINT32_MAX, "pairs are numbered with 32 bits");
+    CHECK(max_tokens >= 1 && max_tokens <= (size_t)1 << 30, "tokens of a batch are numbered with 32 bits");
+    BatchPlan plan = {.batches = memory_new(pairs->count, sizeof *plan.batches),
+                      .order = memory_new(pairs->count, sizeof *plan.order),
+                      .shuffled = memory_new(pairs->count, sizeof *plan.shuffled),
+                      .next = memory_new(buckets_of(pairs) + 1, sizeof *plan.next)};
+    batches_plan_again(&plan, pairs, max_tokens, seed, epoch);
     return plan;
 }
 
 void batches_free(BatchPlan *plan) {
-    stbds_arrfree(plan->batches);
+    free(plan->batches);
     free(plan->order);
+    free(plan->shuffled);
+    free(plan->next);
     *plan = (BatchPlan){0};
 }
 

@@ -19,9 +19,12 @@ typedef struct BatchRange {
 } BatchRange;
 
 typedef struct BatchPlan {
-    BatchRange *batches; /* (count), a stb_ds array */
+    BatchRange *batches; /* (count), with room for every pair alone */
     size_t count;
     uint32_t *order; /* (pairs) every pair once */
+    /* Kept for the plan of the next epoch: */
+    uint32_t *shuffled; /* (pairs) */
+    size_t *next;       /* (buckets + 1) */
 } BatchPlan;
 
 /* What no batch of any epoch exceeds, for sizing memory once. */
@@ -49,6 +52,8 @@ typedef struct Batch {
  * longer alone is a batch alone. max_tokens is 1 .. 2^30. Validation, where order does not matter, takes any fixed
  * epoch. Release with batches_free. */
 BatchPlan batches_plan(const PairSet *pairs, size_t max_tokens, uint64_t seed, uint32_t epoch);
+/* The plan of another epoch of the same pairs, in the memory of this one. */
+void batches_plan_again(BatchPlan *plan, const PairSet *pairs, size_t max_tokens, uint64_t seed, uint32_t epoch);
 void batches_free(BatchPlan *plan);
 
 BatchLimits batches_limits(const PairSet *pairs, size_t max_tokens);

@@ -268,7 +268,7 @@ bool decode_run(Decode *d, Packed source, Translation *out, Error *err) {
             }
         if (R == 0) break;
         Picking picking = {d, session_step(d->session, d->row_slot, d->row_token, R, t)};
-        rows_run(d->pool, R, d->params->hyper.vocab, pick, &picking);
+        rows_run(d->pool, "candidates", R, d->params->hyper.vocab, pick, &picking);
 
         d->copy_count = 0;
         for (size_t b = 0, row = 0; b < d->B; b++) {

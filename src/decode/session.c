@@ -163,5 +163,5 @@ void session_copy(Session *s, const SessionCopy *copies, size_t count, size_t le
     if (count == 0 || length == 0) return;
     CHECK(length <= s->capacity, "a slot has as many positions");
     Copying c = {s, copies, count, length};
-    pool_run(s->pass.pool, count * s->pass.params->hyper.decoder_layers, copy_task, &c);
+    pool_run(s->pass.pool, "cache", count * s->pass.params->hyper.decoder_layers, copy_task, &c);
 }

@@ -19,7 +19,6 @@
 #include "math/vector.h"
 
 enum {
-    MATMUL_KC = 256,    /* longest run of products summed before being added to the output */
     MATMUL_MR_MAX = 16, /* no kernel's tile is larger than this */
     MATMUL_NR_MAX = 64,
 };
@@ -50,7 +49,9 @@ typedef struct Kernels {
     double (*square_sum)(const real *x, size_t n);
     void (*scale)(real *x, real a, size_t n);
     void (*add)(real *y, const real *x, size_t n);
+    void (*sum_of)(real *out, const real *x, const real *y, size_t n);
     void (*axpy)(real *y, real a, const real *x, size_t n);
+    void (*affine)(real *x, real a, real b, size_t n);
     real (*exp_sum)(real *out, const real *x, real shift, size_t n);
     void (*softmax_backward)(real *ds, const real *p, const real *dp, real mean, real scale, size_t n);
     void (*gelu)(real *out, const real *in, size_t n);
@@ -58,8 +59,9 @@ typedef struct Kernels {
     void (*relu)(real *out, const real *in, size_t n);
     void (*relu_backward)(real *din, const real *dout, const real *in, size_t n);
     void (*normalise)(real *out, const real *in, real mean, real rstd, const real *w, const real *b, size_t n);
-    void (*normalise_backward)(real *din, const real *dout, const real *in, real mean, real rstd, const real *w,
-                               size_t n);
+    void (*normalise_backward)(real *din, real *dw, real *db, const real *dout, const real *in, real mean, real rstd,
+                               const real *w, size_t n);
+    void (*moments)(const real *x, real *mean, real *variance, size_t n);
     void (*dropout)(real *out, const real *in, const real *add, uint32_t keep, real scale, RngSite site, uint64_t index,
                     size_t n);
     void (*adam)(real *w, real *m, real *v, const real *gradient, const AdamStep *step, size_t n);

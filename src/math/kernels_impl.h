@@ -136,6 +136,14 @@ static void add_to(real *restrict y, const real *restrict x, size_t n) {
     for (size_t i = 0; i < n; i++) y[i] += x[i];
 }
 
+static void sum_of_two(real *out, const real *x, const real *y, size_t n) {
+    for (size_t i = 0; i < n; i++) out[i] = x[i] + y[i];
+}
+
+static void affine(real *x, real a, real b, size_t n) {
+    for (size_t i = 0; i < n; i++) x[i] = a * x[i] + b;
+}
+
 static void axpy(real *restrict y, real a, const real *restrict x, size_t n) {
     for (size_t i = 0; i < n; i++) y[i] += a * x[i];
 }
@@ -153,9 +161,29 @@ static void normalise(real *restrict out, const real *restrict in, real mean, re
     for (size_t i = 0; i < n; i++) out[i] = (in[i] - mean) * rstd * w[i] + b[i];
 }
 
-/* With y = (in - mean) * rstd and g = dout * w:  din += rstd * (g - mean(g) - y * mean(g * y)). */
-static void normalise_backward(real *restrict din, const real *restrict dout, const real *restrict in, real mean,
-                               real rstd, const real *restrict w, size_t n) {
+/* The variance from centred values: sum(x^2) - mean^2 would lose all digits where |mean| >> deviation. */
+static void moments(const real *x, real *mean, real *variance, size_t n) {
+    const real m = sum_of(x, n) / (real)n;
+    vreal sum[2] = {{0}, {0}};
+    size_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES)
+        for (int s = 0; s < 2; s++) {
+            vreal off = load(x + i + s * LANES) - m;
+            sum[s] += off * off;
+        }
+    for (int s = 0; i < n; i += LANES, s++) {
+        real rest[LANES];
+        for (size_t l = 0; l < LANES; l++) rest[l] = i + l < n ? x[i + l] - m : 0;
+        sum[s] += load(rest) * load(rest);
+    }
+    *mean = m;
+    *variance = add_lanes(sum[0] + sum[1]) / (real)n;
+}
+
+/* With y = (in - mean) * rstd and g = dout * w:  din += rstd * (g - mean(g) - y * mean(g * y)),  dw += dout * y,
+ * db += dout. */
+static void normalise_backward(real *restrict din, real *restrict dw, real *restrict db, const real *restrict dout,
+                               const real *restrict in, real mean, real rstd, const real *restrict w, size_t n) {
     vreal sum_g = {0}, sum_gy = {0};
     for (size_t i = 0; i < n; i += LANES) {
         size_t left = n - i;
@@ -174,6 +202,8 @@ static void normalise_backward(real *restrict din, const real *restrict dout, co
     for (size_t i = 0; i < n; i++) {
         real y = (in[i] - mean) * rstd;
         din[i] += rstd * (dout[i] * w[i] - mean_g - y * mean_gy);
+        dw[i] += dout[i] * y;
+        db[i] += dout[i];
     }
 }
 
@@ -216,7 +246,9 @@ static const Kernels table = {
     .square_sum = square_sum,
     .scale = scale_by,
     .add = add_to,
+    .sum_of = sum_of_two,
     .axpy = axpy,
+    .affine = affine,
     .exp_sum = exp_sum,
     .softmax_backward = softmax_backward,
     .gelu = gelu,
@@ -225,6 +257,7 @@ static const Kernels table = {
     .relu_backward = relu_backward,
     .normalise = normalise,
     .normalise_backward = normalise_backward,
+    .moments = moments,
     .dropout = dropout,
     .adam = adam,
 };

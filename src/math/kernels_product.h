@@ -113,31 +113,36 @@ static inline void transpose(vreal row[LANES]) {
     }
 }
 
-/* Element by element, from (k0, j0) on. */
-static void pack_rest(real *out, const real *b, size_t row, size_t col, size_t k0, size_t k, size_t j0, size_t cols) {
-    for (size_t p = k0; p < k; p++)
-        for (size_t j = j0; j < NR; j++) out[p * NR + j] = j < cols ? b[p * row + j * col] : 0;
+/* LANES rows of memory, of which the first `rows` exist, become LANES rows of `out`. */
+static inline __attribute__((always_inline)) void pack_block(real *out, const real *b, size_t stride, size_t rows) {
+    vreal block[LANES];
+#pragma GCC unroll 16
+    for (size_t l = 0; l < LANES; l++) block[l] = l < rows ? load(b + l * stride) : (vreal){0};
+    transpose(block);
+#pragma GCC unroll 16
+    for (size_t l = 0; l < LANES; l++) store(out + l * NR, block[l]);
 }
 
 static void pack(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols) {
-    if (col == 1 && cols == NR) {
-        for (size_t p = 0; p < k; p++) memcpy(out + p * NR, b + p * row, NR * sizeof(real));
-    } else if (row == 1) { /* b is a transpose: its columns lie in rows of memory */
-        const size_t whole_k = k / LANES * LANES, whole_cols = cols / LANES * LANES;
-        for (size_t j = 0; j < whole_cols; j += LANES)
-            for (size_t p = 0; p < whole_k; p += LANES) {
-                vreal block[LANES];
-#pragma GCC unroll 16
-                for (size_t l = 0; l < LANES; l++) block[l] = load(b + p + (j + l) * col);
-                transpose(block);
-#pragma GCC unroll 16
-                for (size_t l = 0; l < LANES; l++) store(out + (p + l) * NR + j, block[l]);
-            }
-        pack_rest(out, b, row, col, whole_k, k, 0, cols);
-        pack_rest(out, b, row, col, 0, whole_k, whole_cols, cols);
-    } else {
-        pack_rest(out, b, row, col, 0, k, 0, cols);
+    if (col == 1) {
+        if (cols == NR)
+            for (size_t p = 0; p < k; p++) memcpy(out + p * NR, b + p * row, NR * sizeof(real));
+        else
+            for (size_t p = 0; p < k; p++)
+                for (size_t j = 0; j < NR; j++) out[p * NR + j] = j < cols ? b[p * row + j] : 0;
+        return;
     }
+    /* b is a transpose: its columns lie in rows of memory. */
+    size_t whole = row == 1 ? k / LANES * LANES : 0;
+    for (size_t j = 0; j < NR && whole; j += LANES) {
+        size_t rows = j < cols ? cols - j : 0;
+        if (rows >= LANES)
+            for (size_t p = 0; p < whole; p += LANES) pack_block(out + p * NR + j, b + p + j * col, col, LANES);
+        else
+            for (size_t p = 0; p < whole; p += LANES) pack_block(out + p * NR + j, b + p + j * col, col, rows);
+    }
+    for (size_t p = whole; p < k; p++)
+        for (size_t j = 0; j < NR; j++) out[p * NR + j] = j < cols ? b[p * row + j * col] : 0;
 }
 
 static void pack_rows(real *out, const real *a, size_t row, size_t col, size_t k, size_t rows) {

@@ -157,14 +157,15 @@ void matmul(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b
     /* As many columns at a time as the shared memory holds; the rows in blocks, as many for each thread as for the
      * others. Neither cut changes a bit: an element is one thread's, and its sum is taken in one order. */
     const size_t threads = pool_threads(pool), most = SHARED / k / kernel->nr * kernel->nr;
+    const char *part = a.col != 1 ? "product dW += dout^T in" : b.col != 1 ? "product out = in W^T" : "product din = dout W";
     const size_t blocks = pieces(pieces(m, MC), threads) * threads;
     for (size_t j = 0; j < n; j += most) {
         Product p = {pool, mode, c + j, ldc, a, b, m, least(most, n - j), k, bias ? bias + j : NULL, pieces(m, blocks),
                      pool_shared(pool, matmul_shared()), 0};
         p.b.data += j * b.col;
         p.columns = pieces(p.n, kernel->nr) * kernel->nr;
-        pool_run(pool, pieces(p.n, PACK_COLUMNS), pack_task, &p);
-        pool_run(pool, pieces(m, p.rows), multiply_task, &p);
+        pool_run(pool, "packing", pieces(p.n, PACK_COLUMNS), pack_task, &p);
+        pool_run(pool, part, pieces(m, p.rows), multiply_task, &p);
     }
 }
 

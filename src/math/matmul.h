@@ -13,6 +13,8 @@
 #include "base/pool.h"
 #include "math/real.h"
 
+enum { MATMUL_KC = 256 }; /* longest run of products summed before being added to the output */
+
 typedef struct Matrix {
     const real *data;
     size_t row, col; /* strides, in elements */

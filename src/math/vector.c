@@ -31,6 +31,12 @@ void vector_scale(real *x, real a, size_t n) {
 void vector_add(real *y, const real *x, size_t n) {
     kernels()->add(y, x, n);
 }
+void vector_affine(real *x, real a, real b, size_t n) {
+    kernels()->affine(x, a, b, n);
+}
+void vector_sum_of(real *out, const real *x, const real *y, size_t n) {
+    kernels()->sum_of(out, x, y, n);
+}
 void vector_axpy(real *y, real a, const real *x, size_t n) {
     kernels()->axpy(y, a, x, n);
 }
@@ -67,9 +73,12 @@ void vector_gelu_backward(real *din, const real *dout, const real *in, size_t n)
 void vector_normalise(real *out, const real *in, real mean, real rstd, const real *w, const real *b, size_t n) {
     kernels()->normalise(out, in, mean, rstd, w, b, n);
 }
-void vector_normalise_backward(real *din, const real *dout, const real *in, real mean, real rstd, const real *w,
-                               size_t n) {
-    kernels()->normalise_backward(din, dout, in, mean, rstd, w, n);
+void vector_normalise_backward(real *din, real *dw, real *db, const real *dout, const real *in, real mean, real rstd,
+                               const real *w, size_t n) {
+    kernels()->normalise_backward(din, dw, db, dout, in, mean, rstd, w, n);
+}
+void vector_moments(const real *x, real *mean, real *variance, size_t n) {
+    kernels()->moments(x, mean, variance, n);
 }
 
 void vector_adam(real *w, real *m, real *v, const real *gradient, const AdamStep *step, size_t n) {

@@ -22,6 +22,8 @@ void vector_copy(real *out, const real *in, size_t n);
 void vector_scale(real *x, real a, size_t n);               /* x *= a */
 void vector_add(real *y, const real *x, size_t n);          /* y += x */
 void vector_axpy(real *y, real a, const real *x, size_t n); /* y += a x */
+void vector_affine(real *x, real a, real b, size_t n);      /* x = a x + b */
+void vector_sum_of(real *out, const real *x, const real *y, size_t n); /* out = x + y; out may be either */
 
 /* out = exp(x - shift), its sum returned; in place allowed. */
 real vector_exp_sum(real *out, const real *x, real shift, size_t n);
@@ -38,10 +40,13 @@ void vector_relu_backward(real *din, const real *dout, const real *in, size_t n)
 void vector_gelu(real *out, const real *in, size_t n);
 void vector_gelu_backward(real *din, const real *dout, const real *in, size_t n);
 
-/* out = (in - mean) rstd w + b, and its backward towards `in`, which adds (formulas in nn/layernorm.h). */
+/* Mean and (biased) variance. */
+void vector_moments(const real *x, real *mean, real *variance, size_t n);
+
+/* out = (in - mean) rstd w + b, and its backward, which adds to din, dw and db (formulas in nn/layernorm.h). */
 void vector_normalise(real *out, const real *in, real mean, real rstd, const real *w, const real *b, size_t n);
-void vector_normalise_backward(real *din, const real *dout, const real *in, real mean, real rstd, const real *w,
-                               size_t n);
+void vector_normalise_backward(real *din, real *dw, real *db, const real *dout, const real *in, real mean, real rstd,
+                               const real *w, size_t n);
 
 /* One Adam step over n elements (train/adam.h has the formulas), and its constants. */
 typedef struct AdamStep {

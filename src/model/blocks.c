@@ -83,7 +83,6 @@ void block_attention_backward(const Pass *pass, const AttentionBlock *b, const A
     residual_leave_backward(pass->pool, d, dy, dh, pass->dw, pass->w, &tape->residual, b->norm, shape,
                             pass_dropout(pass, b->stack, b->layer, b->residual_place));
     const real *in = residual_again(pass->pool, &tape->residual, normed, pass->w, b->norm, shape);
-    vector_clear(dh, count);
     multihead_backward(pass->pool, pass->arena, dh, dmemory, pass->dw, dy, in, b->memory, b->M, pass->w, b->params,
                        &tape->attention, b->shape, pass_dropout(pass, b->stack, b->layer, b->weights_place));
     residual_enter_backward(pass->pool, d, dh, pass->dw, pass->w, &tape->residual, b->norm, shape);
@@ -130,7 +129,6 @@ void block_feedforward_backward(const Pass *pass, const FeedforwardBlock *b, con
     residual_leave_backward(pass->pool, d, dy, dh, pass->dw, pass->w, &tape->residual, b->norm, shape,
                             pass_dropout(pass, b->stack, b->layer, PLACE_FEEDFORWARD_RESIDUAL));
     const real *in = residual_again(pass->pool, &tape->residual, normed, pass->w, b->norm, shape);
-    vector_clear(dh, count);
     feedforward_backward(pass->pool, pass->arena, dh, pass->dw, dy, in, tape->pre, pass->w, b->params,
                          feedforward_shape(&pass->params->hyper, b->N),
                          pass_dropout(pass, b->stack, b->layer, PLACE_ACTIVATION));

@@ -8,6 +8,7 @@
 #include "math/vector.h"
 #include "nn/attention.h"
 #include "nn/positional.h"
+#include "nn/rows.h"
 
 static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
@@ -51,7 +52,8 @@ static size_t arena_bytes(const Parameters *params, TransformerLimits limits, bo
 /* The scratch of the pool's workers that attention over so many keys and the matrix product need. */
 static void reserve(const Transformer *model, size_t longest_key) {
     const Hyper *h = &model->params.hyper;
-    pool_reserve(model->pool, larger(matmul_scratch(), attention_scratch(longest_key, h->width / h->heads)), matmul_shared());
+    pool_reserve(model->pool, larger(matmul_scratch(), attention_scratch(longest_key, h->width / h->heads)),
+                 larger(matmul_shared(), rows_sum_shared(1, larger(3 * h->width, h->feedforward))));
 }
 
 bool transformer_create(Transformer *model, const Hyper *hyper, Pool *pool, TransformerLimits limits, bool training,

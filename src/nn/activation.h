@@ -1,4 +1,4 @@
-/* Activation functions, element by element.
+/* Activation functions, element by element, on the calling thread: nn/feedforward.c calls them for spans of its rows.
  *
  *     RELU   max(0, x)                                      derivative 1 where x > 0, else 0
  *     GELU   x Phi(x), Phi the normal distribution function derivative Phi(x) + x phi(x)
@@ -8,16 +8,15 @@
 
 #include <stddef.h>
 
-#include "base/pool.h"
 #include "math/real.h"
 
 typedef enum Activation { ACTIVATION_RELU, ACTIVATION_GELU } Activation;
 #define ACTIVATION_NAMES "relu|gelu" /* in the order of the enum */
 
 /* out, in: (count) */
-void activation_forward(Pool *pool, real *out, const real *in, Activation kind, size_t count);
+void activation_forward(real *out, const real *in, Activation kind, size_t count);
 
 /* din += dout activation'(in) */
-void activation_backward(Pool *pool, real *din, const real *dout, const real *in, Activation kind, size_t count);
+void activation_backward(real *din, const real *dout, const real *in, Activation kind, size_t count);
 
 #endif

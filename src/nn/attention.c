@@ -94,7 +94,7 @@ static void forward_pair(void *context, size_t task, size_t worker) {
 
 void attention_forward(Pool *pool, real *out, real *log_sum, AttentionInput in, AttentionShape shape, Dropout dropout) {
     Attention a = {.pool = pool, .out = out, .log_sum = log_sum, .in = in, .shape = shape, .dropout = dropout};
-    pool_run(pool, shape.B * shape.H, forward_pair, &a);
+    pool_run(pool, "attention forward", shape.B * shape.H, forward_pair, &a);
 }
 
 static void backward_pair(void *context, size_t task, size_t worker) {
@@ -110,8 +110,9 @@ static void backward_pair(void *context, size_t task, size_t worker) {
     real *dq = a->gradient.q + p.query0 * q_stride + h * K;
     real *dk = a->gradient.k + key0 * kv_stride + h * K, *dv = a->gradient.v + key0 * kv_stride + h * K;
 
-    for (size_t i0 = 0; i0 < p.Tq; i0 += QUERY_ROWS) {
+    for (size_t i0 = 0; i0 == 0 || i0 < p.Tq; i0 += QUERY_ROWS) {
         const size_t rows = block_rows(&p, i0);
+        const MatmulMode mode = i0 == 0 ? MATMUL_WRITE : MATMUL_ADD; /* dk and dv are sums over the blocks */
         const real *dO = a->dout + (p.query0 + i0) * D + h * K;
         score(P, &p, a->in, i0, rows, K, scratch);
         /* forward: O = A V */
@@ -127,10 +128,10 @@ static void backward_pair(void *context, size_t task, size_t worker) {
             real *P_row = P + r * p.Tk, *dP_row = dA + r * p.Tk;
             vector_softmax_backward(dP_row, P_row, dP_row, vector_dot(P_row, dP_row, p.Tk), p.scale, p.Tk);
         }
-        matmul_alone(scratch, MATMUL_ADD, dv, kv_stride, transposed(A, p.Tk), matrix(dO, D), p.Tk, K, rows, NULL);
-        matmul_alone(scratch, MATMUL_ADD, dq + i0 * q_stride, q_stride, matrix(dA, p.Tk), matrix(p.k, kv_stride), rows,
-                     K, p.Tk, NULL);
-        matmul_alone(scratch, MATMUL_ADD, dk, kv_stride, transposed(dA, p.Tk), matrix(p.q + i0 * q_stride, q_stride),
+        matmul_alone(scratch, mode, dv, kv_stride, transposed(A, p.Tk), matrix(dO, D), p.Tk, K, rows, NULL);
+        matmul_alone(scratch, MATMUL_WRITE, dq + i0 * q_stride, q_stride, matrix(dA, p.Tk), matrix(p.k, kv_stride),
+                     rows, K, p.Tk, NULL);
+        matmul_alone(scratch, mode, dk, kv_stride, transposed(dA, p.Tk), matrix(p.q + i0 * q_stride, q_stride),
                      p.Tk, K, rows, NULL);
     }
 }
@@ -144,5 +145,5 @@ void attention_backward(Pool *pool, AttentionGradient gradient, const real *dout
                    .in = in,
                    .shape = shape,
                    .dropout = dropout};
-    pool_run(pool, shape.B * shape.H, backward_pair, &a);
+    pool_run(pool, "attention backward", shape.B * shape.H, backward_pair, &a);
 }

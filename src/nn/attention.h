@@ -51,7 +51,7 @@ size_t attention_scratch(size_t longest_key, size_t K);
 /* out: (Nq, H * K)   log_sum: (Nq, H), kept for the backward pass */
 void attention_forward(Pool *pool, real *out, real *log_sum, AttentionInput in, AttentionShape shape, Dropout dropout);
 
-/* Adds to the gradient's q, k and v. dout: (Nq, H * K) */
+/* Writes the gradient's q, k and v, for the rows of all sentences. dout: (Nq, H * K) */
 void attention_backward(Pool *pool, AttentionGradient gradient, const real *dout, const real *log_sum,
                         AttentionInput in, AttentionShape shape, Dropout dropout);
 

@@ -18,38 +18,37 @@ Dropout dropout_none(void) {
     return (Dropout){65536, 1, {0, 0, 0}};
 }
 
+/* out = [add +] dropped in. */
+static void drop(real *out, const real *add, const real *in, Dropout dropout, size_t first, size_t count) {
+    if (!dropout_is_none(dropout))
+        vector_dropout(out, in, add, dropout.keep, dropout.scale, dropout.site, first, count);
+    else if (add)
+        vector_sum_of(out, add, in, count);
+    else if (out != in)
+        vector_copy(out, in, count);
+}
+
+void dropout_span(real *out, const real *in, Dropout dropout, size_t first, size_t count) {
+    drop(out, NULL, in, dropout, first, count);
+}
+
 typedef struct Span {
     real *out;
     const real *add, *in;
     Dropout dropout;
 } Span;
 
-static void drop_span(void *context, size_t first, size_t last) {
+static void drop_rows(void *context, size_t first, size_t last) {
     const Span *s = context;
-    const size_t count = last - first;
-    const real *add = s->add ? s->add + first : NULL;
-    if (!dropout_is_none(s->dropout)) {
-        vector_dropout(s->out + first, s->in + first, add, s->dropout.keep, s->dropout.scale, s->dropout.site, first,
-                       count);
-    } else if (!add) {
-        if (s->out != s->in) vector_copy(s->out + first, s->in + first, count);
-    } else {
-        for (size_t i = first; i < last; i++) s->out[i] = s->add[i] + s->in[i];
-    }
+    drop(s->out + first, s->add ? s->add + first : NULL, s->in + first, s->dropout, first, last - first);
 }
 
 void dropout_forward(Pool *pool, real *out, const real *in, Dropout dropout, size_t count) {
     Span s = {out, NULL, in, dropout};
-    rows_run(pool, count, 1, drop_span, &s);
+    rows_run(pool, "dropout", count, 1, drop_rows, &s);
 }
 
 void dropout_add_forward(Pool *pool, real *out, const real *residual, const real *in, Dropout dropout, size_t count) {
     Span s = {out, residual, in, dropout};
-    rows_run(pool, count, 1, drop_span, &s);
-}
-
-void dropout_backward(Pool *pool, real *din, const real *dout, Dropout dropout, size_t count) {
-    /* forward: out = in mask scale, so din += dout mask scale */
-    Span s = {din, din, dout, dropout};
-    rows_run(pool, count, 1, drop_span, &s);
+    rows_run(pool, "dropout", count, 1, drop_rows, &s);
 }

@@ -29,13 +29,13 @@ static inline int dropout_is_none(Dropout d) {
     return d.keep == 65536;
 }
 
-/* out = dropped in; in place allowed. count elements. */
+/* out = dropped in; in place allowed. count elements. Its backward is itself: din = dropped dout, by the same mask. */
 void dropout_forward(Pool *pool, real *out, const real *in, Dropout dropout, size_t count);
 
-/* out = residual + dropped in; out may be either input. */
-void dropout_add_forward(Pool *pool, real *out, const real *residual, const real *in, Dropout dropout, size_t count);
+/* Elements first .. first + count - 1 of the same, on the calling thread; out and in point to element `first`. */
+void dropout_span(real *out, const real *in, Dropout dropout, size_t first, size_t count);
 
-/* din += dropped dout, by the same mask (the backward of both: the residual's gradient is dout itself). */
-void dropout_backward(Pool *pool, real *din, const real *dout, Dropout dropout, size_t count);
+/* out = residual + dropped in; out may be either input. The residual's gradient is dout itself. */
+void dropout_add_forward(Pool *pool, real *out, const real *residual, const real *in, Dropout dropout, size_t count);
 
 #endif

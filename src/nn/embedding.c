@@ -35,7 +35,7 @@ void embedding_forward(Pool *pool, real *out, const int32_t *token, const uint32
                    .scale = (real)sqrt((double)D),
                    .B = B,
                    .D = D};
-    rows_run(pool, B, B ? (start[B] / B + 1) * D : 1, forward_sentences, &e);
+    rows_run(pool, "embedding", B, B ? (start[B] / B + 1) * D : 1, forward_sentences, &e);
 }
 
 /* Rows of the table meet in any order, so threads take columns: a task owns its columns of every row. */
@@ -63,5 +63,5 @@ void embedding_backward(Pool *pool, real *dtable, real *dposition, const real *d
                    .scale = (real)sqrt((double)D),
                    .B = B,
                    .D = D};
-    rows_run(pool, D, start[B], backward_columns, &e);
+    rows_run(pool, "embedding", D, start[B], backward_columns, &e);
 }

@@ -2,14 +2,34 @@
 #include "nn/feedforward.h"
 
 #include "math/vector.h"
+#include "nn/rows.h"
 
 size_t feedforward_scratch(FeedforwardShape shape) {
     return 3 * shape.N * shape.F;
 }
 
-static void make_act(Pool *pool, real *act, const real *pre, FeedforwardShape s, Dropout dropout) {
-    activation_forward(pool, act, pre, s.activation, s.N * s.F);
-    if (!dropout_is_none(dropout)) dropout_forward(pool, act, act, dropout, s.N * s.F);
+typedef struct Span {
+    real *act, *dact, *dpre;
+    const real *pre;
+    Activation activation;
+    Dropout dropout;
+} Span;
+
+/* act = dropout(activation(pre)) */
+static void act_span(void *context, size_t first, size_t last) {
+    const Span *s = context;
+    real *act = s->act + first;
+    activation_forward(act, s->pre + first, s->activation, last - first);
+    dropout_span(act, act, s->dropout, first, last - first);
+}
+
+/* dpre from dact, which changes. */
+static void act_backward_span(void *context, size_t first, size_t last) {
+    const Span *s = context;
+    real *dact = s->dact + first, *dpre = s->dpre + first;
+    dropout_span(dact, dact, s->dropout, first, last - first);
+    vector_clear(dpre, last - first);
+    activation_backward(dpre, dact, s->pre + first, s->activation, last - first);
 }
 
 void feedforward_forward(Pool *pool, Arena *arena, real *out, real *pre, const real *x, const real *w,
@@ -17,7 +37,8 @@ void feedforward_forward(Pool *pool, Arena *arena, real *out, real *pre, const r
     const size_t N = shape.N, D = shape.D, F = shape.F, mark = arena_mark(arena);
     real *act = arena_push(arena, N * F, sizeof(real));
     linear_forward(pool, pre, x, w + params.fc1.weight, w + params.fc1.bias, N, D, F);
-    make_act(pool, act, pre, shape, dropout);
+    Span span = {.act = act, .pre = pre, .activation = shape.activation, .dropout = dropout};
+    rows_run(pool, "activation", N * F, 1, act_span, &span);
     linear_forward(pool, out, act, w + params.fc2.weight, w + params.fc2.bias, N, F, D);
     arena_release(arena, mark);
 }
@@ -29,16 +50,15 @@ void feedforward_backward(Pool *pool, Arena *arena, real *dx, real *dw, const re
     real *act = arena_push(arena, N * F, sizeof(real));
     real *dact = arena_push(arena, N * F, sizeof(real));
     real *dpre = arena_push(arena, N * F, sizeof(real));
-    make_act(pool, act, pre, shape, dropout);
-    vector_clear(dact, N * F);
-    vector_clear(dpre, N * F);
+    Span span = {act, dact, dpre, pre, shape.activation, dropout};
+    rows_run(pool, "activation", N * F, 1, act_span, &span);
     /* forward: out = act W2^T + b2 */
-    linear_backward(pool, dact, dw + params.fc2.weight, dw + params.fc2.bias, dout, act, w + params.fc2.weight, N, F,
-                    D);
+    linear_backward_input(pool, MATMUL_WRITE, dact, dout, w + params.fc2.weight, N, F, D);
+    linear_backward_params(pool, dw + params.fc2.weight, dw + params.fc2.bias, dout, act, N, F, D);
     /* forward: act = dropout(activation(pre)) */
-    if (!dropout_is_none(dropout)) dropout_forward(pool, dact, dact, dropout, N * F);
-    activation_backward(pool, dpre, dact, pre, shape.activation, N * F);
+    rows_run(pool, "activation", N * F, 1, act_backward_span, &span);
     /* forward: pre = x W1^T + b1 */
-    linear_backward(pool, dx, dw + params.fc1.weight, dw + params.fc1.bias, dpre, x, w + params.fc1.weight, N, D, F);
+    linear_backward_input(pool, MATMUL_WRITE, dx, dpre, w + params.fc1.weight, N, D, F);
+    linear_backward_params(pool, dw + params.fc1.weight, dw + params.fc1.bias, dpre, x, N, D, F);
     arena_release(arena, mark);
 }

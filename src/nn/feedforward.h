@@ -31,7 +31,7 @@ typedef struct FeedforwardShape {
 void feedforward_forward(Pool *pool, Arena *arena, real *out, real *pre, const real *x, const real *w,
                          FeedforwardParams params, FeedforwardShape shape, Dropout dropout);
 
-/* Adds to dx (N, D) and to the parameters' gradients in dw. */
+/* Writes dx (N, D), which is this block's alone; adds to the parameters' gradients in dw. */
 void feedforward_backward(Pool *pool, Arena *arena, real *dx, real *dw, const real *dout, const real *x,
                           const real *pre, const real *w, FeedforwardParams params, FeedforwardShape shape,
                           Dropout dropout);

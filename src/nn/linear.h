@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "base/pool.h"
+#include "math/matmul.h"
 #include "math/real.h"
 
 /* Where a linear layer's tensors stand in the parameter block, and in the gradient block alike. */
@@ -25,5 +26,11 @@ void linear_forward(Pool *pool, real *out, const real *in, const real *weight, c
 /* Adds to din, dweight and dbias; din and dbias may be NULL. */
 void linear_backward(Pool *pool, real *din, real *dweight, real *dbias, const real *dout, const real *in,
                      const real *weight, size_t N, size_t I, size_t O);
+
+/* Its two halves. With mode MATMUL_WRITE din is written: for one that holds nothing yet. dbias may be NULL. */
+void linear_backward_input(Pool *pool, MatmulMode mode, real *din, const real *dout, const real *weight, size_t N,
+                           size_t I, size_t O);
+void linear_backward_params(Pool *pool, real *dweight, real *dbias, const real *dout, const real *in, size_t N,
+                            size_t I, size_t O);
 
 #endif

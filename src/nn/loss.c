@@ -1,15 +1,17 @@
 /* Output layer and label-smoothed cross-entropy. */
 #include "nn/loss.h"
 
+#include <math.h>
+
 #include "math/matmul.h"
 #include "math/vector.h"
 #include "nn/rows.h"
 
-/* Rows of a block: enough to repay packing W, few enough for the logits to stay in a cache of some megabytes. It is
+/* Rows of a block: enough to repay packing W and going over dW, as few as keep the logits at some 16 megabytes. It is
  * part of the definition of dW's order of summation, so it depends on V alone. */
 static size_t block_rows(size_t V) {
-    size_t rows = ((size_t)1 << 20) / V;
-    return rows < 64 ? 64 : rows > 512 ? 512 : rows;
+    size_t rows = ((size_t)1 << 22) / V;
+    return rows < 64 ? 64 : rows > MATMUL_KC ? MATMUL_KC : rows;
 }
 
 size_t loss_scratch(LossShape shape) {
@@ -36,12 +38,13 @@ static void loss_rows(void *context, size_t first, size_t last) {
         real *z = r->z + n * V;
         const size_t y = (size_t)r->target[n];
         const double z_y = z[y], z_mean = (double)vector_sum(z, V) / (double)V;
-        const double log_sum = vector_softmax(z, z, V); /* z is now p */
+        const real top = vector_max(z, V), sum = vector_exp_sum(z, z, top, V); /* z is now p times the sum */
+        const double log_sum = (double)top + log((double)sum);
         r->nll[n] = log_sum - z_y;
         r->loss[n] = (1 - r->smoothing) * r->nll[n] + r->smoothing * (log_sum - z_mean);
         if (!r->gradient) continue;
-        for (size_t j = 0; j < V; j++) z[j] = (z[j] - e / (real)V) * r->scale; /* dz[j] = p[j] - e / V ... */
-        z[y] -= (1 - e) * r->scale;                                            /* ... - (1 - e) [j = y] */
+        vector_affine(z, r->scale / sum, -e / (real)V * r->scale, V); /* dz[j] = p[j] - e / V ... */
+        z[y] -= (1 - e) * r->scale;                                  /* ... - (1 - e) [j = y] */
     }
 }
 
@@ -55,7 +58,7 @@ Loss loss_run(Pool *pool, Arena *arena, real *dh, real *dweight, const real *h, 
         const real *h_rows = h + n0 * s.D;
         matmul(pool, MATMUL_WRITE, z, s.V, matrix(h_rows, s.D), transposed(weight, s.D), rows, s.V, s.D, NULL);
         Rows r = {z, loss + n0, nll + n0, target + n0, scale, s.V, s.smoothing, dh != NULL};
-        rows_run(pool, rows, s.V, loss_rows, &r);
+        rows_run(pool, "loss rows", rows, s.V, loss_rows, &r);
         if (!dh) continue;
         /* forward: z = h W^T */
         matmul(pool, MATMUL_ADD, dh + n0 * s.D, s.D, matrix(z, s.V), matrix(weight, s.D), rows, s.D, s.V, NULL);

@@ -1,8 +1,6 @@
 /* Multi-head attention with its projections. */
 #include "nn/multihead.h"
 
-#include "math/vector.h"
-
 MultiheadTape multihead_tape(Arena *arena, size_t Nq, size_t Nk, size_t D, size_t H) {
     return (MultiheadTape){
         .q = arena_push(arena, Nq * (Nk ? D : 3 * D), sizeof(real)),
@@ -72,13 +70,10 @@ void multihead_backward(Pool *pool, Arena *arena, real *dx, real *dmemory, real 
     real *datt = arena_push(arena, Nq * D, sizeof(real));
     real *dq = arena_push(arena, Nq * q_width, sizeof(real));
     real *dkv = memory ? arena_push(arena, Nk * 2 * D, sizeof(real)) : NULL;
-    vector_clear(datt, Nq * D);
-    vector_clear(dq, Nq * q_width);
-    if (memory) vector_clear(dkv, Nk * 2 * D);
 
     /* forward: out = att Wo^T + bo */
-    linear_backward(pool, datt, dw + params.out.weight, dw + params.out.bias, dout, tape->att, w + params.out.weight,
-                    Nq, D, D);
+    linear_backward_input(pool, MATMUL_WRITE, datt, dout, w + params.out.weight, Nq, D, D);
+    linear_backward_params(pool, dw + params.out.weight, dw + params.out.bias, dout, tape->att, Nq, D, D);
     /* forward: att = attention(q, k, v) */
     AttentionGradient gradient =
         memory ? (AttentionGradient){dq, dkv, dkv + D} : (AttentionGradient){dq, dq + D, dq + 2 * D};
@@ -86,6 +81,7 @@ void multihead_backward(Pool *pool, Arena *arena, real *dx, real *dmemory, real 
     /* forward: kv = memory Wkv^T + bkv;  q (or q, k, v) = x W^T + b */
     const LinearParams q = part(params, 0, D), kv = part(params, D, D);
     if (memory) linear_backward(pool, dmemory, dw + kv.weight, dw + kv.bias, dkv, memory, w + kv.weight, Nk, D, 2 * D);
-    linear_backward(pool, dx, dw + q.weight, dw + q.bias, dq, x, w + q.weight, Nq, D, q_width);
+    linear_backward_input(pool, MATMUL_WRITE, dx, dq, w + q.weight, Nq, D, q_width);
+    linear_backward_params(pool, dw + q.weight, dw + q.bias, dq, x, Nq, D, q_width);
     arena_release(arena, mark);
 }

@@ -50,8 +50,8 @@ void multihead_project_memory(Pool *pool, real *kv, const real *memory, const re
 void multihead_attend(Pool *pool, real *out, MultiheadTape *tape, AttentionInput in, const real *w,
                       MultiheadParams params, AttentionShape shape, Dropout dropout);
 
-/* Adds to dx (Nq, D), to dmemory (Nk, D) when memory is given, and to the parameters' gradients in dw. Scratch comes
- * from the arena: multihead_scratch elements at most. */
+/* Writes dx (Nq, D), which is this block's alone; adds to dmemory (Nk, D), when memory is given, and to the parameters'
+ * gradients in dw. Scratch comes from the arena: multihead_scratch elements at most. */
 void multihead_backward(Pool *pool, Arena *arena, real *dx, real *dmemory, real *dw, const real *dout, const real *x,
                         const real *memory, size_t Nk, const real *w, MultiheadParams params, const MultiheadTape *tape,
                         AttentionShape shape, Dropout dropout);

@@ -1,7 +1,11 @@
 /* Blocks of rows as pool tasks. */
 #include "nn/rows.h"
 
+#include "math/vector.h"
+
 enum {
+    SUM_BLOCKS = 64, /* most partial sums */
+    SUM_ROWS = 64,   /* fewest rows of one */
     BLOCK_ELEMENTS = 1 << 14, /* about 5 to 20 microseconds of row-wise work: well above what a task costs */
 };
 
@@ -18,9 +22,41 @@ static void rows_task(void *context, size_t task, size_t worker) {
     r->function(r->context, first, last < r->rows ? last : r->rows);
 }
 
-void rows_run(Pool *pool, size_t rows, size_t width, RowsFunction *function, void *context) {
+void rows_run(Pool *pool, const char *part, size_t rows, size_t width, RowsFunction *function, void *context) {
     if (rows == 0) return;
     size_t block = (BLOCK_ELEMENTS + width - 1) / width;
     Rows r = {rows, block, function, context};
-    pool_run(pool, (rows + block - 1) / block, rows_task, &r);
+    pool_run(pool, part, (rows + block - 1) / block, rows_task, &r);
+}
+
+typedef struct RowsSum {
+    size_t rows, block, width;
+    real *partials; /* (blocks, width) */
+    RowsSumFunction *function;
+    void *context;
+} RowsSum;
+
+static void sum_task(void *context, size_t task, size_t worker) {
+    (void)worker;
+    const RowsSum *s = context;
+    size_t first = task * s->block, last = first + s->block;
+    real *partial = s->partials + task * s->width;
+    vector_clear(partial, s->width);
+    s->function(s->context, partial, first, last < s->rows ? last : s->rows);
+}
+
+size_t rows_sum_shared(size_t count, size_t width) {
+    return SUM_BLOCKS * count * width * sizeof(real);
+}
+
+void rows_sum(Pool *pool, const char *part, real *const *sums, size_t count, size_t rows, size_t width,
+              RowsSumFunction *function, void *context) {
+    if (rows == 0) return;
+    size_t block = (rows + SUM_BLOCKS - 1) / SUM_BLOCKS;
+    if (block < SUM_ROWS) block = SUM_ROWS;
+    const size_t blocks = (rows + block - 1) / block;
+    RowsSum s = {rows, block, count * width, pool_shared(pool, rows_sum_shared(count, width)), function, context};
+    pool_run(pool, part, blocks, sum_task, &s);
+    for (size_t b = 0; b < blocks; b++)
+        for (size_t i = 0; i < count; i++) vector_add(sums[i], s.partials + (b * count + i) * width, width);
 }

@@ -25,7 +25,7 @@ double adam_norm(Pool *pool, const real *gradient, size_t count) {
     Norm n = {.gradient = gradient, .count = count, .block = NORM_BLOCK};
     while (n.block * NORM_BLOCKS < count) n.block *= 2;
     size_t blocks = (count + n.block - 1) / n.block;
-    pool_run(pool, blocks, norm_task, &n);
+    pool_run(pool, "Adam", blocks, norm_task, &n);
     double sum = 0;
     for (size_t b = 0; b < blocks; b++) sum += n.sums[b];
     return sqrt(sum);
@@ -59,7 +59,7 @@ void adam_update(Pool *pool, const Parameters *params, real *w, real *m, real *v
     };
     if (options.weight_decay == 0) {
         Update u = {w, m, v, gradient, step};
-        rows_run(pool, params->count, 1, update_span, &u);
+        rows_run(pool, "Adam", params->count, 1, update_span, &u);
         return;
     }
     for (size_t i = 0; i < params->tensor_count; i++) {
@@ -67,6 +67,6 @@ void adam_update(Pool *pool, const Parameters *params, real *w, real *m, real *v
         const size_t at = tensor->offset;
         step.decay = tensor->rows ? (real)(rate * options.weight_decay) : 0;
         Update u = {w + at, m + at, v + at, gradient + at, step};
-        rows_run(pool, tensor->count, 1, update_span, &u);
+        rows_run(pool, "Adam", tensor->count, 1, update_span, &u);
     }
 }

@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/file.h"
 #include "base/memory.h"
+
+enum { LONGEST = 4096 }; /* bytes of a line: a double has up to 317 digits as %.6f */
 
 /* The number after "step": in a line of length bytes; 0 when there is none (such a line is kept). */
 static uint64_t line_step(const char *line, size_t length) {
@@ -44,33 +47,29 @@ bool log_open(Log *log, const char *path, uint64_t step, Error *err) {
     return true;
 }
 
-/* JSON has no infinity and no NaN, which printf writes as words: these become null. The result is as long or longer. */
-static char *finite(const char *line) {
+/* JSON has no infinity and no NaN, which printf writes as words: these become null. */
+static void write_finite(FILE *file, const char *line) {
     static const char *const words[] = {":inf", ":-inf", ":nan", ":-nan"};
-    char *out = memory_new(2 * strlen(line) + 1, 1), *end = out;
     while (*line) {
         size_t word = 0;
         for (size_t i = 0; i < sizeof words / sizeof *words && !word; i++)
             if (strncmp(line, words[i], strlen(words[i])) == 0) word = strlen(words[i]);
         if (word)
-            memcpy(end, ":null", 5), end += 5, line += word;
+            fputs(":null", file), line += word;
         else
-            *end++ = *line++;
+            putc(*line++, file);
     }
-    return out;
 }
 
 bool log_line(Log *log, Error *err, const char *format, ...) {
+    char line[LONGEST];
     va_list args;
-    char *line;
     va_start(args, format);
-    int length = vasprintf(&line, format, args);
+    const int length = vsnprintf(line, sizeof line - 1, format, args);
     va_end(args);
-    if (length < 0) return error_set(err, "%s: no memory for a line", log->path);
-    char *clean = finite(line);
-    fprintf(log->file, "%s\n", clean);
-    free(clean);
-    free(line);
+    CHECK(length >= 0 && (size_t)length < sizeof line - 1, "a line of the log is short");
+    strcpy(line + length, "\n");
+    write_finite(log->file, line);
     if (fflush(log->file) == 0 && !ferror(log->file)) return true;
     clearerr(log->file);
     return error_set(err, "%s: cannot write: %s", log->path, strerror(errno));

@@ -160,8 +160,7 @@ StepReport trainer_step(Trainer *t) {
     const Config *c = t->config;
     TrainState *s = &t->state;
     if (t->plan_epoch != s->epoch) {
-        batches_free(&t->plan);
-        t->plan = batches_plan(&t->train, batch_tokens(c), (uint64_t)c->seed, (uint32_t)s->epoch);
+        batches_plan_again(&t->plan, &t->train, batch_tokens(c), (uint64_t)c->seed, (uint32_t)s->epoch);
         t->plan_epoch = s->epoch;
     }
     const size_t first = s->batch, left = t->plan.count - first;
