@@ -1,18 +1,37 @@
 /* make bench: how fast the arithmetic is, beside the machine's own limit measured in the same run.
  *
- * Every figure is the best of several short runs taken in turn with the limit, since machines are shared and noisy;
- * what counts are the ratios. Prints the machine, the products at real shapes, the cost of a pool region, and whole
- * training steps of three models. With arguments, only the named sections: machine, products, pool, steps. */
+ * Machines are shared and noisy, so every figure is the best of several short runs taken in turn with the limit; what
+ * counts are the ratios. Sections, all or those named as arguments:
+ *
+ *   machine      its instruction sets, its multiply-add limit on one and two threads
+ *   products     the matrix products at real shapes, beside the limit and OpenBLAS where it is installed
+ *   pool         what a region costs
+ *   profile      where a training step's time goes
+ *   steps        training steps of three models: target tokens a second, share of the limit, memory
+ *   translation  sentences a second: greedy and beam 5, in batches and one by one
+ *   startup      ./translate "the cat sat" from start to exit, with runs/tiny/model.gguf
+ *
+ * For scripts/bench-peers.py:
+ *
+ *   bench batch SIZE                             the model's sizes and the lengths of the batch's sentences
+ *   bench step SIZE THREADS PRECISION SECONDS    runs steps for so long; one line of figures */
+#include <dlfcn.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/pool.h"
 #include "base/terminal.h"
+#include "decode/decode.h"
 #include "math/cpu.h"
 #include "math/matmul.h"
+#include "math/vector.h"
 #include "model/transformer.h"
 #include "train/adam.h"
 
@@ -22,6 +41,10 @@ static double best(double a, double b) {
 
 enum { RUNS = 8 };
 static const double RUN_SECONDS = 0.03;
+
+static const char *plural(size_t count) {
+    return count == 1 ? "" : "s";
+}
 
 /* Floating-point operations a second of the multiply-add loop, on all threads of the pool at once, over as long a time as
  * what it is compared with: a core's clock falls within milliseconds of heavy work. */
@@ -62,49 +85,96 @@ static const Shape shapes[] = {
     {"tiny  q, k, v    ", 1024, 192, 64},   {"tiny  fc1        ", 1024, 256, 64},
     {"tiny  fc2        ", 1024, 64, 256},   {"small q, k, v    ", 4096, 384, 128},
     {"small attention o", 4096, 128, 128},  {"small fc1        ", 4096, 256, 128},
-    {"small fc2        ", 4096, 128, 256},  {"small output     ", 512, 10000, 128},
+    {"small fc2        ", 4096, 128, 256},  {"small output     ", 256, 10000, 128},
     {"base  q, k, v    ", 4096, 1536, 512}, {"base  fc1        ", 4096, 2048, 512},
-    {"base  fc2        ", 4096, 512, 2048}, {"base  output     ", 128, 10000, 512},
+    {"base  fc2        ", 4096, 512, 2048}, {"base  output     ", 256, 10000, 512},
 };
 
-/* One product, operations a second: 0: out = in W^T, 1: din = dout W, 2: dW = dout^T in. */
-static double product(Pool *pool, Shape s, int which, real *a, real *b, real *c) {
+/* OpenBLAS, where it is installed: the single-precision product of its C interface. */
+typedef void Sgemm(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a,
+                   int lda, const float *b, int ldb, float beta, float *c, int ldc);
+typedef void SetThreads(int threads);
+
+static Sgemm *sgemm;
+static SetThreads *set_threads;
+
+static void load_openblas(void) {
+    void *library = dlopen("libopenblas.so.0", RTLD_NOW);
+    if (!library) return;
+    *(void **)&sgemm = dlsym(library, "cblas_sgemm");
+    *(void **)&set_threads = dlsym(library, "openblas_set_num_threads");
+    if (!set_threads) sgemm = NULL;
+}
+
+/* The three products of a linear layer: out = in W^T, din += dout W, dW += dout^T in. */
+enum { FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, PRODUCTS };
+
+static void ours(Pool *pool, Shape s, int which, real *in, real *w, real *out) {
+    if (which == FORWARD)
+        matmul(pool, MATMUL_WRITE, out, s.n, matrix(in, s.k), transposed(w, s.k), s.m, s.n, s.k, NULL);
+    else if (which == INPUT_GRADIENT)
+        matmul(pool, MATMUL_ADD, in, s.k, matrix(out, s.n), matrix(w, s.k), s.m, s.k, s.n, NULL);
+    else
+        matmul(pool, MATMUL_ADD, w, s.k, transposed(out, s.n), matrix(in, s.k), s.n, s.k, s.m, NULL);
+}
+
+static void theirs(Shape s, int which, real *in, real *w, real *out) {
+    enum { ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 };
+    const int m = (int)s.m, n = (int)s.n, k = (int)s.k;
+    if (which == FORWARD)
+        sgemm(ROW_MAJOR, PLAIN, TRANSPOSED, m, n, k, 1, in, k, w, k, 0, out, n);
+    else if (which == INPUT_GRADIENT)
+        sgemm(ROW_MAJOR, PLAIN, PLAIN, m, k, n, 1, out, n, w, k, 1, in, k);
+    else
+        sgemm(ROW_MAJOR, TRANSPOSED, PLAIN, n, k, m, 1, out, n, in, k, 1, w, k);
+}
+
+/* Operations a second of one product; pool NULL: OpenBLAS's. */
+static double product(Pool *pool, Shape s, int which, real *in, real *w, real *out) {
     int times = 0;
     double began = terminal_seconds(), seconds;
     do {
-        if (which == 0) matmul(pool, MATMUL_WRITE, c, s.n, matrix(a, s.k), transposed(b, s.k), s.m, s.n, s.k, NULL);
-        if (which == 1) matmul(pool, MATMUL_ADD, a, s.k, matrix(c, s.n), matrix(b, s.k), s.m, s.k, s.n, NULL);
-        if (which == 2) matmul(pool, MATMUL_ADD, b, s.k, transposed(c, s.n), matrix(a, s.k), s.n, s.k, s.m, NULL);
+        if (pool)
+            ours(pool, s, which, in, w, out);
+        else
+            theirs(s, which, in, w, out);
         times++;
     } while ((seconds = terminal_seconds() - began) < RUN_SECONDS);
     return 2.0 * (double)s.m * (double)s.n * (double)s.k * times / seconds;
 }
 
 static void products(Pool *pool) {
-    printf("\nproducts on %zu thread%s: Gflop/s (share of the multiply-add limit)\n", pool_threads(pool),
-           pool_threads(pool) > 1 ? "s" : "");
-    printf("%-18s %5s %5s %5s   %-15s %-15s %-15s\n", "", "rows", "out", "in", "out = in W^T", "din += dout W",
+    const size_t threads = pool_threads(pool);
+    load_openblas();
+    if (sgemm) set_threads((int)threads);
+    printf("\nproducts on %zu thread%s: Gflop/s (share of the multiply-add limit%s)\n", threads, plural(threads),
+           sgemm ? "; times OpenBLAS" : "; OpenBLAS is not installed");
+    printf("%-18s %5s %5s %5s   %-19s %-19s %-19s\n", "", "rows", "out", "in", "out = in W^T", "din += dout W",
            "dW += dout^T in");
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         const Shape s = shapes[i];
-        real *a = memory_new(s.m * s.k, sizeof *a), *b = memory_new(s.n * s.k, sizeof *b);
-        real *c = memory_new(s.m * s.n, sizeof *c);
-        for (size_t j = 0; j < s.m * s.k; j++) a[j] = (real)(j % 13) / 1300;
-        for (size_t j = 0; j < s.n * s.k; j++) b[j] = (real)(j % 17) / 1700;
+        real *in = memory_new(s.m * s.k, sizeof *in), *w = memory_new(s.n * s.k, sizeof *w);
+        real *out = memory_new(s.m * s.n, sizeof *out);
         printf("%-18s %5zu %5zu %5zu  ", s.what, s.m, s.n, s.k);
-        for (int which = 0; which < 3; which++) {
-            double limit = 0, speed = 0;
+        for (int which = 0; which < PRODUCTS; which++) {
+            double limit = 0, speed = 0, other = 0;
             for (int run = 0; run < RUNS; run++) {
+                for (size_t j = 0; j < s.m * s.k; j++) in[j] = (real)(j % 13) / 1300;
+                for (size_t j = 0; j < s.n * s.k; j++) w[j] = (real)(j % 17) / 1700;
+                for (size_t j = 0; j < s.m * s.n; j++) out[j] = (real)(j % 11) / 1100;
                 limit = best(limit, peak(pool));
-                speed = best(speed, product(pool, s, which, a, b, c));
+                speed = best(speed, product(pool, s, which, in, w, out));
+                if (sgemm) other = best(other, product(NULL, s, which, in, w, out));
             }
-            printf(" %6.1f (%3.0f%%)  ", speed / 1e9, 100 * speed / limit);
-            memset(c, 0, s.m * s.n * sizeof *c);
+            printf(" %6.1f (%3.0f%%", speed / 1e9, 100 * speed / limit);
+            if (sgemm) printf("; %4.2f", speed / other);
+            printf(")  ");
+            fflush(stdout);
         }
         printf("\n");
-        free(a);
-        free(b);
-        free(c);
+        free(in);
+        free(w);
+        free(out);
     }
 }
 
@@ -116,53 +186,201 @@ static void regions(Pool *pool) {
     enum { TIMES = 20000 };
     double began = terminal_seconds();
     for (int i = 0; i < TIMES; i++) pool_run(pool, "test", 8, nothing, NULL);
+    pool_run(pool, "nothing", 8, nothing, NULL);
     printf("\na pool region of 8 empty tasks on %zu threads: %.2f microseconds\n", pool_threads(pool),
            (terminal_seconds() - began) / TIMES * 1e6);
 }
 
+/* ---- training steps ---------------------------------------------------------------------------------------------- */
+
 typedef struct Size {
     const char *name;
     Hyper hyper;
-    size_t sentences, source, target; /* of a batch; tokens of a sentence */
+    size_t sentences;
+    double smoothing;
 } Size;
 
 static const Size sizes[] = {
     {"tiny",
-     {1500, 64, 4, 256, 2, 2, 128, NORM_PRE, ACTIVATION_RELU, TYING_ALL, POSITIONS_SINUSOIDAL, .1, 0, 0},
-     110,
-     8,
-     9},
+     {1600, 96, 4, 384, 2, 2, 64, NORM_PRE, ACTIVATION_RELU, TYING_ALL, POSITIONS_SINUSOIDAL, .1, 0, 0},
+     64,
+     .1},
     {"small",
      {10000, 128, 4, 256, 4, 4, 128, NORM_PRE, ACTIVATION_RELU, TYING_ALL, POSITIONS_SINUSOIDAL, .3, 0, 0},
      256,
-     14,
-     16},
+     .1},
     {"base",
      {10000, 512, 8, 2048, 6, 6, 128, NORM_PRE, ACTIVATION_RELU, TYING_ALL, POSITIONS_SINUSOIDAL, .1, 0, 0},
      64,
-     14,
-     16},
+     .1},
 };
+enum { SIZES = sizeof sizes / sizeof *sizes };
 
-/* Multiply-adds count two; 6 a weight and token (2 forward, 4 backward), and the two products of every attention. */
-static double step_operations(const Size *s) {
+/* Lengths as Multi30k has them with 10,000 subwords, in 32 quantiles: English, and French with its end token. A batch
+ * has them all equally often, in an order that looks drawn by lot. */
+static const size_t source_lengths[32] = {7,  8,  8,  9,  9,  9,  10, 10, 10, 11, 11, 11, 11, 13, 13, 13,
+                                          13, 14, 14, 14, 15, 15, 16, 16, 16, 17, 18, 18, 19, 20, 22, 25};
+static const size_t target_lengths[32] = {8,  9,  10, 10, 11, 11, 11, 13, 13, 13, 14, 14, 14, 15, 15, 15,
+                                          16, 16, 16, 17, 17, 17, 18, 18, 19, 19, 20, 21, 22, 23, 25, 29};
+
+/* Sentences of such lengths; ids spread over the vocabulary. */
+static Packed make_sentences(const size_t lengths[32], size_t count, size_t vocab) {
+    uint32_t *start = memory_new(count + 1, sizeof *start);
+    Packed p = {.B = count, .start = start};
+    for (size_t b = 0; b < count; b++) {
+        const size_t length = lengths[b * 13 % 32];
+        start[b + 1] = start[b] + (uint32_t)length;
+        if (length > p.longest) p.longest = length;
+    }
+    int32_t *token = memory_new(start[count], sizeof *token);
+    for (size_t i = 0; i < start[count]; i++) token[i] = (int32_t)(2 + i * 7919 % (vocab - 2));
+    p.token = token;
+    return p;
+}
+
+static void free_sentences(Packed p) {
+    free((void *)(uintptr_t)p.token);
+    free((void *)(uintptr_t)p.start);
+}
+
+/* A multiply-add counts two; 6 a weight and token (2 forward, 4 backward), and the two products of every attention. */
+static double step_operations(const Size *s, Packed source, Packed target) {
     const Hyper *h = &s->hyper;
     const double D = (double)h->width, F = (double)h->feedforward, V = (double)h->vocab;
-    const double Ns = (double)(s->sentences * s->source), Nt = (double)(s->sentences * s->target);
-    const double S = (double)s->source, T = (double)s->target;
-    const double encoder = Ns * (4 * D * D + 2 * D * F + 2 * S * D);
-    const double decoder = Nt * (6 * D * D + 2 * D * F + 2 * T * D + 2 * S * D) + Ns * 2 * D * D;
+    const double Ns = source.start[source.B], Nt = target.start[target.B];
+    double self_source = 0, self_target = 0, cross = 0; /* pairs of a query and a key */
+    for (size_t b = 0; b < source.B; b++) {
+        const double S = source.start[b + 1] - source.start[b], T = target.start[b + 1] - target.start[b];
+        self_source += S * S, self_target += T * T, cross += S * T;
+    }
+    const double encoder = Ns * (4 * D * D + 2 * D * F) + 2 * D * self_source;
+    const double decoder = Nt * (6 * D * D + 2 * D * F) + Ns * 2 * D * D + 2 * D * (self_target + cross);
     return 6 * ((double)h->encoder_layers * encoder + (double)h->decoder_layers * decoder + Nt * D * V);
 }
 
-/* `count` sentences of `length` tokens: ids spread over the vocabulary. */
-static Packed make_sentences(size_t count, size_t length, size_t vocab) {
-    int32_t *token = memory_new(count * length, sizeof *token);
-    uint32_t *start = memory_new(count + 1, sizeof *start);
-    for (size_t i = 0; i < count * length; i++) token[i] = (int32_t)(i * 7919 % vocab);
-    for (size_t b = 0; b <= count; b++) start[b] = (uint32_t)(b * length);
-    return (Packed){count, token, start, length};
+/* A model, a batch, and the four blocks: all that a step takes. */
+typedef struct Step {
+    const Size *size;
+    Pool *pool;
+    Transformer model;
+    real *w, *dw, *m, *v;
+    Packed source, target;
+    uint32_t t;
+} Step;
+
+static void step_begin(Step *s, Pool *pool, const Size *size) {
+    Error err;
+    *s = (Step){.size = size, .pool = pool};
+    s->source = make_sentences(source_lengths, size->sentences, size->hyper.vocab);
+    s->target = make_sentences(target_lengths, size->sentences, size->hyper.vocab);
+    const TransformerLimits limits = {s->source.start[size->sentences], s->target.start[size->sentences],
+                                      s->source.longest, s->target.longest};
+    if (!transformer_create(&s->model, &size->hyper, pool, limits, true, &err)) {
+        fprintf(stderr, "bench: %s: %s\n", size->name, err.text);
+        exit(1);
+    }
+    real **const blocks[] = {&s->w, &s->dw, &s->m, &s->v};
+    for (int i = 0; i < 4; i++) *blocks[i] = memory_new(s->model.params.count, sizeof(real));
+    parameters_init(&s->model.params, s->w, 1);
 }
+
+static void step_end(Step *s) {
+    free_sentences(s->source);
+    free_sentences(s->target);
+    free(s->w);
+    free(s->dw);
+    free(s->m);
+    free(s->v);
+    transformer_free(&s->model);
+}
+
+/* One step, as train/trainer.c makes it; returns the seconds it took. */
+static double step_run(Step *s) {
+    static const AdamOptions options = {.9, .98, 1e-9, 0};
+    const size_t count = s->model.params.count;
+    const double began = terminal_seconds();
+    vector_clear(s->dw, count);
+    transformer_train(&s->model, s->w, s->dw, s->source, s->target, s->target.token, s->size->smoothing,
+                      (real)(1.0 / s->target.start[s->target.B]), (TransformerStep){1, ++s->t, 0});
+    const double norm = adam_norm(s->pool, s->dw, count);
+    adam_update(s->pool, &s->model.params, s->w, s->m, s->v, s->dw, s->t, 1e-3, adam_clip(norm, 1), options);
+    return terminal_seconds() - began;
+}
+
+static const Size *size_named(const char *name) {
+    for (size_t i = 0; i < SIZES; i++)
+        if (strcmp(sizes[i].name, name) == 0) return &sizes[i];
+    fprintf(stderr, "bench: expected tiny, small or base, found \"%s\"\n", name);
+    exit(2);
+}
+
+static Pool *make_pool(size_t threads) {
+    Error err;
+    Pool *pool = pool_create(threads, &err);
+    if (!pool) {
+        fprintf(stderr, "bench: %s\n", err.text);
+        exit(1);
+    }
+    pool_reserve(pool, matmul_scratch(), matmul_shared());
+    return pool;
+}
+
+static void print_batch(const Size *size) {
+    const Hyper *h = &size->hyper;
+    printf("vocab %zu\nwidth %zu\nheads %zu\nfeedforward %zu\nencoder_layers %zu\ndecoder_layers %zu\ndropout %g\n"
+           "smoothing %g\nsource",
+           h->vocab, h->width, h->heads, h->feedforward, h->encoder_layers, h->decoder_layers, h->dropout,
+           size->smoothing);
+    for (size_t b = 0; b < size->sentences; b++) printf(" %zu", source_lengths[b * 13 % 32]);
+    printf("\ntarget");
+    for (size_t b = 0; b < size->sentences; b++) printf(" %zu", target_lengths[b * 13 % 32]);
+    printf("\n");
+}
+
+/* The best step and the best limit of at least `seconds` and three steps. peak_mb: what the process had in memory at
+ * most, beyond parameters, gradients and moments. */
+static void step(const Size *size, size_t threads, double seconds) {
+    Pool *pool = make_pool(threads);
+    Step s;
+    step_begin(&s, pool, size);
+    double limit = 0, shortest = 1e9;
+    const double began = terminal_seconds();
+    for (int i = 0; i < 3 || terminal_seconds() - began < seconds; i++) {
+        limit = best(limit, peak(pool));
+        const double took = step_run(&s);
+        if (took < shortest) shortest = took;
+    }
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    const double blocks = 4.0 * (double)(s.model.params.count * sizeof(real));
+    printf("target_tokens_per_second=%.0f gflops=%.1f limit_gflops=%.1f peak_mb=%.0f\n",
+           s.target.start[s.target.B] / shortest, step_operations(size, s.source, s.target) / shortest / 1e9,
+           limit / 1e9, ((double)usage.ru_maxrss * 1024 - blocks) / 1e6);
+    step_end(&s);
+    pool_free(pool);
+}
+
+/* Each in a process of its own, for its memory to be told apart. */
+static void steps(const char *program) {
+    printf("\ntraining steps: forward, backward, clipping, Adam\n%-6s %-9s %7s %17s %9s %20s %12s\n", "", "", "threads",
+           "target tokens/s", "Gflop/s", "of the limit", "memory");
+    for (size_t i = 0; i < SIZES; i++)
+        for (int threads = 1; threads <= 2; threads++) {
+            char command[512];
+            snprintf(command, sizeof command, "%s step %s %d float32 5", program, sizes[i].name, threads);
+            FILE *child = popen(command, "r");
+            double tokens, speed, limit, memory;
+            if (child && fscanf(child, "target_tokens_per_second=%lf gflops=%lf limit_gflops=%lf peak_mb=%lf", &tokens,
+                                &speed, &limit, &memory) == 4)
+                printf("%-6s %-9s %7d %17.0f %9.1f %13.0f%% of %3.0f %9.0f MB\n", sizes[i].name, "float32", threads,
+                       tokens, speed, 100 * speed / limit, limit, memory);
+            if (child) pclose(child);
+            fflush(stdout);
+        }
+    printf("(memory: beyond parameters, gradients and moments)\n");
+}
+
+/* ---- where the time goes ----------------------------------------------------------------------------------------- */
 
 typedef struct Part {
     const char *name;
@@ -184,55 +402,114 @@ static void watch(void *context, const char *name, double seconds) {
     p->parts[i].regions++;
 }
 
-static void step(Pool *pool, const Size *s) {
+static int longest_first(const void *a, const void *b) {
+    const Part *x = a, *y = b;
+    return x->seconds < y->seconds ? 1 : -1;
+}
+
+static void profile(const Size *size, size_t threads) {
+    enum { STEPS = 3 };
+    Pool *pool = make_pool(threads);
+    Step s;
+    step_begin(&s, pool, size);
+    step_run(&s);
+    Profile p = {.count = 0};
+    pool_watch(pool, watch, &p);
+    double all = 0, sum = 0, product_seconds = 0;
+    for (int i = 0; i < STEPS; i++) all += step_run(&s);
+    qsort(p.parts, p.count, sizeof *p.parts, longest_first);
+    printf("\nwhere a step of %s goes on %zu thread%s: %.1f ms, %.1f Gflop/s\n", size->name, threads, plural(threads),
+           all / STEPS * 1e3, STEPS * step_operations(size, s.source, s.target) / all / 1e9);
+    for (size_t i = 0; i < p.count; i++) {
+        const Part part = p.parts[i];
+        sum += part.seconds;
+        if (strncmp(part.name, "product", 7) == 0 || strncmp(part.name, "attention", 9) == 0)
+            product_seconds += part.seconds;
+        printf("  %-28s %5.1f%%  %8.2f ms in %zu regions\n", part.name, 100 * part.seconds / all,
+               part.seconds / STEPS * 1e3, part.regions / STEPS);
+    }
+    printf("  %-28s %5.1f%%\n  %-28s %5.1f%%\n", "between regions", 100 * (all - sum) / all, "all but products",
+           100 * (all - product_seconds) / all);
+    step_end(&s);
+    pool_free(pool);
+}
+
+/* ---- translation ------------------------------------------------------------------------------------------------- */
+
+/* Sentences a second of the small model with untrained weights, 16 target tokens each. */
+static void translation(size_t threads) {
+    enum { SENTENCES = 1024, BATCH = 128, ALONE = 64, TARGET = 16 };
+    const Size *size = size_named("small");
     Error err;
-    Transformer model;
-    const size_t Ns = s->sentences * s->source, Nt = s->sentences * s->target;
-    if (!transformer_create(&model, &s->hyper, pool, (TransformerLimits){Ns, Nt, s->source, s->target}, true, &err)) {
-        printf("%s: %s\n", s->name, err.text);
+    Pool *pool = make_pool(threads);
+    Parameters params = parameters_create(&size->hyper);
+    real *w = memory_new(params.count, sizeof *w);
+    parameters_init(&params, w, 1);
+    const Packed all = make_sentences(source_lengths, SENTENCES, size->hyper.vocab);
+    Translation *out = memory_new(BATCH, sizeof *out);
+    for (size_t beam = 1; beam <= 5; beam += 4)
+        for (size_t batch = BATCH; batch; batch = batch == BATCH ? 1 : 0) {
+            Decode *decode = decode_create(&params, w, pool, (DecodeOptions){beam, 1, 1, 0, TARGET});
+            const size_t count = batch == 1 ? ALONE : SENTENCES;
+            double seconds = 1e9;
+            for (int run = 0; run < 3; run++) {
+                const double began = terminal_seconds();
+                for (size_t first = 0; first < count; first += batch) {
+                    uint32_t start[BATCH + 1];
+                    for (size_t b = 0; b <= batch; b++) start[b] = all.start[first + b] - all.start[first];
+                    if (!decode_run(decode, (Packed){batch, all.token + all.start[first], start, all.longest}, out,
+                                    &err))
+                        return;
+                }
+                const double took = terminal_seconds() - began;
+                if (took < seconds) seconds = took;
+            }
+            printf("translation, small, %zu thread%s, beam %zu, %-16s %7.0f sentences/s\n", threads, plural(threads),
+                   beam, batch == 1 ? "one by one:" : "batches of 128:", (double)count / seconds);
+            fflush(stdout);
+            decode_free(decode);
+        }
+    free(out);
+    free(w);
+    free_sentences(all);
+    parameters_free(&params);
+    pool_free(pool);
+}
+
+/* ---- starting up ------------------------------------------------------------------------------------------------- */
+
+static int rising(const void *a, const void *b) {
+    const double *x = a, *y = b;
+    return x[0] < y[0] ? -1 : 1;
+}
+
+static void startup(void) {
+    enum { TIMES = 31 };
+    static const char model[] = "runs/tiny/model.gguf";
+    if (access("./translate", X_OK) != 0 || access(model, R_OK) != 0) {
+        printf("\nstart-up: skipped (no ./translate, or no %s: make; ./train configs/tiny.ini)\n", model);
         return;
     }
-    const size_t count = model.params.count;
-    real *w = memory_new(count, sizeof *w), *dw = memory_new(count, sizeof *dw);
-    real *m = memory_new(count, sizeof *m), *v = memory_new(count, sizeof *v);
-    parameters_init(&model.params, w, 1);
-    Packed source = make_sentences(s->sentences, s->source, s->hyper.vocab);
-    Packed target = make_sentences(s->sentences, s->target, s->hyper.vocab);
-    const AdamOptions options = {.9, .98, 1e-9, 0};
-
-    double limit = 0, speed = 0, optimiser = 1e9;
-    for (uint32_t t = 1; t <= (s->hyper.width > 256 ? 3 : 8); t++) {
-        limit = best(limit, peak(pool));
-        Profile profile = {.count = 0};
-        pool_watch(pool, watch, &profile);
-        double began = terminal_seconds();
-        memset(dw, 0, count * sizeof *dw);
-        transformer_train(&model, w, dw, source, target, target.token, .1, (real)(1.0 / (double)Nt),
-                          (TransformerStep){1, t, 0});
-        double between = terminal_seconds();
-        double norm = adam_norm(pool, dw, count);
-        adam_update(pool, &model.params, w, m, v, dw, t, 1e-3, adam_clip(norm, 1), options);
-        double ended = terminal_seconds();
-        speed = best(speed, 1 / (ended - began));
-        if (ended - between < optimiser) optimiser = ended - between;
-        pool_watch(pool, NULL, NULL);
-        if (t==3) { double all = ended - began, sum = 0;
-        for (size_t i = 0; i < profile.count; i++) sum += profile.parts[i].seconds, printf("  %-28s %5.1f%% %5zu regions %8.3f ms\n", profile.parts[i].name, 100 * profile.parts[i].seconds / all, profile.parts[i].regions, profile.parts[i].seconds * 1e3);
-        printf("  %-28s %5.1f%%\n", "between regions", 100 * (all - sum) / all); }
+    double took[TIMES];
+    for (int i = 0; i < TIMES; i++) {
+        const double began = terminal_seconds();
+        const pid_t child = fork();
+        if (child == 0) {
+            const int null = open("/dev/null", O_WRONLY);
+            dup2(null, 1);
+            execl("./translate", "./translate", "-m", model, "the cat sat", (char *)NULL);
+            _exit(127);
+        }
+        int status;
+        if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
+            printf("\nstart-up: ./translate failed\n");
+            return;
+        }
+        took[i] = terminal_seconds() - began;
     }
-    printf("%-6s %zu thread%s: %8.0f target tokens/s, %6.1f Gflop/s (%3.0f%% of the limit), optimiser %2.0f%% of the "
-           "time\n",
-           s->name, pool_threads(pool), pool_threads(pool) > 1 ? "s" : " ", speed * (double)Nt,
-           speed * step_operations(s) / 1e9, 100 * speed * step_operations(s) / limit, 100 * optimiser * speed);
-    free((void *)(uintptr_t)source.token);
-    free((void *)(uintptr_t)source.start);
-    free((void *)(uintptr_t)target.token);
-    free((void *)(uintptr_t)target.start);
-    free(w);
-    free(dw);
-    free(m);
-    free(v);
-    transformer_free(&model);
+    qsort(took, TIMES, sizeof *took, rising);
+    printf("\n./translate \"the cat sat\", start to exit: %.1f ms (median of %d; %.1f at best)\n", took[TIMES / 2] * 1e3,
+           TIMES, took[0] * 1e3);
 }
 
 static bool wanted(int argc, char **argv, const char *section) {
@@ -247,22 +524,38 @@ int main(int argc, char **argv) {
         fprintf(stderr, "bench: %s\n", err.text);
         return 1;
     }
-    Pool *pools[2] = {pool_create(1, &err), pool_create(2, &err)};
-    for (int i = 0; i < 2; i++) pool_reserve(pools[i], matmul_scratch(), matmul_shared());
+    if (argc == 3 && strcmp(argv[1], "batch") == 0) {
+        print_batch(size_named(argv[2]));
+        return 0;
+    }
+    if (argc == 6 && strcmp(argv[1], "step") == 0) {
+        if (strcmp(argv[4], "float32") != 0) {
+            fprintf(stderr, "bench: expected float32, found \"%s\"\n", argv[4]);
+            return 2;
+        }
+        step(size_named(argv[2]), (size_t)atoi(argv[3]), atof(argv[5]));
+        return 0;
+    }
+    Pool *pools[2] = {make_pool(1), make_pool(2)};
     if (wanted(argc, argv, "machine")) {
         machine();
-        double one = peak(pools[0]), two = peak(pools[1]);
-        printf("multiply-add limit: %.1f Gflop/s on one thread, %.1f on two (%.2f times)\n", one / 1e9, two / 1e9,
-               two / one);
+        double limit[2] = {0, 0};
+        for (int run = 0; run < 2 * RUNS; run++) limit[run % 2] = best(limit[run % 2], peak(pools[run % 2]));
+        printf("multiply-add limit: %.1f Gflop/s on one thread, %.1f on two (%.2f times)\n", limit[0] / 1e9,
+               limit[1] / 1e9, limit[1] / limit[0]);
     }
     if (wanted(argc, argv, "products"))
         for (int i = 0; i < 2; i++) products(pools[i]);
     if (wanted(argc, argv, "pool")) regions(pools[1]);
-    if (wanted(argc, argv, "steps")) {
-        printf("\ntraining steps (forward, backward, optimiser)\n");
-        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-            for (int i = 0; i < 2; i++) step(pools[i], &sizes[s]);
-    }
     for (int i = 0; i < 2; i++) pool_free(pools[i]);
+    if (wanted(argc, argv, "profile"))
+        for (size_t i = 0; i < SIZES; i++)
+            for (size_t threads = 1; threads <= 2; threads++) profile(&sizes[i], threads);
+    if (wanted(argc, argv, "steps")) steps(argv[0]);
+    if (wanted(argc, argv, "translation")) {
+        printf("\n");
+        for (size_t threads = 1; threads <= 2; threads++) translation(threads);
+    }
+    if (wanted(argc, argv, "startup")) startup();
     return 0;
 }

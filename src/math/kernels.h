@@ -33,8 +33,8 @@ typedef struct Kernels {
      * (cols) if not NULL. */
     void (*tile)(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t k, size_t rows,
                  size_t cols, bool add, const real *bias);
-    /* out: row p at out + p * nr holds columns 0..cols-1 of row p of b (k, cols), then zeros.
-     * b: element (p, j) at b[p * row + j * col]. */
+    /* Packs b (k, cols), element (p, j) at b[p * row + j * col], into slivers of nr columns one after another: row p of
+     * that from column j on at out + j * k + p * nr. Columns that do not exist are zeros. */
     void (*pack)(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols);
     /* The same for a (rows, k), element (i, p) at a[i * row + p * col]: slivers of mr rows one after another, column p
      * of the sliver from row i on at out + i * k + p * mr. What lies behind the last row is left as it is. */

@@ -123,19 +123,11 @@ static inline __attribute__((always_inline)) void pack_block(real *out, const re
     for (size_t l = 0; l < LANES; l++) store(out + l * NR, block[l]);
 }
 
-static void pack(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols) {
-    if (col == 1) {
-        if (cols == NR)
-            for (size_t p = 0; p < k; p++) memcpy(out + p * NR, b + p * row, NR * sizeof(real));
-        else
-            for (size_t p = 0; p < k; p++)
-                for (size_t j = 0; j < NR; j++) out[p * NR + j] = j < cols ? b[p * row + j] : 0;
-        return;
-    }
-    /* b is a transpose: its columns lie in rows of memory. */
-    size_t whole = row == 1 ? k / LANES * LANES : 0;
+/* One sliver of a transpose, whose columns lie in rows of memory where row is 1. */
+static void pack_transpose(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols) {
+    const size_t whole = row == 1 ? k / LANES * LANES : 0;
     for (size_t j = 0; j < NR && whole; j += LANES) {
-        size_t rows = j < cols ? cols - j : 0;
+        const size_t rows = j < cols ? cols - j : 0;
         if (rows >= LANES)
             for (size_t p = 0; p < whole; p += LANES) pack_block(out + p * NR + j, b + p + j * col, col, LANES);
         else
@@ -145,16 +137,36 @@ static void pack(real *out, const real *b, size_t row, size_t col, size_t k, siz
         for (size_t j = 0; j < NR; j++) out[p * NR + j] = j < cols ? b[p * row + j * col] : 0;
 }
 
+enum { AHEAD = 12 }; /* rows that copying fetches ahead: they are further apart than the hardware follows */
+
+static inline void fetch_row(const real *row, size_t count) {
+    for (size_t i = 0; i < count; i += 64 / sizeof(real)) __builtin_prefetch(row + i);
+}
+
+static void pack(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols) {
+    if (col != 1) {
+        for (size_t j = 0; j < cols; j += NR)
+            pack_transpose(out + j * k, b + j * col, row, col, k, cols - j < NR ? cols - j : NR);
+        return;
+    }
+    for (size_t p = 0; p < k; p++, b += row, out += NR) {
+        size_t j = 0;
+        if (p + AHEAD < k) fetch_row(b + AHEAD * row, cols);
+        for (; j + NR <= cols; j += NR) memcpy(out + j * k, b + j, NR * sizeof(real));
+        for (size_t i = j; j < cols && i < j + NR; i++) out[j * k + i - j] = i < cols ? b[i] : 0;
+    }
+}
+
 static void pack_rows(real *out, const real *a, size_t row, size_t col, size_t k, size_t rows) {
-    for (size_t p = 0; p < k; p++)
-        for (size_t i = 0; i < rows; i += MR) {
-            const real *from = a + p * col + i * row;
-            real *to = out + i * k + p * MR;
-            if (row == 1 && i + MR <= rows)
-                memcpy(to, from, MR * sizeof(real));
-            else
-                for (size_t r = 0; r < MR && i + r < rows; r++) to[r] = from[r * row];
+    for (size_t p = 0; p < k; p++, a += col, out += MR) {
+        size_t i = 0;
+        if (row == 1) {
+            if (p + AHEAD < k) fetch_row(a + AHEAD * col, rows);
+            for (; i + MR <= rows; i += MR) memcpy(out + i * k, a + i, MR * sizeof(real));
         }
+        for (; i < rows; i += MR)
+            for (size_t r = 0; r < MR && i + r < rows; r++) out[i * k + r] = a[(i + r) * row];
+    }
 }
 
 /* As many independent chains of multiply-adds as the tile has, without a load or a store. The numbers are out of the

@@ -43,11 +43,9 @@ static size_t panel_columns(const Kernels *kernel) {
     return NC / kernel->nr * kernel->nr;
 }
 
-/* Packs rows p0 .. p0 + depth - 1 of b, columns j0 .. j0 + columns - 1: sliver after sliver. */
+/* Packs rows p0 .. p0 + depth - 1 of b, columns j0 .. j0 + columns - 1. */
 static void pack_panel(const Kernels *kernel, real *out, Matrix b, size_t p0, size_t depth, size_t j0, size_t columns) {
-    for (size_t j = 0; j < columns; j += kernel->nr)
-        kernel->pack(out + j * depth, b.data + p0 * b.row + (j0 + j) * b.col, b.row, b.col, depth,
-                     least(kernel->nr, columns - j));
+    kernel->pack(out, b.data + p0 * b.row + j0 * b.col, b.row, b.col, depth, columns);
 }
 
 /* c (m, n) = or += rows of a times one packed panel; m is any, n at most a panel's columns. a: a block's slivers with
@@ -150,23 +148,31 @@ void matmul(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b
             const real *bias) {
     if (m == 0 || n == 0) return;
     const Kernels *kernel = kernels();
-    if (m * n * k < SPLIT || k > SHARED / kernel->nr) {
+    if (m * n * k < SPLIT) {
         matmul_alone(pool_scratch(pool, 0, matmul_scratch()), mode, c, ldc, a, b, m, n, k, bias);
         return;
     }
-    /* As many columns at a time as the shared memory holds; the rows in blocks, as many for each thread as for the
-     * others. Neither cut changes a bit: an element is one thread's, and its sum is taken in one order. */
-    const size_t threads = pool_threads(pool), most = SHARED / k / kernel->nr * kernel->nr;
-    const char *part = a.col != 1 ? "product dW += dout^T in" : b.col != 1 ? "product out = in W^T" : "product din = dout W";
-    const size_t blocks = pieces(pieces(m, MC), threads) * threads;
-    for (size_t j = 0; j < n; j += most) {
-        Product p = {pool, mode, c + j, ldc, a, b, m, least(most, n - j), k, bias ? bias + j : NULL, pieces(m, blocks),
-                     pool_shared(pool, matmul_shared()), 0};
-        p.b.data += j * b.col;
-        p.columns = pieces(p.n, kernel->nr) * kernel->nr;
-        pool_run(pool, "packing", pieces(p.n, PACK_COLUMNS), pack_task, &p);
-        pool_run(pool, part, pieces(m, p.rows), multiply_task, &p);
-    }
+    /* As much of b at a time as the shared memory holds, whole rows if it can be; the rows of c in blocks, as many for
+     * each thread as for the others. No cut changes a bit: an element is one thread's, and its sum is taken in order. */
+    const char *part = a.col != 1   ? "product dW += dout^T in"
+                       : b.col != 1 ? "product out = in W^T"
+                                    : "product din = dout W";
+    const size_t most_columns = SHARED / least(k, KC) / kernel->nr * kernel->nr;
+    const size_t columns = least(pieces(n, kernel->nr) * kernel->nr, most_columns);
+    const size_t depth = k <= KC ? k : SHARED / columns / KC * KC;
+    const size_t threads = pool_threads(pool), blocks = pieces(pieces(m, MC), threads) * threads;
+    const size_t rows = pieces(pieces(m, blocks), kernel->mr) * kernel->mr;
+    for (size_t p0 = 0; p0 < k; p0 += depth)
+        for (size_t j = 0; j < n; j += columns) {
+            Product p = {pool, p0 > 0 ? MATMUL_ADD : mode, c + j, ldc, a, b, m, least(columns, n - j),
+                         least(depth, k - p0), bias ? bias + j : NULL, rows,
+                         pool_shared(pool, matmul_shared()), 0};
+            p.a.data += p0 * a.col;
+            p.b.data += p0 * b.row + j * b.col;
+            p.columns = pieces(p.n, kernel->nr) * kernel->nr;
+            pool_run(pool, "packing", pieces(p.n, PACK_COLUMNS), pack_task, &p);
+            pool_run(pool, part, pieces(m, p.rows), multiply_task, &p);
+        }
 }
 
 double matmul_peak(size_t rounds) {
