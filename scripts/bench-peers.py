@@ -1,21 +1,22 @@
 #!/usr/bin/env python3
 """Times the training steps of tests/bench.c in PyTorch (nn.Transformer), in turns with our own, and prints the ratios.
 
-A step is forward, smoothed loss, backward, clipping and Adam, on one batch whose lengths `bench batch` gives. Ours packs
-sentences without padding; PyTorch pads them, so it is timed twice:
+A step is forward, smoothed loss, backward, clipping and Adam, on one batch whose lengths `bench batch` gives. Ours
+packs sentences without padding; PyTorch pads them, so it is timed twice:
 
   random  the sentences as they come, padded to the longest: what a plain data loader gives
   sorted  as many sentences, all of the mean length, so that nothing is padded: the kindest case
 
-Every figure is target tokens a second, end tokens counted, padding not. Every run is a process of its own. Where
-PyTorch is not installed the script says so and ends with 0."""
+Every figure is target tokens a second, end tokens counted, padding not. Every run is a process of its own. PyTorch gets
+the environment in which it is fastest (see `tuning`), which can double its speed; --untuned leaves that out. Where it
+is not installed the script says so and ends with 0."""
 
 import argparse
+import itertools
 import json
 import os
 import platform
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -23,23 +24,27 @@ import time
 import warnings
 
 PADDING = 0
-COUNTS = ("vocab", "width", "heads", "feedforward", "encoder_layers", "decoder_layers")
-SHARES = ("dropout", "smoothing")
+KEYS = ("vocab", "width", "heads", "feedforward", "encoder_layers", "decoder_layers", "dropout", "smoothing")
+
+
+def read_text(path):
+    """Of a file of /proc; empty where there is none."""
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 # ---- the worker: a process that imports PyTorch, reads its job from standard input and prints one line of JSON ----
-
 
 def describe(torch):
     """Version and the libraries that multiply, as loaded: a distribution may exchange the BLAS it was built for."""
     a = torch.ones(256, 256)
     a @ a
     built = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
-    loaded = set()
-    if os.path.exists("/proc/self/maps"):
-        with open("/proc/self/maps") as maps:
-            loaded = set(re.findall(r"/(lib(?:openblas|mkl|blis|atlas|armpl|dnnl)[^/\s]*)$", maps.read(), re.M))
-    return {"version": torch.__version__, "blas": built.group(1) if built else "unknown", "loaded": sorted(loaded)}
+    loaded = re.findall(r"/(lib(?:openblas|mkl|blis|atlas|armpl)[^/\s]*)$", read_text("/proc/self/maps"), re.M)
+    return {"version": torch.__version__, "blas": built.group(1) if built else "unknown", "loaded": sorted(set(loaded))}
 
 
 def make_model(torch, hyper):
@@ -62,17 +67,14 @@ def make_model(torch, hyper):
                     part.dropout = 0.0  # of attention weights
                 if isinstance(part, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
                     part.dropout.p = 0.0  # inside the feed-forward block; the residual ones are dropout1 to dropout3
-            position = torch.arange(512).unsqueeze(1)
-            angle = position * torch.pow(10000.0, -torch.arange(0, width, 2) / width)
-            table = torch.stack((angle.sin(), angle.cos()), 2).reshape(512, width)
-            self.register_buffer("positions", table)
+            angle = torch.outer(torch.arange(128), 10000.0 ** (-torch.arange(0, width, 2) / width))
+            self.register_buffer("positions", torch.stack((angle.sin(), angle.cos()), 2).flatten(1))
 
         def embed(self, tokens):
             return self.dropout(self.embedding(tokens) * width**0.5 + self.positions[: tokens.shape[1]])
 
         def forward(self, source, target):
-            length = target.shape[1]
-            future = torch.ones(length, length, dtype=torch.bool).triu(1)
+            future = torch.ones(target.shape[1], target.shape[1], dtype=torch.bool).triu(1)
             padded = source == PADDING
             hidden = self.transformer(
                 self.embed(source), self.embed(target), tgt_mask=future, src_key_padding_mask=padded,
@@ -83,7 +85,7 @@ def make_model(torch, hyper):
 
 
 def time_steps(torch, job):
-    """One warm-up step, then steps for about job["seconds"], two at least. Returns the seconds of each."""
+    """One warm-up step, then steps for about job["seconds"], two at least. Returns how long each took."""
     hyper = job["hyper"]
     torch.manual_seed(1)
     torch.set_num_threads(job["threads"])
@@ -100,21 +102,19 @@ def time_steps(torch, job):
         adam.zero_grad(set_to_none=True)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=job["precision"] == "bfloat16"):
             logits = model(source, target_in)
-        loss = torch.nn.functional.cross_entropy(
-            logits.float().flatten(0, 1), target_out.flatten(), ignore_index=PADDING,
-            label_smoothing=hyper["smoothing"])
+        loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), target_out.flatten(),
+                                                 ignore_index=PADDING, label_smoothing=hyper["smoothing"])
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         adam.step()
-        return loss.item()
 
-    step()
+    step()  # the first also allocates
     steps, began = [], time.perf_counter()
     while len(steps) < 2 or time.perf_counter() - began < job["seconds"]:
         start = time.perf_counter()
         step()
         steps.append(time.perf_counter() - start)
-    return {"steps": steps, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return steps
 
 
 def worker():
@@ -122,171 +122,130 @@ def worker():
     try:
         import torch
     except Exception as problem:  # whatever a broken installation raises
-        print(json.dumps({"missing": f"PyTorch cannot be imported by {sys.executable}: {problem}"}))
-        return 0
+        return print(json.dumps({"missing": f"PyTorch cannot be imported by {sys.executable}: {problem}"}))
     job = json.load(sys.stdin)
     print(json.dumps(time_steps(torch, job) if job else describe(torch)))
-    return 0
 
 
 # ---- the parent: runs our benchmark and the workers in turns ----
 
+def tuning(loaded):
+    """Debian's OpenBLAS has threads beside PyTorch's own, and those that spin while they wait take the others' cores.
+    And glibc's malloc gives large blocks back at once, so that every large tensor is pages to be cleared anew."""
+    settings = {"MALLOC_MMAP_THRESHOLD_": str(1 << 32), "MALLOC_TRIM_THRESHOLD_": str(1 << 33)}
+    if any(library.startswith("libopenblasp") for library in loaded):
+        settings["OMP_WAIT_POLICY"] = "passive"
+    return settings
 
-def run_worker(job, threads):
+
+def run_worker(job, threads, settings):
     """The worker's answer, or None. The libraries' own pools of threads are told the number too."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    environment = dict(os.environ, **{name: str(threads) for name in names})
+    environment = dict(os.environ, **settings)
+    environment.update((name + "_NUM_THREADS", str(threads)) for name in ("OMP", "OPENBLAS", "MKL"))
     done = subprocess.run([sys.executable, os.path.abspath(__file__), "--worker"], input=json.dumps(job),
-                          env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        print(f"PyTorch failed (exit {done.returncode}): {last}", file=sys.stderr)
-        return None
-    return json.loads(done.stdout)
+                          env=environment, capture_output=True, text=True)
+    if done.returncode == 0:
+        return json.loads(done.stdout)
+    print(f"PyTorch failed (exit {done.returncode}): {done.stderr.strip()[-200:]}", file=sys.stderr)
+    return None
 
 
 def run_bench(path, *arguments):
     """What our benchmark prints, or None where it refuses."""
-    done = subprocess.run([path, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          universal_newlines=True)
+    done = subprocess.run([path, *map(str, arguments)], capture_output=True, text=True)
     return done.stdout if done.returncode == 0 else None
 
 
 def read_batch(path, size):
     """The hyper-parameters and the sentences' lengths that `bench batch` prints."""
-    text = run_bench(path, "batch", size)
-    if text is None:
-        raise ValueError(f"`{path} batch {size}` failed")
-    lines = {words[0]: words[1:] for words in map(str.split, text.splitlines()) if words}
+    text = run_bench(path, "batch", size) or ""
     try:
-        hyper = {key: int(lines[key][0]) for key in COUNTS}
-        hyper.update((key, float(lines[key][0])) for key in SHARES)
-        return hyper, [int(n) for n in lines["source"]], [int(n) for n in lines["target"]]
+        lines = {key: list(map(json.loads, values)) for key, *values in map(str.split, text.strip().splitlines())}
+        return {key: lines[key][0] for key in KEYS}, lines["source"], lines["target"]
     except (KeyError, IndexError, ValueError) as problem:
-        raise ValueError(f"`{path} batch {size}` printed something else than expected: {problem!r}") from None
+        raise ValueError(f"`{path} batch {size}` did not print what is expected: {problem!r}") from None
 
 
-def read_step(text):
-    return {key: float(value) for key, value in re.findall(r"(\w+)=([-+.\de]+)", text)}
-
-
-def processor():
-    """The processor's name and whether it multiplies bfloat16 by itself."""
-    try:
-        with open("/proc/cpuinfo") as file:
-            text = file.read()
-    except OSError:
-        return platform.processor() or platform.machine(), False
-    name = re.search(r"^model name\s*: (.*)$", text, re.M)
-    return name.group(1) if name else platform.machine(), bool(re.search(r"\b(amx_bf16|avx512_bf16)\b", text))
-
-
-def measure(options, size, threads, precision, batch, torch_too):
-    """The rounds of one line of the table: {"ours": [...], "random": [...], "sorted": [...]}, answers as they came."""
+def measure(options, size, threads, precision, batch, settings):
+    """Of one line of the table: what our runs answered, and the speeds of PyTorch's steps (settings None: none)."""
     hyper, source, target = batch
-    mean_source, mean_target = round(statistics.mean(source)), round(statistics.mean(target))
-    padding = {"random": (source, target),
-               "sorted": ([mean_source] * len(source), [mean_target] * len(target))}
+    count, mean = len(source), lambda lengths: round(statistics.mean(lengths))
+    padding = {"random": (source, target), "sorted": ([mean(source)] * count, [mean(target)] * count)}
     answers = {"ours": [], "random": [], "sorted": []}
-    refused = False
-    for turn in range(options.rounds):
-        if sys.stderr.isatty():
-            print(f"\r{size} {precision}, {threads} threads: round {turn + 1}   ", end="\r", file=sys.stderr)
-        text = None if refused else run_bench(options.bench, "step", size, threads, precision, options.seconds)
-        refused = text is None
-        if not refused:
-            answers["ours"].append(read_step(text))
+    for _ in range(options.rounds):
+        text = run_bench(options.bench, "step", size, threads, precision, options.seconds)
+        if text is not None:
+            answers["ours"].append({key: float(value) for key, value in re.findall(r"(\w+)=(\S+)", text)})
         for kind, (lengths_in, lengths_out) in padding.items():
-            job = {"hyper": hyper, "source": lengths_in, "target": lengths_out, "threads": threads,
-                   "precision": precision, "seconds": options.seconds}
-            answer = run_worker(job, threads) if torch_too else None
-            if answer:
-                answer["speeds"] = [sum(lengths_out) / seconds for seconds in answer["steps"]]
-                answers[kind].append(answer)
+            job = dict(hyper=hyper, source=lengths_in, target=lengths_out, threads=threads, precision=precision,
+                       seconds=options.seconds)
+            steps = run_worker(job, threads, settings) if settings is not None else None
+            answers[kind] += [sum(lengths_out) / seconds for seconds in steps or []]
     return answers
 
 
 def table_row(size, precision, threads, answers):
-    cells = [size, precision, str(threads)]
     ours = [answer["target_tokens_per_second"] for answer in answers["ours"]]
-    best = max(ours, default=None)
-    share = max((answer["gflops"] / answer["limit_gflops"] for answer in answers["ours"]
-                 if answer.get("limit_gflops")), default=None)
-    figures = {"ours": ours}
-    for kind in ("random", "sorted"):
-        figures[kind] = [speed for answer in answers[kind] for speed in answer["speeds"]]
-    for kind, speeds in figures.items():
-        cells.append(f"{max(speeds):.0f} ({statistics.median(speeds):.0f})" if speeds else "")
-    cells.insert(4, f"{100 * share:.0f}%" if share else "")
-    for kind in ("random", "sorted"):
-        cells.append(f"{best / max(figures[kind]):.2f}" if best and figures[kind] else "")
-    for kind in ("ours", "random"):
-        memory = [answer["peak_mb"] for answer in answers[kind] if "peak_mb" in answer]
-        cells.append(f"{max(memory):.0f}" if memory else "")
-    return cells
+    shares = [answer["gflops"] / answer["limit_gflops"] for answer in answers["ours"]]
+
+    def figure(found):
+        return f"{max(found):.0f} ({statistics.median(found):.0f})" if found else ""
+
+    def ratio(found):
+        return f"{max(ours) / max(found):.2f}" if ours and found else ""
+
+    return [size, precision, str(threads), figure(ours), f"{100 * max(shares):.0f}%" if shares else "",
+            figure(answers["random"]), figure(answers["sorted"]), ratio(answers["random"]), ratio(answers["sorted"])]
 
 
-def print_table(rows):
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    for row in rows:
-        print("  ".join(c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))).rstrip())
+def words(text):
+    return text.split(",")
 
 
-def listed(choices=None):
-    """An argument such as tiny,base or 1,2."""
-    def read(text):
-        items = text.split(",")
-        for item in items:
-            if item not in choices if choices else not (item.isdigit() and int(item) > 0):
-                raise argparse.ArgumentTypeError(f"'{item}' is not " + ("|".join(choices or ()) or "a count"))
-        return items if choices else [int(item) for item in items]
-    return read
+def counts(text):
+    return [int(word) for word in words(text)]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=listed(("tiny", "small", "base")), default=["tiny", "small", "base"],
-                        metavar="LIST", help="of tiny,small,base (default: all)")
-    parser.add_argument("--threads", type=listed(), default=[2], metavar="LIST", help="such as 1,2 (default: 2)")
-    parser.add_argument("--precisions", type=listed(("float32", "bfloat16")), default=["float32", "bfloat16"],
-                        metavar="LIST", help="of float32,bfloat16 (default: both)")
-    parser.add_argument("--seconds", type=float, default=6, help="of every run (default: 6)")
-    parser.add_argument("--rounds", type=int, default=3, help="ours, random, sorted are one (default: 3)")
-    parser.add_argument("--bench", default="build/release/tests/bench", metavar="PATH", help="(default: %(default)s)")
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    add = parser.add_argument
+    add("--sizes", type=words, default="tiny,small,base", metavar="LIST", help="(default: %(default)s)")
+    add("--threads", type=counts, default="2", metavar="LIST", help="such as 1,2 (default: %(default)s)")
+    add("--seconds", type=float, default=6, help="of every run (default: 6)")
+    add("--rounds", type=int, default=3, help="of ours, random, sorted (default: 3)")
+    add("--bench", default="build/release/tests/bench", metavar="PATH", help="(default: %(default)s)")
+    add("--untuned", action="store_true", help="PyTorch in the environment as it is")
+    add("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         return worker()
-
-    about = run_worker(None, max(options.threads))
-    if about is None or "missing" in about:
-        print("skipped: " + (about["missing"] if about else "PyTorch does not run here"))
-        return 0
+    about = run_worker(None, max(options.threads), {}) or {"missing": "PyTorch does not run here"}
+    if "missing" in about:
+        return print("skipped:", about["missing"])
     try:
         batches = {size: read_batch(options.bench, size) for size in options.sizes}
     except (OSError, ValueError) as problem:
-        print(f"bench-peers.py: {problem}; `make bench` builds our benchmark", file=sys.stderr)
-        return 1
-    name, bfloat16 = processor()
-    print(f"{name}; PyTorch {about['version']}, BLAS {about['blas']} ({', '.join(about['loaded']) or 'built in'}), "
-          f"threads {','.join(map(str, options.threads))}")
-    if "bfloat16" in options.precisions and not bfloat16:
+        sys.exit(f"bench-peers.py: {problem} (`make bench` builds our benchmark)")
+    settings = {} if options.untuned else tuning(about["loaded"])
+    cpu = read_text("/proc/cpuinfo")
+    name = re.search(r"^model name\s*: (.*)$", cpu, re.M)
+    print(f"{name.group(1) if name else platform.machine()}; PyTorch {about['version']}, BLAS {about['blas']} "
+          f"({', '.join(about['loaded']) or 'built in'}), threads {', '.join(map(str, options.threads))}")
+    print("PyTorch's environment:", " ".join(map("=".join, settings.items())) or "as it is")
+    bfloat16 = re.search(r"\b(amx_bf16|avx512_bf16)\b", cpu)
+    if not bfloat16:
         print("PyTorch in bfloat16: skipped, the processor has neither AMX nor AVX512-BF16")
-
-    rows = [("size", "precision", "threads", "ours tok/s", "of limit", "PyTorch random", "PyTorch sorted",
-             "ours/random", "ours/sorted", "MB ours", "MB PyTorch")]
-    for size in options.sizes:
-        for precision in options.precisions:
-            for threads in options.threads:
-                torch_too = precision == "float32" or bfloat16
-                answers = measure(options, size, threads, precision, batches[size], torch_too)
-                if any(answers.values()):
-                    rows.append(table_row(size, precision, threads, answers))
-    print_table(rows)
-    print("Target tokens a second: the best step, in brackets the median (ours: of the rounds' best). Ratios: of the "
-          "best.\nMB: peak of the process, PyTorch's with its libraries.")
-    return 0
+    rows = ["size,precision,threads,ours tok/s,of limit,PyTorch random,PyTorch sorted,ours/random,ours/sorted".split(",")]
+    for size, precision, threads in itertools.product(options.sizes, ("float32", "bfloat16"), options.threads):
+        with_torch = precision == "float32" or bfloat16
+        answers = measure(options, size, threads, precision, batches[size], settings if with_torch else None)
+        if any(answers.values()):
+            rows.append(table_row(size, precision, threads, answers))
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        print("  ".join(cell.rjust(width) for cell, width in zip(row, widths)))
+    print("tok/s: of the best step, in brackets the median (ours: of the rounds' best). Ratios: of the best.")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

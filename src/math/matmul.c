@@ -17,7 +17,7 @@ enum {
     MC = 96,           /* rows of a block: their slivers stay beside the panel */
     SHARED = 1 << 20,  /* elements of b packed at a time */
     SPLIT = 1 << 16,   /* products below this many multiply-adds stay on one thread */
-    PACK_COLUMNS = 64, /* columns a task packs */
+    PACK_COLUMNS = 64, /* columns a task packs, about: whole slivers */
     LINE = 64,         /* bytes of a cache line */
 };
 
@@ -41,6 +41,10 @@ size_t matmul_shared(void) {
 /* Columns of a panel: whole slivers. */
 static size_t panel_columns(const Kernels *kernel) {
     return NC / kernel->nr * kernel->nr;
+}
+
+static size_t pack_columns(const Kernels *kernel) {
+    return PACK_COLUMNS / kernel->nr * kernel->nr;
 }
 
 /* Packs rows p0 .. p0 + depth - 1 of b, columns j0 .. j0 + columns - 1. */
@@ -114,11 +118,11 @@ typedef struct Product {
     size_t columns; /* n rounded up to whole slivers */
 } Product;
 
-/* A task packs PACK_COLUMNS columns of all rows of b. */
+/* A task packs so many columns of all rows of b. */
 static void pack_task(void *context, size_t task, size_t worker) {
     (void)worker;
     const Product *p = context;
-    const size_t j = task * PACK_COLUMNS, columns = least(PACK_COLUMNS, p->n - j);
+    const size_t width = pack_columns(kernels()), j = task * width, columns = least(width, p->n - j);
     for (size_t row = 0; row < p->k; row += KC) {
         const size_t depth = least(KC, p->k - row);
         pack_panel(kernels(), p->packed + row * p->columns + j * depth, p->b, row, depth, j, columns);
@@ -170,7 +174,7 @@ void matmul(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b
             p.a.data += p0 * a.col;
             p.b.data += p0 * b.row + j * b.col;
             p.columns = pieces(p.n, kernel->nr) * kernel->nr;
-            pool_run(pool, "packing", pieces(p.n, PACK_COLUMNS), pack_task, &p);
+            pool_run(pool, "product packing", pieces(p.n, pack_columns(kernel)), pack_task, &p);
             pool_run(pool, part, pieces(m, p.rows), multiply_task, &p);
         }
 }
