@@ -108,7 +108,7 @@ def time_steps(torch, job):
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         adam.step()
 
-    step()  # the first also allocates
+    step()
     steps, began = [], time.perf_counter()
     while len(steps) < 2 or time.perf_counter() - began < job["seconds"]:
         start = time.perf_counter()
@@ -128,7 +128,6 @@ def worker():
 
 
 # ---- the parent: runs our benchmark and the workers in turns ----
-
 def tuning(loaded):
     """Debian's OpenBLAS has threads beside PyTorch's own, and those that spin while they wait take the others' cores.
     And glibc's malloc gives large blocks back at once, so that every large tensor is pages to be cleared anew."""
@@ -208,14 +207,13 @@ def counts(text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
-    add("--sizes", type=words, default="tiny,small,base", metavar="LIST", help="(default: %(default)s)")
-    add("--threads", type=counts, default="2", metavar="LIST", help="such as 1,2 (default: %(default)s)")
-    add("--seconds", type=float, default=6, help="of every run (default: 6)")
-    add("--rounds", type=int, default=3, help="of ours, random, sorted (default: 3)")
-    add("--bench", default="build/release/tests/bench", metavar="PATH", help="(default: %(default)s)")
-    add("--untuned", action="store_true", help="PyTorch in the environment as it is")
-    add("--worker", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--sizes", type=words, default="tiny,small,base", metavar="LIST", help="(default: %(default)s)")
+    parser.add_argument("--threads", type=counts, default="2", metavar="LIST", help="or 1,2 (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=6, help="of every run (default: 6)")
+    parser.add_argument("--rounds", type=int, default=3, help="of ours, random, sorted (default: 3)")
+    parser.add_argument("--bench", default="build/release/tests/bench", metavar="PATH", help="(default: %(default)s)")
+    parser.add_argument("--untuned", action="store_true", help="PyTorch in the environment as it is")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         return worker()
@@ -235,7 +233,7 @@ def main():
     bfloat16 = re.search(r"\b(amx_bf16|avx512_bf16)\b", cpu)
     if not bfloat16:
         print("PyTorch in bfloat16: skipped, the processor has neither AMX nor AVX512-BF16")
-    rows = ["size,precision,threads,ours tok/s,of limit,PyTorch random,PyTorch sorted,ours/random,ours/sorted".split(",")]
+    rows = [words("size,precision,threads,ours tok/s,of limit,PyTorch random,PyTorch sorted,ours/random,ours/sorted")]
     for size, precision, threads in itertools.product(options.sizes, ("float32", "bfloat16"), options.threads):
         with_torch = precision == "float32" or bfloat16
         answers = measure(options, size, threads, precision, batches[size], settings if with_torch else None)

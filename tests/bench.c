@@ -46,8 +46,8 @@ static const char *plural(size_t count) {
     return count == 1 ? "" : "s";
 }
 
-/* Floating-point operations a second of the multiply-add loop, on all threads of the pool at once, over as long a time as
- * what it is compared with: a core's clock falls within milliseconds of heavy work. */
+/* Floating-point operations a second of the multiply-add loop, on all threads of the pool at once, over as long a time
+ * as what it is compared with: a core's clock falls within milliseconds of heavy work. */
 static void peak_task(void *context, size_t task, size_t worker) {
     (void)worker;
     ((double *)context)[task] = matmul_peak(400000);
@@ -508,8 +508,8 @@ static void startup(void) {
         took[i] = terminal_seconds() - began;
     }
     qsort(took, TIMES, sizeof *took, rising);
-    printf("\n./translate \"the cat sat\", start to exit: %.1f ms (median of %d; %.1f at best)\n", took[TIMES / 2] * 1e3,
-           TIMES, took[0] * 1e3);
+    printf("\n./translate \"the cat sat\", start to exit: %.1f ms (median of %d; %.1f at best)\n",
+           took[TIMES / 2] * 1e3, TIMES, took[0] * 1e3);
 }
 
 static bool wanted(int argc, char **argv, const char *section) {

@@ -349,7 +349,7 @@ static void check_attention(const char *name, const uint32_t *queries, const uin
                .shape = shape_of(queries, keys, causal),
                .dropout = rate > 0 ? dropout_make(rate, site) : dropout_none()};
     l.kept = reals(queries[B] * H);
-    pool_reserve(pool, attention_scratch(l.shape.longest_key, K), matmul_shared());
+    pool_reserve(pool, attention_scratch(l.shape.longest_key), matmul_shared());
     add_input(&l, "q", queries[B] * Q_STRIDE);
     add_input(&l, "k and v", keys[B] * KV_STRIDE);
     l.in[0].written = l.in[1].written = true;
@@ -406,7 +406,7 @@ static void check_multihead(const char *name, const uint32_t *queries, const uin
                .dropout = dropout_make(0.3, site)};
     MultiheadTape tape = multihead_tape(&arena, queries[B], queries == keys ? 0 : keys[B], D, H);
     l.multihead_tape = &tape;
-    pool_reserve(pool, attention_scratch(l.shape.longest_key, K), matmul_shared());
+    pool_reserve(pool, attention_scratch(l.shape.longest_key), matmul_shared());
     real *w = add_input(&l, "parameters", MULTIHEAD_COUNT);
     for (size_t i = 0; i < MULTIHEAD_COUNT; i++) w[i] *= 0.3;
     add_input(&l, "x", queries[B] * D);

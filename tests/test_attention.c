@@ -42,7 +42,7 @@ static void attend(real *out, real *log_sum, const real *q, const real *k, const
                    size_t H, size_t K, bool causal) {
     const uint32_t query_start[2] = {0, (uint32_t)Tq}, key_start[2] = {0, (uint32_t)Tk};
     const AttentionShape shape = {1, H, K, query_start, key_start, key_start + 1, Tk, causal};
-    pool_reserve(pool, attention_scratch(Tk, K), matmul_shared());
+    pool_reserve(pool, attention_scratch(Tk), matmul_shared());
     attention_forward(pool, out, log_sum, (AttentionInput){q, k, v, H * K, H * K}, shape, dropout_none());
 }
 
@@ -476,7 +476,7 @@ static void check_dropped_weights(void) {
     real *log_sum = zeros(B * T * HEADS), *mask = zeros(B * HEADS * T * K);
     for (size_t n = 0; n < B * K; n++)
         for (size_t h = 0; h < HEADS; h++) v[n * WIDTH + h * K + n % K] = 1;
-    pool_reserve(pool, attention_scratch(K, K), matmul_shared());
+    pool_reserve(pool, attention_scratch(K), matmul_shared());
     attention_forward(pool, out, log_sum, (AttentionInput){q, v, v, WIDTH, WIDTH}, shape,
                       dropout_make(0.5, (RngSite){1, 2, 3}));
     for (size_t n = 0; n < B * T; n++)

@@ -229,7 +229,7 @@ static void check_multihead(const char *name, const uint32_t *query_start, const
     for (size_t b = 0; b < B; b++)
         if (key_start[b + 1] - key_start[b] > longest) longest = key_start[b + 1] - key_start[b];
     const AttentionShape shape = {B, H, K, query_start, key_start, key_start + 1, longest, causal};
-    pool_reserve(pool, attention_scratch(longest, K), matmul_shared());
+    pool_reserve(pool, attention_scratch(longest), matmul_shared());
     Arena arena;
     Error err;
     EXPECT(arena_create(&arena, 1 << 20, &err));

@@ -111,7 +111,7 @@ bool session_begin(Session *s, Packed source, size_t each, size_t capacity, Erro
     }
     if (!make_room(s, err)) return false;
     const size_t keys = larger(s->longest, capacity);
-    pool_reserve(s->pass.pool, larger(matmul_scratch(), attention_scratch(keys, h->width / h->heads)), matmul_shared());
+    pool_reserve(s->pass.pool, larger(matmul_scratch(), attention_scratch(keys)), matmul_shared());
 
     lay_out_cache(s, &s->arena);
     for (size_t b = 0; b <= source.B; b++) s->source_start[b] = source.start[b];

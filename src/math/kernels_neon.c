@@ -5,8 +5,8 @@
 #include <arm_neon.h>
 #define ISA            neon
 #define VECTOR         16
-#define TILE_ROWS      8
-#define TILE_VECTORS   3
+#define TILE_ROWS      6
+#define TILE_VECTORS   4
 #define MUL_WIDE(a, b) ((vlong)vmull_u32(vmovn_u64((uint64x2_t)(a)), vmovn_u64((uint64x2_t)(b))))
 #include "math/kernels_impl.h"
 #else

@@ -9,6 +9,8 @@
  * output. */
 #include "math/matmul.h"
 
+#include <string.h>
+
 #include "math/kernels.h"
 
 enum {
@@ -55,7 +57,7 @@ static void pack_panel(const Kernels *kernel, real *out, Matrix b, size_t p0, si
 /* c (m, n) = or += rows of a times one packed panel; m is any, n at most a panel's columns. a: a block's slivers with
  * a_col = mr, a_row = 1, or a itself. */
 static void multiply_panel(const Kernels *kernel, real *c, size_t ldc, const real *a, size_t a_sliver, size_t a_row,
-                           size_t a_col, const real *panel, size_t m, size_t n, size_t depth, bool add,
+                           size_t a_col, const real *panel, size_t m, size_t n, size_t depth, bool add, bool whole,
                            const real *bias) {
     const size_t mr = kernel->mr, nr = kernel->nr;
     const size_t line = LINE / sizeof(real), row_lines = pieces(depth, line);
@@ -67,8 +69,8 @@ static void multiply_panel(const Kernels *kernel, real *c, size_t ldc, const rea
         for (size_t j = 0; j < n; j += nr) {
             for (size_t end = least(lines, fetched + share); fetched < end; fetched++)
                 __builtin_prefetch(a + a_sliver + fetched / row_lines * a_row + fetched % row_lines * line);
-            kernel->tile(c + i * ldc + j, ldc, a, a_row, a_col, panel + j * depth, depth, rows, least(nr, n - j), add,
-                         bias ? bias + j : NULL);
+            kernel->tile(c + i * ldc + j, ldc, a, a_row, a_col, panel + j * depth, depth, rows,
+                         whole ? nr : least(nr, n - j), add, bias ? bias + j : NULL);
         }
     }
 }
@@ -100,9 +102,12 @@ void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a,
                 const size_t rows = least(MC, m - i);
                 const Slivers s = slivers_of(kernel, slivers, a, i, rows, p, depth);
                 multiply_panel(kernel, c + i * ldc + j, ldc, s.data, s.sliver, s.row, s.col, panel, rows, columns,
-                               depth, mode == MATMUL_ADD || p > 0, bias ? bias + j : NULL);
+                               depth, mode == MATMUL_ADD || p > 0, mode == MATMUL_WRITE_WHOLE, bias ? bias + j : NULL);
             }
         }
+    const size_t written = pieces(n, kernel->nr) * kernel->nr, whole = pieces(n, MATMUL_WHOLE) * MATMUL_WHOLE;
+    for (size_t i = 0; mode == MATMUL_WRITE_WHOLE && written < whole && i < m; i++)
+        memset(c + i * ldc + written, 0, (whole - written) * sizeof *c);
 }
 
 typedef struct Product {
@@ -143,7 +148,7 @@ static void multiply_task(void *context, size_t task, size_t worker) {
             for (size_t j = 0; j < p->n; j += nc)
                 multiply_panel(kernel, p->c + i * p->ldc + j, p->ldc, s.data, s.sliver, s.row, s.col,
                                p->packed + row * p->columns + j * depth, rows, least(nc, p->n - j), depth,
-                               p->mode == MATMUL_ADD || row > 0, p->bias ? p->bias + j : NULL);
+                               p->mode == MATMUL_ADD || row > 0, false, p->bias ? p->bias + j : NULL);
         }
     }
 }
@@ -157,7 +162,8 @@ void matmul(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b
         return;
     }
     /* As much of b at a time as the shared memory holds, whole rows if it can be; the rows of c in blocks, as many for
-     * each thread as for the others. No cut changes a bit: an element is one thread's, and its sum is taken in order. */
+     * each thread as for the others. No cut changes a bit: an element is one thread's, and its sum is taken in order.
+     */
     const char *part = a.col != 1   ? "product dW += dout^T in"
                        : b.col != 1 ? "product out = in W^T"
                                     : "product din = dout W";
@@ -168,9 +174,19 @@ void matmul(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b
     const size_t rows = pieces(pieces(m, blocks), kernel->mr) * kernel->mr;
     for (size_t p0 = 0; p0 < k; p0 += depth)
         for (size_t j = 0; j < n; j += columns) {
-            Product p = {pool, p0 > 0 ? MATMUL_ADD : mode, c + j, ldc, a, b, m, least(columns, n - j),
-                         least(depth, k - p0), bias ? bias + j : NULL, rows,
-                         pool_shared(pool, matmul_shared()), 0};
+            Product p = {pool,
+                         p0 > 0 ? MATMUL_ADD : mode,
+                         c + j,
+                         ldc,
+                         a,
+                         b,
+                         m,
+                         least(columns, n - j),
+                         least(depth, k - p0),
+                         bias ? bias + j : NULL,
+                         rows,
+                         pool_shared(pool, matmul_shared()),
+                         0};
             p.a.data += p0 * a.col;
             p.b.data += p0 * b.row + j * b.col;
             p.columns = pieces(p.n, kernel->nr) * kernel->nr;

@@ -29,9 +29,12 @@ static inline Matrix transposed(const real *data, size_t stride) {
 }
 
 typedef enum MatmulMode {
-    MATMUL_WRITE, /* c = a b */
-    MATMUL_ADD,   /* c += a b */
+    MATMUL_WRITE,       /* c = a b */
+    MATMUL_ADD,         /* c += a b */
+    MATMUL_WRITE_WHOLE, /* c = a b, and zeros behind it: each row of c has room for a multiple of MATMUL_WHOLE columns.
+                           matmul_alone only; it spares narrow products the handling of their edge */
 } MatmulMode;
+enum { MATMUL_WHOLE = 32 };
 
 /* c (m, n) = or += a (m, k) b (k, n); c's rows are ldc elements apart. Split over the pool's threads where it is large
  * enough. bias: (n), added to each row of a written product, or NULL. k = 0 writes the bias or zeros. */

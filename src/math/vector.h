@@ -19,10 +19,10 @@ double vector_square_sum(const real *x, size_t n);
 
 void vector_clear(real *x, size_t n);
 void vector_copy(real *out, const real *in, size_t n);
-void vector_scale(real *x, real a, size_t n);               /* x *= a */
-void vector_add(real *y, const real *x, size_t n);          /* y += x */
-void vector_axpy(real *y, real a, const real *x, size_t n); /* y += a x */
-void vector_affine(real *x, real a, real b, size_t n);      /* x = a x + b */
+void vector_scale(real *x, real a, size_t n);                          /* x *= a */
+void vector_add(real *y, const real *x, size_t n);                     /* y += x */
+void vector_axpy(real *y, real a, const real *x, size_t n);            /* y += a x */
+void vector_affine(real *x, real a, real b, size_t n);                 /* x = a x + b */
 void vector_sum_of(real *out, const real *x, const real *y, size_t n); /* out = x + y; out may be either */
 
 /* out = exp(x - shift), its sum returned; in place allowed. */

@@ -52,7 +52,7 @@ static size_t arena_bytes(const Parameters *params, TransformerLimits limits, bo
 /* The scratch of the pool's workers that attention over so many keys and the matrix product need. */
 static void reserve(const Transformer *model, size_t longest_key) {
     const Hyper *h = &model->params.hyper;
-    pool_reserve(model->pool, larger(matmul_scratch(), attention_scratch(longest_key, h->width / h->heads)),
+    pool_reserve(model->pool, larger(matmul_scratch(), attention_scratch(longest_key)),
                  larger(matmul_shared(), rows_sum_shared(1, larger(3 * h->width, h->feedforward))));
 }
 

@@ -46,7 +46,7 @@ typedef struct AttentionGradient {
 } AttentionGradient;
 
 /* Scratch of one worker, in bytes; reserve it in the pool before calling (pool_reserve). */
-size_t attention_scratch(size_t longest_key, size_t K);
+size_t attention_scratch(size_t longest_key);
 
 /* out: (Nq, H * K)   log_sum: (Nq, H), kept for the backward pass */
 void attention_forward(Pool *pool, real *out, real *log_sum, AttentionInput in, AttentionShape shape, Dropout dropout);

@@ -60,14 +60,8 @@ static void backward_rows(void *context, real *sums, size_t first, size_t last) 
 
 void layernorm_backward(Pool *pool, real *din, real *dweight, real *dbias, const real *dout, const real *in,
                         const real *weight, const real *mean, const real *rstd, size_t N, size_t D) {
-    Layernorm l = {.din = din,
-                   .dout = dout,
-                   .in = in,
-                   .weight = weight,
-                   .kept_mean = mean,
-                   .kept_rstd = rstd,
-                   .N = N,
-                   .D = D};
+    Layernorm l = {
+        .din = din, .dout = dout, .in = in, .weight = weight, .kept_mean = mean, .kept_rstd = rstd, .N = N, .D = D};
     real *const sums[2] = {dweight, dbias};
     rows_sum(pool, "layer norm", sums, 2, N, D, backward_rows, &l);
 }

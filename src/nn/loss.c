@@ -44,7 +44,7 @@ static void loss_rows(void *context, size_t first, size_t last) {
         r->loss[n] = (1 - r->smoothing) * r->nll[n] + r->smoothing * (log_sum - z_mean);
         if (!r->gradient) continue;
         vector_affine(z, r->scale / sum, -e / (real)V * r->scale, V); /* dz[j] = p[j] - e / V ... */
-        z[y] -= (1 - e) * r->scale;                                  /* ... - (1 - e) [j = y] */
+        z[y] -= (1 - e) * r->scale;                                   /* ... - (1 - e) [j = y] */
     }
 }
 

@@ -4,8 +4,8 @@
 #include "math/vector.h"
 
 enum {
-    SUM_BLOCKS = 64, /* most partial sums */
-    SUM_ROWS = 64,   /* fewest rows of one */
+    SUM_BLOCKS = 64,          /* most partial sums */
+    SUM_ROWS = 64,            /* fewest rows of one */
     BLOCK_ELEMENTS = 1 << 14, /* about 5 to 20 microseconds of row-wise work: well above what a task costs */
 };
 
