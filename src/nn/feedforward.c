@@ -5,7 +5,7 @@
 #include "nn/rows.h"
 
 size_t feedforward_scratch(FeedforwardShape shape) {
-    return 3 * shape.N * shape.F;
+    return 2 * shape.N * shape.F;
 }
 
 typedef struct Span {
@@ -49,7 +49,7 @@ void feedforward_backward(Pool *pool, Arena *arena, real *dx, real *dw, const re
     const size_t N = shape.N, D = shape.D, F = shape.F, mark = arena_mark(arena);
     real *act = arena_push(arena, N * F, sizeof(real));
     real *dact = arena_push(arena, N * F, sizeof(real));
-    real *dpre = arena_push(arena, N * F, sizeof(real));
+    real *dpre = act; /* which is used up by then */
     Span span = {act, dact, dpre, pre, shape.activation, dropout};
     rows_run(pool, "activation", N * F, 1, act_span, &span);
     /* forward: out = act W2^T + b2 */
