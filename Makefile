@@ -58,7 +58,14 @@ $(LIB): $(LIB_OBJ)
 ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
 ifeq ($(ARCH),x86_64)
 $(B)/math/kernels_avx2.o:   FLAGS += -mavx2 -mfma
-$(B)/math/kernels_avx512.o: FLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
+AVX512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
+$(B)/math/kernels_avx512.o: FLAGS += $(AVX512)
+# Those of them that the compiler knows; without, the file is compiled to an empty table.
+known = $(shell $(CC) -Werror $(1) -E -x c /dev/null >/dev/null 2>&1 && echo "$(1)")
+AVX512_BF16 := $(call known,-mavx512bf16)
+AMX         := $(call known,-mamx-tile -mamx-bf16)
+$(B)/math/kernels_avx512_bf16.o: FLAGS += $(AVX512) $(AVX512_BF16)
+$(B)/math/kernels_amx.o:         FLAGS += $(AVX512) $(AMX)
 endif
 $(B)/math/kernels_%.o: FLAGS += -ffp-contract=fast -fno-math-errno -fno-trapping-math
 
@@ -69,6 +76,9 @@ $(B)/%.o: src/%.c Makefile
 $(B)/tests/%: tests/%.c $(LIB) Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) -Itests -MMD -MP -o $@ $< $(LIB) $(LDFLAGS) $(LIBS)
+
+# It passes vectors of 64 bytes, which compilers remark on, between functions of its own.
+$(B)/tests/test_pairs: private FLAGS += -Wno-psabi
 
 tests: $(TESTS:%=$(B)/tests/%) $(COMMANDS:%=$(B)/bin/%)
 

@@ -8,7 +8,7 @@ packs sentences without padding; PyTorch pads them, so it is timed twice:
   sorted  as many sentences, all of the mean length, so that nothing is padded: the kindest case
 
 Every figure is target tokens a second, end tokens counted, padding not. Every run is a process of its own. PyTorch gets
-the environment in which it is fastest (see `tuning`), which can double its speed; --untuned leaves that out. Where it
+the fastest environment of those tried (see `tuning`), which can double its speed; --untuned leaves it out. Where it
 is not installed the script says so and ends with 0."""
 
 import argparse
@@ -37,6 +37,7 @@ def read_text(path):
 
 
 # ---- the worker: a process that imports PyTorch, reads its job from standard input and prints one line of JSON ----
+
 
 def describe(torch):
     """Version and the libraries that multiply, as loaded: a distribution may exchange the BLAS it was built for."""
@@ -128,6 +129,8 @@ def worker():
 
 
 # ---- the parent: runs our benchmark and the workers in turns ----
+
+
 def tuning(loaded):
     """Debian's OpenBLAS has threads beside PyTorch's own, and those that spin while they wait take the others' cores.
     And glibc's malloc gives large blocks back at once, so that every large tensor is pages to be cleared anew."""
@@ -143,10 +146,9 @@ def run_worker(job, threads, settings):
     environment.update((name + "_NUM_THREADS", str(threads)) for name in ("OMP", "OPENBLAS", "MKL"))
     done = subprocess.run([sys.executable, os.path.abspath(__file__), "--worker"], input=json.dumps(job),
                           env=environment, capture_output=True, text=True)
-    if done.returncode == 0:
-        return json.loads(done.stdout)
-    print(f"PyTorch failed (exit {done.returncode}): {done.stderr.strip()[-200:]}", file=sys.stderr)
-    return None
+    if done.returncode != 0:
+        print(f"PyTorch failed (exit {done.returncode}): {done.stderr.strip()[-200:]}", file=sys.stderr)
+    return json.loads(done.stdout) if done.returncode == 0 else None
 
 
 def run_bench(path, *arguments):
@@ -197,18 +199,19 @@ def table_row(size, precision, threads, answers):
             figure(answers["random"]), figure(answers["sorted"]), ratio(answers["random"]), ratio(answers["sorted"])]
 
 
+def show(cells):
+    print("  ".join(cell.rjust(width) for cell, width in zip(cells, (5, 9, 7, 15, 8, 15, 15, 11, 11))), flush=True)
+
+
 def words(text):
     return text.split(",")
-
-
-def counts(text):
-    return [int(word) for word in words(text)]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=words, default="tiny,small,base", metavar="LIST", help="(default: %(default)s)")
-    parser.add_argument("--threads", type=counts, default="2", metavar="LIST", help="or 1,2 (default: %(default)s)")
+    parser.add_argument("--threads", type=lambda text: [int(word) for word in words(text)], default="2", metavar="LIST",
+                        help="such as 1,2 (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=6, help="of every run (default: 6)")
     parser.add_argument("--rounds", type=int, default=3, help="of ours, random, sorted (default: 3)")
     parser.add_argument("--bench", default="build/release/tests/bench", metavar="PATH", help="(default: %(default)s)")
@@ -233,15 +236,12 @@ def main():
     bfloat16 = re.search(r"\b(amx_bf16|avx512_bf16)\b", cpu)
     if not bfloat16:
         print("PyTorch in bfloat16: skipped, the processor has neither AMX nor AVX512-BF16")
-    rows = [words("size,precision,threads,ours tok/s,of limit,PyTorch random,PyTorch sorted,ours/random,ours/sorted")]
+    show(words("size,precision,threads,ours tok/s,of limit,PyTorch random,PyTorch sorted,ours/random,ours/sorted"))
     for size, precision, threads in itertools.product(options.sizes, ("float32", "bfloat16"), options.threads):
-        with_torch = precision == "float32" or bfloat16
-        answers = measure(options, size, threads, precision, batches[size], settings if with_torch else None)
+        given = settings if precision == "float32" or bfloat16 else None
+        answers = measure(options, size, threads, precision, batches[size], given)
         if any(answers.values()):
-            rows.append(table_row(size, precision, threads, answers))
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    for row in rows:
-        print("  ".join(cell.rjust(width) for cell, width in zip(row, widths)))
+            show(table_row(size, precision, threads, answers))
     print("tok/s: of the best step, in brackets the median (ours: of the rounds' best). Ratios: of the best.")
 
 

@@ -339,10 +339,11 @@ static void print_batch(const Size *size) {
 
 /* The best step and the best limit of at least `seconds` and three steps. peak_mb: what the process had in memory at
  * most, beyond parameters, gradients and moments. */
-static void step(const Size *size, size_t threads, double seconds) {
+static void step(const Size *size, size_t threads, Precision precision, double seconds) {
     Pool *pool = make_pool(threads);
     Step s;
     step_begin(&s, pool, size);
+    s.model.precision = precision;
     double limit = 0, shortest = 1e9;
     const double began = terminal_seconds();
     for (int i = 0; i < 3 || terminal_seconds() - began < seconds; i++) {
@@ -360,24 +361,30 @@ static void step(const Size *size, size_t threads, double seconds) {
     pool_free(pool);
 }
 
-/* Each in a process of its own, for its memory to be told apart. */
+/* In a process of its own, for its memory to be told apart. */
+static void step_apart(const char *program, const Size *size, int threads, const char *precision) {
+    char command[512];
+    snprintf(command, sizeof command, "%s step %s %d %s 5", program, size->name, threads, precision);
+    FILE *child = popen(command, "r");
+    double tokens, speed, limit, memory;
+    if (child && fscanf(child, "target_tokens_per_second=%lf gflops=%lf limit_gflops=%lf peak_mb=%lf", &tokens, &speed,
+                        &limit, &memory) == 4)
+        printf("%-6s %-9s %7d %17.0f %9.1f %13.0f%% of %3.0f %9.0f MB\n", size->name, precision, threads, tokens, speed,
+               100 * speed / limit, limit, memory);
+    if (child) pclose(child);
+    fflush(stdout);
+}
+
 static void steps(const char *program) {
     printf("\ntraining steps: forward, backward, clipping, Adam\n%-6s %-9s %7s %17s %9s %20s %12s\n", "", "", "threads",
            "target tokens/s", "Gflop/s", "of the limit", "memory");
     for (size_t i = 0; i < SIZES; i++)
         for (int threads = 1; threads <= 2; threads++) {
-            char command[512];
-            snprintf(command, sizeof command, "%s step %s %d float32 5", program, sizes[i].name, threads);
-            FILE *child = popen(command, "r");
-            double tokens, speed, limit, memory;
-            if (child && fscanf(child, "target_tokens_per_second=%lf gflops=%lf limit_gflops=%lf peak_mb=%lf", &tokens,
-                                &speed, &limit, &memory) == 4)
-                printf("%-6s %-9s %7d %17.0f %9.1f %13.0f%% of %3.0f %9.0f MB\n", sizes[i].name, "float32", threads,
-                       tokens, speed, 100 * speed / limit, limit, memory);
-            if (child) pclose(child);
-            fflush(stdout);
+            step_apart(program, &sizes[i], threads, "float32");
+            step_apart(program, &sizes[i], threads, "bfloat16");
         }
-    printf("(memory: beyond parameters, gradients and moments)\n");
+    printf("(limit: of multiply-adds in float32; memory: beyond parameters, gradients and moments; bfloat16 is %s)\n",
+           matmul_has_bfloat16() ? "the CPU's own" : "emulated");
 }
 
 /* ---- where the time goes ----------------------------------------------------------------------------------------- */
@@ -529,11 +536,13 @@ int main(int argc, char **argv) {
         return 0;
     }
     if (argc == 6 && strcmp(argv[1], "step") == 0) {
-        if (strcmp(argv[4], "float32") != 0) {
-            fprintf(stderr, "bench: expected float32, found \"%s\"\n", argv[4]);
+        const bool bfloat16 = strcmp(argv[4], "bfloat16") == 0;
+        if (!bfloat16 && strcmp(argv[4], "float32") != 0) {
+            fprintf(stderr, "bench: expected float32 or bfloat16, found \"%s\"\n", argv[4]);
             return 2;
         }
-        step(size_named(argv[2]), (size_t)atoi(argv[3]), atof(argv[5]));
+        step(size_named(argv[2]), (size_t)atoi(argv[3]), bfloat16 ? PRECISION_BFLOAT16 : PRECISION_FLOAT32,
+             atof(argv[5]));
         return 0;
     }
     Pool *pools[2] = {make_pool(1), make_pool(2)};

@@ -1,5 +1,6 @@
-/* The matrix product against its three plain loops, with every instruction set of this CPU; and the promises about
- * bits: the same for any number of threads, for a row alone or among others, and with zeros appended along k. */
+/* The matrix product against its three plain loops, with every instruction set of this CPU in both precisions; and the
+ * promises about bits: the same for any number of threads, for a row alone or among others, and with zeros appended
+ * along k. */
 #include "math/matmul.h"
 
 #include <float.h>
@@ -10,8 +11,9 @@
 #include "math/cpu.h"
 #include "testlib.h"
 
-static Pool *pool; /* of two threads */
+static Pool *single, *pool; /* of one thread, and of two */
 static void *scratch;
+static Precision precision; /* of both pools; matmul_alone always computes in float */
 
 /* Uniform in [-1, 1). */
 static real *noise(size_t count, uint32_t site) {
@@ -35,6 +37,18 @@ typedef struct Ask {
 /* What stands in c where nothing may be written. */
 static const real GUARD = (real)-12345.75;
 
+/* To bfloat16, as the header says: to nearest, ties to even. */
+static void round_all(real *x, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        const uint32_t below = bits & 0xffff, half = 0x8000;
+        bits -= below;
+        if (below > half || (below == half && (bits & 0x10000))) bits += 0x10000;
+        memcpy(x + i, &bits, sizeof bits);
+    }
+}
+
 /* One product both ways: c is close to the reference wherever it exists, and untouched elsewhere: in the gap after each
  * row, and in a margin before and behind. */
 static void check(Ask q) {
@@ -56,6 +70,10 @@ static void check(Ask q) {
         matmul_alone(scratch, mode, found + MARGIN, ldc, A, X, q.m, q.n, q.k, q.bias ? bias : NULL);
     else
         matmul(pool, mode, found + MARGIN, ldc, A, X, q.m, q.n, q.k, q.bias ? bias : NULL);
+    if (precision == PRECISION_BFLOAT16 && !q.alone) {
+        round_all(a, (q.a_transposed ? q.k : q.m) * a_stride);
+        round_all(b, (q.b_transposed ? q.n : q.k) * b_stride);
+    }
     matmul_reference(mode, expected + MARGIN, ldc, A, X, q.m, q.n, q.k, q.bias ? bias : NULL);
 
     /* Each of k additions errs by half a unit of a partial sum, which random products keep below about 2 + sqrt(k). */
@@ -68,10 +86,10 @@ static void check(Ask q) {
         wrong += outside ? found[e] != GUARD : !(off <= tolerance);
     }
     if (wrong)
-        TEST_FAIL("%s, m %zu, n %zu, k %zu, slack %zu, %s a, %s b, %s%s%s: %zu elements wrong", cpu_instruction_set(),
-                  q.m, q.n, q.k, q.slack, q.a_transposed ? "transposed" : "plain",
-                  q.b_transposed ? "transposed" : "plain", q.add ? "add" : "write", q.bias ? " with bias" : "",
-                  q.alone ? ", alone" : "", wrong);
+        TEST_FAIL("%s, %s, m %zu, n %zu, k %zu, slack %zu, %s a, %s b, %s%s%s: %zu elements wrong",
+                  cpu_instruction_set(), precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32", q.m, q.n, q.k,
+                  q.slack, q.a_transposed ? "transposed" : "plain", q.b_transposed ? "transposed" : "plain",
+                  q.add ? "add" : "write", q.bias ? " with bias" : "", q.alone ? ", alone" : "", wrong);
     free(a), free(b), free(before), free(bias), free(found), free(expected);
 }
 
@@ -81,11 +99,20 @@ static void check_all(size_t m, size_t n, size_t k, size_t slack) {
         check((Ask){m, n, k, slack, way & 1, way & 2, way & 4, way / 8 == 1, way / 8 == 2});
 }
 
+static void use_precision(Precision next) {
+    precision = next;
+    matmul_set_precision(single, next);
+    matmul_set_precision(pool, next);
+}
+
 static void for_each_set(void (*test)(void)) {
     const char *const *names, *const before = cpu_instruction_set();
     const size_t sets = cpu_instruction_sets(&names);
     for (size_t s = 0; s < sets; s++) {
         EXPECT(cpu_use(names[s]));
+        use_precision(PRECISION_BFLOAT16);
+        test();
+        use_precision(PRECISION_FLOAT32);
         test();
     }
     EXPECT(cpu_use(before));
@@ -165,6 +192,14 @@ static void test_split(void) {
 
 enum { M = 150, N = 130, KEPT = 300, PADDED = 345 }; /* split over threads */
 
+/* A product on one thread. */
+static void multiply(real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k, const real *bias) {
+    if (precision == PRECISION_FLOAT32)
+        matmul_alone(scratch, MATMUL_WRITE, c, ldc, a, b, m, n, k, bias);
+    else
+        matmul(single, MATMUL_WRITE, c, ldc, a, b, m, n, k, bias);
+}
+
 static void check_threads(void) {
     static const size_t threads[] = {1, 2, 3, 8};
     real *a = noise(KEPT * M, 5), *b = noise(KEPT * N, 6), *bias = noise(N, 7);
@@ -172,11 +207,12 @@ static void check_threads(void) {
     for (size_t way = 0; way < 4; way++) {
         const Matrix A = way & 1 ? transposed(a, M) : matrix(a, KEPT);
         const Matrix X = way & 2 ? transposed(b, KEPT) : matrix(b, N);
-        matmul_alone(scratch, MATMUL_WRITE, first, N, A, X, M, N, KEPT, bias);
+        multiply(first, N, A, X, M, N, KEPT, bias);
         for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
             Error err;
             Pool *some = pool_create(threads[t], &err);
             pool_reserve(some, matmul_scratch(), matmul_shared());
+            matmul_set_precision(some, precision);
             static const size_t sizes[][2] = {{M, N}, {M, 20}, {20, N}};
             for (size_t s = 0; s < 3; s++) { /* by rows, by rows, by columns */
                 const size_t m = sizes[s][0], n = sizes[s][1];
@@ -208,7 +244,7 @@ static void check_neighbours(void) {
         for (size_t j = 0; j < N; j += 13) { /* and a column */
             const Matrix one = {X.data + j * X.col, X.row, X.col};
             real column[M];
-            matmul_alone(scratch, MATMUL_WRITE, column, 1, A, one, M, 1, KEPT, bias + j);
+            multiply(column, 1, A, one, M, 1, KEPT, bias + j);
             for (size_t i = 0; i < M; i++) EXPECT(same_bits(column + i, together + i * N + j, 1));
         }
     }
@@ -227,8 +263,8 @@ static void check_appended_zeros(void) {
         for (size_t r = 0; r < ROWS; r++) memset(a + r * PADDED + kept[i], 0, (PADDED - kept[i]) * sizeof *a);
         memset(b + kept[i] * N, 0, (PADDED - kept[i]) * N * sizeof *b);
         for (size_t k = kept[i] + 1; k <= PADDED; k += 11) {
-            matmul_alone(scratch, MATMUL_WRITE, plain, N, matrix(a, PADDED), matrix(b, N), ROWS, N, kept[i], NULL);
-            matmul_alone(scratch, MATMUL_WRITE, padded, N, matrix(a, PADDED), matrix(b, N), ROWS, N, k, NULL);
+            multiply(plain, N, matrix(a, PADDED), matrix(b, N), ROWS, N, kept[i], NULL);
+            multiply(padded, N, matrix(a, PADDED), matrix(b, N), ROWS, N, k, NULL);
             EXPECT(same_bits(plain, padded, ROWS * N));
         }
         free(a), free(b);
@@ -239,10 +275,47 @@ static void test_appended_zeros(void) {
     for_each_set(check_appended_zeros);
 }
 
+/* Both factors are rounded, infinities and NaN come through, and it is only asked of the pool it was set for. */
+static void check_rounding(void) {
+    static const struct {
+        uint32_t from, to;
+    } cases[] = {
+        {0x3f807fff, 0x3f800000}, {0x3f808000, 0x3f800000}, {0x3f808001, 0x3f810000}, {0x3f818000, 0x3f820000},
+        {0xbfffffff, 0xc0000000}, {0x7f7fffff, 0x7f800000}, {0xff800000, 0xff800000},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        real one = 1, x, expected, found = 0;
+        memcpy(&x, &cases[i].from, sizeof x);
+        memcpy(&expected, precision == PRECISION_FLOAT32 ? &cases[i].from : &cases[i].to, sizeof x);
+        for (int side = 0; side < 4; side++) {
+            const real *a = side & 1 ? &one : &x, *b = side & 1 ? &x : &one;
+            matmul(pool, MATMUL_WRITE, &found, 1, side & 2 ? matrix(a, 7) : transposed(a, 7), matrix(b, 7), 1, 1, 1,
+                   NULL);
+            EXPECT(found == expected);
+        }
+        matmul_alone(scratch, MATMUL_WRITE, &found, 1, matrix(&x, 7), matrix(&one, 7), 1, 1, 1, NULL);
+        EXPECT(found == x);
+    }
+    static const uint32_t nans[] = {0x7f800001, 0x7fffffff, 0xff8fffff, 0xffffffff};
+    for (size_t i = 0; i < sizeof nans / sizeof *nans; i++) {
+        real one = 1, x, found = 0;
+        memcpy(&x, &nans[i], sizeof x);
+        matmul(pool, MATMUL_WRITE, &found, 1, matrix(&x, 1), matrix(&one, 1), 1, 1, 1, NULL);
+        EXPECT(isnan(found));
+        matmul(pool, MATMUL_WRITE, &found, 1, matrix(&one, 1), matrix(&x, 1), 1, 1, 1, NULL);
+        EXPECT(isnan(found));
+    }
+}
+static void test_rounding(void) {
+    for_each_set(check_rounding);
+}
+
 int main(void) {
     Error err;
+    single = pool_create(1, &err);
     pool = pool_create(2, &err);
-    if (!pool) return 1;
+    if (!single || !pool) return 1;
+    pool_reserve(single, matmul_scratch(), matmul_shared());
     pool_reserve(pool, matmul_scratch(), matmul_shared());
     scratch = aligned_alloc(64, (matmul_scratch() + 63) / 64 * 64);
     RUN(test_reference);
@@ -251,10 +324,12 @@ int main(void) {
     RUN(test_borders);
     RUN(test_empty);
     RUN(test_split);
+    RUN(test_rounding);
     RUN(test_any_number_of_threads);
     RUN(test_any_neighbours);
     RUN(test_appended_zeros);
     free(scratch);
     pool_free(pool);
+    pool_free(single);
     return test_finish();
 }

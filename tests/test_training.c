@@ -2,6 +2,7 @@
  * again; its log; its ends; and that it learns. */
 #include "command.h"
 #include "math/cpu.h"
+#include "model/modelfile.h"
 
 /* Long enough to be hit by signals; the sanitizers' builds are slow enough for that anyway. */
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
@@ -117,16 +118,16 @@ static void expect_same_run(const char *a, const char *b) {
 /* Two of them, because what goes on inside a step differs. Their reference runs are in the folders of these names. */
 typedef struct Way {
     const char *name;
-    const char *overrides[5];
+    const char *overrides[6];
 } Way;
 
 static const Way ways[] = {
     {"plain",
      {"model.dropout=0", "train.batch_tokens=200", "train.log_every=7", "train.schedule=constant",
-      "train.clip_norm=0.3"}},
+      "train.clip_norm=0.3", "train.precision=float32"}},
     {"pieces",
      {"train.accumulate=2", "model.attention_dropout=0.1", "model.activation_dropout=0.1", "train.weight_decay=0.01",
-      "model.norm=post"}},
+      "model.norm=post", "train.precision=bfloat16"}},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -139,7 +140,7 @@ static const char *in_folder(const char *folder) {
 
 #define WAY_ARGS(way, folder, ...)                                                                                     \
     ARGS("train", "tiny.ini", "train.max_steps=" STEPS, (way)->overrides[0], (way)->overrides[1], (way)->overrides[2], \
-         (way)->overrides[3], (way)->overrides[4], in_folder(folder), __VA_ARGS__)
+         (way)->overrides[3], (way)->overrides[4], (way)->overrides[5], in_folder(folder), __VA_ARGS__)
 
 static void test_threads(void) {
     static const char *const threads[] = {"train.threads=1", "train.threads=2", "train.threads=3", "train.threads=8"};
@@ -399,19 +400,22 @@ static void test_overfits(void) {
     free(corpus);
 }
 
-/* Each instruction set that this CPU has: the same bits every time, and nearly the same losses as the others. */
+/* Each instruction set that this CPU has, in both precisions: the same bits every time, and nearly the same losses as
+ * the others. */
 static void test_instruction_sets(void) {
     const char *const *names;
     const size_t count = cpu_instruction_sets(&names);
     double first = NAN;
-    for (size_t i = 0; i < count; i++) {
-        const CommandHow how = {.variable = "NMT_ISA", .value = names[i]};
+    for (size_t i = 0; i < 2 * count; i++) {
+        const char *name = names[i / 2], *precision = i % 2 ? "bfloat16" : "float32";
+        const CommandHow how = {.variable = "NMT_ISA", .value = name};
+        char said[64], asked[64];
+        snprintf(said, sizeof said, "threads, %s, %s\n", name, precision);
+        snprintf(asked, sizeof asked, "train.precision=%s", precision);
         for (int again = 0; again < 2; again++) {
-            CommandRun run = command_run(ARGS("train", "tiny.ini", "train.max_steps=30", "valid.every_steps=30",
+            CommandRun run = command_run(ARGS("train", "tiny.ini", "train.max_steps=30", "valid.every_steps=30", asked,
                                               again ? "run.dir=second" : "run.dir=first"),
                                          &how);
-            char said[64];
-            snprintf(said, sizeof said, "threads, %s\n", names[i]);
             EXPECT_INT(run.code, 0);
             EXPECT_HAS(run.err, said);
             command_free(&run);
@@ -424,6 +428,32 @@ static void test_instruction_sets(void) {
         remove_folder("first");
         remove_folder("second");
     }
+}
+
+/* auto becomes one of the two; the model file has it, and the run goes on in it. Asking for the other is an error. */
+static void test_precision(void) {
+    CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=auto", "train.max_steps=5", "train.precision=auto"),
+                                 &(CommandHow){.variable = "NMT_ISA", .value = "generic"});
+    EXPECT_INT(run.code, 0);
+    EXPECT_HAS(run.err, "threads, generic, float32\n");
+    command_free(&run);
+    for (int i = 0; i < 2; i++) {
+        Error err;
+        ModelFile file;
+        const char *path = i ? "pieces/last.gguf" : "auto/model.gguf";
+        if (!modelfile_open(&file, path, &err)) TEST_FAIL("%s", err.text);
+        EXPECT(file.info.precision == (i ? PRECISION_BFLOAT16 : PRECISION_FLOAT32));
+        modelfile_close(&file);
+    }
+    run =
+        command_run(ARGS("train", "tiny.ini", "run.dir=auto", "train.max_steps=10", "train.precision=bfloat16"), NULL);
+    EXPECT_INT(run.code, 1);
+    EXPECT_HAS(run.err, "train.precision = auto, and now it is bfloat16");
+    command_free(&run);
+    run = command_run(ARGS("train", "tiny.ini", "run.dir=auto", "train.max_steps=10", "train.precision=auto"), NULL);
+    EXPECT_INT(run.code, 0);
+    EXPECT_HAS(run.err, ", float32\n");
+    command_free(&run);
 }
 
 /* Losses beyond all measure: the log stays JSON. */
@@ -452,6 +482,7 @@ int main(void) {
     RUN(test_learns);
     RUN(test_overfits);
     RUN(test_instruction_sets);
+    RUN(test_precision);
     RUN(test_explodes);
     world_leave();
     return test_finish();

@@ -61,6 +61,7 @@ struct Pool {
 
     PoolWatch *watch;
     void *watch_context;
+    unsigned mark;
 
     PoolMemory scratch; /* (threads, scratch_each) */
     size_t scratch_each;
@@ -236,6 +237,15 @@ void pool_run(Pool *pool, const char *part, size_t tasks, PoolTask *function, vo
 void pool_watch(Pool *pool, PoolWatch *watch, void *context) {
     pool->watch = watch;
     pool->watch_context = context;
+}
+
+void pool_set_mark(Pool *pool, unsigned mark) {
+    CHECK(!pool->busy, "pool_set_mark: inside a region");
+    pool->mark = mark;
+}
+
+unsigned pool_mark(const Pool *pool) {
+    return pool->mark;
 }
 
 /* A block of at least `bytes`, aligned, in place of the one that was there. */

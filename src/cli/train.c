@@ -48,8 +48,9 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
     terminal_count(b, (long long)t->train.target_tokens);
     terminal_count(d, (long long)tokenizer_vocab_size(t->tokenizer));
     terminal_count(e, (long long)t->model.params.count);
-    progress_line(progress, "%s: %s pairs (%s target tokens), vocabulary %s, %s parameters, %zu threads, %s", c->dir, a,
-                  b, d, e, pool_threads(t->pool), cpu_instruction_set());
+    progress_line(progress, "%s: %s pairs (%s target tokens), vocabulary %s, %s parameters, %zu threads, %s, %s",
+                  c->dir, a, b, d, e, pool_threads(t->pool), cpu_instruction_set(),
+                  t->model.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
     if (t->merges_missing)
         progress_line(progress, "the corpus has no more pairs of tokens to merge: vocabulary %s instead of %lld", d,
                       (long long)c->vocab_size);

@@ -15,30 +15,50 @@
 #include <stdint.h>
 
 #include "base/rng.h"
+#include "math/matmul.h"
 #include "math/real.h"
 #include "math/vector.h"
 
 enum {
-    MATMUL_MR_MAX = 16, /* no kernel's tile is larger than this */
+    MATMUL_MR_MAX = 32, /* no kernel's tile is larger than this */
     MATMUL_NR_MAX = 64,
 };
 
-typedef struct Kernels {
-    const char *name; /* "generic", "avx2", "avx512", "neon" */
-    size_t mr, nr;    /* rows and columns of the matrix product's register tile */
+/* Rows of a product's left factor as its tiles take them, mr rows a sliver: cell (i, p) of sliver s at
+ * data[s * sliver + i * row + p * col]. */
+typedef struct Slivers {
+    const real *data;
+    size_t sliver, row, col;
+} Slivers;
 
-    /* c (mr, nr; row stride ldc) = [c or bias +] a (mr, k) times b (k, nr).
-     * a: element (i, p) at a[i * a_row + p * a_col]. b: packed, row p at b + p * nr. Only the first `rows` rows of a
-     * and c and the first `cols` columns of c exist. add: the product is added to c; else it is written, plus bias
-     * (cols) if not NULL. */
-    void (*tile)(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t k, size_t rows,
-                 size_t cols, bool add, const real *bias);
+/* The matrix product in one precision. Factors are packed into cells of a real's size, which hold one number, or two
+ * bfloat16 numbers that follow each other along k, the first in the lower half. A packed run of k numbers is filled up
+ * with zeros to a multiple of `run` (which divides MATMUL_KC), and so takes cells(k) = that / per_cell cells. */
+typedef struct ProductKernels {
+    size_t mr, nr; /* rows and columns of the register tile */
+    size_t run, per_cell;
+    bool preferred; /* faster than float32 by so much that train.precision = auto takes it */
+
+    /* c (mr, nr; row stride ldc) = [c or bias +] a (mr, cells) times b (cells, nr).
+     * a: cell (i, p) at a[i * a_row + p * a_col]. b: packed, row p at b + p * nr. Only the first `rows` rows of a and c
+     * and the first `cols` columns of c exist. add: the product is added to c; else it is written, plus bias (cols) if
+     * not NULL. */
+    void (*tile)(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t cells,
+                 size_t rows, size_t cols, bool add, const real *bias);
     /* Packs b (k, cols), element (p, j) at b[p * row + j * col], into slivers of nr columns one after another: row p of
-     * that from column j on at out + j * k + p * nr. Columns that do not exist are zeros. */
+     * that from column j on at out + j * cells(k) + p * nr. Columns that do not exist are zeros. */
     void (*pack)(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols);
-    /* The same for a (rows, k), element (i, p) at a[i * row + p * col]: slivers of mr rows one after another, column p
-     * of the sliver from row i on at out + i * k + p * mr. What lies behind the last row is left as it is. */
-    void (*pack_rows)(real *out, const real *a, size_t row, size_t col, size_t k, size_t rows);
+    /* a (rows, k), element (i, p) at a[i * row + p * col], as the tile takes it: where it stands, or packed at out,
+     * which has room for cells(k) * (rows + MATMUL_MR_MAX) cells. */
+    Slivers (*slivers)(real *out, const real *a, size_t row, size_t col, size_t k, size_t rows);
+    /* Come before and after the tiles of a task, on its thread; or NULL. */
+    void (*begin)(void);
+    void (*end)(void);
+} ProductKernels;
+
+typedef struct Kernels {
+    const char *name;          /* "generic", "avx2", "avx512", "avx512_bf16", "amx", "neon" */
+    ProductKernels product[2]; /* by Precision */
 
     /* Nothing but multiply-adds in registers, `rounds` times; returns how many floating-point operations that was. */
     double (*peak)(size_t rounds);
@@ -75,5 +95,9 @@ extern const Kernels *const kernels_generic;
 extern const Kernels *const kernels_avx2;
 extern const Kernels *const kernels_avx512;
 extern const Kernels *const kernels_neon;
+
+/* Products in bfloat16 of CPUs that have AVX-512, too; the rest of their tables is AVX-512's. */
+extern const ProductKernels *const products_avx512_bf16;
+extern const ProductKernels *const products_amx;
 
 #endif

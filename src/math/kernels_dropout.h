@@ -5,7 +5,6 @@
  * made by 16 calls of Philox: element e of a block is half (e / 16) % 2 of word e / 32 of call e % 16. So 16
  * neighbouring elements stand in the same word of 16 calls, which are computed side by side in vector lanes. */
 enum { CALLS = 16, BLOCK = 128 };
-typedef uint32_t vword __attribute__((vector_size(VECTOR)));
 typedef uint64_t vlong __attribute__((vector_size(VECTOR)));
 enum { WORDS = VECTOR / 4, VECTORS = CALLS / WORDS };
 

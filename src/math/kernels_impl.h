@@ -5,8 +5,7 @@
  *   TILE_ROWS, TILE_VECTORS   register tile of the matrix product: TILE_ROWS rows of TILE_VECTORS vectors
  *   MUL_WIDE(a, b)            products of the even 32-bit lanes of two vectors, as 64-bit lanes
  *
- * GNU C vectors: + - * / work lane by lane, comparison gives lanes of all ones or zeros, a cast reinterprets. This is
- * not a header in the usual sense: it has code, and no guard. */
+ * This is not a header in the usual sense: it has code, and no guard. */
 #include <math.h>
 #include <string.h>
 
@@ -17,37 +16,7 @@
 #define TEXT_(a)     #a
 #define TEXT(a)      TEXT_(a)
 
-#ifdef NMT_DOUBLE
-#define VECTOR_LANES (VECTOR / 8)
-typedef int64_t vlane __attribute__((vector_size(VECTOR)));
-#else
-#define VECTOR_LANES (VECTOR / 4)
-typedef int32_t vlane __attribute__((vector_size(VECTOR)));
-#endif
-enum { LANES = VECTOR_LANES, NR = TILE_VECTORS * LANES, MR = TILE_ROWS };
-
-typedef real vreal __attribute__((vector_size(VECTOR)));
-typedef real vreal_unaligned __attribute__((vector_size(VECTOR), aligned(sizeof(real)), may_alias));
-
-static inline vreal load(const real *x) {
-    return *(const vreal_unaligned *)x;
-}
-static inline void store(real *x, vreal v) {
-    *(vreal_unaligned *)x = v;
-}
-static inline vreal spread(real a) {
-    return a - (vreal){0};
-}
-
-/* The first n < LANES elements, then zeros. */
-static inline vreal load_part(const real *x, size_t n) {
-    vreal v = {0};
-    memcpy(&v, x, n * sizeof(real));
-    return v;
-}
-static inline void store_part(real *x, vreal v, size_t n) {
-    memcpy(x, &v, n * sizeof(real));
-}
+#include "math/kernels_vector.h"
 
 #include "math/kernels_product.h"
 
@@ -234,11 +203,18 @@ static void adam(real *restrict w, real *restrict m, real *restrict v, const rea
 
 static const Kernels table = {
     .name = TEXT(ISA),
-    .mr = MR,
-    .nr = NR,
-    .tile = tile,
-    .pack = pack,
-    .pack_rows = pack_rows,
+    .product =
+        {
+            [PRECISION_FLOAT32] =
+                {.mr = MR, .nr = NR, .run = 1, .per_cell = 1, .tile = tile, .pack = pack, .slivers = slivers},
+            [PRECISION_BFLOAT16] = {.mr = MR,
+                                    .nr = NR,
+                                    .run = 1,
+                                    .per_cell = 1,
+                                    .tile = tile,
+                                    .pack = pack_rounded,
+                                    .slivers = slivers_rounded},
+        },
     .peak = peak,
     .dot = dot,
     .sum = sum_of,

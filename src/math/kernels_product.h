@@ -1,117 +1,7 @@
-/* Part of kernels_impl.h: the matrix product's register tile, the packing of its right factor, and the multiply-add
- * limit that benchmarks compare it with. Code without a guard, included there once for each instruction set. */
+/* Part of kernels_impl.h: packing the matrix product's factors, and the multiply-add limit that benchmarks compare it
+ * with. Code without a guard, included there once for each instruction set. */
 
-/* One tile of `rows` rows, a constant where this is inlined: rows * TILE_VECTORS sums stay in registers over the whole
- * of k. Each element is one chain of multiply-adds in order of p, whatever the number of rows. */
-static inline __attribute__((always_inline)) void tile_rows(const int rows, real *c, size_t ldc, const real *a,
-                                                            size_t a_row, size_t a_col, const real *b, size_t k,
-                                                            size_t cols, bool add, const real *bias) {
-    vreal sum[MR][TILE_VECTORS];
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-        for (int j = 0; j < TILE_VECTORS; j++) sum[i][j] = (vreal){0};
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-        for (size_t line = 0; line < NR * sizeof(real); line += 64) /* to be in reach when the sums are done */
-            __builtin_prefetch((const char *)(c + (size_t)i * ldc) + line, 1);
-    for (size_t p = 0; p < k; p++, a += a_col, b += NR) {
-        vreal row[TILE_VECTORS];
-#pragma GCC unroll 4
-        for (int j = 0; j < TILE_VECTORS; j++) row[j] = load(b + j * LANES);
-#pragma GCC unroll 16
-        for (int i = 0; i < rows; i++) {
-            vreal x = spread(a[(size_t)i * a_row]);
-#pragma GCC unroll 4
-            for (int j = 0; j < TILE_VECTORS; j++) sum[i][j] += x * row[j];
-        }
-    }
-    if (cols == NR) {
-#pragma GCC unroll 16
-        for (int i = 0; i < rows; i++, c += ldc)
-#pragma GCC unroll 4
-            for (int j = 0; j < TILE_VECTORS; j++) {
-                if (add)
-                    store(c + j * LANES, load(c + j * LANES) + sum[i][j]);
-                else
-                    store(c + j * LANES, bias ? load(bias + j * LANES) + sum[i][j] : sum[i][j]);
-            }
-        return;
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; i++, c += ldc) {
-        real line[NR];
-#pragma GCC unroll 4
-        for (int j = 0; j < TILE_VECTORS; j++) store(line + j * LANES, sum[i][j]);
-        for (size_t j = 0; j < cols; j++) c[j] = add ? c[j] + line[j] : bias ? bias[j] + line[j] : line[j];
-    }
-}
-
-static void tile(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t k, size_t rows,
-                 size_t cols, bool add, const real *bias) {
-#define ROWS(r)                                                                                                        \
-    case r:                                                                                                            \
-        tile_rows(r <= MR ? r : MR, c, ldc, a, a_row, a_col, b, k, cols, add, bias);                                   \
-        return
-    switch (rows) {
-        ROWS(1);
-        ROWS(2);
-        ROWS(3);
-        ROWS(4);
-#if TILE_ROWS > 4
-        ROWS(5);
-        ROWS(6);
-#endif
-#if TILE_ROWS > 6
-        ROWS(7);
-        ROWS(8);
-#endif
-#if TILE_ROWS > 8
-        ROWS(9);
-        ROWS(10);
-        ROWS(11);
-        ROWS(12);
-        ROWS(13);
-        ROWS(14);
-#endif
-    }
-}
-
-/* Transposing LANES x LANES elements in registers: log2(LANES) rounds of a perfect shuffle, each of which zips row i
- * with row i + LANES / 2. */
-#if VECTOR_LANES == 2
-#define ZIP_LOW  0, 2
-#define ZIP_HIGH 1, 3
-#elif VECTOR_LANES == 4
-#define ZIP_LOW  0, 4, 1, 5
-#define ZIP_HIGH 2, 6, 3, 7
-#elif VECTOR_LANES == 8
-#define ZIP_LOW  0, 8, 1, 9, 2, 10, 3, 11
-#define ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
-#else
-#define ZIP_LOW  0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#endif
-#ifdef __clang__
-#define SHUFFLE(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
-#else
-#define SHUFFLE(x, y, ...) __builtin_shuffle(x, y, (vlane){__VA_ARGS__})
-#endif
-
-static inline void transpose(vreal row[LANES]) {
-#pragma GCC unroll 4
-    for (int half = LANES / 2; half > 0; half /= 2) {
-        vreal zipped[LANES];
-#pragma GCC unroll 8
-        for (int i = 0; i < LANES / 2; i++) {
-            zipped[2 * i] = SHUFFLE(row[i], row[i + LANES / 2], ZIP_LOW);
-            zipped[2 * i + 1] = SHUFFLE(row[i], row[i + LANES / 2], ZIP_HIGH);
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < LANES; i++) row[i] = zipped[i];
-    }
-}
+#include "math/kernels_tile.h"
 
 /* LANES rows of memory, of which the first `rows` exist, become LANES rows of `out`. */
 static inline __attribute__((always_inline)) void pack_block(real *out, const real *b, size_t stride, size_t rows) {
@@ -157,6 +47,8 @@ static void pack(real *out, const real *b, size_t row, size_t col, size_t k, siz
     }
 }
 
+/* Slivers of MR rows one after another: column p of the one from row i on at out + i * k + p * MR. What lies behind the
+ * last row is left as it is. */
 static void pack_rows(real *out, const real *a, size_t row, size_t col, size_t k, size_t rows) {
     for (size_t p = 0; p < k; p++, a += col, out += MR) {
         size_t i = 0;
@@ -167,6 +59,35 @@ static void pack_rows(real *out, const real *a, size_t row, size_t col, size_t k
         for (; i < rows; i += MR)
             for (size_t r = 0; r < MR && i + r < rows; r++) out[i * k + r] = a[(i + r) * row];
     }
+}
+
+static Slivers slivers(real *out, const real *a, size_t row, size_t col, size_t k, size_t rows) {
+    if (col == 1) return (Slivers){a, MR * row, row, 1};
+    pack_rows(out, a, row, col, k, rows);
+    return (Slivers){out, MR * k, 1, MR};
+}
+
+/* Products in bfloat16 for CPUs that have none of their own: packed numbers are rounded, and stay floats. */
+
+static void round_all(real *out, const real *x, size_t n) {
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) store(out + i, round_bfloat16(load(x + i)));
+    if (i < n) store_part(out + i, round_bfloat16(load_part(x + i, n - i)), n - i);
+}
+
+static void pack_rounded(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols) {
+    pack(out, b, row, col, k, cols);
+    round_all(out, out, (cols + NR - 1) / NR * NR * k);
+}
+
+static Slivers slivers_rounded(real *out, const real *a, size_t row, size_t col, size_t k, size_t rows) {
+    if (col == 1) {
+        for (size_t i = 0; i < rows; i++) round_all(out + i * k, a + i * row, k);
+        return (Slivers){out, MR * k, k, 1};
+    }
+    pack_rows(out, a, row, col, k, rows);
+    round_all(out, out, (rows + MR - 1) / MR * MR * k);
+    return (Slivers){out, MR * k, 1, MR};
 }
 
 /* As many independent chains of multiply-adds as the tile has, without a load or a store. The numbers are out of the

@@ -1,9 +1,10 @@
 /* A packed, blocked matrix product (the scheme of Goto and van de Geijn, "Anatomy of high-performance matrix
  * multiplication", ACM TOMS 2008).
  *
- * The output is cut into tiles of mr x nr elements whose sums live in registers (Kernels.tile). b is first copied into
- * slivers of nr columns, so that a tile reads it in order; a is read where it stands when its rows are contiguous, and
- * copied into slivers of mr rows when it is a transpose, whose elements would otherwise lie a whole row apart.
+ * The output is cut into tiles of mr x nr elements whose sums live in registers (ProductKernels.tile). b is first
+ * copied into slivers of nr columns, so that a tile reads it in order; a is read where it stands when its rows are
+ * contiguous, and copied into slivers of mr rows when it is a transpose, whose elements would otherwise lie a whole row
+ * apart, or when it has to be rounded to bfloat16.
  *
  * On a pool, b is packed once, by all threads, into memory they share; then each task takes a block of rows of the
  * output. */
@@ -30,6 +31,11 @@ static size_t pieces(size_t whole, size_t piece) {
     return (whole + piece - 1) / piece;
 }
 
+/* Cells that k numbers take when they are packed. */
+static size_t cells(const ProductKernels *kernel, size_t k) {
+    return pieces(k, kernel->run) * (kernel->run / kernel->per_cell);
+}
+
 /* A task's slivers of a, and, for matmul_alone, its panel of b. */
 static const size_t SLIVERS = KC * (MC + MATMUL_MR_MAX), PANEL = KC * (NC + MATMUL_NR_MAX);
 
@@ -41,76 +47,82 @@ size_t matmul_shared(void) {
 }
 
 /* Columns of a panel: whole slivers. */
-static size_t panel_columns(const Kernels *kernel) {
+static size_t panel_columns(const ProductKernels *kernel) {
     return NC / kernel->nr * kernel->nr;
 }
 
-static size_t pack_columns(const Kernels *kernel) {
+static size_t pack_columns(const ProductKernels *kernel) {
     return PACK_COLUMNS / kernel->nr * kernel->nr;
 }
 
+static void begin_tiles(const ProductKernels *kernel) {
+    if (kernel->begin) kernel->begin();
+}
+static void end_tiles(const ProductKernels *kernel) {
+    if (kernel->end) kernel->end();
+}
+
 /* Packs rows p0 .. p0 + depth - 1 of b, columns j0 .. j0 + columns - 1. */
-static void pack_panel(const Kernels *kernel, real *out, Matrix b, size_t p0, size_t depth, size_t j0, size_t columns) {
+static void pack_panel(const ProductKernels *kernel, real *out, Matrix b, size_t p0, size_t depth, size_t j0,
+                       size_t columns) {
     kernel->pack(out, b.data + p0 * b.row + j0 * b.col, b.row, b.col, depth, columns);
 }
 
-/* c (m, n) = or += rows of a times one packed panel; m is any, n at most a panel's columns. a: a block's slivers with
- * a_col = mr, a_row = 1, or a itself. */
-static void multiply_panel(const Kernels *kernel, real *c, size_t ldc, const real *a, size_t a_sliver, size_t a_row,
-                           size_t a_col, const real *panel, size_t m, size_t n, size_t depth, bool add, bool whole,
-                           const real *bias) {
+/* Rows i0 .. i0 + rows - 1 of a, from column p0 on. */
+static Slivers slivers_of(const ProductKernels *kernel, real *scratch, Matrix a, size_t i0, size_t rows, size_t p0,
+                          size_t depth) {
+    return kernel->slivers(scratch, a.data + i0 * a.row + p0 * a.col, a.row, a.col, depth, rows);
+}
+
+/* c (m, n) = or += rows of a times one packed panel; m is any, n at most a panel's columns. deep: cells along k. */
+static void multiply_panel(const ProductKernels *kernel, real *c, size_t ldc, Slivers a, const real *panel, size_t m,
+                           size_t n, size_t deep, bool add, bool whole, const real *bias) {
     const size_t mr = kernel->mr, nr = kernel->nr;
-    const size_t line = LINE / sizeof(real), row_lines = pieces(depth, line);
-    for (size_t i = 0; i < m; i += mr, a += a_sliver) {
-        const size_t rows = least(mr, m - i), next_rows = i + mr < m && a_col == 1 ? least(mr, m - i - mr) : 0;
+    const size_t line = LINE / sizeof(real), row_lines = pieces(deep, line);
+    for (size_t i = 0; i < m; i += mr, a.data += a.sliver) {
+        const size_t rows = least(mr, m - i), next_rows = i + mr < m && a.col == 1 ? least(mr, m - i - mr) : 0;
         /* While this sliver's tiles are worked on, the rows of the next one come into the cache. */
         const size_t lines = next_rows * row_lines, share = pieces(lines, pieces(n, nr));
         size_t fetched = 0;
         for (size_t j = 0; j < n; j += nr) {
             for (size_t end = least(lines, fetched + share); fetched < end; fetched++)
-                __builtin_prefetch(a + a_sliver + fetched / row_lines * a_row + fetched % row_lines * line);
-            kernel->tile(c + i * ldc + j, ldc, a, a_row, a_col, panel + j * depth, depth, rows,
+                __builtin_prefetch(a.data + a.sliver + fetched / row_lines * a.row + fetched % row_lines * line);
+            kernel->tile(c + i * ldc + j, ldc, a.data, a.row, a.col, panel + j * deep, deep, rows,
                          whole ? nr : least(nr, n - j), add, bias ? bias + j : NULL);
         }
     }
 }
 
-/* Rows i0 .. i0 + rows - 1 of a, from column p0 on, as multiply_panel takes them: where they stand, or packed. */
-typedef struct Slivers {
-    const real *data;
-    size_t sliver, row, col; /* strides: from sliver to sliver, row to row, column to column */
-} Slivers;
-
-static Slivers slivers_of(const Kernels *kernel, real *scratch, Matrix a, size_t i0, size_t rows, size_t p0,
-                          size_t depth) {
-    const real *from = a.data + i0 * a.row + p0 * a.col;
-    if (a.col == 1) return (Slivers){from, kernel->mr * a.row, a.row, 1};
-    kernel->pack_rows(scratch, from, a.row, a.col, depth, rows);
-    return (Slivers){scratch, kernel->mr * depth, 1, kernel->mr};
-}
-
-void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
-                  const real *bias) {
-    const Kernels *kernel = kernels();
-    real *slivers = scratch, *panel = slivers + SLIVERS;
+/* The whole product on one thread. */
+static void multiply_alone(const ProductKernels *kernel, real *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a,
+                           Matrix b, size_t m, size_t n, size_t k, const real *bias) {
+    real *panel = scratch + SLIVERS;
     const size_t nc = panel_columns(kernel);
+    begin_tiles(kernel);
     for (size_t j = 0; j < n; j += nc)
         for (size_t p = 0; p == 0 || p < k; p += KC) {
             const size_t columns = least(nc, n - j), depth = least(KC, k - p);
             pack_panel(kernel, panel, b, p, depth, j, columns);
             for (size_t i = 0; i < m; i += MC) {
                 const size_t rows = least(MC, m - i);
-                const Slivers s = slivers_of(kernel, slivers, a, i, rows, p, depth);
-                multiply_panel(kernel, c + i * ldc + j, ldc, s.data, s.sliver, s.row, s.col, panel, rows, columns,
-                               depth, mode == MATMUL_ADD || p > 0, mode == MATMUL_WRITE_WHOLE, bias ? bias + j : NULL);
+                multiply_panel(kernel, c + i * ldc + j, ldc, slivers_of(kernel, scratch, a, i, rows, p, depth), panel,
+                               rows, columns, cells(kernel, depth), mode == MATMUL_ADD || p > 0,
+                               mode == MATMUL_WRITE_WHOLE, bias ? bias + j : NULL);
             }
         }
+    end_tiles(kernel);
     const size_t written = pieces(n, kernel->nr) * kernel->nr, whole = pieces(n, MATMUL_WHOLE) * MATMUL_WHOLE;
     for (size_t i = 0; mode == MATMUL_WRITE_WHOLE && written < whole && i < m; i++)
         memset(c + i * ldc + written, 0, (whole - written) * sizeof *c);
 }
 
+void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
+                  const real *bias) {
+    multiply_alone(&kernels()->product[PRECISION_FLOAT32], scratch, mode, c, ldc, a, b, m, n, k, bias);
+}
+
 typedef struct Product {
+    const ProductKernels *kernel;
     Pool *pool;
     MatmulMode mode;
     real *c;
@@ -119,7 +131,7 @@ typedef struct Product {
     size_t m, n, k;
     const real *bias;
     size_t rows;    /* of one task's block of c */
-    real *packed;   /* rows p .. of b for each p = 0, KC, ...: panels of `columns` columns */
+    real *packed;   /* rows p .. of b for each p = 0, KC, ...: panels of `columns` columns, in cells */
     size_t columns; /* n rounded up to whole slivers */
 } Product;
 
@@ -127,38 +139,53 @@ typedef struct Product {
 static void pack_task(void *context, size_t task, size_t worker) {
     (void)worker;
     const Product *p = context;
-    const size_t width = pack_columns(kernels()), j = task * width, columns = least(width, p->n - j);
+    const size_t width = pack_columns(p->kernel), j = task * width, columns = least(width, p->n - j);
     for (size_t row = 0; row < p->k; row += KC) {
         const size_t depth = least(KC, p->k - row);
-        pack_panel(kernels(), p->packed + row * p->columns + j * depth, p->b, row, depth, j, columns);
+        real *out = p->packed + cells(p->kernel, row) * p->columns + j * cells(p->kernel, depth);
+        pack_panel(p->kernel, out, p->b, row, depth, j, columns);
     }
 }
 
 static void multiply_task(void *context, size_t task, size_t worker) {
     const Product *p = context;
-    const Kernels *kernel = kernels();
+    const ProductKernels *kernel = p->kernel;
     const size_t nc = panel_columns(kernel);
     real *scratch = pool_scratch(p->pool, worker, matmul_scratch());
     const size_t end = least(p->m, (task + 1) * p->rows);
+    begin_tiles(kernel);
     for (size_t i = task * p->rows; i < end; i += MC) {
         const size_t rows = least(MC, end - i);
         for (size_t row = 0; row == 0 || row < p->k; row += KC) {
-            const size_t depth = least(KC, p->k - row);
-            const Slivers s = slivers_of(kernel, scratch, p->a, i, rows, row, depth);
+            const size_t depth = least(KC, p->k - row), deep = cells(kernel, depth);
+            const Slivers a = slivers_of(kernel, scratch, p->a, i, rows, row, depth);
+            const real *packed = p->packed + cells(kernel, row) * p->columns;
             for (size_t j = 0; j < p->n; j += nc)
-                multiply_panel(kernel, p->c + i * p->ldc + j, p->ldc, s.data, s.sliver, s.row, s.col,
-                               p->packed + row * p->columns + j * depth, rows, least(nc, p->n - j), depth,
-                               p->mode == MATMUL_ADD || row > 0, false, p->bias ? p->bias + j : NULL);
+                multiply_panel(kernel, p->c + i * p->ldc + j, p->ldc, a, packed + j * deep, rows, least(nc, p->n - j),
+                               deep, p->mode == MATMUL_ADD || row > 0, false, p->bias ? p->bias + j : NULL);
         }
     }
+    end_tiles(kernel);
+}
+
+void matmul_set_precision(Pool *pool, Precision precision) {
+    pool_set_mark(pool, precision);
+}
+
+bool matmul_has_bfloat16(void) {
+    return kernels()->product[PRECISION_BFLOAT16].per_cell == 2;
+}
+
+Precision matmul_fast_precision(void) {
+    return kernels()->product[PRECISION_BFLOAT16].preferred ? PRECISION_BFLOAT16 : PRECISION_FLOAT32;
 }
 
 void matmul(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
             const real *bias) {
     if (m == 0 || n == 0) return;
-    const Kernels *kernel = kernels();
+    const ProductKernels *kernel = &kernels()->product[pool_mark(pool)];
     if (m * n * k < SPLIT) {
-        matmul_alone(pool_scratch(pool, 0, matmul_scratch()), mode, c, ldc, a, b, m, n, k, bias);
+        multiply_alone(kernel, pool_scratch(pool, 0, matmul_scratch()), mode, c, ldc, a, b, m, n, k, bias);
         return;
     }
     /* As much of b at a time as the shared memory holds, whole rows if it can be; the rows of c in blocks, as many for
@@ -167,14 +194,15 @@ void matmul(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b
     const char *part = a.col != 1   ? "product dW += dout^T in"
                        : b.col != 1 ? "product out = in W^T"
                                     : "product din = dout W";
-    const size_t most_columns = SHARED / least(k, KC) / kernel->nr * kernel->nr;
+    const size_t most_columns = SHARED / cells(kernel, least(k, KC)) / kernel->nr * kernel->nr;
     const size_t columns = least(pieces(n, kernel->nr) * kernel->nr, most_columns);
-    const size_t depth = k <= KC ? k : SHARED / columns / KC * KC;
+    const size_t depth = k <= KC ? k : SHARED / columns / cells(kernel, KC) * KC;
     const size_t threads = pool_threads(pool), blocks = pieces(pieces(m, MC), threads) * threads;
     const size_t rows = pieces(pieces(m, blocks), kernel->mr) * kernel->mr;
     for (size_t p0 = 0; p0 < k; p0 += depth)
         for (size_t j = 0; j < n; j += columns) {
-            Product p = {pool,
+            Product p = {kernel,
+                         pool,
                          p0 > 0 ? MATMUL_ADD : mode,
                          c + j,
                          ldc,

@@ -36,12 +36,27 @@ typedef enum MatmulMode {
 } MatmulMode;
 enum { MATMUL_WHOLE = 32 };
 
+/* What both factors of a product are rounded to; products are summed, and the output is written, in float. bfloat16 is
+ * the upper half of a float: a sign, its 8 bits of exponent and 7 of fraction (to nearest, ties to even; NaN stays). */
+typedef enum Precision { PRECISION_FLOAT32, PRECISION_BFLOAT16 } Precision;
+#define PRECISION_NAMES "float32|bfloat16"
+
+/* How matmul() computes on this pool from now on: float32 to begin with. It is the pool's mark. */
+void matmul_set_precision(Pool *pool, Precision precision);
+
+/* Whether the CPU in use multiplies bfloat16 numbers; otherwise floats are rounded, which is slower than leaving them.
+ */
+bool matmul_has_bfloat16(void);
+
+/* bfloat16 where the CPU multiplies it many times as fast as floats (AMX), else float32. */
+Precision matmul_fast_precision(void);
+
 /* c (m, n) = or += a (m, k) b (k, n); c's rows are ldc elements apart. Split over the pool's threads where it is large
  * enough. bias: (n), added to each row of a written product, or NULL. k = 0 writes the bias or zeros. */
 void matmul(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
             const real *bias);
 
-/* The same on the calling thread, inside a pool task; scratch: matmul_scratch() bytes of the caller's. */
+/* The same in float32 on the calling thread, inside a pool task; scratch: matmul_scratch() bytes of the caller's. */
 void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
                   const real *bias);
 

@@ -10,6 +10,8 @@
 
 static const char *const architecture = "nmt";
 
+#define PRECISION_KEY "nmt.precision"
+
 /* One hyper-parameter that is a number, and where it stands in Hyper. */
 typedef struct SizeKey {
     const char *key;
@@ -90,6 +92,7 @@ GgufWriter *modelfile_writer(const ModelInfo *info, const Parameters *params, co
     gguf_set_uint32(out, "nmt.decode.max_extra", info->decode.max_extra);
     gguf_set_string(out, "nmt.config", info->config);
     gguf_set_uint64(out, "nmt.step", info->step);
+    gguf_set_string(out, PRECISION_KEY, choice_name(name, PRECISION_NAMES, (int)info->precision));
     gguf_set_string(out, "nmt.instruction_set", cpu_instruction_set());
     modelfile_add_block(out, params, "", w);
     return out;
@@ -129,6 +132,13 @@ bool modelfile_read_block(const ModelFile *file, const char *prefix, float *bloc
     return true;
 }
 
+static bool read_choice(const ModelFile *file, const char *key, const char *names, int *number, Error *err) {
+    const char *name = gguf_string(file->gguf, key, NULL, err);
+    if (!name) return false;
+    *number = choice_number(names, name);
+    return *number >= 0 || error_set(err, "%s: %s: expected %s, found \"%s\"", file->path, key, names, name);
+}
+
 static bool read_hyper(const ModelFile *file, Hyper *hyper, Error *err) {
     for (size_t i = 0; i < COUNT(size_keys); i++) {
         uint64_t value;
@@ -139,11 +149,7 @@ static bool read_hyper(const ModelFile *file, Hyper *hyper, Error *err) {
         if (!gguf_double(file->gguf, rate_keys[i].key, FIELD(double, hyper, rate_keys[i].offset), err)) return false;
     for (size_t i = 0; i < COUNT(choice_keys); i++) {
         const ChoiceKey *c = &choice_keys[i];
-        const char *name = gguf_string(file->gguf, c->key, NULL, err);
-        if (!name) return false;
-        int number = choice_number(c->names, name);
-        if (number < 0) return error_set(err, "%s: %s: expected %s, found \"%s\"", file->path, c->key, c->names, name);
-        *FIELD(int, hyper, c->offset) = number;
+        if (!read_choice(file, c->key, c->names, FIELD(int, hyper, c->offset), err)) return false;
     }
     return hyper_check(hyper, file->path, err);
 }
@@ -179,14 +185,17 @@ static bool read_info(ModelFile *file, Error *err) {
         return error_set(err, "%s: general.architecture: expected \"%s\", found \"%s\"", file->path, architecture,
                          found);
     size_t ids;
+    int precision;
     if (!read_hyper(file, &info->hyper, err) || !read_decode(file, &info->decode, err) ||
         !gguf_bool(file->gguf, "nmt.text.lowercase", &info->lowercase, err) ||
         !gguf_bool(file->gguf, "nmt.text.apostrophes", &info->apostrophes, err) ||
         !gguf_bool(file->gguf, "nmt.text.spaces", &info->spaces, err) ||
         !(info->merges = gguf_array(file->gguf, "nmt.tokenizer.merges", GGUF_UINT32, &ids, err)) ||
         !(info->config = gguf_string(file->gguf, "nmt.config", NULL, err)) ||
-        !gguf_uint64(file->gguf, "nmt.step", &info->step, err))
+        !gguf_uint64(file->gguf, "nmt.step", &info->step, err) ||
+        !read_choice(file, PRECISION_KEY, PRECISION_NAMES, &precision, err))
         return false;
+    info->precision = (Precision)precision;
     info->merge_count = ids / 2;
     if (ids % 2 != 0 || HYPER_MIN_VOCAB + info->merge_count != info->hyper.vocab)
         return error_set(err, "%s: nmt.tokenizer.merges: expected %zu numbers for a vocabulary of %zu, found %zu",

@@ -6,7 +6,7 @@
  *     nmt.tokenizer.merges                      uint32 (count, 2): pairs of token ids (text/tokenizer.h)
  *     nmt.decode.beam, ...                      how to translate unless told otherwise
  *     nmt.config                                the config, as INI text
- *     nmt.step, nmt.instruction_set, ...        where it comes from
+ *     nmt.step, nmt.precision, nmt.instruction_set   where it comes from
  *     tensors                                   float32, the parameter block in order (model/parameters.h)
  *
  * Alignment is 8 bytes, so in a file written here the tensor data is the parameter block and is used where it is
@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "math/matmul.h"
 #include "model/gguf.h"
 #include "model/parameters.h"
 
@@ -36,8 +37,9 @@ typedef struct ModelInfo {
     const uint32_t *merges;              /* (merge_count, 2) */
     size_t merge_count;
     ModelDecode decode;
-    const char *config; /* INI text */
-    uint64_t step;      /* training steps it has behind it */
+    const char *config;  /* INI text */
+    uint64_t step;       /* training steps it has behind it */
+    Precision precision; /* that they were computed in */
 } ModelInfo;
 
 typedef struct ModelFile {

@@ -97,6 +97,7 @@ Loss transformer_train(Transformer *model, const real *w, real *dw, Packed sourc
     pass.seed = step.seed, pass.step = step.step, pass.piece = step.piece;
     Kept kept = lay_out(&model->encoder, &model->decoder, pass.arena, params, Ns, Nt, true);
 
+    matmul_set_precision(pass.pool, model->precision);
     const real *memory = encoder_forward(&pass, &model->encoder, source);
     const real *h = decoder_forward(&pass, &model->decoder, target_in, source, memory);
     vector_clear(kept.d, Nt * D);
@@ -105,6 +106,7 @@ Loss transformer_train(Transformer *model, const real *w, real *dw, Packed sourc
                          loss_shape(&params->hyper, Nt, smoothing));
     decoder_backward(&pass, &model->decoder, kept.d, kept.dmemory, target_in, source, memory);
     encoder_backward(&pass, &model->encoder, kept.dmemory, source);
+    matmul_set_precision(pass.pool, PRECISION_FLOAT32);
     return loss;
 }
 

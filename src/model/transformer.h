@@ -5,6 +5,7 @@
 #ifndef NMT_MODEL_TRANSFORMER_H
 #define NMT_MODEL_TRANSFORMER_H
 
+#include "math/matmul.h"
 #include "model/decoder.h"
 #include "model/encoder.h"
 #include "model/pass.h"
@@ -22,7 +23,8 @@ typedef struct Transformer {
     Arena arena;
     EncoderTape encoder;
     DecoderTape decoder;
-    real *positions; /* (max_length, D) sinusoidal positions; NULL: learned */
+    real *positions;     /* (max_length, D) sinusoidal positions; NULL: learned */
+    Precision precision; /* of the products of transformer_train: the caller's to set, float32 to begin with */
 } Transformer;
 
 /* Which random numbers dropout draws; a step made of several batches numbers them. */

@@ -66,7 +66,8 @@ const IniField config_fields[] = {
     REAL("train.epsilon", epsilon, "1e-9", 1e-30, 1, "Adam: added to the root"),
     REAL("train.weight_decay", weight_decay, "0", 0, 1, "decoupled; not of biases and norms"),
     REAL("train.clip_norm", clip_norm, "1", 0, 1e9, "longest gradient; 0: any"),
-    CHOICE("train.precision", precision, "float32", "float32", "what products are computed in"),
+    CHOICE("train.precision", precision, "float32", PRECISION_NAMES "|auto",
+           "what training's products round their factors to; auto: bfloat16 where the CPU is made for it"),
     INTEGER("train.threads", threads, "0", 0, 1024, "0: one for each core"),
     INTEGER("train.log_every", log_every, "100", 1, STEPS_MAX, "steps between log lines"),
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/ini.h"
+#include "math/matmul.h"
 #include "model/hyper.h"
 #include "model/modelfile.h"
 #include "text/normalise.h"
@@ -15,6 +16,9 @@
 
 typedef enum ValidMetric { METRIC_LOSS, METRIC_EXACT } ValidMetric;
 #define METRIC_NAMES "loss|exact"
+
+/* train.precision: a Precision, or this. */
+enum { PRECISION_AUTO = PRECISION_BFLOAT16 + 1 };
 
 /* Integers are int64_t, reals double, choices int, because that is what base/ini.h fills. */
 typedef struct Config {

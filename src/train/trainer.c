@@ -85,6 +85,13 @@ static bool make_memory(Trainer *t, Error *err) {
     return true;
 }
 
+/* With auto, a run goes on in the precision it was begun with, wherever that was; config_may_resume has compared what
+ * was asked for. */
+static Precision choose_precision(const Config *config, const ModelFile *last) {
+    if (config->precision != PRECISION_AUTO) return (Precision)config->precision;
+    return last ? last->info.precision : matmul_fast_precision();
+}
+
 /* The blocks of a fresh arena are zero, as Adam's moments begin. */
 static bool make_parameters(Trainer *t, const ModelFile *last, Error *err) {
     if (last) return checkpoint_restore(t, last, err);
@@ -104,6 +111,7 @@ bool trainer_create(Trainer *t, const Config *config, Pool *pool, bool resume, b
     }
     const ModelFile *from = *resumed ? &last : NULL;
     ok = ok && read_data(t, from, err) && make_memory(t, err) && make_parameters(t, from, err);
+    t->model.precision = choose_precision(config, ok ? from : NULL);
     if (*resumed && last.gguf) modelfile_close(&last);
     free(path);
     if (!ok) {

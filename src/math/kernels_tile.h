@@ -1,0 +1,89 @@
+/* The matrix product's register tile. Code without a guard, included once for each instruction set and precision, where
+ * these are set:
+ *
+ *   TILE_ROWS, TILE_VECTORS   the tile: TILE_ROWS rows of TILE_VECTORS vectors
+ *   TILE_SPREAD(a)            a vector of copies of the cell at a  } unless cells are numbers
+ *   TILE_ADD(sum, x, y)       sum and the products of x and y      } that are multiplied and added */
+enum { NR = TILE_VECTORS * LANES, MR = TILE_ROWS };
+
+#ifndef TILE_ADD
+#define TILE_SPREAD(a)      spread(*(a))
+#define TILE_ADD(sum, x, y) ((sum) + (x) * (y))
+#endif
+
+/* One tile of `rows` rows, a constant where this is inlined: rows * TILE_VECTORS sums stay in registers over the whole
+ * of k. Each element is one chain of multiply-adds in order of p, whatever the number of rows. */
+static inline __attribute__((always_inline)) void tile_rows(const int rows, real *c, size_t ldc, const real *a,
+                                                            size_t a_row, size_t a_col, const real *b, size_t cells,
+                                                            size_t cols, bool add, const real *bias) {
+    vreal sum[MR][TILE_VECTORS];
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < TILE_VECTORS; j++) sum[i][j] = (vreal){0};
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (size_t line = 0; line < NR * sizeof(real); line += 64) /* to be in reach when the sums are done */
+            __builtin_prefetch((const char *)(c + (size_t)i * ldc) + line, 1);
+    for (size_t p = 0; p < cells; p++, a += a_col, b += NR) {
+        vreal row[TILE_VECTORS];
+#pragma GCC unroll 4
+        for (int j = 0; j < TILE_VECTORS; j++) row[j] = load(b + j * LANES);
+#pragma GCC unroll 16
+        for (int i = 0; i < rows; i++) {
+            vreal x = TILE_SPREAD(a + (size_t)i * a_row);
+#pragma GCC unroll 4
+            for (int j = 0; j < TILE_VECTORS; j++) sum[i][j] = TILE_ADD(sum[i][j], x, row[j]);
+        }
+    }
+    if (cols == NR) {
+#pragma GCC unroll 16
+        for (int i = 0; i < rows; i++, c += ldc)
+#pragma GCC unroll 4
+            for (int j = 0; j < TILE_VECTORS; j++) {
+                if (add)
+                    store(c + j * LANES, load(c + j * LANES) + sum[i][j]);
+                else
+                    store(c + j * LANES, bias ? load(bias + j * LANES) + sum[i][j] : sum[i][j]);
+            }
+        return;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++, c += ldc) {
+        real line[NR];
+#pragma GCC unroll 4
+        for (int j = 0; j < TILE_VECTORS; j++) store(line + j * LANES, sum[i][j]);
+        for (size_t j = 0; j < cols; j++) c[j] = add ? c[j] + line[j] : bias ? bias[j] + line[j] : line[j];
+    }
+}
+
+static void tile(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t cells,
+                 size_t rows, size_t cols, bool add, const real *bias) {
+#define ROWS(r)                                                                                                        \
+    case r:                                                                                                            \
+        tile_rows(r <= MR ? r : MR, c, ldc, a, a_row, a_col, b, cells, cols, add, bias);                               \
+        return
+    switch (rows) {
+        ROWS(1);
+        ROWS(2);
+        ROWS(3);
+        ROWS(4);
+#if TILE_ROWS > 4
+        ROWS(5);
+        ROWS(6);
+#endif
+#if TILE_ROWS > 6
+        ROWS(7);
+        ROWS(8);
+#endif
+#if TILE_ROWS > 8
+        ROWS(9);
+        ROWS(10);
+        ROWS(11);
+        ROWS(12);
+        ROWS(13);
+        ROWS(14);
+#endif
+    }
+}

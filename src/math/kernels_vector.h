@@ -1,0 +1,95 @@
+/* Vectors of a width the including file sets: VECTOR, the bytes of a vector register. Code, included by the kernels' .c
+ * files, of which each is compiled for one instruction set.
+ *
+ * GNU C vectors: + - * / work lane by lane, comparison gives lanes of all ones or zeros, a cast reinterprets. */
+#ifndef NMT_MATH_KERNELS_VECTOR_H
+#define NMT_MATH_KERNELS_VECTOR_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "math/real.h"
+
+#ifdef NMT_DOUBLE
+#define VECTOR_LANES (VECTOR / 8)
+typedef int64_t vlane __attribute__((vector_size(VECTOR)));
+#else
+#define VECTOR_LANES (VECTOR / 4)
+typedef int32_t vlane __attribute__((vector_size(VECTOR)));
+#endif
+enum { LANES = VECTOR_LANES };
+
+typedef uint32_t vword __attribute__((vector_size(VECTOR)));
+typedef real vreal __attribute__((vector_size(VECTOR)));
+typedef real vreal_unaligned __attribute__((vector_size(VECTOR), aligned(sizeof(real)), may_alias));
+
+static inline vreal load(const real *x) {
+    return *(const vreal_unaligned *)x;
+}
+static inline void store(real *x, vreal v) {
+    *(vreal_unaligned *)x = v;
+}
+static inline vreal spread(real a) {
+    return a - (vreal){0};
+}
+
+/* The first n < LANES elements, then zeros. */
+static inline vreal load_part(const real *x, size_t n) {
+    vreal v = {0};
+    memcpy(&v, x, n * sizeof(real));
+    return v;
+}
+static inline void store_part(real *x, vreal v, size_t n) {
+    memcpy(x, &v, n * sizeof(real));
+}
+
+/* Transposing LANES x LANES elements in registers: log2(LANES) rounds of a perfect shuffle, each of which zips row i
+ * with row i + LANES / 2. */
+#if VECTOR_LANES == 2
+#define ZIP_LOW  0, 2
+#define ZIP_HIGH 1, 3
+#elif VECTOR_LANES == 4
+#define ZIP_LOW  0, 4, 1, 5
+#define ZIP_HIGH 2, 6, 3, 7
+#elif VECTOR_LANES == 8
+#define ZIP_LOW  0, 8, 1, 9, 2, 10, 3, 11
+#define ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define ZIP_LOW  0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#endif
+#ifdef __clang__
+#define SHUFFLE(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
+#else
+#define SHUFFLE(x, y, ...) __builtin_shuffle(x, y, (vlane){__VA_ARGS__})
+#endif
+
+static inline void transpose(vreal row[LANES]) {
+#pragma GCC unroll 4
+    for (int half = LANES / 2; half > 0; half /= 2) {
+        vreal zipped[LANES];
+#pragma GCC unroll 8
+        for (int i = 0; i < LANES / 2; i++) {
+            zipped[2 * i] = SHUFFLE(row[i], row[i + LANES / 2], ZIP_LOW);
+            zipped[2 * i + 1] = SHUFFLE(row[i], row[i + LANES / 2], ZIP_HIGH);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++) row[i] = zipped[i];
+    }
+}
+
+/* A bfloat16 number is the upper half of a float: the nearest one, the even one of two that are as near. A carry out of
+ * the fraction is right where it lands, in the exponent, up to infinity. A NaN stays one. */
+#ifdef NMT_DOUBLE
+static inline vreal round_bfloat16(vreal x) {
+    return x; /* the double build has no bfloat16 */
+}
+#else
+static inline vreal round_bfloat16(vreal x) {
+    const vword bits = (vword)x, is_nan = (vword)(x != x);
+    const vword rounded = bits + 0x7fff + (bits >> 16 & 1), quiet_nan = bits | 0x400000;
+    return (vreal)(((rounded & ~is_nan) | (quiet_nan & is_nan)) & 0xffff0000);
+}
+#endif
+
+#endif
