@@ -277,8 +277,12 @@ static void test_dropout_add_none(void) {
 
 /* ---- embedding --------------------------------------------------------------------------------------------------- */
 
-enum { V = 7, P = 8 }; /* longest sentence 6: the last two positions are not used; neither are all tokens */
-static const int32_t few_tokens[11] = {3, 1, 3, 3, 0, 5, 1, 6, 3, 0, 1};
+enum {
+    V = 7,
+    P = 8
+}; /* longest sentence 6: the last two positions are not used; neither are all tokens, and one
+      word is dropped */
+static const int32_t few_tokens[11] = {3, 1, 3, 3, 0, 5, -1, 6, 3, 0, 1};
 static real sinusoidal[1200 * D];
 
 static void embedding_f(const Layer *l) {

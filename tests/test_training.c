@@ -118,16 +118,17 @@ static void expect_same_run(const char *a, const char *b) {
 /* Two of them, because what goes on inside a step differs. Their reference runs are in the folders of these names. */
 typedef struct Way {
     const char *name;
-    const char *overrides[6];
+    const char *overrides[9];
 } Way;
 
 static const Way ways[] = {
     {"plain",
      {"model.dropout=0", "train.batch_tokens=200", "train.log_every=7", "train.schedule=constant",
-      "train.clip_norm=0.3", "train.precision=float32"}},
+      "train.clip_norm=0.3", "train.precision=float32", "train.average=0", "data.test=", "data.test="}},
     {"pieces",
      {"train.accumulate=2", "model.attention_dropout=0.1", "model.activation_dropout=0.1", "train.weight_decay=0.01",
-      "model.norm=post", "train.precision=bfloat16"}},
+      "model.norm=post", "train.precision=bfloat16", "train.average=0.9", "train.source_word_dropout=0.1",
+      "train.target_word_dropout=0.05"}},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -140,7 +141,8 @@ static const char *in_folder(const char *folder) {
 
 #define WAY_ARGS(way, folder, ...)                                                                                     \
     ARGS("train", "tiny.ini", "train.max_steps=" STEPS, (way)->overrides[0], (way)->overrides[1], (way)->overrides[2], \
-         (way)->overrides[3], (way)->overrides[4], (way)->overrides[5], in_folder(folder), __VA_ARGS__)
+         (way)->overrides[3], (way)->overrides[4], (way)->overrides[5], (way)->overrides[6], (way)->overrides[7],      \
+         (way)->overrides[8], in_folder(folder), __VA_ARGS__)
 
 static void test_threads(void) {
     static const char *const threads[] = {"train.threads=1", "train.threads=2", "train.threads=3", "train.threads=8"};

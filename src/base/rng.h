@@ -18,6 +18,7 @@ typedef struct RngSite {
 /* Sites outside the model's layers; layers number their dropout places from 0 (model/transformer.h). */
 enum {
     RNG_SITE_SHUFFLE = 0x80000000, /* order of pairs and batches; step = epoch */
+    RNG_SITE_WORDS = 0x88000000,   /* words dropped; step = training step */
     RNG_SITE_INIT = 0x90000000,    /* + tensor number; step = 0 */
 };
 

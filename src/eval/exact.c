@@ -51,7 +51,7 @@ bool exact_measure(void *context, const Trainer *t, double *rate, Error *err) {
                                   .length_alpha = c->length_alpha,
                                   .max_ratio = c->max_ratio,
                                   .max_extra = (size_t)c->max_extra};
-    Translator *translator = translator_create(&t->model.params, t->w, t->tokenizer, t->pool, greedy);
+    Translator *translator = translator_create(&t->model.params, trainer_weights(t), t->tokenizer, t->pool, greedy);
     bool ok = exact_rate(rate, translator, t->tokenizer, &t->valid_corpus, (size_t)c->translate, err);
     translator_free(translator);
     return ok;

@@ -11,6 +11,7 @@
 #define CORPUS_KEY "nmt.train.corpus"
 #define MOMENT_1   "adam.m."
 #define MOMENT_2   "adam.v."
+#define AVERAGE    "average."
 
 /* The counters and figures of TrainState, by key. */
 typedef struct StateKey {
@@ -53,7 +54,7 @@ bool checkpoint_write(const Trainer *t, const char *name, bool with_state, Error
         .precision = t->model.precision,
     };
     info.merges = tokenizer_merges(t->tokenizer, &info.merge_count);
-    GgufWriter *out = modelfile_writer(&info, &t->model.params, t->w);
+    GgufWriter *out = modelfile_writer(&info, &t->model.params, with_state ? t->w : trainer_weights(t));
     if (with_state) {
         for (size_t i = 0; i < STATE_KEYS; i++) {
             const StateKey *k = &state_keys[i];
@@ -66,6 +67,7 @@ bool checkpoint_write(const Trainer *t, const char *name, bool with_state, Error
         gguf_set_uint64(out, CORPUS_KEY, corpus_checksum(&t->train));
         modelfile_add_block(out, &t->model.params, MOMENT_1, t->m);
         modelfile_add_block(out, &t->model.params, MOMENT_2, t->v);
+        if (t->average) modelfile_add_block(out, &t->model.params, AVERAGE, t->average);
     }
     bool ok = gguf_write(out, path, err);
     gguf_writer_free(out);
@@ -96,5 +98,6 @@ bool checkpoint_restore(Trainer *t, const ModelFile *last, Error *err) {
         return error_set(err, "%s: expected %zu parameters, found %zu", last->path, t->model.params.count,
                          last->params.count);
     memcpy(t->w, last->w, t->model.params.count * sizeof *t->w);
-    return modelfile_read_block(last, MOMENT_1, t->m, err) && modelfile_read_block(last, MOMENT_2, t->v, err);
+    return modelfile_read_block(last, MOMENT_1, t->m, err) && modelfile_read_block(last, MOMENT_2, t->v, err) &&
+           (!t->average || modelfile_read_block(last, AVERAGE, t->average, err));
 }

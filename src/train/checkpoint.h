@@ -1,5 +1,6 @@
 /* The two files of a run: model.gguf, the model alone, and last.gguf, which has besides it all that going on needs:
- * Adam's moments as tensors (adam.m.*, adam.v.*) and the counters of TrainState as keys (nmt.train.*). */
+ * Adam's moments as tensors (adam.m.*, adam.v.*), the average of the weights where there is one (average.*), and the
+ * counters of TrainState as keys (nmt.train.*). */
 #ifndef NMT_TRAIN_CHECKPOINT_H
 #define NMT_TRAIN_CHECKPOINT_H
 

@@ -66,8 +66,11 @@ const IniField config_fields[] = {
     REAL("train.epsilon", epsilon, "1e-9", 1e-30, 1, "Adam: added to the root"),
     REAL("train.weight_decay", weight_decay, "0", 0, 1, "decoupled; not of biases and norms"),
     REAL("train.clip_norm", clip_norm, "1", 0, 1e9, "longest gradient; 0: any"),
+    REAL("train.average", average, "0", 0, 0.99999, "decay of the moving average of weights; 0: none"),
     CHOICE("train.precision", precision, "float32", PRECISION_NAMES "|auto",
            "what training's products round their factors to; auto: bfloat16 where the CPU is made for it"),
+    REAL("train.source_word_dropout", source_word_dropout, "0", 0, RATE_MAX, "source tokens the encoder does not see"),
+    REAL("train.target_word_dropout", target_word_dropout, "0", 0, RATE_MAX, "target tokens the decoder is not fed"),
     INTEGER("train.threads", threads, "0", 0, 1024, "0: one for each core"),
     INTEGER("train.log_every", log_every, "100", 1, STEPS_MAX, "steps between log lines"),
 

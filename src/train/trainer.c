@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "math/vector.h"
 #include "text/bpe_train.h"
+#include "train/average.h"
 #include "train/checkpoint.h"
 
 /* Target tokens of one batch: a step is train.accumulate of them. */
@@ -73,8 +74,9 @@ static bool make_memory(Trainer *t, Error *err) {
     const Hyper hyper = config_hyper(t->config, tokenizer_vocab_size(t->tokenizer));
     if (!transformer_create(&t->model, &hyper, t->pool, limits, true, err)) return false;
     const size_t count = t->model.params.count;
+    const bool averages = t->config->average > 0;
     Arena measure = arena_measure();
-    for (int i = 0; i < 4; i++) arena_push(&measure, count, sizeof(real));
+    for (int i = 0; i < (averages ? 5 : 4); i++) arena_push(&measure, count, sizeof(real));
     if (!arena_create(&t->batch, larger(batch_bytes(&a), batch_bytes(&b)), err) ||
         !arena_create(&t->blocks, measure.used, err))
         return false;
@@ -82,6 +84,7 @@ static bool make_memory(Trainer *t, Error *err) {
     t->dw = arena_push(&t->blocks, count, sizeof(real));
     t->m = arena_push(&t->blocks, count, sizeof(real));
     t->v = arena_push(&t->blocks, count, sizeof(real));
+    if (averages) t->average = arena_push(&t->blocks, count, sizeof(real));
     return true;
 }
 
@@ -96,6 +99,7 @@ static Precision choose_precision(const Config *config, const ModelFile *last) {
 static bool make_parameters(Trainer *t, const ModelFile *last, Error *err) {
     if (last) return checkpoint_restore(t, last, err);
     parameters_init(&t->model.params, t->w, (uint64_t)t->config->seed);
+    if (t->average) vector_copy(t->average, t->w, t->model.params.count);
     return true;
 }
 
@@ -164,6 +168,10 @@ static uint64_t target_tokens(const Trainer *t, size_t index) {
     return tokens;
 }
 
+const real *trainer_weights(const Trainer *t) {
+    return t->average ? t->average : t->w;
+}
+
 StepReport trainer_step(Trainer *t) {
     const Config *c = t->config;
     TrainState *s = &t->state;
@@ -183,6 +191,8 @@ StepReport trainer_step(Trainer *t) {
         Batch batch;
         arena_release(&t->batch, 0);
         batch_fill(&batch, &t->batch, &t->train, &t->plan, first + piece);
+        batch_drop_words(&batch, c->source_word_dropout, c->target_word_dropout, (uint64_t)c->seed, (uint32_t)s->step,
+                         (uint32_t)piece);
         const TransformerStep numbers = {(uint64_t)c->seed, (uint32_t)s->step, (uint32_t)piece};
         Loss loss =
             transformer_train(&t->model, t->w, t->dw, packed_source(&batch), packed_target(&batch), batch.target_out,
@@ -198,6 +208,8 @@ StepReport trainer_step(Trainer *t) {
     } else {
         adam_update(t->pool, &t->model.params, t->w, t->m, t->v, t->dw, s->step - s->skipped, report.rate,
                     adam_clip(report.norm, c->clip_norm), config_adam(c));
+        if (t->average)
+            average_update(t->pool, t->average, t->w, t->model.params.count, s->step - s->skipped, c->average);
         s->loss_sum += report.loss;
         s->nll_sum += report.nll;
         s->tokens += report.tokens;
@@ -216,7 +228,7 @@ Loss trainer_valid_loss(Trainer *t) {
         Batch batch;
         arena_release(&t->batch, 0);
         batch_fill(&batch, &t->batch, &t->valid, &t->valid_plan, b);
-        Loss loss = transformer_evaluate(&t->model, t->w, packed_source(&batch), packed_target(&batch),
+        Loss loss = transformer_evaluate(&t->model, trainer_weights(t), packed_source(&batch), packed_target(&batch),
                                          batch.target_out, t->config->label_smoothing);
         total.loss += loss.loss;
         total.nll += loss.nll;

@@ -54,8 +54,9 @@ struct Trainer {
     BatchPlan valid_plan;
     Transformer model;
     Arena batch;  /* one batch's packed rows */
-    Arena blocks; /* the four blocks */
+    Arena blocks; /* the four blocks, or five */
     real *w, *dw, *m, *v;
+    real *average; /* of w, what validation and model.gguf take; NULL: w itself */
     TrainState state;
     size_t merges_missing; /* how many fewer merges the corpus gave than asked for */
 };
@@ -68,6 +69,9 @@ void trainer_free(Trainer *trainer);
 
 /* The batches of the state's epoch; how many steps that makes. */
 size_t trainer_epoch_steps(const Trainer *trainer);
+
+/* The parameters that validation and the model file take: the average where there is one. */
+const real *trainer_weights(const Trainer *trainer);
 
 /* One step: train.accumulate batches forward and backward, clipping, Adam. */
 StepReport trainer_step(Trainer *trainer);
