@@ -277,12 +277,9 @@ static void test_dropout_add_none(void) {
 
 /* ---- embedding --------------------------------------------------------------------------------------------------- */
 
-enum {
-    V = 7,
-    P = 8
-}; /* longest sentence 6: the last two positions are not used; neither are all tokens, and one
-      word is dropped */
-static const int32_t few_tokens[11] = {3, 1, 3, 3, 0, 5, -1, 6, 3, 0, 1};
+enum { V = 7, P = 8 }; /* longest sentence 6: the last two positions are not used; neither are all tokens */
+static const int32_t few_tokens[11] = {3, 1, 3, 3, 0, 5, 1, 6, 3, 0, 1};
+static const int32_t dropped_tokens[11] = {3, -1, 3, 3, 0, 5, 1, 6, 3, -1, -1};
 static real sinusoidal[1200 * D];
 
 static void embedding_f(const Layer *l) {
@@ -311,6 +308,7 @@ static void test_embedding_sinusoidal(void) {
 
 static void test_embedding_learned(void) {
     check_embedding("embedding, learned", few_tokens, target, P, ALL);
+    check_embedding("embedding, words dropped", dropped_tokens, target, P, ALL);
 }
 
 static void test_embedding_on_threads(void) {
