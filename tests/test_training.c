@@ -336,6 +336,27 @@ static void test_fresh_then_killed(void) {
     command_free(&run);
 }
 
+/* A second run in the same folder says who is there, and stops; it changes nothing. */
+static void test_two_at_once(void) {
+    const char *const *arguments = ARGS("train", "tiny.ini", "run.dir=both", "train.max_steps=100000000",
+                                        "valid.every_steps=100000000", "train.log_every=1");
+    CommandRun first = command_start(arguments, NULL);
+    wait_for_save(&first, "both/log.jsonl", 0);
+    CommandRun second = command_run(arguments, NULL);
+    char said[128];
+    snprintf(said, sizeof said, "train: both/lock: held by process %ld; two at once would write over each other\n",
+             (long)first.pid);
+    EXPECT_INT(second.code, 1);
+    EXPECT_STR(second.err, said);
+    EXPECT(file_exists("both/lock"));
+    command_free(&second);
+    kill(first.pid, SIGINT);
+    command_wait(&first);
+    EXPECT_INT(first.code, 130);
+    EXPECT(!file_exists("both/lock"));
+    command_free(&first);
+}
+
 /* With a learning rate of 0 nothing gets better after the first validation. */
 static void test_patience(void) {
     for (int again = 0; again < 2; again++) {
@@ -479,6 +500,7 @@ int main(void) {
     RUN(test_finished);
     RUN(test_fresh);
     RUN(test_fresh_then_killed);
+    RUN(test_two_at_once);
     RUN(test_patience);
     RUN(test_epochs);
     RUN(test_learns);

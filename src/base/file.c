@@ -184,6 +184,37 @@ bool file_exists(const char *path) {
     return stat(path, &info) == 0;
 }
 
+bool file_lock(FileLock *lock, const char *path, Error *err) {
+    for (;;) {
+        struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        const int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (descriptor < 0) return error_set(err, "%s: cannot open: %s", path, strerror(errno));
+        if (fcntl(descriptor, F_SETLK, &whole) != 0) {
+            const int failure = errno;
+            whole.l_pid = 0;
+            if (failure == EAGAIN || failure == EACCES) fcntl(descriptor, F_GETLK, &whole);
+            close(descriptor);
+            return whole.l_pid > 0 ? error_set(err, "%s: held by process %ld; two at once would write over each other",
+                                               path, (long)whole.l_pid)
+                                   : error_set(err, "%s: cannot lock: %s", path, strerror(failure));
+        }
+        struct stat locked, named;
+        if (fstat(descriptor, &locked) == 0 && stat(path, &named) == 0 && locked.st_ino == named.st_ino &&
+            locked.st_dev == named.st_dev) {
+            *lock = (FileLock){descriptor, memory_string(path)};
+            return true;
+        }
+        close(descriptor); /* whoever held it removed the file in between */
+    }
+}
+
+void file_unlock(FileLock *lock) {
+    unlink(lock->path);
+    close(lock->descriptor);
+    free(lock->path);
+    *lock = (FileLock){-1, NULL};
+}
+
 bool file_make_folder(const char *path, Error *err) {
     char *part = memory_string(path);
     bool good = true;

@@ -32,6 +32,16 @@ void file_write(FileWriter *writer, const void *data, size_t size);
 bool file_commit(FileWriter *writer, Error *err); /* frees the writer, whatever it returns */
 void file_cancel(FileWriter *writer);             /* removes the temporary file, frees the writer */
 
+/* A lock between processes: the file `path`, which is there as long as the lock is held. The system releases it when
+ * the process ends, however that happens; the file of one that was killed is taken over. Fails, naming the process that
+ * holds it. One process takes a lock once. */
+typedef struct FileLock {
+    int descriptor;
+    char *path;
+} FileLock;
+bool file_lock(FileLock *lock, const char *path, Error *err);
+void file_unlock(FileLock *lock);
+
 bool file_exists(const char *path);
 
 /* Makes a folder and those above it; fine when it is there already. */

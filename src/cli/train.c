@@ -65,11 +65,11 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
     }
 }
 
-static int train(const Config *config, bool fresh, Error *err) {
+static int train_locked(const Config *config, bool fresh, Error *err) {
     bool resumed;
     Trainer trainer;
     Pool *pool = NULL;
-    if (!file_make_folder(config->dir, err) || !(pool = pool_create((size_t)config->threads, err)) ||
+    if (!(pool = pool_create((size_t)config->threads, err)) ||
         !trainer_create(&trainer, config, pool, !fresh, &resumed, err)) {
         if (pool) pool_free(pool);
         return options_fail(&command, err);
@@ -118,6 +118,20 @@ static int train(const Config *config, bool fresh, Error *err) {
     }
     trainer_free(&trainer);
     pool_free(pool);
+    return code;
+}
+
+/* Two runs in one folder would write over each other. */
+static int train(const Config *config, bool fresh, Error *err) {
+    FileLock lock;
+    char *path = NULL;
+    if (!file_make_folder(config->dir, err) || !file_lock(&lock, path = file_join(config->dir, "lock"), err)) {
+        free(path);
+        return options_fail(&command, err);
+    }
+    free(path);
+    const int code = train_locked(config, fresh, err);
+    file_unlock(&lock);
     return code;
 }
 
