@@ -38,7 +38,7 @@ COMMANDS := $(basename $(notdir $(wildcard $(addprefix src/cli/,train.c translat
 TESTS     := $(sort $(notdir $(basename $(wildcard tests/test_*.c))))
 GRADCHECK := $(sort $(notdir $(basename $(wildcard tests/gradcheck_*.c))))
 
-.PHONY: all test gradcheck debug thread crash-test neon bench format format-check layers help clean tests
+.PHONY: all test gradcheck debug thread crash-test fault-test neon bench format format-check layers help clean tests
 .SECONDARY:
 
 all: $(COMMANDS)
@@ -106,6 +106,10 @@ thread:
 ## make crash-test   kills and resumes a training run, 200 rounds: the same bytes each time
 crash-test: all
 	@sh scripts/crash_test.sh
+
+## make fault-test   lets every call of the C library fail that a short run makes, one by one
+fault-test: all
+	@sh scripts/fault_test.sh
 
 ## make neon         the kernels of 64-bit ARM on another machine: the numeric tests, cross-compiled, under qemu-aarch64
 NEON_CC    := aarch64-linux-gnu-gcc

@@ -13,6 +13,7 @@
 enum { FILE_BUFFER = 1 << 16 };
 
 struct FileWriter {
+    FileWriter *next; /* of those that are open */
     int descriptor;
     int failure; /* errno of the first write that failed, or 0 */
     char *path, *temporary;
@@ -88,23 +89,42 @@ void file_unmap(FileMap *map) {
     *map = (FileMap){0};
 }
 
+/* Memory may run out while a file is being written, which ends the process. */
+static FileWriter *open_writers;
+
+static void remove_unfinished(void) {
+    for (FileWriter *w = open_writers; w; w = w->next) unlink(w->temporary);
+}
+
+static void file_free(FileWriter *writer) {
+    FileWriter **at = &open_writers;
+    while (*at && *at != writer) at = &(*at)->next;
+    if (*at) *at = writer->next;
+    free(writer->path);
+    free(writer->temporary);
+    free(writer);
+}
+
 FileWriter *file_create(const char *path, Error *err) {
     struct stat info;
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) { /* or the renaming would put a file in its place */
         return error_null(err, "%s: cannot write: it is %s", path,
                           S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
     }
-    char *temporary = memory_format("%s.tmp.%ld", path, (long)getpid());
-    int descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    FileWriter *writer = memory_new(1, sizeof *writer);
+    writer->path = memory_string(path);
+    writer->temporary = memory_format("%s.tmp.%ld", path, (long)getpid());
+    int descriptor = open(writer->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor < 0) {
         error_set(err, "%s: cannot write: %s", path, strerror(errno));
-        free(temporary);
+        file_free(writer);
         return NULL;
     }
-    FileWriter *writer = memory_new(1, sizeof *writer);
+    static bool registered;
+    if (!registered) registered = atexit(remove_unfinished) == 0;
     writer->descriptor = descriptor;
-    writer->path = memory_string(path);
-    writer->temporary = temporary;
+    writer->next = open_writers;
+    open_writers = writer;
     return writer;
 }
 
@@ -134,12 +154,6 @@ void file_write(FileWriter *writer, const void *data, size_t size) {
         memcpy(writer->buffer + writer->used, data, size);
         writer->used += size;
     }
-}
-
-static void file_free(FileWriter *writer) {
-    free(writer->path);
-    free(writer->temporary);
-    free(writer);
 }
 
 /* Makes the renaming itself last. A file system that cannot do this to folders says EINVAL; the file is whole anyway.

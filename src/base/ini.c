@@ -395,7 +395,15 @@ void ini_release(const IniField *fields, size_t count, void *config) {
     }
 }
 
-static void ini_print_string(FILE *out, const char *text) {
+/* Appends to a stb_ds array, without a NUL. */
+static void ini_put(char **out, const char *text, size_t length) {
+    if (length > 0) memcpy(stbds_arraddnptr(*out, length), text, length);
+}
+static void ini_print(char **out, const char *text) {
+    ini_put(out, text, strlen(text));
+}
+
+static void ini_print_string(char **out, const char *text) {
     size_t length = strlen(text);
     bool quotes = length > 0 && (ini_blank(text[0]) || ini_blank(text[length - 1]) || text[0] == '"');
     for (size_t i = 0; i < length; i++) {
@@ -403,67 +411,74 @@ static void ini_print_string(FILE *out, const char *text) {
         quotes = quotes || ini_comment(text, text + i);
     }
     if (!quotes) {
-        fputs(text, out);
+        ini_put(out, text, length);
         return;
     }
-    fputc('"', out);
+    ini_print(out, "\"");
     for (size_t i = 0; i < length; i++) {
-        if (text[i] == '"' || text[i] == '\\') fputc('\\', out);
-        fputc(text[i], out);
+        if (text[i] == '"' || text[i] == '\\') ini_print(out, "\\");
+        ini_put(out, text + i, 1);
     }
-    fputc('"', out);
+    ini_print(out, "\"");
 }
 
-static void ini_print_real(FILE *out, double value) {
+static void ini_print_real(char **out, double value) {
     char text[40];
     for (int digits = 15; digits <= 17; digits++) { /* 17 always give the same double again */
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value) break;
     }
-    fputs(text, out);
+    ini_print(out, text);
 }
 
-static void ini_print_choice(FILE *out, const char *choices, int value) {
+static void ini_print_integer(char **out, int64_t value) {
+    char text[24];
+    snprintf(text, sizeof text, "%" PRId64, value);
+    ini_print(out, text);
+}
+
+static void ini_print_choice(char **out, const char *choices, int value) {
     for (; value > 0; value--) {
         choices += strcspn(choices, "|");
         CHECK(*choices == '|', "ini_format: no such choice");
         choices++;
     }
-    fprintf(out, "%.*s", (int)strcspn(choices, "|"), choices);
+    ini_put(out, choices, strcspn(choices, "|"));
 }
 
 char *ini_format(const IniField *fields, size_t count, const void *config) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    CHECK(out, "ini_format: no stream in memory");
+    char *out = NULL; /* stb_ds array */
     for (size_t i = 0; i < count; i++) {
         const char *key = fields[i].key;
         size_t section = ini_section(key);
         if (i == 0 || ini_section(fields[i - 1].key) != section || strncmp(fields[i - 1].key, key, section) != 0) {
-            fprintf(out, "%s[%.*s]\n", i > 0 ? "\n" : "", (int)section, key);
+            ini_print(&out, i > 0 ? "\n[" : "[");
+            ini_put(&out, key, section);
+            ini_print(&out, "]\n");
         }
-        fprintf(out, "%s = ", ini_short_name(key));
+        ini_print(&out, ini_short_name(key));
+        ini_print(&out, " = ");
         const void *place = (const char *)config + fields[i].offset;
         switch (fields[i].type) {
         case INI_INTEGER:
-            fprintf(out, "%" PRId64, *(const int64_t *)place);
+            ini_print_integer(&out, *(const int64_t *)place);
             break;
         case INI_REAL:
-            ini_print_real(out, *(const double *)place);
+            ini_print_real(&out, *(const double *)place);
             break;
         case INI_BOOL:
-            fputs(*(const bool *)place ? "true" : "false", out);
+            ini_print(&out, *(const bool *)place ? "true" : "false");
             break;
         case INI_CHOICE:
-            ini_print_choice(out, fields[i].choices, *(const int *)place);
+            ini_print_choice(&out, fields[i].choices, *(const int *)place);
             break;
         case INI_STRING:
-            ini_print_string(out, *(char *const *)place);
+            ini_print_string(&out, *(char *const *)place);
             break;
         }
-        fputc('\n', out);
+        ini_print(&out, "\n");
     }
-    CHECK(fclose(out) == 0, "ini_format: no room for the text");
+    char *text = memory_string_n(out ? out : "", stbds_arrlenu(out));
+    stbds_arrfree(out);
     return text;
 }

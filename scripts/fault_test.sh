@@ -1,0 +1,92 @@
+#!/bin/sh
+# Lets each call of the C library fail that a short training run and a translation make, one a run: every run has to
+# recover, or to end with exit code 1 and one line that says why; and a run started again afterwards has to end with the
+# same bytes as one that nothing disturbed.
+#
+#   sh scripts/fault_test.sh [STRIDE]      every STRIDE-th call; 1 when not said; from the project's root, after make
+set -eu
+stride=${1:-1}
+root=$PWD
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT INT TERM
+${CC:-cc} -std=c11 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -shared -fPIC -o "$folder/faults.so" tests/faults.c -ldl
+for side in train valid; do head -n 60 "data/tiny/$side.tsv" >"$folder/$side.tsv"; done
+cat >"$folder/fault.ini" <<'INI'
+[data]
+train = train.tsv
+valid = valid.tsv
+[text]
+vocab_size = 300
+[model]
+width = 8
+heads = 2
+feedforward = 8
+encoder_layers = 1
+decoder_layers = 1
+[train]
+max_steps = 4
+batch_tokens = 100
+average = 0.9
+threads = 2
+log_every = 1
+[valid]
+every_steps = 2
+translate = 2
+[run]
+dir = run
+INI
+cd "$folder"
+"$root/train" fault.ini run.dir=calm 2>calm.txt
+"$root/train" fault.ini run.dir=half train.max_steps=2 2>half.txt
+printf 'the cat\n\nthe dog sees the cat\n' >lines.txt
+"$root/translate" -m calm/model.gguf <lines.txt >right.txt
+bad=0 failed=0 recovered=0
+
+complain() {
+    echo "$1: $2:"
+    cat said.txt
+    bad=$((bad + 1))
+}
+
+# judge WHAT CODE: how a run with a failing call ended.
+judge() {
+    case $2 in
+    0) recovered=$((recovered + 1)) ;;
+    1) [ "$(grep -c '^train: \|^translate: \|^out of memory' said.txt)" = 1 ] || complain "$1" "expected one line that says why" ;;
+    *) complain "$1" "ended with $2" ;;
+    esac
+}
+
+for call in malloc calloc realloc aligned_alloc mmap open read write fsync rename pthread_create; do
+    for more in "" "+"; do
+        k=1
+        while :; do
+            fault=$call:$k$more code=0
+            rm -rf run reached
+            cp -r half run
+            NMT_FAULT=$fault NMT_FAULT_REPORT=reached LD_PRELOAD=./faults.so "$root/train" fault.ini >out.txt 2>said.txt || code=$?
+            [ -e reached ] || break
+            failed=$((failed + 1))
+            judge "train, $fault" "$code"
+            ! ls run/*.tmp.* >/dev/null 2>&1 || complain "train, $fault" "left a temporary file"
+            "$root/train" fault.ini 2>said.txt || complain "train after $fault" "did not go on"
+            for name in model.gguf last.gguf; do
+                cmp -s "calm/$name" "run/$name" || complain "train, $fault" "$name differs"
+            done
+            k=$((k + stride))
+        done
+        k=1
+        while :; do
+            fault=$call:$k$more code=0
+            rm -f reached
+            NMT_FAULT=$fault NMT_FAULT_REPORT=reached LD_PRELOAD=./faults.so "$root/translate" -m calm/model.gguf <lines.txt >out.txt 2>said.txt || code=$?
+            [ -e reached ] || break
+            failed=$((failed + 1))
+            judge "translate, $fault" "$code"
+            [ "$code" = 1 ] || cmp -s out.txt right.txt || complain "translate, $fault" "other translations"
+            k=$((k + stride))
+        done
+    done
+done
+echo "$failed calls failed: $recovered runs recovered, the others said why; $bad complaints"
+[ "$bad" -eq 0 ]
