@@ -289,14 +289,16 @@ static void test_encode_as_defined(void) {
 
 typedef struct Encoding {
     const Tokenizer *tokenizer;
+    pthread_barrier_t *together; /* NULL: alone */
     double rate;
-    int32_t *ids; /* stb_ds array: of 3000 random texts */
+    int32_t *ids; /* stb_ds array: of 20000 random texts */
 } Encoding;
 
 static void *encode_all(void *argument) {
     Encoding *e = argument;
     char text[80], *scratch = NULL;
-    for (uint32_t i = 0; i < 3000; i++) {
+    if (e->together) pthread_barrier_wait(e->together);
+    for (uint32_t i = 0; i < 20000; i++) {
         const size_t length = random_text(text, i);
         if (e->rate == 0)
             tokenizer_encode(e->tokenizer, &e->ids, text, length);
@@ -315,15 +317,19 @@ static bool same_ids(const int32_t *a, const int32_t *b) {
 static void test_two_threads(void) {
     Tokenizer *tokenizer = random_tokenizer(as_is);
     for (int i = 0; i < 2; i++) {
-        Encoding alone = {tokenizer, 0.2 * i, NULL}, both[2] = {alone, alone};
+        Encoding alone = {tokenizer, NULL, 0.2 * i, NULL};
         encode_all(&alone);
         pthread_t threads[2];
+        pthread_barrier_t together;
+        pthread_barrier_init(&together, NULL, 2);
+        Encoding both[2] = {{tokenizer, &together, alone.rate, NULL}, {tokenizer, &together, alone.rate, NULL}};
         for (int t = 0; t < 2; t++) EXPECT_INT(pthread_create(&threads[t], NULL, encode_all, &both[t]), 0);
         for (int t = 0; t < 2; t++) {
             pthread_join(threads[t], NULL);
             EXPECT(same_ids(alone.ids, both[t].ids));
             stbds_arrfree(both[t].ids);
         }
+        pthread_barrier_destroy(&together);
         stbds_arrfree(alone.ids);
     }
     tokenizer_free(tokenizer);
