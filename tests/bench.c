@@ -9,6 +9,8 @@
  *   profile      where a training step's time goes
  *   steps        training steps of three models: target tokens a second, share of the limit, memory
  *   translation  sentences a second: greedy and beam 5, in batches and one by one
+ *   text         seconds to learn the tokenizer, megabytes a second to encode; of a larger corpus when NMT_DATA names
+ *                a folder with a train.tsv
  *   startup      ./translate "the cat sat" from start to exit, with runs/tiny/model.gguf
  *
  * For scripts/bench-peers.py:
@@ -25,14 +27,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/ds.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "base/terminal.h"
+#include "data/corpus.h"
 #include "decode/decode.h"
 #include "math/cpu.h"
 #include "math/matmul.h"
 #include "math/vector.h"
 #include "model/transformer.h"
+#include "text/bpe_train.h"
+#include "text/tokenizer.h"
 #include "train/adam.h"
 
 static double best(double a, double b) {
@@ -483,6 +489,89 @@ static void translation(size_t threads) {
     pool_free(pool);
 }
 
+/* ---- text -------------------------------------------------------------------------------------------------------- */
+
+static uint32_t *learn(const Corpus *corpus, Normalisation how, size_t vocab) {
+    BpeTrainer *trainer = bpe_train_create(how);
+    for (size_t line = 0; line < corpus->count; line++) {
+        const Text source = corpus_source(corpus, line), target = corpus_target(corpus, line, 0);
+        bpe_train_add(trainer, source.bytes, source.length);
+        bpe_train_add(trainer, target.bytes, target.length);
+    }
+    return bpe_train_finish(trainer, vocab);
+}
+
+/* Seconds to encode both sides of all pairs on one thread; the tokens that made. */
+static double encode(const Corpus *corpus, const Tokenizer *tokenizer, double dropout, size_t *tokens) {
+    int32_t *ids = NULL;
+    char *scratch = NULL;
+    const double began = terminal_seconds();
+    *tokens = 0;
+    for (size_t line = 0; line < corpus->count; line++) {
+        const Text texts[2] = {corpus_source(corpus, line), corpus_target(corpus, line, 0)};
+        stbds_arrsetlen(ids, 0);
+        for (uint32_t side = 0; side < 2; side++)
+            tokenizer_encode_dropout(tokenizer, &ids, &scratch, texts[side].bytes, texts[side].length, dropout,
+                                     (RngSite){1, 0, RNG_SITE_MERGES + side}, (uint32_t)line);
+        *tokens += stbds_arrlenu(ids);
+    }
+    stbds_arrfree(ids);
+    stbds_arrfree(scratch);
+    return terminal_seconds() - began;
+}
+
+static void text(const char *path, size_t vocab) {
+    enum { TIMES = 3 };
+    const Normalisation how = {false, true, true};
+    Error err;
+    Corpus corpus;
+    if (!corpus_read(&corpus, path, &err)) {
+        printf("text: skipped (%s)\n", err.text);
+        return;
+    }
+    double bytes = 0, learning = 1e9;
+    for (size_t line = 0; line < corpus.count; line++)
+        bytes += corpus_source(&corpus, line).length + corpus_target(&corpus, line, 0).length;
+    Tokenizer *tokenizer = NULL;
+    for (int i = 0; i < TIMES; i++) {
+        const double began = terminal_seconds();
+        uint32_t *merges = learn(&corpus, how, vocab);
+        const double took = terminal_seconds() - began;
+        if (took < learning) learning = took;
+        tokenizer_free(tokenizer);
+        tokenizer = tokenizer_create(merges, stbds_arrlenu(merges) / 2, how, &err);
+        stbds_arrfree(merges);
+    }
+    printf("text, %s, %zu pairs, %.2f MB:\n  %zu merges learnt in %.2f s on one thread\n", path, corpus.count,
+           bytes / 1e6, tokenizer_vocab_size(tokenizer) - TOKEN_FIRST_MERGE, learning);
+    static const double rates[] = {0, 0.1, 0.3, 0.5};
+    for (size_t r = 0; r < sizeof rates / sizeof *rates; r++) {
+        size_t tokens = 0;
+        double shortest = 1e9;
+        for (int i = 0; i < TIMES; i++) {
+            const double took = encode(&corpus, tokenizer, rates[r], &tokens);
+            if (took < shortest) shortest = took;
+        }
+        printf("  encoded with BPE-dropout %.1f at %4.1f MB/s, %.2f bytes a token\n", rates[r], bytes / shortest / 1e6,
+               bytes / (double)tokens);
+    }
+    tokenizer_free(tokenizer);
+    corpus_free(&corpus);
+}
+
+static void texts(void) {
+    printf("\n");
+    text("data/tiny/train.tsv", 1600);
+    const char *folder = getenv("NMT_DATA");
+    if (!folder) {
+        printf("text: a larger corpus is skipped (NMT_DATA names no folder with a train.tsv)\n");
+        return;
+    }
+    char *path = memory_format("%s/train.tsv", folder);
+    text(path, 10000 + TOKEN_FIRST_MERGE);
+    free(path);
+}
+
 /* ---- starting up ------------------------------------------------------------------------------------------------- */
 
 static int rising(const void *a, const void *b) {
@@ -565,6 +654,7 @@ int main(int argc, char **argv) {
         printf("\n");
         for (size_t threads = 1; threads <= 2; threads++) translation(threads);
     }
+    if (wanted(argc, argv, "text")) texts();
     if (wanted(argc, argv, "startup")) startup();
     return 0;
 }

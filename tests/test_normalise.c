@@ -3,6 +3,7 @@
 #include "base/ds.h"
 #include "base/rng.h"
 #include "testlib.h"
+#include "text/utf8.h"
 
 #define NBSP        "\xC2\xA0"     /* U+00A0 */
 #define NARROW_NBSP "\xE2\x80\xAF" /* U+202F */
@@ -110,10 +111,22 @@ static void test_idempotent(void) {
         normalise_text(&once, text, stbds_arrlenu(text), how);
         normalise_text(&twice, once, stbds_arrlenu(once), how);
         bool same = stbds_arrlen(once) == stbds_arrlen(twice);
-        if (!same || (once && memcmp(once, twice, stbds_arrlenu(once)) != 0)) TEST_FAIL("round %u", round);
+        if (!same || (stbds_arrlen(once) > 0 && memcmp(once, twice, stbds_arrlenu(once)) != 0))
+            TEST_FAIL("round %u", round);
         stbds_arrfree(text);
         stbds_arrfree(once);
         stbds_arrfree(twice);
+    }
+}
+
+/* What normalise_text makes room for. */
+static void test_nothing_grows(void) {
+    for (uint32_t code = 0; code < UTF8_BAD + 0x100; code++) {
+        char text[UTF8_LONGEST], *out = NULL;
+        const size_t length = utf8_encode(text, code);
+        normalise_text(&out, text, length, everything);
+        if (stbds_arrlenu(out) > length) TEST_FAIL("U+%04X: %zu bytes became %td", code, length, stbds_arrlen(out));
+        stbds_arrfree(out);
     }
 }
 
@@ -126,5 +139,6 @@ int main(void) {
     RUN(test_nul_passes);
     RUN(test_appends);
     RUN(test_idempotent);
+    RUN(test_nothing_grows);
     return test_finish();
 }

@@ -1,5 +1,7 @@
 #include "text/tokenizer.h"
 
+#include <pthread.h>
+
 #include "base/ds.h"
 #include "base/rng.h"
 #include "testlib.h"
@@ -221,6 +223,31 @@ static void test_lossless_after_normalising(void) {
     tokenizer_free(tokenizer);
 }
 
+/* The spacing of French and English comes back as it was, capitals too; no-break spaces come back as plain ones, and
+ * curly apostrophes straight, as the default normalisation has it. */
+static void test_spacing(void) {
+    const Normalisation how = {false, true, true};
+    Tokenizer *tokenizer = random_tokenizer(how);
+    static const char *const texts[][2] = {
+        {"L'homme dit : \xC2\xAB oui \xC2\xBB !", NULL},
+        {"\"Well,\" (he said) \"it's 3.14 % - or $5?\"", NULL},
+        {"Qu'est-ce qu'il y a ? Aujourd'hui, 1 000 \xE2\x82\xAC...", NULL},
+        {"\xC2\xAB\xC2\xA0Oui\xC2\xA0\xC2\xBB, dit l\xE2\x80\x99homme\xE2\x80\xAF!",
+         "\xC2\xAB Oui \xC2\xBB, dit l'homme !"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        int32_t *ids = NULL;
+        char *back = NULL;
+        tokenizer_encode(tokenizer, &ids, texts[i][0], strlen(texts[i][0]));
+        tokenizer_decode(tokenizer, &back, ids, stbds_arrlenu(ids));
+        stbds_arrput(back, 0);
+        EXPECT_STR(back, texts[i][1] ? texts[i][1] : texts[i][0]);
+        stbds_arrfree(ids);
+        stbds_arrfree(back);
+    }
+    tokenizer_free(tokenizer);
+}
+
 /* The definition itself, slowly: each merge in the order of learning goes over the whole piece from left to right. */
 static size_t merge_slowly(const Tokenizer *tokenizer, int32_t *ids, const char *piece, size_t length) {
     size_t merges;
@@ -257,6 +284,120 @@ static void test_encode_as_defined(void) {
         }
         stbds_arrfree(ids);
     }
+    tokenizer_free(tokenizer);
+}
+
+typedef struct Encoding {
+    const Tokenizer *tokenizer;
+    pthread_barrier_t *together; /* NULL: alone */
+    double rate;
+    int32_t *ids; /* stb_ds array: of 20000 random texts */
+} Encoding;
+
+static void *encode_all(void *argument) {
+    Encoding *e = argument;
+    char text[80], *scratch = NULL;
+    if (e->together) pthread_barrier_wait(e->together);
+    for (uint32_t i = 0; i < 20000; i++) {
+        const size_t length = random_text(text, i);
+        if (e->rate == 0)
+            tokenizer_encode(e->tokenizer, &e->ids, text, length);
+        else
+            tokenizer_encode_dropout(e->tokenizer, &e->ids, &scratch, text, length, e->rate, (RngSite){1, 2, 3}, i);
+    }
+    stbds_arrfree(scratch);
+    return NULL;
+}
+
+static bool same_ids(const int32_t *a, const int32_t *b) {
+    return stbds_arrlen(a) == stbds_arrlen(b) && (!a || memcmp(a, b, stbds_arrlenu(a) * sizeof *a) == 0);
+}
+
+/* Two threads with one tokenizer give what one gives. */
+static void test_two_threads(void) {
+    Tokenizer *tokenizer = random_tokenizer(as_is);
+    for (int i = 0; i < 2; i++) {
+        Encoding alone = {tokenizer, NULL, 0.2 * i, NULL};
+        encode_all(&alone);
+        pthread_t threads[2];
+        pthread_barrier_t together;
+        pthread_barrier_init(&together, NULL, 2);
+        Encoding both[2] = {{tokenizer, &together, alone.rate, NULL}, {tokenizer, &together, alone.rate, NULL}};
+        for (int t = 0; t < 2; t++) EXPECT_INT(pthread_create(&threads[t], NULL, encode_all, &both[t]), 0);
+        for (int t = 0; t < 2; t++) {
+            pthread_join(threads[t], NULL);
+            EXPECT(same_ids(alone.ids, both[t].ids));
+            stbds_arrfree(both[t].ids);
+        }
+        pthread_barrier_destroy(&together);
+        stbds_arrfree(alone.ids);
+    }
+    tokenizer_free(tokenizer);
+}
+
+/* Any rate gives a text back. At rate 0 the tokens are the plain ones; the higher, the more; at 1 they are bytes. */
+static void test_dropout(void) {
+    Tokenizer *tokenizer = random_tokenizer(as_is);
+    static const double rates[] = {0, 0.1, 0.3, 0.6, 0.9, 0.999, 1};
+    enum { RATES = sizeof rates / sizeof *rates };
+    size_t tokens[RATES] = {0}, bytes = 0, plain_tokens = 0, changed = 0;
+    int32_t *plain = NULL, *ids = NULL, *again = NULL;
+    char text[80], *scratch = NULL, *back = NULL;
+    for (uint32_t i = 0; i < 2000; i++) {
+        const size_t length = random_text(text, i);
+        stbds_arrsetlen(plain, 0);
+        tokenizer_encode(tokenizer, &plain, text, length);
+        plain_tokens += stbds_arrlenu(plain);
+        bytes += length + (length > 0);
+        for (size_t r = 0; r < RATES; r++) {
+            stbds_arrsetlen(ids, 0);
+            stbds_arrsetlen(again, 0);
+            stbds_arrsetlen(back, 0);
+            tokenizer_encode_dropout(tokenizer, &ids, &scratch, text, length, rates[r], (RngSite){5, 1, 2}, i);
+            tokenizer_encode_dropout(tokenizer, &again, &scratch, text, length, rates[r], (RngSite){5, 1, 2}, i);
+            if (!same_ids(ids, again)) TEST_FAIL("text %u, rate %g: other tokens the second time", i, rates[r]);
+            if (r == 0 && !same_ids(ids, plain)) TEST_FAIL("text %u: rate 0 is not plain", i);
+            stbds_arrsetlen(again, 0);
+            tokenizer_encode_dropout(tokenizer, &again, &scratch, text, length, rates[r], (RngSite){5, 1, 2}, i + 1);
+            changed += !same_ids(ids, again);
+            tokenizer_decode(tokenizer, &back, ids, stbds_arrlenu(ids));
+            if (stbds_arrlenu(back) != length || (length > 0 && memcmp(back, text, length) != 0))
+                TEST_FAIL("text %u, rate %g: another text came back", i, rates[r]);
+            tokens[r] += stbds_arrlenu(ids);
+        }
+    }
+    EXPECT_INT(tokens[0], plain_tokens);
+    for (size_t r = 1; r < RATES; r++) EXPECT(tokens[r] > tokens[r - 1]);
+    EXPECT_INT(tokens[RATES - 1], bytes);
+    EXPECT(changed > 2000);
+    stbds_arrfree(plain);
+    stbds_arrfree(ids);
+    stbds_arrfree(again);
+    stbds_arrfree(scratch);
+    stbds_arrfree(back);
+    tokenizer_free(tokenizer);
+}
+
+/* Merges (a b), (b c), (ab c). Of the piece " abc", in a step where both (a b) and (b c) are possible, ab comes with
+ * probability 1 - p, bc with p (1 - p), neither with p^2; abc is made of ab with 1 - p. So [abc] (1 - p)^2,
+ * [ab c] (1 - p) p, [a bc] p (1 - p), [a b c] p^2. */
+static void test_dropout_probabilities(void) {
+    static const uint32_t merges[] = {A, B, B, C, 258, C};
+    enum { TIMES = 20000 };
+    const double p = 0.3, expected[] = {(1 - p) * (1 - p), (1 - p) * p, p * (1 - p), p * p};
+    Error err;
+    Tokenizer *tokenizer = tokenizer_create(merges, 3, as_is, &err);
+    size_t seen[4] = {0};
+    char *scratch = NULL;
+    int32_t *ids = NULL;
+    for (uint32_t i = 0; i < TIMES; i++) {
+        stbds_arrsetlen(ids, 0);
+        tokenizer_encode_dropout(tokenizer, &ids, &scratch, "abc", 3, p, (RngSite){1, 0, 0}, i);
+        seen[ids[1] == 260 ? 0 : ids[1] == 258 ? 1 : ids[2] == 259 ? 2 : 3]++;
+    }
+    for (size_t k = 0; k < 4; k++) EXPECT_NEAR((double)seen[k] / TIMES, expected[k], 4 * 0.5 / 141);
+    stbds_arrfree(ids);
+    stbds_arrfree(scratch);
     tokenizer_free(tokenizer);
 }
 
@@ -423,7 +564,11 @@ int main(void) {
     RUN(test_vocab_size_is_kept);
     RUN(test_lossless);
     RUN(test_lossless_after_normalising);
+    RUN(test_spacing);
     RUN(test_encode_as_defined);
+    RUN(test_two_threads);
+    RUN(test_dropout);
+    RUN(test_dropout_probabilities);
     RUN(test_learning_as_defined);
     RUN(test_token_length_is_bounded);
     RUN(test_hostile_merges);

@@ -124,7 +124,7 @@ typedef struct Way {
 static const Way ways[] = {
     {"plain",
      {"model.dropout=0", "train.batch_tokens=200", "train.log_every=7", "train.schedule=constant",
-      "train.clip_norm=0.3", "train.precision=float32", "train.average=0", "data.test=", "data.test="}},
+      "train.clip_norm=0.3", "train.precision=float32", "train.average=0", "text.bpe_dropout=0.1", "data.test="}},
     {"pieces",
      {"train.accumulate=2", "model.attention_dropout=0.1", "model.activation_dropout=0.1", "train.weight_decay=0.01",
       "model.norm=post", "train.precision=bfloat16", "train.average=0.9", "train.source_word_dropout=0.1",
@@ -357,6 +357,23 @@ static void test_two_at_once(void) {
     command_free(&first);
 }
 
+/* With BPE-dropout, losses are means over the tokens that there then are, which are more: an untrained model's is that
+ * of a guess among its 300 tokens. */
+static void test_bpe_dropout(void) {
+    double tokens[2];
+    for (int i = 0; i < 2; i++) {
+        command_gives(0,
+                      ARGS("train", "tiny.ini", i ? "text.bpe_dropout=0.5" : "text.bpe_dropout=0", "train.max_steps=10",
+                           "train.learning_rate=0", i ? "run.dir=cut" : "run.dir=uncut"),
+                      NULL);
+        const char *log = i ? "cut/log.jsonl" : "uncut/log.jsonl";
+        tokens[i] = log_number(log, "train", "tokens", false);
+        EXPECT_NEAR(log_number(log, "train", "nll", false), log_number("uncut/log.jsonl", "train", "nll", false), 0.3);
+        EXPECT_NEAR(log_number(log, "train", "nll", false), 5.7, 1);
+    }
+    EXPECT(tokens[1] > 1.2 * tokens[0]);
+}
+
 /* With a learning rate of 0 nothing gets better after the first validation. */
 static void test_patience(void) {
     for (int again = 0; again < 2; again++) {
@@ -501,6 +518,7 @@ int main(void) {
     RUN(test_fresh);
     RUN(test_fresh_then_killed);
     RUN(test_two_at_once);
+    RUN(test_bpe_dropout);
     RUN(test_patience);
     RUN(test_epochs);
     RUN(test_learns);

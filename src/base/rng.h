@@ -20,6 +20,7 @@ enum {
     RNG_SITE_SHUFFLE = 0x80000000, /* order of pairs and batches; step = epoch */
     RNG_SITE_WORDS = 0x88000000,   /* words dropped; step = training step */
     RNG_SITE_INIT = 0x90000000,    /* + tensor number; step = 0 */
+    RNG_SITE_MERGES = 0xB0000000,  /* + side: merges left out of a sentence's tokens; step = epoch */
 };
 
 /* Four independent 32-bit words. */

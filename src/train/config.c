@@ -35,6 +35,7 @@ const IniField config_fields[] = {
     SWITCH("text.lowercase", lowercase, "false", "write all letters small"),
     SWITCH("text.apostrophes", apostrophes, "true", "typographic apostrophes become '"),
     SWITCH("text.spaces", spaces, "true", "any white space becomes one space; none at the ends"),
+    REAL("text.bpe_dropout", bpe_dropout, "0", 0, 0.9, "share of merges left out while training"),
 
     INTEGER("model.width", width, "256", 2, HYPER_MAX_WIDTH, "D, the width of a token's vector"),
     INTEGER("model.heads", heads, "4", 1, HYPER_MAX_WIDTH, "H, attention heads; divides the width"),

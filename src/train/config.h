@@ -25,6 +25,7 @@ typedef struct Config {
     char *data_train, *data_valid, *data_test;
     int64_t vocab_size;
     bool lowercase, apostrophes, spaces;
+    double bpe_dropout;
     int64_t width, heads, feedforward, encoder_layers, decoder_layers, max_length;
     int norm, activation, tying, positions;
     double dropout, attention_dropout, activation_dropout;

@@ -64,7 +64,14 @@ static size_t larger(size_t a, size_t b) {
 
 static bool make_memory(Trainer *t, Error *err) {
     const size_t tokens = batch_tokens(t->config);
-    const BatchLimits a = batches_limits(&t->train, tokens), b = batches_limits(&t->valid, tokens);
+    const Config *c = t->config;
+    BatchLimits a = batches_limits(&t->train, tokens);
+    const BatchLimits b = batches_limits(&t->valid, tokens);
+    if (c->bpe_dropout > 0) {
+        t->redraw = redraw_create(t->tokenizer, c->bpe_dropout, (uint64_t)c->seed, &a, (size_t)c->max_length,
+                                  (size_t)c->accumulate);
+        a = t->redraw.limits;
+    }
     const TransformerLimits limits = {
         .source_tokens = larger(a.source_tokens, b.source_tokens),
         .target_tokens = larger(a.target_tokens, b.target_tokens),
@@ -137,6 +144,7 @@ bool trainer_create(Trainer *t, const Config *config, Pool *pool, bool resume, b
 void trainer_free(Trainer *t) {
     batches_free(&t->plan);
     batches_free(&t->valid_plan);
+    redraw_free(&t->redraw);
     if (t->model.params.tensors) transformer_free(&t->model);
     arena_free(&t->batch);
     arena_free(&t->blocks);
@@ -161,10 +169,10 @@ static Packed packed_target(const Batch *b) {
 }
 
 /* Target tokens of batch `index`. */
-static uint64_t target_tokens(const Trainer *t, size_t index) {
-    const BatchRange range = t->plan.batches[index];
+static uint64_t target_tokens(const PairSet *pairs, const BatchPlan *plan, size_t index) {
+    const BatchRange range = plan->batches[index];
     uint64_t tokens = 0;
-    for (size_t i = 0; i < range.count; i++) tokens += pairs_target_length(&t->train, t->plan.order[range.first + i]);
+    for (size_t i = 0; i < range.count; i++) tokens += pairs_target_length(pairs, plan->order[range.first + i]);
     return tokens;
 }
 
@@ -181,8 +189,13 @@ StepReport trainer_step(Trainer *t) {
     }
     const size_t first = s->batch, left = t->plan.count - first;
     const size_t pieces = left < (size_t)c->accumulate ? left : (size_t)c->accumulate;
+    const bool redraws = c->bpe_dropout > 0;
+    if (redraws) redraw_batches(&t->redraw, &t->train, &t->plan, first, pieces, (uint32_t)s->epoch);
+    const PairSet *pairs = redraws ? &t->redraw.pairs : &t->train;
+    const BatchPlan *plan = redraws ? &t->redraw.plan : &t->plan;
+    const size_t from = redraws ? 0 : first;
     StepReport report = {0};
-    for (size_t piece = 0; piece < pieces; piece++) report.tokens += target_tokens(t, first + piece);
+    for (size_t piece = 0; piece < pieces; piece++) report.tokens += target_tokens(pairs, plan, from + piece);
 
     const Schedule schedule = config_schedule(c);
     s->step++;
@@ -190,7 +203,7 @@ StepReport trainer_step(Trainer *t) {
     for (size_t piece = 0; piece < pieces; piece++) {
         Batch batch;
         arena_release(&t->batch, 0);
-        batch_fill(&batch, &t->batch, &t->train, &t->plan, first + piece);
+        batch_fill(&batch, &t->batch, pairs, plan, from + piece);
         batch_drop_words(&batch, c->source_word_dropout, c->target_word_dropout, (uint64_t)c->seed, (uint32_t)s->step,
                          (uint32_t)piece);
         const TransformerStep numbers = {(uint64_t)c->seed, (uint32_t)s->step, (uint32_t)piece};

@@ -14,6 +14,7 @@
 #include "data/batches.h"
 #include "data/corpus.h"
 #include "data/pairs.h"
+#include "data/redraw.h"
 #include "model/transformer.h"
 #include "text/tokenizer.h"
 #include "train/config.h"
@@ -52,6 +53,7 @@ struct Trainer {
     BatchPlan plan; /* of epoch plan_epoch */
     uint64_t plan_epoch;
     BatchPlan valid_plan;
+    Redraw redraw; /* the batches of a step, with text.bpe_dropout */
     Transformer model;
     Arena batch;  /* one batch's packed rows */
     Arena blocks; /* the four blocks, or five */
