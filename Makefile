@@ -3,7 +3,7 @@
 #   make STB=/folder        where stb_ds.h is, when the system does not have it
 #   make CC=clang           another compiler
 #   make Q=                 shows the compiler's command lines
-#   make VARIANT=debug      another build of the same files: release (default), debug, thread, double
+#   make VARIANT=debug      another build of the same files: release (default), debug, thread, double, fuzz
 
 VARIANT ?= release
 STB     ?=
@@ -15,6 +15,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpoi
 CFLAGS_release := -O3
 CFLAGS_debug   := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_thread  := -O1 -g -fsanitize=thread
+CFLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 CFLAGS_double  := -O2 -DNMT_DOUBLE
 
 B       := build/$(VARIANT)
@@ -38,7 +39,7 @@ COMMANDS := $(basename $(notdir $(wildcard $(addprefix src/cli/,train.c translat
 TESTS     := $(sort $(notdir $(basename $(wildcard tests/test_*.c))))
 GRADCHECK := $(sort $(notdir $(basename $(wildcard tests/gradcheck_*.c))))
 
-.PHONY: all test gradcheck debug thread crash-test fault-test neon bench format format-check layers help clean tests
+.PHONY: all test gradcheck debug thread crash-test fault-test fuzz neon bench format format-check layers help clean tests
 .SECONDARY:
 
 all: $(COMMANDS)
@@ -110,6 +111,13 @@ crash-test: all
 ## make fault-test   lets every call of the C library fail that a short run makes, one by one
 fault-test: all
 	@sh scripts/fault_test.sh
+
+## make fuzz         every parser against inputs that libFuzzer makes up (needs clang); SECONDS=20 for each
+SECONDS ?= 20
+FUZZERS := $(sort $(notdir $(basename $(wildcard tests/fuzz_*.c))))
+fuzz: all
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang LDFLAGS=-fsanitize=fuzzer $(FUZZERS:%=build/fuzz/tests/%)
+	@sh scripts/fuzz.sh $(SECONDS) $(FUZZERS:%=build/fuzz/tests/%)
 
 ## make neon         the kernels of 64-bit ARM on another machine: the numeric tests, cross-compiled, under qemu-aarch64
 NEON_CC    := aarch64-linux-gnu-gcc

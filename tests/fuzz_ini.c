@@ -1,0 +1,24 @@
+/* Any text as a config: bound or refused; a bound one written out and read again is the same. */
+#include "base/ini.h"
+#include "fuzz.h"
+#include "train/config.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    Error err;
+    Config config = {0};
+    Ini *ini = ini_parse("fuzz.ini", (const char *)data, size, &err);
+    if (!ini || !ini_bind(ini, config_fields, config_field_count, &config, &err)) {
+        fuzz_message(err.text);
+        if (ini) ini_free(ini);
+        return 0;
+    }
+    ini_free(ini);
+    char *text = config_text(&config);
+    if (!config_may_resume(&config, text, "fuzz.ini", &err)) {
+        puts(err.text);
+        CHECK(false, "a config may resume what it began itself");
+    }
+    free(text);
+    config_free(&config);
+    return 0;
+}
