@@ -62,8 +62,7 @@ typedef struct Request {
 /* All lines of a file. */
 typedef struct Lines {
     char *bytes; /* stb_ds array */
-    Text *lines; /* (count), stb_ds array */
-    size_t count;
+    Text *lines; /* stb_ds array */
 } Lines;
 
 typedef struct TestSet {
@@ -74,9 +73,13 @@ typedef struct TestSet {
     size_t lines, each; /* each: references of every line; 0: varying */
 } TestSet;
 
+static const char *name_of(const char *path) {
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
 static bool read_lines(Lines *l, const char *path, Error *err) {
     const bool is_stdin = strcmp(path, "-") == 0;
-    const char *name = is_stdin ? "standard input" : path;
+    const char *name = name_of(path);
     const int file = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return error_set(err, "%s: cannot open: %s", path, strerror(errno));
     LineReader *reader = lines_open(file, name);
@@ -88,18 +91,19 @@ static bool read_lines(Lines *l, const char *path, Error *err) {
     }
     lines_free(reader);
     if (!is_stdin) close(file);
-    l->count = stbds_arrlenu(l->lines);
-    for (size_t i = 0, at = 0; i < l->count; at += l->lines[i++].length) /* now the bytes stay where they are */
+    const size_t count = stbds_arrlenu(l->lines);
+    for (size_t i = 0, at = 0; i < count; at += l->lines[i++].length) /* now the bytes stay where they are */
         l->lines[i].bytes = l->bytes ? l->bytes + at : "";
     if (next == LINES_FAILED) return false;
-    return l->count > 0 || error_set(err, "%s: expected at least one line, found an empty file", name);
+    return count > 0 || error_set(err, "%s: expected at least one line, found an empty file", name);
 }
 
-static bool read_as_many(Lines *l, const char *path, const Lines *first, const char *first_path, Error *err) {
+/* As many lines as the first hypotheses have. */
+static bool read_as_many(Lines *l, const char *path, const TestSet *t, const char *first, Error *err) {
     if (!read_lines(l, path, err)) return false;
-    return l->count == first->count ||
-           error_set(err, "%s: expected %zu lines, as in %s, found %zu", path, first->count,
-                     strcmp(first_path, "-") == 0 ? "standard input" : first_path, l->count);
+    const size_t expected = stbds_arrlenu(t->systems[0].lines), found = stbds_arrlenu(l->lines);
+    return expected == found || error_set(err, "%s: expected %zu lines, as in %s, found %zu", name_of(path), expected,
+                                          name_of(first), found);
 }
 
 /* The columns after the first that are not empty. */
@@ -116,13 +120,13 @@ static void put_columns(Text **references, Text line) {
 static bool read_test_set(TestSet *t, const Request *r, Error *err) {
     const char *first = r->paths[0];
     if (!read_lines(&t->systems[0], first, err)) return false;
-    if (r->other && !read_as_many(&t->systems[1], r->other, &t->systems[0], first, err)) return false;
+    if (r->other && !read_as_many(&t->systems[1], r->other, t, first, err)) return false;
     for (size_t f = 1; f < stbds_arrlenu(r->paths); f++) {
         const Lines none = {0};
         stbds_arrput(t->files, none);
-        if (!read_as_many(&stbds_arrlast(t->files), r->paths[f], &t->systems[0], first, err)) return false;
+        if (!read_as_many(&stbds_arrlast(t->files), r->paths[f], t, first, err)) return false;
     }
-    t->lines = t->systems[0].count;
+    t->lines = stbds_arrlenu(t->systems[0].lines);
     stbds_arrput(t->start, 0);
     for (size_t i = 0; i < t->lines; i++) {
         for (size_t f = 0; f < stbds_arrlenu(t->files); f++) {
@@ -134,7 +138,7 @@ static bool read_test_set(TestSet *t, const Request *r, Error *err) {
         const size_t here = stbds_arrlenu(t->references) - t->start[i];
         if (here == 0)
             return error_set(err, "%s:%zu: expected \"source TAB reference\", found no reference",
-                             stbds_arrlast(r->paths), i + 1);
+                             name_of(stbds_arrlast(r->paths)), i + 1);
         t->each = i == 0 || t->each == here ? here : 0;
         stbds_arrput(t->start, t->start[i] + here);
     }

@@ -12,11 +12,8 @@ static size_t list_words(Ngrams *n, NgramList *list, Text text, bool tokenise, b
     if (tokenise) tokenise_13a(&n->codes);
     const size_t count = stbds_arrlenu(n->codes);
     stbds_arrsetlen(n->symbols, 0);
-    for (size_t at = 0, length; (length = tokenise_word(n->codes, count, &at)) > 0; at += length) {
-        uint32_t word = NGRAMS_CHARACTERS;
-        for (size_t i = 0; i < length; i++) word = ngrams_next(n, word, n->codes[at + i]);
-        stbds_arrput(n->symbols, word);
-    }
+    for (size_t at = 0, length; (length = tokenise_word(n->codes, count, &at)) > 0; at += length)
+        ngrams_put_word(n, n->codes + at, length);
     ngrams_start(list);
     ngrams_list(n, list, NGRAMS_WORDS, n->symbols, stbds_arrlenu(n->symbols), BLEU_ORDERS);
     return stbds_arrlenu(n->symbols);

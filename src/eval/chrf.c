@@ -8,12 +8,6 @@ static bool is_punctuation(uint32_t c) {
     return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
 }
 
-static void put_word(Ngrams *n, const uint32_t *codes, size_t length) {
-    uint32_t word = NGRAMS_CHARACTERS;
-    for (size_t i = 0; i < length; i++) word = ngrams_next(n, word, codes[i]);
-    stbds_arrput(n->symbols, word);
-}
-
 static void list_text(Ngrams *n, NgramList *list, Text text, bool words, bool lowercase) {
     tokenise_decode(&n->codes, text, lowercase);
     uint32_t *codes = n->codes;
@@ -27,8 +21,8 @@ static void list_text(Ngrams *n, NgramList *list, Text text, bool words, bool lo
             first = length - 1;
         else if (length > 1 && is_punctuation(codes[at]))
             first = 1;
-        put_word(n, codes + at, first);
-        if (first < length) put_word(n, codes + at + first, length - first);
+        ngrams_put_word(n, codes + at, first);
+        if (first < length) ngrams_put_word(n, codes + at + first, length - first);
     }
     size_t characters = 0;
     for (size_t i = 0; i < count; i++)

@@ -64,7 +64,8 @@ static void grow(Ngrams *n) {
     }
 }
 
-uint32_t ngrams_next(Ngrams *n, uint32_t sequence, uint32_t symbol) {
+/* The number of a sequence with one symbol more. */
+static uint32_t next_number(Ngrams *n, uint32_t sequence, uint32_t symbol) {
     const uint64_t key = (uint64_t)sequence << 32 | symbol;
     size_t slot = find_slot(n, key);
     if (n->slots[slot]) return n->slots[slot];
@@ -77,6 +78,12 @@ uint32_t ngrams_next(Ngrams *n, uint32_t sequence, uint32_t symbol) {
     n->slots[slot] = (uint32_t)stbds_arrlenu(n->nodes);
     stbds_arrput(n->nodes, node);
     return n->slots[slot];
+}
+
+void ngrams_put_word(Ngrams *n, const uint32_t *codes, size_t length) {
+    uint32_t word = NGRAMS_CHARACTERS;
+    for (size_t i = 0; i < length; i++) word = next_number(n, word, codes[i]);
+    stbds_arrput(n->symbols, word);
 }
 
 void ngrams_start(NgramList *list) {
@@ -92,7 +99,7 @@ void ngrams_list(Ngrams *n, NgramList *list, uint32_t root, const uint32_t *symb
         list->count[list->orders++] = found;
         stbds_arrsetlen(list->numbers, start + found);
         for (size_t i = 0; i < found; i++)
-            list->numbers[start + i] = ngrams_next(n, k ? list->numbers[shorter + i] : root, symbols[i + k]);
+            list->numbers[start + i] = next_number(n, k ? list->numbers[shorter + i] : root, symbols[i + k]);
         shorter = start;
     }
 }

@@ -38,14 +38,14 @@ typedef struct Ngrams {
 Ngrams *ngrams_create(void);
 void ngrams_free(Ngrams *ngrams);
 
-/* Before each sentence: forgets every sequence. */
+/* Before each sentence: forgets every sequence, and with it what was allowed. */
 void ngrams_clear(Ngrams *ngrams);
 
 /* The sequences without symbols: characters, which spell words, too; and words. */
 enum { NGRAMS_CHARACTERS, NGRAMS_WORDS, NGRAMS_ROOTS };
 
-/* The number of a sequence with one symbol more. */
-uint32_t ngrams_next(Ngrams *ngrams, uint32_t sequence, uint32_t symbol);
+/* Adds the number of a word, spelled by codes (length), to ngrams->symbols. */
+void ngrams_put_word(Ngrams *ngrams, const uint32_t *codes, size_t length);
 
 /* Empties a list; adds the n-grams of orders 1 .. orders of symbols (count) to it, as its next orders. */
 void ngrams_start(NgramList *list);

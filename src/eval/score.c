@@ -68,7 +68,7 @@ double score_paired(ScoreSystem systems[2], ScoreOptions how, const NgramCounts 
     }
     mean_difference /= (double)r.resamples;
     /* Shifted to mean 0, the differences are what chance gives; p counts those above the one that was found. Equal
-     * scores give 1 (and would give almost 0 in sacreBLEU). */
+     * scores give 1 (less in sacreBLEU, and almost 0 for systems that are the same). */
     const double found = fabs(systems[0].score - systems[1].score);
     size_t above = 0;
     for (size_t k = 0; k < r.resamples; k++)

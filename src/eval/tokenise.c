@@ -39,12 +39,6 @@ static void replace(uint32_t *codes, const char *word, char by) {
     if (count > 0) stbds_arrsetlen(codes, out);
 }
 
-static bool has(const uint32_t *codes, uint32_t code) {
-    for (size_t i = 0; i < stbds_arrlenu(codes); i++)
-        if (codes[i] == code) return true;
-    return false;
-}
-
 /* ASCII punctuation and the space, without ' , - and the full stop. */
 static bool is_symbol(uint32_t c) {
     return (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') || (c >= '(' && c <= '+') ||
@@ -90,13 +84,11 @@ static void split_pairs(uint32_t **codes, bool (*first)(uint32_t), bool (*second
 }
 
 void tokenise_13a(uint32_t **codes) {
-    if (has(*codes, '<')) replace(*codes, "<skipped>", 0);
-    if (has(*codes, '&')) {
-        replace(*codes, "&quot;", '"');
-        replace(*codes, "&amp;", '&');
-        replace(*codes, "&lt;", '<');
-        replace(*codes, "&gt;", '>');
-    }
+    replace(*codes, "<skipped>", 0);
+    replace(*codes, "&quot;", '"');
+    replace(*codes, "&amp;", '&');
+    replace(*codes, "&lt;", '<');
+    replace(*codes, "&gt;", '>');
     const size_t count = stbds_arrlenu(*codes);
     uint32_t *out = NULL;
     stbds_arrsetcap(out, count + count / 2 + 2);

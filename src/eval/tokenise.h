@@ -14,8 +14,8 @@
 /* Python's white space, which is Unicode's and the four ASCII separators from U+001C. */
 bool tokenise_is_space(uint32_t code);
 
-/* The text's code points replace what *codes, a stb_ds array, holds. Lower-casing is one character to one, so unlike
- * Python's for a capital I with dot and a sigma at the end of a word. */
+/* The text's code points replace what *codes, a stb_ds array, holds. Lower-casing is utf8_lower's, one character to
+ * one: unlike Python's for a capital I with dot, a sigma at the end of a word, and rare alphabets. */
 void tokenise_decode(uint32_t **codes, Text text, bool lowercase);
 
 /* "13a", the tokenisation of the WMT evaluations (mteval-v13a.pl): four entities are resolved, and spaces put around
