@@ -70,6 +70,10 @@ CASES = [
         ("a b c d e", ["a b c d e f g", "a b c"]),
         ("a b c d e f", ["a b c d e f g h i", "a b c d e f g h i j", "a b c d e f g"]),
     ]),
+    ("references that score alike", [
+        ("abc", ["xyz", "uvwxyz"]),
+        ("le chat est assis", ["le chat est assis", "le chat est assis"]),
+    ]),
     ("entities", [
         ("Tom &amp; Jerry disent &quot;bonjour&quot;", ["Tom & Jerry disent \"bonjour\""]),
         ("&amp;lt;b&amp;gt; &amp;quot; &amp;amp; &lt;i&gt;", ["&lt;b&gt; &quot; &amp; <i>"]),
@@ -85,6 +89,8 @@ CASES = [
     ]),
     ("punctuation", [
         ("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", ["! \" # $ % & ' ( ) * + , - . / : ; < = > ? @ [ \\ ] ^ _ ` { | } ~"]),
+        ("".join(f"a{c}" for c in "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~") + "b",
+         [" ".join(f"a {c}" for c in "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~") + " b"]),
         ("(bonjour) \u00ab oui \u00bb\u2026 l\u2019ami \u2014 d'accord??", ["( bonjour ) oui l'ami, d'accord ?"]),
         ("'mot' mot' 'mot (a) ((a)) -a- a. .a ..", ["mot 'mot' (a) a a- -a . .."]),
     ]),
