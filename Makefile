@@ -83,7 +83,7 @@ $(B)/tests/test_pairs: private FLAGS += -Wno-psabi
 
 tests: $(TESTS:%=$(B)/tests/%) $(COMMANDS:%=$(B)/bin/%)
 
-## make              build ./train and ./translate, optimised
+## make              build ./train, ./translate and ./score, optimised
 ## make test         all quick tests (about two minutes), the gradient check among them
 test: all tests
 	@$(MAKE) --no-print-directory VARIANT=double $(GRADCHECK:%=build/double/tests/%)

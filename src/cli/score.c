@@ -1,0 +1,302 @@
+/* ./score [options] HYPOTHESIS REFERENCE...: BLEU, chrF2 and chrF++ as sacreBLEU computes them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/ds.h"
+#include "base/lines.h"
+#include "cli/options.h"
+#include "eval/bleu.h"
+#include "eval/score.h"
+
+enum {
+    OPTION_METRIC,
+    OPTION_TOKENIZE,
+    OPTION_LOWERCASE,
+    OPTION_TSV,
+    OPTION_PER_LINE,
+    OPTION_PAIRED,
+    OPTION_RESAMPLES,
+    OPTION_SEED
+};
+static const Option options[] = {
+    [OPTION_METRIC] = {"--metric", "-m", "NAME", "bleu, chrf, chrf++ or all; can be repeated (default: bleu)"},
+    [OPTION_TOKENIZE] = {"--tokenize", NULL, "NAME",
+                         "BLEU's words: 13a, or none: as white space has them (default: 13a)"},
+    [OPTION_LOWERCASE] = {"--lowercase", "-l", NULL, "lower-case both sides first"},
+    [OPTION_TSV] = {"--tsv", NULL, NULL, "REFERENCE has lines \"source TAB reference TAB reference ...\""},
+    [OPTION_PER_LINE] = {"--per-line", NULL, NULL, "print only each line's score, TABs between metrics"},
+    [OPTION_PAIRED] = {"--paired", NULL, "FILE", "compare with the hypotheses of another system"},
+    [OPTION_RESAMPLES] = {"--resamples", NULL, "N", "test sets to draw for --paired (default: 1000)"},
+    [OPTION_SEED] = {"--seed", NULL, "N", "another seed draws other ones (default: 12345)"},
+};
+
+static const Command command = {
+    .name = "score",
+    .usage = "score [options] HYPOTHESIS REFERENCE...",
+    .about =
+        "Scores the lines of HYPOTHESIS (-: stdin) against the same lines of each REFERENCE, as sacreBLEU does, and\n"
+        "prints sacreBLEU's signature. In a file for --tsv, lines may have unequal numbers of references; empty\n"
+        "columns are none. --paired tells by bootstrap resampling whether two systems differ by more than chance:\n"
+        "it adds the mean and the half width of the 95% interval to each score, and p.\n\n"
+        "example: ./score french.txt reference.fr\n"
+        "         cut -f1 test.tsv | ./translate | ./score -m all --tsv - test.tsv",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+};
+
+typedef struct Request {
+    bool metrics[SCORE_METRICS];
+    ScoreOptions how;
+    bool tsv;
+    const char *other; /* the second system's hypotheses, or NULL */
+    ScoreResampling resampling;
+    const char **paths; /* stb_ds array: hypotheses, references */
+} Request;
+
+/* All lines of a file. */
+typedef struct Lines {
+    char *bytes; /* stb_ds array */
+    Text *lines; /* stb_ds array */
+} Lines;
+
+typedef struct TestSet {
+    Lines systems[2];
+    Lines *files;       /* of references; stb_ds array */
+    Text *references;   /* of the first line, of the second, ...; stb_ds array */
+    size_t *start;      /* (lines + 1), stb_ds array: where each line's are */
+    size_t lines, each; /* each: references of every line; 0: varying */
+} TestSet;
+
+static const char *name_of(const char *path) {
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
+static bool read_lines(Lines *l, const char *path, Error *err) {
+    const bool is_stdin = strcmp(path, "-") == 0;
+    const char *name = name_of(path);
+    const int file = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return error_set(err, "%s: cannot open: %s", path, strerror(errno));
+    LineReader *reader = lines_open(file, name);
+    LinesNext next;
+    Text line;
+    while ((next = lines_next(reader, &line.bytes, &line.length, err)) == LINES_LINE) {
+        if (line.length > 0) memcpy(stbds_arraddnptr(l->bytes, line.length), line.bytes, line.length);
+        stbds_arrput(l->lines, line);
+    }
+    lines_free(reader);
+    if (!is_stdin) close(file);
+    const size_t count = stbds_arrlenu(l->lines);
+    for (size_t i = 0, at = 0; i < count; at += l->lines[i++].length) /* now the bytes stay where they are */
+        l->lines[i].bytes = l->bytes ? l->bytes + at : "";
+    if (next == LINES_FAILED) return false;
+    return count > 0 || error_set(err, "%s: expected at least one line, found an empty file", name);
+}
+
+/* As many lines as the first hypotheses have. */
+static bool read_as_many(Lines *l, const char *path, const TestSet *t, const char *first, Error *err) {
+    if (!read_lines(l, path, err)) return false;
+    const size_t expected = stbds_arrlenu(t->systems[0].lines), found = stbds_arrlenu(l->lines);
+    return expected == found || error_set(err, "%s: expected %zu lines, as in %s, found %zu", name_of(path), expected,
+                                          name_of(first), found);
+}
+
+/* The columns after the first that are not empty. */
+static void put_columns(Text **references, Text line) {
+    const char *at = line.bytes, *end = line.bytes + line.length, *tab;
+    while (at < end && (tab = memchr(at, '\t', (size_t)(end - at)))) {
+        at = tab + 1;
+        const char *next = at < end ? memchr(at, '\t', (size_t)(end - at)) : NULL;
+        const Text column = {at, (size_t)((next ? next : end) - at)};
+        if (column.length > 0) stbds_arrput(*references, column);
+    }
+}
+
+static bool read_test_set(TestSet *t, const Request *r, Error *err) {
+    const char *first = r->paths[0];
+    if (!read_lines(&t->systems[0], first, err)) return false;
+    if (r->other && !read_as_many(&t->systems[1], r->other, t, first, err)) return false;
+    for (size_t f = 1; f < stbds_arrlenu(r->paths); f++) {
+        const Lines none = {0};
+        stbds_arrput(t->files, none);
+        if (!read_as_many(&stbds_arrlast(t->files), r->paths[f], t, first, err)) return false;
+    }
+    t->lines = stbds_arrlenu(t->systems[0].lines);
+    stbds_arrput(t->start, 0);
+    for (size_t i = 0; i < t->lines; i++) {
+        for (size_t f = 0; f < stbds_arrlenu(t->files); f++) {
+            if (r->tsv)
+                put_columns(&t->references, t->files[f].lines[i]);
+            else
+                stbds_arrput(t->references, t->files[f].lines[i]);
+        }
+        const size_t here = stbds_arrlenu(t->references) - t->start[i];
+        if (here == 0)
+            return error_set(err, "%s:%zu: expected \"source TAB reference\", found no reference",
+                             name_of(stbds_arrlast(r->paths)), i + 1);
+        t->each = i == 0 || t->each == here ? here : 0;
+        stbds_arrput(t->start, t->start[i] + here);
+    }
+    return true;
+}
+
+static void free_lines(Lines *l) {
+    stbds_arrfree(l->bytes);
+    stbds_arrfree(l->lines);
+}
+
+static void free_test_set(TestSet *t) {
+    for (size_t s = 0; s < 2; s++) free_lines(&t->systems[s]);
+    for (size_t f = 0; f < stbds_arrlenu(t->files); f++) free_lines(&t->files[f]);
+    stbds_arrfree(t->files);
+    stbds_arrfree(t->references);
+    stbds_arrfree(t->start);
+}
+
+/* What each line of a system adds to the score: (lines). */
+static NgramCounts *count_lines(const TestSet *t, size_t system, ScoreOptions how) {
+    NgramCounts *counts = memory_new(t->lines, sizeof *counts);
+    Ngrams *work = ngrams_create();
+    for (size_t i = 0; i < t->lines; i++)
+        score_add(&counts[i], work, how, t->systems[system].lines[i], t->references + t->start[i],
+                  t->start[i + 1] - t->start[i]);
+    ngrams_free(work);
+    return counts;
+}
+
+static void print_score(const TestSet *t, ScoreOptions how, const NgramCounts *counts, const ScoreSystem *resampled,
+                        const char *path) {
+    NgramCounts sum = {{0}, {0}, {0}};
+    for (size_t i = 0; i < t->lines; i++) ngrams_add(&sum, &counts[i]);
+    printf("%s", score_name(how.metric));
+    if (resampled) printf(" of %s", path);
+    printf(" = %.4f", score_value(how, &sum));
+    if (resampled) printf(" (μ = %.4f ± %.4f)", resampled->mean, resampled->half_width);
+    if (how.metric == SCORE_BLEU) {
+        const BleuScore s = bleu_score(&sum, false);
+        for (size_t k = 0; k < BLEU_ORDERS; k++) printf("%c%.1f", k ? '/' : ' ', s.precision[k]);
+        printf(" (BP = %.3f ratio = %.3f hyp_len = %llu ref_len = %llu)", s.penalty,
+               s.reference ? (double)s.length / (double)s.reference : 0.0, (unsigned long long)s.length,
+               (unsigned long long)s.reference);
+    }
+    putchar('\n');
+}
+
+static void score_all(const Request *r, const TestSet *t, ScoreOptions how) {
+    const size_t systems = r->other ? 2 : 1;
+    NgramCounts *counts[2] = {NULL, NULL};
+    for (size_t s = 0; s < systems; s++) counts[s] = count_lines(t, s, how);
+    ScoreSystem resampled[2];
+    double p = 1;
+    if (r->other)
+        p = score_paired(resampled, how, (const NgramCounts *const[]){counts[0], counts[1]}, t->lines, r->resampling);
+    for (size_t s = 0; s < systems; s++)
+        print_score(t, how, counts[s], r->other ? &resampled[s] : NULL, s ? r->other : r->paths[0]);
+    if (r->other) printf("difference = %+.4f, p = %.4f\n", resampled[1].score - resampled[0].score, p);
+    char *signature = score_signature(how, t->each, r->resampling);
+    printf("%s\n", signature);
+    free(signature);
+    for (size_t s = 0; s < systems; s++) free(counts[s]);
+}
+
+static void score_lines(const Request *r, const TestSet *t) {
+    NgramCounts *counts[SCORE_METRICS] = {NULL};
+    ScoreOptions how = r->how;
+    for (how.metric = 0; how.metric < SCORE_METRICS; how.metric++)
+        if (r->metrics[how.metric]) counts[how.metric] = count_lines(t, 0, how);
+    for (size_t i = 0; i < t->lines; i++) {
+        const char *between = "";
+        for (how.metric = 0; how.metric < SCORE_METRICS; how.metric++) {
+            if (!counts[how.metric]) continue;
+            printf("%s%.4f", between, score_value(how, &counts[how.metric][i]));
+            between = "\t";
+        }
+        putchar('\n');
+    }
+    for (size_t m = 0; m < SCORE_METRICS; m++) free(counts[m]);
+}
+
+static void set_metric(Request *r, const char *value) {
+    static const char *const names[] = {"bleu", "chrf", "chrf++"};
+    bool known = false;
+    for (size_t m = 0; m < SCORE_METRICS; m++)
+        if (strcmp(value, names[m]) == 0 || strcmp(value, "all") == 0) r->metrics[m] = known = true;
+    if (!known) options_usage(&command, "--metric: expected bleu, chrf, chrf++ or all, found \"%s\"", value);
+}
+
+static void check_request(Request *r) {
+    const size_t files = stbds_arrlenu(r->paths);
+    if (files < 2)
+        options_usage(&command, "expected HYPOTHESIS and at least one REFERENCE, found %s",
+                      files ? r->paths[0] : "neither");
+    size_t from_stdin = r->other && strcmp(r->other, "-") == 0;
+    for (size_t i = 0; i < files; i++) from_stdin += strcmp(r->paths[i], "-") == 0;
+    if (from_stdin > 1) options_usage(&command, "-: expected at most once, found %zu times", from_stdin);
+    if (r->other && r->how.by_sentence) options_usage(&command, "expected --per-line or --paired, found both");
+    if (!r->other) r->resampling.resamples = 0;
+    bool any = false;
+    for (size_t m = 0; m < SCORE_METRICS; m++) any = any || r->metrics[m];
+    if (!any) r->metrics[SCORE_BLEU] = true;
+}
+
+static int run(const Request *r) {
+    Error err;
+    TestSet test_set = {0};
+    bool ok = read_test_set(&test_set, r, &err);
+    if (ok && r->how.by_sentence) score_lines(r, &test_set);
+    ScoreOptions how = r->how;
+    for (how.metric = 0; ok && !how.by_sentence && how.metric < SCORE_METRICS; how.metric++)
+        if (r->metrics[how.metric]) score_all(r, &test_set, how);
+    free_test_set(&test_set);
+    if (ok && (fflush(stdout) != 0 || ferror(stdout)))
+        ok = error_set(&err, "standard output: cannot write: %s", strerror(errno));
+    return ok ? EXIT_DONE : options_fail(&command, &err);
+}
+
+int main(int argc, char **argv) {
+    Request request = {.resampling = {1000, 12345}};
+    OptionReader reader = options_start(&command, argc, argv);
+    const char *value;
+    for (int option; (option = options_next(&reader, &value)) != -2;) {
+        switch (option) {
+        case OPTION_METRIC:
+            set_metric(&request, value);
+            break;
+        case OPTION_TOKENIZE:
+            request.how.as_it_is = strcmp(value, "none") == 0;
+            if (!request.how.as_it_is && strcmp(value, "13a") != 0)
+                options_usage(&command, "--tokenize: expected 13a or none, found \"%s\"", value);
+            break;
+        case OPTION_LOWERCASE:
+            request.how.lowercase = true;
+            break;
+        case OPTION_TSV:
+            request.tsv = true;
+            break;
+        case OPTION_PER_LINE:
+            request.how.by_sentence = true;
+            break;
+        case OPTION_PAIRED:
+            request.other = value;
+            break;
+        case OPTION_RESAMPLES:
+            request.resampling.resamples = (size_t)options_integer(&reader, option, value, 1, 1000000);
+            break;
+        case OPTION_SEED:
+            request.resampling.seed = (uint64_t)options_integer(&reader, option, value, 0, INT64_MAX);
+            break;
+        default:
+            stbds_arrput(request.paths, value);
+        }
+    }
+    check_request(&request);
+    signal(SIGPIPE, SIG_IGN); /* a closed stdout is an error like any other */
+    const int code = run(&request);
+    stbds_arrfree(request.paths);
+    return code;
+}

@@ -1,0 +1,56 @@
+/* The door to the metrics: counts of sentences, the score of their sum, and whether two systems really differ.
+ *
+ *     Ngrams *work = ngrams_create();
+ *     NgramCounts sum = {{0}, {0}, {0}};
+ *     for each sentence: score_add(&sum, work, how, hypothesis, references, count);
+ *     double score = score_value(how, &sum);
+ *
+ * Scores agree with those of sacreBLEU 2 (https://github.com/mjpost/sacrebleu) for the same signature. */
+#ifndef NMT_EVAL_SCORE_H
+#define NMT_EVAL_SCORE_H
+
+#include <stdbool.h>
+
+#include "data/corpus.h"
+#include "eval/ngrams.h"
+
+typedef enum ScoreMetric { SCORE_BLEU, SCORE_CHRF, SCORE_CHRFPP, SCORE_METRICS } ScoreMetric;
+
+/* All false: as usual. */
+typedef struct ScoreOptions {
+    ScoreMetric metric;
+    bool lowercase;   /* both sides first */
+    bool as_it_is;    /* BLEU's words are what white space separates, instead of tokenisation "13a" */
+    bool by_sentence; /* BLEU counts only the orders that the hypothesis has */
+} ScoreOptions;
+
+/* "BLEU", "chrF2", "chrF2++". */
+const char *score_name(ScoreMetric metric);
+
+/* Adds one sentence. references: count, at least 1, of any length. */
+void score_add(NgramCounts *sum, Ngrams *work, ScoreOptions how, Text hypothesis, const Text *references, size_t count);
+
+/* The score of a sum, 0 .. 100. */
+double score_value(ScoreOptions how, const NgramCounts *sum);
+
+typedef struct ScoreResampling {
+    size_t resamples; /* 0: none were made */
+    uint64_t seed;
+} ScoreResampling;
+
+/* sacreBLEU's description of how a score was made, in a fresh string. references: for each sentence; 0: varying. */
+char *score_signature(ScoreOptions how, size_t references, ScoreResampling resampling);
+
+/* One of two systems: its score, and the mean and half the width of the middle 95% of its scores on resamples. */
+typedef struct ScoreSystem {
+    double score, mean, half_width;
+} ScoreSystem;
+
+/* Paired bootstrap resampling (Koehn 2004, "Statistical significance tests for machine translation evaluation"):
+ * both systems are scored on test sets of as many sentences, drawn with replacement from this one. counts[s]: (lines,
+ * at least 1), the sentences of system s. Returns p: how often two systems would differ as much by chance if they were
+ * equally good, as sacreBLEU estimates it. The same seed draws the same test sets. */
+double score_paired(ScoreSystem systems[2], ScoreOptions how, const NgramCounts *const counts[2], size_t lines,
+                    ScoreResampling resampling);
+
+#endif

@@ -1,0 +1,115 @@
+/* Texts to words. */
+#include "eval/tokenise.h"
+
+#include <string.h>
+
+#include "base/ds.h"
+#include "text/utf8.h"
+
+bool tokenise_is_space(uint32_t code) {
+    return code < 0x80 ? code == ' ' || (code >= '\t' && code <= '\r') || (code >= 0x1C && code <= 0x1F)
+                       : utf8_class(code) == UTF8_SPACE;
+}
+
+void tokenise_decode(uint32_t **codes, Text text, bool lowercase) {
+    stbds_arrsetlen(*codes, text.length); /* never more than bytes */
+    size_t count = 0;
+    for (size_t i = 0; i < text.length; count++) {
+        uint32_t code;
+        i += utf8_decode(&code, text.bytes + i, text.length - i);
+        (*codes)[count] = lowercase ? utf8_lower(code) : code;
+    }
+    stbds_arrsetlen(*codes, count);
+}
+
+/* Each `word` in the codes becomes the character `by`, or nothing when this is 0; left to right. */
+static void replace(uint32_t *codes, const char *word, char by) {
+    const size_t count = stbds_arrlenu(codes), length = strlen(word);
+    size_t out = 0;
+    for (size_t i = 0; i < count;) {
+        size_t same = 0;
+        while (same < length && i + same < count && codes[i + same] == (unsigned char)word[same]) same++;
+        if (same < length) {
+            codes[out++] = codes[i++];
+        } else {
+            if (by) codes[out++] = (unsigned char)by;
+            i += length;
+        }
+    }
+    if (count > 0) stbds_arrsetlen(codes, out);
+}
+
+/* ASCII punctuation and the space, without ' , - and the full stop. */
+static bool is_symbol(uint32_t c) {
+    return (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') || (c >= '(' && c <= '+') ||
+           (c >= ':' && c <= '@') || c == '/';
+}
+
+static bool is_digit(uint32_t code) {
+    return code >= '0' && code <= '9';
+}
+
+static bool is_other(uint32_t code) {
+    return !is_digit(code);
+}
+
+static bool is_stop(uint32_t code) {
+    return code == '.' || code == ',';
+}
+
+static bool is_hyphen(uint32_t code) {
+    return code == '-';
+}
+
+/* Wherever one character is of the first kind and the next of the second, puts a space between them, and one before or
+ * after both. Pairs do not overlap: after one the search goes on behind it. */
+static void split_pairs(uint32_t **codes, bool (*first)(uint32_t), bool (*second)(uint32_t), bool before) {
+    const size_t count = stbds_arrlenu(*codes);
+    const uint32_t *in = *codes;
+    uint32_t *out = NULL;
+    stbds_arrsetcap(out, count + count / 4);
+    for (size_t i = 0; i < count; i++) {
+        if (i + 1 == count || !second(in[i + 1]) || !first(in[i])) {
+            stbds_arrput(out, in[i]);
+            continue;
+        }
+        if (before) stbds_arrput(out, ' ');
+        stbds_arrput(out, in[i]);
+        stbds_arrput(out, ' ');
+        stbds_arrput(out, in[++i]);
+        if (!before) stbds_arrput(out, ' ');
+    }
+    stbds_arrfree(*codes);
+    *codes = out;
+}
+
+void tokenise_13a(uint32_t **codes) {
+    replace(*codes, "<skipped>", 0);
+    replace(*codes, "&quot;", '"');
+    replace(*codes, "&amp;", '&');
+    replace(*codes, "&lt;", '<');
+    replace(*codes, "&gt;", '>');
+    const size_t count = stbds_arrlenu(*codes);
+    uint32_t *out = NULL;
+    stbds_arrsetcap(out, count + count / 2 + 2);
+    stbds_arrput(out, ' ');
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t code = (*codes)[i];
+        if (is_symbol(code)) stbds_arrput(out, ' ');
+        stbds_arrput(out, code);
+        if (is_symbol(code)) stbds_arrput(out, ' ');
+    }
+    stbds_arrput(out, ' ');
+    stbds_arrfree(*codes);
+    *codes = out;
+    split_pairs(codes, is_other, is_stop, false);
+    split_pairs(codes, is_stop, is_other, true);
+    split_pairs(codes, is_digit, is_hyphen, false);
+}
+
+size_t tokenise_word(const uint32_t *codes, size_t count, size_t *at) {
+    while (*at < count && tokenise_is_space(codes[*at])) ++*at;
+    size_t length = 0;
+    while (*at + length < count && !tokenise_is_space(codes[*at + length])) length++;
+    return length;
+}
