@@ -54,11 +54,8 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
     if (t->merges_missing)
         progress_line(progress, "the corpus has no more pairs of tokens to merge: vocabulary %s instead of %lld", d,
                       (long long)c->vocab_size);
-    if (t->train.dropped || t->valid.dropped)
-        progress_line(
-            progress,
-            "left out, as longer than %lld tokens (model.max_length): %zu training pairs, %zu validation pairs",
-            (long long)c->max_length, t->train.dropped, t->valid.dropped);
+    for (const char *line = t->flaws; *line; line += strcspn(line, "\n"), line += *line == '\n')
+        progress_line(progress, "%.*s", (int)strcspn(line, "\n"), line);
     if (resumed) {
         terminal_count(a, (long long)t->state.step);
         progress_line(progress, "going on from step %s", a);
