@@ -53,7 +53,8 @@ static bool write_tokens(FileWriter *out, FILE *starts, CacheEnd *end, CorpusRea
         pairs_free(&pairs);
     }
     corpus_free(&block);
-    if (ok && end->count > UINT32_MAX) ok = error_set(err, "%s: expected at most %u pairs, found more", corpus_list(reader), UINT32_MAX);
+    if (ok && end->count > UINT32_MAX)
+        ok = error_set(err, "%s: expected at most %u pairs, found more", corpus_list(reader), UINT32_MAX);
     return ok;
 }
 
@@ -159,8 +160,11 @@ bool cache_open(PairSet *pairs, const char *path, uint64_t key, Tokenizer **toke
         unsigned char *data = (unsigned char *)(uintptr_t)map.data;
         size_t *start = (size_t *)(void *)(data + (end.tokens + 3) / 4 * 8);
         const uint32_t *merges = (const uint32_t *)(void *)(start + 2 * end.count + 1);
-        *pairs = (PairSet){.tokens = (uint16_t *)(void *)data, .start = start, .report = end.report,
-                           .checksum = end.content, .map = map};
+        *pairs = (PairSet){.tokens = (uint16_t *)(void *)data,
+                           .start = start,
+                           .report = end.report,
+                           .checksum = end.content,
+                           .map = map};
         ok = end.count > 0 && end.checksum == end_checksum(&end, merges) && check_pairs(pairs, &end) &&
              pairs->longest_source <= max_length && pairs->longest_target <= max_length;
         if (ok && *tokenizer) {

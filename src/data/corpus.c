@@ -38,7 +38,7 @@ struct CorpusReader {
     LineReader *open[2]; /* of the item; NULL: not begun */
     size_t good;         /* usable lines of the item, duplicates among them */
     Error flaw;          /* its first flaw */
-    Fingerprint *seen; /* unique: (slots), a hash table three quarters full at most: 8 bytes a line */
+    Fingerprint *seen;   /* unique: (slots), a hash table three quarters full at most: 8 bytes a line */
     size_t slots;
 };
 
@@ -405,8 +405,9 @@ bool corpus_next(CorpusReader *r, Corpus *corpus, size_t most, CorpusReport *rep
             if (next[side] == LINES_FAILED) return false;
         }
         if (item->names[1] && next[0] != next[1])
-            return error_set(err, "%s:%zu: expected as many lines as in %s, which ends here", item->names[next[0] == LINES_END],
-                             lines_count(r->open[next[0] == LINES_END]), item->names[next[1] == LINES_END]);
+            return error_set(err, "%s:%zu: expected as many lines as in %s, which ends here",
+                             item->names[next[0] == LINES_END], lines_count(r->open[next[0] == LINES_END]),
+                             item->names[next[1] == LINES_END]);
         if (next[0] == LINES_LINE) {
             report->lines++;
             take_line(r, corpus, sides, report);
@@ -437,10 +438,11 @@ char *corpus_tell(const CorpusReader *r, const CorpusReport *report, const char 
         const CorpusPlace first = report->first[flaw];
         if (!report->count[flaw]) continue;
         /* The report may come from a file. */
-        const char *name = first.file / 2 < stbds_arrlenu(r->items) ? r->items[first.file / 2].names[first.file % 2] : "";
+        const char *name =
+            first.file / 2 < stbds_arrlenu(r->items) ? r->items[first.file / 2].names[first.file % 2] : "";
         char *more = memory_format("%s%s%s: left out %llu lines %s, first %s:%llu", text, *text ? "\n" : "", key,
-                                   (unsigned long long)report->count[flaw], what[flaw],
-                                   name ? name : "", (unsigned long long)first.line);
+                                   (unsigned long long)report->count[flaw], what[flaw], name ? name : "",
+                                   (unsigned long long)first.line);
         free(text);
         text = more;
     }

@@ -9,7 +9,7 @@ enum {
 
 /* What one task makes of its lines. */
 typedef struct Encoded {
-    int32_t *ids;                   /* stb_ds array: source, </s>, target, </s> of each line */
+    int32_t *ids; /* stb_ds array: source, </s>, target, </s> of each line */
     size_t lengths[TASK_LINES][2];
 } Encoded;
 

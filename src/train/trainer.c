@@ -56,9 +56,15 @@ static bool take_tokenizer(Trainer *t, const ModelFile *last, Error *err) {
 /* What the cache is made from: another text or another of these settings asks for another cache. */
 static uint64_t cache_key(const Config *c, const CorpusReader *reader) {
     const double ratio = c->pair_ratio;
-    uint64_t parts[] = {
-        corpus_checksum(reader), (uint64_t)c->vocab_size, c->lowercase, c->apostrophes, c->spaces,
-        (uint64_t)c->max_length, c->swap,                 c->unique,    0};
+    uint64_t parts[] = {corpus_checksum(reader),
+                        (uint64_t)c->vocab_size,
+                        c->lowercase,
+                        c->apostrophes,
+                        c->spaces,
+                        (uint64_t)c->max_length,
+                        c->swap,
+                        c->unique,
+                        0};
     memcpy(&parts[sizeof parts / sizeof *parts - 1], &ratio, sizeof ratio);
     Checksum sum;
     checksum_start(&sum);
@@ -87,8 +93,8 @@ static bool check_corpus(const Trainer *t, const ModelFile *last, uint64_t check
 static bool make_cache(Trainer *t, CorpusReader *reader, const char *path, uint64_t key, const ModelFile *last,
                        Error *err) {
     uint64_t checksum;
-    FileWriter *file = cache_write(path, t->config->dir, key, reader, t->tokenizer, config_rules(t->config), t->pool,
-                                   &checksum, err);
+    FileWriter *file =
+        cache_write(path, t->config->dir, key, reader, t->tokenizer, config_rules(t->config), t->pool, &checksum, err);
     if (!file) return false;
     if (!check_corpus(t, last, checksum, err)) {
         file_cancel(file);

@@ -62,8 +62,8 @@ struct Trainer {
 };
 
 /* Reads the corpora or the cache of the training pairs (run.dir/train.cache, written when it does not fit), learns the
- * tokenizer or takes it from last.gguf, and sets the parameters up: fresh, or as last.gguf in run.dir has them (resume; *resumed then tells whether it was there). config and pool must outlive the
- * trainer. Release with trainer_free. */
+ * tokenizer or takes it from last.gguf, and sets the parameters up: fresh, or as last.gguf in run.dir has them (resume;
+ * *resumed then tells whether it was there). config and pool must outlive the trainer. Release with trainer_free. */
 bool trainer_create(Trainer *trainer, const Config *config, Pool *pool, bool resume, bool *resumed, Error *err);
 void trainer_free(Trainer *trainer);
 
