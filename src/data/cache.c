@@ -123,7 +123,7 @@ static bool read_end(CacheEnd *end, const FileMap *map, uint64_t key) {
 
 /* Whether every pair lies within the tokens and every token within the vocabulary, and the checksum is right. */
 static bool check_pairs(PairSet *pairs, const CacheEnd *end) {
-    enum { STRETCH = 1 << 20 };
+    enum { STRETCH = 1 << 16 };
     const size_t vocab = TOKEN_FIRST_MERGE + end->merges;
     Checksum sum;
     checksum_start(&sum);

@@ -428,9 +428,9 @@ char *corpus_tell(const CorpusReader *r, const CorpusReport *report, const char 
     static const char *const what[CORPUS_FLAWS] = {
         [CORPUS_NO_TAB] = "without a TAB",
         [CORPUS_EMPTY] = "without text on a side",
-        [CORPUS_NOT_UTF8] = "that are not UTF-8",
-        [CORPUS_DUPLICATE] = "that are there before (data.unique)",
-        [CORPUS_TOO_LONG] = "that are too long (model.max_length)",
+        [CORPUS_NOT_UTF8] = "with bytes that are not UTF-8",
+        [CORPUS_DUPLICATE] = "that stood there before (data.unique)",
+        [CORPUS_TOO_LONG] = "longer than model.max_length",
         [CORPUS_RATIO] = "with sides of too different length (data.max_ratio)",
     };
     char *text = memory_string("");
@@ -440,9 +440,9 @@ char *corpus_tell(const CorpusReader *r, const CorpusReport *report, const char 
         /* The report may come from a file. */
         const char *name =
             first.file / 2 < stbds_arrlenu(r->items) ? r->items[first.file / 2].names[first.file % 2] : "";
-        char *more = memory_format("%s%s%s: left out %llu lines %s, first %s:%llu", text, *text ? "\n" : "", key,
-                                   (unsigned long long)report->count[flaw], what[flaw], name ? name : "",
-                                   (unsigned long long)first.line);
+        char *more = memory_format("%s%s%s: left out %llu line%s %s, first %s:%llu", text, *text ? "\n" : "", key,
+                                   (unsigned long long)report->count[flaw], report->count[flaw] > 1 ? "s" : "",
+                                   what[flaw], name ? name : "", (unsigned long long)first.line);
         free(text);
         text = more;
     }
