@@ -425,7 +425,7 @@ static void test_threads(void) {
     CorpusReport report;
     Error err;
     FILE *file = fopen("pairs.tsv", "w");
-    for (int i = 0; i < 1000; i++) fprintf(file, "source %d\ttarget of %d\n", i * i, i);
+    for (int i = 0; i < 1000; i++) fprintf(file, "source %d\ttarget %d\n", i * i, i);
     EXPECT(fclose(file) == 0);
     if (!read_good(&corpus, "pairs.tsv", (CorpusRules){0}, &report)) return;
     Tokenizer *tokenizer = tokenizer_create(NULL, 0, (Normalisation){0}, &err);
