@@ -436,8 +436,8 @@ static void test_configs(void) {
     Config template, plain;
     char *path = file_join(home, "configs/template.ini");
     write_text("plain.ini", "[data]\ntrain = a\nvalid = b\n[train]\nmax_epochs = 10\n[run]\ndir = c\n");
-    char *given[] = {"data.train=a", "data.valid=b", "run.dir=c"};
-    EXPECT(config_read(&template, path, given, 3, &err));
+    char given[3][16] = {"data.train=a", "data.valid=b", "run.dir=c"}, *overrides[] = {given[0], given[1], given[2]};
+    EXPECT(config_read(&template, path, overrides, 3, &err));
     EXPECT(config_read(&plain, "plain.ini", NULL, 0, &err));
     char *a = config_text(&template), *b = config_text(&plain);
     EXPECT_STR(a, b);
