@@ -177,18 +177,36 @@ static void test_hostile(void) {
             pairs_free(&pairs);
         }
     }
-    static const struct {
+    const struct {
         int what; /* 0: a token; 1: a start; 2: a merge; 3: a number of the closing part */
         size_t index;
         uint64_t value;
     } lies[] = {
-        {0, 2, 260},        {0, 0, 65535},      {1, 0, 1},
-        {1, 1, 0},          {1, 1, 1u << 30},   {1, 3, UINT64_MAX},
-        {1, 6, 100000},     {1, 6, 1},          {2, 0, 0},
-        {2, 1, 300},        {2, 3, UINT32_MAX}, {3, 1, 2},
-        {3, 3, 0},          {3, 3, 100000},     {3, 4, 1000},
-        {3, 4, UINT64_MAX}, {3, 4, 0},          {3, 4, 1ull << 60},
-        {3, 5, 1},          {3, 5, 65000},      {3, 5, UINT64_MAX / 4},
+        {0, 2, 260},
+        {0, 0, 65535},
+        {1, 0, 1},
+        {1, 1, 0},
+        {1, 1, 1u << 30},
+        {1, 3, UINT64_MAX},
+        {1, 6, 100000},
+        {1, 6, 1},
+        {2, 0, 0},
+        {2, 1, 300},
+        {2, 3, UINT32_MAX},
+        {3, 1, 2},
+        {3, 3, 0},
+        {3, 3, 100000},
+        {3, 4, 1000},
+        {3, 4, UINT64_MAX},
+        {3, 4, 0},
+        {3, 4, 1ull << 60},
+        {3, 5, 1},
+        {3, 5, 65000},
+        {3, 5, UINT64_MAX / 4},
+        {1, 6, tokens + 2},
+        {3, 3, tokens + (1ull << 63)},
+        {3, 4, 3 + (1ull << 60)},
+        {3, 5, 2 + (1ull << 61)},
     };
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         unsigned char *lie = memory_new(size, 1);
