@@ -38,7 +38,7 @@ COMMANDS := $(basename $(notdir $(wildcard $(addprefix src/cli/,train.c translat
 TESTS     := $(sort $(notdir $(basename $(wildcard tests/test_*.c))))
 GRADCHECK := $(sort $(notdir $(basename $(wildcard tests/gradcheck_*.c))))
 
-.PHONY: all test gradcheck debug thread neon bench format format-check layers help clean tests
+.PHONY: all test gradcheck debug thread neon bench large format format-check layers help clean tests
 .SECONDARY:
 
 all: $(COMMANDS)
@@ -117,6 +117,10 @@ neon:
 ## make bench        speed: the products and one training step, beside the machine's own limit
 bench: $(B)/tests/bench
 	@$(B)/tests/bench
+
+## make large        trains on 5 million generated pairs: time to the first step, memory (some minutes, 700 MB of disk)
+large: all
+	@python3 scripts/check_large.py
 
 ## make format       rewrite the C files in the project's layout (needs clang-format)
 SOURCES = $(wildcard src/*/*.[ch] tests/*.[ch])
