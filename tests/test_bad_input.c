@@ -263,18 +263,20 @@ static void expect_bad_corpus(const char *name, const char *path, const char *co
 
 static void test_corpora(void) {
     static const TextRow rows[] = {
-        {"no TAB", PAIR "a dog un chien\n", {"bad.tsv:2: expected `source TAB target`", "\"a dog un chien\""}},
-        {"no TAB at the end", PAIR PAIR "a dog", {"bad.tsv:3: expected `source TAB target`", "\"a dog\""}},
-        {"empty source", PAIR "\tun chien\n", {"bad.tsv:2: expected text in column 1 (the source)"}},
-        {"empty target", PAIR "a dog\t\n", {"bad.tsv:2: expected text in column 2 (a target)"}},
-        {"blank source", PAIR " \xC2\xA0 \tun chien\n", {"bad.tsv:2: expected text in column 1"}},
-        {"blank target", PAIR "a dog\t  \r\n", {"bad.tsv:2: expected text in column 2"}},
-        {"blank second target", PAIR "a dog\tun chien\t\n", {"bad.tsv:2: expected text in column 3"}},
-        {"TAB alone", PAIR "\t\n", {"bad.tsv:2: expected text in column 1"}},
-        {"blank line", PAIR "\n" PAIR, {"bad.tsv:2: expected `source TAB target`, found no TAB"}},
-        {"blank line at the end", PAIR "\n", {"bad.tsv:2: expected `source TAB target`, found no TAB"}},
+        {"no TAB", "a dog un chien\n", {"bad.tsv:1: expected `source TAB target`", "\"a dog un chien\""}},
+        {"no TAB at the end", "a dog", {"bad.tsv:1: expected `source TAB target`", "\"a dog\""}},
+        {"empty source", "\tun chien\n", {"bad.tsv:1: expected text in column 1 (the source)"}},
+        {"empty target", "a dog\t\n", {"bad.tsv:1: expected text in column 2 (a target)"}},
+        {"blank source", " \xC2\xA0 \tun chien\n", {"bad.tsv:1: expected text in column 1"}},
+        {"blank target", "a dog\t  \r\n", {"bad.tsv:1: expected text in column 2"}},
+        {"blank second target", "a dog\tun chien\t\n", {"bad.tsv:1: expected text in column 3"}},
+        {"TAB alone", "\t\n", {"bad.tsv:1: expected text in column 1"}},
+        {"blank line", "\n", {"bad.tsv:1: expected `source TAB target`, found no TAB"}},
+        {"blank line at the end", "\n", {"bad.tsv:1: expected `source TAB target`, found no TAB"}},
+        {"not UTF-8", "a d\xC3g\tun chien\n", {"bad.tsv:1: expected UTF-8 text, found 0xC3 at byte 4"}},
+        {"nothing but bad lines", "a dog\n\tb\n", {"bad.tsv:1: expected `source TAB target`", "no line of the file"}},
         {"empty file", "", {"bad.tsv: expected lines of `source TAB target`, found an empty file"}},
-        {"byte order mark alone", "\xEF\xBB\xBF", {"bad.tsv: expected lines", "found an empty file"}},
+        {"byte order mark alone", "\xEF\xBB\xBF", {"bad.tsv:1: expected `source TAB target`"}},
         {"newline alone", "\n", {"bad.tsv:1: expected `source TAB target`, found no TAB"}},
         {"escape character", "\033[2J\n", {"bad.tsv:1: expected", "found no TAB in \"?[2J\""}},
     };
@@ -289,18 +291,31 @@ static void test_corpora(void) {
     const size_t size = (1 << 20) + 100;
     char *text = memory_new(size, 1);
     memset(text, 'x', size);
-    memcpy(text, PAIR "a\t", strlen(PAIR) + 2);
+    memcpy(text, "a\t", 2);
     write_bytes("bad.tsv", text, size);
     free(text);
-    expect_bad_corpus("long line", "bad.tsv", PARTS("bad.tsv:2: expected a line of at most 1048576 bytes, found 1048"));
+    expect_bad_corpus("long line", "bad.tsv", PARTS("bad.tsv:1: expected a line of at most 1048576 bytes, found 1048"));
 
     expect_bad_corpus("missing", "none.tsv", PARTS("none.tsv: cannot open: No such file"));
     expect_bad_corpus("a folder", "run", PARTS("run: expected a file, found a folder"));
     expect_bad_corpus("a device", "/dev/null", PARTS("/dev/null: expected a file, found a device"));
     expect_bad_corpus("a model", "run/model.gguf", PARTS("run/model.gguf:1: expected"));
+    write_text("bad.en", "a cat\na dog\n");
+    write_text("bad.fr", "un chat\n");
+    expect_bad_corpus("unequal files", "bad.en+bad.fr", PARTS("bad.en:2: expected as many lines as in bad.fr"));
+    expect_bad_corpus("half a pair of files", "bad.en+none",
+                      PARTS("bad.en+none: expected a file of this name, or two"));
+    expect_bad_corpus("one of two", "valid.tsv none.tsv", PARTS("none.tsv: cannot open: No such file"));
+    expect_bad_corpus("blanks", "  ", PARTS("expected a list of files, found \"  \""));
+    expect_failure("standard input for validation", 1, ARGS("train", "tiny.ini", "run.dir=new", "data.valid=-"), NULL,
+                   PARTS("-: expected a file; standard input can be the training pairs alone"));
+    expect_failure("nothing on standard input", 1, ARGS("train", "tiny.ini", "run.dir=new", "data.train=-"), NULL,
+                   PARTS("standard input: expected lines of `source TAB target`, found an empty file"));
+    expect_failure("no standard input", 1, ARGS("train", "tiny.ini", "run.dir=new", "data.train=-"),
+                   &(CommandHow){.input_path = ""}, PARTS("standard input: cannot read"));
 
     expect_failure("all too long", 1, ARGS("train", "tiny.ini", "run.dir=new", "model.max_length=2"), NULL,
-                   PARTS("train.tsv: expected sentences of at most 2 tokens (model.max_length), found none"));
+                   PARTS("valid.tsv: expected sentences of at most 2 tokens (model.max_length), found none"));
     char words[200] = "";
     for (int i = 0; i < 80; i++) strcat(words, "a ");
     strcat(words, "\tb\n");
@@ -397,6 +412,9 @@ static void test_changed_configs(void) {
         "train.accumulate=2",
         "data.train=copy.tsv",
         "data.valid=copy.tsv",
+        "data.swap=true",
+        "data.unique=true",
+        "data.max_ratio=3",
     };
     copy_file("train.tsv", "copy.tsv");
     for (size_t i = 0; i < sizeof overrides / sizeof *overrides; i++) {
@@ -811,6 +829,7 @@ static void test_bad_checkpoints(void) {
     CHECK(mkdir("hurt", 0777) == 0, "mkdir");
     copy_file("run/model.gguf", "hurt/model.gguf");
     copy_file("run/log.jsonl", "hurt/log.jsonl");
+    copy_file("run/train.cache", "hurt/train.cache");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char name[96];
         snprintf(name, sizeof name, "%s, change %zu", rows[i].name, i);
@@ -818,7 +837,7 @@ static void test_bad_checkpoints(void) {
         expect_bad_last(name, PARTS("train: hurt/last.gguf", rows[i].parts[0], rows[i].parts[1]));
     }
     copy_file("run/model.gguf", "hurt/last.gguf");
-    expect_bad_last("model.gguf as last.gguf", PARTS("hurt/last.gguf: key nmt.train.step", "found no such key"));
+    expect_bad_last("model.gguf as last.gguf", PARTS("hurt/last.gguf: key nmt.train.corpus", "found no such key"));
     size_t size;
     char *bytes = read_bytes("run/last.gguf", &size);
     for (size_t i = 0; i < 8; i++) {

@@ -7,46 +7,67 @@
 #include "data/pairs.h"
 #include "testlib.h"
 
-static char folder[200], path[220];
+static char folder[200];
 
-/* Writes the bytes to the test's file, whatever was there. */
-static void write_file(const char *bytes, size_t length) {
-    FILE *file = fopen(path, "wb");
+/* Writes the bytes to a file of the test's folder. */
+static void write_file(const char *name, const char *bytes, size_t length) {
+    FILE *file = fopen(name, "wb");
     EXPECT(file && fwrite(bytes, 1, length, file) == length && fclose(file) == 0);
+}
+
+static void write_line(const char *name, const char *text) {
+    write_file(name, text, strlen(text));
 }
 
 static bool same(Text text, const char *expected) {
     return text.length == strlen(expected) && memcmp(text.bytes, expected, text.length) == 0;
 }
 
-/* Reads the bytes as a corpus and expects an error that contains `part`. */
-static void expect_error(const char *bytes, size_t length, const char *part) {
-    write_file(bytes, length);
-    Corpus corpus;
-    Error err = {"no error"};
-    EXPECT(!corpus_read(&corpus, path, &err));
-    EXPECT_HAS(err.text, part);
-    EXPECT_HAS(err.text, path);
+static bool read_all(Corpus *corpus, const char *list, CorpusRules rules, CorpusReport *report, Error *err) {
+    *corpus = (Corpus){0};
+    *report = (CorpusReport){0};
+    CorpusReader *reader = corpus_open(list, NULL, rules, err);
+    const bool ok = reader && corpus_next(reader, corpus, SIZE_MAX, report, err);
+    corpus_close(reader);
+    return ok;
 }
 
-static bool read_good(Corpus *corpus, const char *bytes, size_t length) {
-    write_file(bytes, length);
-    Error err;
-    if (corpus_read(corpus, path, &err)) return true;
+/* Reads the list and expects an error that contains `part`. */
+static void expect_error(const char *list, const char *part) {
+    Corpus corpus;
+    CorpusReport report;
+    Error err = {"no error"};
+    EXPECT(!read_all(&corpus, list, (CorpusRules){0}, &report, &err));
+    EXPECT_HAS(err.text, part);
+    corpus_free(&corpus);
+}
+
+static void expect_bad(const char *bytes, size_t length, const char *part) {
+    write_file("bad.tsv", bytes, length);
+    expect_error("bad.tsv", part);
+}
+
+static bool read_good(Corpus *corpus, const char *list, CorpusRules rules, CorpusReport *report) {
+    Error err = {"no error"};
+    if (read_all(corpus, list, rules, report, &err)) return true;
     TEST_FAIL("%s", err.text);
+    corpus_free(corpus);
     return false;
 }
 
 static void test_columns(void) {
-    const char text[] = "\xEF\xBB\xBF"
-                        "a b\tc d\r\n \xFF x\ty\tz\t\xC3\xA9 \nlast\tline";
+    static const char text[] = "\xEF\xBB\xBF"
+                               "a b\tc d\r\n x\ty\tz\t\xC3\xA9 \nlast\tline";
     Corpus corpus;
-    if (!read_good(&corpus, text, sizeof text - 1)) return;
+    CorpusReport report;
+    write_line("pairs.tsv", text);
+    if (!read_good(&corpus, "pairs.tsv", (CorpusRules){0}, &report)) return;
     EXPECT_INT(corpus.count, 3);
+    EXPECT_INT(report.lines, 3);
     EXPECT(same(corpus_source(&corpus, 0), "a b"));
     EXPECT_INT(corpus_targets(&corpus, 0), 1);
     EXPECT(same(corpus_target(&corpus, 0, 0), "c d"));
-    EXPECT(same(corpus_source(&corpus, 1), " \xFF x"));
+    EXPECT(same(corpus_source(&corpus, 1), " x"));
     EXPECT_INT(corpus_targets(&corpus, 1), 3);
     EXPECT(same(corpus_target(&corpus, 1, 0), "y"));
     EXPECT(same(corpus_target(&corpus, 1, 1), "z"));
@@ -61,63 +82,290 @@ static void test_line_ends(void) {
     static const char *const texts[] = {"a\tb", "a\tb\n", "a\tb\r\n", "a\tb\r"};
     for (size_t i = 0; i < 4; i++) {
         Corpus corpus;
-        if (!read_good(&corpus, texts[i], strlen(texts[i]))) return;
+        CorpusReport report;
+        write_line("pairs.tsv", texts[i]);
+        if (!read_good(&corpus, "pairs.tsv", (CorpusRules){0}, &report)) return;
         EXPECT_INT(corpus.count, 1);
         EXPECT(same(corpus_target(&corpus, 0, 0), "b"));
         corpus_free(&corpus);
     }
 }
 
-static void test_bad_lines(void) {
-    expect_error("", 0, "found an empty file");
-    expect_error("\xEF\xBB\xBF", 3, "found an empty file");
-    expect_error("a\tb\nno tab here\n", 16, ":2: expected `source TAB target`, found no TAB in \"no tab here\"");
-    expect_error("a\tb\n\nc\td\n", 9, ":2: expected `source TAB target`, found no TAB in \"\"");
-    expect_error("a\tb\n\tb\n", 7, ":2: expected text in column 1 (the source)");
-    expect_error("a\tb\nb\t\n", 7, ":2: expected text in column 2 (a target)");
-    expect_error("a\tb\nb\t\r\n", 8, ":2: expected text in column 2");
-    expect_error("a\t\tb\n", 5, ":1: expected text in column 2");
-    expect_error("a\tb\t\n", 5, ":1: expected text in column 3");
-    expect_error("a\t \xC2\xA0\n", 6, ":1: expected text in column 2"); /* white space alone is no text */
-    expect_error("a\tb\nc\0\td\n", 9, ":2: expected UTF-8 text, found a NUL byte at byte 2");
-    expect_error("a\xFF\x01 no \xC3\xA9", 9, "found no TAB in \"a?? no \xC3\xA9\"");
-    expect_error("0123456789012345678901234567890123456789 and more", 49,
-                 "\"0123456789012345678901234567890123456789...\"");
+/* Each kind of bad line is left out, counted, and its first place kept; the good lines stay. */
+static void test_flaws(void) {
+    static const struct {
+        const char *line;
+        CorpusFlaw flaw;
+    } rows[] = {
+        {"no tab here", CORPUS_NO_TAB},
+        {"", CORPUS_NO_TAB},
+        {"\tb", CORPUS_EMPTY},
+        {"b\t", CORPUS_EMPTY},
+        {"b\t\r", CORPUS_EMPTY},
+        {"a\t\tb", CORPUS_EMPTY},
+        {"a\tb\t", CORPUS_EMPTY},
+        {"a\t \xC2\xA0", CORPUS_EMPTY},
+        {" \ta", CORPUS_EMPTY},
+        {"a\xFF\tb", CORPUS_NOT_UTF8},
+        {"a\tb\xC3", CORPUS_NOT_UTF8},
+        {"a\tb\t\xED\xA0\x80", CORPUS_NOT_UTF8},
+        {"12345678\xFF\tb", CORPUS_NOT_UTF8},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[100];
+        snprintf(text, sizeof text, "a\tb\n%s\nc\td\n%s\n", rows[i].line, rows[i].line);
+        write_line("pairs.tsv", text);
+        Corpus corpus;
+        CorpusReport report;
+        if (!read_good(&corpus, "pairs.tsv", (CorpusRules){0}, &report)) continue;
+        EXPECT_INT(corpus.count, 2);
+        EXPECT_INT(report.lines, 4);
+        for (int flaw = 0; flaw < CORPUS_FLAWS; flaw++)
+            EXPECT_INT(report.count[flaw], (CorpusFlaw)flaw == rows[i].flaw ? 2 : 0);
+        EXPECT_INT(report.first[rows[i].flaw].line, 2);
+        EXPECT(same(corpus_source(&corpus, 1), "c"));
+        EXPECT_INT(corpus.lines[1].place.line, 3);
+        corpus_free(&corpus);
+    }
+}
+
+/* A file without a usable line is an error that names the first, and so is one that is not text. */
+static void test_bad_files(void) {
+    expect_bad("", 0, "bad.tsv: expected lines of `source TAB target`, found an empty file");
+    expect_bad("\xEF\xBB\xBF", 3, "bad.tsv:1: expected `source TAB target`, found no TAB in \"\"");
+    expect_bad("\n\tb\n", 4, "bad.tsv:1: expected `source TAB target`, found no TAB in \"\"");
+    expect_bad("\tb\nno\n", 6, "bad.tsv:1: expected text in column 1 (the source), found none");
+    expect_bad("b\t\n", 3, "bad.tsv:1: expected text in column 2 (a target)");
+    expect_bad("a\tb\xC3\n", 5, "bad.tsv:1: expected UTF-8 text, found 0xC3 at byte 4");
+    expect_bad("a\tb\nc\0\td\n", 9, "bad.tsv:2: expected UTF-8 text, found a NUL byte at byte 2");
+    expect_bad("a\xFF\x01 no \xC3\xA9", 9, "found no TAB in \"a?? no \xC3\xA9\"");
+    expect_bad("0123456789012345678901234567890123456789 and more", 49,
+               "\"0123456789012345678901234567890123456789...\"");
+    write_line("good.tsv", "a\tb\n");
+    write_line("bad.tsv", "nothing\n");
+    expect_error("good.tsv bad.tsv", "bad.tsv:1: expected");
+    expect_error("good.tsv none.tsv", "none.tsv: cannot open");
+    expect_error("", "expected a list of files");
+    expect_error("  ", "expected a list of files");
+    expect_error("-", "standard input can be the training pairs alone");
+    expect_error(folder, folder);
 }
 
 static void test_long_lines(void) {
-    size_t most = CORPUS_LONGEST_LINE;
-    char *text = malloc(most + 2);
-    memset(text, 'x', most + 2);
-    text[1] = '\t';
-    text[most] = '\n';
+    const size_t most = CORPUS_LONGEST_LINE;
+    char *text = malloc(most + 8);
+    memset(text, 'x', most + 8);
+    memcpy(text, "a\tb\n", 4);
+    text[5] = '\t';
+    text[most + 4] = '\n';
     Corpus corpus;
-    if (read_good(&corpus, text, most + 1)) corpus_free(&corpus);
-    text[most] = 'x';
-    expect_error(text, most + 1, ":1: expected a line of at most 1048576 bytes, found 1048577");
+    CorpusReport report;
+    write_file("pairs.tsv", text, most + 5);
+    if (read_good(&corpus, "pairs.tsv", (CorpusRules){0}, &report)) EXPECT_INT(corpus.count, 2);
+    corpus_free(&corpus);
+    text[most + 4] = 'x';
+    write_file("pairs.tsv", text, most + 5);
+    if (read_good(&corpus, "pairs.tsv", (CorpusRules){0}, &report)) EXPECT_INT(corpus.count, 1);
+    EXPECT_INT(report.count[CORPUS_TOO_LONG], 1);
+    corpus_free(&corpus);
+    expect_bad(text + 4, most + 1, ":1: expected a line of at most 1048576 bytes, found 1048577");
     free(text);
 }
 
-static void test_missing_file(void) {
-    unlink(path);
+/* Two files side by side: a TAB in them is white space. */
+static void test_pair_of_files(void) {
     Corpus corpus;
+    CorpusReport report;
+    write_line("a.en", "\xEF\xBB\xBFone\ntwo\tand more\n\nfour\nfive");
+    write_line("a.fr", "\xEF\xBB\xBFun\r\ndeux\tet plus\ntrois\n \ncinq\n");
+    if (!read_good(&corpus, "a.en+a.fr", (CorpusRules){0}, &report)) return;
+    EXPECT_INT(corpus.count, 3);
+    EXPECT_INT(report.lines, 5);
+    EXPECT(same(corpus_source(&corpus, 0), "one") && same(corpus_target(&corpus, 0, 0), "un"));
+    EXPECT(same(corpus_source(&corpus, 1), "two and more") && same(corpus_target(&corpus, 1, 0), "deux et plus"));
+    EXPECT_INT(corpus_targets(&corpus, 1), 1);
+    EXPECT(same(corpus_source(&corpus, 2), "five") && same(corpus_target(&corpus, 2, 0), "cinq"));
+    EXPECT_INT(report.count[CORPUS_EMPTY], 2);
+    EXPECT_INT(report.first[CORPUS_EMPTY].file, 0);
+    EXPECT_INT(report.first[CORPUS_EMPTY].line, 3);
+    corpus_free(&corpus);
+    if (!read_good(&corpus, "a.fr+a.en", (CorpusRules){0}, &report)) return;
+    EXPECT(same(corpus_source(&corpus, 2), "cinq") && same(corpus_target(&corpus, 2, 0), "five"));
+    EXPECT_INT(report.first[CORPUS_EMPTY].file, 1);
+    corpus_free(&corpus);
+}
+
+static void test_unequal_files(void) {
+    write_line("a.en", "one\ntwo\n");
+    write_line("a.fr", "un\n");
+    expect_error("a.en+a.fr", "a.en:2: expected as many lines as in a.fr, which ends here");
+    expect_error("a.fr+a.en", "a.en:2: expected as many lines as in a.fr");
+    expect_error("a.en+none", "a.en+none: expected a file of this name, or two files with a + between");
+    write_line("a.fr", "un\n\xFF\n");
+    Corpus corpus;
+    CorpusReport report;
+    if (read_good(&corpus, "a.en+a.fr", (CorpusRules){0}, &report)) EXPECT_INT(report.first[CORPUS_NOT_UTF8].file, 1);
+    corpus_free(&corpus);
+}
+
+/* A file that has the name is meant, whatever the name looks like. */
+static void test_odd_names(void) {
+    static const char *const names[] = {"a+b", "two words.tsv", "a.en+a.fr"};
+    write_line("a.en", "one\n");
+    write_line("a.fr", "un\n");
+    for (size_t i = 0; i < 3; i++) {
+        Corpus corpus;
+        CorpusReport report;
+        write_line(names[i], "x\ty\n");
+        if (read_good(&corpus, names[i], (CorpusRules){0}, &report)) EXPECT(same(corpus_source(&corpus, 0), "x"));
+        corpus_free(&corpus);
+        unlink(names[i]);
+    }
+}
+
+static void test_several_files(void) {
+    Corpus corpus;
+    CorpusReport report;
+    Error err;
+    write_line("one.tsv", "a\tb\nbad\n");
+    write_line("a.en", "c\n\n");
+    write_line("a.fr", "d\nx\n");
+    write_line("two.tsv", "e\tf\nbad");
+    if (!read_good(&corpus, " one.tsv  a.en+a.fr two.tsv ", (CorpusRules){0}, &report)) return;
+    EXPECT_INT(corpus.count, 3);
+    EXPECT(same(corpus_source(&corpus, 2), "e"));
+    EXPECT_INT(report.lines, 6);
+    EXPECT_INT(report.count[CORPUS_NO_TAB], 2);
+    EXPECT_INT(report.first[CORPUS_NO_TAB].file, 0);
+    EXPECT_INT(report.first[CORPUS_EMPTY].file, 2);
+    EXPECT_INT(corpus.lines[2].place.file, 4);
+    corpus_free(&corpus);
+    CorpusReader *reader = corpus_open("one.tsv a.en+a.fr two.tsv", NULL, (CorpusRules){0}, &err);
+    char *told = corpus_tell(reader, &report, "data.train");
+    EXPECT_STR(told, "data.train: left out 2 lines without a TAB, first one.tsv:2\n"
+                     "data.train: left out 1 line without text on a side, first a.en:2");
+    free(told);
+    corpus_close(reader);
+}
+
+/* Blocks of any size give the same lines, twice over. */
+static void test_blocks(void) {
+    Error err;
+    write_line("one.tsv", "a\tb\nc\td\nbad\ne\tf\n");
+    write_line("two.tsv", "g\th\na\tb\n");
+    for (size_t most = 1; most < 8; most++) {
+        CorpusReader *reader = corpus_open("one.tsv two.tsv", NULL, (CorpusRules){.unique = true}, &err);
+        for (int pass = 0; pass < 2; pass++) {
+            Corpus corpus = {0};
+            CorpusReport report = {0};
+            char all[20] = "";
+            bool ok;
+            while ((ok = corpus_next(reader, &corpus, most, &report, &err)) && corpus.count > 0) {
+                EXPECT(corpus.count <= most);
+                for (size_t i = 0; i < corpus.count; i++) strncat(all, corpus_source(&corpus, i).bytes, 3);
+            }
+            EXPECT(ok);
+            EXPECT_STR(all, "a\tbc\tde\tfg\th");
+            EXPECT_INT(report.lines, 6);
+            EXPECT_INT(report.count[CORPUS_DUPLICATE], 1);
+            EXPECT_INT(report.first[CORPUS_DUPLICATE].file, 2);
+            corpus_free(&corpus);
+        }
+        corpus_close(reader);
+    }
+}
+
+static void test_swap(void) {
+    Corpus corpus;
+    CorpusReport report;
+    const CorpusRules swap = {.swap = true};
+    write_line("one.tsv", "a\tb\tc\n");
+    write_line("a.en", "d\n");
+    write_line("a.fr", "e\n");
+    if (!read_good(&corpus, "one.tsv a.en+a.fr", swap, &report)) return;
+    EXPECT(same(corpus_source(&corpus, 0), "b") && same(corpus_target(&corpus, 0, 0), "a"));
+    EXPECT_INT(corpus_targets(&corpus, 0), 1);
+    EXPECT(same(corpus_source(&corpus, 1), "e") && same(corpus_target(&corpus, 1, 0), "d"));
+    corpus_free(&corpus);
+}
+
+/* Of equal pairs the first stays; other targets of the same source do, too. Ten thousand lines fill the table. */
+static void test_unique(void) {
+    Corpus corpus;
+    CorpusReport report;
+    write_line("pairs.tsv", "a\tb\na\tc\na\tb\nab\t\x63\na\tb\tx\nb\ta\n");
+    if (!read_good(&corpus, "pairs.tsv", (CorpusRules){.unique = true}, &report)) return;
+    EXPECT_INT(corpus.count, 4);
+    EXPECT_INT(report.count[CORPUS_DUPLICATE], 2);
+    EXPECT_INT(report.first[CORPUS_DUPLICATE].line, 3);
+    corpus_free(&corpus);
+    if (!read_good(&corpus, "pairs.tsv", (CorpusRules){0}, &report)) return;
+    EXPECT_INT(corpus.count, 6);
+    corpus_free(&corpus);
+    write_line("same.tsv", "a\tb\n"); /* all known: no error */
+    if (!read_good(&corpus, "pairs.tsv same.tsv", (CorpusRules){.unique = true}, &report)) return;
+    EXPECT_INT(report.count[CORPUS_DUPLICATE], 3);
+    corpus_free(&corpus);
+    FILE *file = fopen("pairs.tsv", "w");
+    for (int i = 0; i < 10000; i++) fprintf(file, "line %d\tnumber %d\n", i % 7000, i % 7000);
+    EXPECT(fclose(file) == 0);
+    if (!read_good(&corpus, "pairs.tsv", (CorpusRules){.unique = true}, &report)) return;
+    EXPECT_INT(corpus.count, 7000);
+    EXPECT_INT(report.count[CORPUS_DUPLICATE], 3000);
+    corpus_free(&corpus);
+}
+
+static uint64_t checksum_of(const char *list) {
     Error err = {"no error"};
-    EXPECT(!corpus_read(&corpus, path, &err));
-    EXPECT_HAS(err.text, path);
-    EXPECT(!corpus_read(&corpus, folder, &err));
-    EXPECT_HAS(err.text, folder);
+    CorpusReader *reader = corpus_open(list, NULL, (CorpusRules){0}, &err);
+    if (!reader) TEST_FAIL("%s", err.text);
+    const uint64_t sum = reader ? corpus_checksum(reader) : 0;
+    corpus_close(reader);
+    return sum;
+}
+
+/* It depends on the text, and on how the files go together, not on their names. */
+static void test_checksum(void) {
+    write_line("a.en", "one\n");
+    write_line("a.fr", "un\n");
+    const uint64_t pair = checksum_of("a.en+a.fr");
+    EXPECT(pair != checksum_of("a.fr+a.en"));
+    EXPECT(pair != checksum_of("a.en a.fr"));
+    write_line("b.en", "one\n");
+    EXPECT(pair == checksum_of("b.en+a.fr"));
+    write_line("b.en", "onE\n");
+    EXPECT(pair != checksum_of("b.en+a.fr"));
+    write_line("b.en", "one");
+    EXPECT(pair != checksum_of("b.en+a.fr"));
+}
+
+static void test_changed_while_read(void) {
+    Error err = {"no error"};
+    write_line("pairs.tsv", "a\tb\n");
+    CorpusReader *reader = corpus_open("pairs.tsv", NULL, (CorpusRules){0}, &err);
+    write_line("pairs.tsv", "a\tb\nc\td\n");
+    Corpus corpus = {0};
+    CorpusReport report = {0};
+    EXPECT(!corpus_next(reader, &corpus, SIZE_MAX, &report, &err));
+    EXPECT_HAS(err.text, "pairs.tsv: expected it to stay as it was");
+    corpus_free(&corpus);
+    corpus_close(reader);
 }
 
 /* Without merges a text has a token for each byte, and one for the space in front. */
 static void test_pairs(void) {
     Corpus corpus;
-    const char text[] = "ab\tc\tother\nabcdef\tx\nx\tabcdef\n\xFF\tde\n";
-    if (!read_good(&corpus, text, sizeof text - 1)) return;
+    CorpusReport report;
     Error err;
+    write_line("pairs.tsv", "ab\tc\tother\nabcdef\tx\nx\tabcdef\ny\tde\n");
+    if (!read_good(&corpus, "pairs.tsv", (CorpusRules){0}, &report)) return;
+    Pool *pool = pool_create(2, &err);
     Tokenizer *tokenizer = tokenizer_create(NULL, 0, (Normalisation){0}, &err);
-    PairSet pairs = pairs_encode(&corpus, tokenizer, 7);
+    PairSet pairs = {0};
+    pairs_add(&pairs, pool, &corpus, tokenizer, (CorpusRules){.max_length = 7});
     EXPECT_INT(pairs.count, 2);
-    EXPECT_INT(pairs.dropped, 2);
+    EXPECT_INT(pairs.report.count[CORPUS_TOO_LONG], 2);
+    EXPECT_INT(pairs.report.first[CORPUS_TOO_LONG].line, 2);
     EXPECT_INT(pairs.longest_source, 4);
     EXPECT_INT(pairs.longest_target, 4);
     EXPECT_INT(pairs.source_tokens, 7);
@@ -126,20 +374,74 @@ static void test_pairs(void) {
     EXPECT_INT(pairs_target_length(&pairs, 0), 3);
     EXPECT_INT(pairs_source_length(&pairs, 1), 3);
     EXPECT_INT(pairs_target_length(&pairs, 1), 4);
-    const uint16_t expected[] = {' ' + 2, 'a' + 2,  'b' + 2,   TOKEN_END, ' ' + 2, 'c' + 2, TOKEN_END,
-                                 ' ' + 2, 0xFF + 2, TOKEN_END, ' ' + 2,   'd' + 2, 'e' + 2, TOKEN_END};
+    const uint16_t expected[] = {' ' + 2, 'a' + 2, 'b' + 2,   TOKEN_END, ' ' + 2, 'c' + 2, TOKEN_END,
+                                 ' ' + 2, 'y' + 2, TOKEN_END, ' ' + 2,   'd' + 2, 'e' + 2, TOKEN_END};
     EXPECT_INT(stbds_arrlen(pairs.tokens), 14);
     EXPECT(memcmp(pairs.tokens, expected, sizeof expected) == 0);
     EXPECT_INT(pairs.start[4], 14);
     pairs_free(&pairs);
-    pairs = pairs_encode(&corpus, tokenizer, 8); /* </s> counts */
+    pairs_add(&pairs, pool, &corpus, tokenizer, (CorpusRules){.max_length = 8}); /* </s> counts */
     EXPECT_INT(pairs.count, 4);
-    EXPECT_INT(pairs.dropped, 0);
+    pairs_add(&pairs, pool, &corpus, tokenizer, (CorpusRules){.max_length = 8}); /* behind the others */
+    EXPECT_INT(pairs.count, 8);
+    EXPECT_INT(pairs_source_length(&pairs, 5), 8);
     pairs_free(&pairs);
-    pairs = pairs_encode(&corpus, tokenizer, 2);
+    pairs_add(&pairs, pool, &corpus, tokenizer, (CorpusRules){.max_length = 2});
     EXPECT_INT(pairs.count, 0);
-    EXPECT_INT(pairs.dropped, 4);
+    EXPECT_INT(pairs.report.count[CORPUS_TOO_LONG], 4);
     pairs_free(&pairs);
+    tokenizer_free(tokenizer);
+    pool_free(pool);
+    corpus_free(&corpus);
+}
+
+/* Sides of 5 and 16 tokens may stand, of 5 and 17 not, and of 9 and 18. */
+static void test_ratio(void) {
+    Corpus corpus;
+    CorpusReport report;
+    Error err;
+    write_line("pairs.tsv", "abc\t12345678901234\nabc\t123456789012345\n123456789012345\tabc\n"
+                            "1234567\t1234567890123456\n");
+    if (!read_good(&corpus, "pairs.tsv", (CorpusRules){0}, &report)) return;
+    Pool *pool = pool_create(1, &err);
+    Tokenizer *tokenizer = tokenizer_create(NULL, 0, (Normalisation){0}, &err);
+    PairSet pairs = {0};
+    pairs_add(&pairs, pool, &corpus, tokenizer, (CorpusRules){.max_length = 100, .max_ratio = 2});
+    EXPECT_INT(pairs.count, 2);
+    EXPECT_INT(pairs.report.count[CORPUS_RATIO], 2);
+    EXPECT_INT(pairs.report.first[CORPUS_RATIO].line, 2);
+    pairs_free(&pairs);
+    pairs_add(&pairs, pool, &corpus, tokenizer, (CorpusRules){.max_length = 100});
+    EXPECT_INT(pairs.count, 4);
+    pairs_free(&pairs);
+    tokenizer_free(tokenizer);
+    pool_free(pool);
+    corpus_free(&corpus);
+}
+
+/* Many lines, many tasks: the same on any number of threads. */
+static void test_threads(void) {
+    Corpus corpus;
+    CorpusReport report;
+    Error err;
+    FILE *file = fopen("pairs.tsv", "w");
+    for (int i = 0; i < 1000; i++) fprintf(file, "source %d\ttarget %d\n", i * i, i);
+    EXPECT(fclose(file) == 0);
+    if (!read_good(&corpus, "pairs.tsv", (CorpusRules){0}, &report)) return;
+    Tokenizer *tokenizer = tokenizer_create(NULL, 0, (Normalisation){0}, &err);
+    PairSet one = {0};
+    for (size_t threads = 1; threads < 5; threads++) {
+        Pool *pool = pool_create(threads, &err);
+        PairSet many = {0};
+        PairSet *pairs = threads == 1 ? &one : &many;
+        pairs_add(pairs, pool, &corpus, tokenizer, (CorpusRules){.max_length = 14});
+        EXPECT(pairs->count > 100 && pairs->count < 1000);
+        EXPECT(pairs->count == one.count && stbds_arrlenu(pairs->tokens) == stbds_arrlenu(one.tokens));
+        EXPECT(memcmp(pairs->tokens, one.tokens, stbds_arrlenu(one.tokens) * sizeof *one.tokens) == 0);
+        pairs_free(&many);
+        pool_free(pool);
+    }
+    pairs_free(&one);
     tokenizer_free(tokenizer);
     corpus_free(&corpus);
 }
@@ -147,15 +449,27 @@ static void test_pairs(void) {
 int main(void) {
     const char *base = getenv("TMPDIR");
     snprintf(folder, sizeof folder, "%s/nmt-corpus-XXXXXX", base && *base ? base : "/tmp");
-    if (!mkdtemp(folder)) return perror(folder), 1;
-    snprintf(path, sizeof path, "%s/pairs.tsv", folder);
+    if (!mkdtemp(folder) || chdir(folder) != 0) return perror(folder), 1;
     RUN(test_columns);
     RUN(test_line_ends);
-    RUN(test_bad_lines);
+    RUN(test_flaws);
+    RUN(test_bad_files);
     RUN(test_long_lines);
+    RUN(test_pair_of_files);
+    RUN(test_unequal_files);
+    RUN(test_odd_names);
+    RUN(test_several_files);
+    RUN(test_blocks);
+    RUN(test_swap);
+    RUN(test_unique);
+    RUN(test_checksum);
+    RUN(test_changed_while_read);
     RUN(test_pairs);
-    RUN(test_missing_file);
-    unlink(path);
+    RUN(test_ratio);
+    RUN(test_threads);
+    static const char *const names[] = {"pairs.tsv", "bad.tsv", "good.tsv", "one.tsv", "two.tsv",
+                                        "same.tsv",  "a.en",    "a.fr",     "b.en"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) unlink(names[i]);
     rmdir(folder);
     return test_finish();
 }

@@ -145,6 +145,33 @@ static void test_stale_temporary_file(void) {
     expect_text(place("a"), "new");
     EXPECT_INT(files_here(), 1);
     unlink(place("a"));
+
+    /* Those of a process that is no more go, and only those. */
+    const pid_t child = fork();
+    if (child == 0) _exit(0);
+    waitpid(child, NULL, 0);
+    const struct {
+        const char *name;
+        long process;
+        bool stays;
+    } rows[] = {{"a.tmp.%ld", child, false},
+                {"a.tmp.%ld", getppid(), true},
+                {"aa.tmp.%ld", child, true},
+                {"a.tmp.%ldx", child, true},
+                {"a.tmp.-%ld", child, true}};
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            char name[64];
+            const int digits = (int)strcspn(rows[i].name, "%");
+            snprintf(name, sizeof name, "%.*s%ld%s", digits, rows[i].name, rows[i].process, rows[i].name + digits + 3);
+            left = fopen(place(name), pass ? "r" : "w");
+            if (pass) EXPECT_INT(left != NULL, rows[i].stays);
+            if (left) fclose(left);
+            if (pass) unlink(place(name));
+        }
+        if (!pass) EXPECT(write_text(place("a"), "new", &err));
+    }
+    unlink(place("a"));
 }
 
 /* The limit on the size of files stands in for a full disk; writes fail half way as there. In a process of its own,

@@ -1,7 +1,9 @@
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,8 +23,7 @@ struct FileWriter {
     unsigned char buffer[FILE_BUFFER];
 };
 
-/* Opens a regular file for reading; returns its descriptor, or -1. */
-static int open_regular(const char *path, size_t *size, Error *err) {
+int file_open(const char *path, size_t *size, Error *err) {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not to wait for the writer of a named pipe */
     if (descriptor < 0) {
         error_set(err, "%s: cannot open: %s", path, strerror(errno));
@@ -44,7 +45,7 @@ static int open_regular(const char *path, size_t *size, Error *err) {
 bool file_map(FileMap *map, const char *path, Error *err) {
     size_t size;
     *map = (FileMap){0};
-    int descriptor = open_regular(path, &size, err);
+    int descriptor = file_open(path, &size, err);
     if (descriptor < 0) return false;
     void *data = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : (void *)(uintptr_t) "";
     close(descriptor); /* a map outlives it */
@@ -70,7 +71,7 @@ static bool read_all(int descriptor, char *data, size_t size, const char *path, 
 bool file_read(FileMap *map, const char *path, Error *err) {
     size_t size;
     *map = (FileMap){(const unsigned char *)"", 0};
-    int descriptor = open_regular(path, &size, err);
+    int descriptor = file_open(path, &size, err);
     if (descriptor < 0) return false;
     bool good = true;
     if (size > 0) {
@@ -87,6 +88,46 @@ bool file_read(FileMap *map, const char *path, Error *err) {
 void file_unmap(FileMap *map) {
     if (map->size > 0) munmap((void *)(uintptr_t)map->data, map->size);
     *map = (FileMap){0};
+}
+
+void file_forget(const FileMap *map) {
+    if (map->size > 0) madvise((void *)(uintptr_t)map->data, map->size, MADV_DONTNEED);
+}
+
+int file_scratch(const char *folder, Error *err) {
+    char *path = memory_format("%s/scratch.XXXXXX", folder);
+    int descriptor = mkostemp(path, O_CLOEXEC);
+    if (descriptor < 0)
+        error_set(err, "%s: cannot write: %s", path, strerror(errno));
+    else
+        unlink(path);
+    free(path);
+    return descriptor;
+}
+
+/* The folder of a path, in a fresh string. */
+static char *file_folder(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? memory_string_n(path, slash > path ? (size_t)(slash - path) : 1) : memory_string(".");
+}
+
+/* Removes temporary files of this path whose process is no more. */
+static void file_clean(const char *path) {
+    char *folder = file_folder(path);
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const size_t length = strlen(name);
+    DIR *entries = opendir(folder);
+    for (struct dirent *entry; entries && (entry = readdir(entries));) {
+        if (strncmp(entry->d_name, name, length) != 0 || strncmp(entry->d_name + length, ".tmp.", 5) != 0) continue;
+        char *end;
+        const long process = strtol(entry->d_name + length + 5, &end, 10);
+        if (*end || process <= 0 || kill((pid_t)process, 0) == 0 || errno != ESRCH) continue;
+        char *stale = file_join(folder, entry->d_name);
+        unlink(stale);
+        free(stale);
+    }
+    if (entries) closedir(entries);
+    free(folder);
 }
 
 /* Memory may run out while a file is being written, which ends the process. */
@@ -111,6 +152,7 @@ FileWriter *file_create(const char *path, Error *err) {
         return error_null(err, "%s: cannot write: it is %s", path,
                           S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
     }
+    file_clean(path);
     FileWriter *writer = memory_new(1, sizeof *writer);
     writer->path = memory_string(path);
     writer->temporary = memory_format("%s.tmp.%ld", path, (long)getpid());
@@ -159,8 +201,7 @@ void file_write(FileWriter *writer, const void *data, size_t size) {
 /* Makes the renaming itself last. A file system that cannot do this to folders says EINVAL; the file is whole anyway.
  */
 static int file_sync_folder(const char *path) {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? memory_string_n(path, slash > path ? (size_t)(slash - path) : 1) : memory_string(".");
+    char *folder = file_folder(path);
     int failure = 0;
     int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor >= 0) {

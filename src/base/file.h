@@ -21,10 +21,17 @@ bool file_map(FileMap *map, const char *path, Error *err);
 /* The same, but a copy in memory, which stays as it is when the file changes later. Release with file_unmap. */
 bool file_read(FileMap *map, const char *path, Error *err);
 void file_unmap(FileMap *map);
+/* Gives back the memory of a mapped file's pages; they are read again when they are needed. */
+void file_forget(const FileMap *map);
+
+/* Opens a regular file for reading: its descriptor (close it), or -1. */
+int file_open(const char *path, size_t *size, Error *err);
+/* A file in the folder to write, and read, that has no name and is gone when it is closed: its descriptor, or -1. */
+int file_scratch(const char *folder, Error *err);
 
 /* Writing: bytes go to a temporary file in the same folder; file_commit flushes them to disk and renames it over
  * `path`. Any failed write is remembered and reported by file_commit, which then removes the temporary file and leaves
- * the old one as it was. The temporary file is "path.tmp.PID"; one that a killed process left behind does no harm. */
+ * the old one as it was. The temporary file is "path.tmp.PID"; file_create removes those that killed processes left. */
 typedef struct FileWriter FileWriter;
 
 FileWriter *file_create(const char *path, Error *err);

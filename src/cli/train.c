@@ -1,4 +1,5 @@
 /* ./train CONFIG.ini [section.key=value ...]: trains a model, or goes on where the last run in its folder stopped. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,17 +13,20 @@
 #include "eval/exact.h"
 #include "math/cpu.h"
 #include "train/config.h"
+#include "train/dryrun.h"
 #include "train/loop.h"
 #include "train/trainer.h"
 
-enum { OPTION_FRESH };
+enum { OPTION_FRESH, OPTION_DRY_RUN };
 static const Option options[] = {
     [OPTION_FRESH] = {"--fresh", NULL, NULL, "start over, although the run's folder has a last.gguf"},
+    [OPTION_DRY_RUN] = {"--dry-run", NULL, NULL,
+                        "tell what is in the corpora and what the run will take; train nothing"},
 };
 
 static const Command command = {
     .name = "train",
-    .usage = "train CONFIG.ini [section.key=value ...] [--fresh]",
+    .usage = "train CONFIG.ini [section.key=value ...] [--fresh] [--dry-run]",
     .about = "Trains a translator as CONFIG.ini says; every key can be set on the command line, too. A run keeps\n"
              "model.gguf (the best model), last.gguf (to go on from) and log.jsonl in its folder, run.dir; the same\n"
              "command goes on where it stopped. Ctrl-C finishes the step and saves.\n\n"
@@ -41,6 +45,61 @@ static void on_signal(int number) {
     signal(SIGTERM, SIG_DFL);
 }
 
+/* Not before the run has begun: until then there is nothing to save, and a signal ends the process at once. */
+static void catch_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static void tell_lines(const char *text, Progress *progress) {
+    for (; *text; text += strcspn(text, "\n"), text += *text == '\n')
+        progress_line(progress, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+static void tell_corpus(const char *key, const PairSet *pairs, Progress *progress) {
+    char a[32], b[32];
+    progress_line(progress, "%s: %s pairs from %s lines", key, terminal_count(a, (long long)pairs->count),
+                  terminal_count(b, (long long)pairs->report.lines));
+}
+
+static void tell_lengths(const char *side, const LengthStats *l, size_t tokens, Progress *progress) {
+    char count[32];
+    progress_line(progress,
+                  "%s: %s tokens; in a sentence %zu to %zu, %.1f on average, at most %zu in half of them, %zu in 90%%, "
+                  "%zu in 99%%",
+                  side, terminal_count(count, (long long)tokens), l->least, l->most, l->mean, l->half, l->ninety,
+                  l->ninety_nine);
+}
+
+/* The report is the command's result: it goes to stdout. */
+static int dry_run(Trainer *t, Error *err) {
+    DryRun dry;
+    char a[32], b[32];
+    if (!dryrun_measure(&dry, t, (ExactRate){exact_measure, NULL}, err)) return options_fail(&command, err);
+    Progress out = progress_start(stdout);
+    tell_corpus("data.train", &t->train, &out);
+    tell_corpus("data.valid", &t->valid, &out);
+    tell_lines(t->flaws, &out);
+    tell_lengths("source", &dry.source, t->train.source_tokens, &out);
+    tell_lengths("target", &dry.target, t->train.target_tokens, &out);
+    terminal_count(a, (long long)tokenizer_vocab_size(t->tokenizer));
+    terminal_count(b, (long long)t->model.params.count);
+    progress_line(&out, "vocabulary: %s tokens; model: %s parameters", a, b);
+    const double epochs = (double)dry.steps / (double)trainer_epoch_steps(t);
+    terminal_count(a, (long long)dry.steps);
+    terminal_count(b, (long long)trainer_epoch_steps(t));
+    progress_line(&out, "steps: %s to go, of %s an epoch: %.1f epochs", a, b, epochs);
+    const double seconds = (double)dry.steps * dry.step_seconds + (double)dry.validations * dry.validation_seconds;
+    progress_line(&out, "time: about %s, %.3f s a step and %.1f s for each of %llu validations",
+                  terminal_duration(a, seconds), dry.step_seconds, dry.validation_seconds,
+                  (unsigned long long)dry.validations);
+    progress_line(&out, "memory: about %.0f MB", (double)dry.memory / 1e6);
+    if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_DONE;
+    error_set(err, "standard output: cannot write: %s", strerror(errno));
+    return options_fail(&command, err);
+}
+
 static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
     const Config *c = t->config;
     char a[32], b[32], d[32], e[32];
@@ -54,18 +113,14 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
     if (t->merges_missing)
         progress_line(progress, "the corpus has no more pairs of tokens to merge: vocabulary %s instead of %lld", d,
                       (long long)c->vocab_size);
-    if (t->train.dropped || t->valid.dropped)
-        progress_line(
-            progress,
-            "left out, as longer than %lld tokens (model.max_length): %zu training pairs, %zu validation pairs",
-            (long long)c->max_length, t->train.dropped, t->valid.dropped);
+    tell_lines(t->flaws, progress);
     if (resumed) {
         terminal_count(a, (long long)t->state.step);
         progress_line(progress, "going on from step %s", a);
     }
 }
 
-static int train_locked(const Config *config, bool fresh, Error *err) {
+static int train_locked(const Config *config, bool fresh, bool dry, Error *err) {
     bool resumed;
     Trainer trainer;
     Pool *pool = NULL;
@@ -74,6 +129,13 @@ static int train_locked(const Config *config, bool fresh, Error *err) {
         if (pool) pool_free(pool);
         return options_fail(&command, err);
     }
+    if (dry) {
+        const int code = dry_run(&trainer, err);
+        trainer_free(&trainer);
+        pool_free(pool);
+        return code;
+    }
+    catch_signals();
     /* At once: killed before its first validation, the run would else go on from the last.gguf of the one before. */
     if (fresh && !trainer_save_last(&trainer, err)) {
         trainer_free(&trainer);
@@ -122,7 +184,7 @@ static int train_locked(const Config *config, bool fresh, Error *err) {
 }
 
 /* Two runs in one folder would write over each other. */
-static int train(const Config *config, bool fresh, Error *err) {
+static int train(const Config *config, bool fresh, bool dry, Error *err) {
     FileLock lock;
     char *path = NULL;
     if (!file_make_folder(config->dir, err) || !file_lock(&lock, path = file_join(config->dir, "lock"), err)) {
@@ -130,7 +192,7 @@ static int train(const Config *config, bool fresh, Error *err) {
         return options_fail(&command, err);
     }
     free(path);
-    const int code = train_locked(config, fresh, err);
+    const int code = train_locked(config, fresh, dry, err);
     file_unlock(&lock);
     return code;
 }
@@ -140,10 +202,12 @@ int main(int argc, char **argv) {
     OptionReader reader = options_start(&command, argc, argv);
     const char *value, *path = NULL;
     char **overrides = NULL;
-    bool fresh = false;
+    bool fresh = false, dry = false;
     for (int option; (option = options_next(&reader, &value)) != -2;) {
         if (option == OPTION_FRESH)
             fresh = true;
+        else if (option == OPTION_DRY_RUN)
+            dry = true;
         else if (strchr(value, '='))
             stbds_arrput(overrides, (char *)value);
         else if (!path)
@@ -159,11 +223,8 @@ int main(int argc, char **argv) {
         return options_fail(&command, &err);
     }
     stbds_arrfree(overrides);
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN); /* a run outlives whoever reads its messages */
-    int code = train(&config, fresh, &err);
+    int code = train(&config, fresh, dry, &err);
     config_free(&config);
     return code;
 }

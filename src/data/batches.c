@@ -19,10 +19,6 @@ static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-static size_t bucket_of(const PairSet *pairs, uint32_t pair) {
-    return pairs_target_length(pairs, pair) / BUCKET_WIDTH;
-}
-
 /* Where element i goes in the shuffle of Fisher and Yates: one of 0 .. i. The remainder's bias is below 2^-32. */
 static size_t shuffle_draw(RngSite site, uint64_t index, size_t i) {
     return (size_t)(rng_bits(site, index) % (i + 1));
@@ -32,32 +28,59 @@ static size_t buckets_of(const PairSet *pairs) {
     return pairs->longest_target / BUCKET_WIDTH + 1;
 }
 
+/* A pair's two lengths in one number. They are 1 .. 65536, so that one less fits 16 bits. */
+static uint32_t pack(size_t source, size_t target) {
+    return (uint32_t)(source - 1) << 16 | (uint32_t)(target - 1);
+}
+static size_t packed_source(uint32_t lengths) {
+    return (lengths >> 16) + 1;
+}
+static size_t packed_target(uint32_t lengths) {
+    return (lengths & 0xffff) + 1;
+}
+
+/* The lengths of all pairs into the scratch array, in the order of the pairs, so that the random places looked at next
+ * are in memory, and those of a mapped file are read in a row. */
+static void read_lengths(BatchPlan *plan, const PairSet *pairs) {
+    for (size_t i = 0; i < pairs->count; i++) {
+        plan->scratch[i] = pack(pairs_source_length(pairs, i), pairs_target_length(pairs, i));
+        if (i % 65536 == 65535) pairs_forget(pairs);
+    }
+}
+
 /* All pairs in random order, then sorted by bucket, each bucket keeping that order: a counting sort, linear in time and
- * without any comparison that could tie. */
+ * without any comparison that could tie. Two numbers a pair are all it takes: scratch has its length, then its place.
+ */
 static void order_pairs(BatchPlan *plan, const PairSet *pairs, RngSite site) {
-    uint32_t *shuffled = plan->shuffled;
+    uint32_t *order = plan->order, *scratch = plan->scratch;
     for (size_t i = 0; i < pairs->count; i++) {
         size_t other = shuffle_draw(site, i, i);
-        shuffled[i] = shuffled[other];
-        shuffled[other] = (uint32_t)i;
+        order[i] = order[other];
+        order[other] = (uint32_t)i;
     }
+    read_lengths(plan, pairs);
     const size_t buckets = buckets_of(pairs);
     size_t *next = plan->next; /* where the next pair of each bucket goes */
     memset(next, 0, (buckets + 1) * sizeof *next);
-    for (size_t i = 0; i < pairs->count; i++) next[bucket_of(pairs, shuffled[i]) + 1]++;
+    for (size_t i = 0; i < pairs->count; i++) next[packed_target(scratch[i]) / BUCKET_WIDTH + 1]++;
     for (size_t bucket = 0; bucket < buckets; bucket++) next[bucket + 1] += next[bucket];
-    for (size_t i = 0; i < pairs->count; i++) plan->order[next[bucket_of(pairs, shuffled[i])]++] = shuffled[i];
+    for (size_t i = 0; i < pairs->count; i++) {
+        uint32_t *at = &scratch[order[i]];
+        *at = (uint32_t)next[packed_target(*at) / BUCKET_WIDTH]++;
+    }
+    for (size_t i = 0; i < pairs->count; i++) order[scratch[i]] = (uint32_t)i;
 }
 
 void batches_plan_again(BatchPlan *plan, const PairSet *pairs, size_t max_tokens, uint64_t seed, uint32_t epoch) {
     RngSite site = {seed, epoch, RNG_SITE_SHUFFLE};
     order_pairs(plan, pairs, site);
+    read_lengths(plan, pairs);
     plan->count = 0;
     BatchRange batch = {0};
     size_t source = 0, target = 0; /* tokens of the batch so far */
     for (size_t i = 0; i < pairs->count; i++) {
-        size_t more_source = pairs_source_length(pairs, plan->order[i]);
-        size_t more_target = pairs_target_length(pairs, plan->order[i]);
+        const uint32_t lengths = plan->scratch[plan->order[i]];
+        const size_t more_source = packed_source(lengths), more_target = packed_target(lengths);
         if (batch.count > 0 && (target + more_target > max_tokens || source + more_source > 2 * max_tokens)) {
             plan->batches[plan->count++] = batch;
             batch = (BatchRange){(uint32_t)i, 0};
@@ -81,7 +104,7 @@ BatchPlan batches_plan(const PairSet *pairs, size_t max_tokens, uint64_t seed, u
     CHECK(max_tokens >= 1 && max_tokens <= (size_t)1 << 30, "tokens of a batch are numbered with 32 bits");
     BatchPlan plan = {.batches = memory_new(pairs->count, sizeof *plan.batches),
                       .order = memory_new(pairs->count, sizeof *plan.order),
-                      .shuffled = memory_new(pairs->count, sizeof *plan.shuffled),
+                      .scratch = memory_new(pairs->count, sizeof *plan.scratch),
                       .next = memory_new(buckets_of(pairs) + 1, sizeof *plan.next)};
     batches_plan_again(&plan, pairs, max_tokens, seed, epoch);
     return plan;
@@ -90,7 +113,7 @@ BatchPlan batches_plan(const PairSet *pairs, size_t max_tokens, uint64_t seed, u
 void batches_free(BatchPlan *plan) {
     free(plan->batches);
     free(plan->order);
-    free(plan->shuffled);
+    free(plan->scratch);
     free(plan->next);
     *plan = (BatchPlan){0};
 }

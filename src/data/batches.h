@@ -2,7 +2,8 @@
  *
  * An epoch takes every pair once. Its order is a function of (seed, epoch) alone: pairs of about the same target length
  * come together, in random order among themselves; they are cut into batches that keep to the limits; then the batches
- * are put into random order. A resumed run makes the plan again and goes on where it was. */
+ * are put into random order. A resumed run makes the plan again and goes on where it was. A plan takes 8 bytes a pair.
+ */
 #ifndef NMT_DATA_BATCHES_H
 #define NMT_DATA_BATCHES_H
 
@@ -19,12 +20,12 @@ typedef struct BatchRange {
 } BatchRange;
 
 typedef struct BatchPlan {
-    BatchRange *batches; /* (count), with room for every pair alone */
+    BatchRange *batches; /* (count), with room for every pair alone, of which the system gives what is used */
     size_t count;
     uint32_t *order; /* (pairs) every pair once */
     /* Kept for the plan of the next epoch: */
-    uint32_t *shuffled; /* (pairs) */
-    size_t *next;       /* (buckets + 1) */
+    uint32_t *scratch; /* (pairs) */
+    size_t *next;      /* (buckets + 1) */
 } BatchPlan;
 
 /* What no batch of any epoch exceeds, for sizing memory once. */

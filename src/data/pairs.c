@@ -1,51 +1,99 @@
 #include "data/pairs.h"
 
-#include "base/check.h"
 #include "base/ds.h"
+
+enum {
+    TASK_LINES = 64,
+    SMALL_MAP = 4 << 20, /* bytes that may stay in memory */
+};
+
+/* What one task makes of its lines. */
+typedef struct Encoded {
+    int32_t *ids; /* stb_ds array: source, </s>, target, </s> of each line */
+    size_t lengths[TASK_LINES][2];
+} Encoded;
+
+typedef struct EncodeAll {
+    const Corpus *corpus;
+    const Tokenizer *tokenizer;
+    Encoded *encoded; /* (tasks) */
+} EncodeAll;
 
 static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-static void append(PairSet *pairs, const int32_t *ids) {
-    size_t count = (size_t)stbds_arrlen(ids);
-    uint16_t *out = stbds_arraddnptr(pairs->tokens, count + 1);
-    for (size_t i = 0; i < count; i++) out[i] = (uint16_t)ids[i];
-    out[count] = TOKEN_END;
-    stbds_arrput(pairs->start, (size_t)stbds_arrlen(pairs->tokens));
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
 }
 
-PairSet pairs_encode(const Corpus *corpus, const Tokenizer *tokenizer, size_t max_length) {
-    PairSet pairs = {0};
-    int32_t *source = NULL, *target = NULL;
-    stbds_arrput(pairs.start, 0);
-    for (size_t line = 0; line < corpus->count; line++) {
-        Text texts[2] = {corpus_source(corpus, line), corpus_target(corpus, line, 0)};
-        stbds_arrsetlen(source, 0);
-        stbds_arrsetlen(target, 0);
-        tokenizer_encode(tokenizer, &source, texts[0].bytes, texts[0].length);
-        tokenizer_encode(tokenizer, &target, texts[1].bytes, texts[1].length);
-        size_t source_length = (size_t)stbds_arrlen(source) + 1, target_length = (size_t)stbds_arrlen(target) + 1;
-        if (source_length > max_length || target_length > max_length) {
-            pairs.dropped++;
-            continue;
+static void encode_task(void *context, size_t task, size_t worker) {
+    (void)worker;
+    const EncodeAll *all = context;
+    Encoded *out = &all->encoded[task];
+    const size_t first = task * TASK_LINES, end = smaller(first + TASK_LINES, all->corpus->count);
+    for (size_t line = first; line < end; line++) {
+        for (int side = 0; side < 2; side++) {
+            const Text text = side ? corpus_target(all->corpus, line, 0) : corpus_source(all->corpus, line);
+            const size_t before = stbds_arrlenu(out->ids);
+            tokenizer_encode(all->tokenizer, &out->ids, text.bytes, text.length);
+            stbds_arrput(out->ids, TOKEN_END);
+            out->lengths[line - first][side] = stbds_arrlenu(out->ids) - before;
         }
-        append(&pairs, source);
-        append(&pairs, target);
-        pairs.count++;
-        pairs.longest_source = larger(pairs.longest_source, source_length);
-        pairs.longest_target = larger(pairs.longest_target, target_length);
-        pairs.source_tokens += source_length;
-        pairs.target_tokens += target_length;
     }
-    stbds_arrfree(source);
-    stbds_arrfree(target);
-    return pairs;
+}
+
+/* Whether the pair is left out, and why. */
+static bool has_flaw(CorpusFlaw *flaw, const size_t lengths[2], const CorpusRules *rules) {
+    const size_t longer = larger(lengths[0], lengths[1]), shorter = smaller(lengths[0], lengths[1]);
+    *flaw = CORPUS_TOO_LONG;
+    if (longer > rules->max_length) return true;
+    *flaw = CORPUS_RATIO;
+    return rules->max_ratio > 0 && longer > CORPUS_RATIO_FREE && (double)longer > rules->max_ratio * (double)shorter;
+}
+
+void pairs_count(PairSet *pairs, size_t source_length, size_t target_length) {
+    pairs->count++;
+    pairs->longest_source = larger(pairs->longest_source, source_length);
+    pairs->longest_target = larger(pairs->longest_target, target_length);
+    pairs->source_tokens += source_length;
+    pairs->target_tokens += target_length;
+}
+
+void pairs_add(PairSet *pairs, Pool *pool, const Corpus *corpus, const Tokenizer *tokenizer, CorpusRules rules) {
+    const size_t tasks = (corpus->count + TASK_LINES - 1) / TASK_LINES;
+    EncodeAll all = {corpus, tokenizer, memory_new(tasks, sizeof *all.encoded)};
+    pool_run(pool, "encoding", tasks, encode_task, &all);
+    if (stbds_arrlenu(pairs->start) == 0) stbds_arrput(pairs->start, 0);
+    const int32_t *ids = NULL; /* of the line */
+    for (size_t line = 0; line < corpus->count; line++) {
+        const Encoded *from = &all.encoded[line / TASK_LINES];
+        const size_t *lengths = from->lengths[line % TASK_LINES], both = lengths[0] + lengths[1];
+        if (line % TASK_LINES == 0) ids = from->ids;
+        CorpusFlaw flaw;
+        if (has_flaw(&flaw, lengths, &rules)) {
+            corpus_report_add(&pairs->report, flaw, corpus->lines[line].place);
+        } else {
+            uint16_t *out = stbds_arraddnptr(pairs->tokens, both);
+            for (size_t i = 0; i < both; i++) out[i] = (uint16_t)ids[i];
+            const size_t end = stbds_arrlenu(pairs->tokens);
+            stbds_arrput(pairs->start, end - lengths[1]);
+            stbds_arrput(pairs->start, end);
+            pairs_count(pairs, lengths[0], lengths[1]);
+        }
+        ids += both;
+    }
+    for (size_t task = 0; task < tasks; task++) stbds_arrfree(all.encoded[task].ids);
+    free(all.encoded);
 }
 
 void pairs_free(PairSet *pairs) {
-    stbds_arrfree(pairs->tokens);
-    stbds_arrfree(pairs->start);
+    if (pairs->map.size > 0) {
+        file_unmap(&pairs->map);
+    } else {
+        stbds_arrfree(pairs->tokens);
+        stbds_arrfree(pairs->start);
+    }
     *pairs = (PairSet){0};
 }
 
@@ -55,4 +103,8 @@ size_t pairs_source_length(const PairSet *pairs, size_t pair) {
 
 size_t pairs_target_length(const PairSet *pairs, size_t pair) {
     return pairs->start[2 * pair + 2] - pairs->start[2 * pair + 1];
+}
+
+void pairs_forget(const PairSet *pairs) {
+    if (pairs->map.size > SMALL_MAP) file_forget(&pairs->map);
 }

@@ -1,34 +1,45 @@
 /* Encoded sentence pairs: a corpus as token ids, what training and the validation loss run over.
  *
  * All tokens lie in one array, pair after pair: source, </s>, target, </s>. The decoder's input, <s> and the target
- * without its </s>, is made where batches are filled (data/batches.h). */
+ * without its </s>, is made where batches are filled (data/batches.h). The arrays are in memory, or in a file that is
+ * mapped (data/cache.h). */
 #ifndef NMT_DATA_PAIRS_H
 #define NMT_DATA_PAIRS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/file.h"
+#include "base/pool.h"
 #include "data/corpus.h"
 #include "text/tokenizer.h"
 
 typedef struct PairSet {
-    size_t count;          /* pairs kept */
-    size_t dropped;        /* pairs left out because a side was too long */
-    uint16_t *tokens;      /* stb_ds array of ids; TOKENIZER_VOCAB_MAX makes 16 bits enough */
-    size_t *start;         /* (2 count + 1), a stb_ds array: source i at start[2i], its target at start[2i + 1] */
+    size_t count;          /* pairs */
+    uint16_t *tokens;      /* ids; TOKENIZER_VOCAB_MAX makes 16 bits enough */
+    size_t *start;         /* (2 count + 1): source i at start[2i], its target at start[2i + 1] */
     size_t longest_source; /* tokens, </s> included */
     size_t longest_target;
     size_t source_tokens; /* of all pairs, </s> included */
     size_t target_tokens;
+    CorpusReport report; /* of the lines they were made from */
+    uint64_t checksum;   /* of tokens and start; from a cache only */
+    FileMap map;         /* size 0: the arrays are stb_ds arrays */
 } PairSet;
 
-/* Encodes each line's source and first target. A pair with a side of more than max_length tokens, </s> included, is
- * dropped and counted; the caller says so, and that nothing is left when count is 0. Release with pairs_free. */
-PairSet pairs_encode(const Corpus *corpus, const Tokenizer *tokenizer, size_t max_length);
+/* Encodes each line's source and first target, on all threads, and appends them to a set in memory. Pairs that are too
+ * long, or whose sides differ too much, are left out and counted in pairs->report. Release with pairs_free. */
+void pairs_add(PairSet *pairs, Pool *pool, const Corpus *corpus, const Tokenizer *tokenizer, CorpusRules rules);
 void pairs_free(PairSet *pairs);
 
 /* Tokens of one side, </s> included. */
 size_t pairs_source_length(const PairSet *pairs, size_t pair);
 size_t pairs_target_length(const PairSet *pairs, size_t pair);
+
+/* Counts one more pair of these lengths in count, longest_* and *_tokens. */
+void pairs_count(PairSet *pairs, size_t source_length, size_t target_length);
+
+/* Gives the memory of what was read of a large map back, so that it does not grow with the corpus. */
+void pairs_forget(const PairSet *pairs);
 
 #endif

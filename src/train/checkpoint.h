@@ -16,6 +16,9 @@ struct Trainer;
 /* Writes run.dir/name, whole or not at all. */
 bool checkpoint_write(const struct Trainer *trainer, const char *name, bool with_state, Error *err);
 
+/* The checksum of the training pairs that the run was begun with (PairSet). */
+bool checkpoint_corpus(const ModelFile *last, uint64_t *checksum, Error *err);
+
 /* Takes parameters, moments and state from an open last.gguf whose model has the trainer's shape. */
 bool checkpoint_restore(struct Trainer *trainer, const ModelFile *last, Error *err);
 

@@ -26,9 +26,14 @@
 #define RATE_MAX 0.9999
 
 const IniField config_fields[] = {
-    STRING("data.train", data_train, NULL, "training pairs: a UTF-8 TSV, source TAB target"),
+    STRING("data.train", data_train, NULL,
+           "training pairs: TSV files (source TAB target), pairs of files (a.en+a.fr), or - for standard input"),
     STRING("data.valid", data_valid, NULL, "validation pairs, the same; further columns are further accepted targets"),
     STRING("data.test", data_test, "", "test pairs, for scripts; training does not read them"),
+    SWITCH("data.swap", swap, "false", "source and target change places"),
+    SWITCH("data.unique", unique, "false", "training pairs that stand there twice are taken once"),
+    REAL("data.max_ratio", pair_ratio, "9", 0, 1000,
+         "pairs with a side of so many times the tokens of the other are left out; 0: none"),
 
     INTEGER("text.vocab_size", vocab_size, "8000", HYPER_MIN_VOCAB, TOKENIZER_VOCAB_MAX,
             "tokens of the joint vocabulary"),
@@ -210,6 +215,10 @@ Hyper config_hyper(const Config *c, size_t vocab) {
         .attention_dropout = c->attention_dropout,
         .activation_dropout = c->activation_dropout,
     };
+}
+
+CorpusRules config_rules(const Config *c) {
+    return (CorpusRules){c->swap, c->unique, (size_t)c->max_length, c->pair_ratio};
 }
 
 Normalisation config_normalisation(const Config *c) {

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/ini.h"
+#include "data/corpus.h"
 #include "math/matmul.h"
 #include "model/hyper.h"
 #include "model/modelfile.h"
@@ -23,6 +24,8 @@ enum { PRECISION_AUTO = PRECISION_BFLOAT16 + 1 };
 /* Integers are int64_t, reals double, choices int, because that is what base/ini.h fills. */
 typedef struct Config {
     char *data_train, *data_valid, *data_test;
+    bool swap, unique;
+    double pair_ratio;
     int64_t vocab_size;
     bool lowercase, apostrophes, spaces;
     double bpe_dropout;
@@ -60,6 +63,7 @@ bool config_may_resume(const Config *config, const char *before, const char *fil
 
 /* Parts of the config in the form that other modules take. vocab: what the tokenizer really has. */
 Hyper config_hyper(const Config *config, size_t vocab);
+CorpusRules config_rules(const Config *config); /* of training pairs; validation keeps pairs that stand there twice */
 Normalisation config_normalisation(const Config *config);
 AdamOptions config_adam(const Config *config);
 Schedule config_schedule(const Config *config);

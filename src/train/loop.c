@@ -30,21 +30,10 @@ static bool is_stalled(const Config *c, const TrainState *s) {
     return c->patience && s->stalled >= (uint64_t)c->patience;
 }
 
-/* The step at which the run will end by the nearer of its two limits, about. */
-static uint64_t last_step(const Trainer *t) {
-    const Config *c = t->config;
-    uint64_t last = (uint64_t)c->max_steps;
-    if (c->max_epochs) {
-        uint64_t by_epochs = (uint64_t)c->max_epochs * trainer_epoch_steps(t); /* epochs differ by a batch or so */
-        if (!last || by_epochs < last) last = by_epochs;
-    }
-    return last;
-}
-
 /* "12:34 left", by the mean speed since this process began. */
 static const char *time_left(char buffer[64], const Loop *l) {
     const TrainState *s = &l->trainer->state;
-    uint64_t last = last_step(l->trainer);
+    uint64_t last = trainer_last_step(l->trainer);
     buffer[0] = '\0';
     if (last > s->step && s->step > l->began_at) {
         char duration[24];

@@ -4,39 +4,46 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/checksum.h"
 #include "base/ds.h"
 #include "base/file.h"
+#include "data/cache.h"
 #include "math/vector.h"
 #include "text/bpe_train.h"
 #include "train/average.h"
 #include "train/checkpoint.h"
+
+#define CACHE_NAME "train.cache"
+enum { BLOCK_LINES = 1 << 13 }; /* lines read at a time */
 
 /* Target tokens of one batch: a step is train.accumulate of them. */
 static size_t batch_tokens(const Config *c) {
     return (size_t)(c->batch_tokens / c->accumulate);
 }
 
-static bool learn_tokenizer(Trainer *t, const Corpus *corpus, Error *err) {
+static bool learn_tokenizer(Trainer *t, CorpusReader *reader, Error *err) {
     const Config *c = t->config;
     BpeTrainer *bpe = bpe_train_create(config_normalisation(c));
-    for (size_t line = 0; line < corpus->count; line++) {
-        Text source = corpus_source(corpus, line), target = corpus_target(corpus, line, 0);
-        bpe_train_add(bpe, source.bytes, source.length);
-        bpe_train_add(bpe, target.bytes, target.length);
+    Corpus block = {0};
+    CorpusReport report = {0};
+    bool ok;
+    while ((ok = corpus_next(reader, &block, BLOCK_LINES, &report, err)) && block.count > 0) {
+        for (size_t line = 0; line < block.count; line++) {
+            Text source = corpus_source(&block, line), target = corpus_target(&block, line, 0);
+            bpe_train_add(bpe, source.bytes, source.length);
+            bpe_train_add(bpe, target.bytes, target.length);
+        }
+    }
+    corpus_free(&block);
+    if (!ok) {
+        bpe_train_free(bpe);
+        return false;
     }
     uint32_t *merges = bpe_train_finish(bpe, (size_t)c->vocab_size);
     size_t count = stbds_arrlenu(merges) / 2;
-    t->merges_missing = (size_t)c->vocab_size - TOKEN_FIRST_MERGE - count;
     t->tokenizer = tokenizer_create(merges, count, config_normalisation(c), err);
     stbds_arrfree(merges);
     return t->tokenizer != NULL;
-}
-
-static bool encode(PairSet *pairs, const Trainer *t, const Corpus *corpus, const char *path, Error *err) {
-    *pairs = pairs_encode(corpus, t->tokenizer, (size_t)t->config->max_length);
-    if (pairs->count > 0) return true;
-    return error_set(err, "%s: expected sentences of at most %lld tokens (model.max_length), found none", path,
-                     (long long)t->config->max_length);
 }
 
 /* As last.gguf has it. */
@@ -47,15 +54,94 @@ static bool take_tokenizer(Trainer *t, const ModelFile *last, Error *err) {
     return t->tokenizer || error_set(err, "%s: nmt.tokenizer.merges: %s", last->path, why.text);
 }
 
+/* What the cache is made from: another text or another of these settings asks for another cache. */
+static uint64_t cache_key(const Config *c, const CorpusReader *reader) {
+    const double ratio = c->pair_ratio;
+    uint64_t parts[] = {corpus_checksum(reader),
+                        (uint64_t)c->vocab_size,
+                        c->lowercase,
+                        c->apostrophes,
+                        c->spaces,
+                        (uint64_t)c->max_length,
+                        c->swap,
+                        c->unique,
+                        0};
+    memcpy(&parts[sizeof parts / sizeof *parts - 1], &ratio, sizeof ratio);
+    Checksum sum;
+    checksum_start(&sum);
+    checksum_add(&sum, parts, sizeof parts);
+    return checksum_end(&sum);
+}
+
+static bool open_cache(Trainer *t, const char *path, uint64_t key) {
+    const Config *c = t->config;
+    return cache_open(&t->train, path, key, &t->tokenizer, config_normalisation(c), (size_t)c->max_length);
+}
+
+/* Other pairs under the same name would silently make another run. */
+static bool check_corpus(const Trainer *t, const ModelFile *last, uint64_t checksum, Error *err) {
+    uint64_t before;
+    if (!last) return true;
+    if (!checkpoint_corpus(last, &before, err)) return false;
+    return before == checksum ||
+           error_set(err,
+                     "%s: expected the pairs that the run was begun with, found others in %s (start over with "
+                     "--fresh, or give the run another run.dir)",
+                     last->path, t->config->data_train);
+}
+
+/* Writes the cache, but not in place of one that fits the run when these are other pairs. */
+static bool make_cache(Trainer *t, CorpusReader *reader, const char *path, uint64_t key, const ModelFile *last,
+                       Error *err) {
+    uint64_t checksum;
+    FileWriter *file =
+        cache_write(path, t->config->dir, key, reader, t->tokenizer, config_rules(t->config), t->pool, &checksum, err);
+    if (!file) return false;
+    if (!check_corpus(t, last, checksum, err)) {
+        file_cancel(file);
+        return false;
+    }
+    if (!file_commit(file, err)) return false;
+    return open_cache(t, path, key) || error_set(err, "%s: expected the pairs just written, found others", path);
+}
+
+static bool read_valid(Trainer *t, CorpusReader **reader, Error *err) {
+    CorpusRules rules = config_rules(t->config);
+    rules.unique = false;
+    *reader = corpus_open(t->config->data_valid, NULL, rules, err);
+    return *reader && corpus_next(*reader, &t->valid_corpus, UINT32_MAX, &t->valid.report, err);
+}
+
+static bool encode_valid(Trainer *t, Error *err) {
+    pairs_add(&t->valid, t->pool, &t->valid_corpus, t->tokenizer, config_rules(t->config));
+    if (t->valid.count > 0) return true;
+    return error_set(err, "%s: expected sentences of at most %lld tokens (model.max_length), found none",
+                     t->config->data_valid, (long long)t->config->max_length);
+}
+
+static void tell_flaws(Trainer *t, const CorpusReader *train, const CorpusReader *valid) {
+    char *a = corpus_tell(train, &t->train.report, "data.train");
+    char *b = corpus_tell(valid, &t->valid.report, "data.valid");
+    t->flaws = memory_format("%s%s%s", a, *a && *b ? "\n" : "", b);
+    free(a);
+    free(b);
+}
+
 static bool read_data(Trainer *t, const ModelFile *last, Error *err) {
     const Config *c = t->config;
-    Corpus corpus;
-    if (!corpus_read(&corpus, c->data_train, err)) return false;
-    bool ok = last ? take_tokenizer(t, last, err) : learn_tokenizer(t, &corpus, err);
-    ok = ok && encode(&t->train, t, &corpus, c->data_train, err);
-    corpus_free(&corpus);
-    return ok && corpus_read(&t->valid_corpus, c->data_valid, err) &&
-           encode(&t->valid, t, &t->valid_corpus, c->data_valid, err);
+    char *path = file_join(c->dir, CACHE_NAME);
+    CorpusReader *valid = NULL, *train = corpus_open(c->data_train, c->dir, config_rules(c), err);
+    bool ok = train && read_valid(t, &valid, err) && (!last || take_tokenizer(t, last, err));
+    const uint64_t key = ok ? cache_key(c, train) : 0;
+    const bool cached = ok && open_cache(t, path, key);
+    ok = ok && (t->tokenizer || learn_tokenizer(t, train, err)) && encode_valid(t, err) &&
+         (cached ? check_corpus(t, last, t->train.checksum, err) : make_cache(t, train, path, key, last, err));
+    if (ok && !last) t->merges_missing = (size_t)c->vocab_size - tokenizer_vocab_size(t->tokenizer);
+    if (ok) tell_flaws(t, train, valid);
+    corpus_close(train);
+    corpus_close(valid);
+    free(path);
+    return ok;
 }
 
 static size_t larger(size_t a, size_t b) {
@@ -148,6 +234,7 @@ void trainer_free(Trainer *t) {
     if (t->model.params.tensors) transformer_free(&t->model);
     arena_free(&t->batch);
     arena_free(&t->blocks);
+    free(t->flaws);
     pairs_free(&t->train);
     pairs_free(&t->valid);
     corpus_free(&t->valid_corpus);
@@ -158,6 +245,16 @@ void trainer_free(Trainer *t) {
 size_t trainer_epoch_steps(const Trainer *t) {
     const size_t pieces = (size_t)t->config->accumulate;
     return (t->plan.count + pieces - 1) / pieces;
+}
+
+uint64_t trainer_last_step(const Trainer *t) {
+    const Config *c = t->config;
+    uint64_t last = (uint64_t)c->max_steps;
+    if (c->max_epochs) {
+        const uint64_t by_epochs = (uint64_t)c->max_epochs * trainer_epoch_steps(t);
+        if (!last || by_epochs < last) last = by_epochs;
+    }
+    return last;
 }
 
 static Packed packed_source(const Batch *b) {
@@ -183,6 +280,7 @@ const real *trainer_weights(const Trainer *t) {
 StepReport trainer_step(Trainer *t) {
     const Config *c = t->config;
     TrainState *s = &t->state;
+    pairs_forget(&t->train); /* of the step before */
     if (t->plan_epoch != s->epoch) {
         batches_plan_again(&t->plan, &t->train, batch_tokens(c), (uint64_t)c->seed, (uint32_t)s->epoch);
         t->plan_epoch = s->epoch;

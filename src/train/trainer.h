@@ -61,11 +61,12 @@ struct Trainer {
     real *average; /* of w, what validation and model.gguf take; NULL: w itself */
     TrainState state;
     size_t merges_missing; /* how many fewer merges the corpus gave than asked for */
+    char *flaws;           /* what was left out of the corpora, in lines of text; "": nothing */
 };
 
-/* Reads the corpora, learns the tokenizer or takes it from last.gguf, and sets the parameters up: fresh, or as
- * last.gguf in run.dir has them (resume; *resumed then tells whether it was there). config and pool must outlive the
- * trainer. Release with trainer_free. */
+/* Reads the corpora or the cache of the training pairs (run.dir/train.cache, written when it does not fit), learns the
+ * tokenizer or takes it from last.gguf, and sets the parameters up: fresh, or as last.gguf in run.dir has them (resume;
+ * *resumed then tells whether it was there). config and pool must outlive the trainer. Release with trainer_free. */
 bool trainer_create(Trainer *trainer, const Config *config, Pool *pool, bool resume, bool *resumed, Error *err);
 void trainer_free(Trainer *trainer);
 
@@ -74,6 +75,9 @@ size_t trainer_epoch_steps(const Trainer *trainer);
 
 /* The parameters that validation and the model file take: the average where there is one. */
 const real *trainer_weights(const Trainer *trainer);
+
+/* The step at which the run will end by the nearer of its two limits, about: epochs differ by a batch or so. */
+uint64_t trainer_last_step(const Trainer *trainer);
 
 /* One step: train.accumulate batches forward and backward, clipping, Adam. */
 StepReport trainer_step(Trainer *trainer);

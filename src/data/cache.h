@@ -1,0 +1,34 @@
+/* The cache of a training corpus: its pairs as tokens in one file beside the run, so that a run that is started again
+ * reads and encodes nothing anew, and so that the pairs can be mapped instead of held in memory.
+ *
+ *     tokens   (tokens) uint16, and zeros up to a multiple of 8 bytes
+ *     start    (2 count + 1) uint64, as in PairSet
+ *     merges   (merges, 2) uint32, the tokenizer's
+ *     CacheEnd (cache.c): magic, version, key, these sizes, the report, and checksums over everything
+ *
+ * Little-endian, as everything here. The key tells from what text and with which settings it was made. */
+#ifndef NMT_DATA_CACHE_H
+#define NMT_DATA_CACHE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/pool.h"
+#include "data/corpus.h"
+#include "data/pairs.h"
+#include "text/tokenizer.h"
+
+/* Maps the file and looks at all of it. False, with nothing opened, when it is not there, was made from something else
+ * or for another tokenizer, or is damaged: it is to be written again. *tokenizer: which one; NULL: the file's own is
+ * made, with `how`. max_length: of a side. Release with pairs_free. */
+bool cache_open(PairSet *pairs, const char *path, uint64_t key, Tokenizer **tokenizer, Normalisation how,
+                size_t max_length);
+
+/* Reads all lines, encodes them and writes the file. Returns the writer, whose file_commit puts the file in place, or
+ * NULL. *checksum: what pairs.checksum will be. folder: for a scratch file. */
+FileWriter *cache_write(const char *path, const char *folder, uint64_t key, CorpusReader *reader,
+                        const Tokenizer *tokenizer, CorpusRules rules, Pool *pool, uint64_t *checksum, Error *err);
+
+#endif

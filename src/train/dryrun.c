@@ -1,0 +1,97 @@
+#include "train/dryrun.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "base/memory.h"
+#include "base/terminal.h"
+
+enum { SENTENCES = 16, STEPS_MOST = 50, STEPS_LEAST = 3 };
+static const double SECONDS = 3; /* of steps */
+
+static LengthStats length_stats(const PairSet *pairs, bool target) {
+    const size_t longest = target ? pairs->longest_target : pairs->longest_source;
+    size_t *count = memory_new(longest + 1, sizeof *count), seen = 0;
+    for (size_t i = 0; i < pairs->count; i++) {
+        count[target ? pairs_target_length(pairs, i) : pairs_source_length(pairs, i)]++;
+        if (i % 65536 == 65535) pairs_forget(pairs);
+    }
+    LengthStats stats = {.most = longest};
+    stats.mean = (double)(target ? pairs->target_tokens : pairs->source_tokens) / (double)pairs->count;
+    for (size_t length = 0; length <= longest; length++) {
+        const double before = (double)seen / (double)pairs->count;
+        seen += count[length];
+        const double share = (double)seen / (double)pairs->count;
+        if (seen > 0 && before <= 0) stats.least = length;
+        if (before < 0.5 && share >= 0.5) stats.half = length;
+        if (before < 0.9 && share >= 0.9) stats.ninety = length;
+        if (before < 0.99 && share >= 0.99) stats.ninety_nine = length;
+    }
+    free(count);
+    return stats;
+}
+
+/* The batch that has the pair with the longest target. */
+static size_t longest_batch(const Trainer *t) {
+    for (size_t b = 0; b < t->plan.count; b++) {
+        const BatchRange range = t->plan.batches[b];
+        for (size_t i = 0; i < range.count; i++)
+            if (pairs_target_length(&t->train, t->plan.order[range.first + i]) == t->train.longest_target) return b;
+    }
+    return 0;
+}
+
+/* A step from where the run stands, but on another batch; returns the seconds it took. */
+static double try_step(Trainer *t, const TrainState *state, size_t batch) {
+    const double began = terminal_seconds();
+    t->state = *state;
+    t->state.batch = batch;
+    trainer_step(t);
+    t->state = *state;
+    return terminal_seconds() - began;
+}
+
+static double step_seconds(Trainer *t) {
+    const TrainState state = t->state;
+    double total = 0;
+    int steps = 0;
+    try_step(t, &state, longest_batch(t)); /* the first one is slower: memory is touched for the first time */
+    while (steps < STEPS_LEAST || (steps < STEPS_MOST && total < SECONDS)) {
+        const double place = 0.6180339887498949 * ++steps; /* spreads evenly, however many there will be */
+        total += try_step(t, &state, (size_t)((place - (double)(int)place) * (double)t->plan.count));
+    }
+    return total / steps;
+}
+
+static bool validation_seconds(double *seconds, const DryRun *dry, Trainer *t, ExactRate exact, Error *err) {
+    const Config *c = t->config;
+    Config few = *c;
+    double rate, began = terminal_seconds();
+    trainer_valid_loss(t);
+    *seconds = terminal_seconds() - began;
+    if (c->translate == 0) return true;
+    const double sentences =
+        c->translate < (int64_t)t->valid_corpus.count ? (double)c->translate : (double)t->valid_corpus.count;
+    const double tried = sentences < SENTENCES ? sentences : SENTENCES;
+    const double limit = c->max_ratio * dry->source.mean + (double)c->max_extra;
+    few.translate = (int64_t)tried;
+    t->config = &few;
+    began = terminal_seconds();
+    const bool ok = exact.measure(exact.context, t, &rate, err);
+    t->config = c;
+    *seconds +=
+        (terminal_seconds() - began) * sentences / tried * (dry->target.mean < limit ? dry->target.mean / limit : 1);
+    return ok;
+}
+
+bool dryrun_measure(DryRun *dry, Trainer *t, ExactRate exact, Error *err) {
+    const uint64_t last = trainer_last_step(t), step = t->state.step, every = (uint64_t)t->config->every_steps;
+    *dry = (DryRun){.source = length_stats(&t->train, false), .target = length_stats(&t->train, true)};
+    dry->steps = last > step ? last - step : 0;
+    dry->validations = dry->steps ? last / every - step / every + (last % every != 0) : 0;
+    dry->step_seconds = step_seconds(t);
+    if (!validation_seconds(&dry->validation_seconds, dry, t, exact, err)) return false;
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) == 0) dry->memory = (size_t)usage.ru_maxrss * 1024;
+    return true;
+}

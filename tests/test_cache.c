@@ -1,0 +1,533 @@
+/* The training corpus from outside: several files, bad lines, standard input; the cache that is made of it, which is
+ * kept, or made anew when it does not fit; and what --dry-run says. */
+#include <dirent.h>
+
+#include "base/ds.h"
+#include "base/rng.h"
+#include "command.h"
+#include "data/cache.h"
+#include "train/config.h"
+
+static char home[PATH_MAX]; /* the project's folder */
+
+/* What a file is: changes when it is written again. */
+static uint64_t file_version(const char *path) {
+    struct stat info;
+    if (stat(path, &info) != 0) return 0;
+    return (uint64_t)info.st_ino * 31 + (uint64_t)info.st_mtim.tv_sec * 1000000007 + (uint64_t)info.st_mtim.tv_nsec;
+}
+
+/* A short run with these overrides; returns what it said on stderr (free it), or fails. */
+#define QUICK(...)                                                                                                     \
+    quick(ARGS("train", "tiny.ini", "train.max_steps=4", "valid.translate=0", "train.log_every=1", __VA_ARGS__), NULL)
+static char *quick(const char *const *arguments, const CommandHow *how) {
+    CommandRun run = command_run(arguments, how);
+    if (run.code != 0) TEST_FAIL("expected exit code 0, found %d: %s", run.code, run.err);
+    free(run.out);
+    return run.err;
+}
+
+static bool same_files(const char *a, const char *b, const char *name) {
+    char *x = file_join(a, name), *y = file_join(b, name);
+    const bool same = same_bytes(x, y);
+    free(x);
+    free(y);
+    return same;
+}
+
+/* What was left in a folder, without what should be there. */
+static void expect_clean(const char *folder) {
+    DIR *entries = opendir(folder);
+    for (struct dirent *entry; entries && (entry = readdir(entries));)
+        if (strstr(entry->d_name, ".tmp") || strstr(entry->d_name, "scratch"))
+            TEST_FAIL("%s is left in %s", entry->d_name, folder);
+    if (entries) closedir(entries);
+}
+
+/* ---- Reuse ---- */
+
+static void test_kept(void) {
+    free(QUICK("run.dir=kept"));
+    copy_file("kept/model.gguf", "model.gguf");
+    const uint64_t cache = file_version("kept/train.cache");
+    EXPECT(cache != 0);
+    free(QUICK("run.dir=kept", "--fresh")); /* the vocabulary comes from the cache */
+    EXPECT(same_bytes("kept/model.gguf", "model.gguf"));
+    free(QUICK("run.dir=kept", "train.max_steps=8"));
+    free(QUICK("run.dir=kept", "--fresh", "train.seed=5", "train.threads=1", "model.width=32"));
+    EXPECT(file_version("kept/train.cache") == cache);
+    expect_clean("kept");
+    unlink("kept/train.cache"); /* a run goes on without it */
+    free(QUICK("run.dir=kept", "train.max_steps=12", "train.seed=5", "model.width=32"));
+    EXPECT(file_exists("kept/train.cache"));
+}
+
+/* A resumed run ends with the same bits, cache or not. */
+static void test_resumed(void) {
+    free(QUICK("run.dir=whole", "train.max_steps=8"));
+    free(QUICK("run.dir=parts"));
+    unlink("parts/train.cache");
+    free(QUICK("run.dir=parts", "train.max_steps=8"));
+    EXPECT(same_files("whole", "parts", "last.gguf"));
+    EXPECT(same_files("whole", "parts", "train.cache"));
+}
+
+static void test_made_anew(void) {
+    static const char *const overrides[] = {
+        "text.vocab_size=290", "model.max_length=60", "text.lowercase=true", "text.apostrophes=false",
+        "text.spaces=false",   "data.unique=true",    "data.max_ratio=4",    "data.swap=true",
+    };
+    free(QUICK("run.dir=anew"));
+    for (size_t i = 0; i < sizeof overrides / sizeof *overrides; i++) {
+        const uint64_t before = file_version("anew/train.cache");
+        free(QUICK("run.dir=anew", "--fresh", overrides[i]));
+        if (file_version("anew/train.cache") == before) TEST_FAIL("%s: the cache is the old one", overrides[i]);
+    }
+}
+
+/* Another text of the same size and time is found out, with last.gguf there or not. */
+static void test_changed_text(void) {
+    size_t size;
+    struct stat info;
+    char *text = read_bytes("train.tsv", &size);
+    write_bytes("text.tsv", text, size);
+    CHECK(stat("text.tsv", &info) == 0, "stat");
+    free(QUICK("run.dir=changed", "data.train=text.tsv"));
+    copy_file("changed/train.cache", "old.cache");
+    const uint64_t before = file_version("changed/train.cache");
+    text[4] = 'x';
+    write_bytes("text.tsv", text, size);
+    CHECK(utimensat(AT_FDCWD, "text.tsv", (struct timespec[2]){info.st_atim, info.st_mtim}, 0) == 0, "utimensat");
+    command_gives(1, ARGS("train", "tiny.ini", "run.dir=changed", "data.train=text.tsv"), NULL);
+    EXPECT(file_version("changed/train.cache") == before); /* that of the run that was refused is kept */
+    free(QUICK("run.dir=changed", "data.train=text.tsv", "--fresh"));
+    EXPECT(!same_bytes("changed/train.cache", "old.cache"));
+    free(text);
+}
+
+/* ---- Damage ---- */
+
+/* However it is damaged, it is made again, and the run is the same. */
+static void test_damaged(void) {
+    free(QUICK("run.dir=good"));
+    size_t size;
+    char *bytes = read_bytes("good/train.cache", &size);
+    CHECK(bytes && mkdir("hurt", 0777) == 0, "a cache to damage");
+    for (size_t i = 0; i < 12; i++) { /* cut short */
+        write_bytes("hurt/train.cache", bytes, size * i / 12);
+        free(QUICK("run.dir=hurt", "--fresh"));
+        EXPECT(same_files("good", "hurt", "train.cache"));
+    }
+    for (size_t i = 0; i < 12; i++) { /* a bit flipped; the last ones in the closing part */
+        const size_t at = i < 6 ? size * i / 6 : size - 1 - (i - 6) * 37;
+        bytes[at] ^= (char)(1 << i % 8);
+        write_bytes("hurt/train.cache", bytes, size);
+        bytes[at] ^= (char)(1 << i % 8);
+        free(QUICK("run.dir=hurt", "--fresh"));
+        if (!same_files("good", "hurt", "train.cache")) TEST_FAIL("byte %zu of %zu: not made again", at, size);
+    }
+    EXPECT(same_files("good", "hurt", "model.gguf"));
+    free(bytes);
+    unlink("hurt/train.cache");
+    CHECK(mkdir("hurt/train.cache", 0777) == 0, "mkdir");
+    CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=hurt", "--fresh"), NULL);
+    EXPECT_INT(run.code, 1);
+    EXPECT_HAS(run.err, "hurt/train.cache: cannot write: it is a folder");
+    command_free(&run);
+}
+
+/* Every byte of a small cache flipped; and contents that lie, with right checksums. */
+static void test_hostile(void) {
+    Error err;
+    write_text("few.tsv", "a cat\tun chat\na dog\tun chien\na cat\tle chat\n");
+    const CorpusRules rules = {.max_length = 50};
+    CorpusReader *reader = corpus_open("few.tsv", NULL, rules, &err);
+    Pool *pool = pool_create(1, &err);
+    const uint32_t merges[] = {'c' + 2, 'a' + 2, 258, 't' + 2};
+    Tokenizer *tokenizer = tokenizer_create(merges, 2, (Normalisation){0}, &err), *own = NULL;
+    uint64_t checksum;
+    FileWriter *file = cache_write("few.cache", ".", 7, reader, tokenizer, rules, pool, &checksum, &err);
+    PairSet pairs;
+    CHECK(file && file_commit(file, &err), err.text);
+    EXPECT(cache_open(&pairs, "few.cache", 7, &own, (Normalisation){0}, 50));
+    EXPECT_INT(pairs.count, 3);
+    EXPECT(pairs.checksum == checksum);
+    EXPECT_INT(pairs.longest_target, 10);
+    EXPECT(own && tokenizer_vocab_size(own) == 260);
+    const size_t tokens = pairs.start[6], starts = (tokens + 3) / 4 * 8, end = starts + 7 * 8 + 16;
+    pairs_free(&pairs);
+    tokenizer_free(own);
+    own = NULL;
+    EXPECT(!cache_open(&pairs, "few.cache", 8, &tokenizer, (Normalisation){0}, 50)); /* another key */
+    EXPECT(!cache_open(&pairs, "few.cache", 7, &tokenizer, (Normalisation){0}, 9));  /* a pair that is too long */
+    Tokenizer *other = tokenizer_create(merges, 1, (Normalisation){0}, &err);
+    EXPECT(!cache_open(&pairs, "few.cache", 7, &other, (Normalisation){0}, 50));
+    EXPECT(cache_open(&pairs, "few.cache", 7, &tokenizer, (Normalisation){0}, 50));
+    pairs_free(&pairs);
+
+    size_t size;
+    unsigned char *bytes = (unsigned char *)read_bytes("few.cache", &size);
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] ^= 0x10;
+        write_bytes("few.cache", bytes, size);
+        bytes[i] ^= 0x10;
+        /* But for the zeros between tokens and starts, which nobody reads. */
+        if (cache_open(&pairs, "few.cache", 7, &tokenizer, (Normalisation){0}, 50)) {
+            if (i < 2 * tokens || i >= starts) TEST_FAIL("byte %zu of %zu: not found out", i, size);
+            pairs_free(&pairs);
+        }
+    }
+    const struct {
+        int what; /* 0: a token; 1: a start; 2: a merge; 3: a number of the closing part */
+        size_t index;
+        uint64_t value;
+    } lies[] = {
+        {0, 2, 260},
+        {0, 0, 65535},
+        {1, 0, 1},
+        {1, 1, 0},
+        {1, 1, 1u << 30},
+        {1, 3, UINT64_MAX},
+        {1, 6, 100000},
+        {1, 6, 1},
+        {2, 0, 0},
+        {2, 1, 300},
+        {2, 3, UINT32_MAX},
+        {3, 1, 2},
+        {3, 3, 0},
+        {3, 3, 100000},
+        {3, 4, 1000},
+        {3, 4, UINT64_MAX},
+        {3, 4, 0},
+        {3, 4, 1ull << 60},
+        {3, 5, 1},
+        {3, 5, 65000},
+        {3, 5, UINT64_MAX / 4},
+        {1, 6, tokens + 2},
+        {3, 3, tokens + (1ull << 63)},
+        {3, 4, 3 + (1ull << 60)},
+        {3, 5, 2 + (1ull << 61)},
+    };
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        unsigned char *lie = memory_new(size, 1);
+        memcpy(lie, bytes, size);
+        const size_t wide[] = {2, 8, 4, 8}, where[] = {0, starts, starts + 56, end};
+        memcpy(lie + where[lies[i].what] + lies[i].index * wide[lies[i].what], &lies[i].value, wide[lies[i].what]);
+        Checksum sum;
+        uint64_t number;
+        checksum_start(&sum);
+        checksum_add(&sum, lie, 2 * tokens);
+        checksum_add(&sum, lie + starts, 56);
+        number = checksum_end(&sum);
+        memcpy(lie + end + 48, &number, 8);
+        checksum_start(&sum);
+        checksum_add(&sum, lie + starts + 56, size - 8 - (starts + 56));
+        number = checksum_end(&sum);
+        memcpy(lie + size - 8, &number, 8);
+        write_bytes("few.cache", lie, size);
+        own = NULL;
+        if (cache_open(&pairs, "few.cache", 7, &own, (Normalisation){0}, 50)) {
+            TEST_FAIL("lie %zu: not found out", i);
+            pairs_free(&pairs);
+            tokenizer_free(own);
+        }
+        free(lie);
+    }
+    write_bytes("few.cache", bytes, size); /* and the truth again */
+    EXPECT(cache_open(&pairs, "few.cache", 7, &tokenizer, (Normalisation){0}, 50));
+    pairs_free(&pairs);
+    free(bytes);
+    tokenizer_free(other);
+    tokenizer_free(tokenizer);
+    pool_free(pool);
+    corpus_close(reader);
+}
+
+static void write_many(const char *path, size_t lines) {
+    FILE *file = fopen(path, "w");
+    CHECK(file, "a file");
+    for (size_t i = 0; i < lines; i++)
+        fprintf(file, "the %zu cats and %zu dogs\tles %zu chats et %zu chiens\n", i % 97, i, i % 97, i);
+    CHECK(fclose(file) == 0, "a file");
+}
+
+/* Ended at any moment of the making, the next start makes it, and nothing is left lying about. */
+static void test_killed(void) {
+    static const int numbers[] = {SIGKILL, SIGINT, SIGTERM};
+    write_many("many.tsv", 40000);
+    free(QUICK("run.dir=unhurt", "data.train=many.tsv"));
+    RngSite site = {(uint64_t)time(NULL), 0, 0};
+    for (size_t i = 0; i < 9; i++) {
+        CommandRun run = command_start(
+            ARGS("train", "tiny.ini", "run.dir=killed", "data.train=many.tsv", "train.max_steps=1000000"), NULL);
+        if (i % 3 == 0) { /* in the middle of writing */
+            char path[64];
+            snprintf(path, sizeof path, "killed/train.cache.tmp.%ld", (long)run.pid);
+            for (int ms = 0; ms < 10000 && !file_exists(path); ms++) sleep_ms(1);
+        }
+        sleep_ms((long)(rng_bits(site, i) % 100));
+        kill(run.pid, numbers[i % 3]);
+        command_wait(&run);
+        EXPECT(run.code == 1000 + numbers[i % 3] || run.code == 130);
+        command_free(&run);
+        if (i % 2) unlink("killed/train.cache");
+    }
+    free(QUICK("run.dir=killed", "data.train=many.tsv", "--fresh"));
+    expect_clean("killed");
+    EXPECT(same_files("unhurt", "killed", "train.cache"));
+    EXPECT(same_files("unhurt", "killed", "last.gguf"));
+}
+
+/* ---- Where the text comes from ---- */
+
+/* Cuts train.tsv into all.en and all.fr, and into half1.tsv, half.en and half.fr. */
+static void cut_corpus(void) {
+    size_t size, line = 0;
+    char *text = read_bytes("train.tsv", &size);
+    FILE *en = fopen("all.en", "w"), *fr = fopen("all.fr", "w"), *tsv = fopen("half1.tsv", "w");
+    FILE *half_en = fopen("half.en", "w"), *half_fr = fopen("half.fr", "w");
+    CHECK(en && fr && tsv && half_en && half_fr, "files");
+    for (char *at = strtok(text, "\n"); at; at = strtok(NULL, "\n"), line++) {
+        const int tab = (int)strcspn(at, "\t");
+        fprintf(en, "%.*s\n", tab, at);
+        fprintf(fr, "%s\n", at + tab + 1);
+        if (line < 100) {
+            fprintf(tsv, "%s\n", at);
+        } else {
+            fprintf(half_en, "%.*s\n", tab, at);
+            fprintf(half_fr, "%s\n", at + tab + 1);
+        }
+    }
+    fclose(en), fclose(fr), fclose(tsv), fclose(half_en), fclose(half_fr);
+    free(text);
+}
+
+/* The log without its figures of time. */
+static char *losses_of(const char *folder) {
+    char *path = file_join(folder, "log.jsonl"), *out;
+    size_t size;
+    char *log = read_bytes(path, &size);
+    out = log ? log : memory_string("no log");
+    for (char *at = out; (at = strstr(at, "\"tokens_per_second\":"));)
+        for (at += 20; *at >= '0' && *at <= '9'; at++) *at = '#';
+    char *to = out;
+    for (char *at = out; *at; at++)
+        if (*at != '#') *to++ = *at;
+    *to = 0;
+    free(path);
+    return out;
+}
+
+static void test_sources(void) {
+    static const char *const lists[][2] = {
+        {"all.en+all.fr", NULL},
+        {"half1.tsv half.en+half.fr", NULL},
+        {"-", "train.tsv"},
+        {"half1.tsv -", "half2.tsv"},
+    };
+    size_t size, half;
+    cut_corpus();
+    char *all = read_bytes("train.tsv", &size), *first = read_bytes("half1.tsv", &half);
+    write_bytes("half2.tsv", all + half, size - half);
+    free(QUICK("run.dir=tsv"));
+    char *expected = losses_of("tsv");
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        char list[64];
+        snprintf(list, sizeof list, "data.train=%s", lists[i][0]);
+        for (int again = 0; again < 2; again++) { /* the second time goes on, and has nothing left to do */
+            free(quick(ARGS("train", "tiny.ini", "train.max_steps=4", "valid.translate=0", "train.log_every=1", list,
+                            "run.dir=other"),
+                       &(CommandHow){.input_path = lists[i][1]}));
+            char *found = losses_of("other");
+            EXPECT_STR(found, expected);
+            free(found);
+            expect_clean("other");
+        }
+        remove_folder("other");
+    }
+    /* The other direction, one way and the other. */
+    free(QUICK("run.dir=back1", "data.train=all.fr+all.en", "data.valid=half.fr+half.en"));
+    free(QUICK("run.dir=back2", "data.swap=true", "data.valid=half.en+half.fr"));
+    char *back1 = losses_of("back1"), *back2 = losses_of("back2");
+    EXPECT_STR(back1, back2);
+    EXPECT(strcmp(back1, expected) != 0);
+    free(back1), free(back2), free(expected), free(all), free(first);
+}
+
+/* Every kind of bad line is told with its number and its first place, in training and validation, on every start; and
+ * the rest is what a clean file gives. */
+static void test_flaws_are_told(void) {
+    size_t size;
+    char *text = read_bytes("train.tsv", &size);
+    FILE *file = fopen("dirty.tsv", "w");
+    CHECK(file, "a file");
+    fprintf(file, "no tab\n\ta\n%snot \xFF\tutf-8\nb\t\nanother\n", text);
+    fprintf(file, "%.*s", (int)strcspn(text, "\n") + 1, text);
+    for (int i = 0; i < 80; i++) fputs("word ", file);
+    fputs("\tword\na b c d e f g h i j k l m n o\tX\n", file);
+    CHECK(fclose(file) == 0, "a file");
+    free(QUICK("run.dir=clean"));
+    char *expected = losses_of("clean");
+    for (int again = 0; again < 2; again++) {
+        char *told = QUICK("run.dir=dirty", "data.train=dirty.tsv", "data.valid=dirty.tsv", "data.unique=true",
+                           "data.max_ratio=3");
+        EXPECT_HAS(told, "data.train: left out 2 lines without a TAB, first dirty.tsv:1\n");
+        EXPECT_HAS(told, "data.train: left out 2 lines without text on a side, first dirty.tsv:2\n");
+        EXPECT_HAS(told, "data.train: left out 1 line with bytes that are not UTF-8, first dirty.tsv:203\n");
+        EXPECT_HAS(told, "data.train: left out 1 line that stood there before (data.unique), first dirty.tsv:206\n");
+        EXPECT_HAS(told, "data.train: left out 1 line longer than model.max_length, first dirty.tsv:207\n");
+        EXPECT_HAS(told, "data.train: left out 1 line with sides of too different length (data.max_ratio), first "
+                         "dirty.tsv:208\n");
+        EXPECT_HAS(told, "data.valid: left out 2 lines without a TAB, first dirty.tsv:1\n");
+        EXPECT(!strstr(told, "data.valid: left out 1 line that stood there before"));
+        free(told);
+    }
+    free(expected);
+    free(text);
+}
+
+/* ---- The dry run ---- */
+
+static void test_dry_run(void) {
+    CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=dry", "--dry-run"), NULL);
+    EXPECT_INT(run.code, 0);
+    EXPECT_STR(run.err, "");
+    EXPECT_HAS(run.out, "data.train: 200 pairs from 200 lines\n");
+    EXPECT_HAS(run.out, "data.valid: 8 pairs from 8 lines\n");
+    EXPECT_HAS(run.out, "source: ");
+    EXPECT_HAS(run.out, "vocabulary: 300 tokens; model: 10,");
+    EXPECT_HAS(run.out, "steps: 200 to go");
+    EXPECT_HAS(run.out, "of 10 validations\n");
+    EXPECT_HAS(run.out, "memory: about ");
+    command_free(&run);
+    size_t files = 0;
+    DIR *entries = opendir("dry");
+    for (struct dirent *entry; entries && (entry = readdir(entries));) files += entry->d_name[0] != '.';
+    if (entries) closedir(entries);
+    EXPECT_INT(files, 1);
+    const uint64_t cache = file_version("dry/train.cache");
+    free(QUICK("run.dir=dry"));
+    EXPECT(cache && file_version("dry/train.cache") == cache);
+    const uint64_t state = folder_state("dry");
+    run = command_run(ARGS("train", "tiny.ini", "run.dir=dry", "--dry-run"), NULL);
+    EXPECT_INT(run.code, 0);
+    EXPECT_HAS(run.out, "steps: 196 to go");
+    command_free(&run);
+    EXPECT(folder_state("dry") == state);
+    free(QUICK("run.dir=dry2"));
+    EXPECT(same_files("dry", "dry2", "last.gguf"));
+    run = command_run(ARGS("train", "tiny.ini", "run.dir=dry", "--dry-run"), &(CommandHow){.output_path = "/dev/full"});
+    EXPECT_INT(run.code, 1);
+    EXPECT_HAS(run.err, "standard output: cannot write: No space left");
+    command_free(&run);
+}
+
+/* ---- Configs and scripts ---- */
+
+/* Every key stands in the configs that list them; in the template with its default. */
+static void test_configs(void) {
+    static const char *const names[] = {"configs/tiny.ini", "configs/template.ini"};
+    for (size_t n = 0; n < 2; n++) {
+        size_t size;
+        char *path = file_join(home, names[n]), *text = read_bytes(path, &size), section[32] = "";
+        CHECK(text, "the config is there");
+        char **found = NULL;
+        for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+            if (strlen(line) > 120) TEST_FAIL("%s: a line of %zu characters", path, strlen(line));
+            if (*line == '[') snprintf(section, sizeof section, "%.*s", (int)strcspn(line + 1, "]"), line + 1);
+            const size_t length = strcspn(line, " =");
+            if (*line >= 'a' && *line <= 'z' && strchr(line, '='))
+                stbds_arrput(found, memory_format("%s.%.*s", section, (int)length, line));
+        }
+        for (size_t i = 0; i < config_field_count; i++) {
+            size_t count = 0;
+            for (size_t k = 0; k < stbds_arrlenu(found); k++) count += strcmp(found[k], config_fields[i].key) == 0;
+            if (count != 1) TEST_FAIL("%s: expected %s once, found %zu", path, config_fields[i].key, count);
+        }
+        EXPECT_INT(stbds_arrlenu(found), config_field_count);
+        while (stbds_arrlenu(found)) free(stbds_arrpop(found));
+        stbds_arrfree(found);
+        free(text);
+        free(path);
+    }
+    Error err = {"no error"};
+    Config template, plain;
+    char *path = file_join(home, "configs/template.ini");
+    write_text("plain.ini", "[data]\ntrain = a\nvalid = b\n[train]\nmax_epochs = 10\n[run]\ndir = c\n");
+    char given[3][16] = {"data.train=a", "data.valid=b", "run.dir=c"}, *overrides[] = {given[0], given[1], given[2]};
+    EXPECT(config_read(&template, path, overrides, 3, &err));
+    EXPECT(config_read(&plain, "plain.ini", NULL, 0, &err));
+    char *a = config_text(&template), *b = config_text(&plain);
+    EXPECT_STR(a, b);
+    EXPECT(template.threads == plain.threads && template.log_every == plain.log_every);
+    free(a), free(b), free(path);
+    config_free(&template);
+    config_free(&plain);
+}
+
+/* sh scripts/get-data.sh NAME --from FOLDER, to the folder `got`; returns its exit code. */
+static int get_data(const char *name, const char *from) {
+    char *command =
+        memory_format("NMT_DATA=got sh '%s/scripts/get-data.sh' %s --from '%s' >told 2>&1", home, name, from);
+    const int status = system(command);
+    free(command);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void expect_told(const char *part) {
+    size_t size;
+    char *told = read_bytes("told", &size);
+    EXPECT_HAS(told ? told : "", part);
+    free(told);
+}
+
+static void test_get_data_refuses(void) {
+    CHECK(mkdir("copies", 0777) == 0, "mkdir");
+    EXPECT_INT(get_data("multi31k", "copies"), 2);
+    EXPECT_INT(get_data("tatoeba", "copies"), 1);
+    expect_told("get-data: copies/train.tsv: expected a copy, found none\n");
+    static const char *const names[] = {"copies/train.tsv", "copies/valid.tsv", "copies/test.tsv"};
+    for (size_t i = 0; i < 3; i++) write_text(names[i], "a\tb\n");
+    EXPECT_INT(get_data("tatoeba", "copies"), 1);
+    expect_told("expected the files whose SHA-256 sums this script has, found others\n");
+    EXPECT(!file_exists("got/tatoeba"));
+}
+
+static void test_get_data(void) {
+    static const char *const names[] = {"multi30k", "tatoeba"};
+    static const char *const files[] = {"train.fr", "train.tsv"};
+    const char *copies = getenv("NMT_COPIES"); /* its folders multi30k and tatoeba */
+    int found = 0;
+    for (int i = 0; i < 2; i++) {
+        char from[PATH_MAX + 16], path[PATH_MAX + 32], to[64];
+        snprintf(from, sizeof from, "%s%s/%s", copies ? copies : home, copies ? "" : "/data", names[i]);
+        snprintf(path, sizeof path, "%s/%s", from, files[i]);
+        snprintf(to, sizeof to, "got/%s/%s", names[i], files[i]);
+        if (!file_exists(path)) continue;
+        found++;
+        EXPECT_INT(get_data(names[i], from), 0);
+        expect_told("SHA-256 sums verified\n");
+        EXPECT(same_bytes(path, to));
+    }
+    if (!found) SKIP("no copies of multi30k and tatoeba in data/ (or NMT_COPIES)");
+}
+
+int main(void) {
+    CHECK(getcwd(home, sizeof home), "a working folder");
+    world_enter();
+    RUN(test_kept);
+    RUN(test_resumed);
+    RUN(test_made_anew);
+    RUN(test_changed_text);
+    RUN(test_damaged);
+    RUN(test_hostile);
+    RUN(test_killed);
+    RUN(test_sources);
+    RUN(test_flaws_are_told);
+    RUN(test_dry_run);
+    RUN(test_configs);
+    RUN(test_get_data_refuses);
+    RUN(test_get_data);
+    world_leave();
+    return test_finish();
+}
