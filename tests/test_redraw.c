@@ -34,7 +34,12 @@ static void world(size_t words, size_t syllables) {
     }
     Error err = {"mkstemp"};
     Corpus corpus = {0};
-    if (!file || fclose(file) != 0 || !corpus_read(&corpus, path, &err)) TEST_FAIL("%s: %s", path, err.text);
+    const CorpusRules rules = {.max_length = MAX_LENGTH};
+    CorpusReader *reader = NULL;
+    if (!file || fclose(file) != 0 || !(reader = corpus_open(path, NULL, rules, &err)) ||
+        !corpus_next(reader, &corpus, 1000, &pairs.report, &err))
+        TEST_FAIL("%s: %s", path, err.text);
+    corpus_close(reader);
     remove(path);
     const Normalisation how = {true, true, true};
     BpeTrainer *trainer = bpe_train_create(how);
@@ -46,7 +51,9 @@ static void world(size_t words, size_t syllables) {
     uint32_t *merges = bpe_train_finish(trainer, 600);
     tokenizer = tokenizer_create(merges, stbds_arrlenu(merges) / 2, how, &err);
     stbds_arrfree(merges);
-    pairs = pairs_encode(&corpus, tokenizer, MAX_LENGTH);
+    Pool *pool = pool_create(1, &err);
+    pairs_add(&pairs, pool, &corpus, tokenizer, rules);
+    pool_free(pool);
     corpus_free(&corpus);
     plan = batches_plan(&pairs, MAX_TOKENS, 1, 0);
     plain = batches_limits(&pairs, MAX_TOKENS);
