@@ -19,6 +19,7 @@ typedef struct RngSite {
 enum {
     RNG_SITE_SHUFFLE = 0x80000000, /* order of pairs and batches; step = epoch */
     RNG_SITE_INIT = 0x90000000,    /* + tensor number; step = 0 */
+    RNG_SITE_SAMPLE = 0xA0000000,  /* translations that are drawn; step = position */
 };
 
 /* Four independent 32-bit words. */
