@@ -122,6 +122,33 @@ static void check_row_sums(void) {
     free(q), free(k), free(v), free(out), free(log_sum);
 }
 
+/* The probabilities that are shown on request: those of the formula, of the sentence that has room for them, and no bit
+ * of the output is another for it. More query rows than are worked on at a time. */
+static void check_shown(void) {
+    enum { T0 = 3, T1 = 70, N = T0 + T1, H = 2, K = 4, D = H * K };
+    static const uint32_t start[3] = {0, T0, N};
+    real *q = noise(1, N * D, 1), *k = noise(2, N * D, 1), *v = noise(3, N * D, 1), *shown = zeros(H * T1 * T1 + 1);
+    real *out = zeros(N * D), *same = zeros(N * D), *log_sum = zeros(N * H), *rooms[2] = {NULL, shown};
+    const AttentionInput in = {q, k, v, D, D};
+    AttentionShape shape = {2, H, K, start, start, start + 1, T1, true, NULL};
+    pool_reserve(pool, attention_scratch(T1), matmul_shared());
+    attention_forward(pool, out, log_sum, in, shape, dropout_none());
+    shape.shown = rooms;
+    attention_forward(pool, same, log_sum, in, shape, dropout_none());
+    EXPECT(same_bits(out, same, N * D));
+    for (size_t h = 0; h < H; h++)
+        for (size_t i = 0; i < T1; i++)
+            for (size_t j = 0; j < T1; j++) {
+                double score = 0;
+                for (size_t d = h * K; d < (h + 1) * K; d++)
+                    score += (double)q[(T0 + i) * D + d] * (double)k[(T0 + j) * D + d];
+                const double expected = exp(score / sqrt(K) - (double)log_sum[(T0 + i) * H + h]);
+                EXPECT_NEAR(shown[(h * T1 + i) * T1 + j], j <= i ? expected : 0, 1e-5);
+            }
+    EXPECT(shown[H * T1 * T1] == 0); /* nothing behind it */
+    free(q), free(k), free(v), free(shown), free(out), free(same), free(log_sum);
+}
+
 /* Scores of 1e30 and of -1e30: all weight goes to the largest; nothing overflows, backward neither. */
 static void check_huge_scores(void) {
     enum { T = 5, K = 2 };
@@ -516,6 +543,9 @@ static void test_attention_is_causal(void) {
 static void test_rows_sum_to_one(void) {
     on_each(check_row_sums);
 }
+static void test_shown_probabilities(void) {
+    on_each(check_shown);
+}
 static void test_huge_scores(void) {
     on_each(check_huge_scores);
 }
@@ -551,6 +581,7 @@ int main(void) {
     RUN(test_worked_example);
     RUN(test_attention_is_causal);
     RUN(test_rows_sum_to_one);
+    RUN(test_shown_probabilities);
     RUN(test_huge_scores);
     RUN(test_decoder_is_causal);
     RUN(test_any_neighbours_same_bits);

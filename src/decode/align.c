@@ -32,30 +32,28 @@ bool align_run(const Parameters *params, const real *w, Pool *pool, Packed sourc
     uint32_t *start = memory_new(B + 1, sizeof *start);
     size_t longest = 1, room = 0;
     for (size_t b = 0; b < B; b++) {
-        const size_t T = translations[b].length, rows = (T > 0 ? T : 1) + !!getenv("SHIFT");
+        const size_t rows = translations[b].length > 0 ? translations[b].length : 1;
         start[b + 1] = start[b] + (uint32_t)rows;
         if (rows > longest) longest = rows;
-        room += H * rows * (source.start[b + 1] - source.start[b]);
+        room += layers*H * rows * (source.start[b + 1] - source.start[b]);
     }
     int32_t *token = memory_new(start[B], sizeof *token);
     real **shown = memory_new(layers * B, sizeof *shown);
     Arena arena;
-    bool ok = arena_create(&arena, room * sizeof(real) + B * ARENA_ALIGNMENT, err);
+    bool ok = arena_create(&arena, room * sizeof(real) + layers*B * ARENA_ALIGNMENT, err);
     for (size_t b = 0; ok && b < B; b++) {
         const size_t rows = start[b + 1] - start[b];
         for (size_t i = 0; i < rows; i++) token[start[b] + i] = i > 0 ? translations[b].ids[i - 1] : TOKEN_BEGIN;
-        shown[(getenv("LAYER") ? atoi(getenv("LAYER")) : 1) * B + b] =
+        for (size_t l=0;l<layers;l++) shown[l * B + b] =
             arena_push(&arena, H * rows * (source.start[b + 1] - source.start[b]), sizeof(real));
     }
     ok = ok && forced_pass(params, w, pool, source, (Packed){B, token, start, longest}, shown, err);
     for (size_t b = 0; ok && b < B; b++) {
-        const size_t T = translations[b].length, rows = start[b + 1] - start[b];
-        const size_t S = source.start[b + 1] - source.start[b];
-        const real *P = shown[(getenv("LAYER") ? atoi(getenv("LAYER")) : 1) * B + b]; /* (H, rows, S) */
+        const size_t T = translations[b].length, S = source.start[b + 1] - source.start[b];
         for (size_t i = 0; i < T * S; i++) {
             double sum = 0;
-            for (size_t h = 0; h < H; h++) sum += (double)P[h * rows * S + i + S * !!getenv("SHIFT")];
-            shares[i] = (real)(sum / (double)H);
+            for (size_t l = 0; l < layers; l++) for (size_t h = 0; h < H; h++) sum += (double)shown[l*B+b][h * T * S + i];
+            shares[i] = (real)(sum / (double)H/(double)layers);
         }
         shares += T * S;
     }
