@@ -30,34 +30,33 @@ bool align_run(const Parameters *params, const real *w, Pool *pool, Packed sourc
     const size_t B = source.B, H = params->hyper.heads, layers = params->hyper.decoder_layers;
     /* Row i of a target, which is <s> and the tokens but the last, is the one that says token i. */
     uint32_t *start = memory_new(B + 1, sizeof *start);
-    size_t longest = 1, room = 0;
+    size_t longest = 1, elements = 0;
     for (size_t b = 0; b < B; b++) {
         const size_t rows = translations[b].length > 0 ? translations[b].length : 1;
         start[b + 1] = start[b] + (uint32_t)rows;
         if (rows > longest) longest = rows;
-        room += layers*H * rows * (source.start[b + 1] - source.start[b]);
+        elements += H * rows * (source.start[b + 1] - source.start[b]);
     }
     int32_t *token = memory_new(start[B], sizeof *token);
-    real **shown = memory_new(layers * B, sizeof *shown);
+    real **shown = memory_new(layers * B, sizeof *shown), **last = shown + (layers - 1) * B;
     Arena arena;
-    bool ok = arena_create(&arena, room * sizeof(real) + layers*B * ARENA_ALIGNMENT, err);
+    bool ok = arena_create(&arena, elements * sizeof(real) + B * ARENA_ALIGNMENT, err);
     for (size_t b = 0; ok && b < B; b++) {
-        const size_t rows = start[b + 1] - start[b];
+        const size_t rows = start[b + 1] - start[b], S = source.start[b + 1] - source.start[b];
         for (size_t i = 0; i < rows; i++) token[start[b] + i] = i > 0 ? translations[b].ids[i - 1] : TOKEN_BEGIN;
-        for (size_t l=0;l<layers;l++) shown[l * B + b] =
-            arena_push(&arena, H * rows * (source.start[b + 1] - source.start[b]), sizeof(real));
+        last[b] = arena_push(&arena, H * rows * S, sizeof(real));
     }
     ok = ok && forced_pass(params, w, pool, source, (Packed){B, token, start, longest}, shown, err);
     for (size_t b = 0; ok && b < B; b++) {
-        const size_t T = translations[b].length, S = source.start[b + 1] - source.start[b];
-        for (size_t i = 0; i < T * S; i++) {
-            double sum = 0;
-            for (size_t l = 0; l < layers; l++) for (size_t h = 0; h < H; h++) sum += (double)shown[l*B+b][h * T * S + i];
-            shares[i] = (real)(sum / (double)H/(double)layers);
+        const size_t count = translations[b].length * (source.start[b + 1] - source.start[b]);
+        for (size_t i = 0; i < count; i++) {
+            real sum = 0;
+            for (size_t h = 0; h < H; h++) sum += last[b][h * count + i];
+            shares[i] = sum / (real)H;
         }
-        shares += T * S;
+        shares += count;
     }
-    if (ok) arena_free(&arena);
+    arena_free(&arena);
     free(start);
     free(token);
     free(shown);
