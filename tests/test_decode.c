@@ -110,15 +110,21 @@ static Packed sources_one(const Sources *s, size_t b, uint32_t start[2]) {
     return (Packed){1, s->token + s->start[b], start, start[1]};
 }
 
-/* logits (count, V) of a whole forward pass over target tokens, <s> the first. */
-static void whole_logits(Model *m, real *logits, Packed source, const int32_t *target, size_t count) {
+/* logits (count, V) of a whole forward pass over target tokens, <s> the first; shown: where cross-attention goes. */
+static void whole_logits_shown(Model *m, real *logits, Packed source, const int32_t *target, size_t count,
+                               real *const *shown) {
     const uint32_t start[2] = {0, (uint32_t)count};
     Pass pass = transformer_pass(&m->transformer, m->w);
+    pass.shown[ATTENTION_CROSS] = shown;
     encoder_lay_out(&m->transformer.encoder, pass.arena, m->params, source.start[1], false);
     decoder_lay_out(&m->transformer.decoder, pass.arena, m->params, count, source.start[1], false);
     const real *memory = encoder_forward(&pass, &m->transformer.encoder, source);
     const real *h = decoder_forward(&pass, &m->transformer.decoder, (Packed){1, target, start, count}, source, memory);
     linear_forward(m->pool, logits, h, m->w + m->params->output, NULL, count, m->hyper.width, V);
+}
+
+static void whole_logits(Model *m, real *logits, Packed source, const int32_t *target, size_t count) {
+    whole_logits_shown(m, logits, source, target, count, NULL);
 }
 
 /* log p (V) of what follows <s> and the count - 1 tokens after it, computed plainly. */
@@ -532,6 +538,21 @@ static void test_sampling(void) {
     Model m;
     model_make(&m, kinds[1], 1);
     restrict_to_three(&m);
+    /* A draw is also a function of the position. */
+    DecodeOptions hot = options_of(1);
+    hot.sample = true, hot.temperature = 100, hot.min_length = 8, hot.max_length = 9, hot.max_extra = 20;
+    Decode *decode = decode_create(m.params, m.w, m.pool, hot);
+    Translation out[BATCH];
+    Error err;
+    EXPECT(decode_run(decode, source, out, &err));
+    size_t same = 0;
+    for (size_t b = 0; b < BATCH; b++) {
+        EXPECT(out[b].length >= 8);
+        for (size_t i = 1; i < 8; i++) same += out[b].ids[i] == out[b].ids[i - 1];
+    }
+    EXPECT_NEAR((double)same / (7 * BATCH), 0.5, 0.12);
+    decode_free(decode);
+
     m.w[m.params->output + 100 * m.hyper.width] = (real)1.2;
     double log_p[V];
     plain_log_softmax(&m, log_p, one, (int32_t[]){TOKEN_BEGIN}, 1);
@@ -546,13 +567,11 @@ static void test_sampling(void) {
             expected[t] = o.top_k && t == least ? 0 : exp(log_p[three[t]] / (o.temperature > 0 ? o.temperature : 1));
             total += expected[t];
         }
-        Decode *decode = decode_create(m.params, m.w, m.pool, o);
+        decode = decode_create(m.params, m.w, m.pool, o);
         int32_t before[BATCH] = {0};
         for (size_t run = 0; run < RUNS; run++) {
             DecodePlace place[BATCH];
             for (size_t b = 0; b < BATCH; b++) place[b] = (DecodePlace){run * BATCH + b, run % 3 == 0};
-            Translation out[BATCH];
-            Error err;
             decode_places(decode, place);
             EXPECT(decode_run(decode, source, out, &err));
             for (size_t b = 0; b < BATCH; b++) {
@@ -576,7 +595,8 @@ static void test_sampling(void) {
 
 /* ---- Alignment --------------------------------------------------------------------------------------------------- */
 
-/* Rows are shares; in a batch as alone; and those of the tokens before do not depend on what comes. */
+/* Shares are the mean over the heads of the last layer; a row's sum is 1; they are the same in a batch as alone, and
+ * whatever tokens come behind. */
 static void test_align(void) {
     Sources sources;
     sources_fill(&sources);
@@ -604,7 +624,18 @@ static void test_align(void) {
             }
             shares += T * S;
         }
-        EXPECT(all[0] != all[1] || sources.start[1] < 2);
+        enum { T = 4, H = 3 };
+        uint32_t start[2];
+        const Packed source = sources_one(&sources, 5, start);
+        const size_t S = start[1];
+        const int32_t target[T] = {TOKEN_BEGIN, ids[0], ids[1], ids[2]};
+        static real heads[H * T * LONGEST], logits[T * V];
+        real *shown[3] = {NULL, NULL, heads};
+        whole_logits_shown(&m, logits, source, target, T, shown);
+        EXPECT(align_run(m.params, m.w, m.pool, source, &(Translation){.ids = ids, .length = T}, alone, &err));
+        for (size_t i = 0; i < T * S; i++)
+            EXPECT_NEAR(alone[i], (heads[i] + heads[T * S + i] + heads[2 * T * S + i]) / H, 1e-6);
+        EXPECT(S > 1 && alone[0] != heads[0]);
         model_free(&m);
     }
 }
