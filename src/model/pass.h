@@ -33,8 +33,9 @@ typedef struct Pass {
     bool training;         /* dropout is on */
     uint64_t seed;         /* dropout: seed, step, and the number of the pass within the step */
     uint32_t step, piece;
-    /* Where a forward pass over whole sentences writes what attends to what, without dropout: of each kind NULL, or (layers * B) pointers,
-     * layer after layer, each NULL or with room for a sentence's probabilities (H, queries, keys). */
+    /* Where a forward pass over whole sentences writes what attends to what, without dropout: of each kind NULL, or
+     * (layers * B) pointers, layer after layer, each NULL or with room for a sentence's probabilities (H, queries,
+     * keys). */
     real *const *shown[ATTENTION_KINDS];
 } Pass;
 
