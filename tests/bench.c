@@ -462,7 +462,8 @@ static void translation(size_t threads) {
     Translation *out = memory_new(BATCH, sizeof *out);
     for (size_t beam = 1; beam <= 5; beam += 4)
         for (size_t batch = BATCH; batch; batch = batch == BATCH ? 1 : 0) {
-            Decode *decode = decode_create(&params, w, pool, (DecodeOptions){beam, 1, 1, 0, TARGET});
+            Decode *decode = decode_create(
+                &params, w, pool, (DecodeOptions){.beam = beam, .n_best = 1, .length_alpha = 1, .max_extra = TARGET});
             const size_t count = batch == 1 ? ALONE : SENTENCES;
             double seconds = 1e9;
             for (int run = 0; run < 3; run++) {

@@ -41,7 +41,7 @@ static bool all_finite(const real *x, size_t count) {
 static void attend(real *out, real *log_sum, const real *q, const real *k, const real *v, size_t Tq, size_t Tk,
                    size_t H, size_t K, bool causal) {
     const uint32_t query_start[2] = {0, (uint32_t)Tq}, key_start[2] = {0, (uint32_t)Tk};
-    const AttentionShape shape = {1, H, K, query_start, key_start, key_start + 1, Tk, causal};
+    const AttentionShape shape = {1, H, K, query_start, key_start, key_start + 1, Tk, causal, NULL};
     pool_reserve(pool, attention_scratch(Tk), matmul_shared());
     attention_forward(pool, out, log_sum, (AttentionInput){q, k, v, H * K, H * K}, shape, dropout_none());
 }
@@ -122,12 +122,39 @@ static void check_row_sums(void) {
     free(q), free(k), free(v), free(out), free(log_sum);
 }
 
+/* The probabilities that are shown on request: those of the formula, of the sentence that has room for them, and no bit
+ * of the output is another for it. More query rows than are worked on at a time. */
+static void check_shown(void) {
+    enum { T0 = 3, T1 = 70, N = T0 + T1, H = 2, K = 4, D = H * K };
+    static const uint32_t start[3] = {0, T0, N};
+    real *q = noise(1, N * D, 1), *k = noise(2, N * D, 1), *v = noise(3, N * D, 1), *shown = zeros(H * T1 * T1 + 1);
+    real *out = zeros(N * D), *same = zeros(N * D), *log_sum = zeros(N * H), *rooms[2] = {NULL, shown};
+    const AttentionInput in = {q, k, v, D, D};
+    AttentionShape shape = {2, H, K, start, start, start + 1, T1, true, NULL};
+    pool_reserve(pool, attention_scratch(T1), matmul_shared());
+    attention_forward(pool, out, log_sum, in, shape, dropout_none());
+    shape.shown = rooms;
+    attention_forward(pool, same, log_sum, in, shape, dropout_none());
+    EXPECT(same_bits(out, same, N * D));
+    for (size_t h = 0; h < H; h++)
+        for (size_t i = 0; i < T1; i++)
+            for (size_t j = 0; j < T1; j++) {
+                double score = 0;
+                for (size_t d = h * K; d < (h + 1) * K; d++)
+                    score += (double)q[(T0 + i) * D + d] * (double)k[(T0 + j) * D + d];
+                const double expected = exp(score / sqrt(K) - (double)log_sum[(T0 + i) * H + h]);
+                EXPECT_NEAR(shown[(h * T1 + i) * T1 + j], j <= i ? expected : 0, 1e-5);
+            }
+    EXPECT(shown[H * T1 * T1] == 0); /* nothing behind it */
+    free(q), free(k), free(v), free(shown), free(out), free(same), free(log_sum);
+}
+
 /* Scores of 1e30 and of -1e30: all weight goes to the largest; nothing overflows, backward neither. */
 static void check_huge_scores(void) {
     enum { T = 5, K = 2 };
     static const real sizes[T] = {-3e15f, 1e15f, 2e15f, -1e15f, 0};
     static const uint32_t start[2] = {0, T};
-    const AttentionShape shape = {1, 1, K, start, start, start + 1, T, false};
+    const AttentionShape shape = {1, 1, K, start, start, start + 1, T, false, NULL};
     real q[T * K], k[T * K], v[T * K], out[T * K], log_sum[T];
     real dq[T * K] = {0}, dk[T * K] = {0}, dv[T * K] = {0};
     for (size_t i = 0; i < T * K; i++) q[i] = sizes[i / K], k[i] = sizes[i / K], v[i] = (real)(i + 1);
@@ -471,7 +498,7 @@ static void check_dropout_elements(void) {
 static void check_dropped_weights(void) {
     enum { B = 2, HEADS = 2, T = 70, K = 16, WIDTH = HEADS * K };
     static const uint32_t query_start[B + 1] = {0, T, 2 * T}, key_start[B + 1] = {0, K, 2 * K};
-    const AttentionShape shape = {B, HEADS, K, query_start, key_start, key_start + 1, K, false};
+    const AttentionShape shape = {B, HEADS, K, query_start, key_start, key_start + 1, K, false, NULL};
     real *q = zeros(B * T * WIDTH), *v = zeros(B * K * WIDTH), *out = zeros(B * T * WIDTH);
     real *log_sum = zeros(B * T * HEADS), *mask = zeros(B * HEADS * T * K);
     for (size_t n = 0; n < B * K; n++)
@@ -516,6 +543,9 @@ static void test_attention_is_causal(void) {
 static void test_rows_sum_to_one(void) {
     on_each(check_row_sums);
 }
+static void test_shown_probabilities(void) {
+    on_each(check_shown);
+}
 static void test_huge_scores(void) {
     on_each(check_huge_scores);
 }
@@ -551,6 +581,7 @@ int main(void) {
     RUN(test_worked_example);
     RUN(test_attention_is_causal);
     RUN(test_rows_sum_to_one);
+    RUN(test_shown_probabilities);
     RUN(test_huge_scores);
     RUN(test_decoder_is_causal);
     RUN(test_any_neighbours_same_bits);

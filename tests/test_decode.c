@@ -4,8 +4,10 @@
 
 #include <stdlib.h>
 
+#include "base/ds.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "decode/align.h"
 #include "decode/session.h"
 #include "model/transformer.h"
 #include "testlib.h"
@@ -108,15 +110,21 @@ static Packed sources_one(const Sources *s, size_t b, uint32_t start[2]) {
     return (Packed){1, s->token + s->start[b], start, start[1]};
 }
 
-/* logits (count, V) of a whole forward pass over target tokens, <s> the first. */
-static void whole_logits(Model *m, real *logits, Packed source, const int32_t *target, size_t count) {
+/* logits (count, V) of a whole forward pass over target tokens, <s> the first; shown: where cross-attention goes. */
+static void whole_logits_shown(Model *m, real *logits, Packed source, const int32_t *target, size_t count,
+                               real *const *shown) {
     const uint32_t start[2] = {0, (uint32_t)count};
     Pass pass = transformer_pass(&m->transformer, m->w);
+    pass.shown[ATTENTION_CROSS] = shown;
     encoder_lay_out(&m->transformer.encoder, pass.arena, m->params, source.start[1], false);
     decoder_lay_out(&m->transformer.decoder, pass.arena, m->params, count, source.start[1], false);
     const real *memory = encoder_forward(&pass, &m->transformer.encoder, source);
     const real *h = decoder_forward(&pass, &m->transformer.decoder, (Packed){1, target, start, count}, source, memory);
     linear_forward(m->pool, logits, h, m->w + m->params->output, NULL, count, m->hyper.width, V);
+}
+
+static void whole_logits(Model *m, real *logits, Packed source, const int32_t *target, size_t count) {
+    whole_logits_shown(m, logits, source, target, count, NULL);
 }
 
 /* log p (V) of what follows <s> and the count - 1 tokens after it, computed plainly. */
@@ -134,8 +142,34 @@ static DecodeOptions options_of(size_t beam) {
     return (DecodeOptions){.beam = beam, .n_best = 1, .length_alpha = 0.7, .max_ratio = 1.5, .max_extra = 5};
 }
 
+/* Ways to search: greedy and with a beam, and with everything that can be asked for besides. */
+enum { WAYS = 10 };
+static DecodeOptions way(size_t number) {
+    static const int32_t prefix[] = {50, 51, 50};
+    DecodeOptions o = options_of(number % 2 ? 4 : 1);
+    switch (number / 2) {
+    case 1:
+        o.no_repeat_ngram = 2, o.min_length = 7;
+        break;
+    case 2:
+        o.no_repeat_ngram = 1, o.max_length = 6;
+        break;
+    case 3:
+        o.prefix = prefix, o.prefix_length = 3, o.no_repeat_ngram = 3;
+        break;
+    case 4:
+        o.beam = 1, o.sample = true, o.seed = 9, o.top_k = number % 2 ? 5 : 0, o.temperature = number % 2 ? 1.5 : 0;
+        break;
+    default:
+        break;
+    }
+    return o;
+}
+
 static size_t limit_of(DecodeOptions o, Packed source) {
-    const size_t limit = (size_t)(o.max_ratio * source.start[1]) + o.max_extra;
+    size_t limit = (size_t)(o.max_ratio * source.start[1]) + o.max_extra;
+    if (o.max_length > 0 && o.max_length < limit) limit = o.max_length;
+    if (limit < o.prefix_length + 1) limit = o.prefix_length + 1;
     return limit < P ? limit : P;
 }
 
@@ -197,15 +231,29 @@ typedef struct Plain {
     bool finished;
 } Plain;
 
+/* Whether tokens (count, <s> first) may be continued by one. */
+static bool plain_allowed(DecodeOptions o, const int32_t *target, size_t count, int32_t token) {
+    const size_t length = count - 1, n = o.no_repeat_ngram;
+    if (length < o.prefix_length) return token == o.prefix[length];
+    if (token == TOKEN_END) return length >= o.min_length;
+    if (n == 0 || length + 1 < n) return true;
+    int32_t all[P + 2], *last = all + length + 2 - n; /* the n-gram that it would make */
+    memcpy(all, target, count * sizeof *all);
+    all[count] = token;
+    for (int32_t *at = all + 1; at < last; at++)
+        if (memcmp(at, last, n * sizeof *at) == 0) return false;
+    return true;
+}
+
 /* The most likely token at each position, by whole forward passes. */
 static Plain plain_greedy(Model *m, Packed source, DecodeOptions options) {
     Plain p = {.target = {TOKEN_BEGIN}, .count = 1};
     double log_p[V];
     for (size_t t = 0; t < limit_of(options, source); t++) {
         plain_log_softmax(m, log_p, source, p.target, p.count);
-        int32_t best = 1;
-        for (int32_t j = 2; j < V; j++)
-            if (log_p[j] > log_p[best]) best = j;
+        int32_t best = 0;
+        for (int32_t j = 1; j < V; j++)
+            if (plain_allowed(options, p.target, p.count, j) && (best == 0 || log_p[j] > log_p[best])) best = j;
         p.log_probability += log_p[best];
         p.finished = best == TOKEN_END;
         if (p.finished) break;
@@ -268,6 +316,7 @@ static Plain plain_beam(Model *m, Packed source, DecodeOptions o) {
         for (size_t i = 0; i < lives; i++) {
             plain_log_softmax(m, log_p, source, live[i].target, live[i].count);
             for (int32_t j = 1; j < V; j++) {
+                if (!plain_allowed(o, live[i].target, live[i].count, j)) continue;
                 Plain *next = &all[count++];
                 *next = live[i];
                 next->log_probability += log_p[j];
@@ -277,7 +326,7 @@ static Plain plain_beam(Model *m, Packed source, DecodeOptions o) {
         }
         qsort(all, count, sizeof *all, by_probability);
         const size_t width = o.beam - dones;
-        for (size_t i = 0; i < width; i++) {
+        for (size_t i = 0; i < width && i < count; i++) {
             all[i].score = score_of(o, all[i].log_probability, t + 1);
             if (all[i].finished)
                 done[dones++] = all[i];
@@ -413,22 +462,232 @@ static void test_stopping_is_sound(void) {
     model_free(&m);
 }
 
+/* What is forbidden does not come, whatever the model would rather say; all else is as in the plain searches. */
+static void test_restricted_searches(void) {
+    Sources sources;
+    sources_fill(&sources);
+    size_t different = 0, longer = 0;
+    for (size_t number = 2; number < 8; number++) {
+        const DecodeOptions o = way(number);
+        Model m;
+        model_make(&m, kinds[number % KINDS], 1);
+        Decode *decode = decode_create(m.params, m.w, m.pool, o),
+               *free_one = decode_create(m.params, m.w, m.pool, way(number % 2));
+        Translation out[BATCH], other[BATCH];
+        Error err;
+        EXPECT(decode_run(decode, sources_all(&sources), out, &err));
+        EXPECT(decode_run(free_one, sources_all(&sources), other, &err));
+        for (size_t b = 0; b < BATCH; b += number % 2 ? 9 : 1) {
+            uint32_t start[2];
+            Packed source = sources_one(&sources, b, start);
+            Plain plain = number % 2 ? plain_beam(&m, source, o) : plain_greedy(&m, source, o);
+            expect_plain(&out[b], &plain);
+            different += out[b].length != other[b].length || memcmp(out[b].ids, other[b].ids, out[b].length * 4) != 0;
+            longer += out[b].length > other[b].length;
+        }
+        decode_free(decode);
+        decode_free(free_one);
+        model_free(&m);
+    }
+    EXPECT(different > 100 && longer > 20);
+}
+
+/* Of a text in parts, the first part alone begins with the prefix. */
+static void test_prefix_of_parts(void) {
+    Sources sources;
+    sources_fill(&sources);
+    Model m;
+    model_make(&m, kinds[0], 1);
+    Decode *decode = decode_create(m.params, m.w, m.pool, way(6)),
+           *plain = decode_create(m.params, m.w, m.pool, way(0));
+    Packed source = sources_all(&sources);
+    source.B = 6;
+    const DecodePlace place[6] = {{0, 0}, {0, 1}, {0, 2}, {1, 0}, {1, 1}, {2, 0}};
+    Translation out[6], other[6];
+    Error err;
+    decode_places(decode, place);
+    EXPECT(decode_run(decode, source, out, &err));
+    EXPECT(decode_run(plain, source, other, &err));
+    for (size_t b = 0; b < 6; b++) {
+        const bool begins = out[b].length >= 3 && out[b].ids[0] == 50 && out[b].ids[1] == 51 && out[b].ids[2] == 50;
+        EXPECT_INT(begins, place[b].part == 0);
+        if (place[b].part > 0 && other[b].length > 0) EXPECT_INT(out[b].ids[0], other[b].ids[0]);
+    }
+    decode_free(decode);
+    decode_free(plain);
+    model_free(&m);
+}
+
+/* How often a first token is drawn is its probability ^ (1 / temperature), among the top_k; the place and the seed
+ * decide what is drawn. */
+static void test_sampling(void) {
+    enum { RUNS = 60, DRAWS = RUNS * BATCH };
+    static const int32_t three[] = {TOKEN_END, 100, 299};
+    static const double temperatures[] = {0, 0.5, 3};
+    Sources sources;
+    sources_fill(&sources);
+    uint32_t start[2];
+    const Packed one = sources_one(&sources, 2, start);
+    int32_t token[BATCH * LONGEST];
+    uint32_t starts[BATCH + 1] = {0};
+    for (size_t b = 0; b < BATCH; b++) {
+        memcpy(token + b * start[1], one.token, start[1] * sizeof *token);
+        starts[b + 1] = (uint32_t)(b + 1) * start[1];
+    }
+    const Packed source = {BATCH, token, starts, start[1]};
+    Model m;
+    model_make(&m, kinds[1], 1);
+    restrict_to_three(&m);
+    /* A draw is also a function of the position. */
+    DecodeOptions hot = options_of(1);
+    hot.sample = true, hot.temperature = 100, hot.min_length = 8, hot.max_length = 9, hot.max_extra = 20;
+    Decode *decode = decode_create(m.params, m.w, m.pool, hot);
+    Translation out[BATCH];
+    Error err;
+    EXPECT(decode_run(decode, source, out, &err));
+    size_t same = 0;
+    for (size_t b = 0; b < BATCH; b++) {
+        EXPECT(out[b].length >= 8);
+        for (size_t i = 1; i < 8; i++) same += out[b].ids[i] == out[b].ids[i - 1];
+    }
+    EXPECT_NEAR((double)same / (7 * BATCH), 0.5, 0.12);
+    decode_free(decode);
+
+    m.w[m.params->output + 100 * m.hyper.width] = (real)1.2;
+    double log_p[V];
+    plain_log_softmax(&m, log_p, one, (int32_t[]){TOKEN_BEGIN}, 1);
+    for (size_t i = 0; i < 6; i++) {
+        DecodeOptions o = options_of(1);
+        o.max_length = 1, o.sample = true, o.seed = 5, o.temperature = temperatures[i / 2], o.top_k = i % 2 ? 2 : 0;
+        double expected[3], total = 0;
+        size_t found[3] = {0}, least = 0, moved = 0;
+        for (size_t t = 1; t < 3; t++)
+            if (log_p[three[t]] < log_p[three[least]]) least = t;
+        for (size_t t = 0; t < 3; t++) {
+            expected[t] = o.top_k && t == least ? 0 : exp(log_p[three[t]] / (o.temperature > 0 ? o.temperature : 1));
+            total += expected[t];
+        }
+        decode = decode_create(m.params, m.w, m.pool, o);
+        int32_t before[BATCH] = {0};
+        for (size_t run = 0; run < RUNS; run++) {
+            DecodePlace place[BATCH];
+            for (size_t b = 0; b < BATCH; b++) place[b] = (DecodePlace){run * BATCH + b, run % 3 == 0};
+            decode_places(decode, place);
+            EXPECT(decode_run(decode, source, out, &err));
+            for (size_t b = 0; b < BATCH; b++) {
+                const int32_t drawn = out[b].finished ? TOKEN_END : out[b].ids[0];
+                for (size_t t = 0; t < 3; t++) found[t] += drawn == three[t];
+                EXPECT_NEAR(out[b].log_probability, log_p[drawn], 1e-4);
+                moved += drawn != before[b];
+                before[b] = drawn;
+            }
+        }
+        EXPECT_INT(found[0] + found[1] + found[2], DRAWS);
+        EXPECT(moved > DRAWS / 20);
+        for (size_t t = 0; t < 3; t++) {
+            const double p = expected[t] / total;
+            EXPECT_NEAR((double)found[t] / DRAWS, p, 4 * sqrt(p * (1 - p) / DRAWS)); /* four standard deviations */
+        }
+        decode_free(decode);
+    }
+    model_free(&m);
+}
+
+/* ---- Alignment --------------------------------------------------------------------------------------------------- */
+
+/* Shares are the mean over the heads of the last layer; a row's sum is 1; they are the same in a batch as alone, and
+ * whatever tokens come behind. */
+static void test_align(void) {
+    Sources sources;
+    sources_fill(&sources);
+    for (size_t kind = 0; kind < KINDS; kind++) {
+        Model m;
+        model_make(&m, kinds[kind], 1 + kind);
+        int32_t ids[P];
+        for (int32_t i = 0; i < P; i++) ids[i] = 7 + 5 * i;
+        Translation made[BATCH];
+        static real all[BATCH * P * LONGEST], alone[P * LONGEST];
+        for (size_t b = 0; b < BATCH; b++) made[b] = (Translation){.ids = ids, .length = b * 7 % (P + 1)};
+        Error err;
+        EXPECT(align_run(m.params, m.w, m.pool, sources_all(&sources), made, all, &err));
+        const real *shares = all;
+        for (size_t b = 0; b < BATCH; b++) {
+            uint32_t start[2];
+            const Packed source = sources_one(&sources, b, start);
+            const size_t T = made[b].length, S = start[1];
+            EXPECT(align_run(m.params, m.w, m.pool, source, &(Translation){.ids = ids, .length = P}, alone, &err));
+            EXPECT(memcmp(shares, alone, T * S * sizeof *alone) == 0);
+            for (size_t i = 0; i < T; i++) {
+                double sum = 0;
+                for (size_t j = 0; j < S; j++) sum += (double)shares[i * S + j];
+                EXPECT_NEAR(sum, 1, 1e-5);
+            }
+            shares += T * S;
+        }
+        enum { T = 4, H = 3 };
+        uint32_t start[2];
+        const Packed source = sources_one(&sources, 5, start);
+        const size_t S = start[1];
+        const int32_t target[T] = {TOKEN_BEGIN, ids[0], ids[1], ids[2]};
+        static real heads[H * T * LONGEST], logits[T * V];
+        real *shown[3] = {NULL, NULL, heads};
+        whole_logits_shown(&m, logits, source, target, T, shown);
+        EXPECT(align_run(m.params, m.w, m.pool, source, &(Translation){.ids = ids, .length = T}, alone, &err));
+        for (size_t i = 0; i < T * S; i++)
+            EXPECT_NEAR(alone[i], (heads[i] + heads[T * S + i] + heads[2 * T * S + i]) / H, 1e-6);
+        EXPECT(S > 1 && alone[0] != heads[0]);
+        model_free(&m);
+    }
+}
+
+static void test_align_words(void) {
+    static const struct {
+        const char *text;
+        int words[12]; /* of each byte, with the space in front */
+    } cases[] = {
+        {"ab c", {-1, 0, 0, -1, 1}},
+        {"a", {-1, 0}},
+        {" a\t\tb ", {-1, -1, 0, -1, -1, 1, -1}},
+        {"\xC3\xA9\xC2\xA0z", {-1, 0, 0, -1, -1, 1}},
+        {"  ", {-1, -1, -1}},
+        {"x\xC3 y", {-1, 0, 0, -1, 1}},
+    };
+    Error err;
+    Tokenizer *bytes = tokenizer_create(NULL, 0, (Normalisation){0}, &err);
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        int32_t *ids = NULL, word[16], most = -1;
+        tokenizer_encode(bytes, &ids, cases[c].text, strlen(cases[c].text));
+        const size_t count = stbds_arrlenu(ids), words = align_words(bytes, word, ids, count);
+        EXPECT_INT(count, strlen(cases[c].text) + 1);
+        for (size_t i = 0; i < count; i++) {
+            EXPECT_INT(word[i], cases[c].words[i]);
+            if (word[i] > most) most = word[i];
+        }
+        EXPECT_INT(words, most + 1);
+        stbds_arrfree(ids);
+    }
+    EXPECT_INT(align_words(bytes, NULL, NULL, 0), 0);
+    tokenizer_free(bytes);
+}
+
 /* ---- Independence ------------------------------------------------------------------------------------------------ */
 
 static void test_bits_do_not_depend_on_batch(void) {
     Sources sources;
     sources_fill(&sources);
-    for (size_t beam = 1; beam <= 4; beam += 3)
+    for (size_t number = 0; number < WAYS; number++)
         for (size_t kind = 0; kind < KINDS; kind++) {
             Model m;
             model_make(&m, kinds[kind], 1);
-            Decode *decode = decode_create(m.params, m.w, m.pool, options_of(beam));
-            Decode *alone = decode_create(m.params, m.w, m.pool, options_of(beam));
+            Decode *decode = decode_create(m.params, m.w, m.pool, way(number));
+            Decode *alone = decode_create(m.params, m.w, m.pool, way(number));
             Translation out[BATCH], one;
             Error err;
             EXPECT(decode_run(decode, sources_all(&sources), out, &err));
-            for (size_t b = 0; b < BATCH; b++) {
+            for (size_t b = number; b < BATCH; b += number < 2 ? 1 : 5) {
                 uint32_t start[2];
+                const DecodePlace place = {b, 0};
+                decode_places(alone, &place);
                 EXPECT(decode_run(alone, sources_one(&sources, b, start), &one, &err));
                 expect_same(&one, &out[b]);
             }
@@ -442,14 +701,14 @@ static void test_bits_do_not_depend_on_threads(void) {
     static const size_t threads[] = {1, 2, 3, 8};
     Sources sources;
     sources_fill(&sources);
-    for (size_t beam = 1; beam <= 4; beam += 3) {
+    for (size_t number = 0; number < WAYS; number++) {
         Model m[4];
         Decode *decode[4];
         Translation out[4][BATCH];
         Error err;
         for (size_t i = 0; i < 4; i++) {
-            model_make(&m[i], kinds[beam == 4], threads[i]);
-            decode[i] = decode_create(m[i].params, m[i].w, m[i].pool, options_of(beam));
+            model_make(&m[i], kinds[number % KINDS], threads[i]);
+            decode[i] = decode_create(m[i].params, m[i].w, m[i].pool, way(number));
             EXPECT(decode_run(decode[i], sources_all(&sources), out[i], &err));
             for (size_t b = 0; b < BATCH; b++) expect_same(&out[i][b], &out[0][b]);
         }
@@ -641,6 +900,18 @@ static void test_options_are_checked(void) {
     o = good, o.max_extra = 100000;
     EXPECT(!decode_check(&o, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.max_extra");
+    o = good, o.max_length = 5, o.min_length = 5;
+    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT_STR(err.text, "a.ini: decode.min_length: expected less than decode.max_length (5), found 5");
+    o = good, o.sample = true;
+    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT_HAS(err.text, "decode.sample");
+    o = good, o.temperature = 0.001;
+    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT_HAS(err.text, "decode.temperature");
+    o = good, o.top_k = 65;
+    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT_HAS(err.text, "decode.top_k");
 }
 
 int main(void) {
@@ -649,6 +920,11 @@ int main(void) {
     RUN(test_beam_equals_plain_beam);
     RUN(test_wide_beam_is_exhaustive);
     RUN(test_stopping_is_sound);
+    RUN(test_restricted_searches);
+    RUN(test_prefix_of_parts);
+    RUN(test_sampling);
+    RUN(test_align);
+    RUN(test_align_words);
     RUN(test_bits_do_not_depend_on_batch);
     RUN(test_bits_do_not_depend_on_threads);
     RUN(test_runs_do_not_see_each_other);

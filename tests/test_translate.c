@@ -241,50 +241,76 @@ static void test_odd_bytes(void) {
         lines += noise[i] == '\n';
     }
     CommandRun run = command_run(plain, &(CommandHow){.input = noise, .input_size = sizeof noise});
-    EXPECT(run.code == 0 || run.code == 1); /* 1: some line is too long for the model */
+    EXPECT_INT(run.code, 0);
     size_t found = 0;
     for (size_t i = 0; i < run.out_size; i++) found += run.out[i] == '\n';
     EXPECT_INT(found, lines);
     command_free(&run);
 }
 
-/* Ten thousand words in a line, and before and behind it lines that are translated. */
+/* A text of more tokens than the model takes, and what its parts come to when they are translated one by one. */
+static void expect_parts(const char *const *parts, const char *note) {
+    char text[2048] = "", wanted[4096] = "";
+    for (size_t i = 0; parts[i]; i++) {
+        char *out = translate(ARGS("translate", "-m", "run/model.gguf", parts[i]), NULL, 0, 0);
+        out[strlen(out) - 1] = 0;
+        if (*wanted && *out) strcat(wanted, " ");
+        strcat(wanted, out);
+        if (i > 0) strcat(text, " ");
+        strcat(text, parts[i]);
+        free(out);
+    }
+    strcat(wanted, "\n");
+    CommandRun run = command_run(ARGS("translate", "-m", "run/model.gguf", text), NULL);
+    EXPECT_INT(run.code, 0);
+    EXPECT_STR(run.out, wanted);
+    EXPECT_STR(run.err, note);
+    command_free(&run);
+}
+
+/* It is cut behind the ends of sentences, or else at the last white space that fits. A z is a token, and so is the
+ * space before it; the model takes 63. */
+static void test_parts(void) {
+    char z62[63] = "", two[64], third[32];
+    memset(z62, 'z', 62);
+    snprintf(two, sizeof two, "%.30s %.30s", z62, z62); /* 62 tokens */
+    snprintf(third, sizeof third, "%.30s", z62);
+    expect_parts(ARGS("zz z.", "z 3.5 z.z?", "zzz!", z62),
+                 "translate: text 1: 85 tokens, more than the model takes: translated in 4 parts\n");
+    expect_parts(ARGS(two, two, third),
+                 "translate: text 1: 155 tokens, more than the model takes: translated in 3 parts\n");
+    expect_parts(ARGS("z.", two, "z z z."),
+                 "translate: text 1: 72 tokens, more than the model takes: translated in 3 parts\n");
+    expect_parts(ARGS(z62, "z"), "translate: text 1: 65 tokens, more than the model takes: translated in 2 parts\n");
+}
+
+/* Ten thousand words in a line, and before and behind it lines that are translated as ever. Then a word of 200 letters.
+ */
 static void test_long_line(void) {
     enum { WORDS = 10000 };
-    char *input = memory_new(WORDS + 10, 12), *at = input, wanted[256];
+    char *input = memory_new(WORDS + 10, 12), *at = input;
     at += sprintf(at, "%s\n", texts[0]);
     for (int i = 0; i < WORDS; i++) at += sprintf(at, i ? " cat%d" : "cat%d", i % 10);
     sprintf(at, "\n%s\n", texts[1]);
     char *first = line_of(expected, 0), *second = line_of(expected, 1);
-    snprintf(wanted, sizeof wanted, "%s\n\n%s\n", first, second);
     CommandRun run = command_run(plain, &(CommandHow){.input = input});
-    EXPECT_INT(run.code, 1);
-    EXPECT_STR(run.out, wanted);
-    EXPECT_HAS(run.err, "translate: line 2: expected at most 63 tokens (the model's max_length), found ");
+    EXPECT_INT(run.code, 0);
+    EXPECT_INT(count_lines(run.out), 3);
+    char *before = line_of(run.out, 0), *long_one = line_of(run.out, 1), *behind = line_of(run.out, 2);
+    EXPECT_STR(before, first);
+    EXPECT_STR(behind, second);
+    EXPECT(strlen(long_one) > 1000);
+    EXPECT_HAS(run.err, "translate: line 2: ");
     EXPECT_INT(count_lines(run.err), 1);
     command_free(&run);
-    at[0] = 0; /* as an argument, without the lines around it */
-    run = command_run(ARGS("translate", "-m", "run/model.gguf", texts[0], strchr(input, '\n') + 1, texts[1]), NULL);
-    EXPECT_INT(run.code, 1);
-    EXPECT_STR(run.out, wanted);
-    EXPECT_HAS(run.err, "translate: text 2: expected at most 63 tokens");
-    command_free(&run);
-    free(first);
-    free(second);
-    free(input);
-}
+    free(before), free(long_one), free(behind), free(first), free(second), free(input);
 
-/* A text of exactly as many tokens as the model takes, and of one more: 62 and 63 z behind the space in front. */
-static void test_longest(void) {
-    char text[65] = "";
-    memset(text, 'z', 62);
-    char *out = translate(ARGS("translate", "-m", "run/model.gguf", text), NULL, 0, 0);
-    free(out);
-    text[62] = 'z';
-    CommandRun run = command_run(ARGS("translate", "-m", "run/model.gguf", text), NULL);
-    EXPECT_INT(run.code, 1);
-    EXPECT_STR(run.out, "\n");
-    EXPECT_HAS(run.err, "expected at most 63 tokens (the model's max_length), found 64;");
+    char word[201] = "";
+    memset(word, 'z', 200);
+    run = command_run(ARGS("translate", "-m", "run/model.gguf", word), NULL);
+    EXPECT_INT(run.code, 0);
+    EXPECT_STR(run.err, "translate: text 1: 201 tokens, more than the model takes: translated in 4 parts\n");
+    EXPECT_INT(count_lines(run.out), 1);
     command_free(&run);
 }
 
@@ -306,6 +332,213 @@ static void test_search_options(void) {
     free(two);
     free(eight);
     free(long_ones);
+}
+
+/* Output lines with everything that can be asked for, to be the same however the texts arrive. */
+static const char *const ways[][8] = {
+    {"--n-best=4"},
+    {"--alignment=hard", "--beam=1"},
+    {"--alignment=soft", "--n-best=3", "--beam=5"},
+    {"--no-repeat-ngram=2", "--min-length=9", "--max-length=12"},
+    {"--prefix=le chat", "--no-repeat-ngram=1", "--beam=3"},
+    {"--sample", "--temperature=1.5", "--top-k=20", "--seed=3"},
+    {"--sample", "--alignment=hard", "--n-best=1"},
+};
+enum { WAYS = sizeof ways / sizeof *ways };
+
+static char *translate_way(size_t way, const char *more, const char *input) {
+    const char *arguments[16] = {"translate", "-m", "run/model.gguf"};
+    size_t count = 3;
+    for (size_t i = 0; ways[way][i]; i++) arguments[count++] = ways[way][i];
+    arguments[count] = more;
+    return translate(arguments, input, 0, 0);
+}
+
+/* Every text is the only one with words among lines that are empty, at its own line number. */
+static void test_ways_alone(void) {
+    for (size_t way = 0; way < WAYS; way++) {
+        char *all = translate_way(way, "--threads=1", all_lines), *eight = translate_way(way, "--threads=8", all_lines);
+        EXPECT_STR(eight, all);
+        EXPECT(count_lines(all) >= TEXTS);
+        for (size_t text = way; text < TEXTS; text += 13) {
+            char input[TEXTS + 64];
+            memset(input, '\n', text);
+            snprintf(input + text, sizeof input - text, "%s\n", texts[text]);
+            char *alone = translate_way(way, "--threads=2", input), *last = alone;
+            size_t first = text; /* the text's first line in both outputs */
+            if (way == 0 || way == 2) {
+                char number[32];
+                snprintf(number, sizeof number, "\n%zu ||| ", text);
+                last = text > 0 ? strstr(alone, number) + 1 : alone;
+                const char *there = text > 0 ? strstr(all, number) + 1 : all;
+                EXPECT(strncmp(last, there, strlen(last)) == 0);
+            } else {
+                char *a = line_of(alone, first), *b = line_of(all, first);
+                EXPECT_STR(a, b);
+                free(a), free(b);
+            }
+            free(alone);
+        }
+        free(all), free(eight);
+    }
+}
+
+/* Line by line through a pipe: what comes has the bits it has when all come together. */
+static void test_ways_line_by_line(void) {
+    for (size_t way = 0; way < WAYS; way++) {
+        char *together = translate_way(way, NULL, all_lines), line[4096];
+        const char *arguments[16] = {"translate", "-m", "run/model.gguf"};
+        for (size_t i = 0; ways[way][i]; i++) arguments[3 + i] = ways[way][i];
+        int in[2], out[2];
+        CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0, "pipes");
+        CommandRun run = command_start(arguments, &(CommandHow){.input_pipe = in[0], .output_pipe = out[1]});
+        close(in[0]), close(out[1]);
+        const char *wanted = together;
+        for (size_t text = 0; text < 9; text++) {
+            EXPECT(write(in[1], texts[text], strlen(texts[text])) > 0 && write(in[1], "\n", 1) == 1);
+            do { /* n-best lists: lines with this number */
+                EXPECT(read_line(out[0], line, sizeof line));
+                EXPECT(strncmp(line, wanted, strcspn(wanted, "\n")) == 0);
+                wanted += strcspn(wanted, "\n") + 1;
+            } while ((way == 0 || way == 2) && (size_t)atoi(wanted) == text);
+        }
+        close(in[1]);
+        command_wait(&run);
+        EXPECT_INT(run.code, 0);
+        close(out[0]);
+        command_free(&run);
+        free(together);
+    }
+}
+
+static size_t words_of(const char *text, size_t length) {
+    size_t words = 0;
+    for (size_t i = 0; i < length; i++) words += text[i] != ' ' && (i == 0 || text[i - 1] == ' ');
+    return words;
+}
+
+/* Numbers from 0, the best first and with the plain translation's text, scores that fall and are the log probability
+ * by the number of tokens. An empty line has its list, too. */
+static void test_n_best(void) {
+    char *out = translate(ARGS("translate", "-m", "run/model.gguf", "-n", "5", "--alpha=0", texts[0], "", texts[1]),
+                          NULL, 0, 0);
+    char *best = translate(ARGS("translate", "-m", "run/model.gguf", "--beam=5", "--alpha=0", texts[0]), NULL, 0, 0);
+    size_t at[3] = {0}, number;
+    double before = 0, probability, score;
+    for (char *line = out; *line; line += strcspn(line, "\n") + 1) {
+        char *f0 = strstr(line, " ||| F0= ");
+        EXPECT(sscanf(line, "%zu |||", &number) == 1 && number < 3 && f0 && f0 < line + strcspn(line, "\n"));
+        if (!f0 || number >= 3) break;
+        EXPECT(sscanf(f0, " ||| F0= %lf ||| %lf\n", &probability, &score) == 2);
+        EXPECT_NEAR(score, probability, 1e-9); /* alpha = 0 */
+        if (at[number]++ > 0) EXPECT(score <= before);
+        before = score;
+        if (number == 0 && at[0] == 1) EXPECT(strncmp(line + 6, best, strlen(best) - 1) == 0);
+        if (number == 1) EXPECT(strncmp(line, "1 |||  ||| F0= 0 ||| 0\n", 23) == 0);
+    }
+    EXPECT_INT(at[0], 5);
+    EXPECT_INT(at[1], 1);
+    EXPECT_INT(at[2], 5);
+    free(out), free(best);
+}
+
+/* Every word of the translation has its link, or its shares, which do not exceed 1; also where a text was cut. */
+static void test_alignments(void) {
+    char cut[800] = "";
+    for (int i = 0; i < 24; i++) strcat(cut, i % 4 == 3 ? "the red cat sleeps. " : "the sad king ");
+    const char *const sources[] = {texts[0], "  the  red\tcat sleeps ", "", cut, "wolf"};
+    for (size_t i = 0; i < 5; i++) {
+        const size_t source_words = i == 1 ? 4 : words_of(sources[i], strlen(sources[i]));
+        for (int soft = 0; soft < 2; soft++) {
+            CommandRun run = command_run(
+                ARGS("translate", "-m", "run/model.gguf", soft ? "--alignment=soft" : "--alignment=hard", sources[i]),
+                NULL);
+            EXPECT_INT(run.code, 0);
+            char *links = strstr(run.out, " ||| ");
+            EXPECT(links != NULL);
+            if (!links) continue;
+            const size_t words = words_of(run.out, (size_t)(links - run.out));
+            size_t found = 0, source, target;
+            for (char *link = strtok(links + 5, " \n"); link; link = strtok(NULL, " \n"), found++) {
+                if (!soft) {
+                    EXPECT(sscanf(link, "%zu-%zu", &source, &target) == 2 && source < source_words && target == found);
+                    if (i == 3 && found == 0) EXPECT(source < 13); /* of its own part: the first 13 words */
+                    if (i == 3 && found + 1 == words) EXPECT(source >= 65);
+                    continue;
+                }
+                double sum = 0;
+                size_t shares = 0;
+                for (char *share = link; share; share = strchr(share, ','), share += share != NULL, shares++)
+                    sum += strtod(share, NULL);
+                EXPECT_INT(shares, source_words);
+                EXPECT(sum > 0 && sum < 1.01);
+            }
+            EXPECT_INT(found, words);
+            EXPECT_INT(strstr(run.err, "in 6 parts") != NULL, i == 3);
+            command_free(&run);
+        }
+    }
+}
+
+static void test_lengths_prefix_and_repetition(void) {
+    char *out = translate(ARGS("translate", "-m", "run/model.gguf", "--prefix", "  Le  chat ", texts[0], "", "wolf"),
+                          NULL, 0, 0);
+    EXPECT(strncmp(out, "Le chat", 7) == 0);
+    EXPECT_HAS(out, "\n\nLe chat"); /* nothing comes of nothing */
+    free(out);
+    out = translate(ARGS("translate", "-m", "run/model.gguf", "--max-length", "1", texts[0]), NULL, 0, 0);
+    EXPECT(strlen(out) < 12);
+    free(out);
+    char *sampled = translate(ARGS("translate", "-m", "run/model.gguf", "--sample", "--seed=1"), all_lines, 0, 0);
+    char *again = translate(ARGS("translate", "-m", "run/model.gguf", "--sample"), all_lines, 0, 0);
+    char *other = translate(ARGS("translate", "-m", "run/model.gguf", "--sample", "--seed=2"), all_lines, 0, 0);
+    char *greedy = translate(ARGS("translate", "-m", "run/model.gguf", "--beam=1"), all_lines, 0, 0);
+    char *top = translate(ARGS("translate", "-m", "run/model.gguf", "--sample", "--top-k=1"), all_lines, 0, 0);
+    EXPECT_STR(sampled, again);
+    EXPECT(strcmp(sampled, other) != 0);
+    EXPECT_STR(top, greedy);
+    free(sampled), free(again), free(other), free(greedy), free(top);
+}
+
+static void test_wrong_options(void) {
+    static const struct {
+        const char *options[3], *message;
+    } cases[] = {
+        {{"--n-best=0"}, "--n-best: expected an integer from 1 to 64, found \"0\""},
+        {{"--n-best", "65"}, "--n-best: expected an integer from 1 to 64, found \"65\""},
+        {{"--alignment=firm"}, "--alignment: expected hard or soft, found \"firm\""},
+        {{"--no-repeat-ngram=0"}, "--no-repeat-ngram: expected an integer from 1 to "},
+        {{"--min-length=-1"}, "--min-length: expected an integer from 0 to "},
+        {{"--max-length=x"}, "--max-length: expected an integer from 1 to "},
+        {{"--min-length=4", "--max-length=4"}, "--min-length: expected less than --max-length 4, found 4"},
+        {{"--sample", "--temperature=0"}, "--temperature: expected a number from 0.01 to 100, found \"0\""},
+        {{"--sample", "--temperature=nan"}, "--temperature: expected a number from 0.01 to 100"},
+        {{"--sample", "--top-k=65"}, "--top-k: expected an integer from 1 to 64, found \"65\""},
+        {{"--sample", "--seed=-1"}, "--seed: expected an integer from 0 to "},
+        {{"--sample=yes"}, "--sample: expected no argument, found \"yes\""},
+        {{"--seed=1"}, "--temperature, --top-k and --seed go with --sample"},
+        {{"--sample", "--beam=2"}, "--sample draws one translation"},
+        {{"--sample", "--n-best=2"}, "--sample draws one translation"},
+        {{"--prefix"}, "--prefix: expected TEXT after it, found nothing"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CommandRun run = command_run(ARGS("translate", cases[i].options[0], cases[i].options[1]), NULL);
+        EXPECT_INT(run.code, 2);
+        EXPECT_STR(run.out, "");
+        EXPECT_HAS(run.err, cases[i].message);
+        EXPECT_INT(count_lines(run.err), 1);
+        command_free(&run);
+    }
+    char prefix[80] = "";
+    memset(prefix, 'z', 63); /* 64 tokens */
+    CommandRun run = command_run(ARGS("translate", "-m", "run/model.gguf", "--prefix", prefix, "wolf"), NULL);
+    EXPECT_INT(run.code, 1);
+    EXPECT_STR(run.err, "translate: --prefix: expected at most 63 tokens (the model's max_length), found 64\n");
+    command_free(&run);
+    prefix[62] = 0; /* and one that leaves room for </s> alone */
+    char *out = translate(ARGS("translate", "-m", "run/model.gguf", "--prefix", prefix, "wolf"), NULL, 0, 0);
+    EXPECT(strncmp(out, prefix, 62) == 0);
+    free(out);
 }
 
 /* Without -m: the newest of runs/NAME/model.gguf. */
@@ -373,8 +606,14 @@ int main(void) {
     RUN(test_line_ends);
     RUN(test_odd_bytes);
     RUN(test_long_line);
-    RUN(test_longest);
+    RUN(test_parts);
     RUN(test_search_options);
+    RUN(test_ways_alone);
+    RUN(test_ways_line_by_line);
+    RUN(test_n_best);
+    RUN(test_alignments);
+    RUN(test_lengths_prefix_and_repetition);
+    RUN(test_wrong_options);
     RUN(test_newest_model);
     RUN(test_help);
     free(all_lines);

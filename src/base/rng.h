@@ -22,6 +22,7 @@ enum {
     RNG_SITE_INIT = 0x90000000,     /* + tensor number; step = 0 */
     RNG_SITE_RESAMPLE = 0xA0000000, /* sentences of a resampled test set; step = its number */
     RNG_SITE_MERGES = 0xB0000000,   /* + side: merges left out of a sentence's tokens; step = epoch */
+    RNG_SITE_SAMPLE = 0xC0000000,   /* translations that are drawn; step = position */
 };
 
 /* Four independent 32-bit words. */

@@ -1,6 +1,7 @@
 /* ./translate [-m MODEL] ["text" ...]: translates its arguments, or the lines of stdin, to stdout. */
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,11 +17,36 @@
 #include "decode/translator.h"
 #include "math/cpu.h"
 
-enum { OPTION_MODEL, OPTION_BEAM, OPTION_ALPHA, OPTION_THREADS };
+enum {
+    OPTION_MODEL,
+    OPTION_BEAM,
+    OPTION_ALPHA,
+    OPTION_N_BEST,
+    OPTION_ALIGNMENT,
+    OPTION_NO_REPEAT,
+    OPTION_MIN_LENGTH,
+    OPTION_MAX_LENGTH,
+    OPTION_PREFIX,
+    OPTION_SAMPLE,
+    OPTION_TEMPERATURE,
+    OPTION_TOP_K,
+    OPTION_SEED,
+    OPTION_THREADS,
+};
 static const Option options[] = {
     [OPTION_MODEL] = {"--model", "-m", "FILE", "the model (default: the newest runs/*/model.gguf)"},
     [OPTION_BEAM] = {"--beam", "-b", "N", "hypotheses kept; 1: greedy (default: the model's decode.beam)"},
     [OPTION_ALPHA] = {"--alpha", NULL, "A", "score = log probability / length ^ A (default: decode.length_alpha)"},
+    [OPTION_N_BEST] = {"--n-best", "-n", "N", "print the N best: NUMBER ||| TEXT ||| F0= LOG_PROBABILITY ||| SCORE"},
+    [OPTION_ALIGNMENT] = {"--alignment", NULL, "HOW", "add ||| and aligned words: hard (0-0 1-2) or soft (shares)"},
+    [OPTION_NO_REPEAT] = {"--no-repeat-ngram", NULL, "N", "no N tokens in a row come twice in a translation"},
+    [OPTION_MIN_LENGTH] = {"--min-length", NULL, "N", "tokens of a translation at least"},
+    [OPTION_MAX_LENGTH] = {"--max-length", NULL, "N", "tokens at most, that of its end included"},
+    [OPTION_PREFIX] = {"--prefix", NULL, "TEXT", "what every translation begins with"},
+    [OPTION_SAMPLE] = {"--sample", NULL, NULL, "draw each token by its probability, instead of a search"},
+    [OPTION_TEMPERATURE] = {"--temperature", NULL, "T", "draw by probability ^ (1 / T) (default: 1)"},
+    [OPTION_TOP_K] = {"--top-k", NULL, "K", "draw from the K most likely (default: from all)"},
+    [OPTION_SEED] = {"--seed", NULL, "N", "draws are a function of N, line and position (default: 1)"},
     [OPTION_THREADS] = {"--threads", NULL, "N", "threads; 0: one for each core (default: 0)"},
 };
 
@@ -62,21 +88,63 @@ static char *newest_model(void) {
     return newest;
 }
 
-/* One line for each text. False when stdout is gone or full. *all_done becomes false when a text was too long. */
-static bool answer(Translator *translator, const ModelFile *model, const TranslatorText *texts, size_t count,
-                   const char *what, size_t first, bool *all_done, Error *err) {
+typedef enum Alignment { ALIGNMENT_NONE, ALIGNMENT_HARD, ALIGNMENT_SOFT } Alignment;
+
+/* What to do, from the command line. */
+typedef struct Request {
+    const char *model, *prefix;
+    size_t beam;  /* 0: the model's */
+    double alpha; /* < 0: the model's */
+    size_t n_best, threads;
+    Alignment alignment;
+    DecodeOptions more;    /* what has no place in the model file */
+    TranslatorText *texts; /* stb_ds array */
+} Request;
+
+static void print_text(const char *bytes, size_t length) {
+    for (size_t i = 0; i < length; i++) putchar(bytes[i] == '\n' ? ' ' : bytes[i]); /* a line is a line */
+}
+
+/* soft: a target word's shares of all source words, separated by commas. */
+static void print_alignment(Alignment how, const TranslatorHypothesis *h, size_t source_words) {
+    bool first = true;
+    for (size_t i = 0; i < h->word_count; i++) {
+        const TranslatorWord *word = &h->words[i];
+        if (word->count == 0) continue;
+        if (!first) putchar(' ');
+        first = false;
+        if (how == ALIGNMENT_HARD) printf("%zu-%zu", word->largest, i);
+        for (size_t j = 0; how == ALIGNMENT_SOFT && j < source_words; j++) {
+            const bool inside = j >= word->first && j < word->first + word->count;
+            printf(j > 0 ? ",%.4f" : "%.4f", inside ? (double)word->shares[j - word->first] : 0);
+        }
+    }
+}
+
+static void print_result(const Request *request, const TranslatorResult *result, size_t number) {
+    for (size_t rank = 0; rank < result->count; rank++) {
+        const TranslatorHypothesis *h = &result->hypotheses[rank];
+        if (request->n_best > 0) printf("%zu ||| ", number);
+        print_text(h->bytes, h->length);
+        if (request->alignment != ALIGNMENT_NONE) {
+            fputs(" ||| ", stdout);
+            print_alignment(request->alignment, h, result->source_words);
+        }
+        if (request->n_best > 0) printf(" ||| F0= %.6g ||| %.6g", h->log_probability, h->score);
+        putchar('\n');
+    }
+}
+
+/* Prints the results of texts, of which the first has this number, from 0 on. False when stdout is gone or full. */
+static bool answer(const Request *request, Translator *translator, const TranslatorText *texts, size_t count,
+                   const char *what, size_t first, Error *err) {
     TranslatorResult *results = memory_new(count, sizeof *results);
     bool ok = translator_run(translator, texts, count, results, err);
     for (size_t i = 0; ok && i < count; i++) {
-        if (results[i].too_long) {
-            fprintf(stderr,
-                    "%s: %s %zu: expected at most %zu tokens (the model's max_length), found %zu; not translated\n",
-                    command.name, what, first + i, model->info.hyper.max_length - 1, results[i].source_tokens);
-            *all_done = false;
-        }
-        for (size_t b = 0; b < results[i].length; b++) /* a line is a line, whatever the model says */
-            putchar(results[i].bytes[b] == '\n' ? ' ' : results[i].bytes[b]);
-        putchar('\n');
+        if (results[i].parts > 1)
+            fprintf(stderr, "%s: %s %zu: %zu tokens, more than the model takes: translated in %zu parts\n",
+                    command.name, what, first + i + 1, results[i].source_tokens, results[i].parts);
+        print_result(request, &results[i], first + i);
     }
     free(results);
     if (!ok) return false;
@@ -84,12 +152,12 @@ static bool answer(Translator *translator, const ModelFile *model, const Transla
     return error_set(err, "standard output: cannot write: %s", strerror(errno));
 }
 
-static bool answer_lines(Translator *translator, const ModelFile *model, bool *all_done, Error *err) {
+static bool answer_lines(const Request *request, Translator *translator, Error *err) {
     LineReader *reader = lines_open(STDIN_FILENO, "standard input");
     TranslatorText *texts = NULL;
     bool ok = true;
     for (bool more = true; more && ok;) {
-        const size_t first = lines_count(reader) + 1;
+        const size_t first = lines_count(reader);
         stbds_arrsetlen(texts, 0);
         do {
             TranslatorText text;
@@ -99,47 +167,72 @@ static bool answer_lines(Translator *translator, const ModelFile *model, bool *a
             if (more) stbds_arrput(texts, text);
         } while (more && lines_ready(reader) && stbds_arrlenu(texts) < LINES_TOGETHER);
         if (stbds_arrlenu(texts) > 0)
-            ok = answer(translator, model, texts, stbds_arrlenu(texts), "line", first, all_done, err) && ok;
+            ok = answer(request, translator, texts, stbds_arrlenu(texts), "line", first, err) && ok;
     }
     stbds_arrfree(texts);
     lines_free(reader);
     return ok;
 }
 
-typedef struct Request {
-    const char *model;
-    long long beam, threads; /* beam 0: the model's */
-    double alpha;            /* < 0: the model's */
-    TranslatorText *texts;   /* stb_ds array */
-} Request;
+/* The search that is asked for: the model's own way, and what the request says. *prefix: a stb_ds array that it uses.
+ */
+static bool search_options(DecodeOptions *how, int32_t **prefix, const Request *request, const ModelFile *model,
+                           const Tokenizer *tokenizer, Error *err) {
+    const DecodeOptions of_model = translator_options(model);
+    const size_t most = model->info.hyper.max_length - 1;
+    *how = request->more;
+    how->beam = how->sample ? 1 : request->beam > 0 ? request->beam : of_model.beam;
+    how->n_best = request->n_best > 0 ? request->n_best : 1;
+    if (how->beam < how->n_best) how->beam = how->n_best;
+    how->length_alpha = request->alpha >= 0 ? request->alpha : of_model.length_alpha;
+    how->max_ratio = of_model.max_ratio, how->max_extra = of_model.max_extra;
+    if (request->prefix) tokenizer_encode(tokenizer, prefix, request->prefix, strlen(request->prefix));
+    how->prefix = *prefix, how->prefix_length = stbds_arrlenu(*prefix);
+    if (how->prefix_length > most)
+        return error_set(err, "--prefix: expected at most %zu tokens (the model's max_length), found %zu", most,
+                         how->prefix_length);
+    return decode_check(how, model->path, err);
+}
 
 static int run(const Request *request, const char *path, Error *err) {
     ModelFile model;
     if (!modelfile_open(&model, path, err)) return options_fail(&command, err);
-    DecodeOptions how = translator_options(&model);
-    if (request->beam > 0) how.beam = (size_t)request->beam;
-    if (request->alpha >= 0) how.length_alpha = request->alpha;
-    bool ok = false, all_done = true;
-    Tokenizer *tokenizer = NULL;
+    DecodeOptions how;
+    int32_t *prefix = NULL;
     Translator *translator = NULL;
-    Pool *pool = pool_create((size_t)request->threads, err);
-    if (pool && decode_check(&how, path, err) && (tokenizer = translator_tokenizer(&model, err))) {
+    Pool *pool = pool_create(request->threads, err);
+    Tokenizer *tokenizer = pool ? translator_tokenizer(&model, err) : NULL;
+    bool ok = tokenizer && search_options(&how, &prefix, request, &model, tokenizer, err);
+    if (ok) {
         translator = translator_create(&model.params, model.w, tokenizer, pool, how);
+        if (request->alignment != ALIGNMENT_NONE) translator_align(translator);
         const size_t count = stbds_arrlenu(request->texts);
-        ok = count > 0 ? answer(translator, &model, request->texts, count, "text", 1, &all_done, err)
-                       : answer_lines(translator, &model, &all_done, err);
+        ok = count > 0 ? answer(request, translator, request->texts, count, "text", 0, err)
+                       : answer_lines(request, translator, err);
     }
     translator_free(translator);
+    stbds_arrfree(prefix);
     if (tokenizer) tokenizer_free(tokenizer);
     if (pool) pool_free(pool);
     modelfile_close(&model);
-    if (!ok) return options_fail(&command, err);
-    return all_done ? EXIT_DONE : EXIT_FAILED;
+    return ok ? EXIT_DONE : options_fail(&command, err);
+}
+
+/* What goes together and what does not. */
+static void check_request(const Request *request, bool drawing) {
+    const DecodeOptions *more = &request->more;
+    if (drawing && !more->sample) options_usage(&command, "--temperature, --top-k and --seed go with --sample");
+    if (more->sample && (request->beam > 1 || request->n_best > 1))
+        options_usage(&command, "--sample draws one translation: expected no --beam or --n-best beside it");
+    if (more->max_length > 0 && more->min_length >= more->max_length)
+        options_usage(&command, "--min-length: expected less than --max-length %zu, found %zu", more->max_length,
+                      more->min_length);
 }
 
 int main(int argc, char **argv) {
     Error err;
-    Request request = {.alpha = -1};
+    Request request = {.alpha = -1, .more = {.seed = 1}};
+    bool drawing = false; /* by options that mean something with --sample alone */
     OptionReader reader = options_start(&command, argc, argv);
     const char *value;
     for (int option; (option = options_next(&reader, &value)) != -2;) {
@@ -148,13 +241,47 @@ int main(int argc, char **argv) {
             request.model = value;
             break;
         case OPTION_BEAM:
-            request.beam = options_integer(&reader, option, value, 1, DECODE_MAX_BEAM);
+            request.beam = (size_t)options_integer(&reader, option, value, 1, DECODE_MAX_BEAM);
             break;
         case OPTION_ALPHA:
             request.alpha = options_real(&reader, option, value, 0, 10);
             break;
         case OPTION_THREADS:
-            request.threads = options_integer(&reader, option, value, 0, 1024);
+            request.threads = (size_t)options_integer(&reader, option, value, 0, 1024);
+            break;
+        case OPTION_N_BEST:
+            request.n_best = (size_t)options_integer(&reader, option, value, 1, DECODE_MAX_BEAM);
+            break;
+        case OPTION_ALIGNMENT:
+            request.alignment = strcmp(value, "hard") == 0   ? ALIGNMENT_HARD
+                                : strcmp(value, "soft") == 0 ? ALIGNMENT_SOFT
+                                                             : ALIGNMENT_NONE;
+            if (request.alignment == ALIGNMENT_NONE)
+                options_usage(&command, "--alignment: expected hard or soft, found \"%s\"", value);
+            break;
+        case OPTION_NO_REPEAT:
+            request.more.no_repeat_ngram = (size_t)options_integer(&reader, option, value, 1, HYPER_MAX_LENGTH);
+            break;
+        case OPTION_MIN_LENGTH:
+            request.more.min_length = (size_t)options_integer(&reader, option, value, 0, HYPER_MAX_LENGTH);
+            break;
+        case OPTION_MAX_LENGTH:
+            request.more.max_length = (size_t)options_integer(&reader, option, value, 1, HYPER_MAX_LENGTH);
+            break;
+        case OPTION_PREFIX:
+            request.prefix = value;
+            break;
+        case OPTION_SAMPLE:
+            request.more.sample = true;
+            break;
+        case OPTION_TEMPERATURE:
+            request.more.temperature = options_real(&reader, option, value, 0.01, 100), drawing = true;
+            break;
+        case OPTION_TOP_K:
+            request.more.top_k = (size_t)options_integer(&reader, option, value, 1, DECODE_MAX_BEAM), drawing = true;
+            break;
+        case OPTION_SEED:
+            request.more.seed = (uint64_t)options_integer(&reader, option, value, 0, LLONG_MAX), drawing = true;
             break;
         default: {
             TranslatorText text = {value, strlen(value)};
@@ -162,6 +289,7 @@ int main(int argc, char **argv) {
         }
         }
     }
+    check_request(&request, drawing);
     signal(SIGPIPE, SIG_IGN); /* a closed stdout is an error like any other */
     int code = EXIT_FAILED;
     char *newest = request.model ? NULL : newest_model();

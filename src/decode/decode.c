@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/rng.h"
 #include "decode/session.h"
 #include "math/vector.h"
 #include "nn/rows.h"
@@ -28,6 +29,7 @@ typedef struct Hypothesis {
 typedef struct Search {
     size_t limit;       /* tokens, </s> included */
     size_t live, found; /* hypotheses: unfinished, kept as results */
+    DecodePlace place;
 } Search;
 
 struct Decode {
@@ -35,7 +37,10 @@ struct Decode {
     Pool *pool;
     DecodeOptions options;
     Session *session;
+    const DecodePlace *places;
+    bool restricts;     /* some options forbid continuations */
     size_t B, capacity; /* of this run; capacity: the highest limit */
+    size_t length;      /* tokens that the hypotheses have now */
     Search *searches;   /* (B) */
     Hypothesis *live;   /* (B, k), the best first */
     int32_t *tokens;    /* (B * k, capacity) by slot, <s> left out */
@@ -65,6 +70,15 @@ bool decode_check(const DecodeOptions *o, const char *where, Error *err) {
     if (o->max_extra > HYPER_MAX_LENGTH)
         return error_set(err, "%s: decode.max_extra: expected 0 to %d, found %zu", where, HYPER_MAX_LENGTH,
                          o->max_extra);
+    if (o->max_length > 0 && o->min_length >= o->max_length)
+        return error_set(err, "%s: decode.min_length: expected less than decode.max_length (%zu), found %zu", where,
+                         o->max_length, o->min_length);
+    if (o->sample && o->beam > 1)
+        return error_set(err, "%s: decode.sample: expected decode.beam 1, found %zu", where, o->beam);
+    if (!(o->temperature == 0 || (o->temperature >= 0.01 && o->temperature <= 100)))
+        return error_set(err, "%s: decode.temperature: expected 0.01 to 100, found %g", where, o->temperature);
+    if (o->top_k > DECODE_MAX_BEAM)
+        return error_set(err, "%s: decode.top_k: expected 0 to %d, found %zu", where, DECODE_MAX_BEAM, o->top_k);
     return true;
 }
 
@@ -73,7 +87,13 @@ Decode *decode_create(const Parameters *params, const real *w, Pool *pool, Decod
     CHECK(decode_check(&options, "", &err), "options that were checked");
     Decode *d = memory_new(1, sizeof *d);
     *d = (Decode){.params = params, .pool = pool, .options = options, .session = session_create(params, w, pool)};
+    d->restricts = options.min_length > 0 || options.no_repeat_ngram > 0 || options.prefix_length > 0;
+    CHECK(options.prefix_length < params->hyper.max_length, "a prefix leaves room for </s>");
     return d;
+}
+
+void decode_places(Decode *d, const DecodePlace *place) {
+    d->places = place;
 }
 
 static void forget(Decode *d) {
@@ -91,11 +111,24 @@ void decode_free(Decode *d) {
     free(d);
 }
 
+/* The prefix of a sentence at this place. */
+static size_t prefix_length(const Decode *d, DecodePlace place) {
+    return place.part == 0 ? d->options.prefix_length : 0;
+}
+
+static DecodePlace place_of(const Decode *d, size_t b) {
+    return d->places ? d->places[b] : (DecodePlace){b, 0};
+}
+
 static size_t limit_of(const Decode *d, Packed source, size_t b) {
+    const DecodeOptions *o = &d->options;
     const size_t source_tokens = source.start[b + 1] - source.start[b];
-    const double wanted = floor(d->options.max_ratio * (double)source_tokens) + (double)d->options.max_extra;
-    const double most = (double)d->params->hyper.max_length;
-    return wanted >= most ? d->params->hyper.max_length : wanted >= 1 ? (size_t)wanted : 1;
+    const size_t least = prefix_length(d, place_of(d, b)) + 1;
+    size_t most = d->params->hyper.max_length;
+    if (o->max_length > 0 && o->max_length < most) most = o->max_length;
+    if (most < least) most = least;
+    const double wanted = floor(o->max_ratio * (double)source_tokens) + (double)o->max_extra;
+    return wanted >= (double)most ? most : wanted >= (double)least ? (size_t)wanted : least;
 }
 
 /* Makes ready for a run: every sentence has one hypothesis, <s>. capacity: the highest limit. */
@@ -106,7 +139,7 @@ static void start(Decode *d, Packed source, size_t capacity) {
     d->searches = memory_new(source.B, sizeof *d->searches);
     d->live = memory_new(rows, sizeof *d->live);
     for (size_t b = 0; b < source.B; b++) {
-        d->searches[b] = (Search){limit_of(d, source, b), 1, 0};
+        d->searches[b] = (Search){limit_of(d, source, b), 1, 0, place_of(d, b)};
         d->live[b * k] = (Hypothesis){0, TOKEN_BEGIN, (uint32_t)(b * k)};
     }
     d->tokens = memory_new(rows, d->capacity * sizeof *d->tokens);
@@ -131,6 +164,26 @@ static size_t insert(Candidate *list, size_t length, size_t most, Candidate one)
     return length;
 }
 
+/* Whether n - 1 tokens and this one stand in these already: whether it would repeat an n-gram. */
+static bool repeats(const int32_t *tokens, size_t length, size_t n, int32_t token) {
+    for (size_t end = n; end <= length; end++) {
+        size_t same = 0;
+        while (same < n - 1 && tokens[end - n + same] == tokens[length - (n - 1) + same]) same++;
+        if (same == n - 1 && tokens[end - 1] == token) return true;
+    }
+    return false;
+}
+
+/* Whether a hypothesis may be continued by a token. */
+static bool allowed(const Decode *d, uint32_t slot, int32_t token) {
+    if (token == TOKEN_BEGIN) return false;
+    if (!d->restricts) return true;
+    const DecodeOptions *o = &d->options;
+    if (d->length < prefix_length(d, d->searches[slot / o->beam].place)) return token == o->prefix[d->length];
+    if (token == TOKEN_END) return d->length >= o->min_length;
+    return o->no_repeat_ngram == 0 || !repeats(d->tokens + slot * d->capacity, d->length, o->no_repeat_ngram, token);
+}
+
 enum { BLOCK = 64 }; /* logits that are passed over together when none of them is among the best */
 
 typedef struct Picking {
@@ -138,27 +191,69 @@ typedef struct Picking {
     real *logits; /* (R, V) */
 } Picking;
 
-/* The best continuations of rows first .. last-1. They are found among the logits z, as log softmax(z)[j] =
- * z[j] - max - log(sum of exp(z - max)) keeps their order; the row's logits are used up for the sum. A NaN or an
- * infinity above makes the sum a NaN, and so every log p of the row: it will not be continued. */
+/* The `most` largest of the logits z (V) that the hypothesis in a slot may be continued with, the largest first, as
+ * candidates whose log p is the logit. *max: the largest of all logits. */
+static size_t largest(const Decode *d, Candidate *best, size_t most, const real *z, uint32_t slot, real *max) {
+    const size_t V = d->params->hyper.vocab;
+    size_t count = 0;
+    *max = -INFINITY;
+    for (size_t j0 = 0; j0 < V; j0 += BLOCK) {
+        const size_t block = V - j0 < BLOCK ? V - j0 : BLOCK;
+        const real block_max = vector_max(z + j0, block);
+        if (block_max > *max) *max = block_max;
+        if (count == most && !((double)block_max > best[most - 1].log_probability)) continue;
+        for (size_t j = j0; j < j0 + block; j++) {
+            if (count == most && !((double)z[j] > best[most - 1].log_probability)) continue;
+            if (allowed(d, slot, (int32_t)j))
+                count = insert(best, count, most, (Candidate){(double)z[j], (int32_t)j, slot});
+        }
+    }
+    return count;
+}
+
+/* Draws a continuation: one uniform number, and the token at which the sum of weights exp((z - max) / temperature),
+ * from the first token on, exceeds that share of their total. Returns 1, or 0 where there is no finite number. */
+static size_t draw(const Decode *d, Candidate *drawn, const real *z, uint32_t slot, real *max) {
+    const DecodeOptions *o = &d->options;
+    const size_t V = d->params->hyper.vocab;
+    const DecodePlace place = d->searches[slot].place; /* a slot each, with beam 1 */
+    const RngSite site = {o->seed, (uint32_t)d->length, RNG_SITE_SAMPLE};
+    Candidate best[DECODE_MAX_BEAM];
+    const size_t count = largest(d, best, o->top_k > 0 ? o->top_k : 1, z, slot, max);
+    if (count == 0) return 0;
+    const double top = best[0].log_probability, lowest = o->top_k > 0 ? best[count - 1].log_probability : -INFINITY;
+    const double scale = o->temperature > 0 ? 1 / o->temperature : 1;
+    double total = 0, wanted = 0, sum = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t j = 0; j < V; j++) {
+            if (!((double)z[j] >= lowest) || !allowed(d, slot, (int32_t)j)) continue;
+            const double weight = exp(((double)z[j] - top) * scale);
+            if (pass == 0) {
+                total += weight;
+                continue;
+            }
+            sum += weight;
+            if (weight > 0) *drawn = (Candidate){(double)z[j], (int32_t)j, slot};
+            if (sum > wanted) return 1;
+        }
+        if (!isfinite(total)) return 0;
+        wanted = total * rng_uniform(site, place.text ^ (uint64_t)place.part << 40);
+    }
+    return 1;
+}
+
+/* The continuations of rows first .. last-1: the best, or one drawn. They are found among the logits z, as
+ * log softmax(z)[j] = z[j] - max - log(sum of exp(z - max)) keeps their order; the row's logits are used up for the
+ * sum. A NaN or an infinity above makes the sum a NaN, and so every log p of the row: it will not be continued. */
 static void pick(void *context, size_t first, size_t last) {
     const Picking *p = context;
     Decode *d = p->decode;
     const size_t V = d->params->hyper.vocab, k = d->options.beam;
     for (size_t r = first; r < last; r++) {
-        real *z = p->logits + r * V;
+        real *z = p->logits + r * V, max;
         Candidate *best = d->candidates + r * k;
-        size_t count = 0;
-        real max = -INFINITY;
-        for (size_t j0 = 0; j0 < V; j0 += BLOCK) {
-            const size_t block = V - j0 < BLOCK ? V - j0 : BLOCK;
-            const real block_max = vector_max(z + j0, block);
-            if (block_max > max) max = block_max;
-            if (count == k && !((double)block_max > best[k - 1].log_probability)) continue;
-            for (size_t j = j0; j < j0 + block; j++)
-                if (j != TOKEN_BEGIN)
-                    count = insert(best, count, k, (Candidate){(double)z[j], (int32_t)j, d->row_slot[r]});
-        }
+        const size_t count =
+            d->options.sample ? draw(d, best, z, d->row_slot[r], &max) : largest(d, best, k, z, d->row_slot[r], &max);
         const double sum = (double)vector_exp_sum(z, z, max, V);
         for (size_t i = 0; i < count; i++)
             best[i].log_probability = d->row_probability[r] + (best[i].log_probability - (double)max - log(sum));
@@ -267,6 +362,7 @@ bool decode_run(Decode *d, Packed source, Translation *out, Error *err) {
                 d->row_slot[R] = h->slot, d->row_token[R] = h->token, d->row_probability[R] = h->log_probability;
             }
         if (R == 0) break;
+        d->length = t;
         Picking picking = {d, session_step(d->session, d->row_slot, d->row_token, R, t)};
         rows_run(d->pool, "candidates", R, d->params->hyper.vocab, pick, &picking);
 

@@ -15,6 +15,11 @@
  *   - the limit is reached. The unfinished ones then count only if nothing has finished; or
  *   - the model's numbers are not finite: the same.
  *
+ * Options forbid continuations (a token that would repeat an n-gram, </s> too early, what is not the wanted prefix);
+ * what is left keeps the probability the model gives it. Sampling, with beam 1, draws each token instead of taking the
+ * best: among the top_k most likely that are allowed, with probabilities proportional to p^(1 / temperature). The draw
+ * is a function of the seed, of what sentence it is (DecodePlace) and of the position.
+ *
  * Sentences do not see each other: bits of a translation depend neither on the batch nor on the number of threads. A
  * sentence whose search has ended takes no more part in the steps. */
 #ifndef NMT_DECODE_DECODE_H
@@ -31,7 +36,24 @@ typedef struct DecodeOptions {
     /* The limit, in tokens with </s>: max_ratio * source tokens + max_extra, at most the model's max_length. */
     double max_ratio;
     size_t max_extra;
+    /* All the rest: 0 or NULL is off. */
+    size_t max_length;      /* the limit is at most so much */
+    size_t min_length;      /* tokens that stand before </s> at least, as far as the limit lets them */
+    size_t no_repeat_ngram; /* no n tokens in a row stand twice in a hypothesis */
+    const int32_t *prefix;  /* (prefix_length) every hypothesis begins with these; they and </s> are always within the
+                               limit. They must outlive the Decode. */
+    size_t prefix_length;   /* less than the model's max_length */
+    bool sample;            /* beam is 1 */
+    double temperature;     /* 0.01 to 100; 0: 1 */
+    size_t top_k;           /* at most DECODE_MAX_BEAM; equals of the last are in */
+    uint64_t seed;
 } DecodeOptions;
+
+/* What sentence of a run it is: part of a text, from 0 on. A prefix is for the first part of a text alone. */
+typedef struct DecodePlace {
+    uint64_t text;
+    uint32_t part;
+} DecodePlace;
 
 typedef struct Translation {
     const int32_t *ids;     /* (length) without </s> */
@@ -50,6 +72,9 @@ typedef struct Decode Decode;
  * decode_free. */
 Decode *decode_create(const Parameters *params, const real *w, Pool *pool, DecodeOptions options);
 void decode_free(Decode *decode); /* NULL is fine */
+
+/* From now on sentence b of a run stands at place[b]; NULL, as in the beginning: it is the first part of text b. */
+void decode_places(Decode *decode, const DecodePlace *place);
 
 /* Translates: out (B), the best of each sentence. Sentences have 1 to max_length tokens, </s> included. The results
  * belong to the Decode and live until its next run. Memory grows with the largest batch so far; fails when there is no

@@ -2,7 +2,11 @@
  *
  * It normalises and tokenises each text, sorts the texts by length into batches, searches (decode/decode.h), and gives
  * the results in the order of the texts. The translation of a text has the same bits whatever else it is translated
- * with. */
+ * with.
+ *
+ * A text with more tokens than the model takes is cut into parts: behind each . ! or ? that ends a word; what is still
+ * too long, at the last white space that fits; a word that is too long, within. The parts are translated one by one,
+ * and their translations joined by spaces. */
 #ifndef NMT_DECODE_TRANSLATOR_H
 #define NMT_DECODE_TRANSLATOR_H
 
@@ -19,11 +23,31 @@ typedef struct TranslatorText {
     size_t length;
 } TranslatorText;
 
-typedef struct TranslatorResult {
-    const char *bytes; /* the translation, no NUL at the end; it lives until the next run */
+/* Where a word of a translation comes from (decode/align.h): its shares of the source words from number `first` on,
+ * `count` of them: all, or those of its part of the text. What is missing to 1 is </s>'s. Words are what white space
+ * separates, numbered from 0 in the normalised text. */
+typedef struct TranslatorWord {
+    const real *shares;           /* (count) */
+    size_t first, count, largest; /* largest: the number of the word with the largest share, the first of equals */
+} TranslatorWord;
+
+typedef struct TranslatorHypothesis {
+    const char *bytes; /* the translation, no NUL at the end */
     size_t length;
+    double log_probability, score; /* as in Translation; sums over the parts */
+    const TranslatorWord *words;   /* (word_count), when alignment is on */
+    size_t word_count;
+} TranslatorHypothesis;
+
+/* All it points to lives until the next run. */
+typedef struct TranslatorResult {
+    const char *bytes; /* the best translation, no NUL at the end */
+    size_t length;
+    const TranslatorHypothesis *hypotheses; /* (count) the n_best or fewer, the best first; 1 at least */
+    size_t count;
     size_t source_tokens; /* without </s> */
-    bool too_long;        /* more source tokens than the model takes: not translated, and the translation is empty */
+    size_t source_words;  /* when alignment is on */
+    size_t parts;         /* 0: no tokens; more than 1: too many for the model */
 } TranslatorResult;
 
 typedef struct Translator Translator;
@@ -33,8 +57,12 @@ Translator *translator_create(const Parameters *params, const real *w, const Tok
                               DecodeOptions options);
 void translator_free(Translator *translator); /* NULL is fine */
 
+/* From now on results have alignments. */
+void translator_align(Translator *translator);
+
 /* Translates count texts into results (count). A text without tokens (empty, or blank where spaces are normalised)
- * gives an empty translation. Fails when there is no memory. */
+ * gives an empty translation. Sampling takes the texts since the beginning, whatever run they were in, for texts 0, 1,
+ * ... Fails when there is no memory. */
 bool translator_run(Translator *translator, const TranslatorText *texts, size_t count, TranslatorResult *results,
                     Error *err);
 

@@ -54,6 +54,16 @@ static void attend_kept(const Pass *pass, real *y, MultiheadTape *tape, const At
                      b->params, b->shape, dropout_none());
 }
 
+/* The block's shape, and where the pass shows its probabilities. */
+static AttentionShape shape_shown(const Pass *pass, const AttentionBlock *b) {
+    const AttentionKind kind = b->weights_place == PLACE_CROSS_WEIGHTS ? ATTENTION_CROSS
+                               : b->stack == STACK_DECODER             ? ATTENTION_DECODER
+                                                                       : ATTENTION_ENCODER;
+    AttentionShape shape = b->shape;
+    if (pass->shown[kind]) shape.shown = pass->shown[kind] + b->layer * shape.B;
+    return shape;
+}
+
 const real *block_attention_forward(const Pass *pass, const AttentionBlock *b, AttentionBlockTape *tape,
                                     const real *x) {
     const ResidualShape shape = residual_shape(pass, b->shape.query_start[b->shape.B]);
@@ -65,8 +75,8 @@ const real *block_attention_forward(const Pass *pass, const AttentionBlock *b, A
     if (b->kept)
         attend_kept(pass, y, &tape->attention, b, in);
     else
-        multihead_forward(pass->pool, y, &tape->attention, in, b->memory, b->M, pass->w, b->params, b->shape,
-                          pass_dropout(pass, b->stack, b->layer, b->weights_place));
+        multihead_forward(pass->pool, y, &tape->attention, in, b->memory, b->M, pass->w, b->params,
+                          shape_shown(pass, b), pass_dropout(pass, b->stack, b->layer, b->weights_place));
     const real *out = residual_leave(pass->pool, &tape->residual, y, pass->w, b->norm, shape,
                                      pass_dropout(pass, b->stack, b->layer, b->residual_place));
     arena_release(pass->arena, mark);

@@ -48,8 +48,8 @@ typedef struct DecoderView {
 static DecoderView whole_sentences(const Hyper *h, Packed target, Packed source, const real *memory) {
     const size_t K = h->width / h->heads;
     return (DecoderView){
-        .self = {target.B, h->heads, K, target.start, target.start, target.start + 1, target.longest, true},
-        .cross = {target.B, h->heads, K, target.start, source.start, source.start + 1, source.longest, false},
+        .self = {target.B, h->heads, K, target.start, target.start, target.start + 1, target.longest, true, NULL},
+        .cross = {target.B, h->heads, K, target.start, source.start, source.start + 1, source.longest, false, NULL},
         .memory = memory,
         .M = source.start[source.B],
     };
@@ -140,8 +140,8 @@ const real *decoder_step(const Pass *pass, DecoderTape *tape, const int32_t *tok
     embedding_forward(pass->pool, tape->embedded, token, each, pass->w + pass->params->decoder_embedding,
                       pass_positions(pass, STACK_DECODER) + position * D, B, D);
     const DecoderView view = {
-        .self = {B, h->heads, K, each, cache->self_start, cache->self_end, cache->longest_self, false},
-        .cross = {B, h->heads, K, each, cache->cross_start, cache->cross_end, cache->longest_cross, false},
+        .self = {B, h->heads, K, each, cache->self_start, cache->self_end, cache->longest_self, false, NULL},
+        .cross = {B, h->heads, K, each, cache->cross_start, cache->cross_end, cache->longest_cross, false, NULL},
         .cache = cache,
     };
     const real *out = layers_forward(pass, tape, &view);

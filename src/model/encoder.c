@@ -42,7 +42,7 @@ static AttentionBlock self_attention(const Parameters *params, size_t l, Packed 
         .residual_place = PLACE_SELF_RESIDUAL,
         .norm = params->encoder[l].self_attention_norm,
         .params = params->encoder[l].self_attention,
-        .shape = {s.B, h->heads, h->width / h->heads, s.start, s.start, s.start + 1, s.longest, false},
+        .shape = {s.B, h->heads, h->width / h->heads, s.start, s.start, s.start + 1, s.longest, false, NULL},
     };
 }
 

@@ -19,6 +19,10 @@ typedef struct Packed {
     size_t longest;        /* tokens of the longest */
 } Packed;
 
+/* The three places where a model attends: the encoder to itself, the decoder to itself, the decoder to the encoder. */
+typedef enum AttentionKind { ATTENTION_ENCODER, ATTENTION_DECODER, ATTENTION_CROSS } AttentionKind;
+enum { ATTENTION_KINDS = 3 };
+
 typedef struct Pass {
     Pool *pool;
     Arena *arena; /* tapes are laid out in it first; layers take and give back scratch behind them */
@@ -29,6 +33,10 @@ typedef struct Pass {
     bool training;         /* dropout is on */
     uint64_t seed;         /* dropout: seed, step, and the number of the pass within the step */
     uint32_t step, piece;
+    /* Where a forward pass over whole sentences writes what attends to what, without dropout: of each kind NULL, or
+     * (layers * B) pointers, layer after layer, each NULL or with room for a sentence's probabilities (H, queries,
+     * keys). */
+    real *const *shown[ATTENTION_KINDS];
 } Pass;
 
 /* The places in a stack that drop; each of a layer's is a random site of its own. */

@@ -87,6 +87,7 @@ static void forward_pair(void *context, size_t task, size_t worker) {
     const Pair p = pair_of(a->in, a->shape, task / H, h);
     void *scratch = pool_scratch(a->pool, worker, attention_scratch(a->shape.longest_key));
     real *weights = (real *)((char *)scratch + matmul_scratch());
+    real *shown = a->shape.shown ? a->shape.shown[task / H] : NULL;
 
     for (size_t i0 = 0; i0 < p.Tq; i0 += QUERY_ROWS) {
         const size_t rows = block_rows(&p, i0);
@@ -94,6 +95,7 @@ static void forward_pair(void *context, size_t task, size_t worker) {
         for (size_t r = 0; r < rows; r++) {
             real *row = weights + r * p.stride;
             a->log_sum[(p.query0 + i0 + r) * H + h] = vector_softmax(row, row, p.stride);
+            if (shown) vector_copy(shown + (h * p.Tq + i0 + r) * p.Tk, row, p.Tk);
         }
         drop_block(weights, weights, a->dropout, &p, i0, rows);
         matmul_alone(scratch, MATMUL_WRITE, a->out + (p.query0 + i0) * D + h * K, D, matrix(weights, p.stride),

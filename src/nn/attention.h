@@ -32,6 +32,8 @@ typedef struct AttentionShape {
     const uint32_t *key_end;     /* (B); every sentence has a key at least */
     size_t longest_key;          /* most keys of a sentence */
     bool causal;                 /* query i of a sentence sees its keys 0 .. i only; as many queries as keys */
+    real *const *shown;          /* (B) where forward also writes each sentence's P, (H, Tq, Tk), for those who want to
+                                    look at it; NULL (either): nowhere */
 } AttentionShape;
 
 /* Projected rows: q of query row n, head h at q + n * q_stride + h * K; k and v likewise, with one stride. */

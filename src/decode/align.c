@@ -1,0 +1,92 @@
+/* Alignment by cross-attention. */
+#include "decode/align.h"
+
+#include <stdlib.h>
+
+#include "base/ds.h"
+#include "base/memory.h"
+#include "math/vector.h"
+#include "model/transformer.h"
+#include "text/utf8.h"
+
+/* Runs encoder and decoder over whole sentences, and shows what the pass is told to. */
+static bool forced_pass(const Parameters *params, const real *w, Pool *pool, Packed source, Packed target,
+                        real *const *shown, Error *err) {
+    const size_t Ns = source.start[source.B], Nt = target.start[target.B];
+    Transformer model;
+    const TransformerLimits limits = {Ns, Nt, source.longest, target.longest};
+    if (!transformer_create(&model, &params->hyper, pool, limits, false, err)) return false;
+    Pass pass = transformer_pass(&model, w);
+    pass.shown[ATTENTION_CROSS] = shown;
+    encoder_lay_out(&model.encoder, pass.arena, params, Ns, false);
+    decoder_lay_out(&model.decoder, pass.arena, params, Nt, Ns, false);
+    decoder_forward(&pass, &model.decoder, target, source, encoder_forward(&pass, &model.encoder, source));
+    transformer_free(&model);
+    return true;
+}
+
+bool align_run(const Parameters *params, const real *w, Pool *pool, Packed source, const Translation *translations,
+               real *shares, Error *err) {
+    const size_t B = source.B, H = params->hyper.heads, layers = params->hyper.decoder_layers;
+    /* Row i of a target, which is <s> and the tokens but the last, is the one that says token i. */
+    uint32_t *start = memory_new(B + 1, sizeof *start);
+    size_t longest = 1, elements = 0;
+    for (size_t b = 0; b < B; b++) {
+        const size_t rows = translations[b].length > 0 ? translations[b].length : 1;
+        start[b + 1] = start[b] + (uint32_t)rows;
+        if (rows > longest) longest = rows;
+        elements += H * rows * (source.start[b + 1] - source.start[b]);
+    }
+    int32_t *token = memory_new(start[B], sizeof *token);
+    real **shown = memory_new(layers * B, sizeof *shown), **last = shown + (layers - 1) * B;
+    Arena arena;
+    bool ok = arena_create(&arena, elements * sizeof(real) + B * ARENA_ALIGNMENT, err);
+    for (size_t b = 0; ok && b < B; b++) {
+        const size_t rows = start[b + 1] - start[b], S = source.start[b + 1] - source.start[b];
+        for (size_t i = 0; i < rows; i++) token[start[b] + i] = i > 0 ? translations[b].ids[i - 1] : TOKEN_BEGIN;
+        last[b] = arena_push(&arena, H * rows * S, sizeof(real));
+    }
+    ok = ok && forced_pass(params, w, pool, source, (Packed){B, token, start, longest}, shown, err);
+    for (size_t b = 0; ok && b < B; b++) {
+        const size_t count = translations[b].length * (source.start[b + 1] - source.start[b]);
+        for (size_t i = 0; i < count; i++) {
+            real sum = 0;
+            for (size_t h = 0; h < H; h++) sum += last[b][h * count + i];
+            shares[i] = sum / (real)H;
+        }
+        shares += count;
+    }
+    arena_free(&arena);
+    free(start);
+    free(token);
+    free(shown);
+    return ok;
+}
+
+size_t align_words(const Tokenizer *tokenizer, int32_t *word, const int32_t *ids, size_t count) {
+    char *text = NULL; /* all tokens' bytes */
+    size_t *end = memory_new(count + 1, sizeof *end);
+    for (size_t i = 0; i < count; i++) {
+        size_t length;
+        const char *bytes = tokenizer_token_bytes(tokenizer, ids[i], &length);
+        if (ids[i] != TOKEN_BEGIN && ids[i] != TOKEN_END) memcpy(stbds_arraddnptr(text, length), bytes, length);
+        end[i] = stbds_arrlenu(text);
+        word[i] = -1;
+    }
+    size_t words = 0, token = 0;
+    bool inside = false;
+    for (size_t at = 0, size; at < stbds_arrlenu(text); at += size) {
+        uint32_t code;
+        size = utf8_decode(&code, text + at, stbds_arrlenu(text) - at);
+        const bool space = utf8_class(code) == UTF8_SPACE;
+        words += !space && !inside;
+        inside = !space;
+        while (end[token] <= at) token++;
+        /* A character's tokens, if it is split, are all of its word. */
+        for (size_t t = token; !space && t < count && (t == token || end[t - 1] < at + size); t++)
+            word[t] = (int32_t)words - 1;
+    }
+    stbds_arrfree(text);
+    free(end);
+    return words;
+}
