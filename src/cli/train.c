@@ -10,7 +10,7 @@
 #include "base/pool.h"
 #include "base/terminal.h"
 #include "cli/options.h"
-#include "eval/exact.h"
+#include "eval/measure.h"
 #include "math/cpu.h"
 #include "train/config.h"
 #include "train/dryrun.h"
@@ -76,7 +76,7 @@ static void tell_lengths(const char *side, const LengthStats *l, size_t tokens, 
 static int dry_run(Trainer *t, Error *err) {
     DryRun dry;
     char a[32], b[32];
-    if (!dryrun_measure(&dry, t, (ExactRate){exact_measure, NULL}, err)) return options_fail(&command, err);
+    if (!dryrun_measure(&dry, t, (Measure){measure_translations, NULL}, err)) return options_fail(&command, err);
     Progress out = progress_start(stdout);
     tell_corpus("data.train", &t->train, &out);
     tell_corpus("data.valid", &t->valid, &out);
@@ -144,9 +144,9 @@ static int train_locked(const Config *config, bool fresh, bool dry, Error *err) 
     }
     Progress progress = progress_start(stderr);
     tell_start(&trainer, resumed, &progress);
-    ExactRate exact = {exact_measure, NULL};
+    const Measure measure = {measure_translations, NULL};
     const uint64_t first = trainer.state.step;
-    LoopEnd end = loop_run(&trainer, exact, &progress, &stop_asked, err);
+    LoopEnd end = loop_run(&trainer, measure, &progress, &stop_asked, err);
 
     const TrainState *s = &trainer.state;
     char step[32], best[32];

@@ -25,8 +25,8 @@ typedef struct StateKey {
     { "nmt.train." #name, true, offsetof(TrainState, name) }
 
 static const StateKey state_keys[] = {
-    COUNTER(step),    COUNTER(epoch),   COUNTER(batch),   COUNTER(best_step), FIGURE(best_loss), FIGURE(best_exact),
-    COUNTER(stalled), COUNTER(skipped), FIGURE(loss_sum), FIGURE(nll_sum),    COUNTER(tokens),
+    COUNTER(step),     COUNTER(epoch),   COUNTER(batch),   COUNTER(best_step), FIGURE(best_loss), FIGURE(best_exact),
+    FIGURE(best_bleu), COUNTER(stalled), COUNTER(skipped), FIGURE(loss_sum),   FIGURE(nll_sum),   COUNTER(tokens),
 };
 enum { STATE_KEYS = sizeof state_keys / sizeof *state_keys };
 

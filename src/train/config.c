@@ -120,8 +120,9 @@ static bool check(const Config *c, const char *path, Error *err) {
     if (c->batch_tokens / c->accumulate < 1)
         return error_set(err, "%s: train.accumulate: expected at most train.batch_tokens (%lld), found %lld", path,
                          (long long)c->batch_tokens, (long long)c->accumulate);
-    if (c->metric == METRIC_EXACT && c->translate == 0)
-        return error_set(err, "%s: valid.metric = exact: expected valid.translate above 0, found 0", path);
+    if (c->metric != METRIC_LOSS && c->translate == 0)
+        return error_set(err, "%s: valid.metric = %s: expected valid.translate above 0, found 0", path,
+                         c->metric == METRIC_EXACT ? "exact" : "bleu");
     if (!*c->data_train || !*c->data_valid || !*c->dir)
         return error_set(err, "%s: %s: expected a path, found nothing", path,
                          !*c->data_train   ? "data.train"

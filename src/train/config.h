@@ -15,8 +15,8 @@
 #include "train/adam.h"
 #include "train/schedule.h"
 
-typedef enum ValidMetric { METRIC_LOSS, METRIC_EXACT } ValidMetric;
-#define METRIC_NAMES "loss|exact"
+typedef enum ValidMetric { METRIC_LOSS, METRIC_EXACT, METRIC_BLEU } ValidMetric;
+#define METRIC_NAMES "loss|exact|bleu"
 
 /* train.precision: a Precision, or this. */
 enum { PRECISION_AUTO = PRECISION_BFLOAT16 + 1 };

@@ -63,10 +63,11 @@ static double step_seconds(Trainer *t) {
     return total / steps;
 }
 
-static bool validation_seconds(double *seconds, const DryRun *dry, Trainer *t, ExactRate exact, Error *err) {
+static bool validation_seconds(double *seconds, const DryRun *dry, Trainer *t, Measure measure, Error *err) {
     const Config *c = t->config;
     Config few = *c;
-    double rate, began = terminal_seconds();
+    Measured measured;
+    double began = terminal_seconds();
     trainer_valid_loss(t);
     *seconds = terminal_seconds() - began;
     if (c->translate == 0) return true;
@@ -77,20 +78,20 @@ static bool validation_seconds(double *seconds, const DryRun *dry, Trainer *t, E
     few.translate = (int64_t)tried;
     t->config = &few;
     began = terminal_seconds();
-    const bool ok = exact.measure(exact.context, t, &rate, err);
+    const bool ok = measure.run(measure.context, t, &measured, err);
     t->config = c;
     *seconds +=
         (terminal_seconds() - began) * sentences / tried * (dry->target.mean < limit ? dry->target.mean / limit : 1);
     return ok;
 }
 
-bool dryrun_measure(DryRun *dry, Trainer *t, ExactRate exact, Error *err) {
+bool dryrun_measure(DryRun *dry, Trainer *t, Measure measure, Error *err) {
     const uint64_t last = trainer_last_step(t), step = t->state.step, every = (uint64_t)t->config->every_steps;
     *dry = (DryRun){.source = length_stats(&t->train, false), .target = length_stats(&t->train, true)};
     dry->steps = last > step ? last - step : 0;
     dry->validations = dry->steps ? last / every - step / every + (last % every != 0) : 0;
     dry->step_seconds = step_seconds(t);
-    if (!validation_seconds(&dry->validation_seconds, dry, t, exact, err)) return false;
+    if (!validation_seconds(&dry->validation_seconds, dry, t, measure, err)) return false;
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) == 0) dry->memory = (size_t)usage.ru_maxrss * 1024;
     return true;

@@ -31,6 +31,6 @@ typedef struct DryRun {
 } DryRun;
 
 /* The trainer is good for nothing afterwards but trainer_free. */
-bool dryrun_measure(DryRun *dry, Trainer *trainer, ExactRate exact, Error *err);
+bool dryrun_measure(DryRun *dry, Trainer *trainer, Measure measure, Error *err);
 
 #endif

@@ -1,10 +1,10 @@
 /* log.jsonl: one JSON object a line, for each logged step and each validation.
  *
  *     {"kind":"train","step":100,"epoch":0,"loss":..,"nll":..,"rate":..,"norm":..,"tokens":..,"tokens_per_second":..}
- *     {"kind":"valid","step":100,"epoch":0,"loss":..,"nll":..,"perplexity":..,"exact":..,"best":true}
+ *     {"kind":"valid","step":100,"epoch":0,"loss":..,"nll":..,"perplexity":..,"bleu":..,"exact":..,"best":true}
  *
- * loss is label-smoothed, nll is not; both are means a target token. `exact` is missing where nothing was translated.
- * A number that is not finite is null. */
+ * loss is label-smoothed, nll is not; both are means a target token. `bleu` and `exact` are missing where nothing was
+ * translated. A number that is not finite is null. */
 #ifndef NMT_TRAIN_LOG_H
 #define NMT_TRAIN_LOG_H
 

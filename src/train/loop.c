@@ -12,7 +12,7 @@ enum { SKIPS_IN_A_ROW = 10 }; /* steps with numbers that are not finite, before 
 typedef struct Loop {
     Trainer *trainer;
     const Config *config;
-    ExactRate exact;
+    Measure measure;
     Progress *progress;
     Log log;
     double began;      /* seconds */
@@ -74,10 +74,24 @@ static bool report_step(Loop *l, const StepReport *r, Error *err) {
     return ok;
 }
 
-static bool is_better(const Config *c, const TrainState *s, double loss, double exact) {
+static bool is_better(const Config *c, const TrainState *s, double loss, Measured measured) {
     if (s->best_step == 0) return true;
-    if (c->metric == METRIC_EXACT && exact != s->best_exact) return exact > s->best_exact;
+    if (c->metric == METRIC_EXACT && measured.exact != s->best_exact) return measured.exact > s->best_exact;
+    if (c->metric == METRIC_BLEU && measured.bleu != s->best_bleu) return measured.bleu > s->best_bleu;
     return !isnan(loss) && !(loss >= s->best_loss); /* any number is better than a NaN, which is better than nothing */
+}
+
+/* "stalled 3 (best 61.20 at step 8,000)" */
+static void tell_stalled(char verdict[128], const Config *c, const TrainState *s) {
+    char step[32], best[32];
+    terminal_count(step, (long long)s->best_step);
+    if (c->metric == METRIC_EXACT)
+        snprintf(best, sizeof best, "%.1f%%", 100 * s->best_exact);
+    else if (c->metric == METRIC_BLEU)
+        snprintf(best, sizeof best, "%.2f", s->best_bleu);
+    else
+        snprintf(best, sizeof best, "%.4f", s->best_loss);
+    snprintf(verdict, 128, "stalled %llu (best %s at step %s)", (unsigned long long)s->stalled, best, step);
 }
 
 /* Measures, tells, and saves. */
@@ -85,39 +99,33 @@ static bool validate(Loop *l, Error *err) {
     Trainer *t = l->trainer;
     TrainState *s = &t->state;
     const Loss loss = trainer_valid_loss(t);
-    double exact = 0;
+    Measured measured = {0, 0};
     const bool translated = l->config->translate > 0;
-    if (translated && !l->exact.measure(l->exact.context, t, &exact, err)) return false;
+    if (translated && !l->measure.run(l->measure.context, t, &measured, err)) return false;
 
-    const bool better = is_better(l->config, s, loss.loss, exact);
-    char step[32], best[32], verdict[128], exactly[48] = "", field[48] = "";
+    const bool better = is_better(l->config, s, loss.loss, measured);
+    char step[32], verdict[128] = "new best", told[64] = "", fields[64] = "";
     terminal_count(step, (long long)s->step);
     if (better) {
         s->best_step = s->step;
         s->best_loss = loss.loss;
-        s->best_exact = exact;
+        s->best_exact = measured.exact;
+        s->best_bleu = measured.bleu;
         s->stalled = 0;
-        snprintf(verdict, sizeof verdict, "new best");
     } else {
         s->stalled++;
-        terminal_count(best, (long long)s->best_step);
-        if (l->config->metric == METRIC_EXACT)
-            snprintf(verdict, sizeof verdict, "stalled %llu (best %.1f%% at step %s)", (unsigned long long)s->stalled,
-                     100 * s->best_exact, best);
-        else
-            snprintf(verdict, sizeof verdict, "stalled %llu (best %.4f at step %s)", (unsigned long long)s->stalled,
-                     s->best_loss, best);
+        tell_stalled(verdict, l->config, s);
     }
     if (translated) {
-        snprintf(exactly, sizeof exactly, ", %.1f%% exactly right", 100 * exact);
-        snprintf(field, sizeof field, "\"exact\":%.6f,", exact);
+        snprintf(told, sizeof told, ", BLEU %.2f, %.1f%% exactly right", measured.bleu, 100 * measured.exact);
+        snprintf(fields, sizeof fields, "\"bleu\":%.4f,\"exact\":%.6f,", measured.bleu, measured.exact);
     }
     progress_line(l->progress, "validation at step %s: loss %.4f, perplexity %.3f%s, %s", step, loss.loss,
-                  exp(loss.nll), exactly, verdict);
+                  exp(loss.nll), told, verdict);
     if (!log_line(&l->log, err,
                   "{\"kind\":\"valid\",\"step\":%llu,\"epoch\":%llu,\"loss\":%.6f,\"nll\":%.6f,\"perplexity\":%.6g,%s"
                   "\"best\":%s}",
-                  (unsigned long long)s->step, (unsigned long long)s->epoch, loss.loss, loss.nll, exp(loss.nll), field,
+                  (unsigned long long)s->step, (unsigned long long)s->epoch, loss.loss, loss.nll, exp(loss.nll), fields,
                   better ? "true" : "false"))
         return false;
     /* The model first: a crash between the two leaves a last.gguf that will make the same model again. */
@@ -157,8 +165,8 @@ static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     return LOOP_FINISHED;
 }
 
-LoopEnd loop_run(Trainer *trainer, ExactRate exact, Progress *progress, const volatile sig_atomic_t *stop, Error *err) {
-    Loop l = {.trainer = trainer, .config = trainer->config, .exact = exact, .progress = progress};
+LoopEnd loop_run(Trainer *trainer, Measure measure, Progress *progress, const volatile sig_atomic_t *stop, Error *err) {
+    Loop l = {.trainer = trainer, .config = trainer->config, .measure = measure, .progress = progress};
     char *path = file_join(l.config->dir, "log.jsonl");
     LoopEnd end = LOOP_FAILED;
     if (log_open(&l.log, path, trainer->state.step, err)) {

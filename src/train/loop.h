@@ -8,12 +8,12 @@
 #include "base/terminal.h"
 #include "train/trainer.h"
 
-/* How the share of validation sentences that greedy translation gets exactly right is found. It translates, which is
- * below this folder, so whoever runs the loop brings it (eval/exact.h). */
-typedef struct ExactRate {
-    bool (*measure)(void *context, const Trainer *trainer, double *rate, Error *err);
+/* How translations of the validation sentences are measured. It translates, which is below this folder, so whoever runs
+ * the loop brings it (eval/measure.h). */
+typedef struct Measure {
+    bool (*run)(void *context, const Trainer *trainer, Measured *measured, Error *err);
     void *context;
-} ExactRate;
+} Measure;
 
 typedef enum LoopEnd {
     LOOP_FINISHED, /* max_steps or max_epochs */
@@ -25,6 +25,6 @@ typedef enum LoopEnd {
 /* Runs until one of these ends. Every validation saves last.gguf and, when it is the best so far, model.gguf; a stop
  * saves last.gguf (and model.gguf when there is none yet). stop: set by a signal handler; looked at after every step.
  */
-LoopEnd loop_run(Trainer *trainer, ExactRate exact, Progress *progress, const volatile sig_atomic_t *stop, Error *err);
+LoopEnd loop_run(Trainer *trainer, Measure measure, Progress *progress, const volatile sig_atomic_t *stop, Error *err);
 
 #endif

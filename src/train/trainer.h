@@ -19,6 +19,11 @@
 #include "text/tokenizer.h"
 #include "train/config.h"
 
+/* Translations of the validation sentences: how many are exactly right, 0 .. 1, and their BLEU, 0 .. 100. */
+typedef struct Measured {
+    double exact, bleu;
+} Measured;
+
 /* Where a run stands. */
 typedef struct TrainState {
     uint64_t step;  /* steps done */
@@ -26,7 +31,7 @@ typedef struct TrainState {
     uint64_t batch; /* batches of this epoch done */
     /* The best validation so far; best_step 0: none yet. */
     uint64_t best_step;
-    double best_loss, best_exact;
+    double best_loss, best_exact, best_bleu;
     uint64_t stalled; /* validations since */
     uint64_t skipped; /* steps without an update, because a number was not finite */
     /* Since the last log line. */
