@@ -252,14 +252,16 @@ static void test_halves(void) {
     }
 }
 
-/* The disk is full when last.gguf is written, which is larger than model.gguf: the run ends, its files stay, and it
- * goes on when there is room. */
+/* The disk is full when last.gguf is written, which is larger than model.gguf: the run tells it, goes on, and tells it
+ * again at its end; what was saved stays, and a run started when there is room goes on from there. */
 static void test_full_disk(void) {
     command_gives(0, WAY_ARGS(&ways[1], "full", "train.max_steps=20"), NULL);
     copy_file("full/last.gguf", "before.gguf");
     CommandRun run = command_run(WAY_ARGS(&ways[1], "full", "train.threads=2"), &(CommandHow){.largest_file = 100000});
     EXPECT_INT(run.code, 1);
-    EXPECT_HAS(run.err, "failed at step 40\ntrain: full/last.gguf: cannot write: File too large\n");
+    EXPECT_HAS(run.err, "full/last.gguf: cannot write: File too large; training goes on");
+    EXPECT_HAS(run.err, "ended at step " STEPS ", but its last save failed; the same command goes on from the one "
+                        "before\ntrain: full/last.gguf: cannot write: File too large\n");
     EXPECT(same_bytes("full/last.gguf", "before.gguf"));
     command_free(&run);
     DIR *entries = opendir("full");

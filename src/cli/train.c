@@ -173,6 +173,11 @@ static int train_locked(const Config *config, bool fresh, bool dry, Error *err) 
         progress_line(&progress, "stopped after step %s, everything saved; the same command goes on", step);
         code = EXIT_INTERRUPTED;
         break;
+    case LOOP_UNSAVED:
+        progress_line(&progress,
+                      "ended at step %s, but its last save failed; the same command goes on from the one before", step);
+        code = options_fail(&command, err);
+        break;
     case LOOP_FAILED:
         progress_line(&progress, "failed at step %s", step);
         code = options_fail(&command, err);

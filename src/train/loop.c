@@ -19,7 +19,19 @@ typedef struct Loop {
     uint64_t began_at; /* step */
     double logged;     /* seconds, at the last log line */
     uint64_t logged_tokens;
+    bool unsaved; /* something could not be written, and has not been since */
+    Error why;
 } Loop;
+
+/* A full disk does not end a run: what cannot be written is told, tried again at the next validation, and told again at
+ * the end. Returns whether it was written. */
+static bool written(Loop *l, bool ok, const Error *err) {
+    if (ok) return true;
+    if (!l->unsaved) progress_line(l->progress, "%s; training goes on, and tries again when it saves next", err->text);
+    l->unsaved = true;
+    l->why = *err;
+    return false;
+}
 
 static bool is_over(const Config *c, const TrainState *s) {
     return (c->max_steps && s->step >= (uint64_t)c->max_steps) ||
@@ -44,7 +56,8 @@ static const char *time_left(char buffer[64], const Loop *l) {
     return buffer;
 }
 
-static bool report_step(Loop *l, const StepReport *r, Error *err) {
+static void report_step(Loop *l, const StepReport *r) {
+    Error err;
     TrainState *s = &l->trainer->state;
     char left[64], step[32], speed[32];
     const double now = terminal_seconds();
@@ -61,17 +74,17 @@ static bool report_step(Loop *l, const StepReport *r, Error *err) {
         progress_show(PROGRESS);
     else if (log)
         progress_line(PROGRESS);
-    if (!log) return true;
-    bool ok = log_line(&l->log, err,
+    if (!log) return;
+    bool ok = log_line(&l->log, &err,
                        "{\"kind\":\"train\",\"step\":%llu,\"epoch\":%llu,\"loss\":%.6f,\"nll\":%.6f,\"rate\":%.6g,"
                        "\"norm\":%.6g,\"tokens\":%llu,\"tokens_per_second\":%.0f}",
                        (unsigned long long)s->step, (unsigned long long)s->epoch, s->loss_sum / tokens,
                        s->nll_sum / tokens, r->rate, r->norm, (unsigned long long)s->tokens, tokens_per_second);
+    written(l, ok, &err);
     s->loss_sum = s->nll_sum = 0;
     s->tokens = 0;
     l->logged = now;
     l->logged_tokens = 0;
-    return ok;
 }
 
 static bool is_better(const Config *c, const TrainState *s, double loss, Measured measured) {
@@ -94,10 +107,26 @@ static void tell_stalled(char verdict[128], const Config *c, const TrainState *s
     snprintf(verdict, 128, "stalled %llu (best %s at step %s)", (unsigned long long)s->stalled, best, step);
 }
 
+/* A last.gguf and, if it is `better` than what stood before, a model.gguf. */
+static void save(Loop *l, bool better, TrainState before) {
+    Error err;
+    bool ok = true;
+    /* The model first: a crash between the two leaves a last.gguf that will make the same model again. Where there is
+     * no room for it, the best model is still the one before. */
+    if (better && !written(l, trainer_save_model(l->trainer, &err), &err)) {
+        l->trainer->state = before;
+        ok = false;
+    }
+    ok = written(l, trainer_save_last(l->trainer, &err), &err) && ok;
+    if (ok) l->unsaved = false;
+}
+
 /* Measures, tells, and saves. */
 static bool validate(Loop *l, Error *err) {
     Trainer *t = l->trainer;
     TrainState *s = &t->state;
+    const TrainState before = *s;
+    Error why;
     const Loss loss = trainer_valid_loss(t);
     Measured measured = {0, 0};
     const bool translated = l->config->translate > 0;
@@ -122,14 +151,15 @@ static bool validate(Loop *l, Error *err) {
     }
     progress_line(l->progress, "validation at step %s: loss %.4f, perplexity %.3f%s, %s", step, loss.loss,
                   exp(loss.nll), told, verdict);
-    if (!log_line(&l->log, err,
-                  "{\"kind\":\"valid\",\"step\":%llu,\"epoch\":%llu,\"loss\":%.6f,\"nll\":%.6f,\"perplexity\":%.6g,%s"
-                  "\"best\":%s}",
-                  (unsigned long long)s->step, (unsigned long long)s->epoch, loss.loss, loss.nll, exp(loss.nll), fields,
-                  better ? "true" : "false"))
-        return false;
-    /* The model first: a crash between the two leaves a last.gguf that will make the same model again. */
-    return (!better || trainer_save_model(t, err)) && trainer_save_last(t, err);
+    const bool ok =
+        log_line(&l->log, &why,
+                 "{\"kind\":\"valid\",\"step\":%llu,\"epoch\":%llu,\"loss\":%.6f,\"nll\":%.6f,\"perplexity\":%.6g,%s"
+                 "\"best\":%s}",
+                 (unsigned long long)s->step, (unsigned long long)s->epoch, loss.loss, loss.nll, exp(loss.nll), fields,
+                 better ? "true" : "false");
+    written(l, ok, &why);
+    save(l, better, before);
+    return true;
 }
 
 static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
@@ -150,15 +180,14 @@ static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
                       (unsigned long long)t->state.step, skips);
             return LOOP_FAILED;
         }
-        if (!report_step(l, &report, err)) return LOOP_FAILED;
+        report_step(l, &report);
         const bool over = is_over(c, &t->state);
         if (over || t->state.step % (uint64_t)c->every_steps == 0) {
             if (!validate(l, err)) return LOOP_FAILED;
             if (is_stalled(c, &t->state)) return LOOP_STALLED;
         }
         if (*stop && !over) {
-            const bool none_yet = t->state.best_step == 0;
-            if ((none_yet && !trainer_save_model(t, err)) || !trainer_save_last(t, err)) return LOOP_FAILED;
+            save(l, t->state.best_step == 0, t->state);
             return LOOP_STOPPED;
         }
     }
@@ -173,6 +202,10 @@ LoopEnd loop_run(Trainer *trainer, Measure measure, Progress *progress, const vo
         l.began = l.logged = terminal_seconds();
         l.began_at = trainer->state.step;
         end = run(&l, stop, err);
+        if (l.unsaved && end != LOOP_FAILED) {
+            *err = l.why;
+            end = LOOP_UNSAVED;
+        }
     }
     log_close(&l.log);
     free(path);

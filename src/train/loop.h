@@ -19,11 +19,13 @@ typedef enum LoopEnd {
     LOOP_FINISHED, /* max_steps or max_epochs */
     LOOP_STALLED,  /* valid.patience */
     LOOP_STOPPED,  /* *stop was set: saved, and the same command goes on */
+    LOOP_UNSAVED,  /* one of these, but the last save failed; err says why */
     LOOP_FAILED,   /* err says why; what was saved before stays */
 } LoopEnd;
 
 /* Runs until one of these ends. Every validation saves last.gguf and, when it is the best so far, model.gguf; a stop
- * saves last.gguf (and model.gguf when there is none yet). stop: set by a signal handler; looked at after every step.
+ * saves last.gguf (and model.gguf when there is none yet). A save that fails is told, and tried again at the next.
+ * stop: set by a signal handler; looked at after every step.
  */
 LoopEnd loop_run(Trainer *trainer, Measure measure, Progress *progress, const volatile sig_atomic_t *stop, Error *err);
 
