@@ -3,7 +3,7 @@
 #   make STB=/folder        where stb_ds.h is, when the system does not have it
 #   make CC=clang           another compiler
 #   make Q=                 shows the compiler's command lines
-#   make VARIANT=debug      another build of the same files: release (default), debug, thread, double, fuzz
+#   make VARIANT=debug      another build of the same files: release (default), debug, thread, double, fuzz, coverage
 
 VARIANT ?= release
 STB     ?=
@@ -16,6 +16,7 @@ CFLAGS_release := -O3
 CFLAGS_debug   := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_thread  := -O1 -g -fsanitize=thread
 CFLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+CFLAGS_coverage := -O1 --coverage
 CFLAGS_double  := -O2 -DNMT_DOUBLE
 
 B       := build/$(VARIANT)
@@ -39,7 +40,7 @@ COMMANDS := $(basename $(notdir $(wildcard $(addprefix src/cli/,train.c translat
 TESTS     := $(sort $(notdir $(basename $(wildcard tests/test_*.c))))
 GRADCHECK := $(sort $(notdir $(basename $(wildcard tests/gradcheck_*.c))))
 
-.PHONY: all test gradcheck debug thread crash-test fault-test fuzz neon bench large format format-check layers help \
+.PHONY: all test gradcheck debug thread crash-test fault-test fuzz coverage neon bench large format format-check layers help \
         clean tests
 .SECONDARY:
 
@@ -120,6 +121,12 @@ FUZZERS := $(sort $(notdir $(basename $(wildcard tests/fuzz_*.c))))
 fuzz: all
 	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang LDFLAGS=-fsanitize=fuzzer $(FUZZERS:%=build/fuzz/tests/%)
 	@sh scripts/fuzz.sh $(SECONDS) $(FUZZERS:%=build/fuzz/tests/%)
+
+## make coverage     which lines of src/ the tests run (needs gcov)
+coverage:
+	@$(MAKE) --no-print-directory VARIANT=coverage tests
+	@sh tests/run.sh build/coverage $(TESTS:%=build/coverage/tests/%)
+	@sh scripts/coverage.sh build/coverage
 
 ## make neon         the kernels of 64-bit ARM on another machine: the numeric tests, cross-compiled, under qemu-aarch64
 NEON_CC    := aarch64-linux-gnu-gcc

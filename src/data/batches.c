@@ -6,18 +6,11 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "base/size.h"
 #include "text/tokenizer.h"
 
 /* Pairs whose target lengths fall into the same BUCKET_WIDTH tokens are shuffled among themselves. */
 enum { BUCKET_WIDTH = 4 };
-
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-static size_t larger(size_t a, size_t b) {
-    return a > b ? a : b;
-}
 
 /* Where element i goes in the shuffle of Fisher and Yates: one of 0 .. i. The remainder's bias is below 2^-32. */
 static size_t shuffle_draw(RngSite site, uint64_t index, size_t i) {
@@ -120,9 +113,10 @@ void batches_free(BatchPlan *plan) {
 
 /* Each sentence has at least one token, its </s>. */
 BatchLimits batches_limits(const PairSet *pairs, size_t max_tokens) {
-    return (BatchLimits){.sentences = smaller(pairs->count, max_tokens),
-                         .source_tokens = smaller(pairs->source_tokens, larger(2 * max_tokens, pairs->longest_source)),
-                         .target_tokens = smaller(pairs->target_tokens, larger(max_tokens, pairs->longest_target)),
+    return (BatchLimits){.sentences = size_min(pairs->count, max_tokens),
+                         .source_tokens =
+                             size_min(pairs->source_tokens, size_max(2 * max_tokens, pairs->longest_source)),
+                         .target_tokens = size_min(pairs->target_tokens, size_max(max_tokens, pairs->longest_target)),
                          .longest_source = pairs->longest_source,
                          .longest_target = pairs->longest_target};
 }
@@ -149,8 +143,8 @@ void batch_fill(Batch *batch, Arena *arena, const PairSet *pairs, const BatchPla
         size_t target_length = pairs_target_length(pairs, order[b]);
         source_start[b + 1] = source_start[b] + (uint32_t)source_length;
         target_start[b + 1] = target_start[b] + (uint32_t)target_length;
-        batch->longest_source = larger(batch->longest_source, source_length);
-        batch->longest_target = larger(batch->longest_target, target_length);
+        batch->longest_source = size_max(batch->longest_source, source_length);
+        batch->longest_target = size_max(batch->longest_target, target_length);
     }
 
     int32_t *source = arena_push(arena, source_start[sentences], sizeof *source);

@@ -1,6 +1,7 @@
 #include "data/pairs.h"
 
 #include "base/ds.h"
+#include "base/size.h"
 
 enum {
     TASK_LINES = 64,
@@ -19,19 +20,11 @@ typedef struct EncodeAll {
     Encoded *encoded; /* (tasks) */
 } EncodeAll;
 
-static size_t larger(size_t a, size_t b) {
-    return a > b ? a : b;
-}
-
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 static void encode_task(void *context, size_t task, size_t worker) {
     (void)worker;
     const EncodeAll *all = context;
     Encoded *out = &all->encoded[task];
-    const size_t first = task * TASK_LINES, end = smaller(first + TASK_LINES, all->corpus->count);
+    const size_t first = task * TASK_LINES, end = size_min(first + TASK_LINES, all->corpus->count);
     for (size_t line = first; line < end; line++) {
         for (int side = 0; side < 2; side++) {
             const Text text = side ? corpus_target(all->corpus, line, 0) : corpus_source(all->corpus, line);
@@ -45,7 +38,7 @@ static void encode_task(void *context, size_t task, size_t worker) {
 
 /* Whether the pair is left out, and why. */
 static bool has_flaw(CorpusFlaw *flaw, const size_t lengths[2], const CorpusRules *rules) {
-    const size_t longer = larger(lengths[0], lengths[1]), shorter = smaller(lengths[0], lengths[1]);
+    const size_t longer = size_max(lengths[0], lengths[1]), shorter = size_min(lengths[0], lengths[1]);
     *flaw = CORPUS_TOO_LONG;
     if (longer > rules->max_length) return true;
     *flaw = CORPUS_RATIO;
@@ -54,8 +47,8 @@ static bool has_flaw(CorpusFlaw *flaw, const size_t lengths[2], const CorpusRule
 
 void pairs_count(PairSet *pairs, size_t source_length, size_t target_length) {
     pairs->count++;
-    pairs->longest_source = larger(pairs->longest_source, source_length);
-    pairs->longest_target = larger(pairs->longest_target, target_length);
+    pairs->longest_source = size_max(pairs->longest_source, source_length);
+    pairs->longest_target = size_max(pairs->longest_target, target_length);
     pairs->source_tokens += source_length;
     pairs->target_tokens += target_length;
 }

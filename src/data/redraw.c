@@ -4,10 +4,7 @@
 
 #include "base/ds.h"
 #include "base/memory.h"
-
-static size_t larger(size_t a, size_t b) {
-    return a > b ? a : b;
-}
+#include "base/size.h"
 
 static size_t with_room(size_t tokens, double rate) {
     return (size_t)((double)tokens * (1 + 6 * rate));
@@ -22,7 +19,7 @@ Redraw redraw_create(const Tokenizer *tokenizer, double rate, uint64_t seed, con
                              .longest_source = max_length,
                              .longest_target = max_length};
     const size_t pairs = batches * plain->sentences;
-    const size_t bytes = larger(plain->longest_source, plain->longest_target) * TOKEN_LONGEST; /* of a sentence */
+    const size_t bytes = size_max(plain->longest_source, plain->longest_target) * TOKEN_LONGEST; /* of a sentence */
     r.pairs.tokens = r.tokens =
         memory_new(batches * (r.limits.source_tokens + r.limits.target_tokens), sizeof *r.tokens);
     r.pairs.start = r.start = memory_new(2 * pairs + 1, sizeof *r.start);

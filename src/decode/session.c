@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/size.h"
 #include "math/matmul.h"
 #include "math/vector.h"
 #include "model/decoder.h"
@@ -26,10 +27,6 @@ struct Session {
     uint32_t *self_start, *self_end, *cross_start, *cross_end;
     real *logits; /* (slots, V) */
 };
-
-static size_t larger(size_t a, size_t b) {
-    return a > b ? a : b;
-}
 
 Session *session_create(const Parameters *params, const real *w, Pool *pool) {
     const Hyper *h = &params->hyper;
@@ -85,7 +82,7 @@ static size_t arena_bytes(Session *s) {
     lay_out_step(s, &arena);
     const size_t row_numbers = (s->slots + 1) * sizeof(uint32_t); /* decoder_step's */
     const size_t stepping = arena.used + decoder_scratch(params, s->slots, 0) * sizeof(real) + row_numbers;
-    return larger(encoding, stepping) + 16 * ARENA_ALIGNMENT; /* a dozen pushes are rounded up */
+    return size_max(encoding, stepping) + 16 * ARENA_ALIGNMENT; /* a dozen pushes are rounded up */
 }
 
 /* Room in the arena. A little more than is needed, where the system has it, spares the next longer batch a new one. */
@@ -110,8 +107,8 @@ bool session_begin(Session *s, Packed source, size_t each, size_t capacity, Erro
         CHECK(length > 0 && length <= source.longest && length <= h->max_length, "a source sentence fits the model");
     }
     if (!make_room(s, err)) return false;
-    const size_t keys = larger(s->longest, capacity);
-    pool_reserve(s->pass.pool, larger(matmul_scratch(), attention_scratch(keys)), matmul_shared());
+    const size_t keys = size_max(s->longest, capacity);
+    pool_reserve(s->pass.pool, size_max(matmul_scratch(), attention_scratch(keys)), matmul_shared());
 
     lay_out_cache(s, &s->arena);
     for (size_t b = 0; b <= source.B; b++) s->source_start[b] = source.start[b];

@@ -5,6 +5,7 @@
 #ifndef NMT_MATH_KERNELS_PAIRS_H
 #define NMT_MATH_KERNELS_PAIRS_H
 
+#include "base/size.h"
 #include "math/kernels.h"
 #include "math/kernels_vector.h"
 
@@ -45,9 +46,6 @@ static void pack_pairs(real *out, size_t stride, const real *x, size_t line, siz
     for (size_t i = 0; i < LANES; i++) store(out + i * stride, row[i]);
 }
 
-static inline size_t least_pairs(size_t a, size_t b) {
-    return a < b ? a : b;
-}
 static inline size_t pairs_cells(size_t k) {
     return (k + PAIRS_RUN - 1) / PAIRS_RUN * LANES;
 }
@@ -58,7 +56,7 @@ static void pairs_pack(real *out, const real *b, size_t row, size_t col, size_t 
             real *block = out + j * pairs_cells(k) + p / 2 * PAIRS_NR;
             for (size_t i = 0; i < PAIRS_NR; i += LANES)
                 pack_pairs(block + i, PAIRS_NR, b + p * row + (j + i) * col, col, row,
-                           j + i < cols ? least_pairs(LANES, cols - j - i) : 0, least_pairs(PAIRS_RUN, k - p), true);
+                           j + i < cols ? size_min(LANES, cols - j - i) : 0, size_min(PAIRS_RUN, k - p), true);
         }
 }
 
@@ -68,8 +66,8 @@ static inline Slivers pairs_slivers(real *out, const real *a, size_t row, size_t
     const size_t width = pairs_cells(k);
     for (size_t i = 0; i < rows; i += LANES)
         for (size_t p = 0; p < k; p += PAIRS_RUN)
-            pack_pairs(out + i * width + p / 2, width, a + i * row + p * col, row, col, least_pairs(LANES, rows - i),
-                       least_pairs(PAIRS_RUN, k - p), false);
+            pack_pairs(out + i * width + p / 2, width, a + i * row + p * col, row, col, size_min(LANES, rows - i),
+                       size_min(PAIRS_RUN, k - p), false);
     return (Slivers){out, mr * width, width, 1};
 }
 

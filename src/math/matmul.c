@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "base/size.h"
 #include "math/kernels.h"
 
 enum {
@@ -24,9 +25,6 @@ enum {
     LINE = 64,         /* bytes of a cache line */
 };
 
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
 static size_t pieces(size_t whole, size_t piece) {
     return (whole + piece - 1) / piece;
 }
@@ -80,15 +78,15 @@ static void multiply_panel(const ProductKernels *kernel, real *c, size_t ldc, Sl
     const size_t mr = kernel->mr, nr = kernel->nr;
     const size_t line = LINE / sizeof(real), row_lines = pieces(deep, line);
     for (size_t i = 0; i < m; i += mr, a.data += a.sliver) {
-        const size_t rows = least(mr, m - i), next_rows = i + mr < m && a.col == 1 ? least(mr, m - i - mr) : 0;
+        const size_t rows = size_min(mr, m - i), next_rows = i + mr < m && a.col == 1 ? size_min(mr, m - i - mr) : 0;
         /* While this sliver's tiles are worked on, the rows of the next one come into the cache. */
         const size_t lines = next_rows * row_lines, share = pieces(lines, pieces(n, nr));
         size_t fetched = 0;
         for (size_t j = 0; j < n; j += nr) {
-            for (size_t end = least(lines, fetched + share); fetched < end; fetched++)
+            for (size_t end = size_min(lines, fetched + share); fetched < end; fetched++)
                 __builtin_prefetch(a.data + a.sliver + fetched / row_lines * a.row + fetched % row_lines * line);
             kernel->tile(c + i * ldc + j, ldc, a.data, a.row, a.col, panel + j * deep, deep, rows,
-                         whole ? nr : least(nr, n - j), add, bias ? bias + j : NULL);
+                         whole ? nr : size_min(nr, n - j), add, bias ? bias + j : NULL);
         }
     }
 }
@@ -101,10 +99,10 @@ static void multiply_alone(const ProductKernels *kernel, real *scratch, MatmulMo
     begin_tiles(kernel);
     for (size_t j = 0; j < n; j += nc)
         for (size_t p = 0; p == 0 || p < k; p += KC) {
-            const size_t columns = least(nc, n - j), depth = least(KC, k - p);
+            const size_t columns = size_min(nc, n - j), depth = size_min(KC, k - p);
             pack_panel(kernel, panel, b, p, depth, j, columns);
             for (size_t i = 0; i < m; i += MC) {
-                const size_t rows = least(MC, m - i);
+                const size_t rows = size_min(MC, m - i);
                 multiply_panel(kernel, c + i * ldc + j, ldc, slivers_of(kernel, scratch, a, i, rows, p, depth), panel,
                                rows, columns, cells(kernel, depth), mode == MATMUL_ADD || p > 0,
                                mode == MATMUL_WRITE_WHOLE, bias ? bias + j : NULL);
@@ -139,9 +137,9 @@ typedef struct Product {
 static void pack_task(void *context, size_t task, size_t worker) {
     (void)worker;
     const Product *p = context;
-    const size_t width = pack_columns(p->kernel), j = task * width, columns = least(width, p->n - j);
+    const size_t width = pack_columns(p->kernel), j = task * width, columns = size_min(width, p->n - j);
     for (size_t row = 0; row < p->k; row += KC) {
-        const size_t depth = least(KC, p->k - row);
+        const size_t depth = size_min(KC, p->k - row);
         real *out = p->packed + cells(p->kernel, row) * p->columns + j * cells(p->kernel, depth);
         pack_panel(p->kernel, out, p->b, row, depth, j, columns);
     }
@@ -152,17 +150,18 @@ static void multiply_task(void *context, size_t task, size_t worker) {
     const ProductKernels *kernel = p->kernel;
     const size_t nc = panel_columns(kernel);
     real *scratch = pool_scratch(p->pool, worker, matmul_scratch());
-    const size_t end = least(p->m, (task + 1) * p->rows);
+    const size_t end = size_min(p->m, (task + 1) * p->rows);
     begin_tiles(kernel);
     for (size_t i = task * p->rows; i < end; i += MC) {
-        const size_t rows = least(MC, end - i);
+        const size_t rows = size_min(MC, end - i);
         for (size_t row = 0; row == 0 || row < p->k; row += KC) {
-            const size_t depth = least(KC, p->k - row), deep = cells(kernel, depth);
+            const size_t depth = size_min(KC, p->k - row), deep = cells(kernel, depth);
             const Slivers a = slivers_of(kernel, scratch, p->a, i, rows, row, depth);
             const real *packed = p->packed + cells(kernel, row) * p->columns;
             for (size_t j = 0; j < p->n; j += nc)
-                multiply_panel(kernel, p->c + i * p->ldc + j, p->ldc, a, packed + j * deep, rows, least(nc, p->n - j),
-                               deep, p->mode == MATMUL_ADD || row > 0, false, p->bias ? p->bias + j : NULL);
+                multiply_panel(kernel, p->c + i * p->ldc + j, p->ldc, a, packed + j * deep, rows,
+                               size_min(nc, p->n - j), deep, p->mode == MATMUL_ADD || row > 0, false,
+                               p->bias ? p->bias + j : NULL);
         }
     }
     end_tiles(kernel);
@@ -194,8 +193,8 @@ void matmul(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b
     const char *part = a.col != 1   ? "product dW += dout^T in"
                        : b.col != 1 ? "product out = in W^T"
                                     : "product din = dout W";
-    const size_t most_columns = SHARED / cells(kernel, least(k, KC)) / kernel->nr * kernel->nr;
-    const size_t columns = least(pieces(n, kernel->nr) * kernel->nr, most_columns);
+    const size_t most_columns = SHARED / cells(kernel, size_min(k, KC)) / kernel->nr * kernel->nr;
+    const size_t columns = size_min(pieces(n, kernel->nr) * kernel->nr, most_columns);
     const size_t depth = k <= KC ? k : SHARED / columns / cells(kernel, KC) * KC;
     const size_t threads = pool_threads(pool), blocks = pieces(pieces(m, MC), threads) * threads;
     const size_t rows = pieces(pieces(m, blocks), kernel->mr) * kernel->mr;
@@ -209,8 +208,8 @@ void matmul(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b
                          a,
                          b,
                          m,
-                         least(columns, n - j),
-                         least(depth, k - p0),
+                         size_min(columns, n - j),
+                         size_min(depth, k - p0),
                          bias ? bias + j : NULL,
                          rows,
                          pool_shared(pool, matmul_shared()),

@@ -4,15 +4,12 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/size.h"
 #include "math/matmul.h"
 #include "math/vector.h"
 #include "nn/attention.h"
 #include "nn/positional.h"
 #include "nn/rows.h"
-
-static size_t larger(size_t a, size_t b) {
-    return a > b ? a : b;
-}
 
 /* Lays out what a pass keeps: both tapes and, going backward, the gradients of both stacks' outputs. */
 typedef struct Kept {
@@ -44,16 +41,16 @@ static size_t arena_bytes(const Parameters *params, TransformerLimits limits, bo
     lay_out(&encoder, &decoder, &arena, params, Ns, Nt, training);
     encoder_tape_free(&encoder);
     decoder_tape_free(&decoder);
-    size_t scratch = larger(encoder_scratch(params, Ns), decoder_scratch(params, Nt, Ns));
-    scratch = larger(scratch * sizeof(real), loss_scratch(loss_shape(&params->hyper, Nt, 0)));
+    size_t scratch = size_max(encoder_scratch(params, Ns), decoder_scratch(params, Nt, Ns));
+    scratch = size_max(scratch * sizeof(real), loss_scratch(loss_shape(&params->hyper, Nt, 0)));
     return arena.used + scratch + 16 * ARENA_ALIGNMENT; /* a dozen pushes are rounded up */
 }
 
 /* The scratch of the pool's workers that attention over so many keys and the matrix product need. */
 static void reserve(const Transformer *model, size_t longest_key) {
     const Hyper *h = &model->params.hyper;
-    pool_reserve(model->pool, larger(matmul_scratch(), attention_scratch(longest_key)),
-                 larger(matmul_shared(), rows_sum_shared(1, larger(3 * h->width, h->feedforward))));
+    pool_reserve(model->pool, size_max(matmul_scratch(), attention_scratch(longest_key)),
+                 size_max(matmul_shared(), rows_sum_shared(1, size_max(3 * h->width, h->feedforward))));
 }
 
 bool transformer_create(Transformer *model, const Hyper *hyper, Pool *pool, TransformerLimits limits, bool training,
@@ -70,7 +67,7 @@ bool transformer_create(Transformer *model, const Hyper *hyper, Pool *pool, Tran
         model->positions = memory_new(hyper->max_length * hyper->width, sizeof(real));
         positional_fill(model->positions, hyper->max_length, hyper->width);
     }
-    reserve(model, larger(limits.longest_source, limits.longest_target));
+    reserve(model, size_max(limits.longest_source, limits.longest_target));
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "base/checksum.h"
 #include "base/ds.h"
 #include "base/file.h"
+#include "base/size.h"
 #include "data/cache.h"
 #include "math/vector.h"
 #include "text/bpe_train.h"
@@ -144,10 +145,6 @@ static bool read_data(Trainer *t, const ModelFile *last, Error *err) {
     return ok;
 }
 
-static size_t larger(size_t a, size_t b) {
-    return a > b ? a : b;
-}
-
 static bool make_memory(Trainer *t, Error *err) {
     const size_t tokens = batch_tokens(t->config);
     const Config *c = t->config;
@@ -159,10 +156,10 @@ static bool make_memory(Trainer *t, Error *err) {
         a = t->redraw.limits;
     }
     const TransformerLimits limits = {
-        .source_tokens = larger(a.source_tokens, b.source_tokens),
-        .target_tokens = larger(a.target_tokens, b.target_tokens),
-        .longest_source = larger(a.longest_source, b.longest_source),
-        .longest_target = larger(a.longest_target, b.longest_target),
+        .source_tokens = size_max(a.source_tokens, b.source_tokens),
+        .target_tokens = size_max(a.target_tokens, b.target_tokens),
+        .longest_source = size_max(a.longest_source, b.longest_source),
+        .longest_target = size_max(a.longest_target, b.longest_target),
     };
     const Hyper hyper = config_hyper(t->config, tokenizer_vocab_size(t->tokenizer));
     if (!transformer_create(&t->model, &hyper, t->pool, limits, true, err)) return false;
@@ -170,7 +167,7 @@ static bool make_memory(Trainer *t, Error *err) {
     const bool averages = t->config->average > 0;
     Arena measure = arena_measure();
     for (int i = 0; i < (averages ? 5 : 4); i++) arena_push(&measure, count, sizeof(real));
-    if (!arena_create(&t->batch, larger(batch_bytes(&a), batch_bytes(&b)), err) ||
+    if (!arena_create(&t->batch, size_max(batch_bytes(&a), batch_bytes(&b)), err) ||
         !arena_create(&t->blocks, measure.used, err))
         return false;
     t->w = arena_push(&t->blocks, count, sizeof(real));

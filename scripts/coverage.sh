@@ -1,0 +1,26 @@
+#!/bin/sh
+# How many lines of src/ the tests run, file by file, the least covered first (make coverage builds and runs them).
+#
+#   sh scripts/coverage.sh FOLDER      where the objects are: build/coverage
+set -eu
+cd "$(dirname "$0")/.."
+find "$1" -name '*.gcda' ! -path '*/tests/*' | while read -r data; do
+    gcov -n -o "$data" "$data" 2>/dev/null
+done | awk -F"'" '
+    /^File / { file = $2 }
+    /^Lines executed/ && file ~ /^src\/.*\.c$/ {
+        split($0, part, /[:% ]+/)
+        total = part[5]
+        run = part[3] * total / 100
+        if (!(file in lines) || run > covered[file]) { lines[file] = total; covered[file] = run }
+        file = ""
+    }
+    END {
+        for (file in lines) {
+            printf "%6.1f%%  %s (%d lines)\n", 100 * covered[file] / lines[file], file, lines[file] | "sort -n"
+            all += lines[file]
+            hit += covered[file]
+        }
+        close("sort -n")
+        printf "%.1f%% of %d lines\n", 100 * hit / all, all
+    }'
