@@ -73,6 +73,7 @@ SHARED _Noreturn void command_child(const CommandRun *run, int input, const Comm
         setrlimit(RLIMIT_FSIZE, &limit);
         signal(SIGXFSZ, SIG_IGN); /* an error, as a full disk is, and not a signal */
     }
+    signal(SIGINT, SIG_DFL); /* a shell that runs the tests in the background has them ignore it */
     execv(path, arguments);
     _exit(127);
 }

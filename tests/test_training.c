@@ -7,8 +7,10 @@
 /* Long enough to be hit by signals; the sanitizers' builds are slow enough for that anyway. */
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
 #define STEPS "80"
+enum { FEW_STEPS = 1 };
 #else
 #define STEPS "400"
+enum { FEW_STEPS = 0 };
 #endif
 
 /* ---- The log ---- */
@@ -406,7 +408,7 @@ static void test_learns(void) {
     for (size_t w = 0; w < WAYS; w++) {
         char *log = file_join(ways[w].name, "log.jsonl");
         EXPECT(log_number(log, "train", "loss", true) > 4);
-        EXPECT(log_number(log, "train", "loss", false) < 2.5);
+        EXPECT(log_number(log, "train", "loss", false) < (FEW_STEPS ? 3.5 : 2.5));
         EXPECT(log_number(log, "valid", "perplexity", false) < 0.2 * log_number(log, "valid", "perplexity", true));
         free(log);
     }
