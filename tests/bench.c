@@ -525,11 +525,15 @@ static void text(const char *path, size_t vocab) {
     enum { TIMES = 3 };
     const Normalisation how = {false, true, true};
     Error err;
-    Corpus corpus;
-    if (!corpus_read(&corpus, path, &err)) {
+    Corpus corpus = {0};
+    CorpusReport report = {0};
+    CorpusReader *reader = corpus_open(path, NULL, (CorpusRules){.max_length = HYPER_MAX_LENGTH}, &err);
+    if (!reader || !corpus_next(reader, &corpus, SIZE_MAX, &report, &err)) {
         printf("text: skipped (%s)\n", err.text);
+        if (reader) corpus_close(reader);
         return;
     }
+    corpus_close(reader);
     double bytes = 0, learning = 1e9;
     for (size_t line = 0; line < corpus.count; line++)
         bytes += corpus_source(&corpus, line).length + corpus_target(&corpus, line, 0).length;
