@@ -88,8 +88,8 @@ typedef struct Shape {
 } Shape;
 
 static const Shape shapes[] = {
-    {"tiny  q, k, v    ", 1024, 192, 64},   {"tiny  fc1        ", 1024, 256, 64},
-    {"tiny  fc2        ", 1024, 64, 256},   {"small q, k, v    ", 4096, 384, 128},
+    {"tiny  q, k, v    ", 1024, 288, 96},   {"tiny  fc1        ", 1024, 384, 96},
+    {"tiny  fc2        ", 1024, 96, 384},   {"small q, k, v    ", 4096, 384, 128},
     {"small attention o", 4096, 128, 128},  {"small fc1        ", 4096, 256, 128},
     {"small fc2        ", 4096, 128, 256},  {"small output     ", 256, 10000, 128},
     {"base  q, k, v    ", 4096, 1536, 512}, {"base  fc1        ", 4096, 2048, 512},
