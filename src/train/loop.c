@@ -107,18 +107,15 @@ static void tell_stalled(char verdict[128], const Config *c, const TrainState *s
     snprintf(verdict, 128, "stalled %llu (best %s at step %s)", (unsigned long long)s->stalled, best, step);
 }
 
-/* A last.gguf and, if it is `better` than what stood before, a model.gguf. */
+/* A last.gguf and, if it is `better` than what stood before, a model.gguf. The model first: a crash between the two
+ * leaves a last.gguf that will make the same model again. So does a model that could not be written: the best is then
+ * still the one before, and the run is not saved. */
 static void save(Loop *l, bool better, TrainState before) {
     Error err;
-    bool ok = true;
-    /* The model first: a crash between the two leaves a last.gguf that will make the same model again. Where there is
-     * no room for it, the best model is still the one before. */
-    if (better && !written(l, trainer_save_model(l->trainer, &err), &err)) {
+    if (better && !written(l, trainer_save_model(l->trainer, &err), &err))
         l->trainer->state = before;
-        ok = false;
-    }
-    ok = written(l, trainer_save_last(l->trainer, &err), &err) && ok;
-    if (ok) l->unsaved = false;
+    else if (written(l, trainer_save_last(l->trainer, &err), &err))
+        l->unsaved = false;
 }
 
 /* Measures, tells, and saves. */
