@@ -81,7 +81,7 @@ static void test_counting(void) {
 
 static bool nothing_right(void *context, const Trainer *trainer, Measured *measured, Error *err) {
     (void)context, (void)trainer, (void)err;
-    *measured = (Measured){0, 0};
+    *measured = (Measured){0};
     return true;
 }
 
@@ -109,7 +109,8 @@ static void run(size_t threads, bool live) {
 
     calls = 0;
     watched = &trainer.state;
-    const LoopEnd end = loop_run(&trainer, (Measure){nothing_right, NULL}, &progress, &stop, &err);
+    const LoopEnd end =
+        loop_run(&trainer, (Measure){nothing_right, NULL}, (Reporter){NULL, NULL}, &progress, &stop, &err);
     watched = NULL;
     EXPECT_INT(end, LOOP_FINISHED);
     EXPECT_INT(trainer.state.step, STEPS);

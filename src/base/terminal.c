@@ -1,5 +1,6 @@
 #include "base/terminal.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,11 @@ bool terminal_is_live(FILE *stream) {
     return kind && kind[0] && strcmp(kind, "dumb") != 0 && isatty(fileno(stream));
 }
 
+bool terminal_has_colours(FILE *stream) {
+    const char *no = getenv("NO_COLOR");
+    return !(no && no[0]) && terminal_is_live(stream);
+}
+
 size_t terminal_width(FILE *stream) {
     struct winsize size;
     if (ioctl(fileno(stream), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
@@ -21,33 +27,60 @@ size_t terminal_width(FILE *stream) {
 }
 
 Progress progress_start(FILE *stream) {
-    return (Progress){.stream = stream, .live = terminal_is_live(stream), .last_draw = -1.0};
+    return (Progress){
+        .stream = stream, .live = terminal_is_live(stream), .colours = terminal_has_colours(stream), .last_draw = -1.0};
 }
 
-/* Bytes of the text that fill at most `width` columns, one for each UTF-8 character. */
+const char *progress_style(const Progress *progress, Style style) {
+    static const char *const codes[] = {
+        [STYLE_NONE] = "\033[m",   [STYLE_STRONG] = "\033[1m", [STYLE_FAINT] = "\033[2m",
+        [STYLE_GOOD] = "\033[32m", [STYLE_BAD] = "\033[33m",   [STYLE_BAR] = "\033[36m"};
+    return progress->colours ? codes[style] : "";
+}
+
+/* Bytes of the text that fill at most `width` columns: one for each UTF-8 character, none for a style. */
 static size_t progress_cut(const char *text, size_t width) {
     size_t bytes = 0, columns = 0;
     for (; text[bytes]; bytes++) {
         bool first = ((unsigned char)text[bytes] & 0xC0) != 0x80;
-        if (first && columns++ == width) break;
+        if (text[bytes] == '\033')
+            while (text[bytes] != 'm' && text[bytes + 1]) bytes++;
+        else if (first && columns++ == width)
+            break;
     }
     return bytes;
+}
+
+/* A line that never wraps: one as wide as the terminal would make some scroll. */
+static void progress_draw(const Progress *progress, const char *format, va_list arguments) {
+    char text[1024];
+    vsnprintf(text, sizeof text, format, arguments);
+    const size_t width = terminal_width(progress->stream), bytes = progress_cut(text, width > 1 ? width - 1 : 1);
+    fprintf(progress->stream, "%s%.*s%s", ERASE_LINE, (int)bytes, text,
+            text[bytes] ? progress_style(progress, STYLE_NONE) : "");
 }
 
 void progress_show(Progress *progress, const char *format, ...) {
     double now = terminal_seconds();
     if (!progress->live || (progress->shown && now - progress->last_draw < 0.1)) return;
-    char text[1024];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    progress_draw(progress, format, arguments);
     va_end(arguments);
-    size_t width = terminal_width(progress->stream);
-    size_t bytes = progress_cut(text, width > 1 ? width - 1 : 1); /* a full line would make some terminals scroll */
-    fprintf(progress->stream, "%s%.*s", ERASE_LINE, (int)bytes, text);
     fflush(progress->stream);
     progress->shown = true;
     progress->last_draw = now;
+}
+
+void progress_note(Progress *progress, const char *format, ...) {
+    if (!progress->live) return;
+    va_list arguments;
+    va_start(arguments, format);
+    progress_draw(progress, format, arguments);
+    va_end(arguments);
+    fputc('\n', progress->stream);
+    fflush(progress->stream);
+    progress->shown = false;
 }
 
 void progress_line(Progress *progress, const char *format, ...) {
@@ -75,6 +108,13 @@ char *terminal_duration(char *buffer, double seconds) {
         snprintf(buffer, 24, "%u:%02u:%02u", hours, minutes, rest);
     else
         snprintf(buffer, 24, "%u:%02u", minutes, rest);
+    return buffer;
+}
+
+char *terminal_bar(char *buffer, double share, size_t columns) {
+    const double done = share > 0 ? fmin(share, 1) * (double)columns : 0;
+    *buffer = '\0';
+    for (size_t i = 0; i < columns; i++) strcpy(buffer + 3 * i, (double)i + 0.5 <= done ? "\u2501" : "\u2500");
     return buffer;
 }
 

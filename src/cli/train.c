@@ -146,7 +146,7 @@ static int train_locked(const Config *config, bool fresh, bool dry, Error *err) 
     tell_start(&trainer, resumed, &progress);
     const Measure measure = {measure_translations, NULL};
     const uint64_t first = trainer.state.step;
-    LoopEnd end = loop_run(&trainer, measure, &progress, &stop_asked, err);
+    LoopEnd end = loop_run(&trainer, measure, (Reporter){NULL, NULL}, &progress, &stop_asked, err);
 
     const TrainState *s = &trainer.state;
     char step[32], best[32];

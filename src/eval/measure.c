@@ -8,6 +8,7 @@
 #include "data/corpus.h"
 #include "decode/translator.h"
 #include "eval/score.h"
+#include "text/utf8.h"
 
 /* The accepted targets of a line, normalised. */
 typedef struct Accepted {
@@ -40,24 +41,37 @@ static bool is_accepted(const Accepted *a, Text found) {
     return false;
 }
 
-/* results: (count), of the first lines of the corpus. */
-static Measured compare(const TranslatorResult *results, size_t count, const Corpus *corpus, Normalisation how) {
+/* results: (count), of the first lines of the corpus. The samples are spread evenly over them. */
+static void compare(Measured *measured, const TranslatorResult *results, size_t count, const Corpus *corpus,
+                    Normalisation how) {
     Accepted accepted = {NULL, NULL, NULL};
     Ngrams *work = ngrams_create();
     const ScoreOptions bleu = {.metric = SCORE_BLEU};
     NgramCounts sum = {{0}, {0}, {0}};
-    size_t exact = 0;
+    const size_t samples = count < SAMPLES ? count : SAMPLES;
+    size_t exact = 0, shown = 0;
     for (size_t i = 0; i < count; i++) {
         const Text found = {results[i].bytes, results[i].length};
         accept_line(&accepted, corpus, i, how);
-        exact += is_accepted(&accepted, found);
+        const bool right = is_accepted(&accepted, found);
+        exact += right;
+        if (shown < samples && i == shown * count / samples) {
+            Sample *sample = &measured->samples[shown++];
+            const Text source = corpus_source(corpus, i), reference = accepted.texts[0];
+            utf8_show(sample->source, SAMPLE_BYTES, source.bytes, source.length);
+            utf8_show(sample->reference, SAMPLE_BYTES, reference.bytes, reference.length);
+            utf8_show(sample->said, SAMPLE_BYTES, found.bytes, found.length);
+            sample->right = right;
+        }
         score_add(&sum, work, bleu, found, accepted.texts, stbds_arrlenu(accepted.texts));
     }
     ngrams_free(work);
     stbds_arrfree(accepted.bytes);
     stbds_arrfree(accepted.texts);
     stbds_arrfree(accepted.ends);
-    return (Measured){(double)exact / (double)count, score_value(bleu, &sum)};
+    measured->exact = (double)exact / (double)count;
+    measured->bleu = score_value(bleu, &sum);
+    measured->sample_count = samples;
 }
 
 bool measure_translations(void *context, const Trainer *t, Measured *measured, Error *err) {
@@ -78,7 +92,7 @@ bool measure_translations(void *context, const Trainer *t, Measured *measured, E
     }
     Translator *translator = translator_create(&t->model.params, trainer_weights(t), t->tokenizer, t->pool, greedy);
     const bool ok = translator_run(translator, texts, count, results, err);
-    if (ok) *measured = compare(results, count, corpus, tokenizer_normalisation(t->tokenizer));
+    if (ok) compare(measured, results, count, corpus, tokenizer_normalisation(t->tokenizer));
     translator_free(translator);
     free(texts);
     free(results);

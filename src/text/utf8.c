@@ -1,6 +1,7 @@
 #include "text/utf8.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/check.h"
 
@@ -37,6 +38,28 @@ size_t utf8_encode(char out[UTF8_LONGEST], uint32_t code) {
     for (size_t i = size - 1; i > 0; i--, code >>= 6) out[i] = (char)(0x80 | (code & 0x3F));
     out[0] = (char)((0xF00u >> size & 0xF0) | code); /* 110xxxxx, 1110xxxx, 11110xxx */
     return size;
+}
+
+void utf8_show(char *out, size_t size, const char *text, size_t length) {
+    static const char dots[] = "\u2026";
+    size_t end = 0, room_for_dots = 0; /* the last place where the dots fit, too */
+    while (length > 0) {
+        char bytes[UTF8_LONGEST];
+        uint32_t code;
+        const size_t taken = utf8_decode(&code, text, length);
+        if (code < 0x20 || (code >= 0x7F && code < 0xA0) || code >= UTF8_BAD) code = 0xFFFD;
+        const size_t given = utf8_encode(bytes, code);
+        if (end + given >= size) {
+            memcpy(out + room_for_dots, dots, sizeof dots);
+            return;
+        }
+        memcpy(out + end, bytes, given);
+        end += given;
+        if (end + sizeof dots <= size) room_for_dots = end;
+        text += taken;
+        length -= taken;
+    }
+    out[end] = '\0';
 }
 
 typedef struct Range {

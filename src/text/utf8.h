@@ -28,6 +28,10 @@ size_t utf8_decode(uint32_t *code, const char *text, size_t length);
 /* The reverse, for bad bytes too; returns how many bytes were written. */
 size_t utf8_encode(char out[UTF8_LONGEST], uint32_t code);
 
+/* A line to show, with a NUL, into a buffer of size >= 4: well-formed UTF-8 whatever the bytes are, bad ones and
+ * control characters as U+FFFD; what does not fit is left out, and a U+2026 (three dots) put there. */
+void utf8_show(char *out, size_t size, const char *text, size_t length);
+
 Utf8Class utf8_class(uint32_t code);
 
 /* The lower-case letter of an upper-case one (simple mapping, one to one); any other code is returned as it is. */

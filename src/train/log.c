@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-enum { LONGEST = 4096 }; /* bytes of a line: a double has up to 317 digits as %.6f */
+enum { LONGEST = 4096 }; /* bytes of a line without samples: a double has up to 317 digits as %.6f */
 
 /* The number after "step": in a line of length bytes; 0 when there is none (such a line is kept). */
 static uint64_t line_step(const char *line, size_t length) {
@@ -61,15 +61,39 @@ static void write_finite(FILE *file, const char *line) {
     }
 }
 
-bool log_line(Log *log, Error *err, const char *format, ...) {
+/* The text of a sample has no control characters. */
+static void write_text(FILE *file, const char *name, const char *text) {
+    fprintf(file, "\"%s\":\"", name);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\') putc('\\', file);
+        putc(*text, file);
+    }
+    fputs("\",", file);
+}
+
+static void write_measured(FILE *file, const Measured *measured) {
+    fprintf(file, ",\"bleu\":%.4f,\"exact\":%.6f,\"samples\":[", measured->bleu, measured->exact);
+    for (size_t i = 0; i < measured->sample_count; i++) {
+        const Sample *sample = &measured->samples[i];
+        fputs(i ? ",{" : "{", file);
+        write_text(file, "source", sample->source);
+        write_text(file, "reference", sample->reference);
+        write_text(file, "said", sample->said);
+        fprintf(file, "\"right\":%s}", sample->right ? "true" : "false");
+    }
+    putc(']', file);
+}
+
+bool log_line(Log *log, const Measured *measured, Error *err, const char *format, ...) {
     char line[LONGEST];
     va_list args;
     va_start(args, format);
-    const int length = vsnprintf(line, sizeof line - 1, format, args);
+    const int length = vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    CHECK(length >= 0 && (size_t)length < sizeof line - 1, "a line of the log is short");
-    strcpy(line + length, "\n");
+    CHECK(length >= 0 && (size_t)length < sizeof line, "a line of the log is short");
     write_finite(log->file, line);
+    if (measured) write_measured(log->file, measured);
+    fputs("}\n", log->file);
     if (fflush(log->file) == 0 && !ferror(log->file)) return true;
     clearerr(log->file);
     return error_set(err, "%s: cannot write: %s", log->path, strerror(errno));

@@ -1,10 +1,13 @@
 /* log.jsonl: one JSON object a line, for each logged step and each validation.
  *
- *     {"kind":"train","step":100,"epoch":0,"loss":..,"nll":..,"rate":..,"norm":..,"tokens":..,"tokens_per_second":..}
- *     {"kind":"valid","step":100,"epoch":0,"loss":..,"nll":..,"perplexity":..,"bleu":..,"exact":..,"best":true}
+ *     {"kind":"train","step":100,"epoch":0,"loss":..,"nll":..,"rate":..,"norm":..,"tokens":..,"skipped":0,
+ *      "tokens_per_second":..}
+ *     {"kind":"valid","step":100,"epoch":0,"loss":..,"nll":..,"perplexity":..,"best":true,"bleu":..,"exact":..,
+ *      "samples":[{"source":"..","reference":"..","said":"..","right":true}, ..]}
  *
- * loss is label-smoothed, nll is not; both are means a target token. `bleu` and `exact` are missing where nothing was
- * translated. A number that is not finite is null. */
+ * loss is label-smoothed, nll is not; both are means a target token. skipped: steps without an update, so far. `bleu`,
+ * `exact` and `samples` (the same few sentences each time) are missing where nothing was translated. A number that is
+ * not finite is null. */
 #ifndef NMT_TRAIN_LOG_H
 #define NMT_TRAIN_LOG_H
 
@@ -13,6 +16,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "train/trainer.h"
 
 typedef struct Log {
     FILE *file;
@@ -23,8 +27,10 @@ typedef struct Log {
  * save, are taken out first (0: all are). */
 bool log_open(Log *log, const char *path, uint64_t step, Error *err);
 
-/* Appends one line (a newline is added) and flushes it. */
-bool log_line(Log *log, Error *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Appends one line and flushes it. The format gives it without the closing brace; what was measured (NULL: nothing) is
+ * put before that. */
+bool log_line(Log *log, const Measured *measured, Error *err, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 void log_close(Log *log);
 

@@ -7,12 +7,16 @@
 #include "base/file.h"
 #include "train/log.h"
 
-enum { SKIPS_IN_A_ROW = 10 }; /* steps with numbers that are not finite, before the run gives up */
+enum {
+    SKIPS_IN_A_ROW = 10, /* steps with numbers that are not finite, before the run gives up */
+    SAMPLES_TOLD = 3,    /* translations shown at the terminal after a validation */
+};
 
 typedef struct Loop {
     Trainer *trainer;
     const Config *config;
     Measure measure;
+    Reporter reporter;
     Progress *progress;
     Log log;
     double began;      /* seconds */
@@ -33,6 +37,13 @@ static bool written(Loop *l, bool ok, const Error *err) {
     return false;
 }
 
+/* One that cannot be written harms nothing that the run is for. */
+static void report_run(Loop *l, const LoopEnd *end) {
+    Error err;
+    if (l->reporter.run && !l->reporter.run(l->reporter.context, l->trainer, end, &err) && !l->unsaved)
+        progress_line(l->progress, "%s; training does not need it", err.text);
+}
+
 static bool is_over(const Config *c, const TrainState *s) {
     return (c->max_steps && s->step >= (uint64_t)c->max_steps) ||
            (c->max_epochs && s->epoch >= (uint64_t)c->max_epochs);
@@ -42,7 +53,7 @@ static bool is_stalled(const Config *c, const TrainState *s) {
     return c->patience && s->stalled >= (uint64_t)c->patience;
 }
 
-/* "12:34 left", by the mean speed since this process began. */
+/* ", 12:34 left", by the mean speed since this process began. */
 static const char *time_left(char buffer[64], const Loop *l) {
     const TrainState *s = &l->trainer->state;
     uint64_t last = trainer_last_step(l->trainer);
@@ -56,6 +67,19 @@ static const char *time_left(char buffer[64], const Loop *l) {
     return buffer;
 }
 
+/* The moving line: what matters most stands first, where a narrow terminal shows it. `what` is said of the step. */
+static void show(Loop *l, const char *what) {
+    const TrainState *s = &l->trainer->state;
+    const uint64_t last = trainer_last_step(l->trainer);
+    const double share = (double)s->step / (double)(last ? last : 1);
+    const size_t columns = terminal_width(l->progress->stream) / 8;
+    char bar[3 * 24 + 1], step[32], left[64];
+    terminal_bar(bar, share, columns < 24 ? columns : 24);
+    terminal_count(step, (long long)s->step);
+    progress_show(l->progress, "%s%s%s %2.0f%%  step %s%s%s", progress_style(l->progress, STYLE_BAR), bar,
+                  progress_style(l->progress, STYLE_NONE), 100 * fmin(share, 1), step, time_left(left, l), what);
+}
+
 static void report_step(Loop *l, const StepReport *r) {
     Error err;
     TrainState *s = &l->trainer->state;
@@ -67,19 +91,23 @@ static void report_step(Loop *l, const StepReport *r) {
     terminal_count(speed, (long long)tokens_per_second);
     const bool log = s->step % (uint64_t)l->config->log_every == 0;
     const double tokens = s->tokens ? (double)s->tokens : 1;
-#define PROGRESS                                                                                                       \
-    l->progress, "epoch %llu, step %s%s: loss %.3f, rate %.1e, norm %.2f, %s tokens/s",                                \
-        (unsigned long long)s->epoch + 1, step, time_left(left, l), s->loss_sum / tokens, r->rate, r->norm, speed
-    if (l->progress->live)
-        progress_show(PROGRESS);
-    else if (log)
-        progress_line(PROGRESS);
+    if (l->progress->live) {
+        char what[160];
+        snprintf(what, sizeof what, ", loss %.3f, %s tokens/s, epoch %llu, rate %.1e, norm %.2f", s->loss_sum / tokens,
+                 speed, (unsigned long long)s->epoch + 1, r->rate, r->norm);
+        show(l, what);
+    } else if (log) {
+        progress_line(l->progress, "epoch %llu, step %s%s: loss %.3f, rate %.1e, norm %.2f, %s tokens/s",
+                      (unsigned long long)s->epoch + 1, step, time_left(left, l), s->loss_sum / tokens, r->rate,
+                      r->norm, speed);
+    }
     if (!log) return;
-    bool ok = log_line(&l->log, &err,
-                       "{\"kind\":\"train\",\"step\":%llu,\"epoch\":%llu,\"loss\":%.6f,\"nll\":%.6f,\"rate\":%.6g,"
-                       "\"norm\":%.6g,\"tokens\":%llu,\"tokens_per_second\":%.0f}",
-                       (unsigned long long)s->step, (unsigned long long)s->epoch, s->loss_sum / tokens,
-                       s->nll_sum / tokens, r->rate, r->norm, (unsigned long long)s->tokens, tokens_per_second);
+    bool ok =
+        log_line(&l->log, NULL, &err,
+                 "{\"kind\":\"train\",\"step\":%llu,\"epoch\":%llu,\"loss\":%.6f,\"nll\":%.6f,\"rate\":%.6g,"
+                 "\"norm\":%.6g,\"tokens\":%llu,\"skipped\":%llu,\"tokens_per_second\":%.0f",
+                 (unsigned long long)s->step, (unsigned long long)s->epoch, s->loss_sum / tokens, s->nll_sum / tokens,
+                 r->rate, r->norm, (unsigned long long)s->tokens, (unsigned long long)s->skipped, tokens_per_second);
     written(l, ok, &err);
     s->loss_sum = s->nll_sum = 0;
     s->tokens = 0;
@@ -87,10 +115,10 @@ static void report_step(Loop *l, const StepReport *r) {
     l->logged_tokens = 0;
 }
 
-static bool is_better(const Config *c, const TrainState *s, double loss, Measured measured) {
+static bool is_better(const Config *c, const TrainState *s, double loss, const Measured *measured) {
     if (s->best_step == 0) return true;
-    if (c->metric == METRIC_EXACT && measured.exact != s->best_exact) return measured.exact > s->best_exact;
-    if (c->metric == METRIC_BLEU && measured.bleu != s->best_bleu) return measured.bleu > s->best_bleu;
+    if (c->metric == METRIC_EXACT && measured->exact != s->best_exact) return measured->exact > s->best_exact;
+    if (c->metric == METRIC_BLEU && measured->bleu != s->best_bleu) return measured->bleu > s->best_bleu;
     return !isnan(loss) && !(loss >= s->best_loss); /* any number is better than a NaN, which is better than nothing */
 }
 
@@ -105,6 +133,17 @@ static void tell_stalled(char verdict[128], const Config *c, const TrainState *s
     else
         snprintf(best, sizeof best, "%.4f", s->best_loss);
     snprintf(verdict, 128, "stalled %llu (best %s at step %s)", (unsigned long long)s->stalled, best, step);
+}
+
+/* Some sentences and their translations, for whoever watches: right ones in colour. */
+static void tell_samples(Progress *progress, const Measured *measured) {
+    for (size_t i = 0; i < measured->sample_count && i < SAMPLES_TOLD; i++) {
+        const Sample *sample = &measured->samples[i];
+        const char *end = progress_style(progress, STYLE_NONE);
+        progress_note(progress, "    %s%s%s", progress_style(progress, STYLE_FAINT), sample->source, end);
+        progress_note(progress, "    -> %s%s%s", sample->right ? progress_style(progress, STYLE_GOOD) : "",
+                      sample->said, sample->right ? end : "");
+    }
 }
 
 /* A last.gguf and, if it is `better` than what stood before, a model.gguf. The model first: a crash between the two
@@ -124,13 +163,15 @@ static bool validate(Loop *l, Error *err) {
     TrainState *s = &t->state;
     const TrainState before = *s;
     Error why;
+    l->progress->last_draw = -1;
+    show(l, ", validating");
     const Loss loss = trainer_valid_loss(t);
-    Measured measured = {0, 0};
+    Measured measured = {0};
     const bool translated = l->config->translate > 0;
     if (translated && !l->measure.run(l->measure.context, t, &measured, err)) return false;
 
-    const bool better = is_better(l->config, s, loss.loss, measured);
-    char step[32], verdict[128] = "new best", told[64] = "", fields[64] = "";
+    const bool better = is_better(l->config, s, loss.loss, &measured);
+    char step[32], verdict[128] = "new best", told[64] = "";
     terminal_count(step, (long long)s->step);
     if (better) {
         s->best_step = s->step;
@@ -142,18 +183,17 @@ static bool validate(Loop *l, Error *err) {
         s->stalled++;
         tell_stalled(verdict, l->config, s);
     }
-    if (translated) {
+    if (translated)
         snprintf(told, sizeof told, ", BLEU %.2f, %.1f%% exactly right", measured.bleu, 100 * measured.exact);
-        snprintf(fields, sizeof fields, "\"bleu\":%.4f,\"exact\":%.6f,", measured.bleu, measured.exact);
-    }
-    progress_line(l->progress, "validation at step %s: loss %.4f, perplexity %.3f%s, %s", step, loss.loss,
-                  exp(loss.nll), told, verdict);
-    const bool ok =
-        log_line(&l->log, &why,
-                 "{\"kind\":\"valid\",\"step\":%llu,\"epoch\":%llu,\"loss\":%.6f,\"nll\":%.6f,\"perplexity\":%.6g,%s"
-                 "\"best\":%s}",
-                 (unsigned long long)s->step, (unsigned long long)s->epoch, loss.loss, loss.nll, exp(loss.nll), fields,
-                 better ? "true" : "false");
+    progress_line(l->progress, "validation at step %s: loss %.4f, perplexity %.3f%s, %s%s%s", step, loss.loss,
+                  exp(loss.nll), told, progress_style(l->progress, better ? STYLE_GOOD : STYLE_BAD), verdict,
+                  progress_style(l->progress, STYLE_NONE));
+    tell_samples(l->progress, &measured);
+    const bool ok = log_line(&l->log, translated ? &measured : NULL, &why,
+                             "{\"kind\":\"valid\",\"step\":%llu,\"epoch\":%llu,\"loss\":%.6f,\"nll\":%.6f,"
+                             "\"perplexity\":%.6g,\"best\":%s",
+                             (unsigned long long)s->step, (unsigned long long)s->epoch, loss.loss, loss.nll,
+                             exp(loss.nll), better ? "true" : "false");
     written(l, ok, &why);
     save(l, better, before);
     return true;
@@ -182,6 +222,7 @@ static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
         if (over || t->state.step % (uint64_t)c->every_steps == 0) {
             if (!validate(l, err)) return LOOP_FAILED;
             if (is_stalled(c, &t->state)) return LOOP_STALLED;
+            if (!over) report_run(l, NULL);
         }
         if (*stop && !over) {
             save(l, t->state.best_step == 0, t->state);
@@ -191,8 +232,10 @@ static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     return LOOP_FINISHED;
 }
 
-LoopEnd loop_run(Trainer *trainer, Measure measure, Progress *progress, const volatile sig_atomic_t *stop, Error *err) {
-    Loop l = {.trainer = trainer, .config = trainer->config, .measure = measure, .progress = progress};
+LoopEnd loop_run(Trainer *trainer, Measure measure, Reporter reporter, Progress *progress,
+                 const volatile sig_atomic_t *stop, Error *err) {
+    Loop l = {
+        .trainer = trainer, .config = trainer->config, .measure = measure, .reporter = reporter, .progress = progress};
     char *path = file_join(l.config->dir, "log.jsonl");
     LoopEnd end = LOOP_FAILED;
     if (log_open(&l.log, path, trainer->state.step, err)) {
@@ -203,6 +246,7 @@ LoopEnd loop_run(Trainer *trainer, Measure measure, Progress *progress, const vo
             *err = l.why;
             end = LOOP_UNSAVED;
         }
+        if (trainer->state.step != l.began_at) report_run(&l, &end);
     }
     log_close(&l.log);
     free(path);

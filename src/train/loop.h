@@ -23,10 +23,19 @@ typedef enum LoopEnd {
     LOOP_FAILED,   /* err says why; what was saved before stays */
 } LoopEnd;
 
+/* What shows people how the run goes. It is told after each validation (end: NULL, it goes on) and when the run ends;
+ * it may read log.jsonl. Its failing is told, and ends nothing. It stands below this folder, too (report/run.h); run
+ * may be NULL. */
+typedef struct Reporter {
+    bool (*run)(void *context, const Trainer *trainer, const LoopEnd *end, Error *err);
+    void *context;
+} Reporter;
+
 /* Runs until one of these ends. Every validation saves last.gguf and, when it is the best so far, model.gguf; a stop
  * saves last.gguf (and model.gguf when there is none yet). A save that fails is told, and tried again at the next.
  * stop: set by a signal handler; looked at after every step.
  */
-LoopEnd loop_run(Trainer *trainer, Measure measure, Progress *progress, const volatile sig_atomic_t *stop, Error *err);
+LoopEnd loop_run(Trainer *trainer, Measure measure, Reporter reporter, Progress *progress,
+                 const volatile sig_atomic_t *stop, Error *err);
 
 #endif

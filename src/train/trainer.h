@@ -19,9 +19,20 @@
 #include "text/tokenizer.h"
 #include "train/config.h"
 
-/* Translations of the validation sentences: how many are exactly right, 0 .. 1, and their BLEU, 0 .. 100. */
+/* A validation sentence and what it was translated as, for people to see (utf8_show). reference: the first accepted
+ * target, normalised; right: an accepted one was said. */
+enum { SAMPLES = 5, SAMPLE_BYTES = 400 };
+typedef struct Sample {
+    char source[SAMPLE_BYTES], reference[SAMPLE_BYTES], said[SAMPLE_BYTES];
+    bool right;
+} Sample;
+
+/* Translations of the validation sentences: how many are exactly right, 0 .. 1, their BLEU, 0 .. 100, and a few of
+ * them, the same ones each time. */
 typedef struct Measured {
     double exact, bleu;
+    Sample samples[SAMPLES];
+    size_t sample_count;
 } Measured;
 
 /* Where a run stands. */
