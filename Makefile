@@ -31,8 +31,9 @@ LIB_SRC += $(addprefix src/model/,hyper.c parameters.c pass.c blocks.c encoder.c
            src/train/adam.c
 else
 LIB_SRC += src/cli/options.c # what all commands share
+PAGE_DATA := $(B)/report/pages_data.o
 endif
-LIB_OBJ := $(LIB_SRC:src/%.c=$(B)/%.o)
+LIB_OBJ := $(LIB_SRC:src/%.c=$(B)/%.o) $(PAGE_DATA)
 LIB     := $(B)/libnmt.a
 
 COMMANDS := $(basename $(notdir $(wildcard $(addprefix src/cli/,train.c translate.c score.c inspect.c))))
@@ -74,6 +75,21 @@ $(B)/math/kernels_%.o: FLAGS += -ffp-contract=fast -fno-math-errno -fno-trapping
 
 $(B)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
+	$(Q)$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
+
+# The files of pages become arrays of bytes (src/report/pages.h); the folder's own date tells when one was removed.
+PAGES := $(sort $(wildcard $(addprefix src/report/page/,*.html *.css *.js)))
+$(B)/report/pages_data.c: $(PAGES) $(wildcard src/report/page) Makefile
+	@mkdir -p $(@D)
+	@{ echo '#include "report/pages.h"'; \
+	    for f in $(notdir $(PAGES)); do \
+	        echo "static const unsigned char file_$$(echo $$f | tr -c 'a-zA-Z0-9\n' _)[] = {"; \
+	        od -An -v -tx1 src/report/page/$$f | sed 's/ *\([0-9a-f][0-9a-f]\)/0x\1,/g'; echo '0};'; done; \
+	    echo 'const PageFile page_files[] = {'; \
+	    for f in $(notdir $(PAGES)); do v=file_$$(echo $$f | tr -c 'a-zA-Z0-9\n' _); \
+	        echo "{\"$$f\", $$v, sizeof $$v - 1},"; done; \
+	    echo '{0}};'; } > $@.tmp && mv $@.tmp $@
+$(PAGE_DATA): %.o: %.c
 	$(Q)$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/tests/%: tests/%.c $(LIB) Makefile
