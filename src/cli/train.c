@@ -12,6 +12,7 @@
 #include "cli/options.h"
 #include "eval/measure.h"
 #include "math/cpu.h"
+#include "report/run.h"
 #include "train/config.h"
 #include "train/dryrun.h"
 #include "train/loop.h"
@@ -28,8 +29,9 @@ static const Command command = {
     .name = "train",
     .usage = "train CONFIG.ini [section.key=value ...] [--fresh] [--dry-run]",
     .about = "Trains a translator as CONFIG.ini says; every key can be set on the command line, too. A run keeps\n"
-             "model.gguf (the best model), last.gguf (to go on from) and log.jsonl in its folder, run.dir; the same\n"
-             "command goes on where it stopped. Ctrl-C finishes the step and saves.\n\n"
+             "model.gguf (the best model), last.gguf (to go on from), log.jsonl and report.html (curves and sample\n"
+             "translations, for a browser) in its folder, run.dir; the same command goes on where it stopped. Ctrl-C\n"
+             "finishes the step and saves.\n\n"
              "example: ./train configs/tiny.ini train.seed=2 run.dir=runs/second",
     .options = options,
     .option_count = sizeof options / sizeof *options,
@@ -145,8 +147,9 @@ static int train_locked(const Config *config, bool fresh, bool dry, Error *err) 
     Progress progress = progress_start(stderr);
     tell_start(&trainer, resumed, &progress);
     const Measure measure = {measure_translations, NULL};
+    const Reporter reporter = {run_report, (char[]){NMT_VERSION}};
     const uint64_t first = trainer.state.step;
-    LoopEnd end = loop_run(&trainer, measure, (Reporter){NULL, NULL}, &progress, &stop_asked, err);
+    LoopEnd end = loop_run(&trainer, measure, reporter, &progress, &stop_asked, err);
 
     const TrainState *s = &trainer.state;
     char step[32], best[32];

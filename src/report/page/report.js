@@ -1,0 +1,384 @@
+/* Draws the page of a training run from what ./train put into #data: the state of the run, and log.jsonl line by line
+ * (src/train/log.h). */
+'use strict';
+const run = JSON.parse(document.getElementById('data').textContent);
+const log = run.log.flatMap(line => {
+    try { return [JSON.parse(line)]; } catch { return []; } /* torn, when the disk was full */
+}).filter(line => line && Number.isFinite(line.step));
+const train = log.filter(line => line.kind === 'train');
+const valid = log.filter(line => line.kind === 'valid');
+const state = run.state;
+
+/* ---- Small tools ---- */
+
+const $ = id => document.getElementById(id);
+
+/* An element with attributes and children; a name with "svg:" in front is one of SVG. Text is never taken as HTML. */
+function make(name, attributes = {}, ...children) {
+    const svg = name.startsWith('svg:');
+    const e = svg ? document.createElementNS('http://www.w3.org/2000/svg', name.slice(4)) : document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) e.setAttribute(key, value);
+    e.append(...children.filter(child => child !== null));
+    return e;
+}
+
+const whole = x => Math.round(x).toLocaleString('en');
+const fixed = digits => x => x.toLocaleString('en', {minimumFractionDigits: digits, maximumFractionDigits: digits});
+const digits3 = x => x === 0 ? '0' : Math.abs(x) >= 1e5 || Math.abs(x) < 1e-3 ? x.toExponential(2) :
+    x.toLocaleString('en', {maximumSignificantDigits: Math.abs(x) >= 1000 ? 6 : 4});
+
+function duration(seconds) {
+    const minutes = Math.round(seconds / 60);
+    return seconds < 90 ? `${Math.round(seconds)} s` : minutes < 90 ? `${minutes} min` :
+        `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+function facts(list, pairs) {
+    for (const [name, value] of pairs) list.append(make('div', {}, make('dt', {}, name), make('dd', {}, value)));
+}
+
+/* ---- The head of the page ---- */
+
+function drawHead() {
+    document.title = `${run.name}: training`;
+    $('name').textContent = run.name;
+    const at = whole(state.step), share = state.last_step ? Math.min(1, state.step / state.last_step) : 1;
+    const seconds = train.reduce((sum, l) => sum + (l.tokens_per_second > 0 ? l.tokens / l.tokens_per_second : 0), 0);
+    const left = train.length ? seconds / train[train.length - 1].step * (state.last_step - state.step) : 0;
+    $('status').textContent = {
+        running: `In training: at step ${at} of ${whole(state.last_step)} (${Math.floor(100 * share)}%) when this page was ` +
+            `written, about ${duration(left)} left. Each validation writes it again: load it again to see more.`,
+        finished: `Finished: ${at} steps.`,
+        stalled: `Stopped early at step ${at}: no better model in ${whole(state.stalled)} validations.`,
+        stopped: `Stopped after step ${at} of ${whole(state.last_step)}, everything saved; the same command goes on.`,
+        unsaved: `Ended at step ${at}, but the last save failed; the same command goes on from the one before.`,
+        failed: `Failed at step ${at}.`,
+    }[run.status];
+    if (run.status === 'running' || run.status === 'stopped')
+        $('progress').append(make('progress', {value: share, max: 1, 'aria-label': 'share of the steps'}));
+    if (run.status === 'running') $('progress').append(reloadBox());
+    const best = valid.filter(l => l.step === state.best_step).pop();
+    const figures = [];
+    if (best) {
+        figures.push(['best step', whole(best.step)], ['its loss', fixed(4)(best.loss ?? NaN)]);
+        if (best.bleu !== undefined)
+            figures.push(['BLEU', fixed(2)(best.bleu)], ['exactly right', `${fixed(1)(100 * best.exact)}%`]);
+    }
+    figures.push(['validations without a better one', whole(state.stalled)], ['passes over the pairs', whole(state.epoch)],
+        ['skipped steps', whole(state.skipped)]);
+    if (seconds > 0) figures.push(['time', duration(seconds)]);
+    facts($('facts'), figures);
+    facts($('machine'), [['processor', run.machine.cpu], ['instruction set', run.machine.instruction_set],
+        ['threads', whole(run.machine.threads)], ['precision', run.machine.precision], ['nmt.c', run.machine.version],
+        ['parameters', whole(run.model.parameters)], ['vocabulary', `${whole(run.model.vocabulary)} tokens`],
+        ['training pairs', `${whole(run.model.pairs)} (${whole(run.model.target_tokens)} target tokens)`],
+        ['validation pairs', whole(run.model.valid_pairs)]]);
+    $('config').textContent = run.config;
+}
+
+/* For whoever leaves the page open beside a run. */
+function reloadBox() {
+    const box = make('input', {type: 'checkbox'});
+    let timer;
+    const set = () => {
+        clearTimeout(timer);
+        if (box.checked) timer = setTimeout(() => location.reload(), 60000);
+    };
+    try { box.checked = sessionStorage.getItem('reload') === 'yes'; } catch { /* no storage here */ }
+    box.addEventListener('change', () => {
+        try { sessionStorage.setItem('reload', box.checked ? 'yes' : 'no'); } catch { /* no storage here */ }
+        set();
+    });
+    set();
+    return make('label', {class: 'reload'}, box, ' load it again every minute');
+}
+
+/* ---- Charts ---- */
+
+const points = (lines, value) => lines.map(l => [l.step, value(l)]).filter(p => Number.isFinite(p[1]));
+const number = x => typeof x === 'number' ? x : NaN; /* null stands for what is not finite */
+
+const charts = [
+    {title: 'Loss', unit: 'nats a target token, with label smoothing', format: fixed(3), best: true, series: [
+        {name: 'training', points: points(train, l => number(l.loss))},
+        {name: 'validation', points: points(valid, l => number(l.loss)), dots: true}]},
+    {title: 'Perplexity', unit: 'logarithmic scale', format: digits3, log: true, best: true, series: [
+        {name: 'training', points: points(train, l => Math.exp(number(l.nll)))},
+        {name: 'validation', points: points(valid, l => number(l.perplexity)), dots: true}]},
+    {title: 'Translations', unit: 'of the validation sentences, greedily', format: fixed(1), zero: true, best: true, series: [
+        {name: 'BLEU', points: points(valid, l => number(l.bleu)), dots: true},
+        {name: 'exactly right, %', points: points(valid, l => 100 * number(l.exact)), dots: true}]},
+    {title: 'Learning rate', unit: '', format: digits3, zero: true, series: [
+        {name: 'learning rate', points: points(train, l => number(l.rate))}]},
+    {title: 'Gradient norm', unit: 'before clipping', format: digits3, zero: true, marks: skippedSteps(), series: [
+        {name: 'norm', points: points(train, l => number(l.norm))}]},
+    {title: 'Speed', unit: 'target tokens a second', format: whole, zero: true, series: [
+        {name: 'tokens/s', points: points(train, l => number(l.tokens_per_second))}]},
+];
+
+/* Steps of the log lines in which more steps were skipped than before. */
+function skippedSteps() {
+    return train.filter((l, i) => l.skipped > (i ? train[i - 1].skipped : 0)).map(l => l.step);
+}
+
+/* Round numbers from low to high, about `count` of them. */
+function ticks(low, high, count) {
+    const raw = (high - low) / count || 1, power = 10 ** Math.floor(Math.log10(raw));
+    const step = power * [1, 2, 5, 10].find(m => m * power >= raw * 0.999);
+    const out = [];
+    for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) out.push(Number((i * step).toPrecision(12)));
+    return out;
+}
+
+function logTicks(low, high) {
+    const out = [];
+    for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++)
+        for (const m of [1, 2, 5]) out.push(Number((m * 10 ** power).toPrecision(6)));
+    const inside = out.filter(t => t >= low * 0.999 && t <= high * 1.001);
+    const tens = inside.filter(t => /^10*$|^0\.0*1$/.test(String(t)));
+    return inside.length > 7 && tens.length > 2 ? tens : inside;
+}
+
+const short = x => Math.abs(x) >= 1e6 ? `${x / 1e6}M` : Math.abs(x) >= 1e4 ? `${x / 1e3}k` :
+    x !== 0 && Math.abs(x) < 1e-3 ? x.toExponential().replace('e-', 'e\u2212') : x.toLocaleString('en', {maximumFractionDigits: 6});
+
+const allSteps = [...new Set(log.map(l => l.step))].sort((a, b) => a - b);
+const lastStep = Math.max(1, state.step, ...allSteps.slice(-1));
+let cursor = null; /* a step that all charts point at */
+
+/* The point of a series at a step or the nearest to it, by bisection. */
+function nearest(list, step) {
+    let low = 0, high = list.length - 1;
+    while (high - low > 1) {
+        const middle = (low + high) >> 1;
+        if (list[middle][0] <= step) low = middle; else high = middle;
+    }
+    return low < high && Math.abs(list[high][0] - step) < Math.abs(list[low][0] - step) ? list[high] : list[low];
+}
+
+function addChart(chart) {
+    chart.series = chart.series.filter(s => s.points.length > 0);
+    if (chart.series.length === 0) return;
+    chart.steps = [...new Set(chart.series.flatMap(s => s.points.map(p => p[0])))].sort((a, b) => a - b);
+    chart.read = make('p', {class: 'read'});
+    chart.svg = make('svg:svg', {class: 'chart', tabindex: 0, role: 'slider', 'aria-label': `${chart.title}: step`,
+        'aria-valuemin': chart.steps[0], 'aria-valuemax': chart.steps[chart.steps.length - 1]});
+    const table = make('details', {}, make('summary', {}, 'As a table'));
+    table.addEventListener('toggle', () => {
+        if (table.open && table.children.length === 1)
+            table.append(make('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': `${chart.title}, table`},
+                seriesTable(chart)));
+    });
+    $('charts').append(make('figure', {}, make('h3', {}, chart.title, ' ', make('span', {}, chart.unit)), chart.read, chart.svg,
+        table));
+    const point = event => {
+        const x = (event.clientX - chart.svg.getBoundingClientRect().left - chart.left) / chart.width * lastStep;
+        setCursor(nearest(chart.steps.map(s => [s]), x)[0]);
+    };
+    chart.svg.addEventListener('pointermove', point);
+    chart.svg.addEventListener('pointerdown', point);
+    chart.svg.addEventListener('pointerleave', () => { if (document.activeElement !== chart.svg) setCursor(null); });
+    chart.svg.addEventListener('focus', () => { if (cursor === null) setCursor(chart.steps[chart.steps.length - 1]); });
+    chart.svg.addEventListener('blur', () => setCursor(null));
+    chart.svg.addEventListener('keydown', event => walk(chart, event));
+    new ResizeObserver(() => drawChart(chart)).observe(chart.svg.parentElement);
+    drawChart(chart);
+}
+
+function walk(chart, event) {
+    const last = chart.steps.length - 1, page = Math.max(1, Math.round(last / 10));
+    const move = {ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -page, PageUp: page, Home: -last,
+        End: last}[event.key];
+    if (move === undefined) {
+        if (event.key === 'Escape') setCursor(null);
+        return;
+    }
+    event.preventDefault();
+    const here = cursor === null ? last : chart.steps.indexOf(nearest(chart.steps.map(s => [s]), cursor)[0]);
+    setCursor(chart.steps[Math.min(last, Math.max(0, here + move))]);
+}
+
+function setCursor(step) {
+    if (cursor === step) return;
+    cursor = step;
+    charts.forEach(drawCursor);
+}
+
+function drawChart(chart) {
+    const box = chart.svg.parentElement, style = getComputedStyle(box);
+    const width = box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight), height = 210;
+    if (width < 80) return;
+    const values = chart.series.flatMap(s => s.points.map(p => p[1])).filter(v => !chart.log || v > 0);
+    let low = Math.min(...values), high = Math.max(...values);
+    if (chart.zero) low = Math.min(0, low);
+    if (low === high) [low, high] = chart.log ? [low / 1.1, high * 1.1] : [low - (Math.abs(low) || 1) / 10, high + (Math.abs(high) || 1) / 10];
+    const scale = chart.log ? Math.log : x => x;
+    let lines = chart.log ? logTicks(low, high) : ticks(low, high, 5);
+    if (chart.log && lines.length < 2) lines = ticks(low, high, 4);
+    const labels = lines.map(short);
+    const left = chart.left = 12 + 6.6 * Math.max(...labels.map(l => l.length)), right = 10, top = 8, bottom = 34;
+    chart.width = width - left - right;
+    const margin = (scale(high) - scale(low)) * 0.04, base = chart.zero && low === 0 ? 0 : scale(low) - margin;
+    chart.x = step => left + step / lastStep * chart.width;
+    chart.y = value => top + (scale(high) + margin - scale(value)) / (scale(high) + margin - base) * (height - top - bottom);
+    const svg = chart.svg;
+    svg.replaceChildren();
+    svg.setAttribute('width', width);
+    svg.setAttribute('height', height);
+    const floor = height - bottom;
+    lines.forEach((value, i) => svg.append(
+        make('svg:line', {class: 'grid', x1: left, x2: width - right, y1: chart.y(value), y2: chart.y(value)}),
+        make('svg:text', {class: 'muted', x: left - 6, y: chart.y(value) + 4, 'text-anchor': 'end'}, labels[i])));
+    for (const step of ticks(0, lastStep, Math.min(6, Math.floor(width / 70)))) {
+        const anchor = chart.x(step) > width - 20 ? 'end' : 'middle';
+        svg.append(make('svg:line', {class: 'grid', x1: chart.x(step), x2: chart.x(step), y1: floor, y2: floor + 4}),
+            make('svg:text', {class: 'muted', x: anchor === 'end' ? width : chart.x(step), y: floor + 16, 'text-anchor': anchor},
+                short(step)));
+    }
+    svg.append(make('svg:text', {class: 'muted', x: left + chart.width / 2, y: height - 4, 'text-anchor': 'middle'}, 'step'));
+    if (chart.best && state.best_step) {
+        const x = chart.x(state.best_step), before = x > left + chart.width / 2;
+        svg.append(make('svg:line', {class: 'best', x1: x, x2: x, y1: top, y2: floor}),
+            make('svg:text', {class: 'muted', x: before ? x - 5 : x + 5, y: floor - 6, 'text-anchor': before ? 'end' : 'start'}, 'best'));
+    }
+    for (const step of chart.marks ?? [])
+        svg.append(make('svg:line', {class: 'skip-mark', x1: chart.x(step), x2: chart.x(step), y1: floor - 10, y2: floor},
+            make('svg:title', {}, 'a step was skipped')));
+    chart.series.forEach((series, i) => {
+        const shown = series.points.filter(p => !chart.log || p[1] > 0);
+        const path = shown.map(p => `${chart.x(p[0]).toFixed(1)},${chart.y(p[1]).toFixed(1)}`);
+        if (path.length > 1) svg.append(make('svg:polyline', {class: `line s${i + 1}`, points: path.join(' ')}));
+        if ((series.dots && shown.length <= 60) || shown.length === 1)
+            for (const p of shown) svg.append(make('svg:circle', {class: `dot s${i + 1}`, cx: chart.x(p[0]), cy: chart.y(p[1]), r: 3}));
+    });
+    chart.marker = make('svg:g', {'pointer-events': 'none'});
+    svg.append(chart.marker);
+    drawCursor(chart);
+}
+
+/* The figures above a chart: at the cursor, or the last ones. */
+function drawCursor(chart) {
+    if (!chart.marker) return;
+    const step = cursor ?? chart.steps[chart.steps.length - 1];
+    const found = chart.series.map(s => nearest(s.points, step));
+    chart.marker.replaceChildren();
+    if (cursor !== null) {
+        const x = chart.x(cursor);
+        chart.marker.append(make('svg:line', {class: 'cursor', x1: x, x2: x, y1: 8, y2: 210 - 34}));
+        found.forEach((p, i) => chart.marker.append(make('svg:circle', {class: `at s${i + 1}`, cx: chart.x(p[0]), cy: chart.y(p[1]), r: 4})));
+    }
+    const parts = found.map((p, i) => make('span', {}, make('i', {class: `s${i + 1}`}), `${chart.series[i].name} `,
+        make('b', {}, chart.format(p[1])), p[0] === step ? '' : ` at ${whole(p[0])}`));
+    chart.read.replaceChildren(make('span', {class: 'muted'}, `step ${whole(step)}`), ...parts);
+    chart.svg.setAttribute('aria-valuenow', step);
+    chart.svg.setAttribute('aria-valuetext', chart.read.textContent);
+}
+
+function seriesTable(chart) {
+    const columns = chart.series.map(s => new Map(s.points));
+    return make('table', {}, make('caption', {}, chart.unit),
+        make('thead', {}, make('tr', {}, ...['step', ...chart.series.map(s => s.name)].map(n => make('th', {scope: 'col'}, n)))),
+        make('tbody', {}, ...chart.steps.map(step => make('tr', {}, make('th', {scope: 'row'}, whole(step)),
+            ...columns.map(c => make('td', {}, c.has(step) ? chart.format(c.get(step)) : ''))))));
+}
+
+/* ---- Translations ---- */
+
+/* The words of `said`, each with whether it is in the longest common subsequence with the reference. */
+function compare(said, reference) {
+    const a = said.split(/\s+/).filter(Boolean), b = reference.split(/\s+/).filter(Boolean);
+    const common = Array.from({length: a.length + 1}, () => new Array(b.length + 1).fill(0));
+    for (let i = a.length - 1; i >= 0; i--)
+        for (let j = b.length - 1; j >= 0; j--)
+            common[i][j] = a[i] === b[j] ? common[i + 1][j + 1] + 1 : Math.max(common[i + 1][j], common[i][j + 1]);
+    const out = [];
+    for (let i = 0, j = 0; i < a.length;) {
+        if (j < b.length && a[i] === b[j]) out.push([a[i++], true]), j++;
+        else if (j < b.length && common[i][j + 1] > common[i + 1][j]) j++;
+        else out.push([a[i++], false]);
+    }
+    return out;
+}
+
+function saidItem(row, reference) {
+    const when = row.first === row.last ? `step ${whole(row.first)}` : `${whole(row.first)} to ${whole(row.last)}`;
+    const text = make('span', {class: 'text'});
+    for (const [word, known] of compare(row.said, reference))
+        text.append(known || row.right ? word : make('mark', {}, word), ' ');
+    if (row.said === '') text.append(make('span', {class: 'muted'}, '(nothing)'));
+    const mark = row.right ? make('span', {class: 'right', role: 'img', 'aria-label': 'exactly right'}, '✓') : make('span');
+    return make('li', {}, make('span', {class: 'when'}, when), mark, text);
+}
+
+function drawSamples() {
+    const sentences = new Map(); /* by source and reference: what was said, equal neighbours joined */
+    for (const line of valid)
+        for (const s of Array.isArray(line.samples) ? line.samples : []) {
+            const key = JSON.stringify([s.source, s.reference]);
+            if (!sentences.has(key)) sentences.set(key, {source: s.source, reference: s.reference, rows: []});
+            const rows = sentences.get(key).rows, last = rows[rows.length - 1];
+            if (last && last.said === s.said) last.last = line.step;
+            else rows.push({first: line.step, last: line.step, said: s.said, right: s.right});
+        }
+    const place = $('samples');
+    if (sentences.size === 0) {
+        place.append(make('p', {class: 'muted'}, valid.length ? 'No sentences were translated at the validations.' :
+            'There was no validation yet.'));
+        return;
+    }
+    place.append(make('p', {}, 'What the model made of these validation sentences at each validation; a line spans those at ' +
+        'which it said the same. ✓: exactly right. Underlined: words out of line with the reference.'));
+    for (const {source, reference, rows} of sentences.values()) {
+        const list = make('ol', {class: 'said'}), items = rows.map(row => saidItem(row, reference));
+        const first = 3, last = 6, hidden = items.slice(first, -last);
+        if (hidden.length > 2) {
+            const button = make('button', {type: 'button'}, `${hidden.length} more`);
+            const item = make('li', {}, button);
+            button.addEventListener('click', () => {
+                item.replaceWith(...hidden);
+                hidden[0].tabIndex = -1;
+                hidden[0].focus();
+            });
+            list.append(...items.slice(0, first), item, ...items.slice(-last));
+        } else list.append(...items);
+        place.append(make('figure', {class: 'sentence'}, make('p', {class: 'source'}, source),
+            make('p', {class: 'reference'}, reference), list));
+    }
+}
+
+/* ---- Validations ---- */
+
+function drawValidations() {
+    if (valid.length === 0) {
+        $('table').append(make('p', {class: 'muted'}, 'None yet.'));
+        return;
+    }
+    const text = (x, format) => Number.isFinite(x) ? format(x) : '';
+    const row = l => make('tr', l.step === state.best_step ? {class: 'chosen'} : {}, make('th', {scope: 'row'}, whole(l.step)),
+        ...[text(l.epoch, whole), text(l.loss, fixed(4)), text(l.perplexity, fixed(3)), text(l.bleu, fixed(2)),
+            text(100 * l.exact, fixed(1)), l.step === state.best_step ? 'the best' : l.best ? 'new best' : ''].map(
+            cell => make('td', {}, cell)));
+    $('table').append(make('table', {}, make('caption', {}, 'The newest stands first.'),
+        make('thead', {}, make('tr', {}, ...['step', 'epochs done', 'loss', 'perplexity', 'BLEU', 'exactly right, %', ''].map(
+            n => make('th', {scope: 'col'}, n)))),
+        make('tbody', {}, ...valid.slice().reverse().map(row))));
+}
+
+/* The contents tell which section is being read. */
+function followReader() {
+    const links = [...document.querySelectorAll('.contents a')];
+    const seen = new IntersectionObserver(entries => {
+        for (const entry of entries)
+            if (entry.isIntersecting)
+                links.forEach(a => a.hash === `#${entry.target.id}` ? a.setAttribute('aria-current', 'true') :
+                    a.removeAttribute('aria-current'));
+    }, {rootMargin: '-20% 0px -70% 0px'});
+    document.querySelectorAll('main > section').forEach(section => seen.observe(section));
+}
+
+drawHead();
+charts.forEach(addChart);
+if (train.length + valid.length === 0) $('charts').append(make('p', {class: 'muted'}, 'Nothing is in the log yet.'));
+drawSamples();
+drawValidations();
+followReader();
