@@ -99,13 +99,13 @@ const points = (lines, value) => lines.map(l => [l.step, value(l)]).filter(p => 
 const number = x => typeof x === 'number' ? x : NaN; /* null stands for what is not finite */
 
 const charts = [
-    {title: 'Loss', unit: 'nats a target token, with label smoothing', format: fixed(3), best: true, series: [
+    {title: 'Loss', unit: 'nats a target token, with label smoothing', format: fixed(3), best: 'top', series: [
         {name: 'training', points: points(train, l => number(l.loss))},
         {name: 'validation', points: points(valid, l => number(l.loss)), dots: true}]},
-    {title: 'Perplexity', unit: 'logarithmic scale', format: digits3, log: true, best: true, series: [
+    {title: 'Perplexity', unit: 'logarithmic scale', format: digits3, log: true, best: 'top', series: [
         {name: 'training', points: points(train, l => Math.exp(number(l.nll)))},
         {name: 'validation', points: points(valid, l => number(l.perplexity)), dots: true}]},
-    {title: 'Translations', unit: 'of the validation sentences, greedily', format: fixed(1), zero: true, best: true, series: [
+    {title: 'Translations', unit: 'of the validation sentences, greedily', format: fixed(1), zero: true, best: 'bottom', series: [
         {name: 'BLEU', points: points(valid, l => number(l.bleu)), dots: true},
         {name: 'exactly right, %', points: points(valid, l => 100 * number(l.exact)), dots: true}]},
     {title: 'Learning rate', unit: '', format: digits3, zero: true, series: [
@@ -139,8 +139,9 @@ function logTicks(low, high) {
     return inside.length > 7 && tens.length > 2 ? tens : inside;
 }
 
-const short = x => Math.abs(x) >= 1e6 ? `${x / 1e6}M` : Math.abs(x) >= 1e4 ? `${x / 1e3}k` :
-    x !== 0 && Math.abs(x) < 1e-3 ? x.toExponential().replace('e-', 'e\u2212') : x.toLocaleString('en', {maximumFractionDigits: 6});
+/* For an axis that reaches up to `most`. */
+const short = (x, most) => x === 0 ? '0' : most >= 1e6 ? `${x / 1e6}M` : most >= 1e4 ? `${x / 1e3}k` :
+    Math.abs(x) < 1e-3 ? x.toExponential().replace('e-', 'e\u2212') : x.toLocaleString('en', {maximumFractionDigits: 6});
 
 const allSteps = [...new Set(log.map(l => l.step))].sort((a, b) => a - b);
 const lastStep = Math.max(1, state.step, ...allSteps.slice(-1));
@@ -215,7 +216,7 @@ function drawChart(chart) {
     const scale = chart.log ? Math.log : x => x;
     let lines = chart.log ? logTicks(low, high) : ticks(low, high, 5);
     if (chart.log && lines.length < 2) lines = ticks(low, high, 4);
-    const labels = lines.map(short);
+    const labels = lines.map(x => short(x, chart.log ? x : high));
     const left = chart.left = 12 + 6.6 * Math.max(...labels.map(l => l.length)), right = 10, top = 8, bottom = 34;
     chart.width = width - left - right;
     const margin = (scale(high) - scale(low)) * 0.04, base = chart.zero && low === 0 ? 0 : scale(low) - margin;
@@ -233,13 +234,13 @@ function drawChart(chart) {
         const anchor = chart.x(step) > width - 20 ? 'end' : 'middle';
         svg.append(make('svg:line', {class: 'grid', x1: chart.x(step), x2: chart.x(step), y1: floor, y2: floor + 4}),
             make('svg:text', {class: 'muted', x: anchor === 'end' ? width : chart.x(step), y: floor + 16, 'text-anchor': anchor},
-                short(step)));
+                short(step, lastStep)));
     }
     svg.append(make('svg:text', {class: 'muted', x: left + chart.width / 2, y: height - 4, 'text-anchor': 'middle'}, 'step'));
     if (chart.best && state.best_step) {
         const x = chart.x(state.best_step), before = x > left + chart.width / 2;
         svg.append(make('svg:line', {class: 'best', x1: x, x2: x, y1: top, y2: floor}),
-            make('svg:text', {class: 'muted', x: before ? x - 5 : x + 5, y: floor - 6, 'text-anchor': before ? 'end' : 'start'}, 'best'));
+            make('svg:text', {class: 'muted', x: before ? x - 5 : x + 5, y: chart.best === 'top' ? top + 10 : floor - 6, 'text-anchor': before ? 'end' : 'start'}, 'best'));
     }
     for (const step of chart.marks ?? [])
         svg.append(make('svg:line', {class: 'skip-mark', x1: chart.x(step), x2: chart.x(step), y1: floor - 10, y2: floor},
@@ -259,8 +260,8 @@ function drawChart(chart) {
 /* The figures above a chart: at the cursor, or the last ones. */
 function drawCursor(chart) {
     if (!chart.marker) return;
-    const step = cursor ?? chart.steps[chart.steps.length - 1];
-    const found = chart.series.map(s => nearest(s.points, step));
+    const asked = cursor ?? chart.steps[chart.steps.length - 1], found = chart.series.map(s => nearest(s.points, asked));
+    const step = found.every(p => p[0] === found[0][0]) ? found[0][0] : asked;
     chart.marker.replaceChildren();
     if (cursor !== null) {
         const x = chart.x(cursor);
