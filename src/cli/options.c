@@ -1,6 +1,7 @@
 /* Parsing command lines. */
 #include "cli/options.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -9,7 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/file.h"
+#include "base/memory.h"
 #include "base/suggest.h"
 #include "math/cpu.h"
 
@@ -122,6 +126,33 @@ double options_real(const OptionReader *r, int option, const char *value, double
         options_usage(r->command, "%s: expected a number from %g to %g, found \"%s\"", r->command->options[option].name,
                       low, high, value);
     return number;
+}
+
+char *options_model(const char *given, Error *err) {
+    if (given) return memory_string(given);
+    char *newest = NULL;
+    struct timespec when = {0, 0};
+    DIR *runs = opendir("runs");
+    for (struct dirent *entry; runs && (entry = readdir(runs));) {
+        if (entry->d_name[0] == '.') continue;
+        char *folder = file_join("runs", entry->d_name), *path = file_join(folder, "model.gguf");
+        struct stat status;
+        bool newer = false;
+        if (stat(path, &status) == 0) {
+            const struct timespec t = status.st_mtim;
+            newer = !newest || t.tv_sec > when.tv_sec || (t.tv_sec == when.tv_sec && t.tv_nsec > when.tv_nsec);
+            if (newer) when = t;
+        }
+        if (newer)
+            free(newest), newest = path;
+        else
+            free(path);
+        free(folder);
+    }
+    if (runs) closedir(runs);
+    if (newest) return newest;
+    return error_null(err, "no model yet: expected runs/*/model.gguf, found none; train one with ./train "
+                           "configs/tiny.ini, or name one with -m FILE");
 }
 
 int options_fail(const Command *c, const Error *err) {

@@ -47,6 +47,10 @@ int options_next(OptionReader *reader, const char **value);
 long long options_integer(const OptionReader *reader, int option, const char *value, long long low, long long high);
 double options_real(const OptionReader *reader, int option, const char *value, double low, double high);
 
+/* The model file that a command is to open, in a fresh string: the one that was given or, for NULL, the newest
+ * runs/NAME/model.gguf. NULL when there is none. */
+char *options_model(const char *given, Error *err);
+
 /* Prints "NAME: message" and returns or ends with the code. */
 int options_fail(const Command *command, const Error *err);
 _Noreturn void options_usage(const Command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,5 +1,4 @@
 /* ./translate [-m MODEL] ["text" ...]: translates its arguments, or the lines of stdin, to stdout. */
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -7,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/ds.h"
@@ -62,31 +60,6 @@ static const Command command = {
 };
 
 enum { LINES_TOGETHER = 512 }; /* lines that have come together are translated together, up to so many */
-
-/* The newest runs/NAME/model.gguf, in a fresh string, or NULL. */
-static char *newest_model(void) {
-    char *newest = NULL;
-    struct timespec when = {0, 0};
-    DIR *runs = opendir("runs");
-    for (struct dirent *entry; runs && (entry = readdir(runs));) {
-        if (entry->d_name[0] == '.') continue;
-        char *folder = file_join("runs", entry->d_name), *path = file_join(folder, "model.gguf");
-        struct stat status;
-        bool newer = false;
-        if (stat(path, &status) == 0) {
-            const struct timespec t = status.st_mtim;
-            newer = !newest || t.tv_sec > when.tv_sec || (t.tv_sec == when.tv_sec && t.tv_nsec > when.tv_nsec);
-            if (newer) when = t;
-        }
-        if (newer)
-            free(newest), newest = path;
-        else
-            free(path);
-        free(folder);
-    }
-    if (runs) closedir(runs);
-    return newest;
-}
 
 typedef enum Alignment { ALIGNMENT_NONE, ALIGNMENT_HARD, ALIGNMENT_SOFT } Alignment;
 
@@ -292,18 +265,12 @@ int main(int argc, char **argv) {
     check_request(&request, drawing);
     signal(SIGPIPE, SIG_IGN); /* a closed stdout is an error like any other */
     int code = EXIT_FAILED;
-    char *newest = request.model ? NULL : newest_model();
-    if (!cpu_check(&err)) {
+    char *model = cpu_check(&err) ? options_model(request.model, &err) : NULL;
+    if (model)
+        code = run(&request, model, &err);
+    else
         options_fail(&command, &err);
-    } else if (!request.model && !newest) {
-        error_set(&err,
-                  "no model yet: expected runs/*/model.gguf, found none; train one with ./train configs/tiny.ini, or "
-                  "name one with -m FILE");
-        options_fail(&command, &err);
-    } else {
-        code = run(&request, request.model ? request.model : newest, &err);
-    }
-    free(newest);
+    free(model);
     stbds_arrfree(request.texts);
     return code;
 }

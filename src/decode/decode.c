@@ -38,6 +38,9 @@ struct Decode {
     DecodeOptions options;
     Session *session;
     const DecodePlace *places;
+    DecodeWatch *watch;
+    void *watch_context;
+    size_t each;        /* continuations that are found for each row: k, and for a watch 2 k */
     bool restricts;     /* some options forbid continuations */
     size_t B, capacity; /* of this run; capacity: the highest limit */
     size_t length;      /* tokens that the hypotheses have now */
@@ -50,7 +53,7 @@ struct Decode {
     uint32_t *row_slot;      /* (B * k) */
     int32_t *row_token;      /* (B * k) */
     double *row_probability; /* (B * k), log */
-    Candidate *candidates;   /* (B * k, k) the best continuations of each row, the best first */
+    Candidate *candidates;   /* (B * k, each) the best continuations of each row, the best first */
     size_t *candidate_count; /* (B * k) */
     SessionCopy *copies;     /* (B * k) */
     size_t copy_count;
@@ -87,6 +90,7 @@ Decode *decode_create(const Parameters *params, const real *w, Pool *pool, Decod
     CHECK(decode_check(&options, "", &err), "options that were checked");
     Decode *d = memory_new(1, sizeof *d);
     *d = (Decode){.params = params, .pool = pool, .options = options, .session = session_create(params, w, pool)};
+    d->each = options.beam;
     d->restricts = options.min_length > 0 || options.no_repeat_ngram > 0 || options.prefix_length > 0;
     CHECK(options.prefix_length < params->hyper.max_length, "a prefix leaves room for </s>");
     return d;
@@ -94,6 +98,11 @@ Decode *decode_create(const Parameters *params, const real *w, Pool *pool, Decod
 
 void decode_places(Decode *d, const DecodePlace *place) {
     d->places = place;
+}
+
+void decode_watch(Decode *d, DecodeWatch *watch, void *context) {
+    d->watch = watch, d->watch_context = context;
+    d->each = watch ? 2 * d->options.beam : d->options.beam;
 }
 
 static void forget(Decode *d) {
@@ -148,7 +157,7 @@ static void start(Decode *d, Packed source, size_t capacity) {
     d->row_slot = memory_new(rows, sizeof *d->row_slot);
     d->row_token = memory_new(rows, sizeof *d->row_token);
     d->row_probability = memory_new(rows, sizeof *d->row_probability);
-    d->candidates = memory_new(rows, k * sizeof *d->candidates);
+    d->candidates = memory_new(rows, d->each * sizeof *d->candidates);
     d->candidate_count = memory_new(rows, sizeof *d->candidate_count);
     d->copies = memory_new(rows, sizeof *d->copies);
 }
@@ -248,12 +257,12 @@ static size_t draw(const Decode *d, Candidate *drawn, const real *z, uint32_t sl
 static void pick(void *context, size_t first, size_t last) {
     const Picking *p = context;
     Decode *d = p->decode;
-    const size_t V = d->params->hyper.vocab, k = d->options.beam;
+    const size_t V = d->params->hyper.vocab;
     for (size_t r = first; r < last; r++) {
         real *z = p->logits + r * V, max;
-        Candidate *best = d->candidates + r * k;
-        const size_t count =
-            d->options.sample ? draw(d, best, z, d->row_slot[r], &max) : largest(d, best, k, z, d->row_slot[r], &max);
+        Candidate *best = d->candidates + r * d->each;
+        const size_t count = d->options.sample ? draw(d, best, z, d->row_slot[r], &max)
+                                               : largest(d, best, d->each, z, d->row_slot[r], &max);
         const double sum = (double)vector_exp_sum(z, z, max, V);
         for (size_t i = 0; i < count; i++)
             best[i].log_probability = d->row_probability[r] + (best[i].log_probability - (double)max - log(sum));
@@ -314,16 +323,36 @@ static void go_on(Decode *d, size_t b, const Candidate *chosen, size_t count, si
     d->searches[b].live = count;
 }
 
+/* The best continuations of the rows from `row` on, which are sentence b's, the best first, `most` or fewer. */
+static size_t best_of(const Decode *d, Candidate *best, size_t most, size_t b, size_t row) {
+    size_t count = 0;
+    for (size_t r = row; r < row + d->searches[b].live; r++)
+        for (size_t i = 0; i < d->candidate_count[r]; i++)
+            count = insert(best, count, most, d->candidates[r * d->each + i]);
+    return count;
+}
+
+/* Tells the watch of the continuations of sentence b, of which the best `width` will be kept. */
+static void tell(const Decode *d, size_t b, size_t row, size_t position, size_t width) {
+    Candidate best[2 * DECODE_MAX_BEAM];
+    DecodeConsidered list[2 * DECODE_MAX_BEAM];
+    const size_t count = best_of(d, best, d->each, b, row);
+    for (size_t i = 0; i < count; i++) {
+        size_t parent = 0;
+        while (d->row_slot[row + parent] != best[i].slot) parent++;
+        list[i] = (DecodeConsidered){best[i].token, parent, best[i].log_probability, i < width};
+    }
+    d->watch(d->watch_context, b, position, list, count);
+}
+
 /* Takes sentence b, whose hypotheses are the step's rows from `row` on and have `length` tokens, one token further. */
 static void advance(Decode *d, size_t b, size_t row, size_t length) {
     const size_t k = d->options.beam;
     Search *search = &d->searches[b];
     Candidate chosen[DECODE_MAX_BEAM];
-    size_t count = 0, unfinished = 0;
-    const size_t width = k - search->found;
-    for (size_t r = row; r < row + search->live; r++)
-        for (size_t i = 0; i < d->candidate_count[r]; i++)
-            count = insert(chosen, count, width, d->candidates[r * k + i]);
+    const size_t width = k - search->found, count = best_of(d, chosen, width, b, row);
+    size_t unfinished = 0;
+    if (d->watch) tell(d, b, row, length, width);
     for (size_t i = 0; i < count; i++) {
         const Candidate c = chosen[i];
         if (c.token == TOKEN_END)

@@ -76,6 +76,22 @@ void decode_free(Decode *decode); /* NULL is fine */
 /* From now on sentence b of a run stands at place[b]; NULL, as in the beginning: it is the first part of text b. */
 void decode_places(Decode *decode, const DecodePlace *place);
 
+/* A continuation that was considered at a position. */
+typedef struct DecodeConsidered {
+    int32_t token;
+    size_t parent;          /* the number, from 0 on, of the hypothesis it continues, among those of the position before
+                               that were kept and have not finished */
+    double log_probability; /* the sum so far */
+    bool kept;              /* it goes on, or has finished (token is </s>) */
+} DecodeConsidered;
+
+/* Told, for each sentence b and position, the best 2 k continuations (or fewer), the best first: those kept and the
+ * next best. */
+typedef void DecodeWatch(void *context, size_t b, size_t position, const DecodeConsidered *list, size_t count);
+
+/* From now on runs tell what they consider; NULL, as in the beginning: nobody. Translations keep their bits. */
+void decode_watch(Decode *decode, DecodeWatch *watch, void *context);
+
 /* Translates: out (B), the best of each sentence. Sentences have 1 to max_length tokens, </s> included. The results
  * belong to the Decode and live until its next run. Memory grows with the largest batch so far; fails when there is no
  * more. */

@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+"""Check what ./inspect shows of the model that configs/tiny.ini trains.
+
+The arithmetic is computed again, in double, from the numbers that ./inspect
+writes, and must agree to 1e-5: embedding and position, the projections to
+query, key and value, the probabilities and their sums, the weighted sums, the
+output projection.  Besides, on the shipped corpus' held-out sentences:
+
+  - "apple" ends nearer to the fruits in every sentence where it is a fruit,
+    nearer to the companies in every other one;
+  - the nearest neighbours of a word's embedding are of its kind, for 8 of 10
+    words at least;
+  - one head of the last layer's cross-attention, or the mean of its heads,
+    aligns 90% of the nouns of the family two-meanings.
+
+Says so and succeeds when there is no model.
+"""
+
+import argparse
+import base64
+import json
+import math
+import pathlib
+import re
+import struct
+import subprocess
+
+from check_alignment import gold_links
+from tiny_corpus.lexicon import ADJECTIVES, COLOURS, NOUNS
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DATA = ROOT / "data" / "tiny"
+
+
+def inspect(model, sentence, *options):
+    run = subprocess.run([ROOT / "inspect", "-m", model, "--json", *options, "--",
+                          sentence], check=True, encoding="utf-8",
+                         stdout=subprocess.PIPE)
+    return json.loads(run.stdout)
+
+
+def matrix(array):
+    """Rows (or numbers, or matrices) of a JSON array."""
+    shape = array["shape"]
+    count = math.prod(shape)
+    flat = struct.unpack(f"<{count}f", base64.b64decode(array["f32"]))
+    rows = [list(flat[i:i + shape[-1]]) for i in range(0, count, shape[-1])]
+    if len(shape) == 1:
+        return rows[0]
+    if len(shape) == 2:
+        return rows
+    return [rows[i:i + shape[1]] for i in range(0, len(rows), shape[1])]
+
+
+def dot(a, b):
+    return math.fsum(x * y for x, y in zip(a, b))
+
+
+def affine(rows, weight, bias):
+    return [[dot(row, w) + b for w, b in zip(weight, bias)] for row in rows]
+
+
+def softmax(row):
+    top = max(row)
+    weights = [math.exp(x - top) for x in row]
+    return [w / math.fsum(weights) for w in weights]
+
+
+def distance(a, b):
+    """The largest difference between two matrices."""
+    assert len(a) == len(b) and len(a[0]) == len(b[0])
+    return max(abs(x - y) for p, q in zip(a, b) for x, y in zip(p, q))
+
+
+def columns(rows, head, width):
+    return [row[head * width:(head + 1) * width] for row in rows]
+
+
+def attend(q, k, causal, width):
+    """softmax(q k^T / sqrt(K)), row by row."""
+    out = []
+    for i, row in enumerate(q):
+        seen = k[:i + 1] if causal else k
+        scores = [dot(row, key) / math.sqrt(width) for key in seen]
+        out.append(softmax(scores) + [0.0] * (len(k) - len(seen)))
+    return out
+
+
+def check_arithmetic(data, worst):
+    """Notes the largest error of each formula in `worst`."""
+    def note(name, error):
+        worst[name] = max(worst.get(name, 0), error)
+
+    model, a = data["model"], data["arithmetic"]
+    width, heads = model["head_width"], model["heads"]
+    block = data["attention"][a["block"]]
+    x = matrix(a["x"])
+    memory = matrix(a["memory"]) if a["memory"] else x
+    for name, rows in (("q", x), ("k", memory), ("v", memory)):
+        mine = affine(rows, matrix(a["w" + name]), matrix(a["b" + name]))
+        theirs = columns(matrix(block[name]), a["head"], width)
+        note(f"{name} = W{name} x + b{name}", distance(mine, theirs))
+    for one in data["attention"]:
+        probabilities = matrix(one["p"])
+        note("rows of p sum to 1", max(abs(math.fsum(row) - 1)
+                                       for p in probabilities for row in p))
+        if not one["q"]:
+            continue
+        q, k, v = (matrix(one[name]) for name in "qkv")
+        for head in range(heads):
+            mine = attend(columns(q, head, width), columns(k, head, width),
+                          one["kind"] == "decoder", width)
+            note("p = softmax(q k^T / sqrt(K))",
+                 distance(mine, probabilities[head]))
+            if one is not block:
+                continue
+            values = list(zip(*columns(v, head, width)))
+            sums = [[dot(row, column) for column in values] for row in mine]
+            note("joined = p v",
+                 distance(sums, columns(matrix(a["joined"]), head, width)))
+    if a["wo"]:
+        mine = affine(matrix(a["joined"]), matrix(a["wo"]), matrix(a["bo"]))
+        note("projected = Wo joined + bo", distance(mine, matrix(a["projected"])))
+    # What the first layer reads is embedding and position, after its norm where
+    # that comes first; with post-norm it is the x of the arithmetic as it is.
+    e = data["embedding"]
+    for side in ("source", "target"):
+        rows = matrix(e[side])
+        positions = matrix(e[side + "_positions"] or e["source_positions"])
+        inputs = [[e["scale"] * r + p for r, p in zip(row, position)]
+                  for row, position in zip(rows, positions)]
+        if a["block"] != {"source": 0, "target": model["encoder_layers"]}[side]:
+            continue
+        if model["norm"] == "post":
+            note("x = scale embedding + position", distance(inputs, x))
+        else:
+            note("x = norm(scale embedding + position)", norm_error(inputs, x))
+
+
+def norm_error(inputs, x):
+    """How far x is from weight y + bias, y the normed inputs: weight and bias of
+    each column, which are not shown, are fitted to all the rows."""
+    normed = []
+    for row in inputs:
+        mean = math.fsum(row) / len(row)
+        variance = math.fsum((r - mean) ** 2 for r in row) / len(row)
+        normed.append([(r - mean) / math.sqrt(variance + 1e-5) for r in row])
+    worst = 0
+    for y, out in zip(zip(*normed), zip(*x)):
+        mean_y, mean_out = math.fsum(y) / len(y), math.fsum(out) / len(out)
+        spread = math.fsum((a - mean_y) ** 2 for a in y)
+        weight = math.fsum((a - mean_y) * (b - mean_out) for a, b in zip(y, out)) / spread
+        worst = max([worst] + [abs(mean_out + weight * (a - mean_y) - b)
+                               for a, b in zip(y, out)])
+    return worst
+
+
+def held_out(names=("valid", "test")):
+    """(English, French, links or None) of the family two-meanings."""
+    for name in names:
+        families = (DATA / f"{name}.families").read_text().split()
+        align = DATA / f"{name}.align"
+        links = align.read_text().splitlines() if align.exists() else [None] * len(families)
+        text = (DATA / f"{name}.tsv").read_text(encoding="utf-8").splitlines()
+        for family, line, link in zip(families, text, links):
+            if family == "two-meanings":
+                yield (*line.split("\t")[:2], link)
+
+
+def check_context(model):
+    """Sentences with "apple" in which its meaning is found, of all of them."""
+    right, seen, wrong = 0, 0, []
+    for english, french, _ in held_out():
+        if "apple" not in english.split():
+            continue
+        wanted, other = "fruits", "companies"
+        if "apple" in re.split(r"[ ']", french):
+            wanted, other = other, wanted
+        context = inspect(model, english, "--word", "apple")["context"]
+        last = {c["group"]: c["by_layer"][-1] for c in context["cosines"]}
+        good = last[wanted] > last[other]
+        seen, right = seen + 1, right + good
+        if not good:
+            wrong.append(f"{english}: {wanted} {last[wanted]:.3f}, {other} {last[other]:.3f}")
+    return right, seen, wrong
+
+
+def kinds():
+    """Kind of each word form, English and French, and of its stem."""
+    found = {}
+    for noun in NOUNS:
+        for form in (noun.singular, noun.plural, noun.fr_singular, noun.fr_plural):
+            if form:
+                found.setdefault(form, set()).update(
+                    kind for kind in ("animal", "fruit", "person", "relative")
+                    if kind in noun.classes)
+    for adjective in ADJECTIVES:
+        if adjective.english in COLOURS:
+            for form in (adjective.english, *adjective.forms.values()):
+                found.setdefault(form, set()).add("colour")
+    for company in ("apple", "orange", "acme", "nova", "zenith"):
+        found.setdefault(company, set()).add("company")
+    return found
+
+
+PROBES = ("cat", "dog", "horse", "wolf", "rabbit", "red", "black", "white", "blue", "nova")
+
+
+def check_neighbours(model):
+    """Of the probe words, those whose 3 nearest tokens are all of their kind."""
+    found, good, said = kinds(), 0, []
+    for word in PROBES:
+        near = next(n for n in inspect(model, word)["neighbours"]
+                    if n["side"] == "source" and n["text"] == f" {word}")["near"][:3]
+        words = [n["text"].strip() for n in near]
+        same = [w for w in words if found.get(w, set()) & found[word]]
+        good += len(same) == 3
+        said.append(f"{word}: {', '.join(words)} ({len(same)} of 3)")
+    return good, said
+
+
+def check_alignment(model):
+    """Nouns aligned right by each head of the last layer and by their mean."""
+    right, seen, exact = {}, 0, 0
+    for english, french, links in held_out(("test",)):
+        data = inspect(model, english, "--beam", "1")
+        if data["target"]["text"] != french:
+            continue
+        exact += 1
+        last = matrix(data["attention"][-1]["p"])
+        views = {f"head {h}": p for h, p in enumerate(last)}
+        views["mean"] = [[sum(column) / len(last) for column in zip(*rows)]
+                         for rows in zip(*last)]
+        source = [t["word"] for t in data["source"]["tokens"]]
+        # Row i says the token that row i + 1 has as its input.
+        target = [t["word"] for t in data["target"]["tokens"][1:]] + [-1]
+        nouns = [(i, j) for i, j, noun in gold_links(english, french, links) if noun]
+        seen += len(nouns)
+        for name, p in views.items():
+            for i, j in nouns:
+                shares = {}
+                for word, row in zip(target, p):
+                    for key, share in zip(source, row) if word == j else ():
+                        if key >= 0:
+                            shares[key] = shares.get(key, 0) + share
+                best = max(shares, key=shares.get)
+                right[name] = right.get(name, 0) + (best == i)
+    return right, seen, exact
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("model", nargs="?", default=ROOT / "runs/tiny/model.gguf",
+                        help="default: runs/tiny/model.gguf")
+    model = parser.parse_args().model
+    if not pathlib.Path(model).exists():
+        print(f"check-inspect: skipped: no {model}; make && ./train configs/tiny.ini makes it")
+        return 0
+    failed = []
+
+    def judge(ok, text):
+        print(("ok      " if ok else "FAILED  ") + text)
+        if not ok:
+            failed.append(text)
+
+    worst, sentence = {}, "please buy an apple and an orange"
+    layers = inspect(model, sentence)["model"]
+    for kind in ("encoder", "decoder", "cross"):
+        for layer in range(layers["encoder_layers" if kind == "encoder" else "decoder_layers"]):
+            for head in range(layers["heads"]):
+                check_arithmetic(inspect(model, sentence, "--kind", kind, "--layer", str(layer),
+                                         "--head", str(head)), worst)
+    for name, error in worst.items():
+        judge(error < 1e-5, f"{name}: {error:.1e}")
+
+    right, seen, wrong = check_context(model)
+    judge(right == seen and seen > 0, f"meaning of apple: {right} of {seen} held-out sentences")
+    for line in wrong:
+        print("            " + line)
+    good, said = check_neighbours(model)
+    judge(good >= 8, f"neighbours of the same kind: {good} of {len(PROBES)} words")
+    for line in said:
+        print("            " + line)
+    aligned, seen, exact = check_alignment(model)
+    best = max(aligned, key=aligned.get)
+    judge(aligned[best] >= 0.9 * seen and seen > 0,
+          f"nouns aligned by {best}: {aligned[best]} of {seen}, in the {exact} sentences "
+          "translated exactly right")
+    for name, count in sorted(aligned.items()):
+        print(f"            {name}: {100 * count / seen:.1f}%")
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,215 @@
+/* ./inspect "sentence": shows what a model computes for one translation, as a page, as JSON, or in the terminal. */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ds.h"
+#include "base/file.h"
+#include "base/terminal.h"
+#include "cli/options.h"
+#include "decode/translator.h"
+#include "math/cpu.h"
+#include "report/inspect.h"
+#include "report/pages.h"
+
+enum {
+    OPTION_MODEL,
+    OPTION_OUTPUT,
+    OPTION_JSON,
+    OPTION_TEXT,
+    OPTION_COMPARE,
+    OPTION_WORD,
+    OPTION_KIND,
+    OPTION_LAYER,
+    OPTION_HEAD,
+    OPTION_GROUP,
+    OPTION_BEAM,
+    OPTION_EXAMPLE,
+    OPTION_THREADS,
+};
+static const Option options[] = {
+    [OPTION_MODEL] = {"--model", "-m", "FILE", "the model (default: the newest runs/*/model.gguf)"},
+    [OPTION_OUTPUT] = {"--output", "-o", "FILE", "the page (default: inspect.html)"},
+    [OPTION_JSON] = {"--json", NULL, NULL, "the page's data instead, to stdout (or to the file of -o)"},
+    [OPTION_TEXT] = {"--text", NULL, NULL, "attention and candidates on stdout instead (with -o: besides)"},
+    [OPTION_COMPARE] = {"--compare", NULL, "TEXT", "a sentence in which the word may mean something else"},
+    [OPTION_WORD] = {"--word", NULL, "WORD", "of the sentence: how context pulls it (default: one that groups have)"},
+    [OPTION_KIND] = {"--kind", NULL, "KIND", "whose arithmetic: encoder, decoder or cross (default: encoder)"},
+    [OPTION_LAYER] = {"--layer", NULL, "L", "of which layer, from 0 on (default: 0)"},
+    [OPTION_HEAD] = {"--head", NULL, "H", "of which head, from 0 on (default: 0)"},
+    [OPTION_GROUP] = {"--group", NULL, "GROUP", "NAME=word,word,...[:the * is ripe/...]; several: one after another"},
+    [OPTION_BEAM] = {"--beam", "-b", "N", "hypotheses kept; 1: greedy (default: the model's decode.beam)"},
+    [OPTION_EXAMPLE] = {"--example", NULL, NULL, "an attention small enough to check by hand, without a model"},
+    [OPTION_THREADS] = {"--threads", NULL, "N", "threads; 0: one for each core (default: 0)"},
+};
+
+static const Command command = {
+    .name = "inspect",
+    .usage = "inspect [options] \"sentence\"",
+    .about =
+        "Translates a sentence and writes a page that shows what the model computed on the way: attention, vectors,\n"
+        "and the arithmetic of a head.\n\n"
+        "example: ./inspect \"please buy an apple and an orange\" --compare \"apple unveiled the new phone\"\n"
+        "         ./inspect --text \"the cat sat\"",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+};
+
+typedef struct Arguments {
+    const char *model, *output, *sentence;
+    bool json, text, example;
+    size_t beam, threads;
+    InspectRequest request;
+} Arguments;
+
+/* JSON to stdout or a file, or the page. */
+static bool deliver(const Arguments *a, Json *json, Error *err) {
+    const size_t size = stbds_arrlenu(json->text);
+    if (a->json && !a->output) {
+        stbds_arrput(json->text, '\n');
+        fwrite(json->text, 1, size + 1, stdout);
+        return true;
+    }
+    const char *path = a->output ? a->output : "inspect.html";
+    FileWriter *file = file_create(path, err);
+    if (!file) return false;
+    if (a->json)
+        file_write(file, json->text, size);
+    else
+        page_write(file, "inspect", json->text, size);
+    if (!file_commit(file, err)) return false;
+    fprintf(stderr, "%s: %s\n", command.name, path);
+    return true;
+}
+
+static bool show(const Arguments *a, const Observation *o, Error *err) {
+    if (a->text) {
+        const char *no_colour = getenv("NO_COLOR");
+        inspect_text(stdout, &a->request, o, terminal_width(stdout),
+                     terminal_is_live(stdout) && !(no_colour && *no_colour));
+        if (!a->output) return true;
+    }
+    Json json = {0};
+    const bool ok = inspect_write(&json, &a->request, o, err) && deliver(a, &json, err);
+    json_free(&json);
+    return ok;
+}
+
+static bool inspect_sentence(const Arguments *a, Pool *pool, Error *err) {
+    char *path = options_model(a->model, err);
+    ModelFile model;
+    if (!path || !modelfile_open(&model, path, err)) {
+        free(path);
+        return false;
+    }
+    Tokenizer *tokenizer = translator_tokenizer(&model, err);
+    Observation o;
+    bool ok = tokenizer && inspect_check(&a->request, &model, err) &&
+              observation_make(&o, &model, tokenizer, pool, a->sentence, a->beam, err);
+    if (ok) {
+        ok = show(a, &o, err);
+        observation_free(&o);
+    }
+    if (tokenizer) tokenizer_free(tokenizer);
+    modelfile_close(&model);
+    free(path);
+    return ok;
+}
+
+static bool inspect_known(const Arguments *a, Pool *pool, Error *err) {
+    Json json = {0};
+    inspect_example(&json, pool);
+    const bool ok = deliver(a, &json, err);
+    json_free(&json);
+    return ok;
+}
+
+static int run(const Arguments *a) {
+    Error err;
+    Pool *pool = cpu_check(&err) ? pool_create(a->threads, &err) : NULL;
+    bool ok = pool && (a->example ? inspect_known(a, pool, &err) : inspect_sentence(a, pool, &err));
+    if (ok && (fflush(stdout) != 0 || ferror(stdout)))
+        ok = error_set(&err, "standard output: cannot write: %s", strerror(errno));
+    if (pool) pool_free(pool);
+    return ok ? EXIT_DONE : options_fail(&command, &err);
+}
+
+/* The number of a name among those separated by |. */
+static int choice(const char *option, const char *names, const char *value) {
+    const size_t length = strlen(value);
+    int number = 0;
+    for (const char *at = names; at; number++) {
+        if (length > 0 && strncmp(at, value, length) == 0 && (at[length] == '|' || at[length] == '\0')) return number;
+        at = strchr(at, '|');
+        if (at) at++;
+    }
+    options_usage(&command, "%s: expected %s, found \"%s\"", option, names, value);
+}
+
+int main(int argc, char **argv) {
+    Error err;
+    Arguments a = {.request = {.kind = INSPECT_NONE, .layer = INSPECT_NONE, .head = INSPECT_NONE}};
+    OptionReader reader = options_start(&command, argc, argv);
+    const char *value;
+    for (int option; (option = options_next(&reader, &value)) != -2;) {
+        switch (option) {
+        case OPTION_MODEL:
+            a.model = value;
+            break;
+        case OPTION_OUTPUT:
+            a.output = value;
+            break;
+        case OPTION_JSON:
+            a.json = true;
+            break;
+        case OPTION_TEXT:
+            a.text = true;
+            break;
+        case OPTION_COMPARE:
+            a.request.compare = value;
+            break;
+        case OPTION_WORD:
+            a.request.word = value;
+            break;
+        case OPTION_KIND:
+            a.request.kind = choice("--kind", ATTENTION_KIND_NAMES, value);
+            break;
+        case OPTION_LAYER:
+            a.request.layer = (int)options_integer(&reader, option, value, 0, HYPER_MAX_LAYERS - 1);
+            break;
+        case OPTION_HEAD:
+            a.request.head = (int)options_integer(&reader, option, value, 0, HYPER_MAX_WIDTH - 1);
+            break;
+        case OPTION_GROUP:
+            if (!groups_add(&a.request.groups, value, &err)) options_usage(&command, "--group: %s", err.text);
+            break;
+        case OPTION_BEAM:
+            a.beam = (size_t)options_integer(&reader, option, value, 1, DECODE_MAX_BEAM);
+            break;
+        case OPTION_EXAMPLE:
+            a.example = true;
+            break;
+        case OPTION_THREADS:
+            a.threads = (size_t)options_integer(&reader, option, value, 0, 1024);
+            break;
+        default:
+            if (a.sentence)
+                options_usage(&command, "expected one sentence, found \"%s\" and \"%s\"; put it in quotes", a.sentence,
+                              value);
+            a.sentence = value;
+        }
+    }
+    if (a.json && a.text) options_usage(&command, "expected --json or --text, found both");
+    if (a.example && (a.sentence || a.text))
+        options_usage(&command, "--example: expected no %s beside it", a.text ? "--text" : "sentence");
+    if (!a.example && !a.sentence) options_usage(&command, "expected a sentence, found none");
+    for (size_t i = 0; stbds_arrlenu(a.request.groups) == i && group_defaults[i]; i++)
+        groups_add(&a.request.groups, group_defaults[i], &err);
+    signal(SIGPIPE, SIG_IGN); /* a closed stdout is an error like any other */
+    const int code = run(&a);
+    groups_free(a.request.groups);
+    return code;
+}

@@ -1,0 +1,116 @@
+/* Attention and arithmetic, as far as the budget goes. */
+#include <stdlib.h>
+
+#include "base/ds.h"
+#include "report/heads.h"
+#include "report/inspect.h"
+
+static const char *const kinds[] = {"encoder", "decoder", "cross"};
+
+static void array(Json *j, const char *key, size_t rows, size_t cols, const real *data, size_t stride) {
+    json_key(j, key);
+    if (data)
+        json_array(j, 0, rows, cols, data, stride);
+    else
+        json_null(j);
+}
+
+static void write_view(Json *j, const AttentionView *v, bool vectors) {
+    const size_t D = v->H * v->K;
+    json_open(j, '{');
+    json_key_text(j, "kind", kinds[v->kind]);
+    json_key_integer(j, "layer", (long long)v->layer);
+    json_key(j, "p");
+    json_array(j, v->H, v->H * v->Tq, v->Tk, v->p, v->Tk);
+    array(j, "q", v->Tq, D, vectors ? v->in.q : NULL, v->in.q_stride);
+    array(j, "k", v->Tk, D, vectors ? v->in.k : NULL, v->in.kv_stride);
+    array(j, "v", v->Tk, D, vectors ? v->in.v : NULL, v->in.kv_stride);
+    json_key(j, "heads");
+    json_open(j, '[');
+    for (size_t h = 0; h < v->H; h++) {
+        const HeadSummary head = head_summary(v->p + h * v->Tq * v->Tk, v->Tq, v->Tk, v->kind);
+        json_open(j, '{');
+        json_key_number(j, "entropy", head.entropy);
+        json_key_text(j, "label", head.label);
+        json_key_number(j, "share", head.share);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+    json_close(j, '}');
+}
+
+static void write_arithmetic(Json *j, const AttentionView *v, AttentionChoice chosen, bool whole) {
+    static const char *const weights[] = {"wq", "wk", "wv"}, *const biases[] = {"bq", "bk", "bv"};
+    const size_t D = v->H * v->K;
+    real *none = memory_new(D, sizeof *none); /* no bias */
+    json_key(j, "arithmetic");
+    json_open(j, '{');
+    json_key_integer(j, "block", (long long)chosen.number);
+    json_key_integer(j, "head", (long long)chosen.head);
+    json_key_integer(j, "row", (long long)chosen.row);
+    array(j, "x", v->Tq, D, chosen.x, D);
+    array(j, "memory", v->Tk, D, v->memory, D);
+    for (size_t map = 0; map < 3; map++) {
+        const size_t first = map * D + chosen.head * v->K;
+        array(j, weights[map], v->K, D, v->weight + first * D, D);
+        array(j, biases[map], 0, v->K, v->bias ? v->bias + first : none, v->K);
+    }
+    array(j, "joined", v->Tq, D, v->joined, D);
+    array(j, "wo", D, D, whole ? v->out_weight : NULL, D);
+    array(j, "bo", 0, D, v->out_bias, D);
+    array(j, "projected", v->Tq, D, chosen.projected, D);
+    json_close(j, '}');
+    free(none);
+}
+
+/* What cannot be left out, about; then what can. */
+static size_t needed(const AttentionView *v) {
+    return json_array_size(v->H * v->Tq * v->Tk) + 200 + 80 * v->H;
+}
+static size_t needed_arithmetic(const AttentionView *v) {
+    const size_t D = v->H * v->K;
+    return 3 * json_array_size(v->Tq * D) + (v->memory ? json_array_size(v->Tk * D) : 0) +
+           3 * json_array_size(v->K * D) + json_array_size(D) + 1000;
+}
+static size_t vectors_size(const AttentionView *v) {
+    return json_array_size(v->Tq * v->H * v->K) + 2 * json_array_size(v->Tk * v->H * v->K);
+}
+
+void inspect_write_attention(Json *j, const AttentionView *views, size_t count, AttentionChoice chosen, size_t budget) {
+    const AttentionView *mine = &views[chosen.number];
+    const size_t D = mine->H * mine->K;
+    size_t used = stbds_arrlenu(j->text) + needed_arithmetic(mine), left = 0;
+    for (size_t i = 0; i < count; i++) used += needed(&views[i]) + 100;
+    /* The chosen one's vectors first, then its output projection, then the others', the last layers first. */
+    bool *vectors = memory_new(count, sizeof *vectors), whole = false;
+    for (size_t turn = 0; turn <= count + 1; turn++) {
+        const size_t i = turn < 2 ? chosen.number : count + 1 - turn;
+        if (turn >= 2 && i == chosen.number) continue;
+        const size_t size = turn == 1 ? json_array_size(D * D) : vectors_size(&views[i]);
+        const bool fits = used + size <= budget;
+        if (fits) used += size;
+        if (turn == 1)
+            whole = fits;
+        else
+            vectors[i] = fits, left += !fits;
+    }
+    json_key(j, "left_out");
+    json_open(j, '[');
+    if (left > 0) {
+        char *text =
+            memory_format("The query, key and value vectors of %zu of the %zu attention blocks are left out to keep "
+                          "the page small; --kind and --layer choose a block that has them.",
+                          left, count);
+        json_text(j, text);
+        free(text);
+    }
+    if (!whole && mine->out_weight)
+        json_text(j, "The output projection's weights are left out to keep the page small; its result is here.");
+    json_close(j, ']');
+    json_key(j, "attention");
+    json_open(j, '[');
+    for (size_t i = 0; i < count; i++) write_view(j, &views[i], vectors[i]);
+    json_close(j, ']');
+    write_arithmetic(j, mine, chosen, whole);
+    free(vectors);
+}

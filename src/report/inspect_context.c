@@ -1,0 +1,190 @@
+/* The context view: how the words around it pull a word, layer by layer, from its embedding to one of its meanings. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ds.h"
+#include "report/inspect.h"
+#include "report/project.h"
+
+/* What everything is drawn in: at each layer, points are taken relative to the mean of the reference words, in units of
+ * their distance from it (root mean square), along two directions that are the same at all layers. */
+typedef struct Space {
+    size_t layers, D;
+    double *centre; /* (layers, D) */
+    double *unit;   /* (layers) */
+    double *axes;   /* (2, D) */
+    double *means;  /* (groups, layers, D) */
+} Space;
+
+static double *row(double *x, const Space *s, size_t i, size_t layer) {
+    return x + (i * s->layers + layer) * s->D;
+}
+
+/* out = point - the layer's centre */
+static void centred(const Space *s, double *out, const double *point, size_t layer) {
+    for (size_t k = 0; k < s->D; k++) out[k] = point[k] - s->centre[layer * s->D + k];
+}
+
+static Space space_make(const References *r, size_t groups, size_t layers, size_t D) {
+    Space s = {layers,
+               D,
+               memory_new(layers, D * sizeof(double)),
+               memory_new(layers, sizeof(double)),
+               memory_new(2, D * sizeof(double)),
+               memory_new(groups * layers, D * sizeof(double))};
+    size_t *members = memory_new(groups, sizeof *members);
+    double *mean = memory_new(D, sizeof *mean);
+    for (size_t i = 0; i < r->count; i++) members[r->group[i]]++;
+    for (size_t l = 0; l < layers; l++) {
+        for (size_t i = 0; i < r->count; i++)
+            for (size_t k = 0; k < D; k++) {
+                const double value = row(r->layers, &s, i, l)[k];
+                row(s.means, &s, r->group[i], l)[k] += value / (double)members[r->group[i]];
+            }
+        for (size_t g = 0; g < groups; g++)
+            for (size_t k = 0; k < D; k++) s.centre[l * D + k] += row(s.means, &s, g, l)[k] / (double)groups;
+        for (size_t i = 0; i < r->count; i++) {
+            centred(&s, mean, row(r->layers, &s, i, l), l);
+            for (size_t k = 0; k < D; k++) s.unit[l] += mean[k] * mean[k] / (double)r->count;
+        }
+        s.unit[l] = s.unit[l] > 0 ? sqrt(s.unit[l]) : 1;
+    }
+    /* The axes: of the groups' means at the encoder's output. */
+    double *last = memory_new(groups, D * sizeof *last);
+    for (size_t g = 0; g < groups; g++) memcpy(last + g * D, row(s.means, &s, g, layers - 1), D * sizeof *last);
+    principal_axes(s.axes, mean, last, groups, D);
+    free(last);
+    free(members);
+    free(mean);
+    return s;
+}
+
+static void write_point(Json *j, const Space *s, const double *point, size_t layer) {
+    double xy[2];
+    project_point(xy, point, s->axes, s->centre + layer * s->D, s->D);
+    json_open(j, '[');
+    json_short(j, xy[0] / s->unit[layer]);
+    json_short(j, xy[1] / s->unit[layer]);
+    json_close(j, ']');
+}
+
+static void write_path(Json *j, const Space *s, const char *name, const char *role, const char *group, double *x,
+                       size_t i) {
+    json_open(j, '{');
+    json_key_text(j, "name", name);
+    json_key_text(j, "role", role);
+    json_key(j, "group");
+    if (group)
+        json_text(j, group);
+    else
+        json_null(j);
+    json_key(j, "xy");
+    json_open(j, '[');
+    for (size_t l = 0; l < s->layers; l++) write_point(j, s, row(x, s, i, l), l);
+    json_close(j, ']');
+    json_close(j, '}');
+}
+
+/* cosines of a probe with the groups' means, both relative to the centre, and the nearest group of the last layer. */
+static size_t write_cosines(Json *j, const Space *s, const References *r, const Group *groups, size_t probe) {
+    double *a = memory_new(s->D, sizeof *a), *b = memory_new(s->D, sizeof *b), most = -2;
+    size_t nearest = 0;
+    for (size_t g = 0; g < stbds_arrlenu(groups); g++) {
+        double cosine_now = 0;
+        json_open(j, '{');
+        json_key_text(j, "role", probe == 0 ? "this" : "compare");
+        json_key_text(j, "group", groups[g].name);
+        json_key(j, "by_layer");
+        json_open(j, '[');
+        for (size_t l = 0; l < s->layers; l++) {
+            centred(s, a, row(r->probes, s, probe, l), l);
+            centred(s, b, row(s->means, s, g, l), l);
+            cosine_now = cosine(a, b, s->D);
+            json_short(j, cosine_now);
+        }
+        json_close(j, ']');
+        json_close(j, '}');
+        if (cosine_now > most) most = cosine_now, nearest = g;
+    }
+    free(a);
+    free(b);
+    return nearest;
+}
+
+void inspect_write_context(Json *j, const References *r, const InspectRequest *request, const char *word,
+                           const char *sentence, const Observation *o) {
+    json_key(j, "context");
+    if (!word) {
+        json_null(j);
+        return;
+    }
+    const Group *groups = request->groups;
+    const size_t probes = request->compare ? 2 : 1;
+    Space s =
+        space_make(r, stbds_arrlenu(groups), o->file->params.hyper.encoder_layers + 1, o->file->params.hyper.width);
+    json_open(j, '{');
+    json_key_text(j, "word", word);
+    json_key_text(j, "sentence", sentence);
+    json_key(j, "compare");
+    if (request->compare)
+        json_text(j, request->compare);
+    else
+        json_null(j);
+    json_key_integer(j, "layers", (long long)s.layers);
+    json_key_text(
+        j, "axes",
+        "the two directions in which the groups' means differ most at the encoder's output, the same at every "
+        "layer; points are relative to the centre of the groups' means at their layer, in units of the "
+        "reference words' mean distance from it");
+    json_key(j, "paths");
+    json_open(j, '[');
+    for (size_t i = 0; i < probes; i++) {
+        char *name = memory_format("%s (%s sentence)", word, i == 0 ? "this" : "the other");
+        write_path(j, &s, name, i == 0 ? "this" : "compare", NULL, r->probes, i);
+        free(name);
+    }
+    for (size_t i = 0; i < r->count; i++)
+        write_path(j, &s, r->word[i], "reference", groups[r->group[i]].name, r->layers, i);
+    json_close(j, ']');
+    json_key(j, "groups");
+    json_open(j, '[');
+    for (size_t g = 0; g < stbds_arrlenu(groups); g++) {
+        json_open(j, '{');
+        json_key_text(j, "name", groups[g].name);
+        json_key(j, "words");
+        json_open(j, '[');
+        for (size_t i = 0; i < r->count; i++)
+            if (r->group[i] == g) json_text(j, r->word[i]);
+        json_close(j, ']');
+        json_key(j, "sentences");
+        json_open(j, '[');
+        for (size_t i = 0; i < stbds_arrlenu(groups[g].sentences); i++) json_text(j, groups[g].sentences[i]);
+        json_close(j, ']');
+        json_key(j, "mean");
+        json_open(j, '[');
+        for (size_t l = 0; l < s.layers; l++) write_point(j, &s, row(s.means, &s, g, l), l);
+        json_close(j, ']');
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+    size_t nearest[2];
+    json_key(j, "cosines");
+    json_open(j, '[');
+    for (size_t i = 0; i < probes; i++) nearest[i] = write_cosines(j, &s, r, groups, i);
+    json_close(j, ']');
+    json_key(j, "nearest");
+    json_open(j, '[');
+    for (size_t i = 0; i < probes; i++) {
+        json_open(j, '{');
+        json_key_text(j, "role", i == 0 ? "this" : "compare");
+        json_key_text(j, "group", groups[nearest[i]].name);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+    json_close(j, '}');
+    free(s.centre);
+    free(s.unit);
+    free(s.axes);
+    free(s.means);
+}
