@@ -46,11 +46,23 @@ static void test_a_file_gets_plain_lines_only(void) {
     progress_show(&progress, "step %d", 1);
     progress_line(&progress, "loss %.1f", 2.5);
     progress_show(&progress, "step %d", 2);
+    progress_note(&progress, "a note");
     rewind(file);
     char text[100] = "";
     EXPECT_INT(fread(text, 1, sizeof text - 1, file), 9);
     EXPECT_STR(text, "loss 2.5\n");
+    EXPECT(!terminal_has_colours(file));
+    EXPECT_STR(progress_style(&progress, STYLE_GOOD), "");
     fclose(file);
+}
+
+static void test_bar(void) {
+    char bar[3 * 4 + 1];
+    EXPECT_STR(terminal_bar(bar, 0, 4), "\u2500\u2500\u2500\u2500");
+    EXPECT_STR(terminal_bar(bar, 0.5, 4), "\u2501\u2501\u2500\u2500");
+    EXPECT_STR(terminal_bar(bar, 7, 4), "\u2501\u2501\u2501\u2501");
+    EXPECT_STR(terminal_bar(bar, NAN, 1), "\u2500");
+    EXPECT_STR(terminal_bar(bar, 1, 0), "");
 }
 
 /* A pseudo-terminal: what the program prints on one end is read at the other. */
@@ -67,6 +79,7 @@ static void test_a_terminal_gets_a_moving_line(void) {
     FILE *file;
     int reader = open_terminal(&file, 20);
     if (reader < 0) SKIP("no pseudo-terminals here");
+    unsetenv("NO_COLOR");
     setenv("TERM", "dumb", 1);
     EXPECT(!terminal_is_live(file));
     setenv("TERM", "xterm", 1);
@@ -85,11 +98,62 @@ static void test_a_terminal_gets_a_moving_line(void) {
     close(reader);
 }
 
+/* NO_COLOR, a dumb terminal, one of no kind, and no terminal at all: no colours. */
+static void test_colours(void) {
+    static const struct {
+        const char *kind, *no;
+        bool expected;
+    } cases[] = {{"xterm", NULL, true}, {"xterm", "", true}, {"xterm", "1", false}, {"xterm", "0", false},
+                 {"dumb", NULL, false}, {"", NULL, false},   {NULL, NULL, false}};
+    FILE *file, *plain = tmpfile();
+    int reader = open_terminal(&file, 80);
+    if (reader < 0) SKIP("no pseudo-terminals here");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        unsetenv("TERM"), unsetenv("NO_COLOR");
+        if (cases[i].kind) setenv("TERM", cases[i].kind, 1);
+        if (cases[i].no) setenv("NO_COLOR", cases[i].no, 1);
+        const Progress progress = progress_start(file);
+        if (terminal_has_colours(file) != cases[i].expected) TEST_FAIL("case %zu", i);
+        EXPECT_STR(progress_style(&progress, STYLE_GOOD), cases[i].expected ? "\033[32m" : "");
+        EXPECT(!terminal_has_colours(plain));
+    }
+    unsetenv("NO_COLOR");
+    fclose(plain);
+    fclose(file);
+    close(reader);
+}
+
+/* A style takes no column, and one that the cut leaves open is ended. */
+static void test_cut_styles(void) {
+    FILE *file;
+    int reader = open_terminal(&file, 8);
+    if (reader < 0) SKIP("no pseudo-terminals here");
+    setenv("TERM", "xterm", 1);
+    Progress progress = progress_start(file);
+    const char *good = progress_style(&progress, STYLE_GOOD), *end = progress_style(&progress, STYLE_NONE);
+    progress_show(&progress, "%sabc%s4567", good, end);
+    progress.last_draw = -1;
+    progress_show(&progress, "%sabc4567%s", good, end);
+    progress.last_draw = -1;
+    progress_show(&progress, "%sabc4567890%s", good, end);
+    progress_note(&progress, "a note is cut");
+    progress_line(&progress, "kept");
+    char text[300] = "";
+    EXPECT(read(reader, text, sizeof text - 1) > 0);
+    EXPECT_STR(text, "\r\033[K\033[32mabc\033[m4567\r\033[K\033[32mabc4567\033[m\r\033[K\033[32mabc4567\033[m"
+                     "\r\033[Ka note \r\nkept\r\n");
+    fclose(file);
+    close(reader);
+}
+
 int main(void) {
     RUN(test_count);
     RUN(test_duration);
     RUN(test_clock_goes_forward);
     RUN(test_a_file_gets_plain_lines_only);
     RUN(test_a_terminal_gets_a_moving_line);
+    RUN(test_bar);
+    RUN(test_colours);
+    RUN(test_cut_styles);
     return test_finish();
 }

@@ -119,12 +119,34 @@ static void test_lower_twice(void) {
     }
 }
 
+/* A line to show: well-formed, without control characters, cut between characters. */
+static void test_show(void) {
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {{"", ""},
+                 {"\u00e9t\u00e9", "\u00e9t\u00e9"},
+                 {"a\x1b\x7f\xc2\x9b"
+                  "b",
+                  "a\uFFFD\uFFFD\uFFFDb"},
+                 {"a\xff\xe2\x80", "a\uFFFD\uFFFD\uFFFD"},
+                 {"123456789abcdef", "123456789abcdef"},
+                 {"123456789abcdefg", "123456789abc\u2026"},
+                 {"123456789ab\u00e9\u00e9\u00e9", "123456789ab\u2026"},
+                 {"123456789abcde\u00e9", "123456789abc\u2026"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char out[16];
+        utf8_show(out, sizeof out, cases[i].text, strlen(cases[i].text));
+        EXPECT_STR(out, cases[i].shown);
+    }
+}
+
 int main(void) {
     RUN(test_every_code_point_returns);
     RUN(test_known_characters);
     RUN(test_bad_bytes_stand_alone);
     RUN(test_lossless);
     RUN(test_classes);
+    RUN(test_show);
     RUN(test_lower);
     RUN(test_lower_twice);
     return test_finish();

@@ -51,13 +51,14 @@ static size_t progress_cut(const char *text, size_t width) {
     return bytes;
 }
 
-/* A line that never wraps: one as wide as the terminal would make some scroll. */
+/* A line that never wraps: one as wide as the terminal would make some scroll. A style that the cut leaves open ends.
+ */
 static void progress_draw(const Progress *progress, const char *format, va_list arguments) {
     char text[1024];
     vsnprintf(text, sizeof text, format, arguments);
     const size_t width = terminal_width(progress->stream), bytes = progress_cut(text, width > 1 ? width - 1 : 1);
-    fprintf(progress->stream, "%s%.*s%s", ERASE_LINE, (int)bytes, text,
-            text[bytes] ? progress_style(progress, STYLE_NONE) : "");
+    const bool open = text[bytes] && memchr(text, '\033', bytes);
+    fprintf(progress->stream, "%s%.*s%s", ERASE_LINE, (int)bytes, text, open ? "\033[m" : "");
 }
 
 void progress_show(Progress *progress, const char *format, ...) {
