@@ -19,16 +19,23 @@ static const char *json_blank(const char *p) {
     return p + strspn(p, " \t");
 }
 
-/* Past one JSON value, or NULL. Enough for the log: no escapes in strings, no arrays. */
+/* Past one JSON value, or NULL. Enough for the log: in strings no escapes but of a quote and a backslash. */
 static const char *json_value(const char *p) {
     p = json_blank(p);
     if (*p == '"') {
-        p += 1 + strcspn(p + 1, "\"\\");
-        return *p == '"' ? p + 1 : NULL;
+        for (p++; *p && *p != '"'; p++)
+            if ((unsigned char)*p < 0x20 || (*p == '\\' && *++p != '"' && *p != '\\')) return NULL;
+        return *p ? p + 1 : NULL;
     }
     static const char *const words[] = {"true", "false", "null"};
     for (size_t i = 0; i < 3; i++)
         if (strncmp(p, words[i], strlen(words[i])) == 0) return p + strlen(words[i]);
+    if (*p == '[') {
+        do
+            if (!(p = json_value(p + 1))) return NULL;
+        while (*p == ',');
+        return *p == ']' ? p + 1 : NULL;
+    }
     if (*p != '{') { /* a number: digits first, so neither "nan" nor "inf" */
         char *end;
         if (!(p[*p == '-'] >= '0' && p[*p == '-'] <= '9')) return NULL;
