@@ -53,7 +53,8 @@ static size_t progress_cut(const char *text, size_t width) {
 
 /* A line that never wraps: one as wide as the terminal would make some scroll. A style that the cut leaves open ends.
  */
-static void progress_draw(const Progress *progress, const char *format, va_list arguments) {
+__attribute__((format(printf, 2, 0))) static void progress_draw(const Progress *progress, const char *format,
+                                                                va_list arguments) {
     char text[1024];
     vsnprintf(text, sizeof text, format, arguments);
     const size_t width = terminal_width(progress->stream), bytes = progress_cut(text, width > 1 ? width - 1 : 1);
