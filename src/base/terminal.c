@@ -51,8 +51,7 @@ static size_t progress_cut(const char *text, size_t width) {
     return bytes;
 }
 
-/* A line that never wraps: one as wide as the terminal would make some scroll. A style that the cut leaves open ends.
- */
+/* A line that never wraps: one as wide as the terminal would make some scroll. A style left open by the cut ends. */
 __attribute__((format(printf, 2, 0))) static void progress_draw(const Progress *progress, const char *format,
                                                                 va_list arguments) {
     char text[1024];
