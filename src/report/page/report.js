@@ -15,8 +15,8 @@ const $ = id => document.getElementById(id);
 
 /* An element with attributes and children; a name with "svg:" in front is one of SVG. Text is never taken as HTML. */
 function make(name, attributes = {}, ...children) {
-    const svg = name.startsWith('svg:');
-    const e = svg ? document.createElementNS('http://www.w3.org/2000/svg', name.slice(4)) : document.createElement(name);
+    const e = name.startsWith('svg:') ? document.createElementNS('http://www.w3.org/2000/svg', name.slice(4)) :
+        document.createElement(name);
     for (const [key, value] of Object.entries(attributes)) e.setAttribute(key, value);
     e.append(...children.filter(child => child !== null));
     return e;
@@ -46,8 +46,8 @@ function drawHead() {
     const seconds = train.reduce((sum, l) => sum + (l.tokens_per_second > 0 ? l.tokens / l.tokens_per_second : 0), 0);
     const left = train.length ? seconds / train[train.length - 1].step * (state.last_step - state.step) : 0;
     $('status').textContent = {
-        running: `In training: at step ${at} of ${whole(state.last_step)} (${Math.floor(100 * share)}%) when this page was ` +
-            `written, about ${duration(left)} left. Each validation writes it again: load it again to see more.`,
+        running: `In training: at step ${at} of ${whole(state.last_step)} (${Math.floor(100 * share)}%) when ` +
+            `this page was written, about ${duration(left)} left. Each validation writes it again; then load it again.`,
         finished: `Finished: ${at} steps.`,
         stalled: `Stopped early at step ${at}: no better model in ${whole(state.stalled)} validations.`,
         stopped: `Stopped after step ${at} of ${whole(state.last_step)}, everything saved; the same command goes on.`,
@@ -64,8 +64,8 @@ function drawHead() {
         if (best.bleu !== undefined)
             figures.push(['BLEU', fixed(2)(best.bleu)], ['exactly right', `${fixed(1)(100 * best.exact)}%`]);
     }
-    figures.push(['validations without a better one', whole(state.stalled)], ['passes over the pairs', whole(state.epoch)],
-        ['skipped steps', whole(state.skipped)]);
+    figures.push(['validations without a better one', whole(state.stalled)],
+        ['passes over the pairs', whole(state.epoch)], ['skipped steps', whole(state.skipped)]);
     if (seconds > 0) figures.push(['time', duration(seconds)]);
     facts($('facts'), figures);
     facts($('machine'), [['processor', run.machine.cpu], ['instruction set', run.machine.instruction_set],
@@ -105,7 +105,7 @@ const charts = [
     {title: 'Perplexity', unit: 'logarithmic scale', format: digits3, log: true, best: 'top', series: [
         {name: 'training', points: points(train, l => Math.exp(number(l.nll)))},
         {name: 'validation', points: points(valid, l => number(l.perplexity)), dots: true}]},
-    {title: 'Translations', unit: 'of the validation sentences, greedily', format: fixed(1), zero: true, best: 'bottom', series: [
+    {title: 'Translations', unit: 'of the validation sentences', format: fixed(1), zero: true, best: 'bottom', series: [
         {name: 'BLEU', points: points(valid, l => number(l.bleu)), dots: true},
         {name: 'exactly right, %', points: points(valid, l => 100 * number(l.exact)), dots: true}]},
     {title: 'Learning rate', unit: '', format: digits3, zero: true, series: [
@@ -116,9 +116,10 @@ const charts = [
         {name: 'tokens/s', points: points(train, l => number(l.tokens_per_second))}]},
 ];
 
-/* Steps of the log lines in which more steps were skipped than before. */
+/* Steps that have a line of their own, and those of training lines with more skipped steps than the one before. */
 function skippedSteps() {
-    return train.filter((l, i) => l.skipped > (i ? train[i - 1].skipped : 0)).map(l => l.step);
+    const more = train.filter((l, i) => l.skipped > (i ? train[i - 1].skipped : 0));
+    return [...log.filter(l => l.kind === 'skip'), ...more].map(l => l.step);
 }
 
 /* Round numbers from low to high, about `count` of them. */
@@ -126,7 +127,8 @@ function ticks(low, high, count) {
     const raw = (high - low) / count || 1, power = 10 ** Math.floor(Math.log10(raw));
     const step = power * [1, 2, 5, 10].find(m => m * power >= raw * 0.999);
     const out = [];
-    for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) out.push(Number((i * step).toPrecision(12)));
+    for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++)
+        out.push(Number((i * step).toPrecision(12)));
     return out;
 }
 
@@ -141,7 +143,8 @@ function logTicks(low, high) {
 
 /* For an axis that reaches up to `most`. */
 const short = (x, most) => x === 0 ? '0' : most >= 1e6 ? `${x / 1e6}M` : most >= 1e4 ? `${x / 1e3}k` :
-    Math.abs(x) < 1e-3 ? x.toExponential().replace('e-', 'e\u2212') : x.toLocaleString('en', {maximumFractionDigits: 6});
+    Math.abs(x) < 1e-3 ? x.toExponential().replace('e-', 'e\u2212') :
+        x.toLocaleString('en', {maximumFractionDigits: 6});
 
 const allSteps = [...new Set(log.map(l => l.step))].sort((a, b) => a - b);
 const lastStep = Math.max(1, state.step, ...allSteps.slice(-1));
@@ -167,11 +170,11 @@ function addChart(chart) {
     const table = make('details', {}, make('summary', {}, 'As a table'));
     table.addEventListener('toggle', () => {
         if (table.open && table.children.length === 1)
-            table.append(make('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': `${chart.title}, table`},
-                seriesTable(chart)));
+            table.append(make('div', {class: 'scroll', tabindex: 0, role: 'region',
+                'aria-label': `${chart.title}, table`}, seriesTable(chart)));
     });
-    $('charts').append(make('figure', {}, make('h3', {}, chart.title, ' ', make('span', {}, chart.unit)), chart.read, chart.svg,
-        table));
+    const title = make('h3', {}, chart.title, ' ', make('span', {}, chart.unit));
+    $('charts').append(make('figure', {}, title, chart.read, chart.svg, table));
     const point = event => {
         const x = (event.clientX - chart.svg.getBoundingClientRect().left - chart.left) / chart.width * lastStep;
         setCursor(nearest(chart.steps.map(s => [s]), x)[0]);
@@ -212,7 +215,10 @@ function drawChart(chart) {
     const values = chart.series.flatMap(s => s.points.map(p => p[1])).filter(v => !chart.log || v > 0);
     let low = Math.min(...values), high = Math.max(...values);
     if (chart.zero) low = Math.min(0, low);
-    if (low === high) [low, high] = chart.log ? [low / 1.1, high * 1.1] : [low - (Math.abs(low) || 1) / 10, high + (Math.abs(high) || 1) / 10];
+    if (low === high) {
+        const room = (Math.abs(low) || 1) / 10;
+        [low, high] = [low - room, high + room];
+    }
     const scale = chart.log ? Math.log : x => x;
     let lines = chart.log ? logTicks(low, high) : ticks(low, high, 5);
     if (chart.log && lines.length < 2) lines = ticks(low, high, 4);
@@ -221,52 +227,61 @@ function drawChart(chart) {
     chart.width = width - left - right;
     const margin = (scale(high) - scale(low)) * 0.04, base = chart.zero && low === 0 ? 0 : scale(low) - margin;
     chart.x = step => left + step / lastStep * chart.width;
-    chart.y = value => top + (scale(high) + margin - scale(value)) / (scale(high) + margin - base) * (height - top - bottom);
+    const ceiling = scale(high) + margin;
+    chart.y = value => top + (ceiling - scale(value)) / (ceiling - base) * (height - top - bottom);
     const svg = chart.svg;
+    const text = (x, y, anchor, words) => make('svg:text', {class: 'muted', x, y, 'text-anchor': anchor}, words);
     svg.replaceChildren();
     svg.setAttribute('width', width);
     svg.setAttribute('height', height);
     const floor = height - bottom;
     lines.forEach((value, i) => svg.append(
         make('svg:line', {class: 'grid', x1: left, x2: width - right, y1: chart.y(value), y2: chart.y(value)}),
-        make('svg:text', {class: 'muted', x: left - 6, y: chart.y(value) + 4, 'text-anchor': 'end'}, labels[i])));
+        text(left - 6, chart.y(value) + 4, 'end', labels[i])));
     for (const step of ticks(0, lastStep, Math.min(6, Math.floor(width / 70)))) {
         const anchor = chart.x(step) > width - 20 ? 'end' : 'middle';
         svg.append(make('svg:line', {class: 'grid', x1: chart.x(step), x2: chart.x(step), y1: floor, y2: floor + 4}),
-            make('svg:text', {class: 'muted', x: anchor === 'end' ? width : chart.x(step), y: floor + 16, 'text-anchor': anchor},
-                short(step, lastStep)));
+            text(anchor === 'end' ? width : chart.x(step), floor + 16, anchor, short(step, lastStep)));
     }
-    svg.append(make('svg:text', {class: 'muted', x: left + chart.width / 2, y: height - 4, 'text-anchor': 'middle'}, 'step'));
+    svg.append(text(left + chart.width / 2, height - 4, 'middle', 'step'));
     if (chart.best && state.best_step) {
         const x = chart.x(state.best_step), before = x > left + chart.width / 2;
         svg.append(make('svg:line', {class: 'best', x1: x, x2: x, y1: top, y2: floor}),
-            make('svg:text', {class: 'muted', x: before ? x - 5 : x + 5, y: chart.best === 'top' ? top + 10 : floor - 6, 'text-anchor': before ? 'end' : 'start'}, 'best'));
+            text(before ? x - 5 : x + 5, chart.best === 'top' ? top + 10 : floor - 6, before ? 'end' : 'start',
+                'best'));
     }
-    for (const step of chart.marks ?? [])
-        svg.append(make('svg:line', {class: 'skip-mark', x1: chart.x(step), x2: chart.x(step), y1: floor - 10, y2: floor},
-            make('svg:title', {}, 'a step was skipped')));
+    for (const step of chart.marks ?? []) {
+        const x = chart.x(step);
+        svg.append(make('svg:line', {class: 'skip-mark', x1: x, x2: x, y1: floor - 10, y2: floor},
+            make('svg:title', {}, `skipped: step ${whole(step)}`)));
+    }
     chart.series.forEach((series, i) => {
         const shown = series.points.filter(p => !chart.log || p[1] > 0);
         const path = shown.map(p => `${chart.x(p[0]).toFixed(1)},${chart.y(p[1]).toFixed(1)}`);
         if (path.length > 1) svg.append(make('svg:polyline', {class: `line s${i + 1}`, points: path.join(' ')}));
         if ((series.dots && shown.length <= 60) || shown.length === 1)
-            for (const p of shown) svg.append(make('svg:circle', {class: `dot s${i + 1}`, cx: chart.x(p[0]), cy: chart.y(p[1]), r: 3}));
+            svg.append(...shown.map(p => circle(chart, p, `dot s${i + 1}`, 3)));
     });
     chart.marker = make('svg:g', {'pointer-events': 'none'});
     svg.append(chart.marker);
     drawCursor(chart);
 }
 
+function circle(chart, point, style, radius) {
+    return make('svg:circle', {class: style, cx: chart.x(point[0]), cy: chart.y(point[1]), r: radius});
+}
+
 /* The figures above a chart: at the cursor, or the last ones. */
 function drawCursor(chart) {
     if (!chart.marker) return;
-    const asked = cursor ?? chart.steps[chart.steps.length - 1], found = chart.series.map(s => nearest(s.points, asked));
+    const asked = cursor ?? chart.steps[chart.steps.length - 1];
+    const found = chart.series.map(s => nearest(s.points, asked));
     const step = found.every(p => p[0] === found[0][0]) ? found[0][0] : asked;
     chart.marker.replaceChildren();
     if (cursor !== null) {
         const x = chart.x(cursor);
         chart.marker.append(make('svg:line', {class: 'cursor', x1: x, x2: x, y1: 8, y2: 210 - 34}));
-        found.forEach((p, i) => chart.marker.append(make('svg:circle', {class: `at s${i + 1}`, cx: chart.x(p[0]), cy: chart.y(p[1]), r: 4})));
+        chart.marker.append(...found.map((p, i) => circle(chart, p, `at s${i + 1}`, 4)));
     }
     const parts = found.map((p, i) => make('span', {}, make('i', {class: `s${i + 1}`}), `${chart.series[i].name} `,
         make('b', {}, chart.format(p[1])), p[0] === step ? '' : ` at ${whole(p[0])}`));
@@ -275,10 +290,14 @@ function drawCursor(chart) {
     chart.svg.setAttribute('aria-valuetext', chart.read.textContent);
 }
 
+function tableHead(...names) {
+    return make('thead', {}, make('tr', {}, ...names.map(name => make('th', {scope: 'col'}, name))));
+}
+
 function seriesTable(chart) {
     const columns = chart.series.map(s => new Map(s.points));
     return make('table', {}, make('caption', {}, chart.unit),
-        make('thead', {}, make('tr', {}, ...['step', ...chart.series.map(s => s.name)].map(n => make('th', {scope: 'col'}, n)))),
+        tableHead('step', ...chart.series.map(s => s.name)),
         make('tbody', {}, ...chart.steps.map(step => make('tr', {}, make('th', {scope: 'row'}, whole(step)),
             ...columns.map(c => make('td', {}, c.has(step) ? chart.format(c.get(step)) : ''))))));
 }
@@ -307,7 +326,8 @@ function saidItem(row, reference) {
     for (const [word, known] of compare(row.said, reference))
         text.append(known || row.right ? word : make('mark', {}, word), ' ');
     if (row.said === '') text.append(make('span', {class: 'muted'}, '(nothing)'));
-    const mark = row.right ? make('span', {class: 'right', role: 'img', 'aria-label': 'exactly right'}, '✓') : make('span');
+    const mark = row.right ? make('span', {class: 'right', role: 'img', 'aria-label': 'exactly right'}, '✓') :
+        make('span');
     return make('li', {}, make('span', {class: 'when'}, when), mark, text);
 }
 
@@ -327,8 +347,8 @@ function drawSamples() {
             'There was no validation yet.'));
         return;
     }
-    place.append(make('p', {}, 'What the model made of these validation sentences at each validation; a line spans those at ' +
-        'which it said the same. ✓: exactly right. Underlined: words out of line with the reference.'));
+    place.append(make('p', {}, 'What the model made of these validation sentences at each validation; a line spans ' +
+        'those at which it said the same. ✓: exactly right. Underlined: words out of line with the reference.'));
     for (const {source, reference, rows} of sentences.values()) {
         const list = make('ol', {class: 'said'}), items = rows.map(row => saidItem(row, reference));
         const first = 3, last = 6, hidden = items.slice(first, -last);
@@ -355,13 +375,13 @@ function drawValidations() {
         return;
     }
     const text = (x, format) => Number.isFinite(x) ? format(x) : '';
-    const row = l => make('tr', l.step === state.best_step ? {class: 'chosen'} : {}, make('th', {scope: 'row'}, whole(l.step)),
+    const row = l => make('tr', l.step === state.best_step ? {class: 'chosen'} : {},
+        make('th', {scope: 'row'}, whole(l.step)),
         ...[text(l.epoch, whole), text(l.loss, fixed(4)), text(l.perplexity, fixed(3)), text(l.bleu, fixed(2)),
             text(100 * l.exact, fixed(1)), l.step === state.best_step ? 'the best' : l.best ? 'new best' : ''].map(
             cell => make('td', {}, cell)));
     $('table').append(make('table', {}, make('caption', {}, 'The newest stands first.'),
-        make('thead', {}, make('tr', {}, ...['step', 'epochs done', 'loss', 'perplexity', 'BLEU', 'exactly right, %', ''].map(
-            n => make('th', {scope: 'col'}, n)))),
+        tableHead('step', 'epochs done', 'loss', 'perplexity', 'BLEU', 'exactly right, %', ''),
         make('tbody', {}, ...valid.slice().reverse().map(row))));
 }
 
