@@ -15,21 +15,34 @@ const attention = data.attention || [];
 
 /* ---- 1 documents, numbers, colours ---- */
 
-function fill(node, attributes, children) {
-    for (const [key, value] of Object.entries(attributes || {})) {
+/* An element: "tag.class", then, if it has any, an object of attributes and listeners (onclick), then what is in it. */
+function element(space, kind, parts) {
+    const [tag, ...classes] = kind.split("."), node = document.createElementNS("http://www.w3.org/" + space, tag);
+    if (classes.length) node.setAttribute("class", classes.join(" "));
+    const attributes = parts[0] && parts[0].constructor === Object ? parts.shift() : {};
+    for (const [name, value] of Object.entries(attributes)) {
         if (value === null || value === undefined || value === false) continue;
-        if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-        else node.setAttribute(key, value === true ? "" : value);
+        if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+        else node.setAttribute(name, value === true ? "" : value);
     }
-    node.append(...children.flat(9).filter(c => c !== null && c !== undefined && c !== false));
+    node.append(...parts.flat(9).filter(c => c !== null && c !== undefined && c !== false));
     return node;
 }
-const html = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
-const svg = (tag, attributes, ...children) =>
-    fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
-const para = (...children) => html("p", null, ...children);
-const note = text => html("p", {class: "note"}, text);
-const figure = (caption, ...children) => html("figure", null, ...children, caption && html("figcaption", null, caption));
+const html = (kind, ...parts) => element("1999/xhtml", kind, parts);
+const svg = (kind, ...parts) => element("2000/svg", kind, parts);
+const para = (...parts) => html("p", ...parts);
+const strong = (...parts) => html("b", ...parts);
+const title = (...parts) => html("h4", ...parts);
+const note = text => html("p.note", text);
+const figure = (caption, ...parts) => html("figure", ...parts, caption && html("figcaption", caption));
+/* A table: names of the columns, and rows of cells, the first of which names the row. */
+function table(head, rows, {foot, attributes = {}, caption, row = () => null} = {}) {
+    const line = (cells, i) => html("tr", {class: row(i)}, cells.map((c, k) =>
+        k ? html(typeof c === "string" ? "td.left" : "td", typeof c === "number" ? number(c) : c) : html("th", {scope: "row"}, c)));
+    return html("div.scroll", numbers(html("table", attributes, caption && html("caption", caption),
+        head && html("thead", html("tr", head.map((t, k) => html(k ? "th" : "th.left", {scope: "col"}, t)))),
+        html("tbody", rows.map(line)), foot && html("tfoot", line(foot, -1)))));
+}
 const range = count => Array.from({length: count}, (_, i) => i);
 const sum = list => list.reduce((a, b) => a + b, 0);
 const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
@@ -73,7 +86,7 @@ const percent = x => `${(100 * x).toFixed(x > 0 && x < 0.1 ? 1 : 0)} %`;
 const thousands = x => x.toLocaleString("en-GB");
 
 /* A number that shows all its digits in the bubble: pointed at, tapped, or reached by keyboard. */
-const number = (x, digits) => html("span", {class: "n", tabindex: -1, "data-v": x}, short(x, digits));
+const number = (x, digits) => html("span.n", {tabindex: -1, "data-v": x}, short(x, digits));
 /* Makes the numbers inside one stop for Tab, walked through with the arrow keys. */
 function numbers(node) {
     const first = node.querySelector(".n");
@@ -172,26 +185,27 @@ function canvasOf(canvas, width, height) {
     return pen;
 }
 
-/* The numbers of a picture as a table, made when it is opened. */
-function tableOf(rowNames, colNames, value, summary = "The numbers as a table") {
-    const details = html("details", null, html("summary", null, summary));
+/* A table made when it is opened. */
+function later(summary, make) {
+    const details = html("details", html("summary", summary));
     details.addEventListener("toggle", () => {
         if (!details.open || details.children.length > 1) return;
-        details.append(html("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": summary}, html("table", null,
-            html("thead", null, html("tr", null, html("td"), colNames.map(c => html("th", {scope: "col"}, c)))),
-            html("tbody", null, rowNames.map((r, i) => html("tr", null, html("th", {scope: "row"}, r),
-                colNames.map((_, j) => html("td", null, exact(value(i, j))))))))));
+        const made = make();
+        made.tabIndex = 0;
+        details.append(made);
     });
     return details;
 }
+const tableOf = (rowNames, colNames, value) => later("The numbers as a table", () => table(["", ...colNames],
+    rowNames.map((r, i) => [r, ...colNames.map((_, j) => html("span.n", {"data-v": value(i, j)}, exact(value(i, j))))])));
 
-const legendHeat = what => html("div", {class: "scale"}, what,
+const legendHeat = what => html("div.scale", what,
     html("span", {style: "display:inline-block;width:11rem;max-width:100%"},
-        html("span", {class: "ramp", style: "display:block;width:100%;background:linear-gradient(to right,var(--heat))"}),
+        html("span.ramp", {style: "display:block;width:100%;background:linear-gradient(to right,var(--heat))"}),
         html("span", {style: "display:flex;justify-content:space-between"},
-            ["0", ".06", ".25", ".56", "1"].map(t => html("span", null, t)))));
-const legendDiverge = max => html("div", {class: "scale"}, "−" + short(max, 2),
-    html("span", {class: "ramp", style: "background:linear-gradient(to right,var(--diverge))"}), short(max, 2));
+            ["0", ".06", ".25", ".56", "1"].map(t => html("span", t)))));
+const legendDiverge = max => html("div.scale", "−" + short(max, 2),
+    html("span.ramp", {style: "background:linear-gradient(to right,var(--diverge))"}), short(max, 2));
 
 /* Numbers as coloured cells, rows x cols, with a line below that tells the one under the mouse or the cursor.
  * kind and max: see shade. wide: at most so many pixels a cell; tall: height of a row (default: as wide).
@@ -199,19 +213,20 @@ const legendDiverge = max => html("div", {class: "scale"}, "−" + short(max, 2)
  * masked(r, c): left empty. key: keeps focus and cursor when the picture is made anew. */
 const cursors = {};
 function cells({key, name, rowNames, colNames, rows = rowNames.length, cols = colNames.length, value, kind = "heat", max = 1,
-                wide = 44, tall = 0, wrap = false, least = 8, pick, chosen = -1, describe, table = true, masked, digits = 2}) {
+                wide = 44, tall = 0, wrap = false, least = 8, pick, chosen = -1, describe, masked}) {
     const canvas = html("canvas", {tabindex: 0, role: "application", "aria-roledescription": "picture of numbers",
                                    "aria-label": name + " Arrow keys go from cell to cell.", "data-key": key});
-    const readout = html("output", {class: "readout"});
-    const host = html("div", null, canvas);
+    const readout = html("output.readout");
+    const host = html("div", canvas);
+    const base = document.createElement("canvas");
     let shape, cursor = (key && cursors[key]) || null;
     const rowName = r => (rowNames ? rowNames[r] : "row " + (r + 1));
     const colName = c => (colNames ? colNames[c] : "number " + (c + 1));
     const tell = (r, c) => describe ? describe(r, c)
-                                    : [html("b", null, rowName(r), ", ", colName(c)), ": ", exact(value(r, c))];
+                                    : [strong(rowName(r), ", ", colName(c)), ": ", exact(value(r, c))];
 
     function draw(width) {
-        let pen = canvasOf(canvas, width, 10);
+        let pen = canvasOf(base, width, 10);
         const left = rowNames ? Math.min(width * 0.34, Math.max(...rowNames.map(t => pen.measureText(t).width)) + 9) : 0;
         const longest = colNames ? Math.max(...colNames.map(t => pen.measureText(t).width)) : 0;
         let cell = Math.min(wide, (width - left - 2) / cols), per = cols;
@@ -225,8 +240,8 @@ function cells({key, name, rowNames, colNames, rows = rowNames.length, cols = co
         const high = tall || cell, bands = Math.ceil(cols / per);
         const head = colNames ? (turned ? longest * 0.87 + 12 : 20) : wrap ? 16 : 2;
         const band = head + rows * high + (bands > 1 ? 8 : 2);
-        shape = {left, cell, per, high, head, band};
-        pen = canvasOf(canvas, width, bands * band);
+        shape = {left, cell, per, high, head, band, width, bands};
+        pen = canvasOf(base, width, bands * band);
         for (let b = 0; b < bands; b++) {
             const count = Math.min(per, cols - b * per), top = b * band + head;
             pen.fillStyle = colours.muted;
@@ -267,26 +282,34 @@ function cells({key, name, rowNames, colNames, rows = rowNames.length, cols = co
                     if (cell >= 32 && high >= 18) {
                         pen.fillStyle = 0.3 * rgb[0] + 0.59 * rgb[1] + 0.11 * rgb[2] > 140 ? "#15181c" : "#fdfdfb";
                         pen.font = "11px " + colours.sans;
-                        pen.fillText(short(v, digits).replace(/^(−?)0\./, "$1."), x + cell / 2, y + high / 2 + 0.5);
+                        pen.fillText(minus(v.toFixed(2)).replace(/^(−?)0\./, "$1."), x + cell / 2, y + high / 2 + 0.5);
                         pen.font = "12px " + colours.sans;
                     }
                 }
                 pen.textAlign = "left";
             }
-            const frame = (r, c, w, style) => {
-                pen.strokeStyle = style;
-                pen.lineWidth = 2;
-                pen.strokeRect(left + c * cell - 0.5, top + r * high - 0.5, w * cell, high);
-            };
-            if (chosen >= 0) frame(chosen, 0, count, colours.warm);
-            if (cursor && Math.floor(cursor[1] / per) === b) frame(cursor[0], cursor[1] - b * per, 1, colours.focus);
         }
+        paint();
+    }
+    /* What is drawn stays in base; upon a copy of it the chosen row and the cursor are framed. */
+    function paint() {
+        if (!shape) return;
+        const {left, cell, per, high, head, band, width, bands} = shape, pen = canvasOf(canvas, width, bands * band);
+        pen.drawImage(base, 0, 0, width, bands * band);
+        const frame = (r, c, count, style) => {
+            const b = Math.floor(c / per);
+            pen.strokeStyle = style;
+            pen.lineWidth = 2;
+            pen.strokeRect(left + (c - b * per) * cell - 0.5, b * band + head + r * high - 0.5, count * cell, high);
+        };
+        if (chosen >= 0) frame(chosen, 0, Math.min(cols, per), colours.warm);
+        if (cursor) frame(...cursor, 1, colours.focus);
     }
     function go(r, c) {
         cursor = [Math.max(0, Math.min(rows - 1, r)), Math.max(0, Math.min(cols - 1, c))];
         if (key) cursors[key] = cursor;
         readout.replaceChildren(...[tell(...cursor)].flat());
-        if (host.clientWidth) { if (!shape || host.clientWidth) draw(host.clientWidth); }
+        paint();
     }
     function hit(e) {
         const box = canvas.getBoundingClientRect(), {left, cell, per, high, head, band} = shape;
@@ -313,13 +336,13 @@ function cells({key, name, rowNames, colNames, rows = rowNames.length, cols = co
     if (cursor) readout.replaceChildren(...[tell(...cursor)].flat());
     lazy(host, draw);
     return html("div", {class: "cells" + (pick ? " pick" : "")}, host, readout,
-                table && tableOf(range(rows).map(rowName), range(cols).map(colName), value));
+                tableOf(range(rows).map(rowName), range(cols).map(colName), value));
 }
 
 /* Vectors as coloured strips on one scale, below each other. */
 function strips(list, options = {}) {
     const max = Math.max(1e-9, ...list.map(v => v.values.reduce((m, x) => Math.max(m, Math.abs(x)), 0)));
-    return html("div", null,
+    return html("div",
         cells({name: list.map(v => v.name).join(", ") + ".", rowNames: list.map(v => v.name), rows: list.length,
                cols: list[0].values.length, value: (r, c) => list[r].values[c], kind: "diverge", max, wrap: true, tall: 22,
                wide: 46, ...options}),
@@ -328,12 +351,12 @@ function strips(list, options = {}) {
 
 /* A table with a bar for each row: [{name, value, text, more, kind}]; max is the length of a full bar. */
 function bars(rows, {max = 1, digits = 4, head} = {}) {
-    return numbers(html("table", {class: "bars"},
-        head && html("thead", null, html("tr", null, head.map(t => html("th", {scope: "col", class: "left"}, t)))),
-        html("tbody", null, rows.map(r => html("tr", null, html("th", {scope: "row"}, r.name),
-            html("td", {class: "track"}, r.none ? html("span", {class: "bar none"}) : html("span", {class: "bar " + (r.kind || ""),
+    return numbers(html("table.bars",
+        head && html("thead", html("tr", head.map(t => html("th", {scope: "col", class: "left"}, t)))),
+        html("tbody", rows.map(r => html("tr", html("th", {scope: "row"}, r.name),
+            html("td.track", r.none ? html("span", {class: "bar none"}) : html("span", {class: "bar " + (r.kind || ""),
                 style: `width:${Math.max(0, Math.min(100, 100 * Math.abs(r.value) / max))}%`})),
-            html("td", null, r.none || number(r.value, digits)))))));
+            html("td", r.none || number(r.value, digits)))))));
 }
 
 /* Lines of values over 0, 1, 2 ... : series [{name, values}]; one point at a time is told below. */
@@ -345,16 +368,16 @@ function chart({name, series, xName, yName, xLabels, height = 230}) {
     const step = niceStep((high - low) / 4), ticks = [];
     for (let v = Math.ceil(low / step) * step; v <= high; v += step) ticks.push(v);
     const xLabel = i => (xLabels ? xLabels[i] : String(i)), every = Math.ceil(count / 9);
-    const cursor = svg("line", {class: "axis", y1: T, y2: height - B, style: "stroke:var(--focus);stroke-width:2", visibility: "hidden"});
-    const readout = html("output", {class: "readout"});
+    const cursor = svg("line.axis", {y1: T, y2: height - B, style: "stroke:var(--focus);stroke-width:2", visibility: "hidden"});
+    const readout = html("output.readout");
     const dashes = ["", "7 4", "2 3", "10 3 2 3", "1 5", "14 4"];
     const picture = svg("svg", {viewBox: `0 0 ${W} ${height}`, width: W, tabindex: 0, role: "application",
         "aria-roledescription": "chart", "aria-label": name + " Left and right arrow go from point to point."},
-        ticks.map(v => [svg("line", {class: "axis", x1: L, x2: W - R, y1: Y(v), y2: Y(v)}),
-            svg("text", {class: "muted", x: L - 7, y: Y(v) + 4, "text-anchor": "end"}, minus(String(Number(v.toPrecision(6)))))]),
+        ticks.map(v => [svg("line.axis", {x1: L, x2: W - R, y1: Y(v), y2: Y(v)}),
+            svg("text.muted", {x: L - 7, y: Y(v) + 4, "text-anchor": "end"}, minus(String(Number(v.toPrecision(6)))))]),
         range(count).filter(i => i % every === 0).map(i =>
-            svg("text", {class: "muted", x: X(i), y: height - B + 17, "text-anchor": "middle"}, xLabel(i))),
-        svg("text", {class: "muted", x: (L + W - R) / 2, y: height - 4, "text-anchor": "middle"}, xName),
+            svg("text.muted", {x: X(i), y: height - B + 17, "text-anchor": "middle"}, xLabel(i))),
+        svg("text.muted", {x: (L + W - R) / 2, y: height - 4, "text-anchor": "middle"}, xName),
         cursor,
         series.map((s, k) => svg("g", {class: "s" + (k % 6 + 1)},
             svg("polyline", {points: [...s.values].map((v, i) => X(i) + "," + Y(v)).join(" "), fill: "none", stroke: "currentColor",
@@ -365,7 +388,7 @@ function chart({name, series, xName, yName, xLabels, height = 230}) {
         at = Math.max(0, Math.min(count - 1, i));
         for (const end of ["x1", "x2"]) cursor.setAttribute(end, X(at));
         cursor.setAttribute("visibility", "visible");
-        readout.replaceChildren(html("b", null, `${xName} ${xLabel(at)}`), ": ",
+        readout.replaceChildren(strong(`${xName} ${xLabel(at)}`), ": ",
             series.map(s => (series.length > 1 ? s.name + " " : "") + exact(s.values[at])).join("; "));
     }
     picture.addEventListener("mousemove", e => {
@@ -376,10 +399,10 @@ function chart({name, series, xName, yName, xLabels, height = 230}) {
         const to = {ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: count - 1}[e.key];
         if (to !== undefined) { e.preventDefault(); go(to); }
     });
-    const legend = series.length > 1 && html("ul", {class: "legend"}, series.map((s, k) => html("li", {class: "s" + (k % 6 + 1)},
+    const legend = series.length > 1 && html("ul.legend", series.map((s, k) => html("li", {class: "s" + (k % 6 + 1)},
         svg("svg", {width: 30, height: 10, "aria-hidden": true}, svg("line", {x1: 0, x2: 30, y1: 5, y2: 5, stroke: "currentColor",
             "stroke-width": 2.5, "stroke-dasharray": dashes[k % 6]})), html("span", {style: "color:var(--ink)"}, s.name))));
-    return html("div", null, yName && html("div", {class: "small muted"}, yName), picture, legend, readout,
+    return html("div", yName && html("div.small.muted", yName), picture, legend, readout,
                 tableOf(range(count).map(i => `${xName} ${xLabel(i)}`), series.map(s => s.name), (i, k) => series[k].values[i]));
 }
 function niceStep(rough) {
@@ -463,12 +486,12 @@ function live(render) {
     return node;
 }
 function select(label, options, value, change, key) {
-    return html("label", null, label, html("select", {"data-key": key, onchange: e => change(+e.target.value)},
+    return html("label", label, html("select", {"data-key": key, onchange: e => change(+e.target.value)},
         options.map((o, i) => html("option", {value: i, selected: i === value}, o))));
 }
 function chooser(key) {
     const b = attention[state.block];
-    return html("div", {class: "controls"},
+    return html("div.controls",
         select("Block", attention.map(blockName), state.block, block => choose({block}), key + "-block"),
         select("Head", range(b.p.shape[0]).map(h => "head " + (h + 1)), state.head, head => choose({head}), key + "-head"),
         select(b.kind === "encoder" ? "Source word" : "Target word", rowNames(b).map((n, i) => `${i + 1} ${n}`), state.row,
@@ -481,11 +504,11 @@ function picker(groups, show, first = 0) {
         buttons.forEach((b, k) => b.setAttribute("aria-pressed", k === i));
         body.replaceChildren(...[show(i)].flat());
     };
-    const rows = groups.map(g => [g.name && html("h4", {style: "margin-top:.6rem"}, g.name),
-        html("div", {class: "chips", role: "group", "aria-label": g.name || "Choose"}, g.chips.map(c => {
+    const rows = groups.map(g => [g.name && title({style: "margin-top:.6rem"}, g.name),
+        html("div.chips", {role: "group", "aria-label": g.name || "Choose"}, g.chips.map(c => {
             const i = buttons.length;
-            const button = html("button", {class: "chip", "aria-pressed": false, onclick: () => choose(i)}, c.text,
-                                c.small && html("small", null, c.small));
+            const button = html("button.chip", {"aria-pressed": false, onclick: () => choose(i)}, html("span", c.text),
+                                c.small && html("small", c.small));
             buttons.push(button);
             return button;
         }))]);
@@ -497,20 +520,20 @@ function picker(groups, show, first = 0) {
 
 const views = {};
 const clean = token => isMark(token) ? token.text
-    : [token.text.startsWith(" ") && html("span", {class: "space"}, "␣"), token.text.replace(/^ /, "")];
+    : [token.text.startsWith(" ") && html("span.space", "␣"), token.text.replace(/^ /, "")];
 const plain = token => (isMark(token) ? token.text : token.text.trim() || "␣");
 
 views.tokens = {
     needs: () => data.source, without: "This page holds no sentence.",
     draw() {
-        const chips = side => html("ul", {class: "chips"}, side.tokens.map((t, i) => html("li", {class: "chip"
+        const chips = side => html("ul.chips", side.tokens.map((t, i) => html("li", {class: "chip"
             + (i > 0 && t.word >= 0 && t.word === side.tokens[i - 1].word ? " joined" : "")},
-            html("span", null, clean(t)), html("small", null, t.id))));
+            html("span", clean(t)), html("small", t.id))));
         const words = side => new Set(side.tokens.map(t => t.word).filter(w => w >= 0)).size;
         const count = side => `${plural(words(side), "word")}, ${plural(side.tokens.length, "piece")}`;
         return figure("Above each id its piece; pieces joined by a dashed line are one word.",
-            html("h4", null, "What the encoder reads: ", count(data.source)), chips(data.source),
-            data.target && [html("h4", {style: "margin-top:1.1rem"}, "What the decoder reads: ", count(data.target)),
+            title("What the encoder reads: ", count(data.source)), chips(data.source),
+            data.target && [title({style: "margin-top:1.1rem"}, "What the decoder reads: ", count(data.target)),
                             chips(data.target)]);
     }
 };
@@ -523,9 +546,9 @@ views.steps = {
             picker([{name: "", chips: data.steps.map(s => ({text: clean(s.says), small: percent(s.says.p)}))}], i => {
                 const step = data.steps[i], rest = Math.max(0, 1 - sum(step.candidates.map(c => c.p)));
                 const others = model.vocab ? `all other ${thousands(model.vocab - step.candidates.length)}` : "all others";
-                return [para(html("b", null, "Read so far: "), html("span", {class: "mono"},
+                return [para(strong("Read so far: "), html("span.mono",
                     data.target.tokens.slice(0, i + 1).map(t => isMark(t) ? t.text : t.text).join("")), " → ?"),
-                    bars([...step.candidates.map(c => ({name: c.id === step.says.id ? html("b", null, clean(c)) : clean(c),
+                    bars([...step.candidates.map(c => ({name: c.id === step.says.id ? strong(clean(c)) : clean(c),
                         value: c.p, kind: c.id === step.says.id ? "" : "other"})), {name: others, value: rest, kind: "other"}])];
             }));
     }
@@ -541,7 +564,7 @@ views.beam = {
             : draft(p - 1, data.beam[p][i].parent) + (isMark(data.beam[p][i]) ? " " : "") + data.beam[p][i].text;
         const fate = n => (n.best ? "part of the translation" : n.kept ? (n.finished ? "finished" : "kept") : "dropped");
         const looks = n => (n.best ? "best" : n.kept || n.finished ? "kept" : "dropped");
-        const readout = html("output", {class: "readout"});
+        const readout = html("output.readout");
         const edges = [];
         data.beam.forEach((candidates, p) => candidates.forEach((n, i) => {
             const [x, y] = at(p, i);
@@ -562,30 +585,16 @@ views.beam = {
             style: "max-width:none"}, edges.sort((a, b) => order[a[0]] - order[b[0]]).map(e => e[1]), nodes);
         roving(picture, ".node", n => {
             const p = +n.dataset.c, i = +n.dataset.r, c = data.beam[p][i];
-            readout.replaceChildren(html("b", null, draft(p, i).trim()), `: log-probability ${exact(c.log_probability)}, ${fate(c)}`);
+            readout.replaceChildren(strong(draft(p, i).trim()), `: log-probability ${exact(c.log_probability)}, ${fate(c)}`);
         });
-        const table = html("details", null, html("summary", null, "The beam as a table"));
-        table.addEventListener("toggle", () => {
-            if (table.children.length > 1) return;
-            table.append(html("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": "The beam as a table"}, html("table", null,
-                html("thead", null, html("tr", null, ["Step", "Draft", "Log-probability", "Fate"].map((t, i) =>
-                    html("th", {scope: "col", class: i === 1 ? "left" : null}, t)))),
-                html("tbody", null, data.beam.flatMap((candidates, p) => candidates.map((n, i) => html("tr", null, html("td", null, p + 1),
-                    html("td", {class: "left wrap"}, draft(p, i)), html("td", null, exact(n.log_probability)),
-                    html("td", {class: "left"}, fate(n)))))))));
-        });
-        const ends = data.hypotheses && data.hypotheses.length ? numbers(html("table", null,
-            html("caption", null, "Drafts that came to their end. The score is the log-probability made comparable between short and "
-                + "long sentences; the best is the translation."),
-            html("thead", null, html("tr", null, html("th", {scope: "col", class: "left"}, "Translation"),
-                html("th", {scope: "col"}, "Log-probability"), html("th", {scope: "col"}, "Score"))),
-            html("tbody", null, data.hypotheses.map((y, i) => html("tr", {class: i === 0 ? "chosen" : null},
-                html("th", {scope: "row", style: "white-space:normal"}, y.text), html("td", null, number(y.log_probability)),
-                html("td", null, number(y.score))))))) : null;
+        const list = later("The beam as a table", () => table(["draft", "step", "log-probability", "fate"],
+            data.beam.flatMap((candidates, p) => candidates.map((n, i) => [draft(p, i), String(p + 1), n.log_probability, fate(n)]))));
         return [figure("One column for each step, best draft first. Filled: the translation. Solid outline: kept. Dashed: dropped. Below "
             + "each piece the sum of logarithms up to it: 0 is certain, −0.69 even odds, −2.3 one in ten.",
-            html("div", {class: "scroll", style: "padding:3px"}, picture), readout, table),
-            ends && html("div", {class: "scroll"}, ends)];
+            html("div.scroll", {style: "padding:3px"}, picture), readout, list),
+            (data.hypotheses || []).length > 0 && table(["draft", "log-probability", "score"],
+                data.hypotheses.map(y => [y.text, y.log_probability, y.score]), {row: i => (i === 0 ? "chosen" : null), caption:
+                "Drafts that came to their end. The score makes short and long ones comparable; the best is the translation."})];
     }
 };
 const cut = (text, most) => (text.length > most ? text.slice(0, most - 1) + "…" : text);
@@ -651,7 +660,7 @@ views.positions = {
             : "The position vectors, one row for each place: sines and cosines, quick waves on the left, ever slower ones to the right "
             + "(§3.5), like the hands of many clocks.",
             cells({key: "places", name: "Position vectors.", rows, cols, value: (r, c) => picture.row(r)[c], kind: "diverge", max,
-                   tall: 5, wide: 12, describe: (r, c) => [html("b", null, `place ${r + 1}, number ${c + 1}`), ": ", exact(picture.row(r)[c])]}),
+                   tall: 5, wide: 12, describe: (r, c) => [strong(`place ${r + 1}, number ${c + 1}`), ": ", exact(picture.row(r)[c])]}),
             legendDiverge(max)),
             dots && figure("How alike two places are depends on how far apart they are: the dot product of two position vectors, mean over "
                 + "all pairs at that distance. That lets a head find “the word before” by its place alone.",
@@ -666,15 +675,15 @@ function links(b, p) {
     const tall = Math.max(left.length, right.length) * H + 22, Y = i => i * H + H / 2 + 22;
     const line = (i, j, extra) => svg("line", {x1: X0, y1: Y(i), x2: X1, y2: Y(j), "stroke-width": 0.6 + 9 * p.row(i)[j], ...extra});
     const faint = svg("g", {opacity: 0.28}, left.map((_, i) => right.map((_, j) => p.row(i)[j] > 0.02 && line(i, j))));
-    const bold = svg("g"), readout = html("output", {class: "readout"});
+    const bold = svg("g"), readout = html("output.readout");
     const word = (side, name, i) => svg("g", {role: "option", "data-c": side, "data-r": i, "data-key": `link-${side}-${i}`,
         tabindex: side === 0 && i === state.row ? 0 : -1, "aria-label": name},
         svg("rect", {x: side ? X1 + 4 : 4, y: Y(i) - H / 2 + 1, width: 150, height: H - 2}),
         svg("text", {x: side ? X1 + 13 : X0 - 13, y: Y(i) + 4.5, "text-anchor": side ? "start" : "end", style: "font-size:14px"}, cut(name, 18)));
-    const picture = svg("svg", {class: "links", viewBox: `0 0 ${W} ${tall}`, width: W, role: "group",
+    const picture = svg("svg.links", {viewBox: `0 0 ${W} ${tall}`, width: W, role: "group",
         "aria-label": "Words and lines. Up and down go from word to word, left and right to the other side, Enter chooses."},
-        faint, bold, svg("text", {class: "muted", x: X0 - 13, y: 12, "text-anchor": "end"}, "looks"),
-        svg("text", {class: "muted", x: X1 + 13, y: 12}, "is looked at"),
+        faint, bold, svg("text.muted", {x: X0 - 13, y: 12, "text-anchor": "end"}, "looks"),
+        svg("text.muted", {x: X1 + 13, y: 12}, "is looked at"),
         svg("g", {role: "listbox", "aria-label": "words that look"}, left.map((n, i) => word(0, n, i))),
         svg("g", {role: "listbox", "aria-label": "words that are looked at"}, right.map((n, j) => word(1, n, j))));
     const top = (values, list) => values.map((v, i) => [v, list[i]]).sort((a, c) => c[0] - a[0]).slice(0, 3).filter(a => a[0] > 0.005)
@@ -685,14 +694,14 @@ function links(b, p) {
                                       : [...p.row(i)].map((v, j) => v > 0.004 && line(i, j))).filter(Boolean));
         for (const n of picture.querySelectorAll("g[role=option]"))
             n.setAttribute("aria-selected", +n.dataset.c === side && +n.dataset.r === i);
-        readout.replaceChildren(html("b", null, (side ? right : left)[i]), side
+        readout.replaceChildren(strong((side ? right : left)[i]), side
             ? ` is looked at most by ${top(into, left)}; all its weights together: ${sum(into).toFixed(2)}`
             : ` looks most at ${top([...p.row(i)], right)}`);
     }
     roving(picture, "g[role=option]", n => show(+n.dataset.c, +n.dataset.r), n => n.dataset.c === "0" && choose({row: +n.dataset.r}));
     picture.addEventListener("mouseleave", () => show(0, state.row));
     show(0, state.row);
-    return html("div", null, picture, readout);
+    return html("div", picture, readout);
 }
 
 const habits = {"previous token": "mostly looks one piece back", "next token": "mostly looks one piece ahead",
@@ -705,14 +714,14 @@ views.head = {
         const b = attention[state.block], p = tensor(b.p), info = (b.heads || [])[state.head], rows = rowNames(b), cols = colNames(b);
         const weights = {row: i => p.row(state.head, i)};
         return [chooser("head"),
-            info && para(html("b", null, headName(b, state.head)), ": mean entropy ", `${info.entropy.toFixed(2)} bits`,
+            info && para(strong(headName(b, state.head)), ": mean entropy ", `${info.entropy.toFixed(2)} bits`,
                 info.label ? `; it ${habits[info.label] || "is labelled " + info.label} (${percent(info.share)}).` : "; no simple habit."),
-            html("div", {class: "columns"},
+            html("div.columns",
                 figure("Each row is a word that looks, and adds up to 1; the framed one is chosen. Click a row, or press Enter, to choose another."
                     + (b.kind === "decoder" ? " Outlined cells are masked: they lie ahead." : ""),
                     cells({key: "map", name: headName(b, state.head) + ", weights.", rowNames: rows, colNames: cols, value: (r, c) => weights.row(r)[c],
                            pick: r => choose({row: r}), chosen: state.row, masked: b.kind === "decoder" ? (r, c) => c > r : null,
-                           describe: (r, c) => [html("b", null, `${rows[r]} → ${cols[c]}`), ": ", exact(weights.row(r)[c])]}),
+                           describe: (r, c) => [strong(`${rows[r]} → ${cols[c]}`), ": ", exact(weights.row(r)[c])]}),
                     legendHeat("weight")),
                 figure("The same as lines, the thicker the more weight. Point at a word on the left to see where it looks, on the right to see "
                     + "who looks at it (dashed).", links(b, weights)))];
@@ -724,25 +733,25 @@ views.heads = {
     draw: () => {
         const buttons = [];
         const mark = () => buttons.forEach(([node, b, head]) => node.setAttribute("aria-pressed", b === state.block && head === state.head));
-        const node = attention.map((b, block) => [html("h4", {style: "font-family:var(--sans);margin:.9rem 0 .3rem"}, blockName(b)),
-            html("div", {class: "heads"}, range(b.p.shape[0]).map(head => {
+        const node = attention.map((b, block) => html("div", title(blockName(b)),
+            html("div.heads", range(b.p.shape[0]).map(head => {
                 const info = (b.heads || [])[head] || {label: ""}, canvas = html("canvas", {"aria-hidden": true});
                 canvas.width = b.p.shape[2];
                 canvas.height = b.p.shape[1];
                 const button = html("button", {"aria-pressed": false, onclick: () => { choose({block, head}); goTo("attention"); }}, canvas,
-                    html("b", null, "head " + (head + 1)),
-                    info.label ? html("span", null, `${info.label} ${percent(info.share)}`) : html("span", {class: ""}, "no simple habit"),
-                    info.entropy !== undefined && html("span", null, `${info.entropy.toFixed(2)} bits`));
+                    strong("head " + (head + 1)),
+                    info.label ? html("span", `${info.label} ${percent(info.share)}`) : html("span", "no simple habit"),
+                    info.entropy !== undefined && html("span", `${info.entropy.toFixed(2)} bits`));
                 buttons.push([button, block, head]);
                 return lazy(button, () => {
                     const p = tensor(b.p).row(head), pen = canvas.getContext("2d"), image = pen.createImageData(canvas.width, canvas.height);
                     p.forEach((v, i) => image.data.set([...shade("heat", v, 1), 255], 4 * i));
                     pen.putImageData(image, 0, 0);
                 });
-            }))]);
+            }))));
         watchers.push(mark);
         mark();
-        return html("div", null, node);
+        return html("div.blocks", node);
     }
 };
 
@@ -761,34 +770,32 @@ function compute(block, head, row) {
 const withVectors = () => attention.map((b, i) => (b.q && b.k && b.v ? i : -1)).filter(i => i >= 0);
 function leftOutHere() {
     const there = withVectors();
-    return html("div", {class: "note"}, `Queries, keys and values of ${blockName(attention[state.block])} were left out to keep the page small. `,
+    return html("div.note", `Queries, keys and values of ${blockName(attention[state.block])} were left out to keep the page small. `,
         there.length ? ["They are here for: ", there.map((i, n) => [n ? ", " : "",
             html("button", {onclick: () => choose({block: i})}, blockName(attention[i]))])] : "They are here for no block.");
 }
 const gap = (mine, theirs) => Math.max(...[...theirs].map((t, i) => Math.abs(t - mine[i])));
 function verdict(mine, theirs, what) {
     const worst = gap(mine, theirs);
-    return html("p", {class: "small"}, html("span", {class: worst < 1e-4 ? "ok" : "off"}, worst < 1e-4 ? "✓ " : "≠ "),
-        `Worked out here, compared with ${what}: the largest difference is ${worst === 0 ? "0" : worst.toExponential(1)}.`);
+    return html("p.small", html("span", {class: worst < 1e-4 ? "ok" : "off"}, worst < 1e-4 ? "✓ " : "≠ "),
+        `Worked out here, compared with ${what}: the largest difference is ${worst === 0 ? "0" : minus(worst.toExponential(1))}.`);
 }
 /* a·b + a·b + ... = sum, in full or the first and the last few; rest: one more summand, named. */
 function terms(a, b, total, {most = 12, rest} = {}) {
     const shown = a.length <= most ? range(a.length) : [...range(most - 2), -1, a.length - 1];
-    const left = a.length - most + 1;
-    return numbers(html("p", {class: "terms"}, shown.map((i, n) => [n ? " + " : "", i < 0 ? `… (${left} more) …`
-        : [number(a[i], 3), "·", short(b[i], 3) < "0" || b[i] < 0 ? ["(", number(b[i], 3), ")"] : number(b[i], 3)]]),
-        rest !== undefined && [" + ", number(rest, 3)], " = ", html("b", null, number(total))));
+    const left = a.length - most + 1, signed = (x, n) => (n && x < 0 ? ["(", number(x, 3), ")"] : number(x, 3));
+    return numbers(html("p.terms", shown.map((i, n) => [n ? " + " : "", i < 0 ? `… (${left} more) …`
+        : [signed(a[i], n), "·", signed(b[i], 1)]]),
+        rest !== undefined && [" + ", number(rest, 3)], " = ", strong(number(total))));
 }
-const step = (no, title, ...content) => html("div", {class: "step"}, html("h3", null, html("span", {class: "no"}, no), " ", title), content);
-const formula = markup => { const p = html("p", {class: "formula"}); p.innerHTML = markup; return p; };
+const step = (no, title, ...content) => html("div.step", html("h3", html("span.no", no), " ", title), content);
+const formula = markup => { const p = html("p.formula"); p.innerHTML = markup; return p; };
 /* Vectors side by side: a table of numbers when they are few, cells otherwise. */
 function vectors(rowLabels, rows, name, key) {
     const width = rows[0].length, max = Math.max(1e-9, ...rows.flatMap(r => [...r].map(Math.abs)));
     if (width > 8) return [cells({key, name, rowNames: rowLabels, rows: rows.length, cols: width, value: (r, c) => rows[r][c], kind: "diverge",
                                   max, tall: 20, wide: 40, wrap: true}), legendDiverge(max)];
-    return html("div", {class: "scroll"}, numbers(html("table", null, html("thead", null, html("tr", null, html("td"),
-        range(width).map(c => html("th", {scope: "col"}, c + 1)))), html("tbody", null, rows.map((r, i) => html("tr", null,
-        html("th", {scope: "row"}, rowLabels[i]), [...r].map(x => html("td", null, number(x)))))))));
+    return table(["", ...range(width).map(c => c + 1)], rows.map((r, i) => [rowLabels[i], ...r]));
 }
 
 /* Within the arithmetic: the word whose dot product is spelt out, the number of a vector that is, and which map is. */
@@ -805,7 +812,7 @@ views.arithmetic = {
         detail.part = Math.min(detail.part, width - 1);
         const chooseDetail = change => { Object.assign(detail, change); watchers.forEach(w => w === redrawn || w()); };
         const redrawn = null, other = c.cols[detail.word];
-        const partSelect = key => html("div", {class: "controls"}, select("Spell out number", range(width).map(i => i + 1), detail.part,
+        const partSelect = key => html("div.controls", select("Spell out number", range(width).map(i => i + 1), detail.part,
             part => chooseDetail({part}), key));
         const number1 = detail.part + 1;
 
@@ -840,15 +847,15 @@ views.arithmetic = {
             para(`The query says what “${name}” looks for, the key of each word what it has to show, the value what it hands over. `
                 + `They are ${width} numbers each, this head’s share.` + (b.kind === "cross" ? " Here the query comes from the target, keys and "
                 + "values from the encoder’s output." : "")),
-            figure(null, html("h4", null, `q of “${name}”`), vectors([name], [c.query], "The query.", "sum-q"),
-                html("div", {class: "columns"},
-                    html("div", null, html("h4", {style: "margin-top:1rem"}, "k of each word"), vectors(c.cols, c.keys, "The keys.", "sum-k")),
-                    html("div", null, html("h4", {style: "margin-top:1rem"}, "v of each word"), vectors(c.cols, c.values, "The values.", "sum-v")))),
-            here ? [html("div", {class: "controls"},
+            figure(null, title(`q of “${name}”`), vectors([name], [c.query], "The query.", "sum-q"),
+                html("div.columns",
+                    html("div", title({style: "margin-top:1rem"}, "k of each word"), vectors(c.cols, c.keys, "The keys.", "sum-k")),
+                    html("div", title({style: "margin-top:1rem"}, "v of each word"), vectors(c.cols, c.values, "The values.", "sum-v")))),
+            here ? [html("div.controls",
                         select("Spell out", ["q of " + name, "k of " + other, "v of " + other], detail.map, map => chooseDetail({map}), "sum-map"),
                         select("number", range(width).map(i => i + 1), detail.part, part => chooseDetail({part}), "sum-part"),
                         select("other word", c.cols.map((n, j) => `${j + 1} ${n}`), detail.word, word => chooseDetail({word}), "sum-word")),
-                    html("p", {class: "small"}, `Number ${number1} of ${which}: row ${number1} of W`, html("sub", null, which), " times x, plus the bias:"),
+                    html("p.small", `Number ${number1} of ${which}: row ${number1} of W`, html("sub", which), " times x, plus the bias:"),
                     terms(W.row(detail.part), read, dot(W.row(detail.part), read) + bias, {rest: bias}),
                     verdict(range(width).map(i => dot(W.row(i), read) + (tensor(a["b" + which]) ? tensor(a["b" + which]).data[i] : 0)),
                             sources[detail.map], `the model’s own ${which}`)]
@@ -861,26 +868,18 @@ views.arithmetic = {
             formula("score<sub><var>j</var></sub> = <span class='frac'><span><var>q</var> · <var>k<sub>j</sub></var></span><span>√<span class='root'>"
                 + `<var>K</var></span></span></span> &emsp; <var>K</var> = ${width}, √<var>K</var> = ${short(root)}`),
             para("The dot product is large when query and key point the same way. Choose a word to see it term by term."),
-            html("div", {class: "scroll"}, numbers(html("table", {id: "scores"}, html("thead", null, html("tr", null,
-                ["word", "q · k", "÷ √K", ""].map((t, i) => html("th", {scope: "col", class: i === 0 ? "left" : null}, t)))),
-                html("tbody", null, c.raw.map((raw, j) => html("tr", {class: shownRow(j)}, html("th", {scope: "row"},
-                    html("button", {class: "link", "data-key": "score-" + j, "aria-pressed": j === detail.word,
-                                    onclick: () => chooseDetail({word: j})}, c.cols[j])),
-                    html("td", null, number(raw)), html("td", null, number(raw / root)),
-                    html("td", {class: "left"}, c.hidden[j] ? "lies ahead: masked, −∞" : ""))))))),
-            html("p", {class: "small", style: "margin-top:.8rem"}, `q of “${name}” · k of “${other}”:`),
+            table(["word", "q · k", "÷ √K", ""], c.raw.map((raw, j) => [html("button.link", {"data-key": "score-" + j,
+                "aria-pressed": j === detail.word, onclick: () => chooseDetail({word: j})}, c.cols[j]), raw, raw / root,
+                c.hidden[j] ? "lies ahead: masked, −∞" : ""]), {attributes: {id: "scores"}, row: shownRow}),
+            html("p.small", {style: "margin-top:.8rem"}, `q of “${name}” · k of “${other}”:`),
             terms(c.query, c.keys[detail.word], c.raw[detail.word], {most: 24}));
         const weights = step(4, "Softmax: scores become weights",
             formula("weight<sub><var>j</var></sub> = <span class='frac'><span>e<sup>score<sub><var>j</var></sub> − largest</sup></span><span>sum of all "
                 + "these</span></span>"),
             para("Taking off the largest score changes nothing in the quotient, but keeps the powers from growing too large to be stored."),
-            html("div", {class: "scroll"}, numbers(html("table", {id: "weights"}, html("thead", null, html("tr", null,
-                ["word", "score", "score − largest", "e to that", "weight", "the model’s own"].map((t, i) =>
-                    html("th", {scope: "col", class: i === 0 ? "left" : null}, t)))),
-                html("tbody", null, c.scores.map((s, j) => html("tr", {class: shownRow(j)}, html("th", {scope: "row"}, c.cols[j]),
-                    [s, s - c.top, c.exps[j], c.weights[j], c.model[j]].map(x => html("td", null, number(x)))))),
-                html("tfoot", null, html("tr", null, html("th", {scope: "row"}, "sum"), html("td"), html("td"), html("td", null, number(c.total)),
-                    html("td", null, number(sum(c.weights))), html("td", null, number(sum([...c.model])))))))),
+            table(["word", "score", "score − largest", "e to that", "weight", "the model’s own"],
+                c.scores.map((s, j) => [c.cols[j], s, s - c.top, c.exps[j], c.weights[j], c.model[j]]), {attributes: {id: "weights"},
+                row: shownRow, foot: ["sum", "", "", c.total, sum(c.weights), sum([...c.model])]}),
             verdict(c.weights, c.model, "the model’s own weights"));
 
         /* 5 the mixture, 6 heads together */
@@ -889,7 +888,7 @@ views.arithmetic = {
             formula("out = Σ<sub><var>j</var></sub> weight<sub><var>j</var></sub> · <var>v<sub>j</sub></var>"),
             figure(null, vectors([...c.cols.map((n, j) => `${short(c.weights[j], 2)} · ${n}`), "= out"],
                 [...c.values.map((v, j) => Array.from(v, x => x * c.weights[j])), c.out], "Weighted values and their sum.", "sum-out")),
-            partSelect("sum-part-out"), html("p", {class: "small"}, `Number ${number1} of out:`), terms(c.weights, column, c.out[detail.part], {most: 24}),
+            partSelect("sum-part-out"), html("p.small", `Number ${number1} of out:`), terms(c.weights, column, c.out[detail.part], {most: 24}),
             a && a.joined && verdict(c.out, tensor(a.joined).row(state.row).subarray(state.head * width, (state.head + 1) * width),
                                      "the model’s own sum"));
         const joined = a && tensor(a.joined) && tensor(a.joined).row(state.row), wo = a && tensor(a.wo), bo = a && tensor(a.bo);
@@ -901,7 +900,7 @@ views.arithmetic = {
                     + `${(state.head + 1) * width} are this head’s. One more matrix mixes them; the result is added to the word’s vector (§3.2.2).`),
                 figure(null, joined.length > 8 ? strips([{name: "side by side", values: joined}, {name: "projected", values: projected}], {key: "sum-joined"})
                                                : vectors(["side by side", "projected"], [joined, projected], "", "sum-joined")),
-                redone ? [html("p", {class: "small"}, "Number 1 of the result:"),
+                redone ? [html("p.small", "Number 1 of the result:"),
                           terms(wo.row(0), joined, redone[0], {rest: bo ? bo.data[0] : 0}), verdict(redone, projected, "the model’s own result")]
                        : para("The matrix was left out to keep the page small.")]
                 : para(`In this page only for ${data.arithmetic ? blockName(attention[data.arithmetic.block]) : "no block"}.`));
@@ -922,8 +921,8 @@ function asText(c, a) {
     return lines.join("\n") + "\n";
 }
 function copyBox(text) {
-    const said = html("output", {class: "small muted"}), area = html("textarea", {readonly: true, "aria-label": "The arithmetic as text", spellcheck: false});
-    const details = html("details", null, html("summary", null, "Show it as text"), area);
+    const said = html("output.small.muted"), area = html("textarea", {readonly: true, "aria-label": "The arithmetic as text", spellcheck: false});
+    const details = html("details", html("summary", "Show it as text"), area);
     details.addEventListener("toggle", () => { area.value = text(); });
     const copy = async () => {
         try { await navigator.clipboard.writeText(text()); said.textContent = "Copied."; }
@@ -935,7 +934,7 @@ function copyBox(text) {
             said.textContent = document.execCommand("copy") ? "Copied." : "Selected: copy it with Ctrl+C.";
         }
     };
-    return html("div", null, html("div", {class: "controls", style: "align-items:center;margin:0"},
+    return html("div", html("div.controls", {style: "align-items:center;margin:0"},
         html("button", {id: "copy", onclick: copy}, "Copy as text"), said), details);
 }
 
@@ -951,17 +950,17 @@ views.scaling = {
         const slider = html("input", {type: "range", id: "divisor", min: 0, max: 100, step: 1, "data-key": "divisor"});
         /* The slider goes from 1/4 of the root to 4 times its square, evenly in logarithms. */
         const low = Math.log(c.root / 4), high = Math.log(c.width * 4), toValue = t => Math.exp(low + (high - low) * t / 100);
-        const out = html("output", {class: "big"}), body = html("div");
+        const out = html("output.big"), body = html("div");
         const visible = c.raw.map((s, j) => (c.hidden[j] ? null : s)).filter(s => s !== null);
         const spread = list => { const m = sum(list) / list.length; return Math.sqrt(sum(list.map(x => (x - m) ** 2)) / list.length); };
         function draw() {
             const by = divisor === null ? c.root : divisor;
             const set = d => softmax(c.raw.map((s, j) => (c.hidden[j] ? -Infinity : s / d))).weights;
             const [plainly, scaled, mine] = [set(1), c.weights, set(by)];
-            const panel = (title, w, kind) => html("div", null, html("h4", null, title), bars(w.map((x, j) => ({name: c.cols[j], value: x, kind,
-                none: c.hidden[j] && "masked"})), {digits: 3}), para("entropy ", html("b", null, `${entropy(w).toFixed(2)} bits`), `, largest ${short(Math.max(...w), 3)}`));
+            const panel = (title, w, kind) => html("div", title(title), bars(w.map((x, j) => ({name: c.cols[j], value: x, kind,
+                none: c.hidden[j] && "masked"})), {digits: 3}), para("entropy ", strong(`${entropy(w).toFixed(2)} bits`), `, largest ${short(Math.max(...w), 3)}`));
             out.textContent = short(by, 2);
-            body.replaceChildren(html("div", {class: "columns"}, panel("not divided", plainly, "two"),
+            body.replaceChildren(html("div.columns.narrow", panel("not divided", plainly, "two"),
                 panel(`divided by √K = ${short(c.root, 2)}: the model`, scaled, ""), panel(`divided by ${short(by, 2)}: yours`, mine, "other")));
         }
         slider.value = divisor === null ? 100 * (Math.log(c.root) - low) / (high - low) : 100 * (Math.log(divisor) - low) / (high - low);
@@ -970,7 +969,7 @@ views.scaling = {
         return figure([`Weights of “${c.rows[state.row]}”. Its dot products spread by ${short(spread(visible), 2)} (standard deviation), after division by `
             + `${short(spread(visible) / c.root, 2)}. A trained model has learnt its queries and keys for its own divisor; with another it would have `
             + "learnt others."],
-            html("div", {class: "controls"}, html("label", null, "Divide by", slider), out,
+            html("div.controls", html("label", "Divide by", slider), out,
                 html("button", {onclick: () => { divisor = null; choose({}); }}, "back to √K")), body);
     })
 };
@@ -981,7 +980,7 @@ views.masking = {
         const b = attention[state.block], c = compute(state.block, state.head, state.row);
         if (!c) return leftOutHere();
         const decoder = attention.findIndex(x => x.kind === "decoder" && x.q);
-        const hint = b.kind !== "decoder" && html("div", {class: "note"}, b.kind === "cross"
+        const hint = b.kind !== "decoder" && html("div.note", b.kind === "cross"
             ? "Cross-attention has no causal mask: the source is known from the start. Only padding, which fills up short sentences in a batch, is masked there. "
             : "The encoder has no causal mask: the source is known from the start. Shown is what the mask would do here. ",
             decoder >= 0 && html("button", {onclick: () => choose({block: decoder})}, "Show " + blockName(attention[decoder])));
@@ -993,13 +992,13 @@ views.masking = {
         const [open, causal] = [matrix(false), matrix(true)];
         const map = (w, key, hides) => cells({key, name: "Weights " + (hides ? "with" : "without") + " mask.", rowNames: c.rows, colNames: c.cols,
             value: (r, k) => w[r][k], chosen: state.row, pick: r => choose({row: r}), masked: hides ? (r, k) => k > r : null, wide: 36,
-            describe: (r, k) => [html("b", null, `${c.rows[r]} → ${c.cols[k]}`), ": ", exact(w[r][k])]});
+            describe: (r, k) => [strong(`${c.rows[r]} → ${c.cols[k]}`), ": ", exact(w[r][k])]});
         const row = (w, hides) => [bars(w.map((x, j) => ({name: c.cols[j], value: x, kind: hides ? "" : j > state.row ? "two" : "other",
-            none: hides && j > state.row && "masked"})), {digits: 3}), para("entropy ", html("b", null, `${entropy(w).toFixed(2)} bits`))];
+            none: hides && j > state.row && "masked"})), {digits: 3}), para("entropy ", strong(`${entropy(w).toFixed(2)} bits`))];
         return [hint, figure(`Above all rows of ${headName(b, state.head)}, below the row of “${c.rows[state.row]}”. Orange is weight that would go to `
             + "words not yet written; with the mask it is shared out among the others in proportion.",
-            html("div", {class: "columns"}, html("div", null, html("h4", null, "without mask"), map(open, "mask-open", false), row(open[state.row], false)),
-                html("div", null, html("h4", null, "with mask" + (b.kind === "decoder" ? ": the model" : "")), map(causal, "mask-on", true),
+            html("div.columns", html("div", title("without mask"), map(open, "mask-open", false), row(open[state.row], false)),
+                html("div", title("with mask" + (b.kind === "decoder" ? ": the model" : "")), map(causal, "mask-on", true),
                     row(causal[state.row], true))), legendHeat("weight"))];
     })
 };
@@ -1018,10 +1017,10 @@ function plane(points, {W = 520, H = 400, name, pad = 34} = {}) {
             taken.some(o => b[0] < o[2] && b[2] > o[0] && b[1] < o[3] && b[3] > o[1]); };
         const at = tries.find(t => !clash(t)) || tries[0];
         taken.push(box(at));
-        return svg("text", {class: "halo", x: x + at[0], y: y + at[1], "text-anchor": at[2], ...attributes}, text);
+        return svg("text.halo", {x: x + at[0], y: y + at[1], "text-anchor": at[2], ...attributes}, text);
     }
     const dotAt = (x, y) => taken.push([x - 5, y - 5, x + 5, y + 5]);
-    const node = svg("svg", {class: "plot", viewBox: `0 0 ${W} ${H}`, width: W, role: "img", "aria-label": name});
+    const node = svg("svg.plot", {viewBox: `0 0 ${W} ${H}`, width: W, role: "img", "aria-label": name});
     return {node, X, Y, label, dotAt, taken};
 }
 const marker = (shape, x, y, series, extra = {}) => svg("g", {class: "s" + series, ...extra}, shape === 1
@@ -1029,14 +1028,14 @@ const marker = (shape, x, y, series, extra = {}) => svg("g", {class: "s" + serie
     : shape === 2 ? svg("path", {d: `M${x} ${y - 6}L${x + 6} ${y + 5}H${x - 6}Z`, fill: "currentColor"})
     : shape === 3 ? svg("path", {d: `M${x} ${y - 7}L${x + 7} ${y}L${x} ${y + 7}L${x - 7} ${y}Z`, fill: "currentColor"})
                   : svg("circle", {cx: x, cy: y, r: 5, fill: "currentColor"}));
-const key = (shape, series, text) => html("li", null, svg("svg", {class: "swatch", viewBox: "0 0 16 16", "aria-hidden": true}, marker(shape, 8, 8, series)), text);
+const key = (shape, series, text) => html("li", svg("svg.swatch", {viewBox: "0 0 16 16", "aria-hidden": true}, marker(shape, 8, 8, series)), text);
 
 views.context = {
     needs: () => data.context, without: "No word with two meanings was given for this sentence, so there is nothing to follow here.",
     draw() {
         const c = data.context, last = c.layers - 1, groups = c.groups.map(g => g.name), series = g => Math.max(0, groups.indexOf(g)) + 2;
         const layerName = l => (l === 0 ? "embedding and position" : `after layer ${l}`);
-        const body = html("div"), said = html("output", {class: "big"});
+        const body = html("div"), said = html("output.big");
         const slider = html("input", {type: "range", min: 0, max: last, step: 1, value: last, "aria-label": "Layer", oninput: () => draw(+slider.value)});
         function draw(layer) {
             said.textContent = layerName(layer);
@@ -1065,21 +1064,19 @@ views.context = {
         }
         draw(last);
         const who = {this: `“${c.word}” in “${c.sentence}”`, compare: `“${c.word}” in “${c.compare}”`};
-        const nearest = (c.nearest || []).map(n => para(who[n.role], " ends nearest to ", html("b", null, n.group), "."));
-        const legend = html("ul", {class: "legend"}, key(3, 1, "this sentence"), c.compare && key(2, 1, "the other sentence"),
+        const nearest = (c.nearest || []).map(n => para(who[n.role], " ends nearest to ", strong(n.group), "."));
+        const legend = html("ul.legend", key(3, 1, "this sentence"), c.compare && key(2, 1, "the other sentence"),
             c.groups.map(g => key(series(g.name) % 2, series(g.name), `${g.name} (+ their mean)`)));
         const cos = c.cosines || [];
         const table = tableOf(c.paths.map(p => p.name), range(c.layers).flatMap(l => [`layer ${l}, x`, "y"]), (i, k) => c.paths[i].xy[k >> 1][k & 1]);
-        return [para("The word is ", html("b", null, c.word), ", in ", html("b", null, c.sentence), c.compare && [" and, beside it, in ", html("b", null, c.compare)], "."),
-            !c.compare && para(html("span", {class: "muted"}, "No second sentence was given to compare with.")), nearest,
-            figure(["The encoder’s vectors, ", plural(last, "layer"), ", seen on two axes. ", c.axes + ". ", "A picture of many dimensions on two "
-                + "shows only part; the cosines below use all."], html("div", {class: "controls"}, html("label", null, "Layer by layer", slider), said), body, legend, table),
-            cos.length > 0 && [html("h3", null, "Likeness to each group"), para("Cosine between the word’s vector and the mean of each group, before the first and "
+        return [para("The word is ", strong(c.word), ", in ", strong(c.sentence), c.compare && [" and, beside it, in ", strong(c.compare)], "."),
+            !c.compare && para(html("span.muted", "No second sentence was given to compare with.")), nearest,
+            figure(["The encoder’s vectors, ", plural(last, "layer"), ", seen on two axes: ", c.axes.replace(/[.]$/, "") + ". ", "A picture of many dimensions on two "
+                + "shows only part; the cosines below use all."], html("div.controls", html("label", "Layer by layer", slider), said), body, legend, table),
+            cos.length > 0 && [html("h3", "Likeness to each group"), para("Cosine between the word’s vector and the mean of each group, before the first and "
                 + "after the last layer:"),
-                html("div", {class: "scroll"}, numbers(html("table", {id: "cosines"}, html("thead", null, html("tr", null, ["Word", "Group", "before", "after", "change"].map((t, i) =>
-                    html("th", {scope: "col", class: i < 2 ? "left" : null}, t)))), html("tbody", null, cos.map(x => html("tr", null,
-                    html("th", {scope: "row", style: "white-space:normal"}, who[x.role]), html("td", {class: "left"}, x.group),
-                    [x.by_layer[0], x.by_layer[last], x.by_layer[last] - x.by_layer[0]].map(v => html("td", null, number(v))))))))),
+                table(["word", "group", "before", "after", "change"], cos.map(x => [who[x.role], x.group, x.by_layer[0], x.by_layer[last],
+                    x.by_layer[last] - x.by_layer[0]])),
                 figure("", chart({name: "Cosine to each group after each layer.", xName: "layer", yName: "cosine",
                     series: cos.map(x => ({name: `${x.role === "this" ? "this sentence" : "other sentence"}, ${x.group}`, values: x.by_layer}))}))]];
     }
@@ -1097,15 +1094,15 @@ views.maps = {
         const ratio = (r, c) => { const i = find(r, c); return i < 0 ? 0 : items[i].ratio; };
         over.append(cells({key: "ratios", name: "Fisher’s ratio of each head’s maps.", rowNames: lines, colNames: cols, value: ratio, max: most, wide: 92, tall: 24,
             pick: (r, c) => { if (find(r, c) >= 0) { chosen = find(r, c); draw(); } },
-            describe: (r, c) => [html("b", null, `${lines[r]}, ${cols[c]}`), ": ratio ", exact(ratio(r, c)), chosen === find(r, c) ? ", shown below" : ""]}));
+            describe: (r, c) => [strong(`${lines[r]}, ${cols[c]}`), ": ratio ", exact(ratio(r, c)), chosen === find(r, c) ? ", shown below" : ""]}));
         function scatter(points, title) {
             const f = plane(points, {W: 400, H: 330, name: title + "; the table below has the numbers."});
             points.forEach(([x, y]) => f.dotAt(f.X(x), f.Y(y)));
             points.forEach(([x, y], i) => f.node.append(marker(words[i][1], f.X(x), f.Y(y), words[i][1] + 1), f.label(words[i][0], f.X(x), f.Y(y))));
-            return html("div", null, html("h4", null, title), f.node);
+            return html("div", title(title), f.node);
         }
         function grid(item) {
-            const [[a, b], [c, d]] = item.matrix, out = html("div"), said = html("output", {class: "small"}), n = 3;
+            const [[a, b], [c, d]] = item.matrix, out = html("div"), said = html("output.small"), n = 3;
             const slider = html("input", {type: "range", min: 0, max: 100, value: 100, "data-key": "map-slider", oninput: () => show(slider.value / 100)});
             const corners = [[n, n], [n, -n]].flatMap(([x, y]) => [[a * x + b * y, c * x + d * y], [-a * x - b * y, -c * x - d * y], [x, y], [-x, -y]]);
             function show(t) {
@@ -1127,30 +1124,29 @@ views.maps = {
                 out.replaceChildren(f.node);
             }
             show(1);
-            return html("div", null, html("h4", null, "The map on a grid"), out, html("div", {class: "controls", style: "margin:.4rem 0 0"},
-                html("label", null, "from no change to the map", slider), said));
+            return html("div", title("The map on a grid"), out, html("div.controls", {style: "margin:.4rem 0 0"},
+                html("label", "from no change to the map", slider), said));
         }
         function draw() {
             const i = items[chosen], [[a, b], [c, d]] = i.matrix;
-            body.replaceChildren(html("h3", null, name(i), chosen === m.best ? " (tells the groups apart best)" : ""),
-                numbers(html("p", null, "Fisher’s ratio: before ", number(m.before_ratio, 2), ", after ", html("b", null, number(i.ratio, 2)),
+            body.replaceChildren(html("h3", name(i), chosen === m.best ? " (tells the groups apart best)" : ""),
+                numbers(html("p", "Fisher’s ratio: before ", number(m.before_ratio, 2), ", after ", strong(number(i.ratio, 2)),
                     i.ratio > m.before_ratio ? ": the map puts the groups further apart." : ": the map brings the groups closer together.")),
-                figure("The words in the plane in which they are drawn before the map, and in that after it.", html("div", {class: "columns"},
+                figure("The words in the plane in which they are drawn before the map, and in that after it.", html("div.columns",
                     scatter(i.before, `before: ratio ${short(m.before_ratio, 2)}`), scatter(i.after, `after: ratio ${short(i.ratio, 2)}`)),
-                    html("ul", {class: "legend"}, m.groups.map((g, k) => key(k, k + 1, g.name))),
+                    html("ul.legend", m.groups.map((g, k) => key(k, k + 1, g.name))),
                     tableOf(words.map(w => w[0]), ["before x", "before y", "after x", "after y"], (r, k) => (k < 2 ? i.before : i.after)[r][k & 1])),
                 figure("The map between the two planes, drawn on a grid: grey before, blue after. The filled square has the sides 1 and 1 before.",
-                    html("div", {class: "columns"}, grid(i), html("div", null, html("h4", null, "In numbers"), numbers(html("table", {class: "matrix"}, html("tbody", null,
-                        [["matrix, first row", a, b], ["matrix, second row", c, d], ["turned by (degrees)", i.rotation], ["stretched by", ...i.scale],
-                         ["sheared by", i.shear]].map(([t, ...v]) => html("tr", null, html("th", {scope: "row"}, t), v.map(x => html("td", null, number(x, 3))))))),
-                        ), html("p", {class: "small", style: "margin-top:.8rem"}, a * d - b * c < 0 ? "The determinant is negative: the plane is also mirrored. " : "",
+                    html("div.columns", grid(i), html("div", title("In numbers"), table(null, [["matrix, first row", a, b], ["second row", c, d], ["turned by, degrees", i.rotation],
+                            ["stretched by", ...i.scale], ["sheared by", i.shear]]),
+                           html("p.small", {style: "margin-top:.8rem"}, a * d - b * c < 0 ? "The determinant is negative: the plane is also mirrored. " : "",
                             "Below 1 a stretch is a squeeze; near 0 that direction is left out.")))));
         }
         draw();
-        return [para("The two groups are ", m.groups.map((g, k) => [k ? " and " : "", html("b", null, g.name), ` (${g.words.join(", ")})`]), ". ",
+        return [para("The two groups are ", m.groups.map((g, k) => [k ? " and " : "", strong(g.name), ` (${g.words.join(", ")})`]), ". ",
                 "Fisher’s ratio is the squared distance of their means, divided by how widely each is scattered: the larger, the easier they are told apart."),
             figure([`The ratio after each head’s maps; before any map it is ${short(m.before_ratio, 2)}. Click a cell, or press Enter, to see that map. Best: `,
-                html("b", null, name(items[m.best])), "."], over), body];
+                strong(name(items[m.best])), "."], over), body];
     }
 };
 
@@ -1206,18 +1202,18 @@ function header() {
     const example = !data.model;
     if (data.source && data.target) {
         document.title = `Inside a translation: ${data.source.text}`;
-        box.append(html("p", {class: "summary"}, html("b", null, data.source.text), html("span", {class: "arrow"}, " → "), html("b", null, data.target.text)));
-    } else if (data.source) box.append(html("p", {class: "summary"}, html("b", null, data.source.text)));
+        box.append(html("p.summary", strong(data.source.text), html("span.arrow", " → "), strong(data.target.text)));
+    } else if (data.source) box.append(html("p.summary", strong(data.source.text)));
     if (example) box.append(note("This page is a worked example, small enough to redo with a pencil: it has no model behind it, only the attention of one block. "
         + "Begin with section 3."));
     else {
         const facts = [["model", model.file], ["parameters", thousands(model.parameters)], ["width D", model.width], ["heads H", model.heads], ["head width K", model.head_width],
             ["feed-forward F", model.feedforward], ["layers", `${model.encoder_layers} + ${model.decoder_layers}`], ["vocabulary", thousands(model.vocab)],
             ["layer norm", model.norm], ["activation", model.activation], ["positions", model.positions], ["trained", `${thousands(model.step)} steps`]];
-        box.append(html("dl", {class: "facts"}, facts.map(([k, v]) => html("div", null, html("dt", null, k), html("dd", null, v)))));
+        box.append(html("dl.facts", facts.map(([k, v]) => html("div", html("dt", k), html("dd", v)))));
     }
     if (data.left_out && data.left_out.length)
-        box.append(html("div", {class: "note", style: "margin-top:1rem"}, html("b", null, "Not in this page: "), data.left_out.join(" ")));
+        box.append(html("div.note", {style: "margin-top:1rem"}, strong("Not in this page: "), data.left_out.join(" ")));
 }
 
 const [wanted, chosenBefore] = readHash();
