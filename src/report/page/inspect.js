@@ -32,7 +32,7 @@ const html = (kind, ...parts) => element("1999/xhtml", kind, parts);
 const svg = (kind, ...parts) => element("2000/svg", kind, parts);
 const para = (...parts) => html("p", ...parts);
 const strong = (...parts) => html("b", ...parts);
-const title = (...parts) => html("h4", ...parts);
+const heading = (...parts) => html("h4", ...parts);
 const note = text => html("p.note", text);
 const figure = (caption, ...parts) => html("figure", ...parts, caption && html("figcaption", caption));
 /* A table: names of the columns, and rows of cells, the first of which names the row. */
@@ -504,7 +504,7 @@ function picker(groups, show, first = 0) {
         buttons.forEach((b, k) => b.setAttribute("aria-pressed", k === i));
         body.replaceChildren(...[show(i)].flat());
     };
-    const rows = groups.map(g => [g.name && title({style: "margin-top:.6rem"}, g.name),
+    const rows = groups.map(g => [g.name && heading(g.name),
         html("div.chips", {role: "group", "aria-label": g.name || "Choose"}, g.chips.map(c => {
             const i = buttons.length;
             const button = html("button.chip", {"aria-pressed": false, onclick: () => choose(i)}, html("span", c.text),
@@ -532,8 +532,8 @@ views.tokens = {
         const words = side => new Set(side.tokens.map(t => t.word).filter(w => w >= 0)).size;
         const count = side => `${plural(words(side), "word")}, ${plural(side.tokens.length, "piece")}`;
         return figure("Above each id its piece; pieces joined by a dashed line are one word.",
-            title("What the encoder reads: ", count(data.source)), chips(data.source),
-            data.target && [title({style: "margin-top:1.1rem"}, "What the decoder reads: ", count(data.target)),
+            heading("What the encoder reads: ", count(data.source)), chips(data.source),
+            data.target && [heading("What the decoder reads: ", count(data.target)),
                             chips(data.target)]);
     }
 };
@@ -733,7 +733,7 @@ views.heads = {
     draw: () => {
         const buttons = [];
         const mark = () => buttons.forEach(([node, b, head]) => node.setAttribute("aria-pressed", b === state.block && head === state.head));
-        const node = attention.map((b, block) => html("div", title(blockName(b)),
+        const node = attention.map((b, block) => html("div", heading(blockName(b)),
             html("div.heads", range(b.p.shape[0]).map(head => {
                 const info = (b.heads || [])[head] || {label: ""}, canvas = html("canvas", {"aria-hidden": true});
                 canvas.width = b.p.shape[2];
@@ -847,10 +847,10 @@ views.arithmetic = {
             para(`The query says what “${name}” looks for, the key of each word what it has to show, the value what it hands over. `
                 + `They are ${width} numbers each, this head’s share.` + (b.kind === "cross" ? " Here the query comes from the target, keys and "
                 + "values from the encoder’s output." : "")),
-            figure(null, title(`q of “${name}”`), vectors([name], [c.query], "The query.", "sum-q"),
+            figure(null, heading(`q of “${name}”`), vectors([name], [c.query], "The query.", "sum-q"),
                 html("div.columns",
-                    html("div", title({style: "margin-top:1rem"}, "k of each word"), vectors(c.cols, c.keys, "The keys.", "sum-k")),
-                    html("div", title({style: "margin-top:1rem"}, "v of each word"), vectors(c.cols, c.values, "The values.", "sum-v")))),
+                    html("div", heading("k of each word"), vectors(c.cols, c.keys, "The keys.", "sum-k")),
+                    html("div", heading("v of each word"), vectors(c.cols, c.values, "The values.", "sum-v")))),
             here ? [html("div.controls",
                         select("Spell out", ["q of " + name, "k of " + other, "v of " + other], detail.map, map => chooseDetail({map}), "sum-map"),
                         select("number", range(width).map(i => i + 1), detail.part, part => chooseDetail({part}), "sum-part"),
@@ -957,7 +957,7 @@ views.scaling = {
             const by = divisor === null ? c.root : divisor;
             const set = d => softmax(c.raw.map((s, j) => (c.hidden[j] ? -Infinity : s / d))).weights;
             const [plainly, scaled, mine] = [set(1), c.weights, set(by)];
-            const panel = (title, w, kind) => html("div", title(title), bars(w.map((x, j) => ({name: c.cols[j], value: x, kind,
+            const panel = (title, w, kind) => html("div", heading(title), bars(w.map((x, j) => ({name: c.cols[j], value: x, kind,
                 none: c.hidden[j] && "masked"})), {digits: 3}), para("entropy ", strong(`${entropy(w).toFixed(2)} bits`), `, largest ${short(Math.max(...w), 3)}`));
             out.textContent = short(by, 2);
             body.replaceChildren(html("div.columns.narrow", panel("not divided", plainly, "two"),
@@ -997,8 +997,8 @@ views.masking = {
             none: hides && j > state.row && "masked"})), {digits: 3}), para("entropy ", strong(`${entropy(w).toFixed(2)} bits`))];
         return [hint, figure(`Above all rows of ${headName(b, state.head)}, below the row of “${c.rows[state.row]}”. Orange is weight that would go to `
             + "words not yet written; with the mask it is shared out among the others in proportion.",
-            html("div.columns", html("div", title("without mask"), map(open, "mask-open", false), row(open[state.row], false)),
-                html("div", title("with mask" + (b.kind === "decoder" ? ": the model" : "")), map(causal, "mask-on", true),
+            html("div.columns", html("div", heading("without mask"), map(open, "mask-open", false), row(open[state.row], false)),
+                html("div", heading("with mask" + (b.kind === "decoder" ? ": the model" : "")), map(causal, "mask-on", true),
                     row(causal[state.row], true))), legendHeat("weight"))];
     })
 };
@@ -1068,11 +1068,11 @@ views.context = {
         const legend = html("ul.legend", key(3, 1, "this sentence"), c.compare && key(2, 1, "the other sentence"),
             c.groups.map(g => key(series(g.name) % 2, series(g.name), `${g.name} (+ their mean)`)));
         const cos = c.cosines || [];
-        const table = tableOf(c.paths.map(p => p.name), range(c.layers).flatMap(l => [`layer ${l}, x`, "y"]), (i, k) => c.paths[i].xy[k >> 1][k & 1]);
+        const numbersBelow = tableOf(c.paths.map(p => p.name), range(c.layers).flatMap(l => [`layer ${l}, x`, "y"]), (i, k) => c.paths[i].xy[k >> 1][k & 1]);
         return [para("The word is ", strong(c.word), ", in ", strong(c.sentence), c.compare && [" and, beside it, in ", strong(c.compare)], "."),
             !c.compare && para(html("span.muted", "No second sentence was given to compare with.")), nearest,
             figure(["The encoder’s vectors, ", plural(last, "layer"), ", seen on two axes: ", c.axes.replace(/[.]$/, "") + ". ", "A picture of many dimensions on two "
-                + "shows only part; the cosines below use all."], html("div.controls", html("label", "Layer by layer", slider), said), body, legend, table),
+                + "shows only part; the cosines below use all."], html("div.controls", html("label", "Layer by layer", slider), said), body, legend, numbersBelow),
             cos.length > 0 && [html("h3", "Likeness to each group"), para("Cosine between the word’s vector and the mean of each group, before the first and "
                 + "after the last layer:"),
                 table(["word", "group", "before", "after", "change"], cos.map(x => [who[x.role], x.group, x.by_layer[0], x.by_layer[last],
@@ -1099,7 +1099,7 @@ views.maps = {
             const f = plane(points, {W: 400, H: 330, name: title + "; the table below has the numbers."});
             points.forEach(([x, y]) => f.dotAt(f.X(x), f.Y(y)));
             points.forEach(([x, y], i) => f.node.append(marker(words[i][1], f.X(x), f.Y(y), words[i][1] + 1), f.label(words[i][0], f.X(x), f.Y(y))));
-            return html("div", title(title), f.node);
+            return html("div", heading(title), f.node);
         }
         function grid(item) {
             const [[a, b], [c, d]] = item.matrix, out = html("div"), said = html("output.small"), n = 3;
@@ -1124,7 +1124,7 @@ views.maps = {
                 out.replaceChildren(f.node);
             }
             show(1);
-            return html("div", title("The map on a grid"), out, html("div.controls", {style: "margin:.4rem 0 0"},
+            return html("div", heading("The map on a grid"), out, html("div.controls", {style: "margin:.4rem 0 0"},
                 html("label", "from no change to the map", slider), said));
         }
         function draw() {
@@ -1137,7 +1137,7 @@ views.maps = {
                     html("ul.legend", m.groups.map((g, k) => key(k, k + 1, g.name))),
                     tableOf(words.map(w => w[0]), ["before x", "before y", "after x", "after y"], (r, k) => (k < 2 ? i.before : i.after)[r][k & 1])),
                 figure("The map between the two planes, drawn on a grid: grey before, blue after. The filled square has the sides 1 and 1 before.",
-                    html("div.columns", grid(i), html("div", title("In numbers"), table(null, [["matrix, first row", a, b], ["second row", c, d], ["turned by, degrees", i.rotation],
+                    html("div.columns", grid(i), html("div", heading("In numbers"), table(null, [["matrix, first row", a, b], ["second row", c, d], ["turned by, degrees", i.rotation],
                             ["stretched by", ...i.scale], ["sheared by", i.shear]]),
                            html("p.small", {style: "margin-top:.8rem"}, a * d - b * c < 0 ? "The determinant is negative: the plane is also mirrored. " : "",
                             "Below 1 a stretch is a squeeze; near 0 that direction is left out.")))));
