@@ -121,8 +121,7 @@ def check_arithmetic(data, worst):
     if a["wo"]:
         mine = affine(matrix(a["joined"]), matrix(a["wo"]), matrix(a["bo"]))
         note("projected = Wo joined + bo", distance(mine, matrix(a["projected"])))
-    # What the first layer reads is embedding and position, after its norm where
-    # that comes first; with post-norm it is the x of the arithmetic as it is.
+    # What a stack's first layer reads: embedding and position, normed with pre-norm.
     e = data["embedding"]
     for side in ("source", "target"):
         rows = matrix(e[side])
@@ -131,28 +130,17 @@ def check_arithmetic(data, worst):
                   for row, position in zip(rows, positions)]
         if a["block"] != {"source": 0, "target": model["encoder_layers"]}[side]:
             continue
-        if model["norm"] == "post":
-            note("x = scale embedding + position", distance(inputs, x))
-        else:
-            note("x = norm(scale embedding + position)", norm_error(inputs, x))
+        if a["norm_weight"]:
+            inputs = [norm(row, matrix(a["norm_weight"]), matrix(a["norm_bias"]))
+                      for row in inputs]
+        note("x = norm(scale embedding + position)", distance(inputs, x))
 
 
-def norm_error(inputs, x):
-    """How far x is from weight y + bias, y the normed inputs: weight and bias of
-    each column, which are not shown, are fitted to all the rows."""
-    normed = []
-    for row in inputs:
-        mean = math.fsum(row) / len(row)
-        variance = math.fsum((r - mean) ** 2 for r in row) / len(row)
-        normed.append([(r - mean) / math.sqrt(variance + 1e-5) for r in row])
-    worst = 0
-    for y, out in zip(zip(*normed), zip(*x)):
-        mean_y, mean_out = math.fsum(y) / len(y), math.fsum(out) / len(out)
-        spread = math.fsum((a - mean_y) ** 2 for a in y)
-        weight = math.fsum((a - mean_y) * (b - mean_out) for a, b in zip(y, out)) / spread
-        worst = max([worst] + [abs(mean_out + weight * (a - mean_y) - b)
-                               for a, b in zip(y, out)])
-    return worst
+def norm(row, weight, bias):
+    mean = math.fsum(row) / len(row)
+    variance = math.fsum((r - mean) ** 2 for r in row) / len(row)
+    return [(r - mean) / math.sqrt(variance + 1e-5) * w + b
+            for r, w, b in zip(row, weight, bias)]
 
 
 def held_out(names=("valid", "test")):

@@ -46,7 +46,8 @@ void inspect_text(FILE *stream, const InspectRequest *request, const Observation
 /* attention, arithmetic and left_out, in what is left of the budget. views: (count); x: of the chosen one, (Tq, D). */
 typedef struct AttentionChoice {
     size_t number, head, row;
-    const real *x, *projected; /* (Tq, D); projected may be NULL */
+    const real *x, *projected;           /* (Tq, D); projected may be NULL */
+    const real *norm_weight, *norm_bias; /* (D) of the norm that made x; NULL: none did */
 } AttentionChoice;
 void inspect_write_attention(Json *json, const AttentionView *views, size_t count, AttentionChoice chosen,
                              size_t budget);

@@ -55,6 +55,8 @@ static void write_arithmetic(Json *j, const AttentionView *v, AttentionChoice ch
         array(j, weights[map], v->K, D, v->weight + first * D, D);
         array(j, biases[map], 0, v->K, v->bias ? v->bias + first : none, v->K);
     }
+    array(j, "norm_weight", 0, D, chosen.norm_weight, D);
+    array(j, "norm_bias", 0, D, chosen.norm_bias, D);
     array(j, "joined", v->Tq, D, v->joined, D);
     array(j, "wo", D, D, whole ? v->out_weight : NULL, D);
     array(j, "bo", 0, D, v->out_bias, D);
@@ -70,7 +72,7 @@ static size_t needed(const AttentionView *v) {
 static size_t needed_arithmetic(const AttentionView *v) {
     const size_t D = v->H * v->K;
     return 3 * json_array_size(v->Tq * D) + (v->memory ? json_array_size(v->Tk * D) : 0) +
-           3 * json_array_size(v->K * D) + json_array_size(D) + 1000;
+           3 * json_array_size(v->K * D) + 3 * json_array_size(D) + 1000;
 }
 static size_t vectors_size(const AttentionView *v) {
     return json_array_size(v->Tq * v->H * v->K) + 2 * json_array_size(v->Tk * v->H * v->K);
