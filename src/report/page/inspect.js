@@ -216,7 +216,7 @@ function cells({key, name, rowNames, colNames, rows = rowNames.length, cols = co
                 wide = 44, tall = 0, wrap = false, least = 8, pick, chosen = -1, describe, masked}) {
     const canvas = html("canvas", {tabindex: 0, role: "application", "aria-roledescription": "picture of numbers",
                                    "aria-label": name + " Arrow keys go from cell to cell.", "data-key": key});
-    const readout = html("output.readout");
+    const readout = html("output.readout", "Point at a cell, or use the arrow keys.");
     const host = html("div", canvas);
     const base = document.createElement("canvas");
     let shape, cursor = (key && cursors[key]) || null;
@@ -360,35 +360,31 @@ function bars(rows, {max = 1, digits = 4, head} = {}) {
 }
 
 /* Lines of values over 0, 1, 2 ... : series [{name, values}]; one point at a time is told below. */
-function chart({name, series, xName, yName, xLabels, height = 230}) {
-    const W = 560, L = 52, R = 14, T = 12, B = 38, count = Math.max(...series.map(s => s.values.length));
+function chart(options) {
+    const host = html("div", {style: "min-height:18rem"});
+    return lazy(host, width => host.replaceChildren(chartOf(options, Math.min(600, width))));
+}
+function chartOf({name, series, xName, yName}, W) {
+    const H = 230, L = 48, R = 14, T = 12, B = 38, count = series[0].values.length, dashes = ["", "7 4", "2 3", "10 3 2 3"];
     const all = series.flatMap(s => [...s.values]), spread = Math.max(...all) - Math.min(...all) || 1;
     const low = Math.min(...all) - 0.04 * spread, high = Math.max(...all) + 0.04 * spread;
-    const X = i => L + (W - L - R) * (count > 1 ? i / (count - 1) : 0.5), Y = v => T + (height - T - B) * (high - v) / (high - low);
-    const step = niceStep((high - low) / 4), ticks = [];
-    for (let v = Math.ceil(low / step) * step; v <= high; v += step) ticks.push(v);
-    const xLabel = i => (xLabels ? xLabels[i] : String(i)), every = Math.ceil(count / 9);
-    const cursor = svg("line.axis", {y1: T, y2: height - B, style: "stroke:var(--focus);stroke-width:2", visibility: "hidden"});
-    const readout = html("output.readout");
-    const dashes = ["", "7 4", "2 3", "10 3 2 3", "1 5", "14 4"];
-    const picture = svg("svg", {viewBox: `0 0 ${W} ${height}`, width: W, tabindex: 0, role: "application",
-        "aria-roledescription": "chart", "aria-label": name + " Left and right arrow go from point to point."},
+    const X = i => L + (W - L - R) * (count > 1 ? i / (count - 1) : 0.5), Y = v => T + (H - T - B) * (high - v) / (high - low);
+    const step = niceStep((high - low) / 4), first = Math.ceil(low / step), ticks = range(6).map(i => (first + i) * step).filter(v => v <= high);
+    const cursor = svg("line.cursor", {y1: T, y2: H - B}), readout = html("output.readout", "Point at the lines, or use the arrow keys.");
+    const line = (s, k, attributes) => svg("polyline", {class: `line s${k % 6 + 1}`, "stroke-dasharray": dashes[k % 4], ...attributes});
+    const picture = svg("svg", {viewBox: `0 0 ${W} ${H}`, width: W, tabindex: 0, role: "application", "aria-roledescription": "chart",
+        "aria-label": name + " Left and right arrow go from point to point."},
         ticks.map(v => [svg("line.axis", {x1: L, x2: W - R, y1: Y(v), y2: Y(v)}),
             svg("text.muted", {x: L - 7, y: Y(v) + 4, "text-anchor": "end"}, minus(String(Number(v.toPrecision(6)))))]),
-        range(count).filter(i => i % every === 0).map(i =>
-            svg("text.muted", {x: X(i), y: height - B + 17, "text-anchor": "middle"}, xLabel(i))),
-        svg("text.muted", {x: (L + W - R) / 2, y: height - 4, "text-anchor": "middle"}, xName),
-        cursor,
-        series.map((s, k) => svg("g", {class: "s" + (k % 6 + 1)},
-            svg("polyline", {points: [...s.values].map((v, i) => X(i) + "," + Y(v)).join(" "), fill: "none", stroke: "currentColor",
-                             "stroke-width": 2, "stroke-dasharray": dashes[k % 6]}),
-            count <= 40 && [...s.values].map((v, i) => svg("circle", {cx: X(i), cy: Y(v), r: 3, fill: "currentColor"})))));
+        range(count).filter(i => i % Math.ceil(count / 9) === 0).map(i =>
+            svg("text.muted", {x: X(i), y: H - B + 17, "text-anchor": "middle"}, String(i))),
+        svg("text.muted", {x: (L + W - R) / 2, y: H - 4, "text-anchor": "middle"}, xName), cursor,
+        series.map((s, k) => line(s, k, {points: [...s.values].map((v, i) => X(i) + "," + Y(v)).join(" ")})));
     let at = -1;
     function go(i) {
         at = Math.max(0, Math.min(count - 1, i));
         for (const end of ["x1", "x2"]) cursor.setAttribute(end, X(at));
-        cursor.setAttribute("visibility", "visible");
-        readout.replaceChildren(strong(`${xName} ${xLabel(at)}`), ": ",
+        readout.replaceChildren(strong(`${xName} ${at}`), ": ",
             series.map(s => (series.length > 1 ? s.name + " " : "") + exact(s.values[at])).join("; "));
     }
     picture.addEventListener("mousemove", e => {
@@ -399,11 +395,10 @@ function chart({name, series, xName, yName, xLabels, height = 230}) {
         const to = {ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: count - 1}[e.key];
         if (to !== undefined) { e.preventDefault(); go(to); }
     });
-    const legend = series.length > 1 && html("ul.legend", series.map((s, k) => html("li", {class: "s" + (k % 6 + 1)},
-        svg("svg", {width: 30, height: 10, "aria-hidden": true}, svg("line", {x1: 0, x2: 30, y1: 5, y2: 5, stroke: "currentColor",
-            "stroke-width": 2.5, "stroke-dasharray": dashes[k % 6]})), html("span", {style: "color:var(--ink)"}, s.name))));
-    return html("div", yName && html("div.small.muted", yName), picture, legend, readout,
-                tableOf(range(count).map(i => `${xName} ${xLabel(i)}`), series.map(s => s.name), (i, k) => series[k].values[i]));
+    return html("div", html("div.small.muted", yName), picture,
+        series.length > 1 && html("ul.legend", series.map((s, k) =>
+            html("li", svg("svg", {width: 30, height: 10, "aria-hidden": true}, line(s, k, {points: "0,5 30,5"})), s.name))),
+        readout, tableOf(range(count).map(i => `${xName} ${i}`), series.map(s => s.name), (i, k) => series[k].values[i]));
 }
 function niceStep(rough) {
     const power = 10 ** Math.floor(Math.log10(rough));
@@ -671,15 +666,15 @@ views.positions = {
 
 /* Words on two sides and lines between them, as thick as the weight. */
 function links(b, p) {
-    const left = rowNames(b), right = colNames(b), H = left.length > 24 ? 20 : 27, W = 460, X0 = 158, X1 = 302;
+    const left = rowNames(b), right = colNames(b), H = left.length > 24 ? 20 : 27, W = 400, X0 = 135, X1 = 265, least = left.length > 24 ? 0.06 : 0.02;
     const tall = Math.max(left.length, right.length) * H + 22, Y = i => i * H + H / 2 + 22;
     const line = (i, j, extra) => svg("line", {x1: X0, y1: Y(i), x2: X1, y2: Y(j), "stroke-width": 0.6 + 9 * p.row(i)[j], ...extra});
-    const faint = svg("g", {opacity: 0.28}, left.map((_, i) => right.map((_, j) => p.row(i)[j] > 0.02 && line(i, j))));
+    const faint = svg("g", {opacity: 0.28}, left.map((_, i) => right.map((_, j) => p.row(i)[j] > least && line(i, j))));
     const bold = svg("g"), readout = html("output.readout");
     const word = (side, name, i) => svg("g", {role: "option", "data-c": side, "data-r": i, "data-key": `link-${side}-${i}`,
         tabindex: side === 0 && i === state.row ? 0 : -1, "aria-label": name},
-        svg("rect", {x: side ? X1 + 4 : 4, y: Y(i) - H / 2 + 1, width: 150, height: H - 2}),
-        svg("text", {x: side ? X1 + 13 : X0 - 13, y: Y(i) + 4.5, "text-anchor": side ? "start" : "end", style: "font-size:14px"}, cut(name, 18)));
+        svg("rect", {x: side ? X1 + 4 : 4, y: Y(i) - H / 2 + 1, width: 127, height: H - 2}),
+        svg("text", {x: side ? X1 + 13 : X0 - 13, y: Y(i) + 4.5, "text-anchor": side ? "start" : "end", style: "font-size:14px"}, cut(name, 14)));
     const picture = svg("svg.links", {viewBox: `0 0 ${W} ${tall}`, width: W, role: "group",
         "aria-label": "Words and lines. Up and down go from word to word, left and right to the other side, Enter chooses."},
         faint, bold, svg("text.muted", {x: X0 - 13, y: 12, "text-anchor": "end"}, "looks"),
@@ -1035,13 +1030,14 @@ views.context = {
     draw() {
         const c = data.context, last = c.layers - 1, groups = c.groups.map(g => g.name), series = g => Math.max(0, groups.indexOf(g)) + 2;
         const layerName = l => (l === 0 ? "embedding and position" : `after layer ${l}`);
-        const body = html("div"), said = html("output.big");
-        const slider = html("input", {type: "range", min: 0, max: last, step: 1, value: last, "aria-label": "Layer", oninput: () => draw(+slider.value)});
-        function draw(layer) {
+        const body = html("div", {style: "min-height:22rem"}), said = html("output.big");
+        const slider = html("input", {type: "range", min: 0, max: last, step: 1, value: last, "aria-label": "Layer", oninput: () => draw(body.clientWidth)});
+        function draw(width) {
+            const layer = +slider.value, W = Math.min(660, width);
             said.textContent = layerName(layer);
             slider.setAttribute("aria-valuetext", layerName(layer));
             const f = plane([...c.paths.flatMap(p => p.xy), ...c.groups.flatMap(g => g.mean)],
-                            {W: 640, H: 440, name: `Where words are ${layerName(layer)}; the table below has the numbers.`});
+                            {W, H: Math.max(340, Math.round(W * 0.66)), name: `Where words are ${layerName(layer)}; the table below has the numbers.`});
             const put = (...nodes) => f.node.append(...nodes);
             const order = {reference: 0, compare: 1, this: 2}, paths = [...c.paths].sort((a, b) => order[a.role] - order[b.role]);
             for (const p of paths) {
@@ -1062,7 +1058,7 @@ views.context = {
             }
             body.replaceChildren(f.node);
         }
-        draw(last);
+        lazy(body, draw);
         const who = {this: `“${c.word}” in “${c.sentence}”`, compare: `“${c.word}” in “${c.compare}”`};
         const nearest = (c.nearest || []).map(n => para(who[n.role], " ends nearest to ", strong(n.group), "."));
         const legend = html("ul.legend", key(3, 1, "this sentence"), c.compare && key(2, 1, "the other sentence"),
@@ -1177,13 +1173,15 @@ function drawSection(section) {
     const slots = [...section.querySelectorAll("[data-view]")].map(slot => [slot, views[slot.dataset.view]]);
     for (const [slot, view] of slots) holds = holds || Boolean(view.needs());
     for (const [slot, view] of slots) {
-        if (view.needs()) slot.replaceChildren(...[view.draw()].flat(9).filter(Boolean));
-        else if (view.without && (holds || !said)) { section.append(note(view.without)); slot.replaceWith(section.lastChild); said = true; }
+        if (view.needs()) { slot.replaceChildren(...[view.draw()].flat(9).filter(Boolean)); continue; }
+        /* What is not there is told in one sentence, which takes the place of the text about it. */
+        if (holds) for (let last = false, node; !last && (node = slot.previousElementSibling) && node.tagName !== "H2"
+                        && !node.dataset.view && !node.matches(".note"); node.remove()) last = node.tagName === "H3";
+        if (view.without && (holds || !said)) { slot.replaceWith(note(view.without)); said = true; }
     }
     if (!holds) {
-        const text = section.querySelector(".note");
         section.classList.add("empty");
-        if (text) section.append(text);
+        section.append(...section.querySelectorAll(".note"));
     }
 }
 function drawUpTo(section) {
@@ -1204,8 +1202,12 @@ function header() {
         document.title = `Inside a translation: ${data.source.text}`;
         box.append(html("p.summary", strong(data.source.text), html("span.arrow", " → "), strong(data.target.text)));
     } else if (data.source) box.append(html("p.summary", strong(data.source.text)));
-    if (example) box.append(note("This page is a worked example, small enough to redo with a pencil: it has no model behind it, only the attention of one block. "
-        + "Begin with section 3."));
+    if (example) {
+        document.title = document.querySelector("h1").textContent = "Attention, worked out by hand";
+        document.getElementById("intro").textContent = "A worked example, small enough to be redone with a pencil: made-up vectors of a "
+            + "few tokens, with no model behind them, and the attention of one block. § marks the section of Vaswani et al., Attention "
+            + "Is All You Need, 2017.";
+    }
     else {
         const facts = [["model", model.file], ["parameters", thousands(model.parameters)], ["width D", model.width], ["heads H", model.heads], ["head width K", model.head_width],
             ["feed-forward F", model.feedforward], ["layers", `${model.encoder_layers} + ${model.decoder_layers}`], ["vocabulary", thousands(model.vocab)],
