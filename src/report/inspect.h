@@ -10,11 +10,11 @@
 #include "report/references.h"
 
 enum {
-    INSPECT_BUDGET = 930000, /* bytes of JSON: with the page's own, under a megabyte */
+    INSPECT_BUDGET = 880000, /* bytes of JSON: with the page's own, under a megabyte */
     INSPECT_NONE = -1,       /* no choice */
     INSPECT_CANDIDATES = 10, /* of each step */
     INSPECT_NEIGHBOURS = 8,  /* of each token */
-    INSPECT_POSITIONS = 64,  /* positions drawn, at most */
+    INSPECT_POSITIONS = 48,  /* positions drawn, at most */
 };
 
 /* What is asked for; all but the groups may be left out. */

@@ -81,20 +81,18 @@ static size_t vectors_size(const AttentionView *v) {
 void inspect_write_attention(Json *j, const AttentionView *views, size_t count, AttentionChoice chosen, size_t budget) {
     const AttentionView *mine = &views[chosen.number];
     const size_t D = mine->H * mine->K;
-    size_t used = stbds_arrlenu(j->text) + needed_arithmetic(mine), left = 0;
+    size_t used = stbds_arrlenu(j->text) + needed_arithmetic(mine) + vectors_size(mine), left = 0;
     for (size_t i = 0; i < count; i++) used += needed(&views[i]) + 100;
-    /* The chosen one's vectors first, then its output projection, then the others', the last layers first. */
-    bool *vectors = memory_new(count, sizeof *vectors), whole = false;
-    for (size_t turn = 0; turn <= count + 1; turn++) {
-        const size_t i = turn < 2 ? chosen.number : count + 1 - turn;
-        if (turn >= 2 && i == chosen.number) continue;
-        const size_t size = turn == 1 ? json_array_size(D * D) : vectors_size(&views[i]);
-        const bool fits = used + size <= budget;
-        if (fits) used += size;
-        if (turn == 1)
-            whole = fits;
-        else
-            vectors[i] = fits, left += !fits;
+    /* The chosen one's vectors are always there; its output projection, then the others', the last layers first, as far
+     * as they fit. */
+    bool *vectors = memory_new(count, sizeof *vectors), whole = used + json_array_size(D * D) <= budget;
+    if (whole) used += json_array_size(D * D);
+    vectors[chosen.number] = true;
+    for (size_t i = count; i-- > 0;) {
+        if (i == chosen.number) continue;
+        vectors[i] = used + vectors_size(&views[i]) <= budget;
+        used += vectors[i] ? vectors_size(&views[i]) : 0;
+        left += !vectors[i];
     }
     json_key(j, "left_out");
     json_open(j, '[');
