@@ -220,8 +220,8 @@ function cells({key, name, rowNames, colNames, rows = rowNames.length, cols = co
     const host = html("div", canvas);
     const base = document.createElement("canvas");
     let shape, cursor = (key && cursors[key]) || null;
-    const rowName = r => (rowNames ? rowNames[r] : "row " + (r + 1));
-    const colName = c => (colNames ? colNames[c] : "number " + (c + 1));
+    const rowName = r => (rowNames ? rowNames[r] : "row " + r);
+    const colName = c => (colNames ? colNames[c] : "number " + c);
     const tell = (r, c) => describe ? describe(r, c)
                                     : [strong(rowName(r), ", ", colName(c)), ": ", exact(value(r, c))];
 
@@ -255,9 +255,9 @@ function cells({key, name, rowNames, colNames, rows = rowNames.length, cols = co
                 pen.restore();
             } else if (wrap) {
                 pen.font = "11px " + colours.sans;
-                pen.fillText(String(b * per + 1), left, top - 8);
+                pen.fillText(String(b * per), left, top - 8);
                 pen.textAlign = "right";
-                if (count > 4) pen.fillText(String(b * per + count), left + count * cell, top - 8);
+                if (count > 4) pen.fillText(String(b * per + count - 1), left + count * cell, top - 8);
                 pen.textAlign = "left";
                 pen.font = "12px " + colours.sans;
             }
@@ -440,13 +440,16 @@ function tokenNames(side) {
         : (i > 0 && t.word >= 0 && t.word === tokens[i - 1].word ? "-" : "") + (t.text.trim() || "␣"));
 }
 const sourceNames = tokenNames(data.source), targetNames = tokenNames(data.target);
-const names = (side, count) => range(count).map(i => (side[i] === undefined ? String(i + 1) : side[i]));
+const names = (side, count) => range(count).map(i => (side[i] === undefined ? String(i) : side[i]));
 const targetOr = targetNames.length ? targetNames : sourceNames;
-const rowNames = b => names(b.kind === "encoder" ? sourceNames : targetOr, b.p.shape[1]);
+/* A row of cross-attention is named by what the decoder is about to say there, as that is what it looks for. */
+const saysNames = (data.steps || []).map(step => "→ " + (isMark(step.says) ? step.says.text : step.says.text.trim() || "␣"));
+const rowNames = b => names(b.kind === "encoder" ? sourceNames : b.kind === "cross" && saysNames.length ? saysNames : targetOr,
+                            b.p.shape[1]);
 const colNames = b => names(b.kind === "decoder" ? targetOr : sourceNames, b.p.shape[2]);
 const kinds = {encoder: "Encoder", decoder: "Decoder", cross: "Cross"};
-const blockName = b => `${kinds[b.kind]} layer ${b.layer + 1}`;
-const headName = (b, head) => `${blockName(b)}, head ${head + 1}`;
+const blockName = b => `${kinds[b.kind]} layer ${b.layer}`;
+const headName = (b, head) => `${blockName(b)}, head ${head}`;
 
 const state = {block: 0, head: 0, row: 0, section: ""};
 const watchers = [];
@@ -488,8 +491,8 @@ function chooser(key) {
     const b = attention[state.block];
     return html("div.controls",
         select("Block", attention.map(blockName), state.block, block => choose({block}), key + "-block"),
-        select("Head", range(b.p.shape[0]).map(h => "head " + (h + 1)), state.head, head => choose({head}), key + "-head"),
-        select(b.kind === "encoder" ? "Source word" : "Target word", rowNames(b).map((n, i) => `${i + 1} ${n}`), state.row,
+        select("Head", range(b.p.shape[0]).map(h => "head " + h), state.head, head => choose({head}), key + "-head"),
+        select(b.kind === "encoder" ? "Source word" : "Target word", rowNames(b).map((n, i) => `${i} ${n}`), state.row,
                row => choose({row}), key + "-row"));
 }
 /* Chips to choose from, and what show(i) makes of the choice. groups: [{name, chips: [{text, small, joined}]}] */
@@ -639,7 +642,7 @@ views.moved = {
         return figure("The same word in another place: cosine between what the model reads for it here and what it would read for it there. "
             + "Without positions all bars would be 1.", picker([{name: "", chips: sourceNames.map(text => ({text}))}], i => {
             const row = tensor(data.embedding.source).row(i), at = p => row.map((x, d) => x * scale + places.row(p)[d]);
-            return bars(range(Math.min(places.shape[0], 16)).map(p => ({name: `place ${p + 1}${p === i ? " (here)" : ""}`,
+            return bars(range(Math.min(places.shape[0], 16)).map(p => ({name: `place ${p}${p === i ? " (here)" : ""}`,
                 value: cosine(at(i), at(p)), kind: p === i ? "" : "other"})));
         }));
     }
@@ -655,7 +658,7 @@ views.positions = {
             : "The position vectors, one row for each place: sines and cosines, quick waves on the left, ever slower ones to the right "
             + "(§3.5), like the hands of many clocks.",
             cells({key: "places", name: "Position vectors.", rows, cols, value: (r, c) => picture.row(r)[c], kind: "diverge", max,
-                   tall: 5, wide: 12, describe: (r, c) => [strong(`place ${r + 1}, number ${c + 1}`), ": ", exact(picture.row(r)[c])]}),
+                   tall: 5, wide: 12, describe: (r, c) => [strong(`place ${r}, number ${c}`), ": ", exact(picture.row(r)[c])]}),
             legendDiverge(max)),
             dots && figure("How alike two places are depends on how far apart they are: the dot product of two position vectors, mean over "
                 + "all pairs at that distance. That lets a head find “the word before” by its place alone.",
@@ -709,11 +712,12 @@ views.head = {
         const b = attention[state.block], p = tensor(b.p), info = (b.heads || [])[state.head], rows = rowNames(b), cols = colNames(b);
         const weights = {row: i => p.row(state.head, i)};
         return [chooser("head"),
-            info && para(strong(headName(b, state.head)), ": mean entropy ", `${info.entropy.toFixed(2)} bits`,
+            info && para(strong(headName(b, state.head)), ": mean entropy ", short(info.entropy, 2), " bits",
                 info.label ? `; it ${habits[info.label] || "is labelled " + info.label} (${percent(info.share)}).` : "; no simple habit."),
             html("div.columns",
                 figure("Each row is a word that looks, and adds up to 1; the framed one is chosen. Click a row, or press Enter, to choose another."
-                    + (b.kind === "decoder" ? " Outlined cells are masked: they lie ahead." : ""),
+                    + (b.kind === "decoder" ? " Outlined cells are masked: they lie ahead." : b.kind === "cross"
+                        ? " Rows are named by the piece that is said next." : ""),
                     cells({key: "map", name: headName(b, state.head) + ", weights.", rowNames: rows, colNames: cols, value: (r, c) => weights.row(r)[c],
                            pick: r => choose({row: r}), chosen: state.row, masked: b.kind === "decoder" ? (r, c) => c > r : null,
                            describe: (r, c) => [strong(`${rows[r]} → ${cols[c]}`), ": ", exact(weights.row(r)[c])]}),
@@ -734,9 +738,9 @@ views.heads = {
                 canvas.width = b.p.shape[2];
                 canvas.height = b.p.shape[1];
                 const button = html("button", {"aria-pressed": false, onclick: () => { choose({block, head}); goTo("attention"); }}, canvas,
-                    strong("head " + (head + 1)),
+                    strong("head " + head),
                     info.label ? html("span", `${info.label} ${percent(info.share)}`) : html("span", "no simple habit"),
-                    info.entropy !== undefined && html("span", `${info.entropy.toFixed(2)} bits`));
+                    html("span", short(info.entropy, 2), " bits"));
                 buttons.push([button, block, head]);
                 return lazy(button, () => {
                     const p = tensor(b.p).row(head), pen = canvas.getContext("2d"), image = pen.createImageData(canvas.width, canvas.height);
@@ -790,9 +794,14 @@ function vectors(rowLabels, rows, name, key) {
     const width = rows[0].length, max = Math.max(1e-9, ...rows.flatMap(r => [...r].map(Math.abs)));
     if (width > 8) return [cells({key, name, rowNames: rowLabels, rows: rows.length, cols: width, value: (r, c) => rows[r][c], kind: "diverge",
                                   max, tall: 20, wide: 40, wrap: true}), legendDiverge(max)];
-    return table(["", ...range(width).map(c => c + 1)], rows.map((r, i) => [rowLabels[i], ...r]));
+    return table(["", ...range(width)], rows.map((r, i) => [rowLabels[i], ...r]));
 }
 
+/* Layer norm, §3.1: mean 0, variance 1, then the learnt scale and shift. */
+function normed(x, weight, bias) {
+    const mean = sum([...x]) / x.length, variance = sum([...x].map(v => (v - mean) ** 2)) / x.length;
+    return Array.from(x, (v, d) => (v - mean) / Math.sqrt(variance + 1e-5) * weight[d] + bias[d]);
+}
 /* Within the arithmetic: the word whose dot product is spelt out, the number of a vector that is, and which map is. */
 const detail = {word: 0, part: 0, map: 0};
 const maps = ["q", "k", "v"];
@@ -807,9 +816,9 @@ views.arithmetic = {
         detail.part = Math.min(detail.part, width - 1);
         const chooseDetail = change => { Object.assign(detail, change); watchers.forEach(w => w === redrawn || w()); };
         const redrawn = null, other = c.cols[detail.word];
-        const partSelect = key => html("div.controls", select("Spell out number", range(width).map(i => i + 1), detail.part,
+        const partSelect = key => html("div.controls", select("Spell out number", range(width), detail.part,
             part => chooseDetail({part}), key));
-        const number1 = detail.part + 1;
+        const number1 = detail.part;
 
         /* 1 what comes in */
         const side = b.kind === "encoder" || !data.target ? "source" : "target";
@@ -818,16 +827,17 @@ views.arithmetic = {
         const strip = a ? tensor(a.x).row(state.row) : null;
         const incoming = step(1, `The vector of “${name}”`,
             input ? [para(`Row ${data[side].tokens[state.row].id} of the table, times ${short(data.embedding.scale)}`,
-                          input.place ? `, plus the vector of place ${state.row + 1}.` : "."),
+                          input.place ? `, plus the vector of place ${state.row}.` : "."),
                      figure(null, strips([{name: "√D · embedding", values: input.scaled},
                          ...(input.place ? [{name: "+ position", values: input.place}, {name: "= x", values: input.x}] : [])], {key: "sum-in"}))]
                   : para("Embedding and position are not part of this page; it begins with what the block reads."),
             input && para(first ? "This is the first block, so that is what comes in."
                 : "This is not the first block: the blocks before it have added to this vector already, and what comes in is the sum."),
+            strip && first && input && a.norm_weight && verdict(normed(input.x, tensor(a.norm_weight).data, tensor(a.norm_bias).data), strip,
+                "what the head reads, by layer norm of x"),
             strip ? [para(model.norm === "pre" ? "Layer norm (§3.1, here before each block) brings it to mean 0 and variance 1, then scales and "
                          + "shifts each number by what was learnt. The head reads:" : "The head reads:"),
-                     figure(null, width > 8 || strip.length > 8 ? strips([{name: "x", values: strip}], {key: "sum-x"})
-                                                                : vectors(["x"], [strip], "x", "sum-x"))]
+                     figure(null, vectors(["x"], [strip], "What the head reads.", "sum-x"))]
                   : para(`What the head reads is in this page only for ${data.arithmetic ? blockName(attention[data.arithmetic.block]) : "no block"}; `
                          + "queries, keys and values, which come of it, are here."));
 
@@ -848,8 +858,8 @@ views.arithmetic = {
                     html("div", heading("v of each word"), vectors(c.cols, c.values, "The values.", "sum-v")))),
             here ? [html("div.controls",
                         select("Spell out", ["q of " + name, "k of " + other, "v of " + other], detail.map, map => chooseDetail({map}), "sum-map"),
-                        select("number", range(width).map(i => i + 1), detail.part, part => chooseDetail({part}), "sum-part"),
-                        select("other word", c.cols.map((n, j) => `${j + 1} ${n}`), detail.word, word => chooseDetail({word}), "sum-word")),
+                        select("number", range(width), detail.part, part => chooseDetail({part}), "sum-part"),
+                        select("other word", c.cols.map((n, j) => `${j} ${n}`), detail.word, word => chooseDetail({word}), "sum-word")),
                     html("p.small", `Number ${number1} of ${which}: row ${number1} of W`, html("sub", which), " times x, plus the bias:"),
                     terms(W.row(detail.part), read, dot(W.row(detail.part), read) + bias, {rest: bias}),
                     verdict(range(width).map(i => dot(W.row(i), read) + (tensor(a["b" + which]) ? tensor(a["b" + which]).data[i] : 0)),
@@ -891,13 +901,13 @@ views.arithmetic = {
         const redone = joined && wo && range(wo.shape[0]).map(i => dot(wo.row(i), joined) + (bo ? bo.data[i] : 0));
         const together = step(6, "The heads side by side, and projected",
             formula("MultiHead = <var>W<sub>o</sub></var> [out<sub>1</sub>, out<sub>2</sub>, …] + <var>b<sub>o</sub></var>"),
-            joined && projected ? [para(`The outs of all ${b.p.shape[0]} heads are put one after the other: numbers ${state.head * width + 1} to `
-                    + `${(state.head + 1) * width} are this head’s. One more matrix mixes them; the result is added to the word’s vector (§3.2.2).`),
-                figure(null, joined.length > 8 ? strips([{name: "side by side", values: joined}, {name: "projected", values: projected}], {key: "sum-joined"})
-                                               : vectors(["side by side", "projected"], [joined, projected], "", "sum-joined")),
-                redone ? [html("p.small", "Number 1 of the result:"),
+            joined ? [para(`The outs of all ${b.p.shape[0]} heads are put one after the other: numbers ${state.head * width} to `
+                    + `${(state.head + 1) * width - 1} are this head’s. One more matrix mixes them; the result is added to the word’s vector (§3.2.2).`),
+                figure(null, vectors(["side by side", ...(projected ? ["projected"] : [])], [joined, ...(projected ? [projected] : [])],
+                    "Heads side by side.", "sum-joined")),
+                redone ? [html("p.small", "Number 0 of the result:"),
                           terms(wo.row(0), joined, redone[0], {rest: bo ? bo.data[0] : 0}), verdict(redone, projected, "the model’s own result")]
-                       : para("The matrix was left out to keep the page small.")]
+                       : para("That last matrix is not in this page.")]
                 : para(`In this page only for ${data.arithmetic ? blockName(attention[data.arithmetic.block]) : "no block"}.`));
         return [chooser("sum"), copyBox(() => asText(c, a)), incoming, projections, scores, weights, mixture, together];
     })
@@ -905,10 +915,10 @@ views.arithmetic = {
 /* The whole calculation with all digits, to be redone elsewhere. */
 function asText(c, a) {
     const list = v => "[" + Array.from(v, x => (Number.isFinite(x) ? String(Number(x.toPrecision(9))) : "-inf")).join(", ") + "]";
-    const lines = [`${headName(c.b, c.head)}, row ${c.row + 1}: ${c.rows[c.row]}`, `K = ${c.width}, sqrt(K) = ${c.root}`];
+    const lines = [`${headName(c.b, c.head)}, row ${c.row}: ${c.rows[c.row]}`, `K = ${c.width}, sqrt(K) = ${c.root}`];
     if (a) lines.push(`x = ${list(tensor(a.x).row(c.row))}`);
-    lines.push(`q = ${list(c.query)}`, "", ...c.cols.map((n, j) => `k[${j + 1}] ${n} = ${list(c.keys[j])}`), "",
-        ...c.cols.map((n, j) => `v[${j + 1}] ${n} = ${list(c.values[j])}`), "", `q.k = ${list(c.raw)}`,
+    lines.push(`q = ${list(c.query)}`, "", ...c.cols.map((n, j) => `k[${j}] ${n} = ${list(c.keys[j])}`), "",
+        ...c.cols.map((n, j) => `v[${j}] ${n} = ${list(c.values[j])}`), "", `q.k = ${list(c.raw)}`,
         `score = q.k / sqrt(K)${c.hidden.some(x => x) ? ", masked" : ""} = ${list(c.scores)}`, `exp(score - ${c.top}) = ${list(c.exps)}`,
         `sum = ${c.total}`, `weight = ${list(c.weights)}`, `the model's own = ${list(c.model)}`, `out = sum of weight[j] v[j] = ${list(c.out)}`);
     if (a && a.joined) lines.push(`heads side by side = ${list(tensor(a.joined).row(c.row))}`);
@@ -1029,7 +1039,7 @@ views.context = {
     needs: () => data.context, without: "No word with two meanings was given for this sentence, so there is nothing to follow here.",
     draw() {
         const c = data.context, last = c.layers - 1, groups = c.groups.map(g => g.name), series = g => Math.max(0, groups.indexOf(g)) + 2;
-        const layerName = l => (l === 0 ? "embedding and position" : `after layer ${l}`);
+        const layerName = l => (l === 0 ? "embedding and position" : l === 1 ? "after one layer" : `after ${l} layers`);
         const body = html("div", {style: "min-height:22rem"}), said = html("output.big");
         const slider = html("input", {type: "range", min: 0, max: last, step: 1, value: last, "aria-label": "Layer", oninput: () => draw(body.clientWidth)});
         function draw(width) {
@@ -1060,20 +1070,22 @@ views.context = {
         }
         lazy(body, draw);
         const who = {this: `“${c.word}” in “${c.sentence}”`, compare: `“${c.word}” in “${c.compare}”`};
+        const carriers = c.groups.flatMap(g => g.sentences || []).map(t => "“" + t.replace("*", "…") + "”");
         const nearest = (c.nearest || []).map(n => para(who[n.role], " ends nearest to ", strong(n.group), "."));
         const legend = html("ul.legend", key(3, 1, "this sentence"), c.compare && key(2, 1, "the other sentence"),
             c.groups.map(g => key(series(g.name) % 2, series(g.name), `${g.name} (+ their mean)`)));
         const cos = c.cosines || [];
-        const numbersBelow = tableOf(c.paths.map(p => p.name), range(c.layers).flatMap(l => [`layer ${l}, x`, "y"]), (i, k) => c.paths[i].xy[k >> 1][k & 1]);
+        const numbersBelow = tableOf(c.paths.map(p => p.name), range(c.layers).flatMap(l => [`after ${l}: x`, "y"]), (i, k) => c.paths[i].xy[k >> 1][k & 1]);
         return [para("The word is ", strong(c.word), ", in ", strong(c.sentence), c.compare && [" and, beside it, in ", strong(c.compare)], "."),
             !c.compare && para(html("span.muted", "No second sentence was given to compare with.")), nearest,
+            carriers.length > 0 && para("The reference words stand in plain sentences, of which the mean is drawn: ", carriers.join(", "), "."),
             figure(["The encoder’s vectors, ", plural(last, "layer"), ", seen on two axes: ", c.axes.replace(/[.]$/, "") + ". ", "A picture of many dimensions on two "
                 + "shows only part; the cosines below use all."], html("div.controls", html("label", "Layer by layer", slider), said), body, legend, numbersBelow),
-            cos.length > 0 && [html("h3", "Likeness to each group"), para("Cosine between the word’s vector and the mean of each group, before the first and "
-                + "after the last layer:"),
-                table(["word", "group", "before", "after", "change"], cos.map(x => [who[x.role], x.group, x.by_layer[0], x.by_layer[last],
+            cos.length > 0 && [html("h3", "Likeness to each group"), para("Cosine between the word’s vector and the mean of each group, both seen from the midpoint "
+                + "of the groups, before the first and after the last layer:"),
+                table(["word", "group", "before", "after", "change"], cos.map(x => [x.role === "this" ? "this sentence" : "other sentence", x.group, x.by_layer[0], x.by_layer[last],
                     x.by_layer[last] - x.by_layer[0]])),
-                figure("", chart({name: "Cosine to each group after each layer.", xName: "layer", yName: "cosine",
+                figure("", chart({name: "Cosine to each group after each layer.", xName: "layers passed", yName: "cosine",
                     series: cos.map(x => ({name: `${x.role === "this" ? "this sentence" : "other sentence"}, ${x.group}`, values: x.by_layer}))}))]];
     }
 };
@@ -1082,11 +1094,12 @@ views.maps = {
     needs: () => data.maps && data.maps.items.length, without: "No two groups of words were given, so the heads’ maps are not drawn.",
     draw() {
         const m = data.maps, items = m.items, words = m.groups.flatMap((g, k) => g.words.map(w => [w, k]));
-        const lines = [...new Set(items.map(i => `${kinds[i.kind]} layer ${i.layer + 1}, head ${i.head + 1}`))], cols = ["query", "key", "value"];
-        const find = (r, c) => items.findIndex(i => `${kinds[i.kind]} layer ${i.layer + 1}, head ${i.head + 1}` === lines[r] && i.map === cols[c]);
+        const lines = [...new Set(items.map(i => headName(i, i.head)))], cols = ["query", "key", "value"];
+        const find = (r, c) => items.findIndex(i => headName(i, i.head) === lines[r] && i.map === cols[c]);
         const most = Math.max(...items.map(i => i.ratio)), body = html("div"), over = html("div");
+        const before = i => i.ratio_before ?? m.before_ratio;
         let chosen = m.best;
-        const name = i => `${kinds[i.kind]} layer ${i.layer + 1}, head ${i.head + 1}, ${i.map}`;
+        const name = i => `${headName(i, i.head)}, ${i.map}`;
         const ratio = (r, c) => { const i = find(r, c); return i < 0 ? 0 : items[i].ratio; };
         over.append(cells({key: "ratios", name: "Fisher’s ratio of each head’s maps.", rowNames: lines, colNames: cols, value: ratio, max: most, wide: 92, tall: 24,
             pick: (r, c) => { if (find(r, c) >= 0) { chosen = find(r, c); draw(); } },
@@ -1126,22 +1139,22 @@ views.maps = {
         function draw() {
             const i = items[chosen], [[a, b], [c, d]] = i.matrix;
             body.replaceChildren(html("h3", name(i), chosen === m.best ? " (tells the groups apart best)" : ""),
-                numbers(html("p", "Fisher’s ratio: before ", number(m.before_ratio, 2), ", after ", strong(number(i.ratio, 2)),
-                    i.ratio > m.before_ratio ? ": the map puts the groups further apart." : ": the map brings the groups closer together.")),
-                figure("The words in the plane in which they are drawn before the map, and in that after it.", html("div.columns",
-                    scatter(i.before, `before: ratio ${short(m.before_ratio, 2)}`), scatter(i.after, `after: ratio ${short(i.ratio, 2)}`)),
+                numbers(html("p", "Fisher’s ratio: before ", number(before(i), 2), ", after ", strong(number(i.ratio, 2)),
+                    i.ratio > before(i) ? ": the map puts the groups further apart." : ": the map brings the groups closer together.")),
+                figure("The words before and after the map, each time on the two axes along which they differ most.", html("div.columns",
+                    scatter(i.before, `before: ratio ${short(before(i), 2)}`), scatter(i.after, `after: ratio ${short(i.ratio, 2)}`)),
                     html("ul.legend", m.groups.map((g, k) => key(k, k + 1, g.name))),
                     tableOf(words.map(w => w[0]), ["before x", "before y", "after x", "after y"], (r, k) => (k < 2 ? i.before : i.after)[r][k & 1])),
-                figure("The map between the two planes, drawn on a grid: grey before, blue after. The filled square has the sides 1 and 1 before.",
+                figure("The part of the map between these two planes, drawn on a grid: grey before, blue after. The filled shape was a square.",
                     html("div.columns", grid(i), html("div", heading("In numbers"), table(null, [["matrix, first row", a, b], ["second row", c, d], ["turned by, degrees", i.rotation],
                             ["stretched by", ...i.scale], ["sheared by", i.shear]]),
-                           html("p.small", {style: "margin-top:.8rem"}, a * d - b * c < 0 ? "The determinant is negative: the plane is also mirrored. " : "",
+                           html("p.small", {style: "margin-top:.8rem"}, i.scale[1] * i.scale[0] < 0 ? "A negative stretch also mirrors. " : "",
                             "Below 1 a stretch is a squeeze; near 0 that direction is left out.")))));
         }
         draw();
         return [para("The two groups are ", m.groups.map((g, k) => [k ? " and " : "", strong(g.name), ` (${g.words.join(", ")})`]), ". ",
                 "Fisher’s ratio is the squared distance of their means, divided by how widely each is scattered: the larger, the easier they are told apart."),
-            figure([`The ratio after each head’s maps; before any map it is ${short(m.before_ratio, 2)}. Click a cell, or press Enter, to see that map. Best: `,
+            figure([`The ratio after each head’s maps; of the bare embeddings it is ${short(m.before_ratio, 2)}. Click a cell, or press Enter, to see that map. Best: `,
                 strong(name(items[m.best])), "."], over), body];
     }
 };
