@@ -71,26 +71,28 @@ static void print_header(FILE *f, const Observation *o, const int32_t *keys, siz
 }
 
 static void print_rows(FILE *f, const Observation *o, const AttentionView *v, const real *p, size_t first, size_t last,
-                       bool colours){"\u2588"}; /* up to a fifth, two fifths, ... */
-const int32_t *queries = v->kind == ATTENTION_ENCODER ? o->source : v->kind == ATTENTION_CROSS ? o->says : o->target;
-for (size_t i = 0; i < v->Tq; i++) {
-    const real *row = p + i * v->Tk;
-    size_t largest = 0;
-    for (size_t k = 1; k < v->Tk; k++)
-        if (row[k] > row[largest]) largest = k;
-    char *label = printable(o, queries[i], LABEL_COLUMNS);
-    print_padded(f, label, LABEL_COLUMNS, true);
-    stbds_arrfree(label);
-    fputc(' ', f);
-    for (size_t k = first; k < last; k++) {
-        size_t shade = 4;
-        while (shade > 0 && !((double)row[k] >= from[shade])) shade--;
-        const char *block = shades[shade];
-        const bool strong = colours && k == largest;
-        fprintf(f, "%s%s%s%s", strong ? STRONG : "", block, block, strong ? PLAIN : "");
+                       bool colours) {
+    const int32_t *queries = v->kind == ATTENTION_ENCODER ? o->source
+                             : v->kind == ATTENTION_CROSS ? o->says
+                                                          : o->target;
+    for (size_t i = 0; i < v->Tq; i++) {
+        const real *row = p + i * v->Tk;
+        size_t largest = 0;
+        for (size_t k = 1; k < v->Tk; k++)
+            if (row[k] > row[largest]) largest = k;
+        char *label = printable(o, queries[i], LABEL_COLUMNS);
+        print_padded(f, label, LABEL_COLUMNS, true);
+        stbds_arrfree(label);
+        fputc(' ', f);
+        for (size_t k = first; k < last; k++) {
+            size_t shade = 4;
+            while (shade > 0 && !((double)row[k] >= from[shade])) shade--;
+            const char *block = shades[shade];
+            const bool strong = colours && k == largest;
+            fprintf(f, "%s%s%s%s", strong ? STRONG : "", block, block, strong ? PLAIN : "");
+        }
+        fputc('\n', f);
     }
-    fputc('\n', f);
-}
 }
 
 void inspect_text(FILE *f, const InspectRequest *request, const Observation *o, size_t width, bool colours) {
@@ -135,7 +137,7 @@ void inspect_text(FILE *f, const InspectRequest *request, const Observation *o, 
         print_padded(f, said, LABEL_COLUMNS, true);
         stbds_arrfree(said);
         for (size_t k = 0; k < count && LABEL_COLUMNS + 16 * (k + 1) <= width; k++) {
-            char *text = printable(o, best[k], 8);
+            char *text = printable(o, best[k], 7);
             const bool strong = colours && best[k] == o->says[i];
             fprintf(f, "  %5.1f%% %s", 100 * (double)o->probabilities[i * h->vocab + (size_t)best[k]],
                     strong ? STRONG : "");
