@@ -41,7 +41,8 @@ function table(head, rows, {foot, attributes = {}, caption, row = () => null} = 
     k ? html(typeof c === "string" ? "td.left" : "td", typeof c === "number" ? number(c) : c) : html("th",
         {scope: "row"}, c)));
   return html("div.scroll", numbers(html("table", attributes, caption && html("caption", caption),
-    head && html("thead", html("tr", head.map((t, k) => html(k ? "th" : "th.left", {scope: "col"}, t)))),
+    head && html("thead", html("tr", head.map((t, k) =>
+        html(k && typeof rows[0][k] !== "string" ? "th" : "th.left", {scope: "col"}, t)))),
     html("tbody", rows.map(line)), foot && html("tfoot", line(foot, -1)))));
 }
 const range = count => Array.from({length: count}, (_, i) => i);
@@ -106,7 +107,10 @@ function showBubble(target) {
 const hideBubble = () => { bubble.textContent = ""; };
 document.addEventListener("mouseover", e => (e.target.matches(".n") ? showBubble(e.target) : hideBubble()));
 document.addEventListener("focusin", e => (e.target.matches(".n") ? showBubble(e.target) : hideBubble()));
-document.addEventListener("scroll", hideBubble, {passive: true, capture: true});
+document.addEventListener("scroll", () => {
+  const held = document.activeElement;
+  if (bubble.textContent) (held.matches(".n") ? showBubble(held) : hideBubble());
+}, {passive: true, capture: true});
 document.addEventListener("keydown", e => {
   if (e.key === "Escape") hideBubble();
   const group = e.target.closest("[data-numbers]"), cell = e.target.closest("td");
@@ -242,8 +246,9 @@ function cells({key, name, rowNames, colNames, rows = rowNames.length, cols = co
     const high = tall || cell, bands = Math.ceil(cols / per);
     const head = colNames ? (turned ? longest * 0.87 + 12 : 20) : wrap ? 16 : 2;
     const band = head + rows * high + (bands > 1 ? 8 : 2);
-    shape = {left, cell, per, high, head, band, width, bands};
-    pen = canvasOf(base, width, bands * band);
+    const used = Math.ceil(left + per * cell + (turned && colNames ? longest / 2 : 0) + 2);
+    shape = {left, cell, per, high, head, band, width: used, bands};
+    pen = canvasOf(base, used, bands * band);
     for (let b = 0; b < bands; b++) {
       const count = Math.min(per, cols - b * per), top = b * band + head;
       pen.fillStyle = colours.muted;
@@ -419,6 +424,7 @@ function roving(container, selector, show, pick) {
   const all = [...container.querySelectorAll(selector)];
   if (!all.some(n => n.getAttribute("tabindex") === "0") && all[0]) all[0].setAttribute("tabindex", 0);
   const find = e => e.target.closest(selector);
+  container.setAttribute("tabindex", -1); /* else SVG that listens to focus is a stop of its own */
   container.addEventListener("mouseover", e => { const n = find(e); if (n) show(n); });
   container.addEventListener("focusin", e => { const n = find(e); if (n && n.matches(":focus-visible")) show(n); });
   container.addEventListener("click", e => { const n = find(e); if (n) { show(n); if (pick) pick(n); } });
