@@ -144,6 +144,11 @@ coverage:
 	@sh tests/run.sh build/coverage $(TESTS:%=build/coverage/tests/%)
 	@sh scripts/coverage.sh build/coverage
 
+## make page-test    opens pages of ./inspect in a headless browser, if there is one; pictures in build/page/
+.PHONY: page-test
+page-test: all
+	@sh scripts/page_test.sh
+
 ## make neon         the kernels of 64-bit ARM on another machine: the numeric tests, cross-compiled, under qemu-aarch64
 NEON_CC    := aarch64-linux-gnu-gcc
 NEON_TESTS := $(addprefix build/neon/tests/,test_attention test_matmul test_pool test_reference test_rng test_vector)

@@ -93,7 +93,7 @@ def large_data():
     attention = [block(kind, layer, kind == "decoder" and layer == 0)
                  for kind in ("encoder", "decoder", "cross") for layer in range(6)]
     table = pack([count, width], (rng.gauss(0, 0.05) for _ in range(count * width)))
-    says = [{"says": dict(tokens[i], p=0.5), "candidates": [dict(tokens[j], p=0.5 / (j + 1)) for j in range(10)]}
+    says = [{"says": dict(tokens[i], p=0.5), "candidates": [dict(tokens[j], p=0.5 / (j + i + 1)) for j in range(10)]}
             for i in range(count)]
     beam = [[{"id": 1, "text": " cat", "parent": -1 if i == 0 else j % 4, "log_probability": -0.1 * i - j, "kept": j < 4,
               "finished": False, "best": j == 0} for j in range(8)] for i in range(count)]
@@ -130,9 +130,11 @@ def check_drawn(browser, name, width, dark):
     check(took < SECONDS, f"{what}opens in {took:.2f} s, expected {SECONDS} s at most")
     check(browser.run("document.documentElement.scrollWidth <= innerWidth"), what + "nothing is wider than the page")
     height = browser.run("document.documentElement.scrollHeight")
-    for top in range(0, height + 900, 800):
+    browser.show(width, 4000, dark)  # a tall window, to have all pictures come into sight in a few steps
+    for top in range(0, height + 4000, 3600):
         browser.run(f"scrollTo(0, {top})")
         browser.settle()
+    browser.show(width, 900, dark)
     blank = browser.run("""[...document.querySelectorAll(".cells canvas, .heads canvas")].filter(c => {
         const seen = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
         return !seen.some(x => x);
@@ -245,7 +247,7 @@ def check_use(browser, name, data):
     check(" → " in text(said), f"hovering over the map tells a cell: {text(said)}")
     focus(canvas)
     browser.press("Home")
-    for _ in range(20):
+    for _ in range(max(rows, 20)):
         browser.press("ArrowUp")
     browser.press("ArrowRight")
     browser.press("ArrowDown")
@@ -274,6 +276,8 @@ def check_use(browser, name, data):
     browser.press("Enter")
     check("block=0&head=0" in browser.run("location.hash"), "Enter on a small picture opens its head")
 
+    block = next(i for i, b in enumerate(data["attention"]) if b["q"])
+    browser.run(f"choose({{block: {block}}})")
     browser.run("document.querySelector('#scores .n').focus()")
     browser.press("ArrowDown")
     shown = browser.run("[document.activeElement.dataset.v, document.getElementById('bubble').textContent]")

@@ -99,20 +99,22 @@ function numbers(node) {
 const bubble = html("div", {id: "bubble", role: "status"});
 document.body.append(bubble);
 function showBubble(target) {
+  bubble.hidden = false;
   const box = target.getBoundingClientRect();
   bubble.textContent = exact(Number(target.dataset.v));
   bubble.style.left = Math.max(4, Math.min(box.left, innerWidth - bubble.offsetWidth - 4)) + "px";
   bubble.style.top = (box.top > 32 ? box.top - bubble.offsetHeight - 4 : box.bottom + 4) + "px";
 }
-const hideBubble = () => { bubble.textContent = ""; };
+const hideBubble = () => {
+  const held = document.activeElement;
+  if (held.matches(".n") && !bubble.hidden) showBubble(held);
+  else bubble.textContent = "";
+};
 document.addEventListener("mouseover", e => (e.target.matches(".n") ? showBubble(e.target) : hideBubble()));
 document.addEventListener("focusin", e => (e.target.matches(".n") ? showBubble(e.target) : hideBubble()));
-document.addEventListener("scroll", () => {
-  const held = document.activeElement;
-  if (bubble.textContent) (held.matches(".n") ? showBubble(held) : hideBubble());
-}, {passive: true, capture: true});
+document.addEventListener("scroll", hideBubble, {passive: true, capture: true});
 document.addEventListener("keydown", e => {
-  if (e.key === "Escape") hideBubble();
+  if (e.key === "Escape") { bubble.hidden = true; hideBubble(); }
   const group = e.target.closest("[data-numbers]"), cell = e.target.closest("td");
   const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1}[e.key];
   if (!group || !step || !e.target.matches(".n")) return;
@@ -621,7 +623,7 @@ const cut = (text, most) => (text.length > most ? text.slice(0, most - 1) + "…
 
 /* Vectors of embedding: token i of a side, before and after scaling, its position, and the sum the model reads. */
 function inputOf(side, i) {
-  const table = tensor(data.embedding[side]), places = tensor(data.embedding[side + "_positions"]);
+  const table = tensor(data.embedding[side]), places = tensor(data.embedding[side + "_positions"] || data.embedding.source_positions);
   if (!table || i >= table.shape[0]) return null;
   const row = table.row(i), scaled = Array.from(row, x => x * data.embedding.scale), place = places && places.row(i);
   return {row, scaled, place, x: scaled.map((v, d) => v + (place ? place[d] : 0))};
@@ -1362,7 +1364,6 @@ if (data.arithmetic) Object.assign(state, {block: data.arithmetic.block, head: d
 Object.assign(state, chosenBefore);
 clamp();
 header();
-drawUpTo(sections[0].id);
 if (document.getElementById(wanted)) goTo(wanted);
 setTimeout(drawRest, 0);
 addEventListener("hashchange", () => {
