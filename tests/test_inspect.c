@@ -227,6 +227,19 @@ static void test_principal_axes(void) {
         EXPECT(variance <= most * (1 + 1e-12));
     }
     EXPECT_NEAR(cosine(first, first + D, D), 0, 1e-12);
+    /* Mirrored points have the same axes: which way they point is settled. */
+    double mirrored[2 * D];
+    for (size_t i = 0; i < N * D; i++) y[i] = -y[i];
+    principal_axes(mirrored, centre, y, N, D);
+    for (size_t k = 0; k < 2 * D; k++) EXPECT_NEAR(mirrored[k], first[k], 1e-9);
+    for (size_t axis = 0; axis < 2; axis++) {
+        double lowest = 0, highest = 0;
+        for (size_t k = 0; k < D; k++) {
+            lowest = fmin(lowest, first[axis * D + k]);
+            highest = fmax(highest, first[axis * D + k]);
+        }
+        EXPECT(highest > -lowest);
+    }
 }
 
 static void test_fisher(void) {
@@ -272,6 +285,8 @@ static void test_heads(void) {
     const double bits = -0.75 * log2(0.75) - 0.25 * log2(0.25);
     expect_head(before, 3, 3, ATTENTION_DECODER, "previous token", 0.75, bits * 2 / 3);
     expect_head(causal_even, 3, 3, ATTENTION_DECODER, "spread", 1, (1 + log2(3)) / 3);
+    const real start[] = {1, 0, 0, 1, 0, 0, 1, 0, 0};
+    expect_head(start, 3, 3, ATTENTION_DECODER, "start or end", 1, 0);
     expect_head(none, 2, 4, ATTENTION_CROSS, "", 0, -0.4 * log2(0.4) - 0.6 * log2(0.3));
 }
 
@@ -294,8 +309,8 @@ static Fixture fixture_make(NormPlace norm, Positions positions, Tying tying, do
                          .width = 24,
                          .heads = 3,
                          .feedforward = 40,
-                         .encoder_layers = 2,
-                         .decoder_layers = 3,
+                         .encoder_layers = 3,
+                         .decoder_layers = 4,
                          .max_length = P,
                          .norm = norm,
                          .activation = ACTIVATION_RELU,
@@ -316,6 +331,11 @@ static Fixture fixture_make(NormPlace norm, Positions positions, Tying tying, do
     parameters_init(&f.file.params, f.w, 7);
     for (size_t i = 0; i < f.file.params.count; i++) f.w[i] *= (real)size;
     f.file.w = f.w;
+    if (tying == TYING_NONE) { /* a bias: the first number that the output layer reads is 1, and </s> likes that */
+        f.w[f.file.params.decoder_norm.weight] = 0, f.w[f.file.params.decoder_norm.bias] = 1;
+        for (size_t v = 0; v < hyper.vocab; v++)
+            f.w[f.file.params.output + v * hyper.width] = v == TOKEN_END ? 2.5f : 0;
+    }
     f.tokenizer = translator_tokenizer(&f.file, &err);
     f.pool = pool_create(2, &err);
     CHECK(f.tokenizer && f.pool, "a fixture");
@@ -363,8 +383,8 @@ static void expect_attention(const AttentionView *v) {
 
 static void check_observation(const Fixture *f, const Observation *o) {
     const Hyper *h = &f->file.params.hyper;
-    EXPECT_INT(observation_attentions(o), 8);
-    for (size_t i = 0; i < 8; i++) {
+    EXPECT_INT(observation_attentions(o), 11);
+    for (size_t i = 0; i < 11; i++) {
         const AttentionView view = observation_view(o, i);
         EXPECT_INT(observation_number(o, view.kind, view.layer), i);
         expect_attention(&view);
@@ -386,7 +406,7 @@ static void check_observation(const Fixture *f, const Observation *o) {
     const uint32_t start[] = {0, (uint32_t)o->S};
     real *shares = memory_new(o->T, o->S * sizeof *shares);
     EXPECT(align_run(&f->file.params, f->w, f->pool, (Packed){1, o->source, start, o->S}, &best, shares, &err));
-    const real *p = o->shown[ATTENTION_CROSS][2];
+    const real *p = o->shown[ATTENTION_CROSS][3];
     size_t different = 0;
     for (size_t i = 0; i < best.length; i++)
         for (size_t k = 0; k < o->S; k++) {
@@ -426,6 +446,11 @@ static void check_beam(const Observation *o) {
         EXPECT_INT(marked, t < o->T);
         EXPECT(kept >= 1 && kept <= 4 && stbds_arrlenu(o->beam[t]) <= 8);
     }
+    /* No continuation stands twice. */
+    for (size_t t = 1; t < stbds_arrlenu(o->beam); t++)
+        for (size_t i = 0; i < stbds_arrlenu(o->beam[t]); i++)
+            for (size_t k = 0; k < i; k++)
+                EXPECT(o->beam[t][i].token != o->beam[t][k].token || o->beam[t][i].parent != o->beam[t][k].parent);
 }
 
 static void check_json(const Fixture *f, const Observation *o) {
@@ -447,13 +472,13 @@ static void check_json(const Fixture *f, const Observation *o) {
         EXPECT_INT(elements(member(text, "steps")), o->T);
         EXPECT_INT(elements(member(element(member(text, "steps"), 0), "candidates")), INSPECT_CANDIDATES);
         EXPECT_INT(elements(member(text, "beam")), stbds_arrlenu(o->beam));
-        EXPECT_INT(elements(member(text, "attention")), 8);
-        for (size_t i = 0; i < 8; i++) {
+        EXPECT_INT(elements(member(text, "attention")), 11);
+        for (size_t i = 0; i < 11; i++) {
             const AttentionView v = observation_view(o, i);
             const char *one = element(member(text, "attention"), i);
             EXPECT(same_floats(member(one, "p"), v.p, v.H * v.Tq, v.Tk, v.Tk));
             EXPECT_INT(elements(member(one, "heads")), 3);
-            if (turn == 0 || i == 6) {
+            if (turn == 0 || i == 8) {
                 EXPECT(same_floats(member(one, "q"), v.in.q, v.Tq, 24, v.in.q_stride));
                 EXPECT(same_floats(member(one, "k"), v.in.k, v.Tk, 24, v.in.kv_stride));
                 EXPECT(same_floats(member(one, "v"), v.in.v, v.Tk, 24, v.in.kv_stride));
@@ -464,7 +489,7 @@ static void check_json(const Fixture *f, const Observation *o) {
         EXPECT_INT(elements(member(text, "left_out")), turn == 0 ? 0 : 2);
         const char *arithmetic = member(text, "arithmetic");
         const MultiheadParams at = f->file.params.decoder[1].cross_attention;
-        EXPECT_INT(number_at(member(arithmetic, "block")), 6);
+        EXPECT_INT(number_at(member(arithmetic, "block")), 8);
         EXPECT(same_floats(member(arithmetic, "memory"), o->memory, o->S, 24, 24));
         EXPECT(same_floats(member(arithmetic, "wk"), f->w + at.in.weight + (24 + 16) * 24, 8, 24, 24));
         EXPECT(is_null(member(arithmetic, "wo")) == (turn == 1));
@@ -476,14 +501,14 @@ static void check_json(const Fixture *f, const Observation *o) {
                (f->file.params.hyper.positions == POSITIONS_SINUSOIDAL));
         const char *context = member(text, "context");
         EXPECT(is_text(member(context, "word"), "apple"));
-        EXPECT_INT(elements(member(element(member(context, "paths"), 0), "xy")), 3);
+        EXPECT_INT(elements(member(element(member(context, "paths"), 0), "xy")), 4);
         EXPECT_INT(elements(member(context, "groups")), 4);
         EXPECT_INT(elements(member(context, "cosines")), 8);
         EXPECT_INT(elements(member(context, "nearest")), 2);
-        EXPECT_INT(elements(member(member(text, "maps"), "items")), 2 * 3 * 3);
+        EXPECT_INT(elements(member(member(text, "maps"), "items")), 3 * 3 * 3);
         const double best = number_at(member(member(text, "maps"), "best"));
         const char *items = member(member(text, "maps"), "items");
-        for (size_t i = 0; i < 18; i++)
+        for (size_t i = 0; i < 27; i++)
             EXPECT(number_at(member(element(items, i), "ratio")) <=
                    number_at(member(element(items, (size_t)best), "ratio")));
         json_free(&json);
@@ -575,10 +600,10 @@ static void test_refused(void) {
     request.word = "apple";
     expect_refused(&f, "buy an apple", &request, "--compare: expected a word of \"the cat\", found \"apple\"");
     request.compare = NULL;
-    request.layer = 2;
-    expect_refused(&f, "x", &request, "--layer: expected 0 to 1, found 2");
-    request.layer = 3, request.kind = ATTENTION_CROSS;
+    request.layer = 3;
     expect_refused(&f, "x", &request, "--layer: expected 0 to 2, found 3");
+    request.layer = 4, request.kind = ATTENTION_CROSS;
+    expect_refused(&f, "x", &request, "--layer: expected 0 to 3, found 4");
     request.layer = 2, request.head = 3;
     expect_refused(&f, "x", &request, "--head: expected 0 to 2, found 3");
     request.head = INSPECT_NONE;
@@ -685,7 +710,9 @@ static void test_command(void) {
     EXPECT(page && strlen(page) == size);
     if (page) {
         EXPECT_HAS(page, "\"format\":\"nmt.inspect\"");
-        EXPECT(!strstr(page, "/*DATA*/") && !strstr(page, "/*CSS*/") && !strstr(page, "/*JS*/"));
+        EXPECT(!strstr(page, "*DATA*/"));
+        const PageFile *script = page_find("inspect.js");
+        EXPECT(script && strstr(page, (const char *)script->bytes));
     }
     free(page);
 
@@ -703,7 +730,7 @@ static void test_command(void) {
     run = command_run(
         ARGS("inspect", "-m", "model.gguf", "--text", "buy an apple and an orange, a pear and a caf\xC3\xA9"), NULL);
     EXPECT_INT(run.code, 0);
-    EXPECT_HAS(run.out, "layer 2, mean of 3 heads");
+    EXPECT_HAS(run.out, "layer 3, mean of 3 heads");
     EXPECT(!strchr(run.out, '\033'));
     size_t widest = 0, columns = 0;
     for (const char *at = run.out; *at; at++) {
