@@ -333,8 +333,7 @@ static Fixture fixture_make(NormPlace norm, Positions positions, Tying tying, do
     f.file.w = f.w;
     if (tying == TYING_NONE) { /* a bias: the first number that the output layer reads is 1, and </s> likes that */
         f.w[f.file.params.decoder_norm.weight] = 0, f.w[f.file.params.decoder_norm.bias] = 1;
-        for (size_t v = 0; v < hyper.vocab; v++)
-            f.w[f.file.params.output + v * hyper.width] = v == TOKEN_END ? 2.5f : 0;
+        for (size_t v = 0; v < hyper.vocab; v++) f.w[f.file.params.output + v * hyper.width] = v == TOKEN_END ? 5 : 0;
     }
     f.tokenizer = translator_tokenizer(&f.file, &err);
     f.pool = pool_create(2, &err);
@@ -425,8 +424,8 @@ static void check_observation(const Fixture *f, const Observation *o) {
 }
 
 /* The search's tree: as long as the translation or longer, its best path gives it, children of what was kept. */
-static void check_beam(const Observation *o) {
-    size_t count;
+static size_t check_beam(const Observation *o) {
+    size_t count, early = 0; /* finished with worse ones behind them that went on */
     const Translation best = decode_hypotheses(o->decode, 0, &count)[0];
     EXPECT(stbds_arrlenu(o->beam) >= o->T);
     for (size_t t = 0; t < stbds_arrlenu(o->beam); t++) {
@@ -439,6 +438,7 @@ static void check_beam(const Observation *o) {
                 const Considered *parent = &o->beam[t - 1][one->parent];
                 EXPECT(parent->kept && parent->token != TOKEN_END && parent->log_probability >= one->log_probability);
             }
+            early += one->kept && one->token == TOKEN_END && i + 1 < stbds_arrlenu(o->beam[t]) && one[1].kept;
             kept += one->kept, marked += one->best;
             if (one->best) EXPECT_INT(one->token, o->says[t]);
             if (one->best && t + 1 == o->T) EXPECT_NEAR(one->log_probability, best.log_probability, 0);
@@ -451,6 +451,7 @@ static void check_beam(const Observation *o) {
         for (size_t i = 0; i < stbds_arrlenu(o->beam[t]); i++)
             for (size_t k = 0; k < i; k++)
                 EXPECT(o->beam[t][i].token != o->beam[t][k].token || o->beam[t][i].parent != o->beam[t][k].parent);
+    return early;
 }
 
 static void check_json(const Fixture *f, const Observation *o) {
@@ -525,7 +526,8 @@ static void test_observation(void) {
         Observation o;
         EXPECT(observation_make(&o, &f.file, f.tokenizer, f.pool, "buy an  apple", 0, &err));
         check_observation(&f, &o);
-        check_beam(&o);
+        const size_t early = check_beam(&o);
+        if (kind == 2) EXPECT(early > 0);
         check_json(&f, &o);
         observation_free(&o);
         fixture_free(&f);
