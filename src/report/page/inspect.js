@@ -27,9 +27,11 @@ function element(space, kind, parts) {
     else
       node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...parts.flat(9).filter(c => c !== null && c !== undefined && c !== false));
+  node.append(...present(parts));
   return node;
 }
+/* Parts may be lists of parts, or null, undefined or false for nothing. */
+const present = parts => [parts].flat(9).filter(c => c !== null && c !== undefined && c !== false);
 const html = (kind, ...parts) => element("1999/xhtml", kind, parts);
 const svg = (kind, ...parts) => element("2000/svg", kind, parts);
 const para = (...parts) => html("p", ...parts);
@@ -375,7 +377,7 @@ function cells({
   function go(r, c) {
     cursor = [Math.max(0, Math.min(rows - 1, r)), Math.max(0, Math.min(cols - 1, c))];
     if (key) cursors[key] = cursor;
-    readout.replaceChildren(...[tell(...cursor)].flat());
+    readout.replaceChildren(...present(tell(...cursor)));
     paint();
   }
   function hit(e) {
@@ -417,7 +419,7 @@ function cells({
     }
   });
   if (cursor && (cursor[0] >= rows || cursor[1] >= cols)) cursor = null;
-  if (cursor) readout.replaceChildren(...[tell(...cursor)].flat());
+  if (cursor) readout.replaceChildren(...present(tell(...cursor)));
   lazy(host, draw);
   return html("div", {class: "cells" + (pick ? " pick" : "")}, host, readout,
     tableOf(range(rows).map(rowName), range(cols).map(colName), value));
@@ -454,7 +456,7 @@ function bars(rows, digits = 4) {
                  html("td", r.none || number(r.value, digits)))))));
 }
 
-/* Lines of values over 0, 1, 2 ... : series [{name, values}]; one point at a time is told below. */
+/* Lines of values over 0, 1, 2 ... : series [{name, values, tone, dash}]; one point at a time is told below. */
 function chart(options) {
   const host = html("div", {style: "min-height:18rem"});
   return lazy(host, width => host.replaceChildren(chartOf(options, Math.min(600, width))));
@@ -468,10 +470,10 @@ function chartOf({name, series, xName, yName}, W) {
         Y = v => T + (H - T - B) * (high - v) / (high - low);
   const step = niceStep((high - low) / 4), first = Math.ceil(low / step),
         ticks = range(6).map(i => (first + i) * step).filter(v => v <= high);
-  const cursor = svg("line.cursor", {y1: T, y2: H - B}),
+  const cursor = svg("line.cursor", {y1: T, y2: H - B, visibility: "hidden"}),
         readout = html("output.readout", "Point at the lines, or use the arrow keys.");
-  const line = (s, k, attributes) => svg(
-    "polyline", {class: `line s${k % 6 + 1}`, "stroke-dasharray": dashes[k % 4], ...attributes});
+  const line = (s, k, attributes) => svg("polyline",
+    {class: `line s${(s.tone ?? k) % 6 + 1}`, "stroke-dasharray": dashes[(s.dash ?? k) % 4], ...attributes});
   const picture = svg("svg", {
     viewBox: `0 0 ${W} ${H}`,
     width: W,
@@ -492,6 +494,7 @@ function chartOf({name, series, xName, yName}, W) {
   function go(i) {
     at = Math.max(0, Math.min(count - 1, i));
     for (const end of ["x1", "x2"]) cursor.setAttribute(end, X(at));
+    cursor.removeAttribute("visibility");
     readout.replaceChildren(strong(`${xName} ${at}`), ": ",
       series.map(s => (series.length > 1 ? s.name + " " : "") + exact(s.values[at])).join("; "));
   }
@@ -621,7 +624,7 @@ function live(render) {
   const node = html("div");
   const update = () => {
     const held = node.contains(document.activeElement) && document.activeElement.getAttribute("data-key");
-    node.replaceChildren(...[render()].flat());
+    node.replaceChildren(...present(render()));
     const next = held && node.querySelector(`[data-key="${held}"]`);
     if (next) next.focus({preventScroll: true});
   };
@@ -647,7 +650,7 @@ function picker(groups, show) {
   const body = html("div"), buttons = [];
   const choose = i => {
     buttons.forEach((b, k) => b.setAttribute("aria-pressed", k === i));
-    body.replaceChildren(...[show(i)].flat());
+    body.replaceChildren(...present(show(i)));
   };
   const rows = groups.map(g => [g.name && heading(g.name),
                             html("div.chips", {role: "group", "aria-label": g.name || "Choose"}, g.chips.map(c => {
@@ -1064,7 +1067,7 @@ function compute(block, head, row) {
 const withVectors = () => attention.map((b, i) => (b.q && b.k && b.v ? i : -1)).filter(i => i >= 0);
 function leftOutHere() {
   const there = withVectors();
-  return html("div.note", `Queries, keys and values of ${blockName(attention[state.block])} were left out: the page is to stay small. `,
+  return html("div.note", `The queries, keys and values of ${blockName(attention[state.block])} were left out. `,
     there.length ? ["They are here for: ", there.map((i, n) => [n ? ", " : "",
       html("button", {onclick: () => choose({block: i})}, blockName(attention[i]))])] : "They are here for no block.");
 }
@@ -1578,9 +1581,12 @@ views.context = {
             name: "Cosine to each group after each layer.",
             xName: "layers passed",
             yName: "cosine",
-            series: cos.map(
-              x => (
-                {name: `${x.role === "this" ? "this sentence" : "other sentence"}, ${x.group}`, values: x.by_layer}))
+            series: cos.map(x => ({
+              name: `${x.role === "this" ? "this sentence" : "other sentence"}, ${x.group}`,
+              tone: series(x.group) - 1,
+              dash: x.role === "this" ? 0 : 1,
+              values: x.by_layer
+            }))
           }))
         ]
     ];
@@ -1732,7 +1738,7 @@ function drawSection(section) {
   for (const [slot, view] of slots) holds = holds || Boolean(view.needs());
   for (const [slot, view] of slots) {
     if (view.needs()) {
-      slot.replaceChildren(...[view.draw()].flat(9).filter(Boolean));
+      slot.replaceChildren(...present(view.draw()));
       continue;
     }
     /* What is not there is told in one sentence, which takes the place of the text about it. */
