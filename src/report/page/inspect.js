@@ -1438,10 +1438,12 @@ views.masking = {
 };
 
 /* A square plane with the same unit on both axes; draws go through X and Y. Labels look for a place that is free. */
-function plane(points, {W = 520, H = 400, name, pad = 34} = {}) {
+function plane(points, {W, H, name, pad = W < 480 ? 18 : 34}) {
   const xs = points.map(p => p[0]), ys = points.map(p => p[1]);
   const x0 = Math.min(...xs), x1 = Math.max(...xs), y0 = Math.min(...ys), y1 = Math.max(...ys);
-  const scale = Math.min((W - 2 * pad - 30) / (x1 - x0 || 1), (H - 2 * pad) / (y1 - y0 || 1));
+  const wide = (W - 2 * pad - 30) / (x1 - x0 || 1);
+  H = H || Math.round(Math.max(200, Math.min(0.75 * W, (y1 - y0) * wide + 2 * pad + 40)));
+  const scale = Math.min(wide, (H - 2 * pad) / (y1 - y0 || 1));
   const X = x => W / 2 + (x - (x0 + x1) / 2) * scale, Y = y => H / 2 - (y - (y0 + y1) / 2) * scale, taken = [];
   function label(text, x, y, attributes) {
     const w = text.length * 7 + 4, tries = [
@@ -1483,7 +1485,7 @@ views.context = {
     const layerName = l => (l === 0 ? "embedding and position" : l === 1 ? "after one layer" : `after ${l} layers`);
     const ends = (c.nearest || []).map(n => n.group), shown = new Set(ends.length ? ends : groups);
     /* the groups that are drawn */
-    const body = html("div", {style: "min-height:22rem"}), said = html("output.big");
+    const body = html("div", {style: "min-height:13rem"}), said = html("output.big");
     const slider = html("input", {
       type: "range",
       min: 0,
@@ -1498,11 +1500,8 @@ views.context = {
       said.textContent = layerName(layer);
       slider.setAttribute("aria-valuetext", layerName(layer));
       const here = c.paths.filter(p => !p.group || shown.has(p.group)), means = c.groups.filter(g => shown.has(g.name));
-      const f = plane([...here.flatMap(p => p.xy), ...means.flatMap(g => g.mean)], {
-        W,
-        H: Math.max(340, Math.round(W * 0.66)),
-        name: `Where words are ${layerName(layer)}; the table below has the numbers.`
-      });
+      const f = plane([...here.flatMap(p => p.xy), ...means.flatMap(g => g.mean)],
+        {W, name: `Where words are ${layerName(layer)}; the table below has the numbers.`});
       const put = (...nodes) => f.node.append(...nodes);
       const order = {reference: 0, compare: 1, this: 2},
             paths = [...here].sort((a, b) => order[a.role] - order[b.role]);
@@ -1525,7 +1524,8 @@ views.context = {
       for (const p of paths.reverse()) {
         const [x, y] = [f.X(p.xy[layer][0]), f.Y(p.xy[layer][1])], main = p.role !== "reference";
         put(marker(main ? (p.role === "this" ? 3 : 2) : series(p.group) % 2, x, y, main ? 1 : series(p.group)),
-          f.label(p.name, x, y, main ? {style: "font-weight:600;font-size:13px"} : {class: "halo muted"}));
+          f.label(main ? p.name.replace(/^.*\((.*)\)$/, "$1") : p.name, x, y,
+            main ? {style: "font-weight:600;font-size:13px"} : {class: "halo muted"}));
       }
       for (const g of means) {
         const [x, y] = [f.X(g.mean[layer][0]), f.Y(g.mean[layer][1])];
