@@ -41,8 +41,8 @@ COMMANDS := $(basename $(notdir $(wildcard $(addprefix src/cli/,train.c translat
 TESTS     := $(sort $(notdir $(basename $(wildcard tests/test_*.c))))
 GRADCHECK := $(sort $(notdir $(basename $(wildcard tests/gradcheck_*.c))))
 
-.PHONY: all test gradcheck debug thread crash-test fault-test fuzz coverage neon bench large format format-check layers help \
-        clean tests
+.PHONY: all test gradcheck debug thread crash-test fault-test fuzz coverage neon bench large check-inspect format \
+        format-check layers help clean tests
 .SECONDARY:
 
 all: $(COMMANDS)
@@ -102,7 +102,7 @@ $(B)/tests/test_pairs: private FLAGS += -Wno-psabi -O0
 
 tests: $(TESTS:%=$(B)/tests/%) $(COMMANDS:%=$(B)/bin/%)
 
-## make              build ./train, ./translate and ./score, optimised
+## make              build ./train, ./translate, ./score and ./inspect, optimised
 ## make test         all quick tests (about two minutes), the gradient check among them
 test: all tests
 	@$(MAKE) --no-print-directory VARIANT=double $(GRADCHECK:%=build/double/tests/%)
@@ -144,6 +144,11 @@ coverage:
 	@sh tests/run.sh build/coverage $(TESTS:%=build/coverage/tests/%)
 	@sh scripts/coverage.sh build/coverage
 
+## make page-test    opens pages of ./inspect in a headless browser, if there is one; pictures in build/page/
+.PHONY: page-test
+page-test: all
+	@sh scripts/page_test.sh
+
 ## make neon         the kernels of 64-bit ARM on another machine: the numeric tests, cross-compiled, under qemu-aarch64
 NEON_CC    := aarch64-linux-gnu-gcc
 NEON_TESTS := $(addprefix build/neon/tests/,test_attention test_matmul test_pool test_reference test_rng test_vector)
@@ -162,6 +167,10 @@ bench: $(B)/tests/bench
 ## make large        trains on 5 million generated pairs: time to the first step, memory (some minutes, 700 MB of disk)
 large: all
 	@python3 scripts/check_large.py
+
+## make check-inspect  what ./inspect shows of the model of configs/tiny.ini, computed again in Python
+check-inspect: all
+	@python3 scripts/check_inspect.py
 
 ## make format       rewrite the C files in the project's layout (needs clang-format)
 SOURCES = $(wildcard src/*/*.[ch] tests/*.[ch])

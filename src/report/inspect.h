@@ -10,11 +10,11 @@
 #include "report/references.h"
 
 enum {
-    INSPECT_BUDGET = 930000, /* bytes of JSON: with the page's own, under a megabyte */
+    INSPECT_BUDGET = 880000, /* bytes of JSON: with the page's own, under a megabyte */
     INSPECT_NONE = -1,       /* no choice */
     INSPECT_CANDIDATES = 10, /* of each step */
     INSPECT_NEIGHBOURS = 8,  /* of each token */
-    INSPECT_POSITIONS = 64,  /* positions drawn, at most */
+    INSPECT_POSITIONS = 48,  /* positions drawn, at most */
 };
 
 /* What is asked for; all but the groups may be left out. */
@@ -46,7 +46,8 @@ void inspect_text(FILE *stream, const InspectRequest *request, const Observation
 /* attention, arithmetic and left_out, in what is left of the budget. views: (count); x: of the chosen one, (Tq, D). */
 typedef struct AttentionChoice {
     size_t number, head, row;
-    const real *x, *projected; /* (Tq, D); projected may be NULL */
+    const real *x, *projected;           /* (Tq, D); projected may be NULL */
+    const real *norm_weight, *norm_bias; /* (D) of the norm that made x; NULL: none did */
 } AttentionChoice;
 void inspect_write_attention(Json *json, const AttentionView *views, size_t count, AttentionChoice chosen,
                              size_t budget);

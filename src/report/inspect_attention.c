@@ -55,6 +55,8 @@ static void write_arithmetic(Json *j, const AttentionView *v, AttentionChoice ch
         array(j, weights[map], v->K, D, v->weight + first * D, D);
         array(j, biases[map], 0, v->K, v->bias ? v->bias + first : none, v->K);
     }
+    array(j, "norm_weight", 0, D, chosen.norm_weight, D);
+    array(j, "norm_bias", 0, D, chosen.norm_bias, D);
     array(j, "joined", v->Tq, D, v->joined, D);
     array(j, "wo", D, D, whole ? v->out_weight : NULL, D);
     array(j, "bo", 0, D, v->out_bias, D);
@@ -70,7 +72,7 @@ static size_t needed(const AttentionView *v) {
 static size_t needed_arithmetic(const AttentionView *v) {
     const size_t D = v->H * v->K;
     return 3 * json_array_size(v->Tq * D) + (v->memory ? json_array_size(v->Tk * D) : 0) +
-           3 * json_array_size(v->K * D) + json_array_size(D) + 1000;
+           3 * json_array_size(v->K * D) + 3 * json_array_size(D) + 1000;
 }
 static size_t vectors_size(const AttentionView *v) {
     return json_array_size(v->Tq * v->H * v->K) + 2 * json_array_size(v->Tk * v->H * v->K);
@@ -79,20 +81,18 @@ static size_t vectors_size(const AttentionView *v) {
 void inspect_write_attention(Json *j, const AttentionView *views, size_t count, AttentionChoice chosen, size_t budget) {
     const AttentionView *mine = &views[chosen.number];
     const size_t D = mine->H * mine->K;
-    size_t used = stbds_arrlenu(j->text) + needed_arithmetic(mine), left = 0;
+    size_t used = stbds_arrlenu(j->text) + needed_arithmetic(mine) + vectors_size(mine), left = 0;
     for (size_t i = 0; i < count; i++) used += needed(&views[i]) + 100;
-    /* The chosen one's vectors first, then its output projection, then the others', the last layers first. */
-    bool *vectors = memory_new(count, sizeof *vectors), whole = false;
-    for (size_t turn = 0; turn <= count + 1; turn++) {
-        const size_t i = turn < 2 ? chosen.number : count + 1 - turn;
-        if (turn >= 2 && i == chosen.number) continue;
-        const size_t size = turn == 1 ? json_array_size(D * D) : vectors_size(&views[i]);
-        const bool fits = used + size <= budget;
-        if (fits) used += size;
-        if (turn == 1)
-            whole = fits;
-        else
-            vectors[i] = fits, left += !fits;
+    /* The chosen one's vectors are always there; its output projection, then the others', the last layers first, as far
+     * as they fit. */
+    bool *vectors = memory_new(count, sizeof *vectors), whole = used + json_array_size(D * D) <= budget;
+    if (whole) used += json_array_size(D * D);
+    vectors[chosen.number] = true;
+    for (size_t i = count; i-- > 0;) {
+        if (i == chosen.number) continue;
+        vectors[i] = used + vectors_size(&views[i]) <= budget;
+        used += vectors[i] ? vectors_size(&views[i]) : 0;
+        left += !vectors[i];
     }
     json_key(j, "left_out");
     json_open(j, '[');

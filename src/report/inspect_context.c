@@ -7,14 +7,15 @@
 #include "report/inspect.h"
 #include "report/project.h"
 
-/* What everything is drawn in: at each layer, points are taken relative to the mean of the reference words, in units of
- * their distance from it (root mean square), along two directions that are the same at all layers. */
+/* What everything is drawn in: at each layer, points are taken relative to the mean of the groups' means, in units of
+ * the reference words' distance from it (root mean square), along two directions that are the same at all layers. */
 typedef struct Space {
-    size_t layers, D;
-    double *centre; /* (layers, D) */
-    double *unit;   /* (layers) */
-    double *axes;   /* (2, D) */
-    double *means;  /* (groups, layers, D) */
+    size_t layers, groups, D;
+    double *centre;    /* (layers, D) */
+    double *unit;      /* (layers) */
+    double *axes;      /* (2, D) */
+    double *means;     /* (groups, layers, D) */
+    size_t between[2]; /* the two groups that the first axis goes from and to */
 } Space;
 
 static double *row(double *x, const Space *s, size_t i, size_t layer) {
@@ -27,12 +28,13 @@ static void centred(const Space *s, double *out, const double *point, size_t lay
 }
 
 static Space space_make(const References *r, size_t groups, size_t layers, size_t D) {
-    Space s = {layers,
-               D,
-               memory_new(layers, D * sizeof(double)),
-               memory_new(layers, sizeof(double)),
-               memory_new(2, D * sizeof(double)),
-               memory_new(groups * layers, D * sizeof(double))};
+    Space s = {.layers = layers,
+               .groups = groups,
+               .D = D,
+               .centre = memory_new(layers, D * sizeof(double)),
+               .unit = memory_new(layers, sizeof(double)),
+               .axes = memory_new(2, D * sizeof(double)),
+               .means = memory_new(groups * layers, D * sizeof(double))};
     size_t *members = memory_new(groups, sizeof *members);
     double *mean = memory_new(D, sizeof *mean);
     for (size_t i = 0; i < r->count; i++) members[r->group[i]]++;
@@ -50,14 +52,60 @@ static Space space_make(const References *r, size_t groups, size_t layers, size_
         }
         s.unit[l] = s.unit[l] > 0 ? sqrt(s.unit[l]) : 1;
     }
-    /* The axes: of the groups' means at the encoder's output. */
-    double *last = memory_new(groups, D * sizeof *last);
-    for (size_t g = 0; g < groups; g++) memcpy(last + g * D, row(s.means, &s, g, layers - 1), D * sizeof *last);
-    principal_axes(s.axes, mean, last, groups, D);
-    free(last);
     free(members);
     free(mean);
     return s;
+}
+
+/* The cosine of probe and group mean at a layer, both relative to its centre. */
+static double cosine_at(const Space *s, const References *r, size_t probe, size_t group, size_t layer) {
+    double *a = memory_new(s->D, sizeof *a), *b = memory_new(s->D, sizeof *b);
+    centred(s, a, row(r->probes, s, probe, layer), layer);
+    centred(s, b, row(s->means, s, group, layer), layer);
+    const double found = cosine(a, b, s->D);
+    free(a);
+    free(b);
+    return found;
+}
+
+/* The group nearest to a probe at the encoder's output, one left out (or none: SIZE_MAX). */
+static size_t nearest(const Space *s, const References *r, size_t probe, size_t but) {
+    const size_t last = s->layers - 1;
+    size_t best = SIZE_MAX;
+    for (size_t g = 0; g < s->groups; g++)
+        if (g != but && (best == SIZE_MAX || cosine_at(s, r, probe, g, last) > cosine_at(s, r, probe, best, last)))
+            best = g;
+    return best;
+}
+
+/* The axes, at the encoder's output: from the mean of the group that the word is nearest to in this sentence to that of
+ * the one it is nearest to in the other (or second nearest to in this); and, at right angles, the direction in which
+ * the reference words vary most besides. */
+static void find_axes(Space *s, const References *r, size_t probes) {
+    const size_t D = s->D, last = s->layers - 1;
+    s->between[0] = nearest(s, r, 0, SIZE_MAX);
+    s->between[1] = probes > 1 ? nearest(s, r, 1, SIZE_MAX) : s->between[0];
+    if (s->between[1] == s->between[0] && s->groups > 1) s->between[1] = nearest(s, r, 0, s->between[0]);
+    double *first = memory_new(D, sizeof *first), *mean = memory_new(D, sizeof *mean), length = 0;
+    double *words = memory_new(r->count, D * sizeof *words), *axes = memory_new(2, D * sizeof *axes);
+    for (size_t k = 0; k < D; k++) {
+        first[k] = row(s->means, s, s->between[1], last)[k] - row(s->means, s, s->between[0], last)[k];
+        length += first[k] * first[k];
+    }
+    for (size_t k = 0; k < D; k++) first[k] /= length > 0 ? sqrt(length) : 1;
+    for (size_t i = 0; i < r->count; i++) {
+        const double *word = row(r->layers, s, i, last);
+        double along = 0;
+        for (size_t k = 0; k < D; k++) along += word[k] * first[k];
+        for (size_t k = 0; k < D; k++) words[i * D + k] = word[k] - along * first[k];
+    }
+    principal_axes(axes, mean, words, r->count, D);
+    memcpy(s->axes, first, D * sizeof *first);
+    memcpy(s->axes + D, axes, D * sizeof *axes);
+    free(first);
+    free(mean);
+    free(words);
+    free(axes);
 }
 
 static void write_point(Json *j, const Space *s, const double *point, size_t layer) {
@@ -86,30 +134,17 @@ static void write_path(Json *j, const Space *s, const char *name, const char *ro
     json_close(j, '}');
 }
 
-/* cosines of a probe with the groups' means, both relative to the centre, and the nearest group of the last layer. */
-static size_t write_cosines(Json *j, const Space *s, const References *r, const Group *groups, size_t probe) {
-    double *a = memory_new(s->D, sizeof *a), *b = memory_new(s->D, sizeof *b), most = -2;
-    size_t nearest = 0;
-    for (size_t g = 0; g < stbds_arrlenu(groups); g++) {
-        double cosine_now = 0;
+static void write_cosines(Json *j, const Space *s, const References *r, const Group *groups, size_t probe) {
+    for (size_t g = 0; g < s->groups; g++) {
         json_open(j, '{');
         json_key_text(j, "role", probe == 0 ? "this" : "compare");
         json_key_text(j, "group", groups[g].name);
         json_key(j, "by_layer");
         json_open(j, '[');
-        for (size_t l = 0; l < s->layers; l++) {
-            centred(s, a, row(r->probes, s, probe, l), l);
-            centred(s, b, row(s->means, s, g, l), l);
-            cosine_now = cosine(a, b, s->D);
-            json_short(j, cosine_now);
-        }
+        for (size_t l = 0; l < s->layers; l++) json_short(j, cosine_at(s, r, probe, g, l));
         json_close(j, ']');
         json_close(j, '}');
-        if (cosine_now > most) most = cosine_now, nearest = g;
     }
-    free(a);
-    free(b);
-    return nearest;
 }
 
 void inspect_write_context(Json *j, const References *r, const InspectRequest *request, const char *word,
@@ -123,6 +158,7 @@ void inspect_write_context(Json *j, const References *r, const InspectRequest *r
     const size_t probes = request->compare ? 2 : 1;
     Space s =
         space_make(r, stbds_arrlenu(groups), o->file->params.hyper.encoder_layers + 1, o->file->params.hyper.width);
+    find_axes(&s, r, probes);
     json_open(j, '{');
     json_key_text(j, "word", word);
     json_key_text(j, "sentence", sentence);
@@ -132,11 +168,14 @@ void inspect_write_context(Json *j, const References *r, const InspectRequest *r
     else
         json_null(j);
     json_key_integer(j, "layers", (long long)s.layers);
-    json_key_text(
-        j, "axes",
-        "the two directions in which the groups' means differ most at the encoder's output, the same at every "
-        "layer; points are relative to the centre of the groups' means at their layer, in units of the "
-        "reference words' mean distance from it");
+    char *axes =
+        memory_format("across: from the mean of %s to that of %s at the encoder's output; up: what the reference "
+                      "words differ in most besides. The same directions at every layer; points are relative to "
+                      "the mean of the groups' means at their layer, in units of the reference words' distance "
+                      "from it",
+                      groups[s.between[0]].name, groups[s.between[1]].name);
+    json_key_text(j, "axes", axes);
+    free(axes);
     json_key(j, "paths");
     json_open(j, '[');
     for (size_t i = 0; i < probes; i++) {
@@ -168,17 +207,16 @@ void inspect_write_context(Json *j, const References *r, const InspectRequest *r
         json_close(j, '}');
     }
     json_close(j, ']');
-    size_t nearest[2];
     json_key(j, "cosines");
     json_open(j, '[');
-    for (size_t i = 0; i < probes; i++) nearest[i] = write_cosines(j, &s, r, groups, i);
+    for (size_t i = 0; i < probes; i++) write_cosines(j, &s, r, groups, i);
     json_close(j, ']');
     json_key(j, "nearest");
     json_open(j, '[');
     for (size_t i = 0; i < probes; i++) {
         json_open(j, '{');
         json_key_text(j, "role", i == 0 ? "this" : "compare");
-        json_key_text(j, "group", groups[nearest[i]].name);
+        json_key_text(j, "group", groups[nearest(&s, r, i, SIZE_MAX)].name);
         json_close(j, '}');
     }
     json_close(j, ']');

@@ -62,6 +62,6 @@ void inspect_example(Json *j, Pool *pool) {
         json_key(j, missing[i]);
         json_null(j);
     }
-    inspect_write_attention(j, &view, 1, (AttentionChoice){0, 0, 0, x, NULL}, SIZE_MAX);
+    inspect_write_attention(j, &view, 1, (AttentionChoice){.x = x}, SIZE_MAX);
     json_close(j, '}');
 }

@@ -7,6 +7,10 @@
 #include "report/inspect.h"
 #include "text/utf8.h"
 
+/* Shades, and the probability from which on each is drawn. */
+static const char *const shades[] = {" ", "\u2591", "\u2592", "\u2593", "\u2588"};
+static const double from[] = {0, 0.05, 0.2, 0.4, 0.7};
+
 enum { LABEL_COLUMNS = 14, CELL_COLUMNS = 2, TEXT_CANDIDATES = 4 };
 static const char STRONG[] = "\033[1;36m", PLAIN[] = "\033[0m";
 
@@ -68,8 +72,6 @@ static void print_header(FILE *f, const Observation *o, const int32_t *keys, siz
 
 static void print_rows(FILE *f, const Observation *o, const AttentionView *v, const real *p, size_t first, size_t last,
                        bool colours) {
-    static const char *const shades[] = {" ", "\u2591", "\u2592", "\u2593",
-                                         "\u2588"}; /* up to a fifth, two fifths, ... */
     const int32_t *queries = v->kind == ATTENTION_ENCODER ? o->source
                              : v->kind == ATTENTION_CROSS ? o->says
                                                           : o->target;
@@ -83,8 +85,9 @@ static void print_rows(FILE *f, const Observation *o, const AttentionView *v, co
         stbds_arrfree(label);
         fputc(' ', f);
         for (size_t k = first; k < last; k++) {
-            const int shade = (int)(row[k] * 5);
-            const char *block = shades[shade < 0 ? 0 : shade > 4 ? 4 : shade];
+            size_t shade = 4;
+            while (shade > 0 && !((double)row[k] >= from[shade])) shade--;
+            const char *block = shades[shade];
             const bool strong = colours && k == largest;
             fprintf(f, "%s%s%s%s", strong ? STRONG : "", block, block, strong ? PLAIN : "");
         }
@@ -93,9 +96,9 @@ static void print_rows(FILE *f, const Observation *o, const AttentionView *v, co
 }
 
 void inspect_text(FILE *f, const InspectRequest *request, const Observation *o, size_t width, bool colours) {
-    static const char *const whose[] = {"what the source's tokens (rows) see of each other",
-                                        "what the decoder's tokens (rows) see of those before",
-                                        "where each token of the translation (rows) looks in the source"};
+    static const char *const whose[] = {"what source tokens (rows) see of each other",
+                                        "what the decoder's tokens (rows) see before them",
+                                        "where the translation (rows) looks in the source"};
     const Hyper *h = &o->file->params.hyper;
     const bool chosen = request->kind != INSPECT_NONE || request->layer >= 0 || request->head >= 0;
     const size_t number =
@@ -123,7 +126,10 @@ void inspect_text(FILE *f, const InspectRequest *request, const Observation *o, 
         print_rows(f, o, &v, p, first, last, colours);
     }
     free(p);
-    fputs("\nwhat each step says, of what was most likely\n\n", f);
+    fputs("\nfrom", f);
+    for (size_t shade = 1; shade < 5; shade++)
+        fprintf(f, "  %s%s %.0f%%", shades[shade], shades[shade], 100 * from[shade]);
+    fputs("\n\nwhat each step says, of what was most likely\n\n", f);
     for (size_t i = 0; i < o->T; i++) {
         int32_t best[TEXT_CANDIDATES];
         const size_t count = inspect_candidates(o, i, best, TEXT_CANDIDATES);
@@ -131,7 +137,7 @@ void inspect_text(FILE *f, const InspectRequest *request, const Observation *o, 
         print_padded(f, said, LABEL_COLUMNS, true);
         stbds_arrfree(said);
         for (size_t k = 0; k < count && LABEL_COLUMNS + 16 * (k + 1) <= width; k++) {
-            char *text = printable(o, best[k], 8);
+            char *text = printable(o, best[k], 7);
             const bool strong = colours && best[k] == o->says[i];
             fprintf(f, "  %5.1f%% %s", 100 * (double)o->probabilities[i * h->vocab + (size_t)best[k]],
                     strong ? STRONG : "");

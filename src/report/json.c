@@ -22,6 +22,7 @@ static void begin(Json *j) {
 
 void json_free(Json *j) {
     stbds_arrfree(j->text);
+    j->separate = false;
 }
 
 void json_open(Json *j, char bracket) {

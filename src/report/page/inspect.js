@@ -15,21 +15,43 @@ const attention = data.attention || [];
 
 /* ---- 1 documents, numbers, colours ---- */
 
-function fill(node, attributes, children) {
-    for (const [key, value] of Object.entries(attributes || {})) {
-        if (value === null || value === undefined || value === false) continue;
-        if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-        else node.setAttribute(key, value === true ? "" : value);
-    }
-    node.append(...children.flat(9).filter(c => c !== null && c !== undefined && c !== false));
-    return node;
+/* An element: "tag.class", then, if it has any, an object of attributes and listeners (onclick), then what is in it. */
+function element(space, kind, parts) {
+  const [tag, ...classes] = kind.split("."), node = document.createElementNS("http://www.w3.org/" + space, tag);
+  if (classes.length) node.setAttribute("class", classes.join(" "));
+  const attributes = parts[0] && parts[0].constructor === Object ? parts.shift() : {};
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on"))
+      node.addEventListener(name.slice(2), value);
+    else
+      node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...present(parts));
+  return node;
 }
-const html = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
-const svg = (tag, attributes, ...children) =>
-    fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
-const para = (...children) => html("p", null, ...children);
-const note = text => html("p", {class: "note"}, text);
-const figure = (caption, ...children) => html("figure", null, ...children, caption && html("figcaption", null, caption));
+/* Parts may be lists of parts, or null, undefined or false for nothing. */
+const present = parts => [parts].flat(9).filter(c => c !== null && c !== undefined && c !== false);
+const html = (kind, ...parts) => element("1999/xhtml", kind, parts);
+const svg = (kind, ...parts) => element("2000/svg", kind, parts);
+const para = (...parts) => html("p", ...parts);
+const strong = (...parts) => html("b", ...parts);
+const heading = (...parts) => html("h4", ...parts);
+const note = text => html("p.note", text);
+const figure = (caption, ...parts) => html("figure", ...parts, caption && html("figcaption", caption));
+/* A table: names of the columns, and rows of cells, the first of which names the row. */
+function table(head, rows, {foot, attributes = {}, caption, row = () => null} = {}) {
+  const line = (cells, i) => html("tr", {class: row(i)},
+    cells.map((c, k) => k ? html(typeof c === "string" ? "td.left" : "td", typeof c === "number" ? number(c) : c)
+                          : html("th", {scope: "row"}, c)));
+  return html("div.scroll",
+    numbers(html("table", attributes, caption && html("caption", caption),
+      head &&
+        html("thead",
+          html(
+            "tr", head.map((t, k) => html(k && typeof rows[0][k] !== "string" ? "th" : "th.left", {scope: "col"}, t)))),
+      html("tbody", rows.map(line)), foot && html("tfoot", line(foot, -1)))));
+}
 const range = count => Array.from({length: count}, (_, i) => i);
 const sum = list => list.reduce((a, b) => a + b, 0);
 const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
@@ -37,99 +59,127 @@ const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 /* {"shape","f32"} as {shape, data, row(i, ...)}: the numbers with these first indices. Decoded once, when asked for. */
 const decoded = new WeakMap();
 function tensor(array) {
-    if (!array) return null;
-    if (!decoded.has(array)) {
-        const text = atob(array.f32), bytes = new Uint8Array(text.length);
-        for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-        const numbers = new Float32Array(bytes.buffer), shape = array.shape;
-        const row = (...index) => {
-            let start = 0, size = numbers.length;
-            index.forEach((i, axis) => { size /= shape[axis]; start += i * size; });
-            return numbers.subarray(start, start + size);
-        };
-        decoded.set(array, {shape, data: numbers, row});
-    }
-    return decoded.get(array);
+  if (!array) return null;
+  if (!decoded.has(array)) {
+    const text = atob(array.f32), bytes = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+    const numbers = new Float32Array(bytes.buffer), shape = array.shape;
+    const row = (...index) => {
+      let start = 0, size = numbers.length;
+      index.forEach((i, axis) => {
+        size /= shape[axis];
+        start += i * size;
+      });
+      return numbers.subarray(start, start + size);
+    };
+    decoded.set(array, {shape, data: numbers, row});
+  }
+  return decoded.get(array);
 }
 
-const dot = (a, b) => { let s = 0; for (let i = 0; i < a.length; i++) s += a[i] * b[i]; return s; };
+const dot = (a, b) => {
+  let s = 0;
+  for (let i = 0; i < a.length; i++) s += a[i] * b[i];
+  return s;
+};
 const length = a => Math.sqrt(dot(a, a));
 const cosine = (a, b) => dot(a, b) / (length(a) * length(b) || 1);
 const entropy = p => -sum([...p].map(x => (x > 0 ? x * Math.log2(x) : 0)));
 function softmax(scores) {
-    const top = Math.max(...scores), exps = scores.map(s => Math.exp(s - top)), total = sum(exps);
-    return {top, exps, total, weights: exps.map(e => e / total)};
+  const top = Math.max(...scores), exps = scores.map(s => Math.exp(s - top)), total = sum(exps);
+  return {top, exps, total, weights: exps.map(e => e / total)};
 }
 
 /* short: for reading; exact: 9 digits, which tell any two floats apart. */
 const minus = text => text.replace(/-/g, "−");
 function short(x, digits = 4) {
-    if (!Number.isFinite(x)) return x > 0 ? "∞" : x < 0 ? "−∞" : "none";
-    if (x !== 0 && Math.abs(x) < 0.5 * 10 ** -digits) return minus(x.toExponential(1));
-    return minus(x.toFixed(digits));
+  if (!Number.isFinite(x)) return x > 0 ? "∞" : x < 0 ? "−∞" : "none";
+  if (x !== 0 && Math.abs(x) < 0.5 * 10 ** -digits) return minus(x.toExponential(1));
+  return minus(x.toFixed(digits));
 }
 const exact = x => (Number.isFinite(x) ? minus(String(Number(x.toPrecision(9)))) : short(x));
 const percent = x => `${(100 * x).toFixed(x > 0 && x < 0.1 ? 1 : 0)} %`;
 const thousands = x => x.toLocaleString("en-GB");
 
 /* A number that shows all its digits in the bubble: pointed at, tapped, or reached by keyboard. */
-const number = (x, digits) => html("span", {class: "n", tabindex: -1, "data-v": x}, short(x, digits));
+const number = (x, digits) => html("span.n", {tabindex: -1, "data-v": x}, short(x, digits));
 /* Makes the numbers inside one stop for Tab, walked through with the arrow keys. */
 function numbers(node) {
-    const first = node.querySelector(".n");
-    if (first) { node.setAttribute("data-numbers", ""); first.tabIndex = 0; }
-    return node;
+  const first = node.querySelector(".n");
+  if (first) {
+    node.setAttribute("data-numbers", "");
+    first.tabIndex = 0;
+  }
+  return node;
 }
 
 const bubble = html("div", {id: "bubble", role: "status"});
 document.body.append(bubble);
 function showBubble(target) {
-    const box = target.getBoundingClientRect();
-    bubble.textContent = exact(Number(target.dataset.v));
-    bubble.style.left = Math.max(4, Math.min(box.left, innerWidth - bubble.offsetWidth - 4)) + "px";
-    bubble.style.top = (box.top > 32 ? box.top - bubble.offsetHeight - 4 : box.bottom + 4) + "px";
+  bubble.hidden = false;
+  const box = target.getBoundingClientRect();
+  bubble.textContent = exact(Number(target.dataset.v));
+  bubble.style.left = Math.max(4, Math.min(box.left, innerWidth - bubble.offsetWidth - 4)) + "px";
+  bubble.style.top = (box.top > 32 ? box.top - bubble.offsetHeight - 4 : box.bottom + 4) + "px";
 }
-const hideBubble = () => { bubble.textContent = ""; };
+const hideBubble = () => {
+  const held = document.activeElement;
+  if (held.matches(".n") && !bubble.hidden)
+    showBubble(held);
+  else
+    bubble.textContent = "";
+};
 document.addEventListener("mouseover", e => (e.target.matches(".n") ? showBubble(e.target) : hideBubble()));
 document.addEventListener("focusin", e => (e.target.matches(".n") ? showBubble(e.target) : hideBubble()));
 document.addEventListener("scroll", hideBubble, {passive: true, capture: true});
 document.addEventListener("keydown", e => {
-    if (e.key === "Escape") hideBubble();
-    const group = e.target.closest("[data-numbers]"), cell = e.target.closest("td");
-    const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1}[e.key];
-    if (!group || !step || !e.target.matches(".n")) return;
-    let next;
-    if (cell && (e.key === "ArrowUp" || e.key === "ArrowDown")) {
-        const rows = [...group.querySelectorAll("tr")], at = rows.indexOf(cell.parentNode);
-        for (let i = at + step; rows[i] && !next; i += step)
-            next = rows[i].cells[cell.cellIndex] && rows[i].cells[cell.cellIndex].querySelector(".n");
-    } else {
-        const all = [...group.querySelectorAll(".n")];
-        next = all[all.indexOf(e.target) + step];
-    }
-    e.preventDefault();
-    if (!next) return;
-    e.target.tabIndex = -1;
-    next.tabIndex = 0;
-    next.focus();
+  if (e.key === "Escape") {
+    bubble.hidden = true;
+    hideBubble();
+  }
+  const group = e.target.closest("[data-numbers]"), cell = e.target.closest("td");
+  const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1}[e.key];
+  if (!group || !step || !e.target.matches(".n")) return;
+  let next;
+  if (cell && (e.key === "ArrowUp" || e.key === "ArrowDown")) {
+    const rows = [...group.querySelectorAll("tr")], at = rows.indexOf(cell.parentNode);
+    for (let i = at + step; rows[i] && !next; i += step)
+      next = rows[i].cells[cell.cellIndex] && rows[i].cells[cell.cellIndex].querySelector(".n");
+  } else {
+    const all = [...group.querySelectorAll(".n")];
+    next = all[all.indexOf(e.target) + step];
+  }
+  e.preventDefault();
+  if (!next) return;
+  e.target.tabIndex = -1;
+  next.tabIndex = 0;
+  next.focus();
 });
 
 /* Colours come from style.css; canvases are drawn again when light turns dark. */
 let colours;
 function readColours() {
-    const style = getComputedStyle(document.documentElement), get = name => style.getPropertyValue("--" + name).trim();
-    const stops = name => get(name).split(",").map(c => [1, 3, 5].map(i => parseInt(c.trim().slice(i, i + 2), 16)));
-    const ramp = list => t => {
-        const at = Math.max(0, Math.min(1, t || 0)) * (list.length - 1), i = Math.min(Math.floor(at), list.length - 2);
-        return list[i].map((c, k) => Math.round(c + (list[i + 1][k] - c) * (at - i)));
-    };
-    colours = {ink: get("ink"), muted: get("muted"), line: get("line"), accent: get("accent"), focus: get("focus"),
-               warm: get("warm"), sans: get("sans"), heat: ramp(stops("heat")), diverge: ramp(stops("diverge"))};
+  const style = getComputedStyle(document.documentElement), get = name => style.getPropertyValue("--" + name).trim();
+  const stops = name => get(name).split(",").map(c => [1, 3, 5].map(i => parseInt(c.trim().slice(i, i + 2), 16)));
+  const ramp = list => t => {
+    const at = Math.max(0, Math.min(1, t || 0)) * (list.length - 1), i = Math.min(Math.floor(at), list.length - 2);
+    return list[i].map((c, k) => Math.round(c + (list[i + 1][k] - c) * (at - i)));
+  };
+  colours = {
+    ink: get("ink"),
+    muted: get("muted"),
+    line: get("line"),
+    focus: get("focus"),
+    warm: get("warm"),
+    sans: get("sans"),
+    heat: ramp(stops("heat")),
+    diverge: ramp(stops("diverge"))
+  };
 }
 readColours();
 /* heat: by the square root, so that small shares can still be seen; diverge: -max .. max. */
-const shade = (kind, x, max) => (kind === "heat" ? colours.heat(Math.sqrt(Math.max(0, x) / max))
-                                                 : colours.diverge(0.5 + x / (2 * max)));
+const shade = (kind, x, max) => (
+  kind === "heat" ? colours.heat(Math.sqrt(Math.max(0, x) / max)) : colours.diverge(0.5 + x / (2 * max)));
 
 /* ---- 2 pictures ---- */
 
@@ -137,279 +187,380 @@ const shade = (kind, x, max) => (kind === "heat" ? colours.heat(Math.sqrt(Math.m
 const pictures = new Map();
 const resized = new ResizeObserver(list => list.forEach(e => redraw(e.target)));
 const sighted = new IntersectionObserver(list => list.forEach(e => {
-    if (!e.isIntersecting) return;
-    sighted.unobserve(e.target);
-    redraw(e.target);
-    resized.observe(e.target);
-}), {rootMargin: "300px"});
+  if (!e.isIntersecting) return;
+  sighted.unobserve(e.target);
+  redraw(e.target);
+  resized.observe(e.target);
+}),
+  {rootMargin: "300px"});
 function redraw(node, always) {
-    const picture = pictures.get(node);
-    if (!picture || !node.isConnected) { pictures.delete(node); resized.unobserve(node); return; }
-    const width = node.clientWidth;
-    if (!width || (width === picture.width && !always)) return;
-    picture.width = width;
-    picture.draw(width);
+  const picture = pictures.get(node);
+  if (!picture || !node.isConnected) {
+    pictures.delete(node);
+    resized.unobserve(node);
+    return;
+  }
+  const width = node.clientWidth;
+  if (!width || (width === picture.width && !always)) return;
+  picture.width = width;
+  picture.draw(width);
 }
 function lazy(node, draw) {
-    pictures.set(node, {draw, width: 0});
-    sighted.observe(node);
-    return node;
+  pictures.set(node, {draw, width: 0});
+  sighted.observe(node);
+  return node;
 }
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    readColours();
-    for (const [node, picture] of pictures) if (picture.width) redraw(node, true);
+  readColours();
+  for (const [node, picture] of pictures)
+    if (picture.width) redraw(node, true);
 });
 function canvasOf(canvas, width, height) {
-    const ratio = devicePixelRatio || 1;
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-    canvas.style.width = width + "px";
-    canvas.style.height = height + "px";
-    const pen = canvas.getContext("2d");
-    pen.scale(ratio, ratio);
-    pen.font = "12px " + colours.sans;
-    pen.textBaseline = "middle";
-    return pen;
+  const ratio = devicePixelRatio || 1;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  canvas.style.width = width + "px";
+  canvas.style.height = height + "px";
+  const pen = canvas.getContext("2d");
+  pen.scale(ratio, ratio);
+  pen.font = "12px " + colours.sans;
+  pen.textBaseline = "middle";
+  return pen;
 }
 
-/* The numbers of a picture as a table, made when it is opened. */
-function tableOf(rowNames, colNames, value, summary = "The numbers as a table") {
-    const details = html("details", null, html("summary", null, summary));
-    details.addEventListener("toggle", () => {
-        if (!details.open || details.children.length > 1) return;
-        details.append(html("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": summary}, html("table", null,
-            html("thead", null, html("tr", null, html("td"), colNames.map(c => html("th", {scope: "col"}, c)))),
-            html("tbody", null, rowNames.map((r, i) => html("tr", null, html("th", {scope: "row"}, r),
-                colNames.map((_, j) => html("td", null, exact(value(i, j))))))))));
-    });
-    return details;
+/* A table made when it is opened. */
+function later(summary, make) {
+  const details = html("details", html("summary", summary));
+  details.addEventListener("toggle", () => {
+    if (!details.open || details.children.length > 1) return;
+    const made = make();
+    made.tabIndex = 0;
+    details.append(made);
+  });
+  return details;
 }
+const tableOf = (rowNames, colNames, value) => later("The numbers as a table",
+  () => table(["", ...colNames],
+    rowNames.map(
+      (r, i) => [r, ...colNames.map((_, j) => html("span.n", {"data-v": value(i, j)}, exact(value(i, j))))])));
 
-const legendHeat = what => html("div", {class: "scale"}, what,
-    html("span", {style: "display:inline-block;width:11rem;max-width:100%"},
-        html("span", {class: "ramp", style: "display:block;width:100%;background:linear-gradient(to right,var(--heat))"}),
-        html("span", {style: "display:flex;justify-content:space-between"},
-            ["0", ".06", ".25", ".56", "1"].map(t => html("span", null, t)))));
-const legendDiverge = max => html("div", {class: "scale"}, "−" + short(max, 2),
-    html("span", {class: "ramp", style: "background:linear-gradient(to right,var(--diverge))"}), short(max, 2));
+const legendHeat = what => html("div.scale", what,
+  html("span", {style: "display:inline-block;width:11rem;max-width:100%"},
+    html("span.ramp", {style: "display:block;width:100%;background:linear-gradient(to right,var(--heat))"}),
+    html("span", {style: "display:flex;justify-content:space-between"},
+      ["0", ".06", ".25", ".56", "1"].map(t => html("span", t)))));
+const legendDiverge = max => html("div.scale", "−" + short(max, 2),
+  html("span.ramp", {style: "background:linear-gradient(to right,var(--diverge))"}), short(max, 2));
 
 /* Numbers as coloured cells, rows x cols, with a line below that tells the one under the mouse or the cursor.
  * kind and max: see shade. wide: at most so many pixels a cell; tall: height of a row (default: as wide).
  * wrap: rows too long for the page go on below, in bands. pick(r, c): clicked, or Enter. chosen: a row to mark.
  * masked(r, c): left empty. key: keeps focus and cursor when the picture is made anew. */
 const cursors = {};
-function cells({key, name, rowNames, colNames, rows = rowNames.length, cols = colNames.length, value, kind = "heat", max = 1,
-                wide = 44, tall = 0, wrap = false, least = 8, pick, chosen = -1, describe, table = true, masked, digits = 2}) {
-    const canvas = html("canvas", {tabindex: 0, role: "application", "aria-roledescription": "picture of numbers",
-                                   "aria-label": name + " Arrow keys go from cell to cell.", "data-key": key});
-    const readout = html("output", {class: "readout"});
-    const host = html("div", null, canvas);
-    let shape, cursor = (key && cursors[key]) || null;
-    const rowName = r => (rowNames ? rowNames[r] : "row " + (r + 1));
-    const colName = c => (colNames ? colNames[c] : "number " + (c + 1));
-    const tell = (r, c) => describe ? describe(r, c)
-                                    : [html("b", null, rowName(r), ", ", colName(c)), ": ", exact(value(r, c))];
+function cells({
+  key,
+  name,
+  rowNames,
+  colNames,
+  rows = rowNames.length,
+  cols = colNames.length,
+  value,
+  kind = "heat",
+  max = 1,
+  wide = 44,
+  tall = 0,
+  wrap = false,
+  least = 8,
+  pick,
+  chosen = -1,
+  describe,
+  masked
+}) {
+  const canvas = html("canvas", {
+    tabindex: 0,
+    role: "application",
+    "aria-roledescription": "picture of numbers",
+    "aria-label": name + " Arrow keys go from cell to cell.",
+    "data-key": key
+  });
+  const readout = html("output.readout", "Point at a cell, or use the arrow keys.");
+  const host = html("div", canvas);
+  const base = document.createElement("canvas");
+  let shape, cursor = (key && cursors[key]) || null;
+  const rowName = r => (rowNames ? rowNames[r] : "row " + r);
+  const colName = c => (colNames ? colNames[c] : "number " + c);
+  const tell = (r, c) => describe ? describe(r, c) : [strong(rowName(r), ", ", colName(c)), ": ", exact(value(r, c))];
 
-    function draw(width) {
-        let pen = canvasOf(canvas, width, 10);
-        const left = rowNames ? Math.min(width * 0.34, Math.max(...rowNames.map(t => pen.measureText(t).width)) + 9) : 0;
-        const longest = colNames ? Math.max(...colNames.map(t => pen.measureText(t).width)) : 0;
-        let cell = Math.min(wide, (width - left - 2) / cols), per = cols;
-        const turned = longest > cell - 4;
-        if (turned && colNames) cell = Math.min(wide, (width - left - 2 - longest / 2) / cols);
-        if (wrap && cell < least) {
-            per = Math.max(8, Math.floor((width - left - 2) / least / 8) * 8);
-            cell = (width - left - 2) / per;
+  function draw(width) {
+    let pen = canvasOf(base, width, 10);
+    const left = rowNames ? Math.min(width * 0.34, Math.max(...rowNames.map(t => pen.measureText(t).width)) + 9) : 0;
+    const longest = colNames ? Math.max(...colNames.map(t => pen.measureText(t).width)) : 0;
+    let cell = Math.min(wide, (width - left - 2) / cols), per = cols;
+    const turned = longest > cell - 4;
+    if (turned && colNames) cell = Math.min(wide, (width - left - 2 - longest / 2) / cols);
+    if (wrap && cell < least) {
+      per = Math.max(8, Math.floor((width - left - 2) / least / 8) * 8);
+      cell = (width - left - 2) / per;
+    }
+    if (cell > 4) cell = Math.floor(cell);
+    const high = tall || cell, bands = Math.ceil(cols / per);
+    const head = colNames ? (turned ? longest * 0.87 + 12 : 20) : wrap ? 16 : 2;
+    const band = head + rows * high + (bands > 1 ? 8 : 2);
+    const used = Math.ceil(left + per * cell + (turned && colNames ? longest / 2 : 0) + 2);
+    shape = {left, cell, per, high, head, band, width: used, bands};
+    pen = canvasOf(base, used, bands * band);
+    for (let b = 0; b < bands; b++) {
+      const count = Math.min(per, cols - b * per), top = b * band + head;
+      pen.fillStyle = colours.muted;
+      const every = Math.ceil(11 / cell);
+      if (colNames)
+        for (let c = 0; c < count; c += every) {
+          pen.save();
+          pen.translate(left + (c + 0.5) * cell, top - 7);
+          if (turned) pen.rotate(-Math.PI / 3);
+          pen.textAlign = turned ? "left" : "center";
+          pen.fillText(colNames[b * per + c], 0, turned ? 2 : -3);
+          pen.restore();
         }
-        if (cell > 4) cell = Math.floor(cell);
-        const high = tall || cell, bands = Math.ceil(cols / per);
-        const head = colNames ? (turned ? longest * 0.87 + 12 : 20) : wrap ? 16 : 2;
-        const band = head + rows * high + (bands > 1 ? 8 : 2);
-        shape = {left, cell, per, high, head, band};
-        pen = canvasOf(canvas, width, bands * band);
-        for (let b = 0; b < bands; b++) {
-            const count = Math.min(per, cols - b * per), top = b * band + head;
-            pen.fillStyle = colours.muted;
-            const every = Math.ceil(11 / cell);
-            if (colNames) for (let c = 0; c < count; c += every) {
-                pen.save();
-                pen.translate(left + (c + 0.5) * cell, top - 7);
-                if (turned) pen.rotate(-Math.PI / 3);
-                pen.textAlign = turned ? "left" : "center";
-                pen.fillText(colNames[b * per + c], 0, turned ? 2 : -3);
-                pen.restore();
-            } else if (wrap) {
-                pen.font = "11px " + colours.sans;
-                pen.fillText(String(b * per + 1), left, top - 8);
-                pen.textAlign = "right";
-                if (count > 4) pen.fillText(String(b * per + count), left + count * cell, top - 8);
-                pen.textAlign = "left";
-                pen.font = "12px " + colours.sans;
-            }
-            const everyRow = Math.ceil(12 / high);
-            for (let r = 0; r < rows; r++) {
-                if (rowNames && r % everyRow === 0) {
-                    pen.fillStyle = r === chosen ? colours.ink : colours.muted;
-                    pen.textAlign = "right";
-                    pen.fillText(rowNames[r], left - 7, top + (r + 0.5) * high, left - 8);
-                }
-                pen.textAlign = "center";
-                for (let c = 0; c < count; c++) {
-                    const col = b * per + c, x = left + c * cell, y = top + r * high, gap = cell > 7 ? 1 : 0;
-                    if (masked && masked(r, col)) {
-                        pen.strokeStyle = colours.line;
-                        if (cell > 5) pen.strokeRect(x + 1.5, y + 1.5, cell - 3, high - 3);
-                        continue;
-                    }
-                    const v = value(r, col), rgb = shade(kind, v, max);
-                    pen.fillStyle = `rgb(${rgb})`;
-                    pen.fillRect(x, y, cell - gap + (gap ? 0 : 0.5), high - (high > 7 ? 1 : 0));
-                    if (cell >= 32 && high >= 18) {
-                        pen.fillStyle = 0.3 * rgb[0] + 0.59 * rgb[1] + 0.11 * rgb[2] > 140 ? "#15181c" : "#fdfdfb";
-                        pen.font = "11px " + colours.sans;
-                        pen.fillText(short(v, digits).replace(/^(−?)0\./, "$1."), x + cell / 2, y + high / 2 + 0.5);
-                        pen.font = "12px " + colours.sans;
-                    }
-                }
-                pen.textAlign = "left";
-            }
-            const frame = (r, c, w, style) => {
-                pen.strokeStyle = style;
-                pen.lineWidth = 2;
-                pen.strokeRect(left + c * cell - 0.5, top + r * high - 0.5, w * cell, high);
-            };
-            if (chosen >= 0) frame(chosen, 0, count, colours.warm);
-            if (cursor && Math.floor(cursor[1] / per) === b) frame(cursor[0], cursor[1] - b * per, 1, colours.focus);
+      else if (wrap) {
+        pen.font = "11px " + colours.sans;
+        pen.fillText(String(b * per), left, top - 8);
+        pen.textAlign = "right";
+        if (count > 4) pen.fillText(String(b * per + count - 1), left + count * cell, top - 8);
+        pen.textAlign = "left";
+        pen.font = "12px " + colours.sans;
+      }
+      const everyRow = Math.ceil(12 / high);
+      for (let r = 0; r < rows; r++) {
+        if (rowNames && r % everyRow === 0) {
+          pen.fillStyle = r === chosen ? colours.ink : colours.muted;
+          pen.textAlign = "right";
+          pen.fillText(rowNames[r], left - 7, top + (r + 0.5) * high, left - 8);
         }
+        pen.textAlign = "center";
+        for (let c = 0; c < count; c++) {
+          const col = b * per + c, x = left + c * cell, y = top + r * high, gap = cell > 7 ? 1 : 0;
+          if (masked && masked(r, col)) {
+            pen.strokeStyle = colours.line;
+            if (cell > 5) pen.strokeRect(x + 1.5, y + 1.5, cell - 3, high - 3);
+            continue;
+          }
+          const v = value(r, col), rgb = shade(kind, v, max);
+          pen.fillStyle = `rgb(${rgb})`;
+          pen.fillRect(x, y, cell - gap + (gap ? 0 : 0.5), high - (high > 7 ? 1 : 0));
+          if (cell >= 32 && high >= 18) {
+            pen.fillStyle = 0.3 * rgb[0] + 0.59 * rgb[1] + 0.11 * rgb[2] > 140 ? "#15181c" : "#fdfdfb";
+            pen.font = "11px " + colours.sans;
+            pen.fillText(minus(v.toFixed(2)).replace(/^(−?)0\./, "$1."), x + cell / 2, y + high / 2 + 0.5);
+            pen.font = "12px " + colours.sans;
+          }
+        }
+        pen.textAlign = "left";
+      }
     }
-    function go(r, c) {
-        cursor = [Math.max(0, Math.min(rows - 1, r)), Math.max(0, Math.min(cols - 1, c))];
-        if (key) cursors[key] = cursor;
-        readout.replaceChildren(...[tell(...cursor)].flat());
-        if (host.clientWidth) { if (!shape || host.clientWidth) draw(host.clientWidth); }
-    }
-    function hit(e) {
-        const box = canvas.getBoundingClientRect(), {left, cell, per, high, head, band} = shape;
-        const y = e.clientY - box.top, b = Math.floor(y / band), r = Math.floor((y - b * band - head) / high);
-        const c = b * per + Math.floor((e.clientX - box.left - left) / cell);
-        return r >= 0 && r < rows && c >= b * per && c < Math.min(cols, (b + 1) * per) ? [r, c] : null;
-    }
-    const point = e => {
-        const at = shape && hit(e);
-        if (at && (!cursor || at[0] !== cursor[0] || at[1] !== cursor[1])) go(...at);
-        return at;
+    paint();
+  }
+  /* What is drawn stays in base; upon a copy of it the chosen row and the cursor are framed. */
+  function paint() {
+    if (!shape) return;
+    const {left, cell, per, high, head, band, width, bands} = shape, pen = canvasOf(canvas, width, bands * band);
+    pen.drawImage(base, 0, 0, width, bands * band);
+    const frame = (r, c, count, style) => {
+      const b = Math.floor(c / per);
+      pen.strokeStyle = style;
+      pen.lineWidth = 2;
+      pen.strokeRect(left + (c - b * per) * cell - 0.5, b * band + head + r * high - 0.5, count * cell, high);
     };
-    canvas.addEventListener("mousemove", point);
-    canvas.addEventListener("click", e => { const at = point(e); if (at && pick) pick(...at); });
-    canvas.addEventListener("focus", () => { if (canvas.matches(":focus-visible")) go(...(cursor || [Math.max(0, chosen), 0])); });
-    canvas.addEventListener("keydown", e => {
-        const [r, c] = cursor || [0, 0];
-        const to = {ArrowLeft: [r, c - 1], ArrowRight: [r, c + 1], ArrowUp: [r - 1, c], ArrowDown: [r + 1, c],
-                    Home: [r, 0], End: [r, cols - 1]}[e.key];
-        if (to) { e.preventDefault(); go(...to); }
-        if (pick && (e.key === "Enter" || e.key === " ")) { e.preventDefault(); pick(r, c); }
-    });
-    if (cursor && (cursor[0] >= rows || cursor[1] >= cols)) cursor = null;
-    if (cursor) readout.replaceChildren(...[tell(...cursor)].flat());
-    lazy(host, draw);
-    return html("div", {class: "cells" + (pick ? " pick" : "")}, host, readout,
-                table && tableOf(range(rows).map(rowName), range(cols).map(colName), value));
+    if (chosen >= 0) frame(chosen, 0, Math.min(cols, per), colours.warm);
+    if (cursor) frame(...cursor, 1, colours.focus);
+  }
+  function go(r, c) {
+    cursor = [Math.max(0, Math.min(rows - 1, r)), Math.max(0, Math.min(cols - 1, c))];
+    if (key) cursors[key] = cursor;
+    readout.replaceChildren(...present(tell(...cursor)));
+    paint();
+  }
+  function hit(e) {
+    const box = canvas.getBoundingClientRect(), {left, cell, per, high, head, band} = shape;
+    const y = e.clientY - box.top, b = Math.floor(y / band), r = Math.floor((y - b * band - head) / high);
+    const c = b * per + Math.floor((e.clientX - box.left - left) / cell);
+    return r >= 0 && r < rows && c >= b * per && c < Math.min(cols, (b + 1) * per) ? [r, c] : null;
+  }
+  const point = e => {
+    const at = shape && hit(e);
+    if (at && (!cursor || at[0] !== cursor[0] || at[1] !== cursor[1])) go(...at);
+    return at;
+  };
+  canvas.addEventListener("mousemove", point);
+  canvas.addEventListener("click", e => {
+    const at = point(e);
+    if (at && pick) pick(...at);
+  });
+  canvas.addEventListener("focus", () => {
+    if (canvas.matches(":focus-visible")) go(...(cursor || [Math.max(0, chosen), 0]));
+  });
+  canvas.addEventListener("keydown", e => {
+    const [r, c] = cursor || [0, 0];
+    const to = {
+      ArrowLeft: [r, c - 1],
+      ArrowRight: [r, c + 1],
+      ArrowUp: [r - 1, c],
+      ArrowDown: [r + 1, c],
+      Home: [r, 0],
+      End: [r, cols - 1]
+    }[e.key];
+    if (to) {
+      e.preventDefault();
+      go(...to);
+    }
+    if (pick && (e.key === "Enter" || e.key === " ")) {
+      e.preventDefault();
+      pick(r, c);
+    }
+  });
+  if (cursor && (cursor[0] >= rows || cursor[1] >= cols)) cursor = null;
+  if (cursor) readout.replaceChildren(...present(tell(...cursor)));
+  lazy(host, draw);
+  return html("div", {class: "cells" + (pick ? " pick" : "")}, host, readout,
+    tableOf(range(rows).map(rowName), range(cols).map(colName), value));
 }
 
 /* Vectors as coloured strips on one scale, below each other. */
 function strips(list, options = {}) {
-    const max = Math.max(1e-9, ...list.map(v => v.values.reduce((m, x) => Math.max(m, Math.abs(x)), 0)));
-    return html("div", null,
-        cells({name: list.map(v => v.name).join(", ") + ".", rowNames: list.map(v => v.name), rows: list.length,
-               cols: list[0].values.length, value: (r, c) => list[r].values[c], kind: "diverge", max, wrap: true, tall: 22,
-               wide: 46, ...options}),
-        legendDiverge(max));
+  const max = Math.max(1e-9, ...list.map(v => v.values.reduce((m, x) => Math.max(m, Math.abs(x)), 0)));
+  return html("div", cells({
+    name: list.map(v => v.name).join(", ") + ".",
+    rowNames: list.map(v => v.name),
+    rows: list.length,
+    cols: list[0].values.length,
+    value: (r, c) => list[r].values[c],
+    kind: "diverge",
+    max,
+    wrap: true,
+    tall: 22,
+    wide: 46,
+    ...options
+  }),
+    legendDiverge(max));
 }
 
-/* A table with a bar for each row: [{name, value, text, more, kind}]; max is the length of a full bar. */
-function bars(rows, {max = 1, digits = 4, head} = {}) {
-    return numbers(html("table", {class: "bars"},
-        head && html("thead", null, html("tr", null, head.map(t => html("th", {scope: "col", class: "left"}, t)))),
-        html("tbody", null, rows.map(r => html("tr", null, html("th", {scope: "row"}, r.name),
-            html("td", {class: "track"}, r.none ? html("span", {class: "bar none"}) : html("span", {class: "bar " + (r.kind || ""),
-                style: `width:${Math.max(0, Math.min(100, 100 * Math.abs(r.value) / max))}%`})),
-            html("td", null, r.none || number(r.value, digits)))))));
+/* A table with a bar for each row: [{name, value, kind, none}]; a full bar is 1; none: a word instead of a number. */
+function bars(rows, digits = 4) {
+  return numbers(html("table.bars",
+    html("tbody",
+      rows.map(r => html("tr", html("th", {scope: "row"}, r.name),
+                 html("td.track", r.none ? html("span", {class: "bar none"}) : html("span", {
+                   class: "bar " + (r.kind || ""),
+                   style: `width:${Math.max(0, Math.min(100, 100 * Math.abs(r.value)))}%`
+                 })),
+                 html("td", r.none || number(r.value, digits)))))));
 }
 
-/* Lines of values over 0, 1, 2 ... : series [{name, values}]; one point at a time is told below. */
-function chart({name, series, xName, yName, xLabels, height = 230}) {
-    const W = 560, L = 52, R = 14, T = 12, B = 38, count = Math.max(...series.map(s => s.values.length));
-    const all = series.flatMap(s => [...s.values]), spread = Math.max(...all) - Math.min(...all) || 1;
-    const low = Math.min(...all) - 0.04 * spread, high = Math.max(...all) + 0.04 * spread;
-    const X = i => L + (W - L - R) * (count > 1 ? i / (count - 1) : 0.5), Y = v => T + (height - T - B) * (high - v) / (high - low);
-    const step = niceStep((high - low) / 4), ticks = [];
-    for (let v = Math.ceil(low / step) * step; v <= high; v += step) ticks.push(v);
-    const xLabel = i => (xLabels ? xLabels[i] : String(i)), every = Math.ceil(count / 9);
-    const cursor = svg("line", {class: "axis", y1: T, y2: height - B, style: "stroke:var(--focus);stroke-width:2", visibility: "hidden"});
-    const readout = html("output", {class: "readout"});
-    const dashes = ["", "7 4", "2 3", "10 3 2 3", "1 5", "14 4"];
-    const picture = svg("svg", {viewBox: `0 0 ${W} ${height}`, width: W, tabindex: 0, role: "application",
-        "aria-roledescription": "chart", "aria-label": name + " Left and right arrow go from point to point."},
-        ticks.map(v => [svg("line", {class: "axis", x1: L, x2: W - R, y1: Y(v), y2: Y(v)}),
-            svg("text", {class: "muted", x: L - 7, y: Y(v) + 4, "text-anchor": "end"}, minus(String(Number(v.toPrecision(6)))))]),
-        range(count).filter(i => i % every === 0).map(i =>
-            svg("text", {class: "muted", x: X(i), y: height - B + 17, "text-anchor": "middle"}, xLabel(i))),
-        svg("text", {class: "muted", x: (L + W - R) / 2, y: height - 4, "text-anchor": "middle"}, xName),
-        cursor,
-        series.map((s, k) => svg("g", {class: "s" + (k % 6 + 1)},
-            svg("polyline", {points: [...s.values].map((v, i) => X(i) + "," + Y(v)).join(" "), fill: "none", stroke: "currentColor",
-                             "stroke-width": 2, "stroke-dasharray": dashes[k % 6]}),
-            count <= 40 && [...s.values].map((v, i) => svg("circle", {cx: X(i), cy: Y(v), r: 3, fill: "currentColor"})))));
-    let at = -1;
-    function go(i) {
-        at = Math.max(0, Math.min(count - 1, i));
-        for (const end of ["x1", "x2"]) cursor.setAttribute(end, X(at));
-        cursor.setAttribute("visibility", "visible");
-        readout.replaceChildren(html("b", null, `${xName} ${xLabel(at)}`), ": ",
-            series.map(s => (series.length > 1 ? s.name + " " : "") + exact(s.values[at])).join("; "));
+/* Lines of values over 0, 1, 2 ... : series [{name, values, tone, dash}]; one point at a time is told below. */
+function chart(options) {
+  const host = html("div", {style: "min-height:18rem"});
+  return lazy(host, width => host.replaceChildren(chartOf(options, Math.min(600, width))));
+}
+function chartOf({name, series, xName, yName}, W) {
+  const H = 230, L = 48, R = 14, T = 12, B = 38, count = series[0].values.length,
+        dashes = ["", "7 4", "2 3", "10 3 2 3"];
+  const all = series.flatMap(s => [...s.values]), spread = Math.max(...all) - Math.min(...all) || 1;
+  const low = Math.min(...all) - 0.04 * spread, high = Math.max(...all) + 0.04 * spread;
+  const X = i => L + (W - L - R) * (count > 1 ? i / (count - 1) : 0.5),
+        Y = v => T + (H - T - B) * (high - v) / (high - low);
+  const step = niceStep((high - low) / 4), first = Math.ceil(low / step),
+        ticks = range(6).map(i => (first + i) * step).filter(v => v <= high);
+  const cursor = svg("line.cursor", {y1: T, y2: H - B, visibility: "hidden"}),
+        readout = html("output.readout", "Point at the lines, or use the arrow keys.");
+  const line = (s, k, attributes) => svg("polyline",
+    {class: `line s${(s.tone ?? k) % 6 + 1}`, "stroke-dasharray": dashes[(s.dash ?? k) % 4], ...attributes});
+  const picture = svg("svg", {
+    viewBox: `0 0 ${W} ${H}`,
+    width: W,
+    tabindex: 0,
+    role: "application",
+    "aria-roledescription": "chart",
+    "aria-label": name + " Left and right arrow go from point to point."
+  },
+    ticks.map(
+      v => [svg("line.axis", {x1: L, x2: W - R, y1: Y(v), y2: Y(v)}),
+        svg("text.muted", {x: L - 7, y: Y(v) + 4, "text-anchor": "end"}, minus(String(Number(v.toPrecision(6)))))]),
+    range(count)
+      .filter(i => i % Math.ceil(count / 9) === 0)
+      .map(i => svg("text.muted", {x: X(i), y: H - B + 17, "text-anchor": "middle"}, String(i))),
+    svg("text.muted", {x: (L + W - R) / 2, y: H - 4, "text-anchor": "middle"}, xName), cursor,
+    series.map((s, k) => line(s, k, {points: [...s.values].map((v, i) => X(i) + "," + Y(v)).join(" ")})));
+  let at = -1;
+  function go(i) {
+    at = Math.max(0, Math.min(count - 1, i));
+    for (const end of ["x1", "x2"]) cursor.setAttribute(end, X(at));
+    cursor.removeAttribute("visibility");
+    readout.replaceChildren(strong(`${xName} ${at}`), ": ",
+      series.map(s => (series.length > 1 ? s.name + " " : "") + exact(s.values[at])).join("; "));
+  }
+  picture.addEventListener("mousemove", e => {
+    const box = picture.getBoundingClientRect();
+    go(Math.round(((e.clientX - box.left) * W / box.width - L) / (W - L - R) * (count - 1)));
+  });
+  picture.addEventListener("keydown", e => {
+    const to = {ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: count - 1}[e.key];
+    if (to !== undefined) {
+      e.preventDefault();
+      go(to);
     }
-    picture.addEventListener("mousemove", e => {
-        const box = picture.getBoundingClientRect();
-        go(Math.round(((e.clientX - box.left) * W / box.width - L) / (W - L - R) * (count - 1)));
-    });
-    picture.addEventListener("keydown", e => {
-        const to = {ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: count - 1}[e.key];
-        if (to !== undefined) { e.preventDefault(); go(to); }
-    });
-    const legend = series.length > 1 && html("ul", {class: "legend"}, series.map((s, k) => html("li", {class: "s" + (k % 6 + 1)},
-        svg("svg", {width: 30, height: 10, "aria-hidden": true}, svg("line", {x1: 0, x2: 30, y1: 5, y2: 5, stroke: "currentColor",
-            "stroke-width": 2.5, "stroke-dasharray": dashes[k % 6]})), html("span", {style: "color:var(--ink)"}, s.name))));
-    return html("div", null, yName && html("div", {class: "small muted"}, yName), picture, legend, readout,
-                tableOf(range(count).map(i => `${xName} ${xLabel(i)}`), series.map(s => s.name), (i, k) => series[k].values[i]));
+  });
+  return html("div", html("div.small.muted", yName), picture,
+    series.length > 1 &&
+      html("ul.legend",
+        series.map(
+          (s, k) => html(
+            "li", svg("svg", {width: 30, height: 10, "aria-hidden": true}, line(s, k, {points: "0,5 30,5"})), s.name))),
+    readout, tableOf(range(count).map(i => `${xName} ${i}`), series.map(s => s.name), (i, k) => series[k].values[i]));
 }
 function niceStep(rough) {
-    const power = 10 ** Math.floor(Math.log10(rough));
-    return power * [1, 2, 5, 10].find(f => f * power >= rough);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  return power * [1, 2, 5, 10].find(f => f * power >= rough);
 }
 
 /* Arrow keys among nodes that carry data-r and data-c; one of them is in the order of Tab. */
 function roving(container, selector, show, pick) {
-    const all = [...container.querySelectorAll(selector)];
-    if (!all.some(n => n.getAttribute("tabindex") === "0") && all[0]) all[0].setAttribute("tabindex", 0);
-    const find = e => e.target.closest(selector);
-    container.addEventListener("mouseover", e => { const n = find(e); if (n) show(n); });
-    container.addEventListener("focusin", e => { const n = find(e); if (n && n.matches(":focus-visible")) show(n); });
-    container.addEventListener("click", e => { const n = find(e); if (n) { show(n); if (pick) pick(n); } });
-    container.addEventListener("keydown", e => {
-        const n = find(e), move = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]}[e.key];
-        if (!n) return;
-        if (pick && (e.key === "Enter" || e.key === " ")) { e.preventDefault(); pick(n); }
-        if (!move) return;
-        e.preventDefault();
-        const r = +n.dataset.r + move[0], c = +n.dataset.c + move[1];
-        const column = all.filter(m => +m.dataset.c === c);
-        column.sort((a, b) => Math.abs(a.dataset.r - r) - Math.abs(b.dataset.r - r));
-        const to = move[0] ? column.find(m => +m.dataset.r === r) : column[0];
-        if (!to) return;
-        n.setAttribute("tabindex", -1);
-        to.setAttribute("tabindex", 0);
-        to.focus();
-    });
+  const all = [...container.querySelectorAll(selector)];
+  if (!all.some(n => n.getAttribute("tabindex") === "0") && all[0]) all[0].setAttribute("tabindex", 0);
+  const find = e => e.target.closest(selector);
+  container.setAttribute("tabindex", -1); /* else SVG that listens to focus is a stop of its own */
+  container.addEventListener("mouseover", e => {
+    const n = find(e);
+    if (n) show(n);
+  });
+  container.addEventListener("focusin", e => {
+    const n = find(e);
+    if (n && n.matches(":focus-visible")) show(n);
+  });
+  container.addEventListener("click", e => {
+    const n = find(e);
+    if (n) {
+      show(n);
+      if (pick) pick(n);
+    }
+  });
+  container.addEventListener("keydown", e => {
+    const n = find(e), move = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]}[e.key];
+    if (!n) return;
+    if (pick && (e.key === "Enter" || e.key === " ")) {
+      e.preventDefault();
+      pick(n);
+    }
+    if (!move) return;
+    e.preventDefault();
+    const r = +n.dataset.r + move[0], c = +n.dataset.c + move[1];
+    const column = all.filter(m => +m.dataset.c === c);
+    column.sort((a, b) => Math.abs(a.dataset.r - r) - Math.abs(b.dataset.r - r));
+    const to = move[0] ? column.find(m => +m.dataset.r === r) : column[0];
+    if (!to) return;
+    n.setAttribute("tabindex", -1);
+    to.setAttribute("tabindex", 0);
+    to.focus();
+  });
 }
 
 /* ---- 3 what is chosen ---- */
@@ -417,834 +568,1262 @@ function roving(container, selector, show, pick) {
 const isMark = token => /^<\/?[a-z]+>$/.test(token.text);
 /* A token's name in pictures: without its space; "-" before a piece that goes on with a word. */
 function tokenNames(side) {
-    const tokens = side ? side.tokens : [];
-    return tokens.map((t, i) => isMark(t) ? t.text
-        : (i > 0 && t.word >= 0 && t.word === tokens[i - 1].word ? "-" : "") + (t.text.trim() || "␣"));
+  const tokens = side ? side.tokens : [];
+  return tokens.map((t, i) => isMark(t)
+      ? t.text
+      : (i > 0 && t.word >= 0 && t.word === tokens[i - 1].word ? "-" : "") + (t.text.trim() || "␣"));
 }
 const sourceNames = tokenNames(data.source), targetNames = tokenNames(data.target);
-const names = (side, count) => range(count).map(i => (side[i] === undefined ? String(i + 1) : side[i]));
+const names = (side, count) => range(count).map(i => (side[i] === undefined ? String(i) : side[i]));
 const targetOr = targetNames.length ? targetNames : sourceNames;
-const rowNames = b => names(b.kind === "encoder" ? sourceNames : targetOr, b.p.shape[1]);
+/* A row of cross-attention is named by what the decoder is about to say there, as that is what it looks for. */
+const saysNames = (data.steps ||
+  []).map(step => "→ " + (isMark(step.says) ? step.says.text : step.says.text.trim() || "␣"));
+const rowNames = b => names(b.kind === "encoder" ? sourceNames
+    : b.kind === "cross" && saysNames.length     ? saysNames
+                                                 : targetOr,
+  b.p.shape[1]);
 const colNames = b => names(b.kind === "decoder" ? targetOr : sourceNames, b.p.shape[2]);
-const kinds = {encoder: "Encoder", decoder: "Decoder", cross: "Cross"};
-const blockName = b => `${kinds[b.kind]} layer ${b.layer + 1}`;
-const headName = (b, head) => `${blockName(b)}, head ${head + 1}`;
+const kinds = {
+  encoder: "Encoder",
+  decoder: "Decoder",
+  cross: "Cross"
+};
+const blockName = b => `${kinds[b.kind]} layer ${b.layer}`;
+const headName = (b, head) => `${blockName(b)}, head ${head}`;
 
-const state = {block: 0, head: 0, row: 0, section: ""};
+const state = {
+  block: 0,
+  head: 0,
+  row: 0,
+  section: ""
+};
 const watchers = [];
 function clamp() {
-    state.block = Math.max(0, Math.min(attention.length - 1, state.block | 0));
-    const b = attention[state.block];
-    if (!b) return;
-    state.head = Math.max(0, Math.min(b.p.shape[0] - 1, state.head | 0));
-    state.row = Math.max(0, Math.min(b.p.shape[1] - 1, state.row | 0));
+  state.block = Math.max(0, Math.min(attention.length - 1, state.block | 0));
+  const b = attention[state.block];
+  if (!b) return;
+  state.head = Math.max(0, Math.min(b.p.shape[0] - 1, state.head | 0));
+  state.row = Math.max(0, Math.min(b.p.shape[1] - 1, state.row | 0));
 }
 function writeHash() {
-    const hash = `#${state.section || "attention"}&block=${state.block}&head=${state.head}&row=${state.row}`;
-    if (attention.length) try { history.replaceState(null, "", hash); } catch (e) { /* then the address stays as it is */ }
+  const hash = `#${state.section || "attention"}&block=${state.block}&head=${state.head}&row=${state.row}`;
+  if (attention.length) try {
+      history.replaceState(null, "", hash);
+    } catch (e) { /* then the address stays as it is */
+    }
 }
 function choose(change) {
-    Object.assign(state, change);
-    clamp();
-    writeHash();
-    watchers.forEach(w => w());
+  Object.assign(state, change);
+  clamp();
+  writeHash();
+  watchers.forEach(w => w());
 }
 /* Draws again whatever depends on the choice; focus stays where it was. */
 function live(render) {
-    const node = html("div");
-    const update = () => {
-        const held = node.contains(document.activeElement) && document.activeElement.getAttribute("data-key");
-        node.replaceChildren(...[render()].flat());
-        const next = held && node.querySelector(`[data-key="${held}"]`);
-        if (next) next.focus({preventScroll: true});
-    };
-    watchers.push(update);
-    update();
-    return node;
+  const node = html("div");
+  const update = () => {
+    const held = node.contains(document.activeElement) && document.activeElement.getAttribute("data-key");
+    node.replaceChildren(...present(render()));
+    const next = held && node.querySelector(`[data-key="${held}"]`);
+    if (next) next.focus({preventScroll: true});
+  };
+  watchers.push(update);
+  update();
+  return node;
 }
 function select(label, options, value, change, key) {
-    return html("label", null, label, html("select", {"data-key": key, onchange: e => change(+e.target.value)},
-        options.map((o, i) => html("option", {value: i, selected: i === value}, o))));
+  return html("label", label,
+    html("select", {"data-key": key, onchange: e => change(+e.target.value)},
+      options.map((o, i) => html("option", {value: i, selected: i === value}, o))));
 }
 function chooser(key) {
-    const b = attention[state.block];
-    return html("div", {class: "controls"},
-        select("Block", attention.map(blockName), state.block, block => choose({block}), key + "-block"),
-        select("Head", range(b.p.shape[0]).map(h => "head " + (h + 1)), state.head, head => choose({head}), key + "-head"),
-        select(b.kind === "encoder" ? "Source word" : "Target word", rowNames(b).map((n, i) => `${i + 1} ${n}`), state.row,
-               row => choose({row}), key + "-row"));
+  const b = attention[state.block];
+  return html("div.controls",
+    select("Block", attention.map(blockName), state.block, block => choose({block}), key + "-block"),
+    select("Head", range(b.p.shape[0]).map(h => "head " + h), state.head, head => choose({head}), key + "-head"),
+    select(b.kind === "encoder" ? "Source word" : "Target word", rowNames(b).map((n, i) => `${i} ${n}`), state.row,
+      row => choose({row}), key + "-row"));
 }
-/* Chips to choose from, and what show(i) makes of the choice. groups: [{name, chips: [{text, small, joined}]}] */
-function picker(groups, show, first = 0) {
-    const body = html("div"), buttons = [];
-    const choose = i => {
-        buttons.forEach((b, k) => b.setAttribute("aria-pressed", k === i));
-        body.replaceChildren(...[show(i)].flat());
-    };
-    const rows = groups.map(g => [g.name && html("h4", {style: "margin-top:.6rem"}, g.name),
-        html("div", {class: "chips", role: "group", "aria-label": g.name || "Choose"}, g.chips.map(c => {
-            const i = buttons.length;
-            const button = html("button", {class: "chip", "aria-pressed": false, onclick: () => choose(i)}, c.text,
-                                c.small && html("small", null, c.small));
-            buttons.push(button);
-            return button;
-        }))]);
-    choose(Math.min(first, buttons.length - 1));
-    return [rows, html("div", {style: "margin-top:1rem"}, body)];
+/* Chips to choose from, and what show(i) makes of the choice. groups: [{name, chips: [{text, small}]}] */
+function picker(groups, show) {
+  const body = html("div"), buttons = [];
+  const choose = i => {
+    buttons.forEach((b, k) => b.setAttribute("aria-pressed", k === i));
+    body.replaceChildren(...present(show(i)));
+  };
+  const rows = groups.map(g => [g.name && heading(g.name),
+                            html("div.chips", {role: "group", "aria-label": g.name || "Choose"}, g.chips.map(c => {
+                              const i = buttons.length;
+                              const button = html("button.chip", {"aria-pressed": false, onclick: () => choose(i)},
+                                html("span", c.text), c.small && html("small", c.small));
+                              buttons.push(button);
+                              return button;
+                            }))]);
+  choose(0);
+  return [rows, html("div", {style: "margin-top:1rem"}, body)];
 }
 
 /* ---- 4 views: {needs: what the data must have, without: what the page says if it has not, draw} ---- */
 
 const views = {};
-const clean = token => isMark(token) ? token.text
-    : [token.text.startsWith(" ") && html("span", {class: "space"}, "␣"), token.text.replace(/^ /, "")];
+const clean = token => isMark(token)
+  ? token.text
+  : [token.text.startsWith(" ") && html("span.space", "␣"), token.text.replace(/^ /, "")];
 const plain = token => (isMark(token) ? token.text : token.text.trim() || "␣");
 
 views.tokens = {
-    needs: () => data.source, without: "This page holds no sentence.",
-    draw() {
-        const chips = side => html("ul", {class: "chips"}, side.tokens.map((t, i) => html("li", {class: "chip"
-            + (i > 0 && t.word >= 0 && t.word === side.tokens[i - 1].word ? " joined" : "")},
-            html("span", null, clean(t)), html("small", null, t.id))));
-        const words = side => new Set(side.tokens.map(t => t.word).filter(w => w >= 0)).size;
-        const count = side => `${plural(words(side), "word")}, ${plural(side.tokens.length, "piece")}`;
-        return figure("Above each id its piece; pieces joined by a dashed line are one word.",
-            html("h4", null, "What the encoder reads: ", count(data.source)), chips(data.source),
-            data.target && [html("h4", {style: "margin-top:1.1rem"}, "What the decoder reads: ", count(data.target)),
-                            chips(data.target)]);
-    }
+  needs: () => data.source,
+  without: "This page holds no sentence.",
+  draw() {
+    const chips = side => html("ul.chips",
+      side.tokens.map((t, i) => html("li",
+                        {class: "chip" + (i > 0 && t.word >= 0 && t.word === side.tokens[i - 1].word ? " joined" : "")},
+                        html("span", clean(t)), html("small", t.id))));
+    const words = side => new Set(side.tokens.map(t => t.word).filter(w => w >= 0)).size;
+    const count = side => `${plural(words(side), "word")}, ${plural(side.tokens.length, "piece")}`;
+    return figure("Above each id its piece; pieces joined by a dashed line are one word.",
+      heading("What the encoder reads: ", count(data.source)), chips(data.source),
+      data.target && [heading("What the decoder reads: ", count(data.target)), chips(data.target)]);
+  }
 };
 
 views.steps = {
-    needs: () => data.steps && data.target, without: "This page holds no probabilities of next pieces.",
-    draw() {
-        return figure("Choose a step: what the decoder has read so far, and its ten most probable next pieces. The percentage on a "
-            + "step is what it gave to the piece that was taken.",
-            picker([{name: "", chips: data.steps.map(s => ({text: clean(s.says), small: percent(s.says.p)}))}], i => {
-                const step = data.steps[i], rest = Math.max(0, 1 - sum(step.candidates.map(c => c.p)));
-                const others = model.vocab ? `all other ${thousands(model.vocab - step.candidates.length)}` : "all others";
-                return [para(html("b", null, "Read so far: "), html("span", {class: "mono"},
-                    data.target.tokens.slice(0, i + 1).map(t => isMark(t) ? t.text : t.text).join("")), " → ?"),
-                    bars([...step.candidates.map(c => ({name: c.id === step.says.id ? html("b", null, clean(c)) : clean(c),
-                        value: c.p, kind: c.id === step.says.id ? "" : "other"})), {name: others, value: rest, kind: "other"}])];
-            }));
-    }
+  needs: () => data.steps && data.target,
+  without: "This page holds no probabilities of next pieces.",
+  draw() {
+    return figure("Choose a step: what the decoder has read so far, and its ten most probable next pieces. The " +
+        "percentage on a step is what it gave to the piece that was taken.",
+      picker([{name: "", chips: data.steps.map(s => ({text: clean(s.says), small: percent(s.says.p)}))}], i => {
+        const step = data.steps[i], rest = Math.max(0, 1 - sum(step.candidates.map(c => c.p)));
+        const others = model.vocab ? `all other ${thousands(model.vocab - step.candidates.length)}` : "all others";
+        return [
+          para(strong("Read so far: "), html("span.mono", data.target.tokens.slice(0, i + 1).map(t => t.text).join("")),
+            " → ?"),
+          bars([
+            ...step.candidates.map(c => ({
+              name: c.id === step.says.id ? strong(clean(c)) : clean(c),
+              value: c.p,
+              kind: c.id === step.says.id ? "" : "other"
+            })),
+            {name: others, value: rest, kind: "other"}
+          ])
+        ];
+      }));
+  }
 };
 
 views.beam = {
-    needs: () => data.beam && data.beam.length, without: "This page holds no beam: the sentence was not searched for, but given.",
-    draw() {
-        const W = 118, H = 44, nodes = [], wide = data.beam.length * W;
-        const tall = Math.max(...data.beam.map(p => p.length)) * H;
-        const at = (p, i) => [p * W, i * H];
-        const draft = (p, i) => p < 0 || i < 0 || !data.beam[p][i] ? ""
-            : draft(p - 1, data.beam[p][i].parent) + (isMark(data.beam[p][i]) ? " " : "") + data.beam[p][i].text;
-        const fate = n => (n.best ? "part of the translation" : n.kept ? (n.finished ? "finished" : "kept") : "dropped");
-        const looks = n => (n.best ? "best" : n.kept || n.finished ? "kept" : "dropped");
-        const readout = html("output", {class: "readout"});
-        const edges = [];
-        data.beam.forEach((candidates, p) => candidates.forEach((n, i) => {
-            const [x, y] = at(p, i);
-            if (p > 0 && n.parent >= 0) {
-                const [px, py] = at(p - 1, n.parent), x0 = px + W - 26, x1 = x + 4;
-                edges.push([looks(n), svg("path", {class: "edge " + looks(n),
-                    d: `M${x0} ${py + 20}C${x0 + 14} ${py + 20} ${x1 - 14} ${y + 20} ${x1} ${y + 20}`})]);
-            }
-            nodes.push(svg("g", {class: "node " + looks(n), tabindex: n.best && p === 0 ? 0 : -1, "data-r": i, "data-c": p, role: "img",
-                "aria-label": `${plain(n)}, ${short(n.log_probability, 2)}, ${fate(n)}`},
-                svg("rect", {x: x + 4, y: y + 2, width: W - 30, height: 36}),
-                svg("text", {x: x + W / 2 - 11, y: y + 17, "text-anchor": "middle"}, cut(plain(n), 12)),
-                svg("text", {x: x + W / 2 - 11, y: y + 32, "text-anchor": "middle", style: "font-size:11px"},
-                    short(n.log_probability, 2))));
-        }));
-        const order = {dropped: 0, kept: 1, best: 2};
-        const picture = svg("svg", {width: wide, height: tall, role: "group", "aria-label": "The beam. Arrow keys go from piece to piece.",
-            style: "max-width:none"}, edges.sort((a, b) => order[a[0]] - order[b[0]]).map(e => e[1]), nodes);
-        roving(picture, ".node", n => {
-            const p = +n.dataset.c, i = +n.dataset.r, c = data.beam[p][i];
-            readout.replaceChildren(html("b", null, draft(p, i).trim()), `: log-probability ${exact(c.log_probability)}, ${fate(c)}`);
-        });
-        const table = html("details", null, html("summary", null, "The beam as a table"));
-        table.addEventListener("toggle", () => {
-            if (table.children.length > 1) return;
-            table.append(html("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": "The beam as a table"}, html("table", null,
-                html("thead", null, html("tr", null, ["Step", "Draft", "Log-probability", "Fate"].map((t, i) =>
-                    html("th", {scope: "col", class: i === 1 ? "left" : null}, t)))),
-                html("tbody", null, data.beam.flatMap((candidates, p) => candidates.map((n, i) => html("tr", null, html("td", null, p + 1),
-                    html("td", {class: "left wrap"}, draft(p, i)), html("td", null, exact(n.log_probability)),
-                    html("td", {class: "left"}, fate(n)))))))));
-        });
-        const ends = data.hypotheses && data.hypotheses.length ? numbers(html("table", null,
-            html("caption", null, "Drafts that came to their end. The score is the log-probability made comparable between short and "
-                + "long sentences; the best is the translation."),
-            html("thead", null, html("tr", null, html("th", {scope: "col", class: "left"}, "Translation"),
-                html("th", {scope: "col"}, "Log-probability"), html("th", {scope: "col"}, "Score"))),
-            html("tbody", null, data.hypotheses.map((y, i) => html("tr", {class: i === 0 ? "chosen" : null},
-                html("th", {scope: "row", style: "white-space:normal"}, y.text), html("td", null, number(y.log_probability)),
-                html("td", null, number(y.score))))))) : null;
-        return [figure("One column for each step, best draft first. Filled: the translation. Solid outline: kept. Dashed: dropped. Below "
-            + "each piece the sum of logarithms up to it: 0 is certain, −0.69 even odds, −2.3 one in ten.",
-            html("div", {class: "scroll", style: "padding:3px"}, picture), readout, table),
-            ends && html("div", {class: "scroll"}, ends)];
-    }
+  needs: () => data.beam && data.beam.length,
+  without: "This page holds no beam: the sentence was not searched for, but given.",
+  draw() {
+    const W = 118, H = 44, nodes = [], wide = data.beam.length * W;
+    const tall = Math.max(...data.beam.map(p => p.length)) * H;
+    const at = (p, i) => [p * W, i * H];
+    const draft = (p, i) => p < 0 || i < 0 || !data.beam[p][i]
+      ? ""
+      : draft(p - 1, data.beam[p][i].parent) + (isMark(data.beam[p][i]) ? " " : "") + data.beam[p][i].text;
+    const fate = n => (n.best ? "part of the translation" : n.kept ? (n.finished ? "finished" : "kept") : "dropped");
+    const looks = n => (n.best ? "best" : n.kept || n.finished ? "kept" : "dropped");
+    const readout = html("output.readout");
+    const edges = [];
+    data.beam.forEach((candidates, p) => candidates.forEach((n, i) => {
+      const [x, y] = at(p, i);
+      if (p > 0 && n.parent >= 0) {
+        const [px, py] = at(p - 1, n.parent), x0 = px + W - 26, x1 = x + 4;
+        edges.push([
+          looks(n), svg("path", {
+            class: "edge " + looks(n),
+            d: `M${x0} ${py + 20}C${x0 + 14} ${py + 20} ${x1 - 14} ${y + 20} ${x1} ${y + 20}`
+          })
+        ]);
+      }
+      nodes.push(svg("g", {
+        class: "node " + looks(n),
+        tabindex: n.best && p === 0 ? 0 : -1,
+        "data-r": i,
+        "data-c": p,
+        role: "img",
+        "aria-label": `${plain(n)}, ${short(n.log_probability, 2)}, ${fate(n)}`
+      },
+        svg("rect", {x: x + 4, y: y + 2, width: W - 30, height: 36}),
+        svg("text", {x: x + W / 2 - 11, y: y + 17, "text-anchor": "middle"}, cut(plain(n), 12)),
+        svg("text", {x: x + W / 2 - 11, y: y + 32, "text-anchor": "middle", style: "font-size:11px"},
+          short(n.log_probability, 2))));
+    }));
+    const order = {dropped: 0, kept: 1, best: 2};
+    const picture = svg("svg", {
+      width: wide,
+      height: tall,
+      role: "group",
+      "aria-label": "The beam. Arrow keys go from piece to piece.",
+      style: "max-width:none"
+    },
+      edges.sort((a, b) => order[a[0]] - order[b[0]]).map(e => e[1]), nodes);
+    roving(picture, ".node", n => {
+      const p = +n.dataset.c, i = +n.dataset.r, c = data.beam[p][i];
+      readout.replaceChildren(strong(draft(p, i).trim()), `: log-probability ${exact(c.log_probability)}, ${fate(c)}`);
+    });
+    const list = later("The beam as a table",
+      () => table(["draft", "step", "log-probability", "fate"],
+        data.beam.flatMap(
+          (candidates, p) => candidates.map((n, i) => [draft(p, i), String(p + 1), n.log_probability, fate(n)]))));
+    return [
+      figure("One column for each step, best draft first. Filled: the translation. Solid outline: kept. " +
+          "Dashed: dropped. Below each piece the sum of logarithms up to it: 0 is certain, −0.69 even " +
+          "odds, −2.3 one in ten.",
+        html("div.scroll", {style: "padding:3px"}, picture), readout, list),
+      (data.hypotheses || []).length > 0 &&
+        table(["draft", "log-probability", "score"], data.hypotheses.map(y => [y.text, y.log_probability, y.score]), {
+          row: i => (i === 0 ? "chosen" : null),
+          caption: "Drafts that came to their end. The score makes short and long ones comparable; the best is " +
+            "the translation."
+        })
+    ];
+  }
 };
 const cut = (text, most) => (text.length > most ? text.slice(0, most - 1) + "…" : text);
 
 /* Vectors of embedding: token i of a side, before and after scaling, its position, and the sum the model reads. */
 function inputOf(side, i) {
-    const table = tensor(data.embedding[side]), places = tensor(data.embedding[side + "_positions"]);
-    if (!table || i >= table.shape[0]) return null;
-    const row = table.row(i), scaled = Array.from(row, x => x * data.embedding.scale), place = places && places.row(i);
-    return {row, scaled, place, x: scaled.map((v, d) => v + (place ? place[d] : 0))};
+  const table = tensor(data.embedding[side]),
+        places = tensor(data.embedding[side + "_positions"] || data.embedding.source_positions);
+  if (!table || i >= table.shape[0]) return null;
+  const row = table.row(i), scaled = Array.from(row, x => x * data.embedding.scale), place = places && places.row(i);
+  return {row, scaled, place, x: scaled.map((v, d) => v + (place ? place[d] : 0))};
 }
-const sideChips = () => ["source", "target"].filter(s => data[s] && data.embedding[s]).map(s => ({side: s,
-    name: s === "source" ? "Source" : "Target", chips: data[s].tokens.map((t, i) => ({text: (s === "source" ? sourceNames : targetNames)[i]}))}));
+const inputStrips = (v, key) => strips(
+  [
+    {name: "√D · embedding", values: v.scaled},
+    ...(v.place ? [{name: "+ position", values: v.place}, {name: "= x", values: v.x}] : [])
+  ],
+  {key});
+const sideChips = () => ["source", "target"].filter(s => data[s] && data.embedding[s]).map(s => ({
+  side: s,
+  name: s === "source" ? "Source" : "Target",
+  chips: data[s].tokens.map((t, i) => ({text: (s === "source" ? sourceNames : targetNames)[i]}))
+}));
 
 views.embedding = {
-    needs: () => data.embedding && data.source, without: "This page holds no embeddings.",
-    draw() {
-        const groups = sideChips(), all = groups.flatMap(g => g.chips.map((_, i) => [g.side, i]));
-        return figure("Each cell is one number of a vector: blue below 0, orange above. Position vectors are alike from left to right for "
-            + "all words; what differs is the word.", picker(groups, k => {
-            const [side, i] = all[k], v = inputOf(side, i), name = (side === "source" ? sourceNames : targetNames)[i];
-            const list = [{name: "√D · embedding", values: v.scaled}];
-            if (v.place) list.push({name: "+ position", values: v.place}, {name: "= x", values: v.x});
-            return [strips(list, {key: "embedding"}), para(`√D = ${exact(data.embedding.scale)}. Lengths: √D · embedding of “${name}” `,
-                number(length(v.scaled), 2), v.place && [", position ", number(length(v.place), 2), ", their sum ", number(length(v.x), 2)],
-                v.place ? "." : ". Position vectors are not in this page.")].map(p => (p.tagName === "P" ? numbers(p) : p));
-        }));
-    }
+  needs: () => data.embedding && data.source,
+  without: "This page holds no embeddings.",
+  draw() {
+    const groups = sideChips(), all = groups.flatMap(g => g.chips.map((_, i) => [g.side, i]));
+    return figure("Each cell is one number of a vector: blue below 0, orange above. Position vectors are alike " +
+        "from left to right for all words; what differs is the word.",
+      picker(groups, k => {
+        const [side, i] = all[k], v = inputOf(side, i), name = (side === "source" ? sourceNames : targetNames)[i];
+        return [
+          inputStrips(v, "embedding"),
+          para(`√D = ${exact(data.embedding.scale)}. Lengths: √D · embedding of “${name}” `,
+            number(length(v.scaled), 2),
+            v.place && [", position ", number(length(v.place), 2), ", their sum ", number(length(v.x), 2)],
+            v.place ? "." : ". Position vectors are not in this page.")
+        ].map(p => (p.tagName === "P" ? numbers(p) : p));
+      }));
+  }
 };
 
 views.neighbours = {
-    needs: () => data.neighbours && data.neighbours.length, without: "This page holds no neighbours of the pieces.",
-    draw() {
-        const groups = ["source", "target"].map(side => ({name: side === "source" ? "Source" : "Target",
-            list: data.neighbours.filter(n => n.side === side)})).filter(g => g.list.length);
-        const all = groups.flatMap(g => g.list);
-        return figure("The eight pieces of the vocabulary whose embeddings point most nearly the same way.",
-            picker(groups.map(g => ({name: g.name, chips: g.list.map(n => ({text: clean(n)}))})), k =>
-                bars(all[k].near.map(n => ({name: clean(n), value: n.cosine, kind: n.cosine < 0 ? "two" : ""})))));
-    }
+  needs: () => data.neighbours && data.neighbours.length,
+  without: "This page holds no neighbours of the pieces.",
+  draw() {
+    const groups = [
+      "source", "target"
+    ].map(side => ({name: side === "source" ? "Source" : "Target",
+       list: data.neighbours.filter(n => n.side ===
+           side)})).filter(g => g.list.length);
+    const all = groups.flatMap(g => g.list);
+    return figure("The eight pieces of the vocabulary whose embeddings point most nearly the same way.",
+      picker(groups.map(g => ({name: g.name, chips: g.list.map(n => ({text: clean(n)}))})),
+        k => bars(all[k].near.map(n => ({name: clean(n), value: n.cosine, kind: n.cosine < 0 ? "two" : ""})))));
+  }
 };
 
 views.moved = {
-    needs: () => data.embedding && data.embedding.source_positions && data.source, without: "This page holds no position vectors of the sentence.",
-    draw() {
-        const places = tensor(data.embedding.source_positions), scale = data.embedding.scale;
-        return figure("The same word in another place: cosine between what the model reads for it here and what it would read for it there. "
-            + "Without positions all bars would be 1.", picker([{name: "", chips: sourceNames.map(text => ({text}))}], i => {
-            const row = tensor(data.embedding.source).row(i), at = p => row.map((x, d) => x * scale + places.row(p)[d]);
-            return bars(range(Math.min(places.shape[0], 16)).map(p => ({name: `place ${p + 1}${p === i ? " (here)" : ""}`,
-                value: cosine(at(i), at(p)), kind: p === i ? "" : "other"})));
-        }));
-    }
+  needs: () => data.embedding && data.embedding.source_positions && data.source,
+  without: "This page holds no position vectors of the sentence.",
+  draw() {
+    const places = tensor(data.embedding.source_positions), scale = data.embedding.scale;
+    return figure("The same word in another place: cosine between what the model reads for it here and what it " +
+        "would read for it there. Without positions all bars would be 1.",
+      picker([{name: "", chips: sourceNames.map(text => ({text}))}], i => {
+        const row = tensor(data.embedding.source).row(i), at = p => row.map((x, d) => x * scale + places.row(p)[d]);
+        return bars(range(Math.min(places.shape[0], 16)).map(p => ({
+          name: `place ${p}${p === i ? " (here)" : ""}`,
+          value: cosine(at(i), at(p)),
+          kind: p === i ? "" : "other"
+        })));
+      }));
+  }
 };
 
 views.positions = {
-    needs: () => data.positions && data.positions.picture, without: "This page holds no picture of the position vectors.",
-    draw() {
-        const picture = tensor(data.positions.picture), dots = data.positions.dots && tensor(data.positions.dots);
-        const [rows, cols] = picture.shape, max = picture.data.reduce((m, x) => Math.max(m, Math.abs(x)), 1e-9);
-        const learned = model.positions === "learned";
-        return [figure(learned ? "The position vectors, learnt like the embeddings. One row for each place."
-            : "The position vectors, one row for each place: sines and cosines, quick waves on the left, ever slower ones to the right "
-            + "(§3.5), like the hands of many clocks.",
-            cells({key: "places", name: "Position vectors.", rows, cols, value: (r, c) => picture.row(r)[c], kind: "diverge", max,
-                   tall: 5, wide: 12, describe: (r, c) => [html("b", null, `place ${r + 1}, number ${c + 1}`), ": ", exact(picture.row(r)[c])]}),
-            legendDiverge(max)),
-            dots && figure("How alike two places are depends on how far apart they are: the dot product of two position vectors, mean over "
-                + "all pairs at that distance. That lets a head find “the word before” by its place alone.",
-                chart({name: "Dot product against distance.", series: [{name: "dot product", values: dots.data}], xName: "distance",
-                       yName: "dot product"}))];
-    }
+  needs: () => data.positions && data.positions.picture,
+  without: "This page holds no picture of the position vectors.",
+  draw() {
+    const picture = tensor(data.positions.picture), dots = data.positions.dots && tensor(data.positions.dots);
+    const [rows, cols] = picture.shape, max = picture.data.reduce((m, x) => Math.max(m, Math.abs(x)), 1e-9);
+    const learned = model.positions === "learned";
+    return [
+      figure(learned ? "The position vectors, learnt like the embeddings. One row for each place."
+                     : "The position vectors, one row for each place: sines and cosines, quick waves on the left, " +
+            "ever slower ones to the right (§3.5), like the hands of many clocks.",
+        cells({
+          key: "places",
+          name: "Position vectors.",
+          rows,
+          cols,
+          value: (r, c) => picture.row(r)[c],
+          kind: "diverge",
+          max,
+          tall: 5,
+          wide: 12,
+          describe: (r, c) => [strong(`place ${r}, number ${c}`), ": ", exact(picture.row(r)[c])]
+        }),
+        legendDiverge(max)),
+      dots &&
+        figure("How alike two places are depends on how far apart they are: the dot product of two position " +
+            "vectors, mean over all pairs at that distance. That lets a head find “the word before” by " +
+            "its place alone.",
+          chart({
+            name: "Dot product against distance.",
+            series: [{name: "dot product", values: dots.data}],
+            xName: "distance",
+            yName: "dot product"
+          }))
+    ];
+  }
 };
 
 /* Words on two sides and lines between them, as thick as the weight. */
 function links(b, p) {
-    const left = rowNames(b), right = colNames(b), H = left.length > 24 ? 20 : 27, W = 460, X0 = 158, X1 = 302;
-    const tall = Math.max(left.length, right.length) * H + 22, Y = i => i * H + H / 2 + 22;
-    const line = (i, j, extra) => svg("line", {x1: X0, y1: Y(i), x2: X1, y2: Y(j), "stroke-width": 0.6 + 9 * p.row(i)[j], ...extra});
-    const faint = svg("g", {opacity: 0.28}, left.map((_, i) => right.map((_, j) => p.row(i)[j] > 0.02 && line(i, j))));
-    const bold = svg("g"), readout = html("output", {class: "readout"});
-    const word = (side, name, i) => svg("g", {role: "option", "data-c": side, "data-r": i, "data-key": `link-${side}-${i}`,
-        tabindex: side === 0 && i === state.row ? 0 : -1, "aria-label": name},
-        svg("rect", {x: side ? X1 + 4 : 4, y: Y(i) - H / 2 + 1, width: 150, height: H - 2}),
-        svg("text", {x: side ? X1 + 13 : X0 - 13, y: Y(i) + 4.5, "text-anchor": side ? "start" : "end", style: "font-size:14px"}, cut(name, 18)));
-    const picture = svg("svg", {class: "links", viewBox: `0 0 ${W} ${tall}`, width: W, role: "group",
-        "aria-label": "Words and lines. Up and down go from word to word, left and right to the other side, Enter chooses."},
-        faint, bold, svg("text", {class: "muted", x: X0 - 13, y: 12, "text-anchor": "end"}, "looks"),
-        svg("text", {class: "muted", x: X1 + 13, y: 12}, "is looked at"),
-        svg("g", {role: "listbox", "aria-label": "words that look"}, left.map((n, i) => word(0, n, i))),
-        svg("g", {role: "listbox", "aria-label": "words that are looked at"}, right.map((n, j) => word(1, n, j))));
-    const top = (values, list) => values.map((v, i) => [v, list[i]]).sort((a, c) => c[0] - a[0]).slice(0, 3).filter(a => a[0] > 0.005)
-        .map(([v, n]) => `${n} ${v.toFixed(2)}`).join(", ");
-    function show(side, i) {
-        const into = left.map((_, r) => p.row(r)[i]);
-        bold.replaceChildren(...(side ? into.map((v, r) => v > 0.004 && line(r, i, {class: "in"}))
-                                      : [...p.row(i)].map((v, j) => v > 0.004 && line(i, j))).filter(Boolean));
-        for (const n of picture.querySelectorAll("g[role=option]"))
-            n.setAttribute("aria-selected", +n.dataset.c === side && +n.dataset.r === i);
-        readout.replaceChildren(html("b", null, (side ? right : left)[i]), side
-            ? ` is looked at most by ${top(into, left)}; all its weights together: ${sum(into).toFixed(2)}`
-            : ` looks most at ${top([...p.row(i)], right)}`);
-    }
-    roving(picture, "g[role=option]", n => show(+n.dataset.c, +n.dataset.r), n => n.dataset.c === "0" && choose({row: +n.dataset.r}));
-    picture.addEventListener("mouseleave", () => show(0, state.row));
-    show(0, state.row);
-    return html("div", null, picture, readout);
+  const left = rowNames(b), right = colNames(b), H = left.length > 24 ? 20 : 27, W = 400, X0 = 135, X1 = 265,
+        least = left.length > 24 ? 0.06 : 0.02;
+  const tall = Math.max(left.length, right.length) * H + 22, Y = i => i * H + H / 2 + 22;
+  const line = (i, j, extra) => svg(
+    "line", {x1: X0, y1: Y(i), x2: X1, y2: Y(j), "stroke-width": 0.6 + 9 * p.row(i)[j], ...extra});
+  const faint = svg("g", {opacity: 0.28}, left.map((_, i) => right.map((_, j) => p.row(i)[j] > least && line(i, j))));
+  const bold = svg("g"), readout = html("output.readout");
+  const word = (side, name, i) => svg("g", {
+    role: "option",
+    "data-c": side,
+    "data-r": i,
+    "data-key": `link-${side}-${i}`,
+    tabindex: side === 0 && i === state.row ? 0 : -1,
+    "aria-label": name
+  },
+    svg("rect", {x: side ? X1 + 4 : 4, y: Y(i) - H / 2 + 1, width: 127, height: H - 2}),
+    svg("text",
+      {x: side ? X1 + 13 : X0 - 13, y: Y(i) + 4.5, "text-anchor": side ? "start" : "end", style: "font-size:14px"},
+      cut(name, 14)));
+  const picture = svg("svg.links", {
+    viewBox: `0 0 ${W} ${tall}`,
+    width: W,
+    role: "group",
+    "aria-label": "Words and lines. Up and down go from word to word, left and right to the other side, Enter " +
+      "chooses."
+  },
+    faint, bold, svg("text.muted", {x: X0 - 13, y: 12, "text-anchor": "end"}, "looks"),
+    svg("text.muted", {x: X1 + 13, y: 12}, "is looked at"),
+    svg("g", {role: "listbox", "aria-label": "words that look"}, left.map((n, i) => word(0, n, i))),
+    svg("g", {role: "listbox", "aria-label": "words that are looked at"}, right.map((n, j) => word(1, n, j))));
+  const top = (values, list) => values.map((v, i) => [v, list[i]])
+                                  .sort((a, c) => c[0] - a[0])
+                                  .slice(0, 3)
+                                  .filter(a => a[0] > 0.005)
+                                  .map(([v, n]) => `${n} ${v.toFixed(2)}`)
+                                  .join(", ");
+  function show(side, i) {
+    const into = left.map((_, r) => p.row(r)[i]);
+    bold.replaceChildren(...(side
+        ? into.map((v, r) => v > 0.004 && line(r, i, {class: "in"}))
+        : [...p.row(i)].map((v, j) => v > 0.004 &&
+              line(i, j))).filter(Boolean));
+    for (const n of picture.querySelectorAll("g[role=option]"))
+      n.setAttribute("aria-selected", +n.dataset.c === side && +n.dataset.r === i);
+    readout.replaceChildren(strong((side ? right : left)[i]),
+      side ? ` is looked at most by ${top(into, left)}; all its weights together: ${sum(into).toFixed(2)}`
+           : ` looks most at ${top([...p.row(i)], right)}`);
+  }
+  roving(picture, "g[role=option]", n => show(+n.dataset.c, +n.dataset.r),
+    n => n.dataset.c === "0" && choose({row: +n.dataset.r}));
+  picture.addEventListener("mouseleave", () => show(0, state.row));
+  show(0, state.row);
+  return html("div", picture, readout);
 }
 
-const habits = {"previous token": "mostly looks one piece back", "next token": "mostly looks one piece ahead",
-                "same token": "mostly looks at the piece itself", "start or end": "mostly rests on the first or the last piece",
-                spread: "spreads its weight over nearly all", aligned: "looks at one source place after the other, as in a translation word by word"};
+const habits = {
+  "previous token": "mostly looks one piece back",
+  "next token": "mostly looks one piece ahead",
+  "same token": "mostly looks at the piece itself",
+  "start or end": "mostly rests on the first or the last piece",
+  spread: "spreads its weight over nearly all",
+  aligned: "looks at one source place after the other, as in a translation word by word"
+};
 
 views.head = {
-    needs: () => attention.length, without: "This page holds no attention weights.",
-    draw: () => live(() => {
-        const b = attention[state.block], p = tensor(b.p), info = (b.heads || [])[state.head], rows = rowNames(b), cols = colNames(b);
-        const weights = {row: i => p.row(state.head, i)};
-        return [chooser("head"),
-            info && para(html("b", null, headName(b, state.head)), ": mean entropy ", `${info.entropy.toFixed(2)} bits`,
-                info.label ? `; it ${habits[info.label] || "is labelled " + info.label} (${percent(info.share)}).` : "; no simple habit."),
-            html("div", {class: "columns"},
-                figure("Each row is a word that looks, and adds up to 1; the framed one is chosen. Click a row, or press Enter, to choose another."
-                    + (b.kind === "decoder" ? " Outlined cells are masked: they lie ahead." : ""),
-                    cells({key: "map", name: headName(b, state.head) + ", weights.", rowNames: rows, colNames: cols, value: (r, c) => weights.row(r)[c],
-                           pick: r => choose({row: r}), chosen: state.row, masked: b.kind === "decoder" ? (r, c) => c > r : null,
-                           describe: (r, c) => [html("b", null, `${rows[r]} → ${cols[c]}`), ": ", exact(weights.row(r)[c])]}),
-                    legendHeat("weight")),
-                figure("The same as lines, the thicker the more weight. Point at a word on the left to see where it looks, on the right to see "
-                    + "who looks at it (dashed).", links(b, weights)))];
-    })
+  needs: () => attention.length,
+  without: "This page holds no attention weights.",
+  draw: () => live(() => {
+    const b = attention[state.block], p = tensor(b.p), info = (b.heads || [])[state.head], rows = rowNames(b),
+          cols = colNames(b);
+    const weights = {row: i => p.row(state.head, i)};
+    return [
+      chooser("head"),
+      info &&
+        para(strong(headName(b, state.head)), ": mean entropy ", short(info.entropy, 2), " bits",
+          info.label ? `; it ${habits[info.label] || "is labelled " + info.label} (${percent(info.share)}).`
+                     : "; no simple habit."),
+      html("div.columns",
+        figure("Each row is a word that looks, and adds up to 1; the framed one is chosen. Click a row, or " +
+            "press Enter, to choose another." +
+            (b.kind === "decoder"    ? " Outlined cells are masked: they lie ahead."
+                : b.kind === "cross" ? " Rows are named by the piece that is said next."
+                                     : ""),
+          cells({
+            key: "map",
+            name: headName(b, state.head) + ", weights.",
+            rowNames: rows,
+            colNames: cols,
+            value: (r, c) => weights.row(r)[c],
+            pick: r => choose({row: r}),
+            chosen: state.row,
+            masked: b.kind === "decoder" ? (r, c) => c > r : null,
+            describe: (r, c) => [strong(`${rows[r]} → ${cols[c]}`), ": ", exact(weights.row(r)[c])]
+          }),
+          legendHeat("weight")),
+        figure("The same as lines, the thicker the more weight. Point at a word on the left to see where it " +
+            "looks, on the right to see who looks at it (dashed).",
+          links(b, weights)))
+    ];
+  })
 };
 
 views.heads = {
-    needs: () => attention.length, without: "This page holds no attention weights.",
-    draw: () => {
-        const buttons = [];
-        const mark = () => buttons.forEach(([node, b, head]) => node.setAttribute("aria-pressed", b === state.block && head === state.head));
-        const node = attention.map((b, block) => [html("h4", {style: "font-family:var(--sans);margin:.9rem 0 .3rem"}, blockName(b)),
-            html("div", {class: "heads"}, range(b.p.shape[0]).map(head => {
-                const info = (b.heads || [])[head] || {label: ""}, canvas = html("canvas", {"aria-hidden": true});
-                canvas.width = b.p.shape[2];
-                canvas.height = b.p.shape[1];
-                const button = html("button", {"aria-pressed": false, onclick: () => { choose({block, head}); goTo("attention"); }}, canvas,
-                    html("b", null, "head " + (head + 1)),
-                    info.label ? html("span", null, `${info.label} ${percent(info.share)}`) : html("span", {class: ""}, "no simple habit"),
-                    info.entropy !== undefined && html("span", null, `${info.entropy.toFixed(2)} bits`));
-                buttons.push([button, block, head]);
-                return lazy(button, () => {
-                    const p = tensor(b.p).row(head), pen = canvas.getContext("2d"), image = pen.createImageData(canvas.width, canvas.height);
-                    p.forEach((v, i) => image.data.set([...shade("heat", v, 1), 255], 4 * i));
-                    pen.putImageData(image, 0, 0);
-                });
-            }))]);
-        watchers.push(mark);
-        mark();
-        return html("div", null, node);
-    }
+  needs: () => attention.length,
+  without: "This page holds no attention weights.",
+  draw: () => {
+    const buttons = [];
+    const mark = () => buttons.forEach(
+      ([node, b, head]) => node.setAttribute("aria-pressed", b === state.block && head === state.head));
+    const node = attention.map(
+      (b, block) => html("div", heading(blockName(b)), html("div.heads", range(b.p.shape[0]).map(head => {
+        const info = (b.heads || [])[head] || {label: ""}, canvas = html("canvas", {"aria-hidden": true});
+        canvas.width = b.p.shape[2];
+        canvas.height = b.p.shape[1];
+        const button = html("button", {
+          "aria-pressed": false,
+          onclick: () => {
+            choose({block, head});
+            goTo("attention");
+          }
+        },
+          canvas, strong("head " + head),
+          info.label ? html("span", `${info.label} ${percent(info.share)}`) : html("span", "no simple habit"),
+          html("span", short(info.entropy, 2), " bits"));
+        buttons.push([button, block, head]);
+        return lazy(button, () => {
+          const p = tensor(b.p).row(head), pen = canvas.getContext("2d"),
+                image = pen.createImageData(canvas.width, canvas.height);
+          p.forEach((v, i) => image.data.set([...shade("heat", v, 1), 255], 4 * i));
+          pen.putImageData(image, 0, 0);
+        });
+      }))));
+    watchers.push(mark);
+    mark();
+    return html("div.blocks", node);
+  }
 };
 
-/* All that one head computes for one row, in double precision from the model's q, k and v; null when they were left out. */
+/* All that one head computes for one row, in double precision from the model's q, k and v; or null. */
 function compute(block, head, row) {
-    const b = attention[block], q = tensor(b.q), k = tensor(b.k), v = tensor(b.v);
-    if (!q || !k || !v) return null;
-    const width = q.shape[1] / b.p.shape[0], part = vector => vector.subarray(head * width, (head + 1) * width);
-    const keys = range(k.shape[0]).map(j => part(k.row(j))), values = range(v.shape[0]).map(j => part(v.row(j)));
-    const query = part(q.row(row)), root = Math.sqrt(width), hidden = keys.map((_, j) => b.kind === "decoder" && j > row);
-    const raw = keys.map(key => dot(query, key)), scores = raw.map((s, j) => (hidden[j] ? -Infinity : s / root));
-    const soft = softmax(scores);
-    return {b, head, row, width, root, query, keys, values, hidden, raw, scores, ...soft, model: tensor(b.p).row(head, row),
-            out: range(width).map(c => sum(values.map((value, j) => soft.weights[j] * value[c]))), rows: rowNames(b), cols: colNames(b)};
+  const b = attention[block], q = tensor(b.q), k = tensor(b.k), v = tensor(b.v);
+  if (!q || !k || !v) return null;
+  const width = q.shape[1] / b.p.shape[0], part = vector => vector.subarray(head * width, (head + 1) * width);
+  const keys = range(k.shape[0]).map(j => part(k.row(j))), values = range(v.shape[0]).map(j => part(v.row(j)));
+  const query = part(q.row(row)), root = Math.sqrt(width), hidden = keys.map((_, j) => b.kind === "decoder" && j > row);
+  const raw = keys.map(key => dot(query, key)), scores = raw.map((s, j) => (hidden[j] ? -Infinity : s / root));
+  const soft = softmax(scores);
+  return {
+    b,
+    head,
+    row,
+    width,
+    root,
+    query,
+    keys,
+    values,
+    hidden,
+    raw,
+    scores,
+    ...soft,
+    model: tensor(b.p).row(head, row),
+    out: range(width).map(c => sum(values.map((value, j) => soft.weights[j] * value[c]))),
+    rows: rowNames(b),
+    cols: colNames(b)
+  };
 }
 const withVectors = () => attention.map((b, i) => (b.q && b.k && b.v ? i : -1)).filter(i => i >= 0);
 function leftOutHere() {
-    const there = withVectors();
-    return html("div", {class: "note"}, `Queries, keys and values of ${blockName(attention[state.block])} were left out to keep the page small. `,
-        there.length ? ["They are here for: ", there.map((i, n) => [n ? ", " : "",
-            html("button", {onclick: () => choose({block: i})}, blockName(attention[i]))])] : "They are here for no block.");
+  const there = withVectors();
+  return html("div.note", `The queries, keys and values of ${blockName(attention[state.block])} were left out. `,
+    there.length ? ["They are here for: ", there.map((i, n) => [n ? ", " : "",
+      html("button", {onclick: () => choose({block: i})}, blockName(attention[i]))])] : "They are here for no block.");
 }
 const gap = (mine, theirs) => Math.max(...[...theirs].map((t, i) => Math.abs(t - mine[i])));
 function verdict(mine, theirs, what) {
-    const worst = gap(mine, theirs);
-    return html("p", {class: "small"}, html("span", {class: worst < 1e-4 ? "ok" : "off"}, worst < 1e-4 ? "✓ " : "≠ "),
-        `Worked out here, compared with ${what}: the largest difference is ${worst === 0 ? "0" : worst.toExponential(1)}.`);
+  const worst = gap(mine, theirs);
+  return html("p.small", html("span", {class: worst < 1e-4 ? "ok" : "off"}, worst < 1e-4 ? "✓ " : "≠ "),
+    `Worked out here, compared with ${what}: the largest difference is ${
+      worst === 0 ? "0" : minus(worst.toExponential(1))}.`);
 }
 /* a·b + a·b + ... = sum, in full or the first and the last few; rest: one more summand, named. */
 function terms(a, b, total, {most = 12, rest} = {}) {
-    const shown = a.length <= most ? range(a.length) : [...range(most - 2), -1, a.length - 1];
-    const left = a.length - most + 1;
-    return numbers(html("p", {class: "terms"}, shown.map((i, n) => [n ? " + " : "", i < 0 ? `… (${left} more) …`
-        : [number(a[i], 3), "·", short(b[i], 3) < "0" || b[i] < 0 ? ["(", number(b[i], 3), ")"] : number(b[i], 3)]]),
-        rest !== undefined && [" + ", number(rest, 3)], " = ", html("b", null, number(total))));
+  const shown = a.length <= most ? range(a.length) : [...range(most - 2), -1, a.length - 1];
+  const left = a.length - most + 1, signed = (x, n) => (n && x < 0 ? ["(", number(x, 3), ")"] : number(x, 3));
+  return numbers(html("p.terms",
+    shown.map((i, n) => [n ? " + " : "", i < 0 ? `… (${left} more) …` : [signed(a[i], n), "·", signed(b[i], 1)]]),
+    rest !== undefined && [" + ", number(rest, 3)], " = ", strong(number(total))));
 }
-const step = (no, title, ...content) => html("div", {class: "step"}, html("h3", null, html("span", {class: "no"}, no), " ", title), content);
-const formula = markup => { const p = html("p", {class: "formula"}); p.innerHTML = markup; return p; };
+const step = (no, title, ...content) => html("div.step", html("h3", html("span.no", no), " ", title), content);
+const formula = markup => {
+  const p = html("p.formula");
+  p.innerHTML = markup;
+  return p;
+};
 /* Vectors side by side: a table of numbers when they are few, cells otherwise. */
 function vectors(rowLabels, rows, name, key) {
-    const width = rows[0].length, max = Math.max(1e-9, ...rows.flatMap(r => [...r].map(Math.abs)));
-    if (width > 8) return [cells({key, name, rowNames: rowLabels, rows: rows.length, cols: width, value: (r, c) => rows[r][c], kind: "diverge",
-                                  max, tall: 20, wide: 40, wrap: true}), legendDiverge(max)];
-    return html("div", {class: "scroll"}, numbers(html("table", null, html("thead", null, html("tr", null, html("td"),
-        range(width).map(c => html("th", {scope: "col"}, c + 1)))), html("tbody", null, rows.map((r, i) => html("tr", null,
-        html("th", {scope: "row"}, rowLabels[i]), [...r].map(x => html("td", null, number(x)))))))));
+  const width = rows[0].length, max = Math.max(1e-9, ...rows.flatMap(r => [...r].map(Math.abs)));
+  if (width > 8)
+    return [
+      cells({
+        key,
+        name,
+        rowNames: rowLabels,
+        rows: rows.length,
+        cols: width,
+        value: (r, c) => rows[r][c],
+        kind: "diverge",
+        max,
+        tall: 20,
+        wide: 40,
+        wrap: true
+      }),
+      legendDiverge(max)
+    ];
+  return table(["", ...range(width)], rows.map((r, i) => [rowLabels[i], ...r]));
 }
 
-/* Within the arithmetic: the word whose dot product is spelt out, the number of a vector that is, and which map is. */
-const detail = {word: 0, part: 0, map: 0};
+/* Layer norm, §3.1: mean 0, variance 1, then the learnt scale and shift. */
+function normed(x, weight, bias) {
+  const mean = sum([...x]) / x.length, variance = sum([...x].map(v => (v - mean) ** 2)) / x.length;
+  return Array.from(x, (v, d) => (v - mean) / Math.sqrt(variance + 1e-5) * weight[d] + bias[d]);
+}
 const maps = ["q", "k", "v"];
+/* Within the arithmetic: the word whose dot product is spelt out, the number of a vector that is, and which map is. */
+const detail = {
+  word: 0,
+  part: 0,
+  map: 0
+};
+const chooseDetail = change => {
+  Object.assign(detail, change);
+  choose({});
+};
+const detailSelect = (what, options, value, label, key) => select(
+  label, options, value, i => chooseDetail({[what]: i}), key);
 
 views.arithmetic = {
-    needs: () => attention.length && withVectors().length, without: "This page holds no queries, keys and values, so nothing can be worked out.",
-    draw: () => live(() => {
-        const c = compute(state.block, state.head, state.row);
-        if (!c) return [chooser("sum"), leftOutHere()];
-        const {b, width, root} = c, name = c.rows[state.row], a = data.arithmetic && data.arithmetic.block === state.block ? data.arithmetic : null;
-        detail.word = Math.min(detail.word, c.keys.length - 1);
-        detail.part = Math.min(detail.part, width - 1);
-        const chooseDetail = change => { Object.assign(detail, change); watchers.forEach(w => w === redrawn || w()); };
-        const redrawn = null, other = c.cols[detail.word];
-        const partSelect = key => html("div", {class: "controls"}, select("Spell out number", range(width).map(i => i + 1), detail.part,
-            part => chooseDetail({part}), key));
-        const number1 = detail.part + 1;
-
-        /* 1 what comes in */
-        const side = b.kind === "encoder" || !data.target ? "source" : "target";
-        const input = data.embedding && data.embedding.scale ? inputOf(side, state.row) : null;
-        const first = b.layer === 0 && b.kind !== "cross";
-        const strip = a ? tensor(a.x).row(state.row) : null;
-        const incoming = step(1, `The vector of “${name}”`,
-            input ? [para(`Row ${data[side].tokens[state.row].id} of the table, times ${short(data.embedding.scale)}`,
-                          input.place ? `, plus the vector of place ${state.row + 1}.` : "."),
-                     figure(null, strips([{name: "√D · embedding", values: input.scaled},
-                         ...(input.place ? [{name: "+ position", values: input.place}, {name: "= x", values: input.x}] : [])], {key: "sum-in"}))]
-                  : para("Embedding and position are not part of this page; it begins with what the block reads."),
-            input && para(first ? "This is the first block, so that is what comes in."
-                : "This is not the first block: the blocks before it have added to this vector already, and what comes in is the sum."),
-            strip ? [para(model.norm === "pre" ? "Layer norm (§3.1, here before each block) brings it to mean 0 and variance 1, then scales and "
-                         + "shifts each number by what was learnt. The head reads:" : "The head reads:"),
-                     figure(null, width > 8 || strip.length > 8 ? strips([{name: "x", values: strip}], {key: "sum-x"})
-                                                                : vectors(["x"], [strip], "x", "sum-x"))]
-                  : para(`What the head reads is in this page only for ${data.arithmetic ? blockName(attention[data.arithmetic.block]) : "no block"}; `
-                         + "queries, keys and values, which come of it, are here."));
-
-        /* 2 projections */
-        const memory = a && (tensor(a.memory) || tensor(a.x)), here = a && data.arithmetic.head === state.head;
-        const which = maps[detail.map], sources = [c.query, c.keys[detail.word], c.values[detail.word]];
-        const read = here && (detail.map === 0 ? strip : memory.row(detail.word)), W = here && tensor(a["w" + which]);
-        const bias = here && tensor(a["b" + which]) ? tensor(a["b" + which]).data[detail.part] : 0;
-        const projections = step(2, "Query, key and value",
-            formula("<var>q</var> = <var>W<sub>q</sub>x</var> + <var>b<sub>q</sub></var> &emsp; <var>k</var> = <var>W<sub>k</sub>x</var> + "
-                + "<var>b<sub>k</sub></var> &emsp; <var>v</var> = <var>W<sub>v</sub>x</var> + <var>b<sub>v</sub></var>"),
-            para(`The query says what “${name}” looks for, the key of each word what it has to show, the value what it hands over. `
-                + `They are ${width} numbers each, this head’s share.` + (b.kind === "cross" ? " Here the query comes from the target, keys and "
-                + "values from the encoder’s output." : "")),
-            figure(null, html("h4", null, `q of “${name}”`), vectors([name], [c.query], "The query.", "sum-q"),
-                html("div", {class: "columns"},
-                    html("div", null, html("h4", {style: "margin-top:1rem"}, "k of each word"), vectors(c.cols, c.keys, "The keys.", "sum-k")),
-                    html("div", null, html("h4", {style: "margin-top:1rem"}, "v of each word"), vectors(c.cols, c.values, "The values.", "sum-v")))),
-            here ? [html("div", {class: "controls"},
-                        select("Spell out", ["q of " + name, "k of " + other, "v of " + other], detail.map, map => chooseDetail({map}), "sum-map"),
-                        select("number", range(width).map(i => i + 1), detail.part, part => chooseDetail({part}), "sum-part"),
-                        select("other word", c.cols.map((n, j) => `${j + 1} ${n}`), detail.word, word => chooseDetail({word}), "sum-word")),
-                    html("p", {class: "small"}, `Number ${number1} of ${which}: row ${number1} of W`, html("sub", null, which), " times x, plus the bias:"),
-                    terms(W.row(detail.part), read, dot(W.row(detail.part), read) + bias, {rest: bias}),
-                    verdict(range(width).map(i => dot(W.row(i), read) + (tensor(a["b" + which]) ? tensor(a["b" + which]).data[i] : 0)),
-                            sources[detail.map], `the model’s own ${which}`)]
-                 : para("The matrices themselves are in this page only for "
-                     + (data.arithmetic ? headName(attention[data.arithmetic.block], data.arithmetic.head) + "." : "no head.")));
-
-        /* 3 and 4: scores and weights, one table each */
-        const shownRow = j => (j === detail.word ? "chosen" : null);
-        const scores = step(3, "Dot products",
-            formula("score<sub><var>j</var></sub> = <span class='frac'><span><var>q</var> · <var>k<sub>j</sub></var></span><span>√<span class='root'>"
-                + `<var>K</var></span></span></span> &emsp; <var>K</var> = ${width}, √<var>K</var> = ${short(root)}`),
-            para("The dot product is large when query and key point the same way. Choose a word to see it term by term."),
-            html("div", {class: "scroll"}, numbers(html("table", {id: "scores"}, html("thead", null, html("tr", null,
-                ["word", "q · k", "÷ √K", ""].map((t, i) => html("th", {scope: "col", class: i === 0 ? "left" : null}, t)))),
-                html("tbody", null, c.raw.map((raw, j) => html("tr", {class: shownRow(j)}, html("th", {scope: "row"},
-                    html("button", {class: "link", "data-key": "score-" + j, "aria-pressed": j === detail.word,
-                                    onclick: () => chooseDetail({word: j})}, c.cols[j])),
-                    html("td", null, number(raw)), html("td", null, number(raw / root)),
-                    html("td", {class: "left"}, c.hidden[j] ? "lies ahead: masked, −∞" : ""))))))),
-            html("p", {class: "small", style: "margin-top:.8rem"}, `q of “${name}” · k of “${other}”:`),
-            terms(c.query, c.keys[detail.word], c.raw[detail.word], {most: 24}));
-        const weights = step(4, "Softmax: scores become weights",
-            formula("weight<sub><var>j</var></sub> = <span class='frac'><span>e<sup>score<sub><var>j</var></sub> − largest</sup></span><span>sum of all "
-                + "these</span></span>"),
-            para("Taking off the largest score changes nothing in the quotient, but keeps the powers from growing too large to be stored."),
-            html("div", {class: "scroll"}, numbers(html("table", {id: "weights"}, html("thead", null, html("tr", null,
-                ["word", "score", "score − largest", "e to that", "weight", "the model’s own"].map((t, i) =>
-                    html("th", {scope: "col", class: i === 0 ? "left" : null}, t)))),
-                html("tbody", null, c.scores.map((s, j) => html("tr", {class: shownRow(j)}, html("th", {scope: "row"}, c.cols[j]),
-                    [s, s - c.top, c.exps[j], c.weights[j], c.model[j]].map(x => html("td", null, number(x)))))),
-                html("tfoot", null, html("tr", null, html("th", {scope: "row"}, "sum"), html("td"), html("td"), html("td", null, number(c.total)),
-                    html("td", null, number(sum(c.weights))), html("td", null, number(sum([...c.model])))))))),
-            verdict(c.weights, c.model, "the model’s own weights"));
-
-        /* 5 the mixture, 6 heads together */
-        const column = c.values.map(v => v[detail.part]);
-        const mixture = step(5, "The weighted sum of the values",
-            formula("out = Σ<sub><var>j</var></sub> weight<sub><var>j</var></sub> · <var>v<sub>j</sub></var>"),
-            figure(null, vectors([...c.cols.map((n, j) => `${short(c.weights[j], 2)} · ${n}`), "= out"],
-                [...c.values.map((v, j) => Array.from(v, x => x * c.weights[j])), c.out], "Weighted values and their sum.", "sum-out")),
-            partSelect("sum-part-out"), html("p", {class: "small"}, `Number ${number1} of out:`), terms(c.weights, column, c.out[detail.part], {most: 24}),
-            a && a.joined && verdict(c.out, tensor(a.joined).row(state.row).subarray(state.head * width, (state.head + 1) * width),
-                                     "the model’s own sum"));
-        const joined = a && tensor(a.joined) && tensor(a.joined).row(state.row), wo = a && tensor(a.wo), bo = a && tensor(a.bo);
-        const projected = a && tensor(a.projected) && tensor(a.projected).row(state.row);
-        const redone = joined && wo && range(wo.shape[0]).map(i => dot(wo.row(i), joined) + (bo ? bo.data[i] : 0));
-        const together = step(6, "The heads side by side, and projected",
-            formula("MultiHead = <var>W<sub>o</sub></var> [out<sub>1</sub>, out<sub>2</sub>, …] + <var>b<sub>o</sub></var>"),
-            joined && projected ? [para(`The outs of all ${b.p.shape[0]} heads are put one after the other: numbers ${state.head * width + 1} to `
-                    + `${(state.head + 1) * width} are this head’s. One more matrix mixes them; the result is added to the word’s vector (§3.2.2).`),
-                figure(null, joined.length > 8 ? strips([{name: "side by side", values: joined}, {name: "projected", values: projected}], {key: "sum-joined"})
-                                               : vectors(["side by side", "projected"], [joined, projected], "", "sum-joined")),
-                redone ? [html("p", {class: "small"}, "Number 1 of the result:"),
-                          terms(wo.row(0), joined, redone[0], {rest: bo ? bo.data[0] : 0}), verdict(redone, projected, "the model’s own result")]
-                       : para("The matrix was left out to keep the page small.")]
-                : para(`In this page only for ${data.arithmetic ? blockName(attention[data.arithmetic.block]) : "no block"}.`));
-        return [chooser("sum"), copyBox(() => asText(c, a)), incoming, projections, scores, weights, mixture, together];
-    })
+  needs: () => attention.length && withVectors().length,
+  without: "This page holds no queries, keys and values, so nothing can be worked out.",
+  draw: () => live(() => {
+    const c = compute(state.block, state.head, state.row);
+    if (!c) return [chooser("sum"), leftOutHere()];
+    const a = data.arithmetic;
+    c.name = c.rows[state.row];
+    c.full = a && a.block === state.block;
+    c.own = key => (c.full && a[key] ? tensor(a[key]) : null);
+    c.only = a ? headName(attention[a.block], a.head) : "no head";
+    detail.word = Math.min(detail.word, c.keys.length - 1);
+    detail.part = Math.min(detail.part, c.width - 1);
+    c.other = c.cols[detail.word];
+    return [
+      chooser("sum"), copyBox(() => asText(c)), comesIn(c), projections(c), dotProducts(c), weights(c), mixture(c),
+      together(c)
+    ];
+  })
 };
+
+function comesIn(c) {
+  const side = c.b.kind === "encoder" || !data.target ? "source" : "target";
+  const input = data.embedding && inputOf(side, c.row), first = c.b.layer === 0 && c.b.kind !== "cross";
+  const x = c.own("x") && c.own("x").row(c.row), norm = first && input && c.own("norm_weight");
+  const content = [];
+  if (c.b.kind === "cross" && data.target)
+    content.push(para(`The decoder has just read “${targetNames[c.row]}” and is about to say the next piece.`));
+  if (input) {
+    content.push(para(`Row ${data[side].tokens[c.row].id} of the table, times ${short(data.embedding.scale)}`,
+      input.place ? `, plus the vector of place ${c.row}.` : "."));
+    content.push(figure(null, inputStrips(input, "sum-in")));
+    content.push(para(first ? "This is the first block, so that is what comes in."
+                            : "The blocks before this one have added to that vector, and what comes in is the sum."));
+  } else
+    content.push(para("Embedding and position are not part of this page; it begins with what the block reads."));
+  if (x) {
+    content.push(para(model.norm === "pre" ? "Layer norm (§3.1, here before each block) brings it to mean 0 and " +
+          "variance 1, then scales and shifts each number by what was learnt. The head reads:"
+                                           : "The head reads:"));
+    content.push(figure(null, vectors(["x"], [x], "What the head reads.", "sum-x")));
+    if (norm)
+      content.push(verdict(normed(input.x, norm.data, c.own("norm_bias").data), x, "what the model’s head read"));
+  } else
+    content.push(para(`What the head reads is in this page only for the block of ${c.only}; queries, keys and ` +
+      "values, which come of it, are here."));
+  return step(1, `The vector of “${c.name}”`, content);
+}
+
+function projections(c) {
+  const one = letter => `<var>${letter}</var> = <var>W<sub>${letter}</sub>x</var> + <var>b<sub>${letter}</sub></var>`;
+  const letter = maps[detail.map], found = [c.query, c.keys[detail.word], c.values[detail.word]][detail.map];
+  const content = [
+    formula(maps.map(one).join(" &emsp; ")),
+    para(
+      `The query says what “${c.name}” looks for, the key of each word what it has to show, the value what it hands ` +
+        `over. They are ${c.width} numbers each, this head’s share.`,
+      c.b.kind === "cross" && " The query comes from the target, keys and values from the encoder’s output."),
+    figure(null, heading(`q of “${c.name}”`), vectors([c.name], [c.query], "The query.", "sum-q"),
+      html("div.columns", html("div", heading("k of each word"), vectors(c.cols, c.keys, "The keys.", "sum-k")),
+        html("div", heading("v of each word"), vectors(c.cols, c.values, "The values.", "sum-v"))))
+  ];
+  if (c.full && data.arithmetic.head === state.head) {
+    const W = c.own("w" + letter), b = c.own("b" + letter);
+    const read = detail.map === 0 ? c.own("x").row(c.row) : (c.own("memory") || c.own("x")).row(detail.word);
+    const bias = i => (b ? b.data[i] : 0), redo = i => dot(W.row(i), read) + bias(i);
+    content.push(html("div.controls",
+      detailSelect("map", ["q of " + c.name, "k of " + c.other, "v of " + c.other], detail.map, "Spell out", "sum-map"),
+      detailSelect("part", range(c.width), detail.part, "number", "sum-part"),
+      detailSelect("word", c.cols.map((n, j) => `${j} ${n}`), detail.word, "other word", "sum-word")));
+    content.push(html("p.small", `Number ${detail.part} of ${letter}: row ${detail.part} of W`, html("sub", letter),
+      " times x, plus the bias:"));
+    content.push(terms(W.row(detail.part), read, redo(detail.part), {rest: bias(detail.part)}));
+    content.push(verdict(range(c.width).map(redo), found, `the model’s own ${letter}`));
+  } else
+    content.push(para(`The matrices themselves are in this page only for ${c.only}.`));
+  return step(2, "Query, key and value", content);
+}
+
+const shownRow = j => (j === detail.word ? "chosen" : null);
+const fraction = (above, below) => `<span class="frac"><span>${above}</span><span>${below}</span></span>`;
+
+function dotProducts(c) {
+  const word = j => html("button.link",
+    {"data-key": "score-" + j, "aria-pressed": j === detail.word, onclick: () => chooseDetail({word: j})}, c.cols[j]);
+  return step(3, "Dot products",
+    formula(`score<sub><var>j</var></sub> = ${
+      fraction(
+        "<var>q</var> · <var>k<sub>j</sub></var>", "√<span class='root'><var>K</var></span>")} &emsp; <var>K</var> = ${
+      c.width}, √<var>K</var> = ${short(c.root)}`),
+    para("The dot product is large when query and key point the same way. Choose a word to see it term by term."),
+    table(["word", "q · k", "÷ √K", ""],
+      c.raw.map((raw, j) => [word(j), raw, raw / c.root, c.hidden[j] ? "lies ahead: masked, −∞" : ""]),
+      {attributes: {id: "scores"}, row: shownRow}),
+    html("p.small", {style: "margin-top:.8rem"}, `q of “${c.name}” · k of “${c.other}”:`),
+    terms(c.query, c.keys[detail.word], c.raw[detail.word], {most: 24}));
+}
+
+function weights(c) {
+  return step(4, "Softmax: scores become weights",
+    formula(`weight<sub><var>j</var></sub> = ${
+      fraction("e<sup>score<sub><var>j</var></sub> − largest</sup>", "sum of all these")}`),
+    para("Taking off the largest score changes nothing in the quotient, but keeps the powers from growing too large."),
+    table(["word", "score", "score − largest", "e to that", "weight", "the model’s own"],
+      c.scores.map((s, j) => [c.cols[j], s, s - c.top, c.exps[j], c.weights[j], c.model[j]]),
+      {attributes: {id: "weights"}, row: shownRow, foot: ["sum", "", "", c.total, sum(c.weights), sum([...c.model])]}),
+    verdict(c.weights, c.model, "the model’s own weights"));
+}
+
+function mixture(c) {
+  const own = c.own("joined"), column = c.values.map(v => v[detail.part]);
+  return step(5, "The weighted sum of the values",
+    formula("out = Σ<sub><var>j</var></sub> weight<sub><var>j</var></sub> · <var>v<sub>j</sub></var>"),
+    figure(null,
+      vectors([...c.cols.map((n, j) => `${short(c.weights[j], 2)} · ${n}`), "= out"],
+        [...c.values.map((v, j) => Array.from(v, x => x * c.weights[j])), c.out], "Weighted values, their sum.",
+        "sum-out")),
+    html("div.controls", detailSelect("part", range(c.width), detail.part, "Spell out number", "sum-part-out")),
+    html("p.small", `Number ${detail.part} of out:`), terms(c.weights, column, c.out[detail.part], {most: 24}),
+    own && verdict(c.out, own.row(c.row).subarray(c.head * c.width, (c.head + 1) * c.width), "the model’s own sum"));
+}
+
+function together(c) {
+  const row = array => array && array.row(c.row), joined = row(c.own("joined")), projected = row(c.own("projected"));
+  const wo = c.own("wo"), bo = c.own("bo"), content = [
+    formula("MultiHead = <var>W<sub>o</sub></var> [out<sub>0</sub>, out<sub>1</sub>, …] + <var>b<sub>o</sub></var>")
+  ];
+  if (joined) {
+    content.push(para(`The outs of all ${c.b.p.shape[0]} heads are put one after the other: numbers ` +
+      `${c.head * c.width} to ${
+        (c.head + 1) * c.width - 1} are this head’s. One more matrix mixes them; the result is ` +
+      "added to the word’s vector (§3.2.2)."));
+    content.push(figure(null,
+      vectors(["side by side", ...(projected ? ["projected"] : [])], [joined, ...(projected ? [projected] : [])],
+        "Heads side by side.", "sum-joined")));
+  } else
+    content.push(para(`In this page only for the block of ${c.only}.`));
+  if (joined && projected && wo) {
+    const redo = i => dot(wo.row(i), joined) + (bo ? bo.data[i] : 0);
+    content.push(html("p.small", "Number 0 of the result:"));
+    content.push(terms(wo.row(0), joined, redo(0), {rest: bo ? bo.data[0] : 0}));
+    content.push(verdict(range(wo.shape[0]).map(redo), projected, "the model’s own result"));
+  } else if (joined)
+    content.push(para("That last matrix is not in this page."));
+  return step(6, "The heads side by side, and projected", content);
+}
+
 /* The whole calculation with all digits, to be redone elsewhere. */
-function asText(c, a) {
-    const list = v => "[" + Array.from(v, x => (Number.isFinite(x) ? String(Number(x.toPrecision(9))) : "-inf")).join(", ") + "]";
-    const lines = [`${headName(c.b, c.head)}, row ${c.row + 1}: ${c.rows[c.row]}`, `K = ${c.width}, sqrt(K) = ${c.root}`];
-    if (a) lines.push(`x = ${list(tensor(a.x).row(c.row))}`);
-    lines.push(`q = ${list(c.query)}`, "", ...c.cols.map((n, j) => `k[${j + 1}] ${n} = ${list(c.keys[j])}`), "",
-        ...c.cols.map((n, j) => `v[${j + 1}] ${n} = ${list(c.values[j])}`), "", `q.k = ${list(c.raw)}`,
-        `score = q.k / sqrt(K)${c.hidden.some(x => x) ? ", masked" : ""} = ${list(c.scores)}`, `exp(score - ${c.top}) = ${list(c.exps)}`,
-        `sum = ${c.total}`, `weight = ${list(c.weights)}`, `the model's own = ${list(c.model)}`, `out = sum of weight[j] v[j] = ${list(c.out)}`);
-    if (a && a.joined) lines.push(`heads side by side = ${list(tensor(a.joined).row(c.row))}`);
-    if (a && a.projected) lines.push(`projected = ${list(tensor(a.projected).row(c.row))}`);
-    return lines.join("\n") + "\n";
+function asText(c) {
+  const digits = x => (Number.isFinite(x) ? String(Number(x.toPrecision(9))) : "-inf");
+  const list = v => "[" + Array.from(v, digits).join(", ") + "]";
+  const own = (name, key) => (c.own(key) ? [`${name} = ${list(c.own(key).row(c.row))}`] : []);
+  return [
+    `${headName(c.b, c.head)}, row ${c.row}: ${c.name}`, `K = ${c.width}, sqrt(K) = ${c.root}`, ...own("x", "x"),
+    `q = ${list(c.query)}`, "", ...c.cols.map((n, j) => `k[${j}] ${n} = ${list(c.keys[j])}`), "",
+    ...c.cols.map((n, j) => `v[${j}] ${n} = ${list(c.values[j])}`), "", `q.k = ${list(c.raw)}`,
+    `score = q.k / sqrt(K)${c.hidden.includes(true) ? ", masked" : ""} = ${list(c.scores)}`,
+    `exp(score - ${c.top}) = ${list(c.exps)}`, `sum = ${c.total}`, `weight = ${list(c.weights)}`,
+    `the model's own = ${list(c.model)}`, `out = sum of weight[j] v[j] = ${list(c.out)}`,
+    ...own("heads side by side", "joined"), ...own("projected", "projected"), ""
+  ].join("\n");
 }
 function copyBox(text) {
-    const said = html("output", {class: "small muted"}), area = html("textarea", {readonly: true, "aria-label": "The arithmetic as text", spellcheck: false});
-    const details = html("details", null, html("summary", null, "Show it as text"), area);
-    details.addEventListener("toggle", () => { area.value = text(); });
-    const copy = async () => {
-        try { await navigator.clipboard.writeText(text()); said.textContent = "Copied."; }
-        catch (e) {
-            details.open = true;
-            area.value = text();
-            area.focus();
-            area.select();
-            said.textContent = document.execCommand("copy") ? "Copied." : "Selected: copy it with Ctrl+C.";
-        }
-    };
-    return html("div", null, html("div", {class: "controls", style: "align-items:center;margin:0"},
-        html("button", {id: "copy", onclick: copy}, "Copy as text"), said), details);
+  const said = html("output.small.muted"),
+        area = html("textarea", {readonly: true, "aria-label": "The arithmetic as text", spellcheck: false});
+  const details = html("details", html("summary", "Show it as text"), area);
+  details.addEventListener("toggle", () => { area.value = text(); });
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text());
+      said.textContent = "Copied.";
+    } catch (e) {
+      details.open = true;
+      area.value = text();
+      area.focus();
+      area.select();
+      said.textContent = document.execCommand("copy") ? "Copied." : "Selected: copy it with Ctrl+C.";
+    }
+  };
+  return html("div",
+    html("div.controls", {style: "align-items:center;margin:0"},
+      html("button", {id: "copy", onclick: copy}, "Copy as text"), said),
+    details);
 }
 
-views.chooser = {needs: () => withVectors().length, without: "This page holds no queries and keys, so mask and scale cannot be tried.",
-                 draw: () => live(() => chooser("mask"))};
+views.chooser = {
+  needs: () => withVectors().length,
+  without: "This page holds no queries and keys, so mask and scale cannot be tried.",
+  draw: () => live(() => chooser("mask"))
+};
 
 let divisor = null; /* what the reader divides by; null: the root of the width */
 views.scaling = {
-    needs: () => withVectors().length, without: "",
-    draw: () => live(() => {
-        const c = compute(state.block, state.head, state.row);
-        if (!c) return leftOutHere();
-        const slider = html("input", {type: "range", id: "divisor", min: 0, max: 100, step: 1, "data-key": "divisor"});
-        /* The slider goes from 1/4 of the root to 4 times its square, evenly in logarithms. */
-        const low = Math.log(c.root / 4), high = Math.log(c.width * 4), toValue = t => Math.exp(low + (high - low) * t / 100);
-        const out = html("output", {class: "big"}), body = html("div");
-        const visible = c.raw.map((s, j) => (c.hidden[j] ? null : s)).filter(s => s !== null);
-        const spread = list => { const m = sum(list) / list.length; return Math.sqrt(sum(list.map(x => (x - m) ** 2)) / list.length); };
-        function draw() {
-            const by = divisor === null ? c.root : divisor;
-            const set = d => softmax(c.raw.map((s, j) => (c.hidden[j] ? -Infinity : s / d))).weights;
-            const [plainly, scaled, mine] = [set(1), c.weights, set(by)];
-            const panel = (title, w, kind) => html("div", null, html("h4", null, title), bars(w.map((x, j) => ({name: c.cols[j], value: x, kind,
-                none: c.hidden[j] && "masked"})), {digits: 3}), para("entropy ", html("b", null, `${entropy(w).toFixed(2)} bits`), `, largest ${short(Math.max(...w), 3)}`));
-            out.textContent = short(by, 2);
-            body.replaceChildren(html("div", {class: "columns"}, panel("not divided", plainly, "two"),
-                panel(`divided by √K = ${short(c.root, 2)}: the model`, scaled, ""), panel(`divided by ${short(by, 2)}: yours`, mine, "other")));
-        }
-        slider.value = divisor === null ? 100 * (Math.log(c.root) - low) / (high - low) : 100 * (Math.log(divisor) - low) / (high - low);
-        slider.addEventListener("input", () => { divisor = toValue(+slider.value); draw(); });
-        draw();
-        return figure([`Weights of “${c.rows[state.row]}”. Its dot products spread by ${short(spread(visible), 2)} (standard deviation), after division by `
-            + `${short(spread(visible) / c.root, 2)}. A trained model has learnt its queries and keys for its own divisor; with another it would have `
-            + "learnt others."],
-            html("div", {class: "controls"}, html("label", null, "Divide by", slider), out,
-                html("button", {onclick: () => { divisor = null; choose({}); }}, "back to √K")), body);
-    })
+  needs: () => withVectors().length,
+  without: "",
+  draw: () => live(() => {
+    const c = compute(state.block, state.head, state.row);
+    if (!c) return leftOutHere();
+    const slider = html("input", {type: "range", id: "divisor", min: 0, max: 100, step: 1, "data-key": "divisor"});
+    /* The slider goes from 1/4 of the root to 4 times its square, evenly in logarithms. */
+    const low = Math.log(c.root / 4), high = Math.log(c.width * 4),
+          toValue = t => Math.exp(low + (high - low) * t / 100);
+    const out = html("output.big"), body = html("div");
+    const visible = c.raw.map((s, j) => (c.hidden[j] ? null : s)).filter(s => s !== null);
+    const spread = list => {
+      const m = sum(list) / list.length;
+      return Math.sqrt(sum(list.map(x => (x - m) ** 2)) / list.length);
+    };
+    function draw() {
+      const by = divisor === null ? c.root : divisor;
+      const set = d => softmax(c.raw.map((s, j) => (c.hidden[j] ? -Infinity : s / d))).weights;
+      const [plainly, scaled, mine] = [set(1), c.weights, set(by)];
+      const panel = (title, w, kind) => html("div", heading(title),
+        bars(w.map((x, j) => ({name: c.cols[j], value: x, kind, none: c.hidden[j] && "masked"})), 3),
+        para("entropy ", strong(`${entropy(w).toFixed(2)} bits`), `, largest ${short(Math.max(...w), 3)}`));
+      out.textContent = short(by, 2);
+      body.replaceChildren(html("div.columns.narrow", panel("not divided", plainly, "two"),
+        panel(`divided by √K = ${short(c.root, 2)}: the model`, scaled, ""),
+        panel(`divided by ${short(by, 2)}: yours`, mine, "other")));
+    }
+    slider.value = divisor === null ? 100 * (Math.log(c.root) - low) / (high - low)
+                                    : 100 * (Math.log(divisor) - low) / (high - low);
+    slider.addEventListener("input", () => {
+      divisor = toValue(+slider.value);
+      draw();
+    });
+    draw();
+    return figure(
+      [`Weights of “${c.rows[state.row]}”. Its dot products spread by ${
+         short(spread(visible), 2)} (standard deviation), after division by ${
+         short(spread(visible) / c.root,
+           2)}. A trained model has learnt its queries and keys for its own divisor; with another it would have ` +
+        "learnt others."],
+      html("div.controls", html("label", "Divide by", slider), out,
+        html("button", {
+          onclick: () => {
+            divisor = null;
+            choose({});
+          }
+        },
+          "back to √K")),
+      body);
+  })
 };
 
 views.masking = {
-    needs: () => withVectors().length, without: "",
-    draw: () => live(() => {
-        const b = attention[state.block], c = compute(state.block, state.head, state.row);
-        if (!c) return leftOutHere();
-        const decoder = attention.findIndex(x => x.kind === "decoder" && x.q);
-        const hint = b.kind !== "decoder" && html("div", {class: "note"}, b.kind === "cross"
-            ? "Cross-attention has no causal mask: the source is known from the start. Only padding, which fills up short sentences in a batch, is masked there. "
-            : "The encoder has no causal mask: the source is known from the start. Shown is what the mask would do here. ",
-            decoder >= 0 && html("button", {onclick: () => choose({block: decoder})}, "Show " + blockName(attention[decoder])));
-        if (b.kind === "cross") return hint;
-        const matrix = causal => range(c.rows.length).map(i => {
-            const q = tensor(b.q).row(i).subarray(state.head * c.width, (state.head + 1) * c.width);
-            return softmax(c.keys.map((k, j) => (causal && j > i ? -Infinity : dot(q, k) / c.root))).weights;
-        });
-        const [open, causal] = [matrix(false), matrix(true)];
-        const map = (w, key, hides) => cells({key, name: "Weights " + (hides ? "with" : "without") + " mask.", rowNames: c.rows, colNames: c.cols,
-            value: (r, k) => w[r][k], chosen: state.row, pick: r => choose({row: r}), masked: hides ? (r, k) => k > r : null, wide: 36,
-            describe: (r, k) => [html("b", null, `${c.rows[r]} → ${c.cols[k]}`), ": ", exact(w[r][k])]});
-        const row = (w, hides) => [bars(w.map((x, j) => ({name: c.cols[j], value: x, kind: hides ? "" : j > state.row ? "two" : "other",
-            none: hides && j > state.row && "masked"})), {digits: 3}), para("entropy ", html("b", null, `${entropy(w).toFixed(2)} bits`))];
-        return [hint, figure(`Above all rows of ${headName(b, state.head)}, below the row of “${c.rows[state.row]}”. Orange is weight that would go to `
-            + "words not yet written; with the mask it is shared out among the others in proportion.",
-            html("div", {class: "columns"}, html("div", null, html("h4", null, "without mask"), map(open, "mask-open", false), row(open[state.row], false)),
-                html("div", null, html("h4", null, "with mask" + (b.kind === "decoder" ? ": the model" : "")), map(causal, "mask-on", true),
-                    row(causal[state.row], true))), legendHeat("weight"))];
-    })
+  needs: () => withVectors().length,
+  without: "",
+  draw: () => live(() => {
+    const b = attention[state.block], c = compute(state.block, state.head, state.row);
+    if (!c) return leftOutHere();
+    const decoder = attention.findIndex(x => x.kind === "decoder" && x.q);
+    const hint = b.kind !== "decoder" &&
+      html("div.note",
+        b.kind === "cross"
+          ? "Cross-attention has no causal mask: the source is known from the start. Only padding, which " +
+            "fills up short sentences in a batch, is masked there. "
+          : "The encoder has no causal mask: the source is known from the start. Shown is what the mask " +
+            "would do here. ",
+        decoder >= 0 &&
+          html("button", {onclick: () => choose({block: decoder})}, "Show " + blockName(attention[decoder])));
+    if (b.kind === "cross") return hint;
+    const matrix = causal => range(c.rows.length).map(i => {
+      const q = tensor(b.q).row(i).subarray(state.head * c.width, (state.head + 1) * c.width);
+      return softmax(c.keys.map((k, j) => (causal && j > i ? -Infinity : dot(q, k) / c.root))).weights;
+    });
+    const [open, causal] = [matrix(false), matrix(true)];
+    const map = (w, key, hides) => cells({
+      key,
+      name: "Weights " + (hides ? "with" : "without") + " mask.",
+      rowNames: c.rows,
+      colNames: c.cols,
+      value: (r, k) => w[r][k],
+      chosen: state.row,
+      pick: r => choose({row: r}),
+      masked: hides ? (r, k) => k > r : null,
+      wide: 36,
+      describe: (r, k) => [strong(`${c.rows[r]} → ${c.cols[k]}`), ": ", exact(w[r][k])]
+    });
+    const row = (w, hides) => [bars(w.map((x, j) => ({
+      name: c.cols[j],
+      value: x,
+      kind: hides       ? ""
+        : j > state.row ? "two"
+                        : "other",
+      none: hides && j > state.row && "masked"
+    })),
+                                 3),
+      para("entropy ", strong(`${entropy(w).toFixed(2)} bits`))];
+    return [
+      hint,
+      figure(`Above all rows of ${headName(b, state.head)}, below the row of “${
+               c.rows[state.row]}”. Orange is weight that would go to ` +
+          "words not yet written; with the mask it is shared out among the others in proportion.",
+        html("div.columns",
+          html("div", heading("without mask"), map(open, "mask-open", false), row(open[state.row], false)),
+          html("div", heading("with mask" + (b.kind === "decoder" ? ": the model" : "")), map(causal, "mask-on", true),
+            row(causal[state.row], true))),
+        legendHeat("weight"))
+    ];
+  })
 };
 
 /* A square plane with the same unit on both axes; draws go through X and Y. Labels look for a place that is free. */
-function plane(points, {W = 520, H = 400, name, pad = 34} = {}) {
-    const xs = points.map(p => p[0]), ys = points.map(p => p[1]);
-    const x0 = Math.min(...xs), x1 = Math.max(...xs), y0 = Math.min(...ys), y1 = Math.max(...ys);
-    const scale = Math.min((W - 2 * pad - 30) / (x1 - x0 || 1), (H - 2 * pad) / (y1 - y0 || 1));
-    const X = x => W / 2 + (x - (x0 + x1) / 2) * scale, Y = y => H / 2 - (y - (y0 + y1) / 2) * scale, taken = [];
-    function label(text, x, y, attributes) {
-        const w = text.length * 7 + 4, tries = [[8, 4, "start"], [-8, 4, "end"], [0, -9, "middle"], [0, 17, "middle"], [8, 18, "start"], [8, -9, "start"],
-            [-8, 18, "end"], [-8, -9, "end"], [14, 30, "start"], [-14, 30, "end"], [14, -22, "start"], [-14, -22, "end"], [14, 44, "start"], [-14, -36, "end"]];
-        const box = ([dx, dy, anchor]) => { const l = x + dx - (anchor === "end" ? w : anchor === "middle" ? w / 2 : 0); return [l, y + dy - 11, l + w, y + dy + 3]; };
-        const clash = t => { const b = box(t); return b[0] < 0 || b[2] > W || b[1] < 0 || b[3] > H ||
-            taken.some(o => b[0] < o[2] && b[2] > o[0] && b[1] < o[3] && b[3] > o[1]); };
-        const at = tries.find(t => !clash(t)) || tries[0];
-        taken.push(box(at));
-        return svg("text", {class: "halo", x: x + at[0], y: y + at[1], "text-anchor": at[2], ...attributes}, text);
-    }
-    const dotAt = (x, y) => taken.push([x - 5, y - 5, x + 5, y + 5]);
-    const node = svg("svg", {class: "plot", viewBox: `0 0 ${W} ${H}`, width: W, role: "img", "aria-label": name});
-    return {node, X, Y, label, dotAt, taken};
+function plane(points, {W, H, name, pad = W < 480 ? 18 : 34}) {
+  const xs = points.map(p => p[0]), ys = points.map(p => p[1]);
+  const x0 = Math.min(...xs), x1 = Math.max(...xs), y0 = Math.min(...ys), y1 = Math.max(...ys);
+  const wide = (W - 2 * pad - 30) / (x1 - x0 || 1);
+  H = H || Math.round(Math.max(200, Math.min(0.75 * W, (y1 - y0) * wide + 2 * pad + 40)));
+  const scale = Math.min(wide, (H - 2 * pad) / (y1 - y0 || 1));
+  const X = x => W / 2 + (x - (x0 + x1) / 2) * scale, Y = y => H / 2 - (y - (y0 + y1) / 2) * scale, taken = [];
+  function label(text, x, y, attributes) {
+    const w = text.length * 7 + 4, tries = [
+      [8, 4, "start"], [-8, 4, "end"], [0, -9, "middle"], [0, 17, "middle"], [8, 18, "start"], [8, -9, "start"],
+      [-8, 18, "end"], [-8, -9, "end"], [14, 30, "start"], [-14, 30, "end"], [14, -22, "start"], [-14, -22, "end"],
+      [14, 44, "start"], [-14, -36, "end"]
+    ];
+    const box = ([dx, dy, anchor]) => {
+      const l = x + dx - (anchor === "end" ? w : anchor === "middle" ? w / 2 : 0);
+      return [l, y + dy - 11, l + w, y + dy + 3];
+    };
+    const clash = t => {
+      const b = box(t);
+      return b[0] < 0 || b[2] > W || b[1] < 0 || b[3] > H ||
+        taken.some(o => b[0] < o[2] && b[2] > o[0] && b[1] < o[3] && b[3] > o[1]);
+    };
+    const at = tries.find(t => !clash(t)) || tries[0];
+    taken.push(box(at));
+    return svg("text.halo", {x: x + at[0], y: y + at[1], "text-anchor": at[2], ...attributes}, text);
+  }
+  const dotAt = (x, y) => taken.push([x - 5, y - 5, x + 5, y + 5]);
+  const node = svg("svg.plot", {viewBox: `0 0 ${W} ${H}`, width: W, role: "img", "aria-label": name});
+  return {node, X, Y, label, dotAt};
 }
-const marker = (shape, x, y, series, extra = {}) => svg("g", {class: "s" + series, ...extra}, shape === 1
-    ? svg("rect", {x: x - 4.5, y: y - 4.5, width: 9, height: 9, fill: "currentColor"})
+const marker = (shape, x, y, series) => svg("g", {class: "s" + series},
+  shape === 1     ? svg("rect", {x: x - 4.5, y: y - 4.5, width: 9, height: 9, fill: "currentColor"})
     : shape === 2 ? svg("path", {d: `M${x} ${y - 6}L${x + 6} ${y + 5}H${x - 6}Z`, fill: "currentColor"})
     : shape === 3 ? svg("path", {d: `M${x} ${y - 7}L${x + 7} ${y}L${x} ${y + 7}L${x - 7} ${y}Z`, fill: "currentColor"})
                   : svg("circle", {cx: x, cy: y, r: 5, fill: "currentColor"}));
-const key = (shape, series, text) => html("li", null, svg("svg", {class: "swatch", viewBox: "0 0 16 16", "aria-hidden": true}, marker(shape, 8, 8, series)), text);
+const key = (shape, series, text) => html(
+  "li", svg("svg.swatch", {viewBox: "0 0 16 16", "aria-hidden": true}, marker(shape, 8, 8, series)), text);
 
 views.context = {
-    needs: () => data.context, without: "No word with two meanings was given for this sentence, so there is nothing to follow here.",
-    draw() {
-        const c = data.context, last = c.layers - 1, groups = c.groups.map(g => g.name), series = g => Math.max(0, groups.indexOf(g)) + 2;
-        const layerName = l => (l === 0 ? "embedding and position" : `after layer ${l}`);
-        const body = html("div"), said = html("output", {class: "big"});
-        const slider = html("input", {type: "range", min: 0, max: last, step: 1, value: last, "aria-label": "Layer", oninput: () => draw(+slider.value)});
-        function draw(layer) {
-            said.textContent = layerName(layer);
-            slider.setAttribute("aria-valuetext", layerName(layer));
-            const f = plane([...c.paths.flatMap(p => p.xy), ...c.groups.flatMap(g => g.mean)],
-                            {W: 640, H: 440, name: `Where words are ${layerName(layer)}; the table below has the numbers.`});
-            const put = (...nodes) => f.node.append(...nodes);
-            const order = {reference: 0, compare: 1, this: 2}, paths = [...c.paths].sort((a, b) => order[a.role] - order[b.role]);
-            for (const p of paths) {
-                const s = p.role === "reference" ? series(p.group) : 1, main = p.role !== "reference";
-                put(svg("polyline", {class: "s" + s, points: p.xy.slice(0, layer + 1).map(([x, y]) => f.X(x) + "," + f.Y(y)).join(" "), fill: "none",
-                    stroke: "currentColor", "stroke-width": main ? 3 : 1, opacity: main ? 1 : 0.5, "stroke-dasharray": p.role === "compare" ? "7 4" : null}));
-                if (main) p.xy.slice(0, layer).forEach(([x, y]) => put(svg("circle", {class: "s" + s, cx: f.X(x), cy: f.Y(y), r: 3, fill: "currentColor"})));
-                f.dotAt(f.X(p.xy[layer][0]), f.Y(p.xy[layer][1]));
-            }
-            for (const p of paths.reverse()) {
-                const [x, y] = [f.X(p.xy[layer][0]), f.Y(p.xy[layer][1])], main = p.role !== "reference";
-                put(marker(main ? (p.role === "this" ? 3 : 2) : series(p.group) % 2, x, y, main ? 1 : series(p.group)),
-                    f.label(p.name, x, y, main ? {style: "font-weight:600;font-size:13px"} : {class: "halo muted"}));
-            }
-            for (const g of c.groups) {
-                const [x, y] = [f.X(g.mean[layer][0]), f.Y(g.mean[layer][1])];
-                put(svg("path", {class: "s" + series(g.name), d: `M${x - 8} ${y}H${x + 8}M${x} ${y - 8}V${y + 8}`, stroke: "currentColor", "stroke-width": 3}));
-            }
-            body.replaceChildren(f.node);
-        }
-        draw(last);
-        const who = {this: `“${c.word}” in “${c.sentence}”`, compare: `“${c.word}” in “${c.compare}”`};
-        const nearest = (c.nearest || []).map(n => para(who[n.role], " ends nearest to ", html("b", null, n.group), "."));
-        const legend = html("ul", {class: "legend"}, key(3, 1, "this sentence"), c.compare && key(2, 1, "the other sentence"),
-            c.groups.map(g => key(series(g.name) % 2, series(g.name), `${g.name} (+ their mean)`)));
-        const cos = c.cosines || [];
-        const table = tableOf(c.paths.map(p => p.name), range(c.layers).flatMap(l => [`layer ${l}, x`, "y"]), (i, k) => c.paths[i].xy[k >> 1][k & 1]);
-        return [para("The word is ", html("b", null, c.word), ", in ", html("b", null, c.sentence), c.compare && [" and, beside it, in ", html("b", null, c.compare)], "."),
-            !c.compare && para(html("span", {class: "muted"}, "No second sentence was given to compare with.")), nearest,
-            figure(["The encoder’s vectors, ", plural(last, "layer"), ", seen on two axes. ", c.axes + ". ", "A picture of many dimensions on two "
-                + "shows only part; the cosines below use all."], html("div", {class: "controls"}, html("label", null, "Layer by layer", slider), said), body, legend, table),
-            cos.length > 0 && [html("h3", null, "Likeness to each group"), para("Cosine between the word’s vector and the mean of each group, before the first and "
-                + "after the last layer:"),
-                html("div", {class: "scroll"}, numbers(html("table", {id: "cosines"}, html("thead", null, html("tr", null, ["Word", "Group", "before", "after", "change"].map((t, i) =>
-                    html("th", {scope: "col", class: i < 2 ? "left" : null}, t)))), html("tbody", null, cos.map(x => html("tr", null,
-                    html("th", {scope: "row", style: "white-space:normal"}, who[x.role]), html("td", {class: "left"}, x.group),
-                    [x.by_layer[0], x.by_layer[last], x.by_layer[last] - x.by_layer[0]].map(v => html("td", null, number(v))))))))),
-                figure("", chart({name: "Cosine to each group after each layer.", xName: "layer", yName: "cosine",
-                    series: cos.map(x => ({name: `${x.role === "this" ? "this sentence" : "other sentence"}, ${x.group}`, values: x.by_layer}))}))]];
+  needs: () => data.context,
+  without: "No word with two meanings was given for this sentence, so there is nothing to follow here.",
+  draw() {
+    const c = data.context, last = c.layers - 1, groups = c.groups.map(g => g.name),
+          series = g => Math.max(0, groups.indexOf(g)) + 2;
+    const layerName = l => (l === 0 ? "embedding and position" : l === 1 ? "after one layer" : `after ${l} layers`);
+    const ends = (c.nearest || []).map(n => n.group), shown = new Set(ends.length ? ends : groups);
+    /* the groups that are drawn */
+    const body = html("div", {style: "min-height:13rem"}), said = html("output.big");
+    const slider = html("input", {
+      type: "range",
+      min: 0,
+      max: last,
+      step: 1,
+      value: last,
+      "aria-label": "Layer",
+      oninput: () => draw(body.clientWidth)
+    });
+    function draw(width) {
+      const layer = +slider.value, W = Math.min(660, width);
+      said.textContent = layerName(layer);
+      slider.setAttribute("aria-valuetext", layerName(layer));
+      const here = c.paths.filter(p => !p.group || shown.has(p.group)), means = c.groups.filter(g => shown.has(g.name));
+      const f = plane([...here.flatMap(p => p.xy), ...means.flatMap(g => g.mean)],
+        {W, name: `Where words are ${layerName(layer)}; the table below has the numbers.`});
+      const put = (...nodes) => f.node.append(...nodes);
+      const order = {reference: 0, compare: 1, this: 2},
+            paths = [...here].sort((a, b) => order[a.role] - order[b.role]);
+      for (const p of paths) {
+        const s = p.role === "reference" ? series(p.group) : 1, main = p.role !== "reference";
+        put(svg("polyline", {
+          class: "s" + s,
+          points: p.xy.slice(0, layer + 1).map(([x, y]) => f.X(x) + "," + f.Y(y)).join(" "),
+          fill: "none",
+          stroke: "currentColor",
+          "stroke-width": main ? 3 : 1,
+          opacity: main ? 1 : 0.5,
+          "stroke-dasharray": p.role === "compare" ? "7 4" : null
+        }));
+        if (main)
+          p.xy.slice(0, layer).forEach(
+            ([x, y]) => put(svg("circle", {class: "s" + s, cx: f.X(x), cy: f.Y(y), r: 3, fill: "currentColor"})));
+        f.dotAt(f.X(p.xy[layer][0]), f.Y(p.xy[layer][1]));
+      }
+      for (const p of paths.reverse()) {
+        const [x, y] = [f.X(p.xy[layer][0]), f.Y(p.xy[layer][1])], main = p.role !== "reference";
+        put(marker(main ? (p.role === "this" ? 3 : 2) : series(p.group) % 2, x, y, main ? 1 : series(p.group)),
+          f.label(main ? p.name.replace(/^.*\((.*)\)$/, "$1") : p.name, x, y,
+            main ? {style: "font-weight:600;font-size:13px"} : {class: "halo muted"}));
+      }
+      for (const g of means) {
+        const [x, y] = [f.X(g.mean[layer][0]), f.Y(g.mean[layer][1])];
+        put(svg("path", {
+          class: "s" + series(g.name),
+          d: `M${x - 8} ${y}H${x + 8}M${x} ${y - 8}V${y + 8}`,
+          stroke: "currentColor",
+          "stroke-width": 3
+        }));
+      }
+      body.replaceChildren(f.node);
     }
+    lazy(body, draw);
+    const who = {this: `“${c.word}” in “${c.sentence}”`, compare: `“${c.word}” in “${c.compare}”`};
+    const carriers = c.groups.flatMap(g => g.sentences || []).map(t => "“" + t.replace("*", "…") + "”");
+    const nearest = (c.nearest || []).map(n => para(who[n.role], " ends nearest to ", strong(n.group), "."));
+    const legend = html("ul.legend", key(3, 1, "this sentence"), c.compare && key(2, 1, "the other sentence"),
+      c.groups.map(g => key(series(g.name) % 2, series(g.name),
+                     html(
+                       "label", html("input", {
+                         type: "checkbox",
+                         checked: shown.has(g.name),
+                         onchange: e => {
+                           shown[e.target.checked ? "add" : "delete"](g.name);
+                           draw(body.clientWidth);
+                         }
+                       }),
+                       ` ${g.name} and their mean, +`))));
+    const cos = c.cosines || [];
+    const numbersBelow = tableOf(c.paths.map(p => p.name), range(c.layers).flatMap(l => [`after ${l}: x`, "y"]),
+      (i, k) => c.paths[i].xy[k >> 1][k & 1]);
+    return [
+      para("The word is ", strong(c.word), ", in ", strong(c.sentence),
+        c.compare && [" and, beside it, in ", strong(c.compare)], "."),
+      !c.compare && para(html("span.muted", "No second sentence was given to compare with.")), nearest,
+      carriers.length > 0 &&
+        para("The reference words stand in plain sentences, of which the mean is drawn: ", carriers.join(", "), "."),
+      figure(
+        [
+          "The encoder’s vectors, ", plural(last, "layer"), ", seen on two axes: ", c.axes.replace(/[.]$/, "") + ". ",
+          "A picture of many dimensions on two shows only part; the cosines below use all."
+        ],
+        html("div.controls", html("label", "Layer by layer", slider), said), body, legend, numbersBelow),
+      cos.length > 0 &&
+        [
+          html("h3", "Likeness to each group"),
+          para("Cosine between the word’s vector and the mean of each group, both seen from the midpoint of " +
+            "the groups, before the first and after the last layer:"),
+          table(["word", "group", "before", "after", "change"],
+            cos.map(x => [x.role === "this" ? "this sentence" : "other sentence", x.group, x.by_layer[0],
+                      x.by_layer[last], x.by_layer[last] - x.by_layer[0]])),
+          figure("", chart({
+            name: "Cosine to each group after each layer.",
+            xName: "layers passed",
+            yName: "cosine",
+            series: cos.map(x => ({
+              name: `${x.role === "this" ? "this sentence" : "other sentence"}, ${x.group}`,
+              tone: series(x.group) - 1,
+              dash: x.role === "this" ? 0 : 1,
+              values: x.by_layer
+            }))
+          }))
+        ]
+    ];
+  }
 };
 
 views.maps = {
-    needs: () => data.maps && data.maps.items.length, without: "No two groups of words were given, so the heads’ maps are not drawn.",
-    draw() {
-        const m = data.maps, items = m.items, words = m.groups.flatMap((g, k) => g.words.map(w => [w, k]));
-        const lines = [...new Set(items.map(i => `${kinds[i.kind]} layer ${i.layer + 1}, head ${i.head + 1}`))], cols = ["query", "key", "value"];
-        const find = (r, c) => items.findIndex(i => `${kinds[i.kind]} layer ${i.layer + 1}, head ${i.head + 1}` === lines[r] && i.map === cols[c]);
-        const most = Math.max(...items.map(i => i.ratio)), body = html("div"), over = html("div");
-        let chosen = m.best;
-        const name = i => `${kinds[i.kind]} layer ${i.layer + 1}, head ${i.head + 1}, ${i.map}`;
-        const ratio = (r, c) => { const i = find(r, c); return i < 0 ? 0 : items[i].ratio; };
-        over.append(cells({key: "ratios", name: "Fisher’s ratio of each head’s maps.", rowNames: lines, colNames: cols, value: ratio, max: most, wide: 92, tall: 24,
-            pick: (r, c) => { if (find(r, c) >= 0) { chosen = find(r, c); draw(); } },
-            describe: (r, c) => [html("b", null, `${lines[r]}, ${cols[c]}`), ": ratio ", exact(ratio(r, c)), chosen === find(r, c) ? ", shown below" : ""]}));
-        function scatter(points, title) {
-            const f = plane(points, {W: 400, H: 330, name: title + "; the table below has the numbers."});
-            points.forEach(([x, y]) => f.dotAt(f.X(x), f.Y(y)));
-            points.forEach(([x, y], i) => f.node.append(marker(words[i][1], f.X(x), f.Y(y), words[i][1] + 1), f.label(words[i][0], f.X(x), f.Y(y))));
-            return html("div", null, html("h4", null, title), f.node);
+  needs: () => data.maps && data.maps.items.length,
+  without: "No two groups of words were given, so the heads’ maps are not drawn.",
+  draw() {
+    const m = data.maps, items = m.items, words = m.groups.flatMap((g, k) => g.words.map(w => [w, k]));
+    const lines = [...new Set(items.map(i => headName(i, i.head)))], cols = ["query", "key", "value"];
+    const find = (r, c) => items.findIndex(i => headName(i, i.head) === lines[r] && i.map === cols[c]);
+    const most = Math.max(...items.map(i => i.ratio)), body = html("div"), over = html("div");
+    const before = i => i.ratio_before ?? m.before_ratio;
+    let chosen = m.best;
+    const name = i => `${headName(i, i.head)}, ${i.map}`;
+    const ratio = (r, c) => {
+      const i = find(r, c);
+      return i < 0 ? 0 : items[i].ratio;
+    };
+    over.append(cells({
+      key: "ratios",
+      name: "Fisher’s ratio of each head’s maps.",
+      rowNames: lines,
+      colNames: cols,
+      value: ratio,
+      max: most,
+      wide: 92,
+      tall: 24,
+      pick: (r, c) => {
+        if (find(r, c) >= 0) {
+          chosen = find(r, c);
+          draw();
         }
-        function grid(item) {
-            const [[a, b], [c, d]] = item.matrix, out = html("div"), said = html("output", {class: "small"}), n = 3;
-            const slider = html("input", {type: "range", min: 0, max: 100, value: 100, "data-key": "map-slider", oninput: () => show(slider.value / 100)});
-            const corners = [[n, n], [n, -n]].flatMap(([x, y]) => [[a * x + b * y, c * x + d * y], [-a * x - b * y, -c * x - d * y], [x, y], [-x, -y]]);
-            function show(t) {
-                const to = (x, y) => [x + t * (a * x + b * y - x), y + t * (c * x + d * y - y)];
-                const f = plane(corners, {W: 400, H: 330, name: "A grid before and after the map", pad: 14});
-                const line = (x0, y0, x1, y1, cls) => svg("line", {class: cls, x1: f.X(x0), y1: f.Y(y0), x2: f.X(x1), y2: f.Y(y1)});
-                for (let i = -n; i <= n; i++) {
-                    f.node.append(line(i, -n, i, n, "grid"), line(-n, i, n, i, "grid"));
-                    for (const [p, q] of [[[i, -n], [i, n]], [[-n, i], [n, i]]]) f.node.append(line(...to(...p), ...to(...q), "mapped"));
-                }
-                const square = [[0, 0], [1, 0], [1, 1], [0, 1]].map(p => to(...p)).map(([x, y]) => f.X(x) + "," + f.Y(y)).join(" ");
-                f.node.append(svg("polygon", {points: square, style: "fill:var(--series-1)", opacity: 0.25}));
-                [[1, 0, 2], [0, 1, 3]].forEach(([x, y, s]) => {
-                    const [ex, ey] = to(x, y);
-                    f.node.append(svg("g", {class: "s" + s}, svg("line", {x1: f.X(0), y1: f.Y(0), x2: f.X(ex), y2: f.Y(ey), stroke: "currentColor", "stroke-width": 3}),
-                        svg("circle", {cx: f.X(ex), cy: f.Y(ey), r: 5, fill: "currentColor"})));
-                });
-                said.textContent = `${Math.round(100 * t)} % of the way`;
-                out.replaceChildren(f.node);
-            }
-            show(1);
-            return html("div", null, html("h4", null, "The map on a grid"), out, html("div", {class: "controls", style: "margin:.4rem 0 0"},
-                html("label", null, "from no change to the map", slider), said));
-        }
-        function draw() {
-            const i = items[chosen], [[a, b], [c, d]] = i.matrix;
-            body.replaceChildren(html("h3", null, name(i), chosen === m.best ? " (tells the groups apart best)" : ""),
-                numbers(html("p", null, "Fisher’s ratio: before ", number(m.before_ratio, 2), ", after ", html("b", null, number(i.ratio, 2)),
-                    i.ratio > m.before_ratio ? ": the map puts the groups further apart." : ": the map brings the groups closer together.")),
-                figure("The words in the plane in which they are drawn before the map, and in that after it.", html("div", {class: "columns"},
-                    scatter(i.before, `before: ratio ${short(m.before_ratio, 2)}`), scatter(i.after, `after: ratio ${short(i.ratio, 2)}`)),
-                    html("ul", {class: "legend"}, m.groups.map((g, k) => key(k, k + 1, g.name))),
-                    tableOf(words.map(w => w[0]), ["before x", "before y", "after x", "after y"], (r, k) => (k < 2 ? i.before : i.after)[r][k & 1])),
-                figure("The map between the two planes, drawn on a grid: grey before, blue after. The filled square has the sides 1 and 1 before.",
-                    html("div", {class: "columns"}, grid(i), html("div", null, html("h4", null, "In numbers"), numbers(html("table", {class: "matrix"}, html("tbody", null,
-                        [["matrix, first row", a, b], ["matrix, second row", c, d], ["turned by (degrees)", i.rotation], ["stretched by", ...i.scale],
-                         ["sheared by", i.shear]].map(([t, ...v]) => html("tr", null, html("th", {scope: "row"}, t), v.map(x => html("td", null, number(x, 3))))))),
-                        ), html("p", {class: "small", style: "margin-top:.8rem"}, a * d - b * c < 0 ? "The determinant is negative: the plane is also mirrored. " : "",
-                            "Below 1 a stretch is a squeeze; near 0 that direction is left out.")))));
-        }
-        draw();
-        return [para("The two groups are ", m.groups.map((g, k) => [k ? " and " : "", html("b", null, g.name), ` (${g.words.join(", ")})`]), ". ",
-                "Fisher’s ratio is the squared distance of their means, divided by how widely each is scattered: the larger, the easier they are told apart."),
-            figure([`The ratio after each head’s maps; before any map it is ${short(m.before_ratio, 2)}. Click a cell, or press Enter, to see that map. Best: `,
-                html("b", null, name(items[m.best])), "."], over), body];
+      },
+      describe: (r, c) => [strong(`${lines[r]}, ${cols[c]}`), ": ratio ", exact(ratio(r, c)),
+        chosen === find(r, c) ? ", shown below" : ""]
+    }));
+    function scatter(points, title) {
+      const f = plane(points, {W: 400, H: 330, name: title + "; the table below has the numbers."});
+      points.forEach(([x, y]) => f.dotAt(f.X(x), f.Y(y)));
+      points.forEach(([x, y], i) => f.node.append(
+                       marker(words[i][1], f.X(x), f.Y(y), words[i][1] + 1), f.label(words[i][0], f.X(x), f.Y(y))));
+      return html("div", heading(title), f.node);
     }
+    function grid(item) {
+      const [[a, b], [c, d]] = item.matrix, out = html("div"), said = html("output.small"), n = 3;
+      const slider = html("input", {
+        type: "range",
+        min: 0,
+        max: 100,
+        value: 100,
+        "data-key": "map-slider",
+        oninput: () => show(slider.value / 100)
+      });
+      const corners = [[n, n], [n, -n]].flatMap(
+        ([x, y]) => [[a * x + b * y, c * x + d * y], [-a * x - b * y, -c * x - d * y], [x, y], [-x, -y]]);
+      function show(t) {
+        const to = (x, y) => [x + t * (a * x + b * y - x), y + t * (c * x + d * y - y)];
+        const f = plane(corners, {W: 400, H: 330, name: "A grid before and after the map", pad: 14});
+        const line = (x0, y0, x1, y1, cls) => svg(
+          "line", {class: cls, x1: f.X(x0), y1: f.Y(y0), x2: f.X(x1), y2: f.Y(y1)});
+        for (let i = -n; i <= n; i++) {
+          f.node.append(line(i, -n, i, n, "grid"), line(-n, i, n, i, "grid"));
+          for (const [p, q] of [[[i, -n], [i, n]], [[-n, i], [n, i]]])
+            f.node.append(line(...to(...p), ...to(...q), "mapped"));
+        }
+        const square =
+          [[0, 0], [1, 0], [1, 1], [0, 1]].map(p => to(...p)).map(([x, y]) => f.X(x) + "," + f.Y(y)).join(" ");
+        f.node.append(svg("polygon", {points: square, style: "fill:var(--series-1)", opacity: 0.25}));
+        [[1, 0, 2], [0, 1, 3]].forEach(([x, y, s]) => {
+          const [ex, ey] = to(x, y);
+          f.node.append(svg("g", {class: "s" + s},
+            svg("line", {x1: f.X(0), y1: f.Y(0), x2: f.X(ex), y2: f.Y(ey), stroke: "currentColor", "stroke-width": 3}),
+            svg("circle", {cx: f.X(ex), cy: f.Y(ey), r: 5, fill: "currentColor"})));
+        });
+        said.textContent = `${Math.round(100 * t)} % of the way`;
+        out.replaceChildren(f.node);
+      }
+      show(1);
+      return html("div", heading("The map on a grid"), out,
+        html("div.controls", {style: "margin:.4rem 0 0"}, html("label", "from no change to the map", slider), said));
+    }
+    function draw() {
+      const i = items[chosen], [[a, b], [c, d]] = i.matrix;
+      body.replaceChildren(html("h3", name(i), chosen === m.best ? " (tells the groups apart best)" : ""),
+        numbers(html("p", "Fisher’s ratio: before ", number(before(i), 2), ", after ", strong(number(i.ratio, 2)),
+          i.ratio > before(i) ? ": the map puts the groups further apart."
+              : ": the map brings the groups closer together.")),
+        figure("The words before and after the map, each time on the two axes along which they differ most.",
+            html("div.columns",
+          scatter(i.before, `before: ratio ${short(before(i), 2)}`),
+              scatter(i.after, `after: ratio ${short(i.ratio, 2)}`)),
+          html("ul.legend", m.groups.map((g, k) => key(k, k + 1, g.name))),
+          tableOf(words.map(w => w[0]), ["before x", "before y", "after x", "after y"],
+              (r, k) => (k < 2 ? i.before : i.after)[r][k & 1])),
+        figure("The part of the map between these two planes, drawn on a grid: grey before, blue after. The shape was a square.",
+          html("div.columns", grid(i), html("div", heading("In numbers"),
+              table(null, [["matrix, first row", a, b], ["second row", c, d], ["turned by, degrees", i.rotation],
+              ["stretched by", ...i.scale], ["sheared by", i.shear]]),
+               html("p.small", {style: "margin-top:.8rem"}, i.scale[1] * i.scale[0] < 0
+                   ? "A negative stretch also mirrors. " : "",
+              "Below 1 a stretch is a squeeze; near 0 that direction is left out.")))));
+    }
+    draw();
+    return [
+      para("The two groups are ",
+        m.groups.map((g, k) => [k ? " and " : "", strong(g.name), ` (${g.words.join(", ")})`]), ". ",
+        "Fisher’s ratio is the squared distance of their means, divided by how widely each is " +
+          "scattered: the larger, the easier they are told apart."),
+      figure(
+        [
+          `The ratio after each head’s maps; of the bare embeddings it is ${
+            short(m.before_ratio, 2)}. Click a cell, or press Enter, to see that map. Best: `,
+          strong(name(items[m.best])), "."
+        ],
+        over),
+      body
+    ];
+  }
 };
 
 /* ---- 5 start ---- */
 
 function goTo(section) {
-    const node = document.getElementById(section);
-    if (!node) return;
-    drawUpTo(section);
-    state.section = section;
-    writeHash();
-    node.scrollIntoView();
-    node.querySelector("h2").focus({preventScroll: true});
+  const node = document.getElementById(section);
+  if (!node) return;
+  drawUpTo(section);
+  state.section = section;
+  writeHash();
+  node.scrollIntoView();
+  node.querySelector("h2").focus({preventScroll: true});
 }
 function readHash() {
-    const [section, ...rest] = location.hash.slice(1).split("&"), chosen = {};
-    for (const pair of rest) {
-        const [name, value] = pair.split("=");
-        if (["block", "head", "row"].includes(name) && /^\d+$/.test(value)) chosen[name] = +value;
-    }
-    return [section, chosen];
+  const [section, ...rest] = location.hash.slice(1).split("&"), chosen = {};
+  for (const pair of rest) {
+    const [name, value] = pair.split("=");
+    if (["block", "head", "row"].includes(name) && /^\d+$/.test(value)) chosen[name] = +value;
+  }
+  return [section, chosen];
 }
 
 const sections = [...document.querySelectorAll("main > section")];
 let drawn = 0;
 function drawSection(section) {
-    let holds = false, said = false;
-    const slots = [...section.querySelectorAll("[data-view]")].map(slot => [slot, views[slot.dataset.view]]);
-    for (const [slot, view] of slots) holds = holds || Boolean(view.needs());
-    for (const [slot, view] of slots) {
-        if (view.needs()) slot.replaceChildren(...[view.draw()].flat(9).filter(Boolean));
-        else if (view.without && (holds || !said)) { section.append(note(view.without)); slot.replaceWith(section.lastChild); said = true; }
+  let holds = false, said = false;
+  const slots = [...section.querySelectorAll("[data-view]")].map(slot => [slot, views[slot.dataset.view]]);
+  for (const [slot, view] of slots) holds = holds || Boolean(view.needs());
+  for (const [slot, view] of slots) {
+    if (view.needs()) {
+      slot.replaceChildren(...present(view.draw()));
+      continue;
     }
-    if (!holds) {
-        const text = section.querySelector(".note");
-        section.classList.add("empty");
-        if (text) section.append(text);
+    /* What is not there is told in one sentence, which takes the place of the text about it. */
+    if (holds)
+      for (let last = false, node; !last && (node = slot.previousElementSibling) && node.tagName !== "H2" &&
+           !node.dataset.view && !node.matches(".note");
+           node.remove())
+        last = node.tagName === "H3";
+    if (view.without && (holds || !said)) {
+      slot.replaceWith(note(view.without));
+      said = true;
     }
+  }
+  if (!holds) {
+    section.classList.add("empty");
+    section.append(...section.querySelectorAll(".note"));
+  }
 }
 function drawUpTo(section) {
-    const last = sections.findIndex(s => s.id === section);
-    while (drawn <= last) drawSection(sections[drawn++]);
+  const last = sections.findIndex(s => s.id === section);
+  while (drawn <= last) drawSection(sections[drawn++]);
 }
 function drawRest() {
-    if (drawn < sections.length) {
-        drawSection(sections[drawn++]);
-        setTimeout(drawRest, 0);
-    } else document.documentElement.setAttribute("data-ready", "");
+  if (drawn < sections.length) {
+    drawSection(sections[drawn++]);
+    setTimeout(drawRest, 0);
+  } else
+    document.documentElement.setAttribute("data-ready", "");
 }
 
 function header() {
-    const box = document.getElementById("summary");
-    const example = !data.model;
-    if (data.source && data.target) {
-        document.title = `Inside a translation: ${data.source.text}`;
-        box.append(html("p", {class: "summary"}, html("b", null, data.source.text), html("span", {class: "arrow"}, " → "), html("b", null, data.target.text)));
-    } else if (data.source) box.append(html("p", {class: "summary"}, html("b", null, data.source.text)));
-    if (example) box.append(note("This page is a worked example, small enough to redo with a pencil: it has no model behind it, only the attention of one block. "
-        + "Begin with section 3."));
-    else {
-        const facts = [["model", model.file], ["parameters", thousands(model.parameters)], ["width D", model.width], ["heads H", model.heads], ["head width K", model.head_width],
-            ["feed-forward F", model.feedforward], ["layers", `${model.encoder_layers} + ${model.decoder_layers}`], ["vocabulary", thousands(model.vocab)],
-            ["layer norm", model.norm], ["activation", model.activation], ["positions", model.positions], ["trained", `${thousands(model.step)} steps`]];
-        box.append(html("dl", {class: "facts"}, facts.map(([k, v]) => html("div", null, html("dt", null, k), html("dd", null, v)))));
-    }
-    if (data.left_out && data.left_out.length)
-        box.append(html("div", {class: "note", style: "margin-top:1rem"}, html("b", null, "Not in this page: "), data.left_out.join(" ")));
+  const box = document.getElementById("summary");
+  const example = !data.model;
+  if (data.source && data.target) {
+    document.title = `Inside a translation: ${data.source.text}`;
+    box.append(html("p.summary", strong(data.source.text), html("span.arrow", " → "), strong(data.target.text)));
+  } else if (data.source)
+    box.append(html("p.summary", strong(data.source.text)));
+  if (example) {
+    document.title = document.querySelector("h1").textContent = "Attention, worked out by hand";
+    document.getElementById("intro").textContent =
+      "A worked example, small enough to be redone with a pencil: made-up vectors of a few tokens, " +
+      "with no model behind them, and the attention of one block. § marks the section of Vaswani " +
+      "et al., Attention Is All You Need, 2017.";
+  } else {
+    const facts = [
+      ["model", model.file], ["parameters", thousands(model.parameters)], ["width D", model.width],
+      ["heads H", model.heads], ["head width K", model.head_width], ["feed-forward F", model.feedforward],
+      ["layers", `${model.encoder_layers} + ${model.decoder_layers}`], ["vocabulary", thousands(model.vocab)],
+      ["layer norm", model.norm], ["activation", model.activation], ["positions", model.positions],
+      ["trained", `${thousands(model.step)} steps`]
+    ];
+    box.append(html("dl.facts", facts.map(([k, v]) => html("div", html("dt", k), html("dd", v)))));
+  }
+  if (data.left_out && data.left_out.length)
+    box.append(html("div.note", {style: "margin-top:1rem"}, strong("Not in this page: "), data.left_out.join(" ")));
 }
 
 const [wanted, chosenBefore] = readHash();
-if (data.arithmetic) Object.assign(state, {block: data.arithmetic.block, head: data.arithmetic.head, row: data.arithmetic.row});
+if (data.arithmetic)
+  Object.assign(state, {block: data.arithmetic.block, head: data.arithmetic.head, row: data.arithmetic.row});
 Object.assign(state, chosenBefore);
 clamp();
 header();
-drawUpTo(sections[0].id);
 if (document.getElementById(wanted)) goTo(wanted);
 setTimeout(drawRest, 0);
 addEventListener("hashchange", () => {
-    const [section, chosen] = readHash();
-    if (Object.keys(chosen).length) choose(chosen);
-    goTo(section);
+  const [section, chosen] = readHash();
+  if (Object.keys(chosen).length) choose(chosen);
+  goTo(section);
 });
 addEventListener("beforeprint", () => drawUpTo(sections[sections.length - 1].id));
 
 /* The contents show where the reader is. */
 const current = new IntersectionObserver(list => list.forEach(e => {
-    if (!e.isIntersecting) return;
-    state.section = e.target.id;
-    for (const a of document.querySelectorAll(".contents a")) {
-        if (a.hash === "#" + e.target.id) {
-            a.setAttribute("aria-current", "true");
-            const bar = a.closest("nav");
-            if (bar.scrollWidth > bar.clientWidth) bar.scrollLeft = a.offsetLeft - 40;
-        } else a.removeAttribute("aria-current");
-    }
-}), {rootMargin: "-30% 0px -65% 0px"});
+  if (!e.isIntersecting) return;
+  state.section = e.target.id;
+  for (const a of document.querySelectorAll(".contents a")) {
+    if (a.hash === "#" + e.target.id) {
+      a.setAttribute("aria-current", "true");
+      const bar = a.closest("nav");
+      if (bar.scrollWidth > bar.clientWidth) bar.scrollLeft = a.offsetLeft - 40;
+    } else
+      a.removeAttribute("aria-current");
+  }
+}),
+  {rootMargin: "-30% 0px -65% 0px"});
 sections.forEach(s => current.observe(s));

@@ -1,0 +1,151 @@
+"""Drives a headless Chromium by the DevTools protocol over a pipe, with Python's standard library alone.
+
+Messages are JSON objects, each ended by a NUL byte; the browser reads them from its file descriptor 3 and writes to 4.
+"""
+
+import base64
+import json
+import os
+import select
+import shutil
+import subprocess
+import tempfile
+import time
+
+NAMES = ("chromium", "chromium-browser", "chromium-headless-shell", "google-chrome", "google-chrome-stable", "chrome")
+
+
+def find_browser():
+    """The path of a browser, or None. $BROWSER_PROGRAM names another one."""
+    for name in filter(None, (os.environ.get("BROWSER_PROGRAM"), *NAMES)):
+        if shutil.which(name):
+            return shutil.which(name)
+    return None
+
+
+class Browser:
+    """One browser with one page. Everything the page says, asks for over a network or fails at is in .complaints."""
+
+    def __init__(self, program):
+        self.folder = tempfile.mkdtemp(prefix="page-test-")
+        to_browser, self.out = os.pipe()
+        self.inp, from_browser = os.pipe()
+        options = ["--headless", "--remote-debugging-pipe", "--no-first-run", "--no-default-browser-check", "--disable-gpu",
+                   "--hide-scrollbars", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                   "--disable-extensions", "--host-resolver-rules=MAP * ~NOTFOUND", "--user-data-dir=" + self.folder]
+        if os.geteuid() == 0:  # its sandbox does not work for root
+            options.append("--no-sandbox")
+        self.process = subprocess.Popen(
+            ["sh", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "sh", program, *options, "about:blank"],
+            pass_fds=(to_browser, from_browser), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.close(to_browser)
+        os.close(from_browser)
+        self.number, self.rest, self.session, self.complaints = 0, b"", None, []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(domain + ".enable")
+        self.call("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=-1, uploadThroughput=-1)
+
+    def close(self):
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.out)
+        os.close(self.inp)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def receive(self, seconds):
+        end = time.monotonic() + seconds
+        while b"\0" not in self.rest:
+            if not select.select([self.inp], [], [], max(0, end - time.monotonic()))[0]:
+                raise TimeoutError("the browser did not answer")
+            block = os.read(self.inp, 1 << 20)
+            if not block:
+                raise RuntimeError("the browser ended")
+            self.rest += block
+        message, self.rest = self.rest.split(b"\0", 1)
+        return json.loads(message)
+
+    def call(self, method, **params):
+        self.number += 1
+        message = {"id": self.number, "method": method, "params": params}
+        if self.session:
+            message["sessionId"] = self.session
+        block = json.dumps(message).encode() + b"\0"
+        while block:
+            block = block[os.write(self.out, block):]
+        while True:
+            answer = self.receive(60)
+            if answer.get("id") == self.number:
+                if "error" in answer:
+                    raise RuntimeError(f"{method}: {answer['error']['message']}")
+                return answer["result"]
+            self.notice(answer)
+
+    def notice(self, event):
+        method, params = event.get("method"), event.get("params", {})
+        if method == "Runtime.consoleAPICalled":
+            self.complaints.append("console: " + " ".join(str(a.get("value", a.get("description"))) for a in params["args"]))
+        elif method == "Runtime.exceptionThrown":
+            details = params["exceptionDetails"]
+            self.complaints.append("exception: " + details.get("exception", {}).get("description", details["text"]))
+        elif method == "Log.entryAdded":
+            self.complaints.append("log: " + params["entry"]["text"])
+        elif method == "Network.requestWillBeSent":
+            url = params["request"]["url"]
+            if not url.startswith(("file:", "data:", "blob:", "about:")):
+                self.complaints.append("request: " + url)
+
+    def run(self, script):
+        """The value of a JavaScript expression; promises are waited for."""
+        result = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in result:
+            raise RuntimeError(result["exceptionDetails"].get("exception", {}).get("description", "failed: " + script))
+        return result["result"].get("value")
+
+    def wait(self, condition, seconds=20):
+        end = time.monotonic() + seconds
+        while not self.run(f"Boolean({condition})"):
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def show(self, width, height, dark=False):
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+
+    def open(self, path, fragment="", ready="document.readyState === 'complete'"):
+        self.call("Page.navigate", url="about:blank")
+        url = "file://" + os.path.abspath(path) + fragment
+        self.call("Page.navigate", url=url)
+        self.wait("location.protocol === 'file:'")
+        return self.wait(ready)
+
+    def settle(self):
+        """Two frames later: what observers draw is drawn."""
+        self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 30))))")
+
+    def picture(self, path, clip=None):
+        options = {"clip": dict(clip, scale=1), "captureBeyondViewport": True} if clip else {}
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(self.call("Page.captureScreenshot", **options)["data"]))
+
+    KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39,
+            "ArrowDown": 40}
+
+    def press(self, key, modifiers=0):
+        extra = {"text": "\r"} if key == "Enter" else {}
+        shared = {"key": key, "code": key, "windowsVirtualKeyCode": self.KEYS[key], "modifiers": modifiers}
+        self.call("Input.dispatchKeyEvent", type="keyDown", **shared, **extra)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **shared)
+
+    def mouse(self, x, y, click=False):
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        if click:
+            for kind in ("mousePressed", "mouseReleased"):
+                self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)

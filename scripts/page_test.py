@@ -1,0 +1,375 @@
+#!/usr/bin/env python3
+"""Opens pages that ./inspect writes in a headless browser, from the disk and with the network off.
+
+usage: page_test.py [INSPECT [MODEL]]     (default: ./inspect, and the newest runs/*/model.gguf)
+
+Each page must open without a complaint in its console and without a request, draw every view, fit 1280 and 400 pixels
+in light and dark, and answer to mouse and keyboard. What it works out of the attention is computed again here and must
+agree to 1e-5. Pictures go to build/page/. Without a browser, or without a model, what needs it is skipped.
+"""
+
+import array
+import base64
+import json
+import math
+import os
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from page_browser import Browser, find_browser
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "src/report/page"
+OUT = ROOT / "build/page"
+READY = "document.documentElement.hasAttribute('data-ready')"
+TOLERANCE = 1e-5
+# A page of 6+6 layers, 8 heads and 60 tokens is to open within a second; other work on the machine may take as long.
+SECONDS = 4.0
+
+passed = failed = 0
+
+
+def check(good, what):
+    global passed, failed
+    if good:
+        passed += 1
+    else:
+        failed += 1
+        print("FAILED: " + what)
+    return good
+
+
+def pack(shape, numbers):
+    numbers = array.array("f", numbers)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return {"shape": shape, "f32": base64.b64encode(numbers.tobytes()).decode()}
+
+
+def unpack(tensor):
+    numbers = array.array("f", base64.b64decode(tensor["f32"]))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+def softmax(scores):
+    top = max(scores)
+    exps = [math.exp(s - top) for s in scores]
+    return [e / sum(exps) for e in exps]
+
+
+def large_data():
+    """Made-up data as large as a page gets: 6+6 layers, 8 heads, 60 tokens, width 512."""
+    rng = random.Random(1)
+    heads, width, count = 8, 512, 60
+    words = ["the", "cat", "sat", "on", "m", "at", "and", "unveiled"]
+    tokens = [{"id": i, "text": (" " if i % 8 != 5 else "") + words[i % 8], "word": i - (i % 8 == 5)} for i in range(count)]
+
+    def block(kind, layer, full):
+        def vectors():
+            return pack([count, width], (rng.gauss(0, 1) for _ in range(count * width)))
+        q, k, v = (vectors(), vectors(), vectors()) if full else (None, None, None)
+        p, part = [], width // heads
+        if full:
+            query, key = unpack(q), unpack(k)
+        for h in range(heads):
+            for i in range(count):
+                seen = i + 1 if kind == "decoder" else count
+                if full:
+                    at = [j * width + h * part for j in range(seen)]
+                    mine = query[i * width + h * part:][:part]
+                    scores = [math.fsum(map(float.__mul__, mine, key[a:a + part])) / math.sqrt(part) for a in at]
+                else:
+                    scores = [rng.gauss(0, 2) for _ in range(seen)]
+                p += softmax(scores) + [0.0] * (count - seen)
+        return {"kind": kind, "layer": layer, "p": pack([heads, count, count], p), "q": q, "k": k, "v": v,
+                "heads": [{"entropy": rng.random() * 5, "label": rng.choice(["", "spread", "previous token"]), "share": 0.5}
+                          for _ in range(heads)]}
+
+    attention = [block(kind, layer, kind == "decoder" and layer == 0)
+                 for kind in ("encoder", "decoder", "cross") for layer in range(6)]
+    table = pack([count, width], (rng.gauss(0, 0.05) for _ in range(count * width)))
+    says = [{"says": dict(tokens[i], p=0.5), "candidates": [dict(tokens[j], p=0.5 / (j + i + 1)) for j in range(10)]}
+            for i in range(count)]
+    beam = [[{"id": 1, "text": " cat", "parent": -1 if i == 0 else j % 4, "log_probability": -0.1 * i - j, "kept": j < 4,
+              "finished": False, "best": j == 0} for j in range(8)] for i in range(count)]
+    return {"format": "nmt.inspect", "version": 1, "left_out": ["Made-up numbers."], "steps": says, "beam": beam,
+            "model": {"file": "none", "width": width, "heads": heads, "head_width": 64, "feedforward": 2048, "encoder_layers": 6,
+                      "decoder_layers": 6, "vocab": 8000, "max_length": 256, "norm": "pre", "activation": "relu",
+                      "positions": "sinusoidal", "tying": "all", "parameters": 50000000, "step": 1},
+            "source": {"text": "the cat", "tokens": tokens}, "target": {"text": "the cat", "tokens": tokens},
+            "hypotheses": [{"text": "the cat", "log_probability": -1, "score": -0.1}], "attention": attention,
+            "arithmetic": None, "positions": None, "neighbours": None, "context": None, "maps": None,
+            "embedding": {"scale": math.sqrt(width), "source": table, "target": table, "source_positions": table,
+                          "target_positions": table}}
+
+
+def assemble(data):
+    """A page as the program makes it."""
+    text = (PAGE / "inspect.html").read_text("utf-8")
+    parts = {"/*CSS*/": (PAGE / "style.css").read_text("utf-8") + (PAGE / "inspect.css").read_text("utf-8"),
+             "/*JS*/": (PAGE / "inspect.js").read_text("utf-8"), "/*DATA*/": json.dumps(data).replace("<", "\\u003c")}
+    return re.sub(r"/\*(CSS|JS|DATA)\*/", lambda m: parts[m[0]], text)
+
+
+def value(text):
+    return math.nan if not text else float(text.replace("−", "-").replace("∞", "inf"))
+
+
+def check_drawn(browser, name, width, dark):
+    """The page at this size: it fits, everything is drawn, nothing is complained about. A picture of each section."""
+    mode = "dark" if dark else "light"
+    what = f"{name}, {width} pixels, {mode}: "
+    browser.show(width, 900, dark)
+    check(browser.open(OUT / f"{name}.html", ready=READY), what + "the page becomes ready")
+    took = browser.run("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd") / 1000
+    check(took < SECONDS, f"{what}opens in {took:.2f} s, expected {SECONDS} s at most")
+    check(browser.run("document.documentElement.scrollWidth <= innerWidth"), what + "nothing is wider than the page")
+    height = browser.run("document.documentElement.scrollHeight")
+    browser.show(width, 4000, dark)  # a tall window, to have all pictures come into sight in a few steps
+    for top in range(0, height + 4000, 3600):
+        browser.run(f"scrollTo(0, {top})")
+        browser.settle()
+    browser.show(width, 900, dark)
+    blank = browser.run("""[...document.querySelectorAll(".cells canvas, .heads canvas")].filter(c => {
+        const seen = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+        return !seen.some(x => x);
+    }).length""")
+    check(blank == 0, f"{what}{blank} pictures are blank")
+    text = browser.run("document.body.innerText")
+    for wrong in ("NaN", "undefined", "object", "Infinity", "null", "false"):
+        check(not re.search(r"(?<!\w)" + wrong, text), f"{what}the text has {wrong}")
+    empty = browser.run("[...document.querySelectorAll('section:not(.empty) [data-view]')].filter(v => !v.textContent.trim() && "
+                        "!v.querySelector('svg, canvas, select')).map(v => v.dataset.view)")
+    check(not empty, f"{what}views without content: {empty}")
+    for section in browser.run("[...document.querySelectorAll('main > section')].map(s => s.id)"):
+        box = browser.run(f"(r => [r.left, r.top + scrollY, r.width, r.height])"
+                          f"(document.getElementById('{section}').getBoundingClientRect())")
+        browser.picture(OUT / f"{name}-{width}-{mode}-{section}.png",
+                        {"x": max(0, box[0] - 12), "y": max(0, box[1] - 12), "width": min(width, box[2] + 24),
+                         "height": min(4000, box[3])})
+    check(not browser.complaints, f"{what}complaints: {browser.complaints}")
+    browser.complaints = []
+    return took
+
+
+def arithmetic(data, block, head, row):
+    """(dot products, scores, weights, out) of one row, in double."""
+    b = data["attention"][block]
+    heads, _, count = b["p"]["shape"]
+    D = b["q"]["shape"][1]
+    K = D // heads
+    q, k, v = (unpack(b[x]) for x in "qkv")
+    q = q[row * D + head * K:][:K]
+    raw = [math.fsum(q[c] * k[j * D + head * K + c] for c in range(K)) for j in range(count)]
+    scores = [-math.inf if b["kind"] == "decoder" and j > row else s / math.sqrt(K) for j, s in enumerate(raw)]
+    weights = softmax(scores)
+    out = [math.fsum(weights[j] * v[j * D + head * K + c] for j in range(count)) for c in range(K)]
+    return raw, scores, weights, out
+
+
+def near(a, b):
+    return a == b or (len(a) == len(b) and all(x == y or abs(x - y) <= TOLERANCE * max(1, abs(y)) for x, y in zip(a, b)))
+
+
+def check_arithmetic(browser, name, data, count):
+    """What the page works out for some rows, against the same computed here."""
+    rng = random.Random(2)
+    blocks = [i for i, b in enumerate(data["attention"]) if b["q"]]
+    for _ in range(count):
+        block = rng.choice(blocks)
+        heads, rows, columns = data["attention"][block]["p"]["shape"]
+        head, row = rng.randrange(heads), rng.randrange(rows)
+        what = f"{name}, block {block}, head {head}, row {row}: "
+        browser.open(OUT / f"{name}.html", f"#arithmetic&block={block}&head={head}&row={row}", ready=READY)
+        chosen = browser.run("[...document.querySelectorAll('#arithmetic .controls select')].slice(0, 3).map(s => s.selectedIndex)")
+        check(chosen == [block, head, row], f"{what}the address chooses {chosen}")
+        raw, scores, weights, out = arithmetic(data, block, head, row)
+        table = "[...document.querySelectorAll('#%s tbody tr')].map(r => [...r.querySelectorAll('.n')].map(n => [n.dataset.v, n.textContent]))"
+        shown = browser.run(table % "scores")
+        check(near([float(r[0][0]) for r in shown], raw), what + "dot products")
+        shown_weights = browser.run(table % "weights")
+        check(near([value(r[0][0].replace("Infinity", "inf")) for r in shown_weights], scores), what + "scores")
+        check(near([float(r[3][0]) for r in shown_weights], weights), what + "weights")
+        index = (head * rows + row) * columns
+        check(near([float(r[4][0]) for r in shown_weights], list(unpack(data["attention"][block]["p"])[index:index + columns])),
+              what + "the model's own weights")
+        check(near([float(r[3][0]) for r in shown_weights], [float(r[4][0]) for r in shown_weights]),
+              what + "weights worked out and the model's")
+        for cell in [c for r in shown + shown_weights for c in r]:
+            number = value(cell[0].replace("Infinity", "inf"))
+            if not abs(value(cell[1]) - number) <= 0.51e-4 and cell[1] != "−∞" and abs(number) >= 1e-4:
+                check(False, f"{what}shows {cell[1]} for {cell[0]}")
+        text = browser.run("(d => { d.open = true; return new Promise(done => setTimeout(() => done(d.querySelector('textarea').value),"
+                           " 100)); })(document.querySelector('#arithmetic textarea').closest('details'))")
+        copied = re.search(r"^out = .* = \[(.*)\]$", text, re.M)
+        check(copied and near([float(x) for x in copied[1].split(", ")], out), what + "out, in the text to copy")
+        if len(out) <= 24:  # products spelt out in full add up to what is said
+            terms = browser.run("[...document.querySelectorAll('#arithmetic .step:nth-of-type(n) > .terms')].map(p => "
+                                "[p.textContent.includes('more'), [...p.querySelectorAll('.n')].map(n => +n.dataset.v)])")
+            for cut, n in terms:
+                if not cut:
+                    products = [n[i] * n[i + 1] for i in range(0, len(n) - 2, 2)] + ([n[-2]] if len(n) % 2 == 0 else [])
+                    check(near([math.fsum(products)], [n[-1]]), f"{what}terms add up to {n[-1]}")
+        wrong = browser.run("[...document.querySelectorAll('#arithmetic .off')].map(x => x.parentNode.textContent)")
+        check(not wrong, f"{what}the page finds a difference: {wrong}")
+    check(not browser.complaints, f"{name}: complaints: {browser.complaints}")
+    browser.complaints = []
+
+
+def center(browser, selector, fx=0.5, fy=0.5):
+    """Scrolls to the first such element; where a point of it is."""
+    browser.run(f"document.querySelector({json.dumps(selector)}).scrollIntoView({{block: 'center'}})")
+    browser.settle()
+    return browser.run(f"(r => [r.left + r.width * {fx}, r.top + r.height * {fy}])"
+                       f"(document.querySelector({json.dumps(selector)}).getBoundingClientRect())")
+
+
+def check_use(browser, name, data):
+    """Mouse and keyboard."""
+    def text(selector):
+        return browser.run(f"document.querySelector({json.dumps(selector)}).textContent")
+
+    def focus(selector):
+        browser.run(f"document.querySelector({json.dumps(selector)}).focus({{focusVisible: true}})")
+
+    browser.show(1280, 900)
+    browser.open(OUT / f"{name}.html", "#attention&block=0&head=0&row=0", ready=READY)
+    canvas, said = "#attention .cells canvas", "#attention .cells .readout"
+    heads, rows, columns = data["attention"][0]["p"]["shape"]
+    p = unpack(data["attention"][0]["p"])
+
+    browser.mouse(*center(browser, canvas, 0.8, 0.7))
+    check(" → " in text(said), f"hovering over the map tells a cell: {text(said)}")
+    focus(canvas)
+    browser.press("Home")
+    for _ in range(max(rows, 20)):
+        browser.press("ArrowUp")
+    browser.press("ArrowRight")
+    browser.press("ArrowDown")
+    check(near([value(text(said).split(": ")[1])], [p[columns + 1]]), f"arrow keys go to row 1, column 1: {text(said)}")
+    browser.press("Enter")
+    check("row=1" in browser.run("location.hash"), "Enter chooses the row")
+    check(browser.run("document.activeElement.tagName") == "CANVAS", "focus stays on the map")
+    browser.press("Tab")
+    browser.press("Tab")
+    where = browser.run("document.activeElement.getAttribute('role') || document.activeElement.outerHTML.slice(0, 80)")
+    check(where == "option", f"Tab goes on to the words: {where}")
+    before = text("#attention .links + .readout")
+    browser.press("ArrowDown")
+    after = text("#attention .links + .readout")
+    check(before != after, "the arrow down tells of the next word")
+    browser.press("ArrowRight")
+    check("looked at" in text("#attention .links + .readout"), "the arrow right tells who looks at a word")
+    lines = browser.run("document.querySelectorAll('#attention .links line.in').length")
+    check(lines > 0, "and draws their lines")
+
+    last = "#attention .blocks > :last-child button:last-child"
+    browser.mouse(*center(browser, last), click=True)
+    check(f"block={len(data['attention']) - 1}" in browser.run("location.hash"), "clicking a small picture opens that head")
+    check(browser.run(f"document.querySelector({json.dumps(last)}).getAttribute('aria-pressed')") == "true", "and marks it")
+    focus("#attention .heads button")
+    browser.press("Enter")
+    check("block=0&head=0" in browser.run("location.hash"), "Enter on a small picture opens its head")
+
+    block = next(i for i, b in enumerate(data["attention"]) if b["q"])
+    browser.run(f"choose({{block: {block}}})")
+    browser.run("document.querySelector('#scores .n').focus()")
+    browser.press("ArrowDown")
+    shown = browser.run("[document.activeElement.dataset.v, document.getElementById('bubble').textContent]")
+    check(near([value(shown[1])], [float(shown[0])]) and shown[1] != "", f"a number reached by keys shows its digits: {shown}")
+    row = browser.run("document.activeElement.closest('tr').rowIndex")
+    check(row == 2, f"the arrow down goes to the next row of the table, not {row}")
+    browser.press("Escape")
+    check(text("#bubble") == "", "Escape hides them")
+    browser.mouse(*center(browser, "#weights .n"))
+    check(text("#bubble") != "", "pointing at a number shows its digits")
+
+    browser.mouse(*center(browser, "#scores tbody tr:nth-child(2) button"), click=True)
+    check(browser.run("document.querySelectorAll('#scores tbody tr')[1].className") == "chosen", "a word's dot product is spelt out")
+    browser.mouse(*center(browser, "#copy"), click=True)
+    browser.wait("document.querySelector('#copy + output').textContent", 3)
+    check(text("#copy + output") != "", "the button copies, or selects what to copy")
+    focus("#divisor")
+    before = text("#masking figure")
+    browser.press("Home")
+    check(before != text("#masking figure"), "the divisor can be changed by keys")
+    browser.run("[...document.querySelectorAll('details')].forEach(d => { d.open = true; })")
+    browser.settle()
+    check(browser.run("[...document.querySelectorAll('details')].every(d => d.querySelector('table, textarea'))"),
+          "every table opens")
+
+    if data["steps"]:
+        before = text("#tokens [data-view=steps] table")
+        browser.mouse(*center(browser, "#tokens [data-view=steps] .chip:nth-child(2)"), click=True)
+        check(before != text("#tokens [data-view=steps] table"), "clicking a step shows its candidates")
+    if data["beam"]:
+        browser.mouse(*center(browser, "#tokens .node"))
+        check("log-probability" in text("#tokens [data-view=beam] .readout"), "pointing at a draft tells it")
+    if data["context"]:
+        before = browser.run("document.querySelector('#context svg').outerHTML")
+        focus("#context input[type=range]")
+        browser.press("ArrowLeft")
+        check(before != browser.run("document.querySelector('#context svg').outerHTML"), "the layer can be changed")
+        shown = browser.run("[...document.querySelectorAll('#context > div > .scroll tbody tr')].map(r => [...r.querySelectorAll('.n')]"
+                            ".map(n => +n.dataset.v))")
+        for numbers, c in zip(shown, data["context"]["cosines"]):
+            check(near(numbers[:2], [c["by_layer"][0], c["by_layer"][-1]]), "cosines are shown as they are")
+    if data["maps"]:
+        before = text("#maps h3")
+        focus("#maps .cells canvas")
+        browser.press("End")
+        for _ in range(30):
+            browser.press("ArrowDown")
+        browser.press("Enter")
+        check(before != text("#maps h3"), "Enter shows another map")
+    check(browser.run("location.hash.length > 1 && !document.querySelector('.contents a[href=\"#maps\"]').click()"), "a link")
+    browser.settle()
+    check(browser.run("document.getElementById('maps').getBoundingClientRect().top < 890"), "the contents go to their section")
+    check(not browser.complaints, f"{name}: complaints: {browser.complaints}")
+    browser.complaints = []
+
+
+def main():
+    program = find_browser()
+    if not program:
+        print("page-test: skipped, as there is no browser here (Debian: apt-get install chromium)")
+        return 0
+    inspect = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "inspect")
+    models = sys.argv[2:3] or sorted((str(m) for m in ROOT.glob("runs/*/model.gguf")), key=os.path.getmtime)[-1:]
+    OUT.mkdir(parents=True, exist_ok=True)
+    runs = {"example": ["--example"]}
+    if models:
+        runs["encoder"] = ["-m", models[0], "--compare", "apple unveiled the new phone", "please buy an apple and an orange"]
+        runs["cross"] = ["-m", models[0], "--kind", "cross", "the cat sees the dog"]
+        runs["decoder"] = ["-m", models[0], "--kind", "decoder", "apple unveiled the new phone"]
+    else:
+        print("page-test: skipped what needs a model (./train configs/tiny.ini)")
+    for name, options in runs.items():
+        subprocess.run([inspect, "-o", str(OUT / f"{name}.html"), *options], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+    (OUT / "large.html").write_text(assemble(large_data()), "utf-8")
+    browser = Browser(program)
+    try:
+        for name in [*runs, "large"]:
+            page = (OUT / f"{name}.html").read_text("utf-8")
+            found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+            data = json.loads(found[1])
+            size = len(page.encode()) - len(found[1].encode())
+            sizes = [(1280, False), (1280, True), (400, False), (400, True)] if name in ("example", "encoder") else [(1280, False), (400, True)]
+            took = [check_drawn(browser, name, *s) for s in sizes]
+            check_arithmetic(browser, name, data, 3 if name == "large" else 6)
+            check_use(browser, name, data)
+            print(f"{name}: opened in {min(took):.2f} to {max(took):.2f} s; {size} bytes of page, {len(page.encode())} with data")
+    finally:
+        browser.close()
+    print(f"{passed} passed, {failed} failed, 0 skipped; pictures in build/page/")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,760 @@
+/* ./inspect and what it is made of: JSON, projections, labels of heads; the observation of small random models, whose
+ * numbers must be those of the pass; and the command from outside. */
+#include "report/inspect.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/ds.h"
+#include "base/rng.h"
+#include "command.h"
+#include "decode/align.h"
+#include "decode/translator.h"
+#include "report/heads.h"
+#include "report/pages.h"
+#include "report/project.h"
+
+/* ---- A small JSON reader: checks what it passes over ---------------------------------------------------------------
+ */
+
+static const char *json_skip(const char *at);
+
+static const char *skip_string(const char *at) {
+    if (*at++ != '"') return NULL;
+    for (; *at != '"'; at++) {
+        if ((unsigned char)*at < 0x20 || *at == '<') return NULL;
+        if (*at != '\\') continue;
+        at++;
+        if (*at == 'u') {
+            for (int i = 0; i < 4; i++)
+                if (!strchr("0123456789abcdefABCDEF", *++at) || !*at) return NULL;
+        } else if (!*at || !strchr("\"\\/bfnrt", *at)) {
+            return NULL;
+        }
+    }
+    return at + 1;
+}
+
+/* What is between brackets: values, each with a key where it is an object, and commas between. */
+static const char *skip_list(const char *at, char end) {
+    for (at++; *at != end; at++) {
+        if (end == '}') {
+            if (!(at = skip_string(at)) || *at++ != ':') return NULL;
+        }
+        if (!(at = json_skip(at))) return NULL;
+        if (*at == end) break;
+        if (*at != ',' || at[1] == end) return NULL;
+    }
+    return at + 1;
+}
+
+/* The end of the value that begins here; NULL: none does. */
+static const char *json_skip(const char *at) {
+    static const char *const words[] = {"true", "false", "null"};
+    if (*at == '{') return skip_list(at, '}');
+    if (*at == '[') return skip_list(at, ']');
+    if (*at == '"') return skip_string(at);
+    for (size_t i = 0; i < 3; i++)
+        if (strncmp(at, words[i], strlen(words[i])) == 0) return at + strlen(words[i]);
+    if (*at != '-' && (*at < '0' || *at > '9')) return NULL;
+    char *end;
+    strtod(at, &end);
+    return end > at ? end : NULL;
+}
+
+/* A member of an object, an element of an array; NULL when there is none (or no object). */
+static const char *member(const char *at, const char *key) {
+    if (!at || *at != '{') return NULL;
+    for (at++; *at == '"'; at += *at == ',') {
+        const bool same = strncmp(at + 1, key, strlen(key)) == 0 && at[1 + strlen(key)] == '"';
+        at = skip_string(at) + 1;
+        if (same) return at;
+        at = json_skip(at);
+    }
+    return NULL;
+}
+static const char *element(const char *at, size_t number) {
+    if (!at || *at != '[') return NULL;
+    for (at++; *at != ']'; at += *at == ',') {
+        if (number-- == 0) return at;
+        at = json_skip(at);
+    }
+    return NULL;
+}
+static size_t elements(const char *at) {
+    size_t count = 0;
+    while (element(at, count)) count++;
+    return count;
+}
+static double number_at(const char *at) {
+    return at ? strtod(at, NULL) : NAN;
+}
+static bool is_null(const char *at) {
+    return at && strncmp(at, "null", 4) == 0;
+}
+static bool is_text(const char *at, const char *text) {
+    return at && *at == '"' && strncmp(at + 1, text, strlen(text)) == 0 && at[1 + strlen(text)] == '"';
+}
+
+/* The floats of an array, in a fresh block of *count. */
+static float *floats(const char *array, size_t *count) {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = member(array, "f32");
+    *count = 1;
+    for (size_t i = 0; i < elements(member(array, "shape")); i++)
+        *count *= (size_t)number_at(element(member(array, "shape"), i));
+    unsigned char *bytes = memory_new(*count * 4 + 4, 1);
+    size_t bits = 0, have = 0, size = 0;
+    for (at++; *at != '"' && *at != '='; at++) {
+        bits = bits << 6 | (size_t)(strchr(letters, *at) - letters), have += 6;
+        if (have >= 8 && size < *count * 4) bytes[size++] = (unsigned char)(bits >> (have -= 8) & 255);
+    }
+    EXPECT_INT(size, *count * 4);
+    float *out = memory_new(*count, sizeof *out);
+    memcpy(out, bytes, *count * sizeof *out); /* the tests' machine is little-endian */
+    free(bytes);
+    return out;
+}
+
+static bool same_floats(const char *array, const real *expected, size_t rows, size_t cols, size_t stride) {
+    if (!array || *array != '{') return false;
+    size_t count;
+    float *found = floats(array, &count);
+    bool same = count == rows * cols;
+    for (size_t i = 0; same && i < count; i++) same = found[i] == (float)expected[i / cols * stride + i % cols];
+    free(found);
+    return same;
+}
+
+/* The text with a NUL; checks that it is one whole JSON value. */
+static const char *finish(Json *json) {
+    stbds_arrput(json->text, '\0');
+    const char *end = json_skip(json->text);
+    EXPECT(end && *end == '\0');
+    return json->text;
+}
+
+/* ---- Parts ------------------------------------------------------------------------------------------------------- */
+
+static void test_json(void) {
+    Json j = {0};
+    json_open(&j, '{');
+    json_key_text(&j, "a\"b", "<\\\n\xC3\xA9\xFF\xE2\x80\xA8");
+    json_key(&j, "n");
+    json_open(&j, '[');
+    json_number(&j, 0.1);
+    json_number(&j, -1.0 / 3);
+    json_number(&j, NAN);
+    json_number(&j, INFINITY);
+    json_short(&j, 1.0 / 3);
+    json_integer(&j, -7);
+    json_bool(&j, true);
+    json_open(&j, '[');
+    json_close(&j, ']');
+    json_close(&j, ']');
+    json_key(&j, "z");
+    json_null(&j);
+    json_close(&j, '}');
+    EXPECT_STR(finish(&j), "{\"a\\\"b\":\"\\u003c\\\\\\u000a\xC3\xA9\\\\xFF\\u2028\",\"n\":[0.1,-0.333333333,null,null,"
+                           "0.33333,-7,true,[]],\"z\":null}");
+    json_free(&j);
+}
+
+static void test_base64(void) {
+    static const char *const pairs[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
+                                           {"foobar", "Zm9vYmFy"}}; /* RFC 4648 */
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        char *text = NULL;
+        json_base64(&text, (const unsigned char *)pairs[i][0], strlen(pairs[i][0]));
+        stbds_arrput(text, '\0');
+        EXPECT_STR(text, pairs[i][1]);
+        stbds_arrfree(text);
+    }
+    /* Rows that are 3 apart; 1 is 00 00 80 3F. */
+    const real rows[] = {1, 2, 9, -1.5f, 0.1f, 9};
+    Json j = {0};
+    json_array(&j, 0, 2, 2, rows, 3);
+    EXPECT_STR(finish(&j), "{\"shape\":[2,2],\"f32\":\"AACAPwAAAEAAAMC/zczMPQ==\"}");
+    EXPECT(same_floats(j.text, rows, 2, 2, 3));
+    EXPECT(strlen(j.text) <= json_array_size(4));
+    json_free(&j);
+    json_array(&j, 2, 2, 3, rows, 3);
+    EXPECT_HAS(finish(&j), "[2,1,3]");
+    json_free(&j);
+    json_array(&j, 0, 0, 6, rows, 6);
+    EXPECT_HAS(finish(&j), "[6]");
+    json_free(&j);
+}
+
+static void test_principal_axes(void) {
+    /* Points 2 apart along (3, 4, 0)/5, 1 apart along (0, 0, 1), around (1, 2, 3). */
+    const double x[] = {1 + 1.2, 2 + 1.6, 3, 1 - 1.2, 2 - 1.6, 3, 1, 2, 4, 1, 2, 2};
+    double axes[6], mean[3], xy[2];
+    principal_axes(axes, mean, x, 4, 3);
+    const double expected[] = {0.6, 0.8, 0, 0, 0, 1};
+    for (size_t i = 0; i < 6; i++) EXPECT_NEAR(axes[i], expected[i], 1e-12);
+    for (size_t i = 0; i < 3; i++) EXPECT_NEAR(mean[i], (double)i + 1, 1e-12);
+    project_point(xy, x + 3, axes, mean, 3);
+    EXPECT_NEAR(xy[0], -2, 1e-12);
+    EXPECT_NEAR(xy[1], 0, 1e-12);
+    /* Points on a line have one axis; a point alone has none. */
+    principal_axes(axes, mean, x, 2, 3);
+    EXPECT_NEAR(axes[0], 0.6, 1e-12);
+    EXPECT(axes[3] == 0 && axes[4] == 0 && axes[5] == 0);
+    principal_axes(axes, mean, x, 1, 3);
+    EXPECT(axes[0] == 0 && axes[5] == 0);
+    /* Random points: axes at right angles, and no direction has more variance than the first. */
+    enum { N = 12, D = 7 };
+    double y[N * D], first[2 * D], centre[D], most = 0;
+    for (size_t i = 0; i < N * D; i++) y[i] = rng_normal((RngSite){5, 0, 0}, i);
+    principal_axes(first, centre, y, N, D);
+    for (size_t trial = 0; trial < 50; trial++) {
+        double direction[2 * D] = {0}, length = 0, variance = 0;
+        for (size_t k = 0; k < D; k++) {
+            direction[k] = trial == 0 ? first[k] : rng_normal((RngSite){6, (uint32_t)trial, 0}, k);
+            length += direction[k] * direction[k];
+        }
+        for (size_t i = 0; i < N; i++) {
+            project_point(xy, y + i * D, direction, centre, D);
+            variance += xy[0] * xy[0] / length;
+        }
+        if (trial == 0) most = variance;
+        EXPECT(variance <= most * (1 + 1e-12));
+    }
+    EXPECT_NEAR(cosine(first, first + D, D), 0, 1e-12);
+    /* Mirrored points have the same axes: which way they point is settled. */
+    double mirrored[2 * D];
+    for (size_t i = 0; i < N * D; i++) y[i] = -y[i];
+    principal_axes(mirrored, centre, y, N, D);
+    for (size_t k = 0; k < 2 * D; k++) EXPECT_NEAR(mirrored[k], first[k], 1e-9);
+    for (size_t axis = 0; axis < 2; axis++) {
+        double lowest = 0, highest = 0;
+        for (size_t k = 0; k < D; k++) {
+            lowest = fmin(lowest, first[axis * D + k]);
+            highest = fmax(highest, first[axis * D + k]);
+        }
+        EXPECT(highest > -lowest);
+    }
+}
+
+static void test_fisher(void) {
+    /* Means (0, 0) and (3, 4): 25 apart; mean squared distances 1 and 4. */
+    const double x[] = {1, 0, -1, 0, 3, 6, 3, 2, 3, 6, 3, 2};
+    EXPECT_NEAR(fisher_ratio(x, 2, 4, 2), 5, 1e-12);
+    const double same[] = {1, 1, 2, 2};
+    EXPECT_NEAR(fisher_ratio(same, 1, 1, 2), 0, 0); /* no spread to compare with */
+}
+
+static void test_plane_map(void) {
+    const double angle = 0.7, s1 = 2, s2 = -0.5, k = 0.3, c = cos(angle), s = sin(angle);
+    const double matrix[2][2] = {{c * s1, c * s1 * k - s * s2}, {s * s1, s * s1 * k + c * s2}};
+    const PlaneMap map = plane_map(matrix);
+    EXPECT_NEAR(map.rotation, angle * 180 / acos(-1), 1e-12);
+    EXPECT_NEAR(map.scale[0], s1, 1e-12);
+    EXPECT_NEAR(map.scale[1], s2, 1e-12);
+    EXPECT_NEAR(map.shear, k, 1e-12);
+    const double zero[2][2] = {{0, 0}, {0, 0}};
+    EXPECT(plane_map(zero).scale[0] == 0 && isfinite(plane_map(zero).shear));
+}
+
+static void expect_head(const real *p, size_t Tq, size_t Tk, AttentionKind kind, const char *label, double share,
+                        double entropy) {
+    const HeadSummary head = head_summary(p, Tq, Tk, kind);
+    EXPECT_STR(head.label, label);
+    EXPECT_NEAR(head.share, share, 1e-6);
+    EXPECT_NEAR(head.entropy, entropy, 1e-6);
+}
+
+static void test_heads(void) {
+    const real same[] = {1, 0, 0, 0, 1, 0, 0, 0, 1}, next[] = {0, 1, 0, 0, 0, 1, 1, 0, 0};
+    const real last[] = {0, 0, 1, 0, 0, 1, 0, 0, 1}, even[] = {.25, .25, .25, .25, .25, .25, .25, .25};
+    const real before[] = {1, 0, 0, .75, .25, 0, 0, .75, .25},
+               causal_even[] = {1, 0, 0, .5, .5, 0, .3333333f, .3333333f, .3333333f};
+    const real none[] = {.4f, .3f, .3f, 0, .3f, .3f, .4f, 0};
+    expect_head(same, 3, 3, ATTENTION_ENCODER, "same token", 1, 0);
+    expect_head(next, 3, 3, ATTENTION_ENCODER, "next token", 1, 0);
+    expect_head(last, 3, 3, ATTENTION_ENCODER, "start or end", 1, 0);
+    expect_head(last, 3, 3, ATTENTION_CROSS, "start or end", 1, 0);
+    expect_head(next, 3, 3, ATTENTION_CROSS, "aligned", 2.0 / 3, 0);
+    expect_head(even, 2, 4, ATTENTION_CROSS, "spread", 1, 2);
+    const double bits = -0.75 * log2(0.75) - 0.25 * log2(0.25);
+    expect_head(before, 3, 3, ATTENTION_DECODER, "previous token", 0.75, bits * 2 / 3);
+    expect_head(causal_even, 3, 3, ATTENTION_DECODER, "spread", 1, (1 + log2(3)) / 3);
+    const real start[] = {1, 0, 0, 1, 0, 0, 1, 0, 0};
+    expect_head(start, 3, 3, ATTENTION_DECODER, "start or end", 1, 0);
+    expect_head(none, 2, 4, ATTENTION_CROSS, "", 0, -0.4 * log2(0.4) - 0.6 * log2(0.3));
+}
+
+/* ---- Observations of random models ---------------------------------------------------------------------------------
+ */
+
+enum { P = 96 };
+
+typedef struct Fixture {
+    ModelFile file;
+    Tokenizer *tokenizer;
+    Pool *pool;
+    real *w;
+} Fixture;
+
+static Fixture fixture_make(NormPlace norm, Positions positions, Tying tying, double size) {
+    Error err;
+    Fixture f = {0};
+    const Hyper hyper = {.vocab = 260,
+                         .width = 24,
+                         .heads = 3,
+                         .feedforward = 40,
+                         .encoder_layers = 3,
+                         .decoder_layers = 4,
+                         .max_length = P,
+                         .norm = norm,
+                         .activation = ACTIVATION_RELU,
+                         .tying = tying,
+                         .positions = positions};
+    static const uint32_t merges[] = {2 + ' ', 2 + 'a', 2 + 'p', 2 + 'p'};
+    f.file.info = (ModelInfo){.hyper = hyper,
+                              .lowercase = true,
+                              .spaces = true,
+                              .merges = merges,
+                              .merge_count = 2,
+                              .decode = {4, 1, 1, 2},
+                              .config = "",
+                              .step = 17};
+    f.file.path = memory_string("random.gguf");
+    f.file.params = parameters_create(&hyper);
+    f.w = memory_new(f.file.params.count, sizeof *f.w);
+    parameters_init(&f.file.params, f.w, 7);
+    for (size_t i = 0; i < f.file.params.count; i++) f.w[i] *= (real)size;
+    f.file.w = f.w;
+    if (tying == TYING_NONE) { /* a bias: the first number that the output layer reads is 1, and </s> likes that */
+        f.w[f.file.params.decoder_norm.weight] = 0, f.w[f.file.params.decoder_norm.bias] = 1;
+        for (size_t v = 0; v < hyper.vocab; v++) f.w[f.file.params.output + v * hyper.width] = v == TOKEN_END ? 5 : 0;
+    }
+    f.tokenizer = translator_tokenizer(&f.file, &err);
+    f.pool = pool_create(2, &err);
+    CHECK(f.tokenizer && f.pool, "a fixture");
+    return f;
+}
+
+static void fixture_free(Fixture *f) {
+    tokenizer_free(f->tokenizer);
+    pool_free(f->pool);
+    parameters_free(&f->file.params);
+    free(f->file.path);
+    free(f->w);
+}
+
+/* A request with the default groups. */
+static InspectRequest request_make(void) {
+    Error err;
+    InspectRequest request = {.kind = INSPECT_NONE, .layer = INSPECT_NONE, .head = INSPECT_NONE};
+    for (size_t i = 0; group_defaults[i]; i++) CHECK(groups_add(&request.groups, group_defaults[i], &err), "defaults");
+    return request;
+}
+
+/* p of every attention is softmax(q k^T / sqrt(K)) of what is on the tapes, and joined = p v. */
+static void expect_attention(const AttentionView *v) {
+    const size_t K = v->K;
+    for (size_t h = 0; h < v->H; h++)
+        for (size_t i = 0; i < v->Tq; i++) {
+            const real *p = v->p + (h * v->Tq + i) * v->Tk;
+            const size_t seen = v->kind == ATTENTION_DECODER ? i + 1 : v->Tk;
+            double weights[P], sum = 0;
+            for (size_t k = 0; k < seen; k++) {
+                double score = 0;
+                for (size_t c = h * K; c < (h + 1) * K; c++)
+                    score += (double)v->in.q[i * v->in.q_stride + c] * (double)v->in.k[k * v->in.kv_stride + c];
+                sum += weights[k] = exp(score / sqrt((double)K));
+            }
+            for (size_t k = 0; k < v->Tk; k++) EXPECT_NEAR(p[k], k < seen ? weights[k] / sum : 0, 1e-5);
+            for (size_t c = h * K; c < (h + 1) * K; c++) {
+                double joined = 0;
+                for (size_t k = 0; k < seen; k++) joined += weights[k] / sum * (double)v->in.v[k * v->in.kv_stride + c];
+                EXPECT_NEAR(v->joined[i * v->H * K + c], joined, 1e-5);
+            }
+        }
+}
+
+static void check_observation(const Fixture *f, const Observation *o) {
+    const Hyper *h = &f->file.params.hyper;
+    EXPECT_INT(observation_attentions(o), 11);
+    for (size_t i = 0; i < 11; i++) {
+        const AttentionView view = observation_view(o, i);
+        EXPECT_INT(observation_number(o, view.kind, view.layer), i);
+        expect_attention(&view);
+        /* x as the projection to queries reads it */
+        real *x = memory_new(view.Tq, h->width * sizeof *x);
+        observation_inputs(o, &view, x);
+        for (size_t row = 0; row < view.Tq; row++) {
+            double q = (double)view.bias[1];
+            for (size_t k = 0; k < h->width; k++)
+                q += (double)view.weight[h->width + k] * (double)x[row * h->width + k];
+            EXPECT_NEAR(view.in.q[row * view.in.q_stride + 1], q, 1e-5);
+        }
+        free(x);
+    }
+    /* The mean over the last layer's heads is what alignment has, to the bit. */
+    size_t count;
+    Error err;
+    const Translation best = decode_hypotheses(o->decode, 0, &count)[0];
+    const uint32_t start[] = {0, (uint32_t)o->S};
+    real *shares = memory_new(o->T, o->S * sizeof *shares);
+    EXPECT(align_run(&f->file.params, f->w, f->pool, (Packed){1, o->source, start, o->S}, &best, shares, &err));
+    const real *p = o->shown[ATTENTION_CROSS][3];
+    size_t different = 0;
+    for (size_t i = 0; i < best.length; i++)
+        for (size_t k = 0; k < o->S; k++) {
+            real sum = 0;
+            for (size_t head = 0; head < 3; head++) sum += p[(head * o->T + i) * o->S + k];
+            different += fabsf(sum / 3 - shares[i * o->S + k]) > 1e-7f;
+        }
+    EXPECT_INT(different, 0);
+    free(shares);
+    /* What the rows say is what the search found. */
+    double log_probability = 0;
+    for (size_t i = 0; i < o->T; i++)
+        log_probability += log((double)o->probabilities[i * h->vocab + (size_t)o->says[i]]);
+    EXPECT_NEAR(log_probability, best.log_probability, 1e-4);
+    EXPECT_INT(o->T, best.length + best.finished);
+}
+
+/* The search's tree: as long as the translation or longer, its best path gives it, children of what was kept. */
+static size_t check_beam(const Observation *o) {
+    size_t count, early = 0; /* finished with worse ones behind them that went on */
+    const Translation best = decode_hypotheses(o->decode, 0, &count)[0];
+    EXPECT(stbds_arrlenu(o->beam) >= o->T);
+    for (size_t t = 0; t < stbds_arrlenu(o->beam); t++) {
+        size_t marked = 0, kept = 0;
+        for (size_t i = 0; i < stbds_arrlenu(o->beam[t]); i++) {
+            const Considered *one = &o->beam[t][i];
+            EXPECT(i == 0 || one->log_probability <= o->beam[t][i - 1].log_probability);
+            EXPECT((one->parent == -1) == (t == 0));
+            if (t > 0) {
+                const Considered *parent = &o->beam[t - 1][one->parent];
+                EXPECT(parent->kept && parent->token != TOKEN_END && parent->log_probability >= one->log_probability);
+            }
+            early += one->kept && one->token == TOKEN_END && i + 1 < stbds_arrlenu(o->beam[t]) && one[1].kept;
+            kept += one->kept, marked += one->best;
+            if (one->best) EXPECT_INT(one->token, o->says[t]);
+            if (one->best && t + 1 == o->T) EXPECT_NEAR(one->log_probability, best.log_probability, 0);
+        }
+        EXPECT_INT(marked, t < o->T);
+        EXPECT(kept >= 1 && kept <= 4 && stbds_arrlenu(o->beam[t]) <= 8);
+    }
+    /* No continuation stands twice. */
+    for (size_t t = 1; t < stbds_arrlenu(o->beam); t++)
+        for (size_t i = 0; i < stbds_arrlenu(o->beam[t]); i++)
+            for (size_t k = 0; k < i; k++)
+                EXPECT(o->beam[t][i].token != o->beam[t][k].token || o->beam[t][i].parent != o->beam[t][k].parent);
+    return early;
+}
+
+static void check_json(const Fixture *f, const Observation *o) {
+    Error err;
+    InspectRequest request = request_make();
+    request.kind = ATTENTION_CROSS, request.layer = 1, request.head = 2;
+    request.compare = "apple unveiled";
+    size_t size[2] = {0, 0};
+    for (int turn = 0; turn < 2; turn++) { /* with all the room, and with none */
+        Json json = {0};
+        request.budget = turn == 0 ? SIZE_MAX : 1;
+        EXPECT(inspect_write(&json, &request, o, &err));
+        const char *text = finish(&json);
+        size[turn] = strlen(text);
+        EXPECT(is_text(member(text, "format"), "nmt.inspect"));
+        EXPECT_INT(number_at(member(member(text, "model"), "step")), 17);
+        EXPECT(is_text(member(member(text, "source"), "text"), "buy an apple"));
+        EXPECT_INT(elements(member(member(text, "source"), "tokens")), o->S);
+        EXPECT_INT(elements(member(text, "steps")), o->T);
+        EXPECT_INT(elements(member(element(member(text, "steps"), 0), "candidates")), INSPECT_CANDIDATES);
+        EXPECT_INT(elements(member(text, "beam")), stbds_arrlenu(o->beam));
+        EXPECT_INT(elements(member(text, "attention")), 11);
+        for (size_t i = 0; i < 11; i++) {
+            const AttentionView v = observation_view(o, i);
+            const char *one = element(member(text, "attention"), i);
+            EXPECT(same_floats(member(one, "p"), v.p, v.H * v.Tq, v.Tk, v.Tk));
+            EXPECT_INT(elements(member(one, "heads")), 3);
+            if (turn == 0 || i == 8) {
+                EXPECT(same_floats(member(one, "q"), v.in.q, v.Tq, 24, v.in.q_stride));
+                EXPECT(same_floats(member(one, "k"), v.in.k, v.Tk, 24, v.in.kv_stride));
+                EXPECT(same_floats(member(one, "v"), v.in.v, v.Tk, 24, v.in.kv_stride));
+            } else {
+                EXPECT(is_null(member(one, "q")) && is_null(member(one, "k")) && is_null(member(one, "v")));
+            }
+        }
+        EXPECT_INT(elements(member(text, "left_out")), turn == 0 ? 0 : 2);
+        const char *arithmetic = member(text, "arithmetic");
+        const MultiheadParams at = f->file.params.decoder[1].cross_attention;
+        EXPECT_INT(number_at(member(arithmetic, "block")), 8);
+        EXPECT(same_floats(member(arithmetic, "memory"), o->memory, o->S, 24, 24));
+        EXPECT(same_floats(member(arithmetic, "wk"), f->w + at.in.weight + (24 + 16) * 24, 8, 24, 24));
+        EXPECT(is_null(member(arithmetic, "wo")) == (turn == 1));
+        EXPECT(is_null(member(arithmetic, "norm_weight")) == (f->file.params.hyper.norm == NORM_POST));
+        const char *embedding = member(text, "embedding");
+        EXPECT(same_floats(member(embedding, "source_positions"), pass_positions(&o->pass, STACK_ENCODER),
+                           o->S > o->T ? o->S : o->T, 24, 24));
+        EXPECT(is_null(member(embedding, "target_positions")) ==
+               (f->file.params.hyper.positions == POSITIONS_SINUSOIDAL));
+        const char *context = member(text, "context");
+        EXPECT(is_text(member(context, "word"), "apple"));
+        EXPECT_INT(elements(member(element(member(context, "paths"), 0), "xy")), 4);
+        EXPECT_INT(elements(member(context, "groups")), 4);
+        EXPECT_INT(elements(member(context, "cosines")), 8);
+        EXPECT_INT(elements(member(context, "nearest")), 2);
+        EXPECT_INT(elements(member(member(text, "maps"), "items")), 3 * 3 * 3);
+        const double best = number_at(member(member(text, "maps"), "best"));
+        const char *items = member(member(text, "maps"), "items");
+        for (size_t i = 0; i < 27; i++)
+            EXPECT(number_at(member(element(items, i), "ratio")) <=
+                   number_at(member(element(items, (size_t)best), "ratio")));
+        json_free(&json);
+    }
+    EXPECT(size[1] < size[0]);
+    groups_free(request.groups);
+}
+
+static void test_observation(void) {
+    Error err;
+    for (int kind = 0; kind < 3; kind++) {
+        Fixture f = fixture_make(kind == 1 ? NORM_POST : NORM_PRE, kind == 1 ? POSITIONS_LEARNED : POSITIONS_SINUSOIDAL,
+                                 kind == 2 ? TYING_NONE : TYING_ALL, kind == 2 ? 2 : 1);
+        Observation o;
+        EXPECT(observation_make(&o, &f.file, f.tokenizer, f.pool, "buy an  apple", 0, &err));
+        check_observation(&f, &o);
+        const size_t early = check_beam(&o);
+        if (kind == 2) EXPECT(early > 0);
+        check_json(&f, &o);
+        observation_free(&o);
+        fixture_free(&f);
+    }
+}
+
+static void count_calls(void *context, size_t b, size_t position, const DecodeConsidered *list, size_t count) {
+    (void)b, (void)position, (void)list;
+    *(size_t *)context += count;
+}
+
+/* Whoever watches a search changes nothing. */
+static void test_watch_changes_nothing(void) {
+    Error err;
+    Fixture f = fixture_make(NORM_PRE, POSITIONS_SINUSOIDAL, TYING_ALL, 2);
+    const int32_t ids[] = {40, 41, 42, TOKEN_END, 99, 98, TOKEN_END, 77, TOKEN_END};
+    const uint32_t start[] = {0, 4, 7, 9};
+    for (size_t beam = 1; beam <= 8; beam += beam) {
+        DecodeOptions how = translator_options(&f.file);
+        how.beam = how.n_best = beam;
+        Decode *plain = decode_create(&f.file.params, f.w, f.pool, how);
+        Decode *watched = decode_create(&f.file.params, f.w, f.pool, how);
+        size_t calls = 0;
+        Translation a[3], b[3];
+        decode_watch(watched, count_calls, &calls);
+        EXPECT(decode_run(plain, (Packed){3, ids, start, 4}, a, &err));
+        EXPECT(decode_run(watched, (Packed){3, ids, start, 4}, b, &err));
+        EXPECT(calls > 0);
+        for (size_t s = 0; s < 3; s++) {
+            size_t x, y;
+            const Translation *p = decode_hypotheses(plain, s, &x), *q = decode_hypotheses(watched, s, &y);
+            EXPECT_INT(x, y);
+            for (size_t i = 0; i < x && i < y; i++)
+                EXPECT(p[i].length == q[i].length && p[i].log_probability == q[i].log_probability &&
+                       memcmp(p[i].ids, q[i].ids, p[i].length * sizeof *p[i].ids) == 0);
+        }
+        decode_free(plain);
+        decode_free(watched);
+    }
+    fixture_free(&f);
+}
+
+/* What is asked for in vain: an error that names it. */
+static void expect_refused(const Fixture *f, const char *text, InspectRequest *request, const char *message) {
+    Error err = {""};
+    Observation o;
+    bool ok = inspect_check(request, &f->file, &err);
+    if (ok && (ok = observation_make(&o, &f->file, f->tokenizer, f->pool, text, 0, &err))) {
+        Json json = {0};
+        ok = inspect_write(&json, request, &o, &err);
+        json_free(&json);
+        observation_free(&o);
+    }
+    EXPECT(!ok);
+    EXPECT_HAS(err.text, message);
+}
+
+static void test_refused(void) {
+    Error err;
+    Fixture f = fixture_make(NORM_PRE, POSITIONS_SINUSOIDAL, TYING_ALL, 1);
+    InspectRequest request = request_make();
+    char lengthy[4 * P] = {0};
+    memset(lengthy, 'x', sizeof lengthy - 1);
+    expect_refused(&f, "", &request, "an empty text");
+    expect_refused(&f, lengthy, &request, "expected at most 95");
+    request.word = "pear";
+    expect_refused(&f, "buy an apple", &request, "--word: expected a word of \"buy an apple\", found \"pear\"");
+    request.word = "appl"; /* part of a word */
+    expect_refused(&f, "buy an apple", &request, "--word: expected a word");
+    request.word = NULL, request.compare = "the cat";
+    expect_refused(&f, "buy an apple", &request, "--compare: expected a word that both");
+    request.word = "apple";
+    expect_refused(&f, "buy an apple", &request, "--compare: expected a word of \"the cat\", found \"apple\"");
+    request.compare = NULL;
+    request.layer = 3;
+    expect_refused(&f, "x", &request, "--layer: expected 0 to 2, found 3");
+    request.layer = 4, request.kind = ATTENTION_CROSS;
+    expect_refused(&f, "x", &request, "--layer: expected 0 to 3, found 4");
+    request.layer = 2, request.head = 3;
+    expect_refused(&f, "x", &request, "--head: expected 0 to 2, found 3");
+    request.head = INSPECT_NONE;
+    EXPECT(groups_add(&request.groups, "alone=apple", &err));
+    expect_refused(&f, "buy an apple", &request, "alone: expected a word besides \"apple\"");
+    static const char *const bad[] = {
+        "", "fruits", "=a", "fruits=", "fruits=,", "fruits=a:no star", "fruits=a:*/* and *"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        Group *groups = NULL;
+        EXPECT(!groups_add(&groups, bad[i], &err));
+        groups_free(groups);
+    }
+    groups_free(request.groups);
+
+    /* A sentence without a word of a group: no context, and no error. */
+    request = request_make();
+    Observation o;
+    Json json = {0};
+    EXPECT(observation_make(&o, &f.file, f.tokenizer, f.pool, "\xFF x", 1, &err));
+    EXPECT(inspect_write(&json, &request, &o, &err));
+    EXPECT(is_null(member(finish(&json), "context")));
+    EXPECT_HAS(json.text, "\\\\xFF");
+    json_free(&json);
+    observation_free(&o);
+
+    /* Numbers that are no numbers. */
+    f.w[f.file.params.encoder[0].self_attention.in.weight] = NAN;
+    expect_refused(&f, "buy", &request, "random.gguf: the model's numbers are not finite");
+    groups_free(request.groups);
+    fixture_free(&f);
+}
+
+/* "A worked example" with known numbers. */
+static void test_example(void) {
+    static const double p[] = {0.3573, 0.4011, 0.2416, 0.3410, 0.6047, 0.0542, 0.0722, 0.0320, 0.8959};
+    static const double joined[] = {1.0100, 1.0641, 0.2040, 0.7057, 3.4989, 2.2427};
+    static const double scores[] = {-0.0990, 0.0648, -0.6523, -0.4022, 0.4078, -3.0024, 0.4842, -0.6683, 4.0461};
+    Error err;
+    Pool *pool = pool_create(1, &err);
+    Json json = {0};
+    inspect_example(&json, pool);
+    const char *text = finish(&json), *block = element(member(text, "attention"), 0);
+    size_t count;
+    float *found = floats(member(block, "p"), &count);
+    EXPECT_INT(count, 9);
+    for (size_t i = 0; i < 9; i++) EXPECT_NEAR(found[i], p[i], 5e-4);
+    free(found);
+    found = floats(member(member(text, "arithmetic"), "joined"), &count);
+    EXPECT_INT(count, 6);
+    for (size_t i = 0; i < 6; i++) EXPECT_NEAR(found[i], joined[i], 5e-4);
+    free(found);
+    float *q = floats(member(block, "q"), &count), *k = floats(member(block, "k"), &count);
+    for (size_t i = 0; i < 9; i++)
+        EXPECT_NEAR(q[i / 3 * 2] * k[i % 3 * 2] + q[i / 3 * 2 + 1] * k[i % 3 * 2 + 1], scores[i],
+                    5e-4 * fmax(1, fabs(scores[i])));
+    free(q);
+    free(k);
+    EXPECT(is_null(member(text, "model")) && is_null(member(text, "context")));
+    json_free(&json);
+    pool_free(pool);
+}
+
+/* ---- The command ---------------------------------------------------------------------------------------------------
+ */
+
+/* Writes a random model into the folder the tests are in. */
+static void write_model(void) {
+    Error err;
+    Fixture f = fixture_make(NORM_PRE, POSITIONS_SINUSOIDAL, TYING_ALL, 1);
+    GgufWriter *writer = modelfile_writer(&f.file.info, &f.file.params, f.w);
+    EXPECT(gguf_write(writer, "model.gguf", &err));
+    gguf_writer_free(writer);
+    fixture_free(&f);
+}
+
+static void expect_command(int code, const char *const *arguments, const char *part) {
+    CommandRun run = command_run(arguments, NULL);
+    EXPECT_INT(run.code, code);
+    EXPECT_HAS(run.err, part);
+    EXPECT_STR(run.out, "");
+    command_free(&run);
+}
+
+static void test_command(void) {
+    world_enter();
+    write_model();
+    expect_command(2, ARGS("inspect"), "expected a sentence");
+    expect_command(2, ARGS("inspect", "a", "b"), "put it in quotes");
+    expect_command(2, ARGS("inspect", "--json", "--text", "a"), "--json or --text");
+    expect_command(2, ARGS("inspect", "--example", "a"), "--example");
+    expect_command(2, ARGS("inspect", "--kind", "self", "a"), "expected encoder|decoder|cross, found \"self\"");
+    expect_command(2, ARGS("inspect", "--group", "x", "a"), "--group: \"x\": expected NAME=");
+    expect_command(1, ARGS("inspect", "a"), "no model yet");
+    expect_command(1, ARGS("inspect", "-m", "none.gguf", "a"), "none.gguf");
+    expect_command(1, ARGS("inspect", "-m", "tiny.ini", "a"), "tiny.ini");
+    expect_command(1, ARGS("inspect", "-m", "model.gguf", "  "), "an empty text");
+    expect_command(1, ARGS("inspect", "-m", "model.gguf", "--head", "3", "a"), "--head");
+    expect_command(1, ARGS("inspect", "-m", "model.gguf", "-o", "no/where.html", "a"), "no/where.html");
+    EXPECT(!file_exists("inspect.html"));
+
+    expect_command(0, ARGS("inspect", "-m", "model.gguf", "buy an apple"), "inspect.html");
+    size_t size = 0;
+    char *page = read_bytes("inspect.html", &size);
+    EXPECT(page && strlen(page) == size);
+    if (page) {
+        EXPECT_HAS(page, "\"format\":\"nmt.inspect\"");
+        EXPECT(!strstr(page, "*DATA*/"));
+        const PageFile *script = page_find("inspect.js");
+        EXPECT(script && strstr(page, (const char *)script->bytes));
+    }
+    free(page);
+
+    CommandRun run = command_run(ARGS("inspect", "-m", "model.gguf", "--json", "buy an apple"), NULL);
+    EXPECT_INT(run.code, 0);
+    EXPECT_STR(run.err, "");
+    const char *end = json_skip(run.out);
+    EXPECT(end && strcmp(end, "\n") == 0);
+    command_free(&run);
+    run = command_run(ARGS("inspect", "--example", "--json"), NULL);
+    EXPECT_INT(run.code, 0);
+    EXPECT_HAS(run.out, " poem");
+    command_free(&run);
+
+    run = command_run(
+        ARGS("inspect", "-m", "model.gguf", "--text", "buy an apple and an orange, a pear and a caf\xC3\xA9"), NULL);
+    EXPECT_INT(run.code, 0);
+    EXPECT_HAS(run.out, "layer 3, mean of 3 heads");
+    EXPECT(!strchr(run.out, '\033'));
+    size_t widest = 0, columns = 0;
+    for (const char *at = run.out; *at; at++) {
+        columns = *at == '\n' ? 0 : columns + (((unsigned char)*at & 0xC0) != 0x80);
+        if (columns > widest) widest = columns;
+    }
+    EXPECT_INT(widest, 14 + 1 + 2 * 32); /* as many columns of keys as fit into 80 */
+    command_free(&run);
+    world_leave();
+}
+
+int main(void) {
+    RUN(test_json);
+    RUN(test_base64);
+    RUN(test_principal_axes);
+    RUN(test_fisher);
+    RUN(test_plane_map);
+    RUN(test_heads);
+    RUN(test_observation);
+    RUN(test_watch_changes_nothing);
+    RUN(test_refused);
+    RUN(test_example);
+    RUN(test_command);
+    return test_finish();
+}
