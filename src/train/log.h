@@ -3,6 +3,9 @@
  *     {"kind":"train","step":100,"epoch":0,"loss":..,"nll":..,"rate":..,"norm":..,"tokens":..,"tokens_per_second":..}
  *     {"kind":"valid","step":100,"epoch":0,"loss":..,"nll":..,"perplexity":..,"bleu":..,"exact":..,"best":true}
  *
+ *     {"kind":"skip","step":57,"epoch":0,"loss":..,"norm":..}              a step that updated nothing
+ *     {"kind":"back","step":41,"from":57,"scale":0.5}                      back to step 40; the learning rate times 0.5
+ *
  * loss is label-smoothed, nll is not; both are means a target token. `bleu` and `exact` are missing where nothing was
  * translated. A number that is not finite is null. */
 #ifndef NMT_TRAIN_LOG_H
