@@ -8,7 +8,7 @@ find "$1" -name '*.gcda' ! -path '*/tests/*' | while read -r data; do
     gcov -n -o "$data" "$data" 2>/dev/null
 done | awk -F"'" '
     /^File / { file = $2 }
-    /^Lines executed/ && file ~ /^src\/.*\.c$/ {
+    /^Lines executed/ && file ~ /^src\/.*\.[ch]$/ {
         split($0, part, /[:% ]+/)
         total = part[5]
         run = part[3] * total / 100
