@@ -240,6 +240,7 @@ static void test_go_back(void) {
     EXPECT(same_bytes("hurt/last.gguf", "reference/last.gguf"));
     EXPECT(same_bytes("hurt/model.gguf", "reference/model.gguf"));
     EXPECT_INT(hurt.t.state.returns, 1);
+    EXPECT_NEAR(trainer_step(&hurt.t).rate, 0.005, 1e-12);
     size_t size;
     char *log = read_bytes("hurt/log.jsonl", &size);
     EXPECT_HAS(log, "{\"kind\":\"back\",\"step\":41,\"from\":50,\"scale\":0.5}\n");
@@ -340,6 +341,7 @@ static void test_gives_up(void) {
     EXPECT_HAS(err.text, "step 50: 10 steps in a row were skipped, although the learning rate was halved 3 times; the "
                          "best model so far is kept");
     expect_said(&r, "the learning rate times 0.125 ");
+    EXPECT_INT(r.t.state.returns, 3);
     EXPECT(same_bytes("hopeless/model.gguf", "best.gguf"));
     run_close(&r);
     run_open(&r, "missing"); /* or there is nothing to go back to */
