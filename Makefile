@@ -107,6 +107,10 @@ thread:
 	@$(MAKE) --no-print-directory VARIANT=thread tests
 	@sh tests/run.sh build/thread $(TESTS:%=build/thread/tests/%)
 
+## make valgrind     every command on a few lines under valgrind: no error, nothing lost
+valgrind: all
+	@sh scripts/valgrind.sh
+
 ## make crash-test   kills and resumes a training run, 200 rounds: the same bytes each time
 crash-test: all
 	@sh scripts/crash_test.sh
