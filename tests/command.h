@@ -39,6 +39,7 @@ typedef struct CommandHow {
     const char *variable, *value;         /* an environment variable */
     int ignored;                          /* a signal that it is to ignore, as nohup has it; 0: none */
     size_t largest_file;                  /* bytes that a file may have before writing fails; 0: any */
+    size_t most_memory;                   /* bytes of address space; 0: any */
 } CommandHow;
 
 typedef struct CommandRun {
@@ -74,6 +75,7 @@ SHARED _Noreturn void command_child(const CommandRun *run, int input, const Comm
         setrlimit(RLIMIT_FSIZE, &limit);
         signal(SIGXFSZ, SIG_IGN); /* an error, as a full disk is, and not a signal */
     }
+    if (how->most_memory) setrlimit(RLIMIT_AS, &(struct rlimit){how->most_memory, how->most_memory});
     signal(SIGINT, SIG_DFL); /* a shell that runs the tests in the background has them ignore it */
     if (how->ignored) signal(how->ignored, SIG_IGN);
     execv(path, arguments);

@@ -213,6 +213,38 @@ static void test_moved(void) {
     command_free(&run);
 }
 
+/* Every shape within its bounds has sizes that are counted right, so that memory is refused and nothing overflows. */
+static void test_largest_shapes(void) {
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+    SKIP("the sanitizers need more address space");
+#endif
+    static const char *const shapes[][5] = {
+        {"model.width=8192", "model.feedforward=65536", "model.encoder_layers=64", "model.decoder_layers=64",
+         "model.max_length=65536"},
+        {"model.width=8192", "model.heads=8192", "model.encoder_layers=64", "model.decoder_layers=64",
+         "model.positions=learned"},
+        {"model.width=8192", "model.heads=4096", "model.max_length=65536", "model.positions=learned",
+         "model.tying=none"},
+    };
+    for (size_t i = 0; i < 3; i++) {
+        const char *const *s = shapes[i];
+        CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=large", s[0], s[1], s[2], s[3], s[4]),
+                                     &(CommandHow){.most_memory = (size_t)2 << 30});
+        EXPECT_INT(run.code, 1);
+        EXPECT_INT(count_lines(run.err, strlen(run.err)), 1);
+        EXPECT_HAS(run.err, "train: out of memory: no room for a block of ");
+        double size = 0;
+        const char *of = strstr(run.err, "block of ");
+        EXPECT(of && sscanf(of, "block of %lf MiB", &size) == 1 && size > 4000 && size < 1e6);
+        command_free(&run);
+    }
+    CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=large", "train.batch_tokens=1073741824",
+                                      "train.max_steps=1", "valid.translate=0"),
+                                 &(CommandHow){.most_memory = (size_t)2 << 30}); /* as many as there are */
+    EXPECT_INT(run.code, 0);
+    command_free(&run);
+}
+
 int main(void) {
     world_enter();
     signal(SIGPIPE, SIG_IGN);
@@ -227,6 +259,7 @@ int main(void) {
     RUN(test_model_replaced);
     RUN(test_ignored_signals);
     RUN(test_moved);
+    RUN(test_largest_shapes);
     world_leave();
     return test_finish();
 }
