@@ -41,8 +41,8 @@ COMMANDS := $(basename $(notdir $(wildcard $(addprefix src/cli/,train.c translat
 TESTS     := $(sort $(notdir $(basename $(wildcard tests/test_*.c))))
 GRADCHECK := $(sort $(notdir $(basename $(wildcard tests/gradcheck_*.c))))
 
-.PHONY: all test gradcheck debug thread crash-test fault-test fuzz coverage neon bench large check-inspect format \
-        format-check layers help clean tests
+.PHONY: all test gradcheck debug thread valgrind crash-test fault-test pipe-test fuzz coverage neon bench large \
+        check-inspect page-test format format-check layers help clean tests
 .SECONDARY:
 
 all: $(COMMANDS)
@@ -123,6 +123,10 @@ thread:
 	@$(MAKE) --no-print-directory VARIANT=thread tests
 	@sh tests/run.sh build/thread $(TESTS:%=build/thread/tests/%)
 
+## make valgrind     every command on a few lines under valgrind: no error, nothing lost
+valgrind: all
+	@sh scripts/valgrind.sh
+
 ## make crash-test   kills and resumes a training run, 200 rounds: the same bytes each time
 crash-test: all
 	@sh scripts/crash_test.sh
@@ -131,11 +135,16 @@ crash-test: all
 fault-test: all
 	@sh scripts/fault_test.sh
 
+## make pipe-test    a million lines through a pipe: as many come out, and memory stays what it was
+pipe-test: all
+	@sh scripts/pipe_test.sh
+
 ## make fuzz         every parser against inputs that libFuzzer makes up (needs clang); SECONDS=20 for each
+# ARCH: none of the CPU's own kernels, which take a minute to compile so and parse nothing.
 SECONDS ?= 20
 FUZZERS := $(sort $(notdir $(basename $(wildcard tests/fuzz_*.c))))
 fuzz: all
-	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang LDFLAGS=-fsanitize=fuzzer $(FUZZERS:%=build/fuzz/tests/%)
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang ARCH=any LDFLAGS=-fsanitize=fuzzer $(FUZZERS:%=build/fuzz/tests/%)
 	@sh scripts/fuzz.sh $(SECONDS) $(FUZZERS:%=build/fuzz/tests/%)
 
 ## make coverage     which lines of src/ the tests run (needs gcov)

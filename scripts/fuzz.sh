@@ -8,8 +8,12 @@
 set -eu
 seconds=$1
 shift
-mkdir -p build/fuzz/corpus build/fuzz/found
+mkdir -p build/fuzz/corpus build/fuzz/found build/fuzz/words
 corpus=build/fuzz/corpus
+words=build/fuzz/words # what inputs are made of, for libFuzzer's -dict
+sed -n 's/^\([a-z0-9_]*\) *= *\([^ #]*\).*/"\1 = "\n"\2"/p' configs/template.ini | grep -v '""' >"$words/fuzz_ini"
+printf '"\\x%s"\n' 09 'c2\xa0' 'e2\x80\x99' 'e2\x80\xa8' 'ef\xbb\xbf' '0d\x0a' 'cc\x81' 'f0\x9f\x98\x80' 'c3\x89' 'ed\xa0\x80' \
+    >"$words/text"
 for program in "$@"; do
     name=$(basename "$program")
     mkdir -p "$corpus/$name"
@@ -29,13 +33,17 @@ for program in "$@"; do
             cp build/fuzz/run/last.gguf "$corpus/$name/last"
             rm -r build/fuzz/run
         fi
+        grep -aoh '[a-z]*\.[a-z0-9_.]*[a-z]' "$corpus/$name/model" "$corpus/$name/last" | sort -u |
+            sed 's/.*/"&"/' >"$words/$name"
         ;;
     esac
+    dictionary=$words/$name
+    [ -s "$dictionary" ] || dictionary=$words/text
     known=
     [ ! -d "tests/fuzz/$name" ] || known=tests/fuzz/$name
     log=build/fuzz/$name.log
     if ! "$program" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=1024 -malloc_limit_mb=256 -max_len=20000 \
-        -print_final_stats=1 -artifact_prefix="build/fuzz/found/$name-" "$corpus/$name" $known >"$log" 2>&1; then
+        -print_final_stats=1 -dict="$dictionary" -artifact_prefix="build/fuzz/found/$name-" "$corpus/$name" $known >"$log" 2>&1; then
         tail -n 40 "$log"
         echo "$name: found an input that must not be (build/fuzz/found)"
         exit 1

@@ -37,7 +37,9 @@ typedef struct CommandHow {
     bool no_stderr;                       /* stderr is closed */
     int input_pipe, output_pipe;          /* descriptors for stdin and stdout; 0: not */
     const char *variable, *value;         /* an environment variable */
+    int ignored;                          /* a signal that it is to ignore, as nohup has it; 0: none */
     size_t largest_file;                  /* bytes that a file may have before writing fails; 0: any */
+    size_t most_memory;                   /* bytes of address space; 0: any */
 } CommandHow;
 
 typedef struct CommandRun {
@@ -73,7 +75,9 @@ SHARED _Noreturn void command_child(const CommandRun *run, int input, const Comm
         setrlimit(RLIMIT_FSIZE, &limit);
         signal(SIGXFSZ, SIG_IGN); /* an error, as a full disk is, and not a signal */
     }
+    if (how->most_memory) setrlimit(RLIMIT_AS, &(struct rlimit){how->most_memory, how->most_memory});
     signal(SIGINT, SIG_DFL); /* a shell that runs the tests in the background has them ignore it */
+    if (how->ignored) signal(how->ignored, SIG_IGN);
     execv(path, arguments);
     _exit(127);
 }

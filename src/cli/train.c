@@ -39,19 +39,27 @@ static const Command command = {
 
 static volatile sig_atomic_t stop_asked;
 
-/* The first signal asks to stop after the step; the second, of either kind, ends the process as usual. */
+/* Ctrl-C, kill, a terminal that is closed. */
+static const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
+enum { STOPPING = sizeof stopping / sizeof *stopping };
+
+/* The first signal asks to stop after the step; the second, of any kind, ends the process as usual. */
 static void on_signal(int number) {
     (void)number;
     stop_asked = 1;
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
+    struct sigaction now;
+    for (size_t i = 0; i < STOPPING; i++)
+        if (sigaction(stopping[i], NULL, &now) == 0 && now.sa_handler == on_signal) signal(stopping[i], SIG_DFL);
 }
 
-/* Not before the run has begun: until then there is nothing to save, and a signal ends the process at once. */
+/* Not before the run has begun: until then there is nothing to save, and a signal ends the process at once. What nohup,
+ * or a shell that starts it in the background, has it ignore stays ignored. */
 static void catch_signals(void) {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    const struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction before;
+    for (size_t i = 0; i < STOPPING; i++)
+        if (sigaction(stopping[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(stopping[i], &action, NULL);
 }
 
 static void tell_lines(const char *text, Progress *progress) {

@@ -2,6 +2,7 @@
 #include "math/cpu.h"
 
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,7 +109,20 @@ bool cpu_use(const char *name) {
     return false;
 }
 
+/* POSIX: a new thread inherits its creator's floating-point environment. */
+static void flush_denormals(void) {
+#if defined(__x86_64__)
+    enum { FLUSH_RESULTS = 1 << 15, ZERO_OPERANDS = 1 << 6 }; /* of MXCSR */
+    __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | FLUSH_RESULTS | ZERO_OPERANDS);
+#elif defined(__aarch64__)
+    uint64_t control;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+    __asm__ volatile("msr fpcr, %0" : : "r"(control | 1 << 24)); /* FZ */
+#endif
+}
+
 bool cpu_check(Error *err) {
+    flush_denormals();
     const char *wanted = getenv("NMT_ISA");
     if (!wanted || strcmp(wanted, cpu_instruction_set()) == 0) return true;
     char here[128] = "";

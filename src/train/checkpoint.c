@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "train/trainer.h"
@@ -25,10 +26,14 @@ typedef struct StateKey {
     { "nmt.train." #name, true, offsetof(TrainState, name) }
 
 static const StateKey state_keys[] = {
-    COUNTER(step),     COUNTER(epoch),   COUNTER(batch),   COUNTER(best_step), FIGURE(best_loss), FIGURE(best_exact),
-    FIGURE(best_bleu), COUNTER(stalled), COUNTER(skipped), FIGURE(loss_sum),   FIGURE(nll_sum),   COUNTER(tokens),
+    COUNTER(step),     COUNTER(epoch),   COUNTER(batch),      COUNTER(best_step), FIGURE(best_loss), FIGURE(best_exact),
+    FIGURE(best_bleu), COUNTER(stalled), COUNTER(skipped),    FIGURE(loss_sum),   FIGURE(nll_sum),   COUNTER(tokens),
+    COUNTER(streak),   FIGURE(norm_log), COUNTER(norm_steps), COUNTER(saved),     COUNTER(returns),
 };
-enum { STATE_KEYS = sizeof state_keys / sizeof *state_keys };
+enum {
+    STATE_KEYS = sizeof state_keys / sizeof *state_keys,
+    OLD_KEYS = 12 /* the others may be missing: they are then 0 */
+};
 
 bool checkpoint_write(const Trainer *t, const char *name, bool with_state, Error *err) {
     char *config = config_text(t->config), *path = file_join(t->config->dir, name);
@@ -74,9 +79,14 @@ bool checkpoint_restore(Trainer *t, const ModelFile *last, Error *err) {
     for (size_t i = 0; i < STATE_KEYS; i++) {
         const StateKey *k = &state_keys[i];
         void *at = (char *)&t->state + k->offset;
+        if (i >= OLD_KEYS && !gguf_has(last->gguf, k->key)) continue;
         if (k->is_double ? !gguf_double(last->gguf, k->key, at, err) : !gguf_uint64(last->gguf, k->key, at, err))
             return false;
     }
+    if (!gguf_has(last->gguf, "nmt.train.saved")) t->state.saved = t->state.step;
+    if (t->state.returns > 64) /* each halves the learning rate */
+        return error_set(err, "%s: nmt.train.returns: expected at most 64, found %llu", last->path,
+                         (unsigned long long)t->state.returns);
     if (t->state.skipped > t->state.step) /* Adam's own count of steps is the difference */
         return error_set(err, "%s: nmt.train.skipped: expected at most nmt.train.step (%llu), found %llu", last->path,
                          (unsigned long long)t->state.step, (unsigned long long)t->state.skipped);
@@ -87,4 +97,34 @@ bool checkpoint_restore(Trainer *t, const ModelFile *last, Error *err) {
     memcpy(t->w, last->w, t->model.params.count * sizeof *t->w);
     return modelfile_read_block(last, MOMENT_1, t->m, err) && modelfile_read_block(last, MOMENT_2, t->v, err) &&
            (!t->average || modelfile_read_block(last, AVERAGE, t->average, err));
+}
+
+void checkpoint_keep(const Trainer *t) {
+    char *last = file_join(t->config->dir, CHECKPOINT_NAME), *before = file_join(t->config->dir, CHECKPOINT_BEFORE);
+    (void)!link(last, before); /* where it fails, going back will say what it misses */
+    free(last);
+    free(before);
+}
+
+void checkpoint_forget(const Trainer *t) {
+    char *before = file_join(t->config->dir, CHECKPOINT_BEFORE);
+    unlink(before);
+    free(before);
+}
+
+bool checkpoint_go_back(Trainer *t, Error *err) {
+    const uint64_t saved = t->state.saved;
+    ModelFile file = {0};
+    char *path = file_join(t->config->dir, CHECKPOINT_BEFORE);
+    if (!file_exists(path)) {
+        free(path);
+        path = file_join(t->config->dir, CHECKPOINT_NAME);
+    }
+    bool ok = modelfile_open(&file, path, err) && checkpoint_restore(t, &file, err);
+    if (ok && t->state.step != saved)
+        ok = error_set(err, "%s: expected the run at step %llu, to go back to, found it at step %llu", path,
+                       (unsigned long long)saved, (unsigned long long)t->state.step);
+    if (file.gguf) modelfile_close(&file);
+    free(path);
+    return ok;
 }

@@ -12,6 +12,9 @@
 struct Trainer;
 
 #define CHECKPOINT_NAME "last.gguf"
+/* A run goes back to its last validation, wherever it was stopped: a stop between two validations, which saves, keeps
+ * the last.gguf of the one before under this name until the next. */
+#define CHECKPOINT_BEFORE "back.gguf"
 
 /* Writes run.dir/name, whole or not at all. */
 bool checkpoint_write(const struct Trainer *trainer, const char *name, bool with_state, Error *err);
@@ -21,5 +24,12 @@ bool checkpoint_corpus(const ModelFile *last, uint64_t *checksum, Error *err);
 
 /* Takes parameters, moments and state from an open last.gguf whose model has the trainer's shape. */
 bool checkpoint_restore(struct Trainer *trainer, const ModelFile *last, Error *err);
+
+/* Keeps last.gguf as back.gguf, unless that is there; removes it. */
+void checkpoint_keep(const struct Trainer *trainer);
+void checkpoint_forget(const struct Trainer *trainer);
+
+/* Takes everything from the one of the two that was saved at the last validation. */
+bool checkpoint_go_back(struct Trainer *trainer, Error *err);
 
 #endif

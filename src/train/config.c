@@ -72,6 +72,8 @@ const IniField config_fields[] = {
     REAL("train.epsilon", epsilon, "1e-9", 1e-30, 1, "Adam: added to the root"),
     REAL("train.weight_decay", weight_decay, "0", 0, 1, "decoupled; not of biases and norms"),
     REAL("train.clip_norm", clip_norm, "1", 0, 1e9, "longest gradient; 0: any"),
+    REAL("train.skip_norm", skip_norm, "100", 0, 1e9,
+         "steps whose gradient's norm is more than so many times the usual one are skipped; 0: none"),
     REAL("train.average", average, "0", 0, 0.99999, "decay of the moving average of weights; 0: none"),
     CHOICE("train.precision", precision, "float32", PRECISION_NAMES "|auto",
            "what training's products round their factors to; auto: bfloat16 where the CPU is made for it"),

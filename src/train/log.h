@@ -5,6 +5,9 @@
  *     {"kind":"valid","step":100,"epoch":0,"loss":..,"nll":..,"perplexity":..,"best":true,"bleu":..,"exact":..,
  *      "samples":[{"source":"..","reference":"..","said":"..","right":true}, ..]}
  *
+ *     {"kind":"skip","step":57,"epoch":0,"loss":..,"norm":..}              a step that updated nothing
+ *     {"kind":"back","step":41,"from":57,"scale":0.5}                      back to step 40; the learning rate times 0.5
+ *
  * loss is label-smoothed, nll is not; both are means a target token. skipped: steps without an update, so far. `bleu`,
  * `exact` and `samples` (the same few sentences each time) are missing where nothing was translated. A number that is
  * not finite is null. */

@@ -5,10 +5,13 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "base/memory.h"
+#include "train/checkpoint.h"
 #include "train/log.h"
 
 enum {
-    SKIPS_IN_A_ROW = 10, /* steps with numbers that are not finite, before the run gives up */
+    SKIPS_IN_A_ROW = 10, /* steps skipped before the run goes back */
+    MOST_RETURNS = 3,    /* how often it does */
     SAMPLES_TOLD = 3,    /* translations shown at the terminal after a validation */
 };
 
@@ -23,6 +26,7 @@ typedef struct Loop {
     uint64_t began_at; /* step */
     double logged;     /* seconds, at the last log line */
     uint64_t logged_tokens;
+    bool lost;    /* the validation loss is not finite */
     bool unsaved; /* something could not be written, and has not been since */
     Error why;
 } Loop;
@@ -80,6 +84,21 @@ static void show(Loop *l, const char *what) {
                   progress_style(l->progress, STYLE_NONE), 100 * fmin(share, 1), step, time_left(left, l), what);
 }
 
+static void tell_skipped(Loop *l, const StepReport *r) {
+    Error err;
+    const TrainState *s = &l->trainer->state;
+    const unsigned long long step = s->step;
+    if (isfinite(r->loss) && isfinite(r->norm))
+        progress_line(l->progress, "step %llu: skipped: the gradient's norm is %.3g, usual is %.3g", step, r->norm,
+                      r->usual_norm);
+    else
+        progress_line(l->progress, "step %llu: skipped: loss or gradient is not finite", step);
+    const bool ok =
+        log_line(&l->log, NULL, &err, "{\"kind\":\"skip\",\"step\":%llu,\"epoch\":%llu,\"loss\":%.6g,\"norm\":%.6g",
+                 step, (unsigned long long)s->epoch, r->loss / (double)r->tokens, r->norm);
+    written(l, ok, &err);
+}
+
 static void report_step(Loop *l, const StepReport *r) {
     Error err;
     TrainState *s = &l->trainer->state;
@@ -119,7 +138,7 @@ static bool is_better(const Config *c, const TrainState *s, double loss, const M
     if (s->best_step == 0) return true;
     if (c->metric == METRIC_EXACT && measured->exact != s->best_exact) return measured->exact > s->best_exact;
     if (c->metric == METRIC_BLEU && measured->bleu != s->best_bleu) return measured->bleu > s->best_bleu;
-    return !isnan(loss) && !(loss >= s->best_loss); /* any number is better than a NaN, which is better than nothing */
+    return !(loss >= s->best_loss); /* a NaN from a file is worse than any number */
 }
 
 /* "stalled 3 (best 61.20 at step 8,000)" */
@@ -155,6 +174,25 @@ static void save(Loop *l, bool better, TrainState before) {
         l->trainer->state = before;
     else if (written(l, trainer_save_last(l->trainer, &err), &err))
         l->unsaved = false;
+    else
+        l->trainer->state.saved = before.saved;
+}
+
+/* Between two validations; the state of the last one is kept beside it. */
+static void save_stopped(Loop *l) {
+    if (l->trainer->state.saved == l->trainer->state.step) return; /* a validation, or gone back to: it is there */
+    checkpoint_keep(l->trainer);
+    save(l, l->trainer->state.best_step == 0, l->trainer->state);
+}
+
+/* Makes the validation that was just made the one to go back to. Not in the middle of skipped steps: what makes them
+ * fail may be the parameters; but a run's last state is kept in any case. */
+static void save_validated(Loop *l, bool better, TrainState before) {
+    TrainState *s = &l->trainer->state;
+    if (s->streak > 0 && !is_over(l->config, s)) return;
+    s->saved = s->step;
+    save(l, better, before);
+    if (s->saved == s->step) checkpoint_forget(l->trainer);
 }
 
 /* Measures, tells, and saves. */
@@ -167,10 +205,11 @@ static bool validate(Loop *l, Error *err) {
     show(l, ", validating");
     const Loss loss = trainer_valid_loss(t);
     Measured measured = {0};
-    const bool translated = l->config->translate > 0;
+    l->lost = !isfinite(loss.loss);
+    const bool translated = l->config->translate > 0 && !l->lost;
     if (translated && !l->measure.run(l->measure.context, t, &measured, err)) return false;
 
-    const bool better = is_better(l->config, s, loss.loss, &measured);
+    const bool better = !l->lost && is_better(l->config, s, loss.loss, &measured);
     char step[32], verdict[128] = "new best", told[64] = "";
     terminal_count(step, (long long)s->step);
     if (better) {
@@ -181,7 +220,10 @@ static bool validate(Loop *l, Error *err) {
         s->stalled = 0;
     } else {
         s->stalled++;
-        tell_stalled(verdict, l->config, s);
+        if (l->lost)
+            snprintf(verdict, sizeof verdict, "which is not finite");
+        else
+            tell_stalled(verdict, l->config, s);
     }
     if (translated)
         snprintf(told, sizeof told, ", BLEU %.2f, %.1f%% exactly right", measured.bleu, 100 * measured.exact);
@@ -195,37 +237,57 @@ static bool validate(Loop *l, Error *err) {
                              (unsigned long long)s->step, (unsigned long long)s->epoch, loss.loss, loss.nll,
                              exp(loss.nll), better ? "true" : "false");
     written(l, ok, &why);
-    save(l, better, before);
+    if (!l->lost) save_validated(l, better, before);
     return true;
+}
+
+/* Back to what was saved last, in the log, too. False when that did not help so many times, or is not there. */
+static bool go_back(Loop *l, Error *err) {
+    TrainState *s = &l->trainer->state;
+    const uint64_t from = s->step;
+    char why[64] = "the validation loss is not finite", *path;
+    if (!l->lost) snprintf(why, sizeof why, "%d steps in a row were skipped", SKIPS_IN_A_ROW);
+    if (s->returns == MOST_RETURNS)
+        return error_set(err,
+                         "step %llu: %s, although the learning rate was halved %d times; the best model so far is "
+                         "kept; start over with --fresh and a smaller train.learning_rate",
+                         (unsigned long long)from, why, MOST_RETURNS);
+    if (!trainer_go_back(l->trainer, err)) return false;
+    const double scale = ldexp(1, -(int)s->returns);
+    progress_line(l->progress, "step %llu: %s: back to step %llu, the learning rate times %g from there on",
+                  (unsigned long long)from, why, (unsigned long long)s->step, scale);
+    path = memory_string(l->log.path);
+    log_close(&l->log);
+    const bool ok = log_open(&l->log, path, s->step, err) &&
+                    log_line(&l->log, NULL, err, "{\"kind\":\"back\",\"step\":%llu,\"from\":%llu,\"scale\":%g",
+                             (unsigned long long)s->step + 1, (unsigned long long)from, scale);
+    free(path);
+    l->lost = false;
+    l->began = l->logged = terminal_seconds();
+    l->began_at = s->step;
+    l->logged_tokens = 0;
+    return ok;
 }
 
 static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     Trainer *t = l->trainer;
     const Config *c = l->config;
-    int skips = 0;
     if (is_stalled(c, &t->state)) return LOOP_STALLED; /* a run that had stopped early, started again */
     while (!is_over(c, &t->state)) {
         const StepReport report = trainer_step(t);
-        skips = report.skipped ? skips + 1 : 0;
-        if (report.skipped)
-            progress_line(l->progress, "step %llu: loss or gradient is not finite; skipped",
-                          (unsigned long long)t->state.step);
-        if (skips == SKIPS_IN_A_ROW) {
-            error_set(err,
-                      "step %llu: loss or gradient was not finite %d times in a row; the best model so far is kept; "
-                      "try a smaller train.learning_rate",
-                      (unsigned long long)t->state.step, skips);
-            return LOOP_FAILED;
-        }
+        if (report.skipped) tell_skipped(l, &report);
         report_step(l, &report);
-        const bool over = is_over(c, &t->state);
-        if (over || t->state.step % (uint64_t)c->every_steps == 0) {
+        bool over = is_over(c, &t->state), lost = t->state.streak >= SKIPS_IN_A_ROW;
+        if (!lost && (over || t->state.step % (uint64_t)c->every_steps == 0)) {
             if (!validate(l, err)) return LOOP_FAILED;
-            if (is_stalled(c, &t->state)) return LOOP_STALLED;
-            if (!over) report_run(l, NULL);
+            lost = l->lost;
+            if (!lost && is_stalled(c, &t->state)) return LOOP_STALLED;
+            if (!lost && !over) report_run(l, NULL);
         }
+        if (lost && !go_back(l, err)) return LOOP_FAILED;
+        over = over && !lost;
         if (*stop && !over) {
-            save(l, t->state.best_step == 0, t->state);
+            save_stopped(l);
             return LOOP_STOPPED;
         }
     }
@@ -241,6 +303,7 @@ LoopEnd loop_run(Trainer *trainer, Measure measure, Reporter reporter, Progress 
     if (log_open(&l.log, path, trainer->state.step, err)) {
         l.began = l.logged = terminal_seconds();
         l.began_at = trainer->state.step;
+        if (trainer->state.saved == trainer->state.step) checkpoint_forget(trainer);
         end = run(&l, stop, err);
         if (l.unsaved && end != LOOP_FAILED) {
             *err = l.why;

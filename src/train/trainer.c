@@ -193,6 +193,22 @@ static bool make_parameters(Trainer *t, const ModelFile *last, Error *err) {
     return true;
 }
 
+/* A parameter that is not finite, or far from where it belongs, does not come back by itself. */
+bool trainer_go_back(Trainer *t, Error *err) {
+    const uint64_t returns = t->state.returns + 1;
+    if (t->state.saved > 0) {
+        if (!checkpoint_go_back(t, err)) return false;
+    } else {
+        t->state = (TrainState){0};
+        vector_clear(t->m, t->model.params.count);
+        vector_clear(t->v, t->model.params.count);
+        make_parameters(t, NULL, err);
+    }
+    t->state.streak = 0;
+    t->state.returns = returns;
+    return true;
+}
+
 bool trainer_create(Trainer *t, const Config *config, Pool *pool, bool resume, bool *resumed, Error *err) {
     *t = (Trainer){.config = config, .pool = pool};
     ModelFile last = {0};
@@ -309,11 +325,19 @@ StepReport trainer_step(Trainer *t) {
         report.nll += loss.nll;
     }
     report.norm = adam_norm(t->pool, t->dw, t->model.params.count);
-    report.rate = schedule_rate(&schedule, s->step);
-    report.skipped = !isfinite(report.loss) || !isfinite(report.norm);
+    report.rate = ldexp(schedule_rate(&schedule, s->step), -(int)s->returns);
+    report.usual_norm = c->skip_norm > 0 && s->norm_steps >= TRAINER_NORMS ? exp(s->norm_log) : 0;
+    report.skipped = !isfinite(report.loss) || !isfinite(report.norm) ||
+                     (report.usual_norm > 0 && report.norm > c->skip_norm * report.usual_norm);
     if (report.skipped) {
         s->skipped++;
+        s->streak++;
     } else {
+        s->streak = 0;
+        if (report.norm > 0) {
+            s->norm_steps++;
+            s->norm_log += (log(report.norm) - s->norm_log) / fmin((double)s->norm_steps, TRAINER_NORMS);
+        }
         adam_update(t->pool, &t->model.params, t->w, t->m, t->v, t->dw, s->step - s->skipped, report.rate,
                     adam_clip(report.norm, c->clip_norm), config_adam(c));
         if (t->average)

@@ -44,7 +44,12 @@ typedef struct TrainState {
     uint64_t best_step;
     double best_loss, best_exact, best_bleu;
     uint64_t stalled; /* validations since */
-    uint64_t skipped; /* steps without an update, because a number was not finite */
+    uint64_t skipped; /* steps without an update; see trainer_step */
+    uint64_t streak;  /* of them, the last ones in a row */
+    double norm_log;  /* running mean of the logarithm of the gradient's norm over the steps taken */
+    uint64_t norm_steps;
+    /* Going back: where to (the last validation that was saved, step 0: the beginning), and how often it happened. */
+    uint64_t saved, returns;
     /* Since the last log line. */
     double loss_sum, nll_sum;
     uint64_t tokens;
@@ -57,7 +62,8 @@ typedef struct StepReport {
     double loss, nll; /* sums over its target tokens: smoothed, and not */
     uint64_t tokens;  /* target tokens */
     double rate, norm;
-    bool skipped; /* loss or gradient was not finite: nothing was updated */
+    bool skipped;      /* nothing was updated */
+    double usual_norm; /* what the norm was compared with; 0: with nothing */
 } StepReport;
 
 struct Trainer {
@@ -95,11 +101,17 @@ const real *trainer_weights(const Trainer *trainer);
 /* The step at which the run will end by the nearer of its two limits, about: epochs differ by a batch or so. */
 uint64_t trainer_last_step(const Trainer *trainer);
 
-/* One step: train.accumulate batches forward and backward, clipping, Adam. */
+/* One step: train.accumulate batches forward and backward, clipping, Adam. It updates nothing when the loss or the
+ * gradient is not finite, or when the gradient's norm is more than train.skip_norm times the geometric mean of those
+ * before (about the last TRAINER_NORMS; not before there are so many). */
+enum { TRAINER_NORMS = 100 };
 StepReport trainer_step(Trainer *trainer);
 
 /* Mean losses a target token over the validation pairs, without dropout. */
 Loss trainer_valid_loss(Trainer *trainer);
+
+/* Back to the last validation that was saved, or to the beginning, with half the learning rate from there on. */
+bool trainer_go_back(Trainer *trainer, Error *err);
 
 /* Writes model.gguf or last.gguf (which has the state and the moments besides) into run.dir. */
 bool trainer_save_model(const Trainer *trainer, Error *err);
