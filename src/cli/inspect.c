@@ -81,7 +81,7 @@ static bool deliver(const Arguments *a, Json *json, Error *err) {
     else
         page_write(file, "inspect", json->text, size);
     if (!file_commit(file, err)) return false;
-    fprintf(stderr, "%s: %s\n", command.name, path);
+    fprintf(stderr, "%s: wrote %s\n", command.name, path);
     return true;
 }
 

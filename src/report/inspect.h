@@ -10,7 +10,7 @@
 #include "report/references.h"
 
 enum {
-    INSPECT_BUDGET = 880000, /* bytes of JSON: with the page's own, under a megabyte */
+    INSPECT_BUDGET = 850000, /* bytes of JSON: with the 110 KB of the page itself, under a megabyte */
     INSPECT_NONE = -1,       /* no choice */
     INSPECT_CANDIDATES = 10, /* of each step */
     INSPECT_NEIGHBOURS = 8,  /* of each token */
