@@ -68,15 +68,21 @@ static size_t count_lines(const char *text, size_t size) {
 
 /* ---- ./translate ---- */
 
+/* The sanitizers' builds take many times as long. */
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+enum { LONG_LINE = 1 << 15, SANITIZED = 1 };
+#else
+enum { LONG_LINE = 1 << 20, SANITIZED = 0 };
+#endif
+
 /* A megabyte in one line, of words, of spaces, of one letter, of NUL bytes, of bytes that are no text; 500 combining
  * marks on one letter. The lines around it are translated as ever. */
 static void test_long_lines(void) {
-    enum { SIZE = 1 << 20 };
     static const char *const fill[] = {"cat ", " ", "z", "\0", "\xFF", "\xCC\x81", "\xE2\x80\xA9"};
     static const size_t width[] = {4, 1, 1, 1, 1, 2, 3};
     char *good = translated("run/model.gguf", "the sad king");
     for (size_t kind = 0; kind < 7; kind++) {
-        const size_t size = width[kind] == 2 ? 1001 : SIZE;
+        const size_t size = width[kind] == 2 ? 1001 : LONG_LINE;
         char *input = memory_new(size + 100, 1), *at = input + sprintf(input, "the sad king\n");
         if (width[kind] == 2) *at = 'e', at++;
         for (size_t i = 0; i < size / width[kind]; i++) memcpy(at + i * width[kind], fill[kind], width[kind]);
@@ -215,9 +221,7 @@ static void test_moved(void) {
 
 /* Every shape within its bounds has sizes that are counted right, so that memory is refused and nothing overflows. */
 static void test_largest_shapes(void) {
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-    SKIP("the sanitizers need more address space");
-#endif
+    if (SANITIZED) SKIP("the sanitizers need more address space");
     static const char *const shapes[][5] = {
         {"model.width=8192", "model.feedforward=65536", "model.encoder_layers=64", "model.decoder_layers=64",
          "model.max_length=65536"},
