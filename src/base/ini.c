@@ -1,46 +1,25 @@
-#include "base/ini.h"
+/* Reading INI text. */
+#include "base/ini_parts.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <math.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/check.h"
 #include "base/ds.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/suggest.h"
 
-enum {
-    INI_MOST_ENTRIES = 4096, /* each is compared with those before it */
-    INI_LONGEST_KEY = 64,    /* that a suggestion is looked for */
-};
-
-/* A key with its value, or, with value NULL, the heading of a section. */
-typedef struct IniEntry {
-    char *key; /* "section.name" */
-    char *value;
-    size_t line; /* 0: from the command line */
-} IniEntry;
-
-struct Ini {
-    char *name;
-    IniEntry *entries; /* stb_ds array, in the order of the text */
-};
+enum { INI_MOST_ENTRIES = 4096 }; /* each is compared with those before it */
 
 /* A piece of the text, not ended by a NUL. */
 typedef struct Span {
     const char *start, *end;
 } Span;
 
-static bool ini_blank(char c) {
+bool ini_blank(char c) {
     return c == ' ' || c == '\t';
 }
 
-static bool ini_control(char c) {
+bool ini_control(char c) {
     return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7F;
 }
 
@@ -50,8 +29,7 @@ static Span ini_trim(Span span) {
     return span;
 }
 
-/* Whether position p of a line starts a comment that reaches to its end. */
-static bool ini_comment(const char *line, const char *p) {
+bool ini_comment(const char *line, const char *p) {
     return (*p == '#' || *p == ';') && (p == line || ini_blank(p[-1]));
 }
 
@@ -64,11 +42,21 @@ static bool ini_name(Span span) {
     return true;
 }
 
-static IniEntry *ini_find(const Ini *ini, const char *key) {
+IniEntry *ini_find(const Ini *ini, const char *key) {
     for (ptrdiff_t i = 0; i < stbds_arrlen(ini->entries); i++) {
         if (ini->entries[i].value && strcmp(ini->entries[i].key, key) == 0) return &ini->entries[i];
     }
     return NULL;
+}
+
+size_t ini_section(const char *key) {
+    const char *dot = strchr(key, '.');
+    return dot ? (size_t)(dot - key) : 0;
+}
+
+const char *ini_short_name(const char *key) {
+    const char *dot = strchr(key, '.');
+    return dot ? dot + 1 : key;
 }
 
 /* The value of a line from behind its `=`, in a fresh string: up to a comment, or what stands between quotes, where \"
@@ -216,269 +204,4 @@ bool ini_override(Ini *ini, const char *assignment, Error *err) {
         stbds_arrput(ini->entries, fresh);
     }
     return true;
-}
-
-/* Bytes of "section" in "section.name". */
-static size_t ini_section(const char *key) {
-    const char *dot = strchr(key, '.');
-    return dot ? (size_t)(dot - key) : 0;
-}
-
-static const char *ini_short_name(const char *key) {
-    const char *dot = strchr(key, '.');
-    return dot ? dot + 1 : key;
-}
-
-/* The known key, or with `section` the key of the known section, that is most like a wrong one: the same name in
- * another section, or else the one at the least distance, of at most a quarter of the letters and one; NULL if none. */
-static const char *ini_nearest(const IniField *fields, size_t count, const char *wrong, bool section) {
-    const char *nearest = NULL;
-    size_t least = suggest_limit(wrong);
-    for (size_t i = 0; i < count; i++) {
-        const char *key = fields[i].key;
-        if (!section && strcmp(ini_short_name(key), ini_short_name(wrong)) == 0) return key;
-        char known[INI_LONGEST_KEY + 2];
-        snprintf(known, sizeof known, "%.*s", (int)(section ? ini_section(key) : strlen(key)), key);
-        size_t distance = suggest_distance(wrong, known);
-        if (distance < least) least = distance, nearest = key;
-    }
-    return nearest;
-}
-
-/* Every heading and key of the text is known. */
-static bool ini_known(const Ini *ini, const IniField *fields, size_t count, Error *err) {
-    for (ptrdiff_t e = 0; e < stbds_arrlen(ini->entries); e++) {
-        const IniEntry *entry = &ini->entries[e];
-        bool section = !entry->value, known = false;
-        for (size_t i = 0; i < count && !known; i++) {
-            const char *key = fields[i].key;
-            known = section ? ini_section(key) == strlen(entry->key) && strncmp(key, entry->key, ini_section(key)) == 0
-                            : strcmp(key, entry->key) == 0;
-        }
-        if (known) continue;
-        const char *near = ini_nearest(fields, count, entry->key, section);
-        char hint[INI_LONGEST_KEY + 32] = "";
-        if (near && section)
-            snprintf(hint, sizeof hint, "; did you mean [%.*s]?", (int)ini_section(near), near);
-        else if (near)
-            snprintf(hint, sizeof hint, "; did you mean \"%s\"?", near);
-        if (section) {
-            return error_set(err, "%s:%zu: unknown section [%s]%s", ini->name, entry->line, entry->key, hint);
-        }
-        if (entry->line == 0) {
-            return error_set(err, "command line: %s=%s: unknown key%s", entry->key, entry->value, hint);
-        }
-        return error_set(err, "%s:%zu: unknown key \"%s\"%s", ini->name, entry->line, entry->key, hint);
-    }
-    return true;
-}
-
-static bool ini_parse_integer(const char *text, int64_t *value) {
-    const char *digits = text + (*text == '+' || *text == '-');
-    if (!*digits || digits[strspn(digits, "0123456789")]) return false;
-    errno = 0;
-    *value = strtoll(text, NULL, 10);
-    return errno == 0;
-}
-
-static bool ini_parse_real(const char *text, double *value) {
-    if (!*text || text[strspn(text, "+-.0123456789eE")]) return false; /* no hexadecimals, nor "inf", nor blanks */
-    char *end;
-    *value = strtod(text, &end);
-    return *end == 0 && isfinite(*value);
-}
-
-static bool ini_parse_bool(const char *text, bool *value) {
-    static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        *value = i % 2 == 1;
-        if (strcmp(text, words[i]) == 0) return true;
-    }
-    return false;
-}
-
-static bool ini_parse_choice(const char *text, const char *choices, int *value) {
-    for (*value = 0;; ++*value) {
-        size_t length = strcspn(choices, "|");
-        if (strlen(text) == length && strncmp(text, choices, length) == 0) return true;
-        if (!choices[length]) return false;
-        choices += length + 1;
-    }
-}
-
-static bool ini_in_bounds(const IniField *field, double value) {
-    return (field->min == 0 && field->max == 0) || (value >= field->min && value <= field->max);
-}
-
-/* Sets one field from text; false when the text is not what the field wants. */
-static bool ini_set(const IniField *field, const char *text, void *config) {
-    void *place = (char *)config + field->offset;
-    switch (field->type) {
-    case INI_INTEGER: {
-        int64_t *integer = place;
-        return ini_parse_integer(text, integer) && ini_in_bounds(field, (double)*integer);
-    }
-    case INI_REAL: {
-        double *real_number = place;
-        return ini_parse_real(text, real_number) && ini_in_bounds(field, *real_number);
-    }
-    case INI_BOOL:
-        return ini_parse_bool(text, place);
-    case INI_CHOICE:
-        return ini_parse_choice(text, field->choices, place);
-    case INI_STRING:
-        *(char **)place = memory_string(text);
-        return true;
-    }
-    CHECK(false, "ini: a field without a type");
-}
-
-/* What a field wants, in words. */
-static char *ini_wish(const IniField *field) {
-    const double no_limit = 0x1p62; /* beyond this a bound only says that there is none */
-    switch (field->type) {
-    case INI_INTEGER:
-    case INI_REAL: {
-        const char *what = field->type == INI_INTEGER ? "an integer" : "a number";
-        if (field->min == 0 && field->max == 0) return memory_string(what);
-        if (field->max >= no_limit) return memory_format("%s of at least %.15g", what, field->min);
-        if (field->min <= -no_limit) return memory_format("%s of at most %.15g", what, field->max);
-        return memory_format("%s from %.15g to %.15g", what, field->min, field->max);
-    }
-    case INI_BOOL:
-        return memory_string("true or false");
-    case INI_CHOICE:
-        return memory_format("one of %s", field->choices);
-    case INI_STRING:
-        break;
-    }
-    CHECK(false, "ini: every text is a string");
-}
-
-static bool ini_bind_field(const Ini *ini, const IniField *field, void *config, Error *err) {
-    const IniEntry *entry = ini_find(ini, field->key);
-    if (!entry && field->standard) {
-        CHECK(ini_set(field, field->standard, config), "ini: a default that its own field refuses");
-        return true;
-    }
-    if (!entry) {
-        return error_set(err, "%s: missing key \"%s\" in section [%.*s]", ini->name, field->key,
-                         (int)ini_section(field->key), field->key);
-    }
-    if (ini_set(field, entry->value, config)) return true;
-    char *wish = ini_wish(field);
-    if (entry->line == 0) {
-        error_set(err, "command line: %s=%s: expected %s, found \"%s\"", entry->key, entry->value, wish, entry->value);
-    } else {
-        error_set(err, "%s:%zu: %s: expected %s, found \"%s\"", ini->name, entry->line, entry->key, wish, entry->value);
-    }
-    free(wish);
-    return false;
-}
-
-bool ini_bind(const Ini *ini, const IniField *fields, size_t count, void *config, Error *err) {
-    if (!ini_known(ini, fields, count, err)) return false;
-    for (size_t i = 0; i < count; i++) {
-        if (ini_bind_field(ini, &fields[i], config, err)) continue;
-        ini_release(fields, i, config);
-        return false;
-    }
-    return true;
-}
-
-void ini_release(const IniField *fields, size_t count, void *config) {
-    for (size_t i = 0; i < count; i++) {
-        if (fields[i].type != INI_STRING) continue;
-        char **string = (void *)((char *)config + fields[i].offset);
-        free(*string);
-        *string = NULL;
-    }
-}
-
-/* Appends to a stb_ds array, without a NUL. */
-static void ini_put(char **out, const char *text, size_t length) {
-    if (length > 0) memcpy(stbds_arraddnptr(*out, length), text, length);
-}
-static void ini_print(char **out, const char *text) {
-    ini_put(out, text, strlen(text));
-}
-
-static void ini_print_string(char **out, const char *text) {
-    size_t length = strlen(text);
-    bool quotes = length > 0 && (ini_blank(text[0]) || ini_blank(text[length - 1]) || text[0] == '"');
-    for (size_t i = 0; i < length; i++) {
-        CHECK(!ini_control(text[i]), "ini_format: a string with control characters");
-        quotes = quotes || ini_comment(text, text + i);
-    }
-    if (!quotes) {
-        ini_put(out, text, length);
-        return;
-    }
-    ini_print(out, "\"");
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] == '"' || text[i] == '\\') ini_print(out, "\\");
-        ini_put(out, text + i, 1);
-    }
-    ini_print(out, "\"");
-}
-
-static void ini_print_real(char **out, double value) {
-    char text[40];
-    for (int digits = 15; digits <= 17; digits++) { /* 17 always give the same double again */
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value) break;
-    }
-    ini_print(out, text);
-}
-
-static void ini_print_integer(char **out, int64_t value) {
-    char text[24];
-    snprintf(text, sizeof text, "%" PRId64, value);
-    ini_print(out, text);
-}
-
-static void ini_print_choice(char **out, const char *choices, int value) {
-    for (; value > 0; value--) {
-        choices += strcspn(choices, "|");
-        CHECK(*choices == '|', "ini_format: no such choice");
-        choices++;
-    }
-    ini_put(out, choices, strcspn(choices, "|"));
-}
-
-char *ini_format(const IniField *fields, size_t count, const void *config) {
-    char *out = NULL; /* stb_ds array */
-    for (size_t i = 0; i < count; i++) {
-        const char *key = fields[i].key;
-        size_t section = ini_section(key);
-        if (i == 0 || ini_section(fields[i - 1].key) != section || strncmp(fields[i - 1].key, key, section) != 0) {
-            ini_print(&out, i > 0 ? "\n[" : "[");
-            ini_put(&out, key, section);
-            ini_print(&out, "]\n");
-        }
-        ini_print(&out, ini_short_name(key));
-        ini_print(&out, " = ");
-        const void *place = (const char *)config + fields[i].offset;
-        switch (fields[i].type) {
-        case INI_INTEGER:
-            ini_print_integer(&out, *(const int64_t *)place);
-            break;
-        case INI_REAL:
-            ini_print_real(&out, *(const double *)place);
-            break;
-        case INI_BOOL:
-            ini_print(&out, *(const bool *)place ? "true" : "false");
-            break;
-        case INI_CHOICE:
-            ini_print_choice(&out, fields[i].choices, *(const int *)place);
-            break;
-        case INI_STRING:
-            ini_print_string(&out, *(char *const *)place);
-            break;
-        }
-        ini_print(&out, "\n");
-    }
-    char *text = memory_string_n(out ? out : "", stbds_arrlenu(out));
-    stbds_arrfree(out);
-    return text;
 }
