@@ -11,7 +11,7 @@
 #include "base/ds.h"
 #include "base/file.h"
 #include "base/lines.h"
-#include "text/utf8.h"
+#include "data/corpus_flaws.h"
 
 enum { READ_SIZE = 1 << 18 }; /* bytes */
 
@@ -190,83 +190,6 @@ void corpus_report_add(CorpusReport *report, CorpusFlaw flaw, CorpusPlace place)
     if (report->count[flaw]++ == 0) report->first[flaw] = place;
 }
 
-/* A line's first characters for a message, bad bytes shown as '?'. */
-enum { EXCERPT_LONGEST = 40 };
-
-typedef struct Excerpt {
-    char text[EXCERPT_LONGEST + UTF8_LONGEST + 4];
-} Excerpt;
-
-static Excerpt excerpt_of(Text line) {
-    Excerpt excerpt = {0};
-    size_t used = 0, at = 0;
-    while (at < line.length && used < EXCERPT_LONGEST) {
-        uint32_t code;
-        at += utf8_decode(&code, line.bytes + at, line.length - at);
-        used += utf8_encode(excerpt.text + used, code >= UTF8_BAD || code < ' ' ? '?' : code);
-    }
-    if (at < line.length) memcpy(excerpt.text + used, "...", 3);
-    return excerpt;
-}
-
-static bool is_blank(const char *text, size_t length) {
-    for (size_t at = 0; at < length;) {
-        uint32_t code;
-        at += utf8_decode(&code, text + at, length - at);
-        if (utf8_class(code) != UTF8_SPACE) return false;
-    }
-    return true;
-}
-
-/* Where the first byte is that is not UTF-8; the length if there is none. */
-static size_t bad_byte(Text line) {
-    size_t at = 0;
-    while (at < line.length) {
-        uint64_t eight;
-        if (line.length - at >= sizeof eight) {
-            memcpy(&eight, line.bytes + at, sizeof eight);
-            if (!(eight & 0x8080808080808080u)) {
-                at += sizeof eight;
-                continue;
-            }
-        }
-        uint32_t code;
-        const size_t size = utf8_decode(&code, line.bytes + at, line.length - at);
-        if (code >= UTF8_BAD) return at;
-        at += size;
-    }
-    return at;
-}
-
-/* Whether something is wrong with the line of one file, and what; says so in *why. */
-static bool line_flaw(CorpusFlaw *flaw, Text line, bool is_tsv, const char *name, size_t number, Error *why) {
-    *flaw = CORPUS_TOO_LONG;
-    if (line.length > CORPUS_LONGEST_LINE)
-        return !error_set(why, "%s:%zu: expected a line of at most %d bytes, found %zu", name, number,
-                          CORPUS_LONGEST_LINE, line.length);
-    *flaw = CORPUS_NO_TAB;
-    if (is_tsv && !memchr(line.bytes, '\t', line.length))
-        return !error_set(why, "%s:%zu: expected `source TAB target`, found no TAB in \"%s\"", name, number,
-                          excerpt_of(line).text);
-    *flaw = CORPUS_EMPTY;
-    size_t column = 1;
-    for (const char *at = line.bytes, *end = at + line.length; at <= end; column++) {
-        const char *tab = is_tsv ? memchr(at, '\t', (size_t)(end - at)) : NULL;
-        const size_t size = (size_t)((tab ? tab : end) - at);
-        if (is_blank(at, size) && is_tsv)
-            return !error_set(why, "%s:%zu: expected text in column %zu (%s), found none in \"%s\"", name, number,
-                              column, column == 1 ? "the source" : "a target", excerpt_of(line).text);
-        if (is_blank(at, size)) return !error_set(why, "%s:%zu: expected text, found none", name, number);
-        at += size + 1;
-    }
-    *flaw = CORPUS_NOT_UTF8;
-    const size_t bad = bad_byte(line);
-    if (bad < line.length)
-        return !error_set(why, "%s:%zu: expected UTF-8 text, found 0x%02X at byte %zu of the line", name, number,
-                          (unsigned char)line.bytes[bad], bad + 1);
-    return false;
-}
-
 /* Whether the pair is in the hash table; from now on it is. */
 static bool was_seen(CorpusReader *r, Text source, Text target) {
     if (!r->seen) {
@@ -360,7 +283,7 @@ static void take_line(CorpusReader *r, Corpus *corpus, const Text sides[2], Corp
     Error why;
     for (int side = 0; side < 2 && item->names[side]; side++) {
         place.file = 2 * r->item + (size_t)side;
-        if (!line_flaw(&flaw, sides[side], is_tsv, item->names[side], number, &why)) continue;
+        if (!corpus_flaw(&flaw, sides[side], is_tsv, item->names[side], number, &why)) continue;
         if (!*r->flaw.text) r->flaw = why;
         corpus_report_add(report, flaw, place);
         return;

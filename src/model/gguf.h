@@ -1,5 +1,5 @@
-/* GGUF version 3, the ggml project's single-file format for models: a reader over a memory map (gguf.c) and a writer
- * (gguf_writer.c).
+/* GGUF version 3, the ggml project's single-file format for models: a reader over a memory map (gguf_reader.c,
+ * gguf.c) and a writer (gguf_writer.c).
  *
  *     "GGUF"  version  tensor count  key count      4 + 4 + 8 + 8 bytes; all numbers little-endian
  *     key-values                                    key, type, value: each straight after the one before
