@@ -93,7 +93,7 @@ const IniField config_fields[] = {
     REAL("decode.max_ratio", max_ratio, "2", 0, 100, "longest translation: so many times the source's tokens ..."),
     INTEGER("decode.max_extra", max_extra, "10", 1, HYPER_MAX_LENGTH, "... and so many tokens more"),
 
-    STRING("run.dir", dir, NULL, "folder of this run: model.gguf, last.gguf, log.jsonl"),
+    STRING("run.dir", dir, NULL, "folder of this run: model.gguf, last.gguf, log.jsonl, report.html"),
 };
 const size_t config_field_count = sizeof config_fields / sizeof *config_fields;
 
