@@ -4,12 +4,12 @@
 # covered. An input that ends in an error is kept in build/fuzz/found; it belongs into tests/fuzz/TARGET, whose files
 # every run tries first.
 #
-#   sh scripts/fuzz.sh SECONDS PROGRAM...
+#   sh scripts/fuzz.sh SECONDS PROGRAM...      JOBS: how many at a time
 set -eu
 seconds=$1
 shift
 if [ $# -gt 1 ]; then
-    printf '%s\n' "$@" | xargs -n 1 -P "$(getconf _NPROCESSORS_ONLN)" sh "$0" "$seconds"
+    printf '%s\n' "$@" | xargs -n 1 -P "${JOBS:-$(getconf _NPROCESSORS_ONLN)}" sh "$0" "$seconds"
     exit
 fi
 program=$1
