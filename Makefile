@@ -41,14 +41,15 @@ COMMANDS := $(basename $(notdir $(wildcard $(addprefix src/cli/,train.c translat
 TESTS     := $(sort $(notdir $(basename $(wildcard tests/test_*.c))))
 GRADCHECK := $(sort $(notdir $(basename $(wildcard tests/gradcheck_*.c))))
 
-.PHONY: all test gradcheck debug thread valgrind crash-test fault-test pipe-test fuzz coverage neon bench large \
+.PHONY: all always test gradcheck debug thread valgrind crash-test fault-test pipe-test fuzz coverage neon bench large \
         check-inspect page-test format format-check layers help clean tests
 .SECONDARY:
 
 all: $(COMMANDS)
 
-$(COMMANDS): %: $(B)/bin/%
-	@cp -f $< $@
+# Compared each time: what stands there may be another variant's.
+$(COMMANDS): %: $(B)/bin/% always
+	@cmp -s $< $@ || cp -f $< $@
 
 $(B)/bin/%: $(B)/cli/%.o $(LIB)
 	@mkdir -p $(@D)
