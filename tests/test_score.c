@@ -195,12 +195,12 @@ static void test_known_values(void) {
                                        {.metric = SCORE_CHRF},
                                        {.metric = SCORE_CHRFPP}};
     static const double half_widths[2] = {0.3944, 0.2018}; /* BLEU's, by sacreBLEU with other draws */
-    const char *folder = getenv("NMT_DATA");
-    char *path = file_join(folder ? folder : "../shared/data", "multi30k/test_2016_flickr.fr");
+    const char *folder = getenv("NMT_COPIES"); /* its folder multi30k */
+    char *path = file_join(folder ? folder : "data", "multi30k/test_2016_flickr.fr");
     size_t size;
     char *file = read_bytes(path, &size);
     free(path);
-    if (!file) SKIP("no multi30k/test_2016_flickr.fr in ../shared/data or NMT_DATA");
+    if (!file) SKIP("no multi30k/test_2016_flickr.fr in data/ (or NMT_COPIES)");
     static NgramCounts counts[2][1000];
     char *bytes = NULL;
     for (size_t k = 0; k < 4; k++) {
