@@ -268,9 +268,9 @@ SHARED void world_enter(void) {
                                       "beam = 2\n"
                                       "[run]\n"
                                       "dir = run\n";
-    const char *bin = getenv("NMT_BIN"), *temporary = getenv("TMPDIR");
+    const char *bin = getenv("NMT_BIN");
     CHECK(realpath(bin ? bin : "build/release/bin", command_folder), "NMT_BIN is the folder of the commands");
-    snprintf(world_folder, sizeof world_folder, "%s/nmt-test-XXXXXX", temporary ? temporary : "/tmp");
+    test_temporary(world_folder, sizeof world_folder);
     CHECK(mkdtemp(world_folder) && chdir(world_folder) == 0, "a temporary folder");
     FILE *train = fopen("train.tsv", "w"), *valid = fopen("valid.tsv", "w");
     CHECK(train && valid, "files in the temporary folder");

@@ -447,8 +447,7 @@ static void test_threads(void) {
 }
 
 int main(void) {
-    const char *base = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/nmt-corpus-XXXXXX", base && *base ? base : "/tmp");
+    test_temporary(folder, sizeof folder);
     if (!mkdtemp(folder) || chdir(folder) != 0) return perror(folder), 1;
     RUN(test_columns);
     RUN(test_line_ends);

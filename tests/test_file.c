@@ -264,8 +264,7 @@ static void test_join(void) {
 }
 
 int main(void) {
-    const char *base = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/test_file.XXXXXX", base && *base ? base : "/tmp");
+    test_temporary(folder, sizeof folder);
     if (!mkdtemp(folder)) return perror(folder), 1;
     RUN(test_write_and_map);
     RUN(test_nothing_to_write);

@@ -694,8 +694,7 @@ static void test_alignment(void) {
 }
 
 int main(void) {
-    const char *base = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/nmt_gguf_XXXXXX", base ? base : "/tmp");
+    test_temporary(folder, sizeof folder);
     if (!mkdtemp(folder)) return perror(folder), 1;
     snprintf(path, sizeof path, "%s/m.gguf", folder);
 

@@ -341,9 +341,8 @@ static void test_read_file(void) {
     Error err;
     EXPECT(!ini_read("/no/such.ini", &err));
     EXPECT_HAS(err.text, "/no/such.ini: ");
-    const char *base = getenv("TMPDIR");
     char path[300];
-    snprintf(path, sizeof path, "%s/test_ini.XXXXXX", base && *base ? base : "/tmp");
+    test_temporary(path, sizeof path);
     int descriptor = mkstemp(path);
     EXPECT(descriptor >= 0 && write(descriptor, "[data]\nfoo", 10) == 10);
     close(descriptor);

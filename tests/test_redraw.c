@@ -18,9 +18,8 @@ static BatchLimits plain;
 
 /* 300 pairs of 1 to 12 words each; `words` different ones. Short words with many of them, or a few long ones. */
 static void world(size_t words, size_t syllables) {
-    const char *temporary = getenv("TMPDIR");
     char path[4096];
-    snprintf(path, sizeof path, "%s/nmt-test-XXXXXX", temporary ? temporary : "/tmp");
+    test_temporary(path, sizeof path);
     FILE *file = fdopen(mkstemp(path), "w");
     for (uint32_t i = 0; file && i < 600; i++) {
         const RngSite site = {1, i, 0};

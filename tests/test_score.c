@@ -195,7 +195,7 @@ static void test_known_values(void) {
                                        {.metric = SCORE_CHRF},
                                        {.metric = SCORE_CHRFPP}};
     static const double half_widths[2] = {0.3944, 0.2018}; /* BLEU's, by sacreBLEU with other draws */
-    const char *folder = getenv("NMT_COPIES");             /* its folder multi30k */
+    const char *folder = getenv("NMT_COPIES");
     char *path = file_join(folder ? folder : "data", "multi30k/test_2016_flickr.fr");
     size_t size;
     char *file = read_bytes(path, &size);

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int test_passed, test_failed, test_skipped;
@@ -77,6 +78,12 @@ static bool test_ok, test_skip;
         else                                                                                                           \
             test_passed++;                                                                                             \
     } while (0)
+
+/* Writes a pattern for mkdtemp or mkstemp, which put a free name in place of its six X: in $TMPDIR, or else in /tmp. */
+static inline void test_temporary(char *pattern, size_t size) {
+    const char *base = getenv("TMPDIR");
+    snprintf(pattern, size, "%s/nmt-test-XXXXXX", base && *base ? base : "/tmp");
+}
 
 static inline int test_finish(void) {
     printf("%d passed, %d failed, %d skipped\n", test_passed, test_failed, test_skipped);
