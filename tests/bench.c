@@ -9,8 +9,8 @@
  *   profile      where a training step's time goes
  *   steps        training steps of three models: target tokens a second, share of the limit, memory
  *   translation  sentences a second: greedy and beam 5, in batches and one by one
- *   text         seconds to learn the tokenizer, megabytes a second to encode; of a larger corpus when NMT_DATA names
- *                a folder with a train.tsv
+ *   text         seconds to learn the tokenizer, megabytes a second to encode; of tatoeba, too, where
+ *                scripts/get-data.sh has put it (or where NMT_COPIES, a folder like data/, has a copy)
  *   startup      ./translate "the cat sat" from start to exit, with runs/tiny/model.gguf
  *
  * For scripts/bench-peers.py:
@@ -567,13 +567,12 @@ static void text(const char *path, size_t vocab) {
 static void texts(void) {
     printf("\n");
     text("data/tiny/train.tsv", 1600);
-    const char *folder = getenv("NMT_DATA");
-    if (!folder) {
-        printf("text: a larger corpus is skipped (NMT_DATA names no folder with a train.tsv)\n");
-        return;
-    }
-    char *path = memory_format("%s/train.tsv", folder);
-    text(path, 10000 + TOKEN_FIRST_MERGE);
+    const char *copies = getenv("NMT_COPIES");
+    char *path = memory_format("%s/tatoeba/train.tsv", copies ? copies : "data");
+    if (access(path, R_OK) == 0)
+        text(path, 10000 + TOKEN_FIRST_MERGE);
+    else
+        printf("text: a larger corpus is skipped (no %s: sh scripts/get-data.sh tatoeba)\n", path);
     free(path);
 }
 
