@@ -229,6 +229,46 @@ static void test_any_number_of_threads(void) {
     for_each_set(check_threads);
 }
 
+/* Weights that stay: the same bits, however many rows there are, and packed only the first time. */
+static void count_packing(void *context, const char *part, double seconds) {
+    (void)seconds;
+    *(size_t *)context += strcmp(part, "product packing") == 0;
+}
+
+static void check_weights(void) {
+    if (precision == PRECISION_BFLOAT16) return;       /* they are float32's */
+    enum { ROWS = 130, INPUTS = 270, OUTPUTS = 4200 }; /* more than is packed at a time otherwise */
+    static const size_t rows[] = {1, 2, 7, ROWS};
+    real *a = noise(ROWS * INPUTS, 11), *w = noise(OUTPUTS * INPUTS + 7, 12), *bias = noise(OUTPUTS, 13);
+    real *kept = memory_new(ROWS * OUTPUTS, sizeof *kept), *usual = memory_new(ROWS * OUTPUTS, sizeof *usual);
+    MatmulWeights *weights = matmul_weights_create(w + 7, OUTPUTS * INPUTS);
+    size_t packed = 0;
+    for (size_t again = 0; again < 2; again++)
+        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
+            for (size_t way = 0; way < 3; way++) { /* the whole matrix; a few of its rows; what is none of it */
+                const size_t n = way == 1 ? 24 : OUTPUTS;
+                const Matrix b = transposed(way == 2 ? w : w + 7, INPUTS);
+                matmul_set_precision(pool, PRECISION_FLOAT32);
+                matmul(pool, MATMUL_WRITE, usual, n, matrix(a, INPUTS), b, rows[r], n, INPUTS, bias);
+                matmul_use_weights(pool, weights);
+                pool_watch(pool, count_packing, &packed);
+                matmul(pool, MATMUL_WRITE, kept, n, matrix(a, INPUTS), b, rows[r], n, INPUTS, bias);
+                pool_watch(pool, NULL, NULL);
+                matmul_use_weights(pool, NULL);
+                EXPECT(same_bits(kept, usual, rows[r] * n));
+                const bool first = again == 0 && r == 0;
+                if (way < 2) EXPECT_INT(packed, first);
+                if (way == 2) EXPECT(packed > 0);
+                packed = 0;
+            }
+    matmul_weights_free(weights);
+    matmul_weights_free(NULL);
+    free(a), free(w), free(bias), free(kept), free(usual);
+}
+static void test_weights_that_stay(void) {
+    for_each_set(check_weights);
+}
+
 static void check_neighbours(void) {
     real *a = noise(M * KEPT, 8), *b = noise(KEPT * N, 9), *bias = noise(N, 10);
     real *together = memory_new(M * N, sizeof *together), *row = memory_new(N, sizeof *row);
@@ -326,6 +366,7 @@ int main(void) {
     RUN(test_split);
     RUN(test_rounding);
     RUN(test_any_number_of_threads);
+    RUN(test_weights_that_stay);
     RUN(test_any_neighbours);
     RUN(test_appended_zeros);
     free(scratch);

@@ -61,7 +61,7 @@ struct Pool {
 
     PoolWatch *watch;
     void *watch_context;
-    unsigned mark;
+    void *carried;
 
     PoolMemory scratch; /* (threads, scratch_each) */
     size_t scratch_each;
@@ -239,13 +239,13 @@ void pool_watch(Pool *pool, PoolWatch *watch, void *context) {
     pool->watch_context = context;
 }
 
-void pool_set_mark(Pool *pool, unsigned mark) {
-    CHECK(!pool->busy, "pool_set_mark: inside a region");
-    pool->mark = mark;
+void pool_carry(Pool *pool, void *what) {
+    CHECK(!pool->busy, "pool_carry: inside a region");
+    pool->carried = what;
 }
 
-unsigned pool_mark(const Pool *pool) {
-    return pool->mark;
+void *pool_carried(const Pool *pool) {
+    return pool->carried;
 }
 
 /* A block of at least `bytes`, aligned, in place of the one that was there. */

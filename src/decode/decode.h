@@ -68,8 +68,8 @@ bool decode_check(const DecodeOptions *options, const char *where, Error *err);
 
 typedef struct Decode Decode;
 
-/* The options have passed decode_check. The parameters, their block w and the pool must outlive it. Free with
- * decode_free. */
+/* The options have passed decode_check. The parameters, their block w and the pool must outlive it; w must stay as it
+ * is. Free with decode_free. */
 Decode *decode_create(const Parameters *params, const real *w, Pool *pool, DecodeOptions options);
 void decode_free(Decode *decode); /* NULL is fine */
 

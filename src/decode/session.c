@@ -16,6 +16,7 @@
 struct Session {
     Pass pass;
     Arena arena;
+    MatmulWeights *weights; /* the pool uses them while the session computes */
     real *positions; /* (P, D) sinusoidal positions; NULL: learned */
     EncoderTape encoder;
     DecoderTape decoder;
@@ -35,6 +36,7 @@ Session *session_create(const Parameters *params, const real *w, Pool *pool) {
         s->positions = memory_new(h->max_length * h->width, sizeof(real));
         positional_fill(s->positions, h->max_length, h->width);
     }
+    s->weights = matmul_weights_create(w, params->count);
     s->encoder = encoder_tape_new(params);
     s->decoder = decoder_tape_new(params);
     s->self = memory_new(h->decoder_layers, sizeof *s->self);
@@ -45,6 +47,7 @@ Session *session_create(const Parameters *params, const real *w, Pool *pool) {
 
 void session_free(Session *s) {
     if (!s) return;
+    matmul_weights_free(s->weights);
     encoder_tape_free(&s->encoder);
     decoder_tape_free(&s->decoder);
     free(s->positions);
@@ -115,8 +118,10 @@ bool session_begin(Session *s, Packed source, size_t each, size_t capacity, Erro
     const size_t mark = arena_mark(&s->arena);
     if (source.B > 0) {
         encoder_lay_out(&s->encoder, &s->arena, s->pass.params, s->M, false);
+        matmul_use_weights(s->pass.pool, s->weights);
         const real *memory = encoder_forward(&s->pass, &s->encoder, source);
         decoder_project_memory(&s->pass, s->cross, memory, s->M);
+        matmul_use_weights(s->pass.pool, NULL);
         arena_release(&s->arena, mark);
     }
     lay_out_step(s, &s->arena);
@@ -134,9 +139,11 @@ real *session_step(Session *s, const uint32_t *slot, const int32_t *token, size_
     }
     const DecoderCache cache = {s->self,        s->cross,     s->self_start, s->self_end,
                                 s->cross_start, s->cross_end, position + 1,  s->longest};
+    matmul_use_weights(s->pass.pool, s->weights);
     const real *h = decoder_step(&s->pass, &s->decoder, token, R, position, &cache);
     linear_forward(s->pass.pool, s->logits, h, s->pass.w + params->output, NULL, R, params->hyper.width,
                    params->hyper.vocab);
+    matmul_use_weights(s->pass.pool, NULL);
     return s->logits;
 }
 

@@ -14,7 +14,7 @@
 
 typedef struct Session Session;
 
-/* The parameters, their block w and the pool must outlive it. Free with session_free. */
+/* The parameters, their block w and the pool must outlive it; w must stay as it is. Free with session_free. */
 Session *session_create(const Parameters *params, const real *w, Pool *pool);
 void session_free(Session *session);
 

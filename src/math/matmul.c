@@ -6,12 +6,14 @@
  * contiguous, and copied into slivers of mr rows when it is a transpose, whose elements would otherwise lie a whole row
  * apart, or when it has to be rounded to bfloat16.
  *
- * On a pool, b is packed once, by all threads, into memory they share; then each task takes a block of rows of the
- * output. */
+ * On a pool, b is packed once, by all threads, into memory they share; then each task takes a block of the output. A
+ * model whose weights stay has them packed for good. */
 #include "math/matmul.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/ds.h"
 #include "base/size.h"
 #include "math/kernels.h"
 
@@ -128,9 +130,10 @@ typedef struct Product {
     Matrix a, b;
     size_t m, n, k;
     const real *bias;
-    size_t rows;    /* of one task's block of c */
-    real *packed;   /* rows p .. of b for each p = 0, KC, ...: panels of `columns` columns, in cells */
-    size_t columns; /* n rounded up to whole slivers */
+    real *packed;       /* rows p .. of b for each p = 0, KC, ...: panels of `columns` columns, in cells */
+    size_t columns;     /* n rounded up to whole slivers */
+    size_t rows, width; /* of one task's block of c */
+    size_t blocks;      /* side by side in a row of blocks */
 } Product;
 
 /* A task packs so many columns of all rows of b. */
@@ -150,25 +153,98 @@ static void multiply_task(void *context, size_t task, size_t worker) {
     const ProductKernels *kernel = p->kernel;
     const size_t nc = panel_columns(kernel);
     real *scratch = pool_scratch(p->pool, worker, matmul_scratch());
-    const size_t end = size_min(p->m, (task + 1) * p->rows);
+    const size_t first = task / p->blocks * p->rows, end = size_min(p->m, first + p->rows);
+    const size_t left = task % p->blocks * p->width, right = size_min(p->n, left + p->width);
     begin_tiles(kernel);
-    for (size_t i = task * p->rows; i < end; i += MC) {
+    for (size_t i = first; i < end; i += MC) {
         const size_t rows = size_min(MC, end - i);
         for (size_t row = 0; row == 0 || row < p->k; row += KC) {
             const size_t depth = size_min(KC, p->k - row), deep = cells(kernel, depth);
             const Slivers a = slivers_of(kernel, scratch, p->a, i, rows, row, depth);
             const real *packed = p->packed + cells(kernel, row) * p->columns;
-            for (size_t j = 0; j < p->n; j += nc)
+            for (size_t j = left; j < right; j += nc)
                 multiply_panel(kernel, p->c + i * p->ldc + j, p->ldc, a, packed + j * deep, rows,
-                               size_min(nc, p->n - j), deep, p->mode == MATMUL_ADD || row > 0, false,
+                               size_min(nc, right - j), deep, p->mode == MATMUL_ADD || row > 0, false,
                                p->bias ? p->bias + j : NULL);
         }
     }
     end_tiles(kernel);
 }
 
+static void pack_all(Pool *pool, Product *p) {
+    pool_run(pool, "product packing", pieces(p->n, pack_columns(p->kernel)), pack_task, p);
+}
+
+/* ---- weights that stay ------------------------------------------------------------------------------------------- */
+
+/* A right factor, and its packed copy; NULL: there was no memory. */
+typedef struct Factor {
+    const ProductKernels *kernel;
+    Matrix b;
+    size_t n, k;
+    real *packed;
+} Factor;
+
+/* What a pool carries for matmul. */
+struct MatmulWeights {
+    Precision precision;
+    const real *w, *end; /* NULL: no weights */
+    Factor *factors;     /* an array, in the order in which they were met first */
+    size_t next;         /* the one that follows what was asked for last: mostly they come in turn */
+};
+
+/* Carried where there are no weights that stay. */
+static MatmulWeights plain[] = {{.precision = PRECISION_FLOAT32}, {.precision = PRECISION_BFLOAT16}};
+
+static MatmulWeights *carried(const Pool *pool) {
+    MatmulWeights *weights = pool_carried(pool);
+    return weights ? weights : plain;
+}
+
+MatmulWeights *matmul_weights_create(const real *w, size_t count) {
+    MatmulWeights *weights = memory_new(1, sizeof *weights);
+    *weights = (MatmulWeights){.precision = PRECISION_FLOAT32, .w = w, .end = w + count};
+    return weights;
+}
+
+void matmul_weights_free(MatmulWeights *weights) {
+    if (!weights) return;
+    for (size_t i = 0; i < stbds_arrlenu(weights->factors); i++) free(weights->factors[i].packed);
+    stbds_arrfree(weights->factors);
+    free(weights);
+}
+
+static bool same_factor(const Factor *f, const Factor *g) {
+    return f->b.data == g->b.data && f->b.row == g->b.row && f->b.col == g->b.col && f->n == g->n && f->k == g->k &&
+           f->kernel == g->kernel;
+}
+
+/* b as it was packed once and for all; NULL: it is none of the weights that stay, or there was no memory. */
+static real *packed_weights(Pool *pool, MatmulWeights *weights, const ProductKernels *kernel, Matrix b, size_t n,
+                            size_t k) {
+    if (!weights->w || b.data < weights->w || b.data >= weights->end || k == 0) return NULL;
+    Factor factor = {kernel, b, n, k, NULL};
+    const size_t count = stbds_arrlenu(weights->factors);
+    for (size_t i = 0; i < count; i++) {
+        const size_t at = (weights->next + i) % count;
+        if (!same_factor(&weights->factors[at], &factor)) continue;
+        weights->next = at + 1;
+        return weights->factors[at].packed;
+    }
+    Product p = {.kernel = kernel, .b = b, .n = n, .k = k, .columns = pieces(n, kernel->nr) * kernel->nr};
+    factor.packed = aligned_alloc(LINE, pieces(p.columns * cells(kernel, k) * sizeof(real), LINE) * LINE);
+    p.packed = factor.packed;
+    if (p.packed) pack_all(pool, &p);
+    stbds_arrput(weights->factors, factor);
+    return p.packed;
+}
+
+void matmul_use_weights(Pool *pool, MatmulWeights *weights) {
+    pool_carry(pool, weights);
+}
+
 void matmul_set_precision(Pool *pool, Precision precision) {
-    pool_set_mark(pool, precision);
+    pool_carry(pool, &plain[precision]);
 }
 
 bool matmul_has_bfloat16(void) {
@@ -182,43 +258,52 @@ Precision matmul_fast_precision(void) {
 void matmul(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
             const real *bias) {
     if (m == 0 || n == 0) return;
-    const ProductKernels *kernel = &kernels()->product[pool_mark(pool)];
-    if (m * n * k < SPLIT) {
+    MatmulWeights *const weights = carried(pool);
+    const ProductKernels *kernel = &kernels()->product[weights->precision];
+    real *const packed = packed_weights(pool, weights, kernel, b, n, k);
+    if (!packed && m * n * k < SPLIT) {
         multiply_alone(kernel, pool_scratch(pool, 0, matmul_scratch()), mode, c, ldc, a, b, m, n, k, bias);
         return;
     }
     /* As much of b at a time as the shared memory holds, whole rows if it can be; the rows of c in blocks, as many for
-     * each thread as for the others. No cut changes a bit: an element is one thread's, and its sum is taken in order.
-     */
+     * each thread as for the others, and where they are too few for that, its columns, too. No cut changes a bit: an
+     * element is one thread's, and its sum is taken in order. */
     const char *part = a.col != 1   ? "product dW += dout^T in"
                        : b.col != 1 ? "product out = in W^T"
                                     : "product din = dout W";
-    const size_t most_columns = SHARED / cells(kernel, size_min(k, KC)) / kernel->nr * kernel->nr;
-    const size_t columns = size_min(pieces(n, kernel->nr) * kernel->nr, most_columns);
-    const size_t depth = k <= KC ? k : SHARED / columns / cells(kernel, KC) * KC;
+    const size_t nr = kernel->nr;
+    size_t columns = pieces(n, nr) * nr, depth = k;
+    if (!packed) {
+        columns = size_min(columns, SHARED / cells(kernel, size_min(k, KC)) / nr * nr);
+        if (k > KC) depth = SHARED / columns / cells(kernel, KC) * KC;
+    }
     const size_t threads = pool_threads(pool), blocks = pieces(pieces(m, MC), threads) * threads;
-    const size_t rows = pieces(pieces(m, blocks), kernel->mr) * kernel->mr;
+    const size_t rows = pieces(pieces(m, blocks), kernel->mr) * kernel->mr, high = pieces(m, rows);
     for (size_t p0 = 0; p0 < k; p0 += depth)
         for (size_t j = 0; j < n; j += columns) {
-            Product p = {kernel,
-                         pool,
-                         p0 > 0 ? MATMUL_ADD : mode,
-                         c + j,
-                         ldc,
-                         a,
-                         b,
-                         m,
-                         size_min(columns, n - j),
-                         size_min(depth, k - p0),
-                         bias ? bias + j : NULL,
-                         rows,
-                         pool_shared(pool, matmul_shared()),
-                         0};
+            Product p = {.kernel = kernel,
+                         .pool = pool,
+                         .mode = p0 > 0 ? MATMUL_ADD : mode,
+                         .c = c + j,
+                         .ldc = ldc,
+                         .a = a,
+                         .b = b,
+                         .m = m,
+                         .n = size_min(columns, n - j),
+                         .k = size_min(depth, k - p0),
+                         .bias = bias ? bias + j : NULL,
+                         .packed = packed,
+                         .rows = rows};
             p.a.data += p0 * a.col;
             p.b.data += p0 * b.row + j * b.col;
-            p.columns = pieces(p.n, kernel->nr) * kernel->nr;
-            pool_run(pool, "product packing", pieces(p.n, pack_columns(kernel)), pack_task, &p);
-            pool_run(pool, part, pieces(m, p.rows), multiply_task, &p);
+            p.columns = pieces(p.n, nr) * nr;
+            p.width = pieces(p.columns / nr, m * p.n * p.k < SPLIT ? 1 : pieces(threads, high)) * nr;
+            p.blocks = pieces(p.n, p.width);
+            if (!packed) {
+                p.packed = pool_shared(pool, matmul_shared());
+                pack_all(pool, &p);
+            }
+            pool_run(pool, part, high * p.blocks, multiply_task, &p);
         }
 }
 

@@ -41,8 +41,19 @@ enum { MATMUL_WHOLE = 32 };
 typedef enum Precision { PRECISION_FLOAT32, PRECISION_BFLOAT16 } Precision;
 #define PRECISION_NAMES "float32|bfloat16"
 
-/* How matmul() computes on this pool from now on: float32 to begin with. It is the pool's mark. */
+/* How matmul() computes on this pool from now on: float32 to begin with. The pool carries it. */
 void matmul_set_precision(Pool *pool, Precision precision);
+
+/* Weights w (count) that nobody changes while this lives: those of a trained model. On a pool that uses them, a product
+ * whose b lies in w packs it (see matmul.c) the first time only: same bits, a third of the time for a single row, as
+ * much memory again as the weights that are met. Where there is no memory they are packed each time, as all others are.
+ * For one pool at a time. Free with matmul_weights_free (NULL is fine) when no pool uses them any more. */
+typedef struct MatmulWeights MatmulWeights;
+MatmulWeights *matmul_weights_create(const real *w, size_t count);
+void matmul_weights_free(MatmulWeights *weights);
+
+/* From now on matmul() computes on this pool in float32, and with these; NULL: with none. */
+void matmul_use_weights(Pool *pool, MatmulWeights *weights);
 
 /* Whether the CPU in use multiplies bfloat16 numbers; otherwise floats are rounded, which is slower than leaving them.
  */
