@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/choice.h"
 #include "base/ds.h"
 #include "base/memory.h"
 #include "base/suggest.h"
@@ -83,15 +84,6 @@ static bool ini_parse_bool(const char *text, bool *value) {
     return false;
 }
 
-static bool ini_parse_choice(const char *text, const char *choices, int *value) {
-    for (*value = 0;; ++*value) {
-        size_t length = strcspn(choices, "|");
-        if (strlen(text) == length && strncmp(text, choices, length) == 0) return true;
-        if (!choices[length]) return false;
-        choices += length + 1;
-    }
-}
-
 static bool ini_in_bounds(const IniField *field, double value) {
     return (field->min == 0 && field->max == 0) || (value >= field->min && value <= field->max);
 }
@@ -111,7 +103,7 @@ static bool ini_set(const IniField *field, const char *text, void *config) {
     case INI_BOOL:
         return ini_parse_bool(text, place);
     case INI_CHOICE:
-        return ini_parse_choice(text, field->choices, place);
+        return (*(int *)place = choice_number(field->choices, text)) >= 0;
     case INI_STRING:
         *(char **)place = memory_string(text);
         return true;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/choice.h"
 #include "base/ds.h"
 #include "base/memory.h"
 
@@ -54,12 +55,9 @@ static void ini_print_integer(char **out, int64_t value) {
 }
 
 static void ini_print_choice(char **out, const char *choices, int value) {
-    for (; value > 0; value--) {
-        choices += strcspn(choices, "|");
-        CHECK(*choices == '|', "ini_format: no such choice");
-        choices++;
-    }
-    ini_put(out, choices, strcspn(choices, "|"));
+    char *name = choice_name(choices, value);
+    ini_print(out, name);
+    free(name);
 }
 
 char *ini_format(const IniField *fields, size_t count, const void *config) {

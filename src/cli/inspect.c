@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/choice.h"
 #include "base/ds.h"
 #include "base/file.h"
 #include "base/terminal.h"
@@ -137,18 +138,6 @@ static int run(const Arguments *a) {
     return ok ? EXIT_DONE : options_fail(&command, &err);
 }
 
-/* The number of a name among those separated by |. */
-static int choice(const char *option, const char *names, const char *value) {
-    const size_t length = strlen(value);
-    int number = 0;
-    for (const char *at = names; at; number++) {
-        if (length > 0 && strncmp(at, value, length) == 0 && (at[length] == '|' || at[length] == '\0')) return number;
-        at = strchr(at, '|');
-        if (at) at++;
-    }
-    options_usage(&command, "%s: expected %s, found \"%s\"", option, names, value);
-}
-
 int main(int argc, char **argv) {
     Error err;
     Arguments a = {.request = {.kind = INSPECT_NONE, .layer = INSPECT_NONE, .head = INSPECT_NONE}};
@@ -175,7 +164,9 @@ int main(int argc, char **argv) {
             a.request.word = value;
             break;
         case OPTION_KIND:
-            a.request.kind = choice("--kind", ATTENTION_KIND_NAMES, value);
+            a.request.kind = choice_number(ATTENTION_KIND_NAMES, value);
+            if (a.request.kind < 0)
+                options_usage(&command, "--kind: expected %s, found \"%s\"", ATTENTION_KIND_NAMES, value);
             break;
         case OPTION_LAYER:
             a.request.layer = (int)options_integer(&reader, option, value, 0, HYPER_MAX_LAYERS - 1);

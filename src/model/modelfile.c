@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/choice.h"
 #include "base/memory.h"
 #include "math/cpu.h"
 
@@ -51,35 +52,20 @@ static const ChoiceKey choice_keys[] = {
 #define COUNT(array)          (sizeof(array) / sizeof *(array))
 #define FIELD(type, base, at) ((type *)((char *)(base) + (at)))
 
-/* The position of a name among "a|b|c", or -1. */
-static int choice_number(const char *names, const char *name) {
-    const size_t length = strlen(name);
-    for (int number = 0;; number++) {
-        const char *end = strchr(names, '|');
-        size_t n = end ? (size_t)(end - names) : strlen(names);
-        if (n == length && strncmp(names, name, n) == 0) return number;
-        if (!end) return -1;
-        names = end + 1;
-    }
-}
-
-/* The name at a position, in a buffer of 32 bytes. */
-static const char *choice_name(char *buffer, const char *names, int number) {
-    while (number-- > 0) names = strchr(names, '|') + 1;
-    snprintf(buffer, 32, "%.*s", (int)strcspn(names, "|"), names);
-    return buffer;
+static void set_choice(GgufWriter *out, const char *key, const char *names, int number) {
+    char *name = choice_name(names, number);
+    gguf_set_string(out, key, name);
+    free(name);
 }
 
 GgufWriter *modelfile_writer(const ModelInfo *info, const Parameters *params, const float *w) {
     GgufWriter *out = gguf_writer_new(GGUF_MIN_ALIGNMENT);
     Hyper hyper = info->hyper;
-    char name[32];
     gguf_set_string(out, "general.architecture", architecture);
     for (size_t i = 0; i < COUNT(size_keys); i++)
         gguf_set_uint32(out, size_keys[i].key, (uint32_t)*FIELD(size_t, &hyper, size_keys[i].offset));
     for (size_t i = 0; i < COUNT(choice_keys); i++)
-        gguf_set_string(out, choice_keys[i].key,
-                        choice_name(name, choice_keys[i].names, *FIELD(int, &hyper, choice_keys[i].offset)));
+        set_choice(out, choice_keys[i].key, choice_keys[i].names, *FIELD(int, &hyper, choice_keys[i].offset));
     for (size_t i = 0; i < COUNT(rate_keys); i++)
         gguf_set_float64(out, rate_keys[i].key, *FIELD(double, &hyper, rate_keys[i].offset));
     gguf_set_bool(out, "nmt.text.lowercase", info->lowercase);
@@ -92,7 +78,7 @@ GgufWriter *modelfile_writer(const ModelInfo *info, const Parameters *params, co
     gguf_set_uint32(out, "nmt.decode.max_extra", info->decode.max_extra);
     gguf_set_string(out, "nmt.config", info->config);
     gguf_set_uint64(out, "nmt.step", info->step);
-    gguf_set_string(out, PRECISION_KEY, choice_name(name, PRECISION_NAMES, (int)info->precision));
+    set_choice(out, PRECISION_KEY, PRECISION_NAMES, (int)info->precision);
     gguf_set_string(out, "nmt.instruction_set", cpu_instruction_set());
     modelfile_add_block(out, params, "", w);
     return out;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/choice.h"
 #include "base/ds.h"
 #include "decode/align.h"
 #include "nn/linear.h"
@@ -19,9 +20,10 @@ bool inspect_check(const InspectRequest *r, const ModelFile *file, Error *err) {
 
 /* ---- what was said ----------------------------------------------------------------------------------------------- */
 
-static void write_choice(Json *j, const char *names, int value) { /* the name of an enum's value */
-    while (value-- > 0) names = strchr(names, '|') + 1;
-    json_string(j, names, strcspn(names, "|"));
+static void write_choice(Json *j, const char *key, const char *names, int value) {
+    char *name = choice_name(names, value);
+    json_key_text(j, key, name);
+    free(name);
 }
 
 static void write_model(Json *j, const ModelFile *file) {
@@ -37,14 +39,10 @@ static void write_model(Json *j, const ModelFile *file) {
     json_key_integer(j, "decoder_layers", (long long)h->decoder_layers);
     json_key_integer(j, "vocab", (long long)h->vocab);
     json_key_integer(j, "max_length", (long long)h->max_length);
-    json_key(j, "norm");
-    write_choice(j, NORM_PLACE_NAMES, (int)h->norm);
-    json_key(j, "activation");
-    write_choice(j, ACTIVATION_NAMES, (int)h->activation);
-    json_key(j, "positions");
-    write_choice(j, POSITIONS_NAMES, (int)h->positions);
-    json_key(j, "tying");
-    write_choice(j, TYING_NAMES, (int)h->tying);
+    write_choice(j, "norm", NORM_PLACE_NAMES, (int)h->norm);
+    write_choice(j, "activation", ACTIVATION_NAMES, (int)h->activation);
+    write_choice(j, "positions", POSITIONS_NAMES, (int)h->positions);
+    write_choice(j, "tying", TYING_NAMES, (int)h->tying);
     json_key_integer(j, "parameters", (long long)file->params.count);
     json_key_integer(j, "step", (long long)file->info.step);
     json_close(j, '}');
