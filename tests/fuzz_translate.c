@@ -33,7 +33,7 @@ static void make_world(void) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!world.translator) make_world();
-    const TranslatorText texts[3] = {{"the cat", 7}, {(const char *)data, size}, {"a", 1}};
+    const Text texts[3] = {{"the cat", 7}, {(const char *)data, size}, {"a", 1}};
     TranslatorResult results[3];
     Error err;
     CHECK(translator_run(world.translator, texts, 3, results, &err), "memory for three lines");

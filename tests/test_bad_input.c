@@ -766,7 +766,7 @@ static void test_fuzz(void) {
             const DecodeOptions how = translator_options(&model);
             EXPECT(decode_check(&how, "bad.gguf", &err));
             Translator *translator = translator_create(&model.params, model.w, tokenizer, pool, how);
-            const TranslatorText text = {"the red cat", 11};
+            const Text text = {"the red cat", 11};
             TranslatorResult result;
             EXPECT(translator_run(translator, &text, 1, &result, &err));
             translator_free(translator);

@@ -70,8 +70,8 @@ typedef struct Request {
     double alpha; /* < 0: the model's */
     size_t n_best, threads;
     Alignment alignment;
-    DecodeOptions more;    /* what has no place in the model file */
-    TranslatorText *texts; /* stb_ds array */
+    DecodeOptions more; /* what has no place in the model file */
+    Text *texts;        /* stb_ds array */
 } Request;
 
 static void print_text(const char *bytes, size_t length) {
@@ -109,8 +109,8 @@ static void print_result(const Request *request, const TranslatorResult *result,
 }
 
 /* Prints the results of texts, of which the first has this number, from 0 on. False when stdout is gone or full. */
-static bool answer(const Request *request, Translator *translator, const TranslatorText *texts, size_t count,
-                   const char *what, size_t first, Error *err) {
+static bool answer(const Request *request, Translator *translator, const Text *texts, size_t count, const char *what,
+                   size_t first, Error *err) {
     TranslatorResult *results = memory_new(count, sizeof *results);
     bool ok = translator_run(translator, texts, count, results, err);
     for (size_t i = 0; ok && i < count; i++) {
@@ -127,13 +127,13 @@ static bool answer(const Request *request, Translator *translator, const Transla
 
 static bool answer_lines(const Request *request, Translator *translator, Error *err) {
     LineReader *reader = lines_open(STDIN_FILENO, "standard input");
-    TranslatorText *texts = NULL;
+    Text *texts = NULL;
     bool ok = true;
     for (bool more = true; more && ok;) {
         const size_t first = lines_count(reader);
         stbds_arrsetlen(texts, 0);
         do {
-            TranslatorText text;
+            Text text;
             LinesNext next = lines_next(reader, &text.bytes, &text.length, err);
             ok = next != LINES_FAILED;
             more = next == LINES_LINE;
@@ -257,7 +257,7 @@ int main(int argc, char **argv) {
             request.more.seed = (uint64_t)options_integer(&reader, option, value, 0, LLONG_MAX), drawing = true;
             break;
         default: {
-            TranslatorText text = {value, strlen(value)};
+            Text text = {value, strlen(value)};
             stbds_arrput(request.texts, text);
         }
         }

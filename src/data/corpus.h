@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "text/utf8.h"
 
 enum { CORPUS_LONGEST_LINE = 1 << 20, CORPUS_RATIO_FREE = 16 };
 
@@ -51,12 +52,6 @@ typedef struct CorpusReport {
 } CorpusReport;
 
 void corpus_report_add(CorpusReport *report, CorpusFlaw flaw, CorpusPlace place);
-
-/* Some bytes, without a NUL at the end. */
-typedef struct Text {
-    const char *bytes;
-    size_t length;
-} Text;
 
 /* A line in memory: the source, a TAB, the targets with TABs between them. */
 typedef struct CorpusLine {

@@ -117,7 +117,7 @@ static size_t cut(const Translator *t, const int32_t *ids, size_t count) {
 }
 
 /* Tokenises, and cuts what is too long. */
-static void enqueue(Translator *t, const TranslatorText *texts, size_t count, TranslatorResult *results) {
+static void enqueue(Translator *t, const Text *texts, size_t count, TranslatorResult *results) {
     stbds_arrsetlen(t->ids, 0);
     stbds_arrsetlen(t->source_word, 0);
     stbds_arrsetlen(t->parts, 0);
@@ -276,7 +276,7 @@ static void assemble(Translator *t, size_t count, TranslatorResult *results) {
     }
 }
 
-bool translator_run(Translator *t, const TranslatorText *texts, size_t count, TranslatorResult *results, Error *err) {
+bool translator_run(Translator *t, const Text *texts, size_t count, TranslatorResult *results, Error *err) {
     enqueue(t, texts, count, results);
     stbds_arrsetlen(t->made, 0);
     stbds_arrsetlen(t->made_text, 0);

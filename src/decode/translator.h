@@ -17,11 +17,7 @@
 #include "decode/decode.h"
 #include "model/modelfile.h"
 #include "text/tokenizer.h"
-
-typedef struct TranslatorText {
-    const char *bytes; /* no NUL at the end */
-    size_t length;
-} TranslatorText;
+#include "text/utf8.h"
 
 /* Where a word of a translation comes from (decode/align.h): its shares of the source words from number `first` on,
  * `count` of them: all, or those of its part of the text. What is missing to 1 is </s>'s. Words are what white space
@@ -63,8 +59,7 @@ void translator_align(Translator *translator);
 /* Translates count texts into results (count). A text without tokens (empty, or blank where spaces are normalised)
  * gives an empty translation. Sampling takes the texts since the beginning, whatever run they were in, for texts 0, 1,
  * ... Fails when there is no memory. */
-bool translator_run(Translator *translator, const TranslatorText *texts, size_t count, TranslatorResult *results,
-                    Error *err);
+bool translator_run(Translator *translator, const Text *texts, size_t count, TranslatorResult *results, Error *err);
 
 /* A tokenizer and search options as a model file has them. */
 Tokenizer *translator_tokenizer(const ModelFile *file, Error *err);

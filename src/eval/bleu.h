@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-#include "data/corpus.h"
 #include "eval/ngrams.h"
+#include "text/utf8.h"
 
 enum { BLEU_ORDERS = 4 };
 

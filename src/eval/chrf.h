@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-#include "data/corpus.h"
 #include "eval/ngrams.h"
+#include "text/utf8.h"
 
 enum { CHRF_CHARACTER_ORDERS = 6, CHRF_WORD_ORDERS = 2 };
 

@@ -84,12 +84,9 @@ bool measure_translations(void *context, const Trainer *t, Measured *measured, E
                                   .length_alpha = c->length_alpha,
                                   .max_ratio = c->max_ratio,
                                   .max_extra = (size_t)c->max_extra};
-    TranslatorText *texts = memory_new(count, sizeof *texts);
+    Text *texts = memory_new(count, sizeof *texts);
     TranslatorResult *results = memory_new(count, sizeof *results);
-    for (size_t i = 0; i < count; i++) {
-        const Text source = corpus_source(corpus, i);
-        texts[i] = (TranslatorText){source.bytes, source.length};
-    }
+    for (size_t i = 0; i < count; i++) texts[i] = corpus_source(corpus, i);
     Translator *translator = translator_create(&t->model.params, trainer_weights(t), t->tokenizer, t->pool, greedy);
     const bool ok = translator_run(translator, texts, count, results, err);
     if (ok) compare(measured, results, count, corpus, tokenizer_normalisation(t->tokenizer));

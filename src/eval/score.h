@@ -11,8 +11,8 @@
 
 #include <stdbool.h>
 
-#include "data/corpus.h"
 #include "eval/ngrams.h"
+#include "text/utf8.h"
 
 typedef enum ScoreMetric { SCORE_BLEU, SCORE_CHRF, SCORE_CHRFPP, SCORE_METRICS } ScoreMetric;
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "data/corpus.h"
+#include "text/utf8.h"
 
 /* Python's white space, which is Unicode's and the four ASCII separators from U+001C. */
 bool tokenise_is_space(uint32_t code);

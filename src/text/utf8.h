@@ -14,6 +14,12 @@ enum {
     UTF8_LONGEST = 4,    /* bytes of the longest character */
 };
 
+/* Bytes, UTF-8 or not, without a NUL at the end. */
+typedef struct Text {
+    const char *bytes;
+    size_t length;
+} Text;
+
 typedef enum Utf8Class {
     UTF8_LETTER, /* and combining marks */
     UTF8_DIGIT,
