@@ -609,13 +609,13 @@ static void test_align(void) {
         static real all[BATCH * P * LONGEST], alone[P * LONGEST];
         for (size_t b = 0; b < BATCH; b++) made[b] = (Translation){.ids = ids, .length = b * 7 % (P + 1)};
         Error err;
-        EXPECT(align_run(m.params, m.w, m.pool, sources_all(&sources), made, all, &err));
+        EXPECT(align_run(&m.transformer, m.w, sources_all(&sources), made, all, &err));
         const real *shares = all;
         for (size_t b = 0; b < BATCH; b++) {
             uint32_t start[2];
             const Packed source = sources_one(&sources, b, start);
             const size_t T = made[b].length, S = start[1];
-            EXPECT(align_run(m.params, m.w, m.pool, source, &(Translation){.ids = ids, .length = P}, alone, &err));
+            EXPECT(align_run(&m.transformer, m.w, source, &(Translation){.ids = ids, .length = P}, alone, &err));
             EXPECT(memcmp(shares, alone, T * S * sizeof *alone) == 0);
             for (size_t i = 0; i < T; i++) {
                 double sum = 0;
@@ -632,7 +632,7 @@ static void test_align(void) {
         static real heads[H * T * LONGEST], logits[T * V];
         real *shown[3] = {NULL, NULL, heads};
         whole_logits_shown(&m, logits, source, target, T, shown);
-        EXPECT(align_run(m.params, m.w, m.pool, source, &(Translation){.ids = ids, .length = T}, alone, &err));
+        EXPECT(align_run(&m.transformer, m.w, source, &(Translation){.ids = ids, .length = T}, alone, &err));
         for (size_t i = 0; i < T * S; i++)
             EXPECT_NEAR(alone[i], (heads[i] + heads[T * S + i] + heads[2 * T * S + i]) / H, 1e-6);
         EXPECT(S > 1 && alone[0] != heads[0]);

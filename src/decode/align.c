@@ -6,28 +6,26 @@
 #include "base/ds.h"
 #include "base/memory.h"
 #include "math/vector.h"
-#include "model/transformer.h"
 #include "text/utf8.h"
 
 /* Runs encoder and decoder over whole sentences, and shows what the pass is told to. */
-static bool forced_pass(const Parameters *params, const real *w, Pool *pool, Packed source, Packed target,
-                        real *const *shown, Error *err) {
+static bool forced_pass(Transformer *model, const real *w, Packed source, Packed target, real *const *shown,
+                        Error *err) {
     const size_t Ns = source.start[source.B], Nt = target.start[target.B];
-    Transformer model;
     const TransformerLimits limits = {Ns, Nt, source.longest, target.longest};
-    if (!transformer_create(&model, &params->hyper, pool, limits, false, err)) return false;
-    Pass pass = transformer_pass(&model, w);
+    if (!transformer_reserve(model, limits, false, err)) return false;
+    Pass pass = transformer_pass(model, w);
     pass.shown[ATTENTION_CROSS] = shown;
-    encoder_lay_out(&model.encoder, pass.arena, params, Ns, false);
-    decoder_lay_out(&model.decoder, pass.arena, params, Nt, Ns, false);
-    decoder_forward(&pass, &model.decoder, target, source, encoder_forward(&pass, &model.encoder, source));
-    transformer_free(&model);
+    encoder_lay_out(&model->encoder, pass.arena, pass.params, Ns, false);
+    decoder_lay_out(&model->decoder, pass.arena, pass.params, Nt, Ns, false);
+    decoder_forward(&pass, &model->decoder, target, source, encoder_forward(&pass, &model->encoder, source));
     return true;
 }
 
-bool align_run(const Parameters *params, const real *w, Pool *pool, Packed source, const Translation *translations,
-               real *shares, Error *err) {
-    const size_t B = source.B, H = params->hyper.heads, layers = params->hyper.decoder_layers;
+bool align_run(Transformer *model, const real *w, Packed source, const Translation *translations, real *shares,
+               Error *err) {
+    const Hyper *h = &model->params.hyper;
+    const size_t B = source.B, H = h->heads, layers = h->decoder_layers;
     /* Row i of a target, which is <s> and the tokens but the last, is the one that says token i. */
     uint32_t *start = memory_new(B + 1, sizeof *start);
     size_t longest = 1, elements = 0;
@@ -46,12 +44,12 @@ bool align_run(const Parameters *params, const real *w, Pool *pool, Packed sourc
         for (size_t i = 0; i < rows; i++) token[start[b] + i] = i > 0 ? translations[b].ids[i - 1] : TOKEN_BEGIN;
         last[b] = arena_push(&arena, H * rows * S, sizeof(real));
     }
-    ok = ok && forced_pass(params, w, pool, source, (Packed){B, token, start, longest}, shown, err);
+    ok = ok && forced_pass(model, w, source, (Packed){B, token, start, longest}, shown, err);
     for (size_t b = 0; ok && b < B; b++) {
         const size_t count = translations[b].length * (source.start[b + 1] - source.start[b]);
         for (size_t i = 0; i < count; i++) {
             real sum = 0;
-            for (size_t h = 0; h < H; h++) sum += last[b][h * count + i];
+            for (size_t head = 0; head < H; head++) sum += last[b][head * count + i];
             shares[i] = sum / (real)H;
         }
         shares += count;

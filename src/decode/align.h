@@ -10,11 +10,13 @@
 #define NMT_DECODE_ALIGN_H
 
 #include "decode/decode.h"
+#include "model/transformer.h"
 #include "text/tokenizer.h"
 
-/* shares: (T, S) for each sentence, one after another; each row's sum is 1. Fails when there is no memory. */
-bool align_run(const Parameters *params, const real *w, Pool *pool, Packed source, const Translation *translations,
-               real *shares, Error *err);
+/* shares: (T, S) for each sentence, one after another; each row's sum is 1. The model's arena grows with the largest
+ * batch so far; fails when there is no more memory. */
+bool align_run(Transformer *model, const real *w, Packed source, const Translation *translations, real *shares,
+               Error *err);
 
 /* word (count): the number of the word, among those that white space separates, which each token is part of; -1: it is
  * white space alone, <s> or </s>. Returns how many words there are. */

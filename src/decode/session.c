@@ -11,13 +11,12 @@
 #include "math/vector.h"
 #include "model/decoder.h"
 #include "model/encoder.h"
-#include "nn/positional.h"
 
 struct Session {
     Pass pass;
     Arena arena;
     MatmulWeights *weights; /* the pool uses them while the session computes */
-    real *positions; /* (P, D) sinusoidal positions; NULL: learned */
+    real *positions;        /* (P, D) sinusoidal positions; NULL: learned */
     EncoderTape encoder;
     DecoderTape decoder;
     size_t each, slots, capacity;
@@ -32,10 +31,7 @@ struct Session {
 Session *session_create(const Parameters *params, const real *w, Pool *pool) {
     const Hyper *h = &params->hyper;
     Session *s = memory_new(1, sizeof *s);
-    if (h->positions == POSITIONS_SINUSOIDAL) {
-        s->positions = memory_new(h->max_length * h->width, sizeof(real));
-        positional_fill(s->positions, h->max_length, h->width);
-    }
+    s->positions = pass_sinusoidal(h);
     s->weights = matmul_weights_create(w, params->count);
     s->encoder = encoder_tape_new(params);
     s->decoder = decoder_tape_new(params);

@@ -35,6 +35,7 @@ struct Translator {
     Pool *pool;
     size_t n_best;
     bool align;
+    Transformer aligner;   /* align_run's */
     uint64_t texts_before; /* of all runs before this one */
     Decode *decode;
     /* All stb_ds arrays, kept from run to run. */
@@ -70,6 +71,7 @@ Translator *translator_create(const Parameters *params, const real *w, const Tok
 void translator_free(Translator *t) {
     if (!t) return;
     decode_free(t->decode);
+    transformer_free(&t->aligner);
     stbds_arrfree(t->ids);
     stbds_arrfree(t->source_word);
     stbds_arrfree(t->parts);
@@ -89,6 +91,7 @@ void translator_free(Translator *t) {
 }
 
 void translator_align(Translator *t) {
+    if (!t->align) t->aligner = transformer_new(&t->params->hyper, t->pool);
     t->align = true;
 }
 
@@ -212,7 +215,7 @@ static bool keep(Translator *t, size_t first, size_t n, Packed source, Error *er
         }
         if (t->align) {
             stbds_arrsetlen(t->token_shares, room);
-            if (!align_run(t->params, t->w, t->pool, source, t->found, t->token_shares, err)) return false;
+            if (!align_run(&t->aligner, t->w, source, t->found, t->token_shares, err)) return false;
         }
         const real *shares = t->token_shares;
         for (size_t i = 0; i < n; i++) {

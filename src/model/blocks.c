@@ -19,10 +19,9 @@ void block_embedding_forward(const Pass *pass, StackName stack, real *out, Packe
 
 void block_embedding_backward(const Pass *pass, StackName stack, real *d, Packed tokens) {
     const size_t N = tokens.start[tokens.B], D = pass->params->hyper.width;
-    const size_t positions = stack == STACK_ENCODER ? pass->params->encoder_positions : pass->params->decoder_positions;
     dropout_forward(pass->pool, d, d, pass_dropout(pass, stack, 0, PLACE_EMBEDDING), N * D);
-    embedding_backward(pass->pool, pass->dw + table_of(pass, stack), pass->positions ? NULL : pass->dw + positions, d,
-                       tokens.token, tokens.start, tokens.B, D);
+    embedding_backward(pass->pool, pass->dw + table_of(pass, stack), pass_dpositions(pass, stack), d, tokens.token,
+                       tokens.start, tokens.B, D);
 }
 
 /* ---- attention --------------------------------------------------------------------------------------------------- */

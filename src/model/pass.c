@@ -2,6 +2,8 @@
 #include "model/pass.h"
 
 #include "base/check.h"
+#include "base/memory.h"
+#include "nn/positional.h"
 
 Dropout pass_dropout(const Pass *pass, StackName stack, size_t layer, DropoutPlace place) {
     if (!pass->training) return dropout_none();
@@ -16,7 +18,22 @@ Dropout pass_dropout(const Pass *pass, StackName stack, size_t layer, DropoutPla
     return dropout_make(rate, (RngSite){pass->seed, pass->step, site});
 }
 
+real *pass_sinusoidal(const Hyper *h) {
+    if (h->positions != POSITIONS_SINUSOIDAL) return NULL;
+    real *table = memory_new(h->max_length * h->width, sizeof *table);
+    positional_fill(table, h->max_length, h->width);
+    return table;
+}
+
+/* Where a stack's learned positions stand in the block. */
+static size_t learned(const Pass *pass, StackName stack) {
+    return stack == STACK_ENCODER ? pass->params->encoder_positions : pass->params->decoder_positions;
+}
+
 const real *pass_positions(const Pass *pass, StackName stack) {
-    if (pass->positions) return pass->positions;
-    return pass->w + (stack == STACK_ENCODER ? pass->params->encoder_positions : pass->params->decoder_positions);
+    return pass->positions ? pass->positions : pass->w + learned(pass, stack);
+}
+
+real *pass_dpositions(const Pass *pass, StackName stack) {
+    return pass->positions ? NULL : pass->dw + learned(pass, stack);
 }

@@ -57,7 +57,11 @@ enum { PASS_MAX_PIECES = 4096 };
 /* The dropout of one place; none when the pass does not train. */
 Dropout pass_dropout(const Pass *pass, StackName stack, size_t layer, DropoutPlace place);
 
-/* A stack's positions: sinusoidal, or its learned ones. (P, D) */
+/* The table that Pass.positions is to point to, freshly made, or NULL. Free with free. */
+real *pass_sinusoidal(const Hyper *hyper);
+
+/* A stack's positions, sinusoidal or its learned ones, and the gradient of these (NULL: they are sinusoidal). (P, D) */
 const real *pass_positions(const Pass *pass, StackName stack);
+real *pass_dpositions(const Pass *pass, StackName stack);
 
 #endif

@@ -3,12 +3,10 @@
 
 #include <stdlib.h>
 
-#include "base/memory.h"
 #include "base/size.h"
 #include "math/matmul.h"
 #include "math/vector.h"
 #include "nn/attention.h"
-#include "nn/positional.h"
 #include "nn/rows.h"
 
 /* Lays out what a pass keeps: both tapes and, going backward, the gradients of both stacks' outputs. */
@@ -32,43 +30,44 @@ static LossShape loss_shape(const Hyper *h, size_t N, double smoothing) {
     return (LossShape){N, h->width, h->vocab, smoothing};
 }
 
-/* The bytes that the arena of such a model takes at most. */
-static size_t arena_bytes(const Parameters *params, TransformerLimits limits, bool training) {
+/* The bytes that the arena takes at most; the tapes' pointers are made anew by each pass. */
+static size_t arena_bytes(Transformer *model, TransformerLimits limits, bool training) {
+    const Parameters *params = &model->params;
     const size_t Ns = limits.source_tokens, Nt = limits.target_tokens;
     Arena arena = arena_measure();
-    EncoderTape encoder = encoder_tape_new(params);
-    DecoderTape decoder = decoder_tape_new(params);
-    lay_out(&encoder, &decoder, &arena, params, Ns, Nt, training);
-    encoder_tape_free(&encoder);
-    decoder_tape_free(&decoder);
+    lay_out(&model->encoder, &model->decoder, &arena, params, Ns, Nt, training);
     size_t scratch = size_max(encoder_scratch(params, Ns), decoder_scratch(params, Nt, Ns));
     scratch = size_max(scratch * sizeof(real), loss_scratch(loss_shape(&params->hyper, Nt, 0)));
     return arena.used + scratch + 16 * ARENA_ALIGNMENT; /* a dozen pushes are rounded up */
 }
 
-/* The scratch of the pool's workers that attention over so many keys and the matrix product need. */
-static void reserve(const Transformer *model, size_t longest_key) {
+Transformer transformer_new(const Hyper *hyper, Pool *pool) {
+    Transformer model = {.params = parameters_create(hyper), .pool = pool};
+    model.encoder = encoder_tape_new(&model.params);
+    model.decoder = decoder_tape_new(&model.params);
+    return model;
+}
+
+bool transformer_reserve(Transformer *model, TransformerLimits limits, bool training, Error *err) {
     const Hyper *h = &model->params.hyper;
-    pool_reserve(model->pool, size_max(matmul_scratch(), attention_scratch(longest_key)),
+    const size_t bytes = arena_bytes(model, limits, training);
+    if (bytes > model->arena.size) {
+        arena_free(&model->arena);
+        if (!arena_create(&model->arena, bytes, err)) return false;
+    }
+    if (!model->positions) model->positions = pass_sinusoidal(h);
+    const size_t keys = size_max(limits.longest_source, limits.longest_target);
+    pool_reserve(model->pool, size_max(matmul_scratch(), attention_scratch(keys)),
                  size_max(matmul_shared(), rows_sum_shared(1, size_max(3 * h->width, h->feedforward))));
+    return true;
 }
 
 bool transformer_create(Transformer *model, const Hyper *hyper, Pool *pool, TransformerLimits limits, bool training,
                         Error *err) {
-    *model = (Transformer){.params = parameters_create(hyper), .pool = pool};
-    size_t bytes = arena_bytes(&model->params, limits, training);
-    if (!arena_create(&model->arena, bytes, err)) {
-        parameters_free(&model->params);
-        return false;
-    }
-    model->encoder = encoder_tape_new(&model->params);
-    model->decoder = decoder_tape_new(&model->params);
-    if (hyper->positions == POSITIONS_SINUSOIDAL) {
-        model->positions = memory_new(hyper->max_length * hyper->width, sizeof(real));
-        positional_fill(model->positions, hyper->max_length, hyper->width);
-    }
-    reserve(model, size_max(limits.longest_source, limits.longest_target));
-    return true;
+    *model = transformer_new(hyper, pool);
+    if (transformer_reserve(model, limits, training, err)) return true;
+    transformer_free(model);
+    return false;
 }
 
 void transformer_free(Transformer *model) {
@@ -77,6 +76,7 @@ void transformer_free(Transformer *model) {
     free(model->positions);
     arena_free(&model->arena);
     parameters_free(&model->params);
+    *model = (Transformer){0};
 }
 
 Pass transformer_pass(Transformer *model, const real *w) {

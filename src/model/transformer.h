@@ -34,10 +34,14 @@ typedef struct TransformerStep {
 } TransformerStep;
 
 /* hyper has passed hyper_check. The pool must outlive it; its scratch is reserved here. training: passes go backward.
- * Fails when there is no memory. Release with transformer_free. */
+ * Fails, leaving all 0, when there is no memory. Release with transformer_free. */
 bool transformer_create(Transformer *model, const Hyper *hyper, Pool *pool, TransformerLimits limits, bool training,
                         Error *err);
-void transformer_free(Transformer *model);
+void transformer_free(Transformer *model); /* all 0 is fine */
+
+/* The same in two steps: one that is for batches of no size yet, and room for larger ones, between passes. */
+Transformer transformer_new(const Hyper *hyper, Pool *pool);
+bool transformer_reserve(Transformer *model, TransformerLimits limits, bool training, Error *err);
 
 /* One batch, forward and backward with dropout: adds to the gradient block dw that of the smoothed loss's sum times
  * `scale`. target_in: <s> y1 ..., target_out: (Nt) y1 ... </s>. */

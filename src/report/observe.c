@@ -83,10 +83,7 @@ static bool run_model(Observation *o, Error *err) {
     const size_t S = o->S, T = o->T, D = h->width, V = h->vocab;
     const uint32_t source_start[] = {0, (uint32_t)S}, target_start[] = {0, (uint32_t)T};
     const Packed source = {1, o->source, source_start, S}, target = {1, o->target, target_start, T};
-    if (!transformer_create(&o->model, h, o->pool, (TransformerLimits){S, T, S, T}, true, err)) {
-        o->model.pool = NULL; /* nothing to free */
-        return false;
-    }
+    if (!transformer_create(&o->model, h, o->pool, (TransformerLimits){S, T, S, T}, true, err)) return false;
     o->pass = transformer_pass(&o->model, o->file->w);
     for (int kind = 0; kind < ATTENTION_KINDS; kind++) {
         const size_t layers = kind == ATTENTION_ENCODER ? h->encoder_layers : h->decoder_layers;
@@ -131,7 +128,7 @@ void observation_free(Observation *o) {
     free(o->says);
     free(o->probabilities);
     decode_free(o->decode);
-    if (o->model.pool) transformer_free(&o->model);
+    transformer_free(&o->model);
 }
 
 /* ---- its attentions ---------------------------------------------------------------------------------------------- */

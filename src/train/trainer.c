@@ -244,7 +244,7 @@ void trainer_free(Trainer *t) {
     batches_free(&t->plan);
     batches_free(&t->valid_plan);
     redraw_free(&t->redraw);
-    if (t->model.params.tensors) transformer_free(&t->model);
+    transformer_free(&t->model);
     arena_free(&t->batch);
     arena_free(&t->blocks);
     free(t->flaws);
