@@ -169,11 +169,9 @@ void block_final_norm_backward(const Pass *pass, LayernormParams norm, const Fin
     const size_t D = pass->params->hyper.width, mark = arena_mark(pass->arena);
     if (pass->params->hyper.norm == NORM_POST) return;
     /* forward: out = norm(x) */
-    real *dout = arena_push(pass->arena, N * D, sizeof(real));
-    vector_copy(dout, d, N * D);
-    vector_clear(d, N * D);
-    layernorm_backward(pass->pool, d, pass->dw + norm.weight, pass->dw + norm.bias, dout, tape->x,
-                       pass->w + norm.weight, tape->mean, tape->rstd, N, D);
+    real *spare = arena_push(pass->arena, N * D, sizeof(real));
+    layernorm_backward_in_place(pass->pool, d, spare, pass->dw + norm.weight, pass->dw + norm.bias, tape->x,
+                                pass->w + norm.weight, tape->mean, tape->rstd, N, D);
     arena_release(pass->arena, mark);
 }
 

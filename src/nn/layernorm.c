@@ -11,7 +11,7 @@ static const double EPSILON = 1e-5;
 typedef struct Layernorm {
     real *out, *mean, *rstd, *din;
     const real *in, *dout, *weight, *bias, *kept_mean, *kept_rstd;
-    size_t N, D;
+    size_t D;
 } Layernorm;
 
 static void forward_rows(void *context, size_t first, size_t last) {
@@ -31,7 +31,7 @@ static void forward_rows(void *context, size_t first, size_t last) {
 
 void layernorm_forward(Pool *pool, real *out, real *mean, real *rstd, const real *in, const real *weight,
                        const real *bias, size_t N, size_t D) {
-    Layernorm l = {.out = out, .mean = mean, .rstd = rstd, .in = in, .weight = weight, .bias = bias, .N = N, .D = D};
+    Layernorm l = {.out = out, .mean = mean, .rstd = rstd, .in = in, .weight = weight, .bias = bias, .D = D};
     rows_run(pool, "layer norm", N, D, forward_rows, &l);
 }
 
@@ -44,8 +44,7 @@ static void again_rows(void *context, size_t first, size_t last) {
 
 void layernorm_again(Pool *pool, real *out, const real *in, const real *weight, const real *bias, const real *mean,
                      const real *rstd, size_t N, size_t D) {
-    Layernorm l = {
-        .out = out, .in = in, .weight = weight, .bias = bias, .kept_mean = mean, .kept_rstd = rstd, .N = N, .D = D};
+    Layernorm l = {.out = out, .in = in, .weight = weight, .bias = bias, .kept_mean = mean, .kept_rstd = rstd, .D = D};
     rows_run(pool, "layer norm", N, D, again_rows, &l);
 }
 
@@ -60,8 +59,14 @@ static void backward_rows(void *context, real *sums, size_t first, size_t last) 
 
 void layernorm_backward(Pool *pool, real *din, real *dweight, real *dbias, const real *dout, const real *in,
                         const real *weight, const real *mean, const real *rstd, size_t N, size_t D) {
-    Layernorm l = {
-        .din = din, .dout = dout, .in = in, .weight = weight, .kept_mean = mean, .kept_rstd = rstd, .N = N, .D = D};
+    Layernorm l = {.din = din, .dout = dout, .in = in, .weight = weight, .kept_mean = mean, .kept_rstd = rstd, .D = D};
     real *const sums[2] = {dweight, dbias};
     rows_sum(pool, "layer norm", sums, 2, N, D, backward_rows, &l);
+}
+
+void layernorm_backward_in_place(Pool *pool, real *d, real *spare, real *dweight, real *dbias, const real *in,
+                                 const real *weight, const real *mean, const real *rstd, size_t N, size_t D) {
+    vector_copy(spare, d, N * D);
+    vector_clear(d, N * D);
+    layernorm_backward(pool, d, dweight, dbias, spare, in, weight, mean, rstd, N, D);
 }

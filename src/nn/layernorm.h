@@ -31,4 +31,8 @@ void layernorm_again(Pool *pool, real *out, const real *in, const real *weight, 
 void layernorm_backward(Pool *pool, real *din, real *dweight, real *dbias, const real *dout, const real *in,
                         const real *weight, const real *mean, const real *rstd, size_t N, size_t D);
 
+/* The same where dout becomes din: d (N, D). spare (N, D): scratch. */
+void layernorm_backward_in_place(Pool *pool, real *d, real *spare, real *dweight, real *dbias, const real *in,
+                                 const real *weight, const real *mean, const real *rstd, size_t N, size_t D);
+
 #endif

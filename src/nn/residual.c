@@ -38,15 +38,11 @@ const real *residual_again(Pool *pool, const ResidualTape *tape, real *normed, c
 
 void residual_leave_backward(Pool *pool, real *d, real *dy, real *spare, real *dw, const real *w,
                              const ResidualTape *tape, LayernormParams norm, ResidualShape s, Dropout dropout) {
-    const size_t count = s.N * s.D;
-    if (s.place == NORM_POST) { /* forward: out = norm(sum) */
-        vector_copy(spare, d, count);
-        vector_clear(d, count);
-        layernorm_backward(pool, d, dw + norm.weight, dw + norm.bias, spare, tape->sum, w + norm.weight, tape->mean,
-                           tape->rstd, s.N, s.D);
-    }
+    if (s.place == NORM_POST) /* forward: out = norm(sum) */
+        layernorm_backward_in_place(pool, d, spare, dw + norm.weight, dw + norm.bias, tape->sum, w + norm.weight,
+                                    tape->mean, tape->rstd, s.N, s.D);
     /* forward: sum = x + dropout(y): d is already x's share, and y's is the masked d */
-    dropout_forward(pool, dy, d, dropout, count);
+    dropout_forward(pool, dy, d, dropout, s.N * s.D);
 }
 
 void residual_enter_backward(Pool *pool, real *d, const real *dh, real *dw, const real *w, const ResidualTape *tape,
