@@ -375,25 +375,6 @@ static void patch(const char *path, const char *key, size_t from, const void *by
     free(file);
 }
 
-/* A last.gguf of before there was any of this: it goes on, and back to where it began. */
-static void test_older_file(void) {
-    static const char *const keys[] = {"nmt.train.streak", "nmt.train.norm_log", "nmt.train.norm_steps",
-                                       "nmt.train.saved", "nmt.train.returns"};
-    Run r;
-    run_open(&r, "older");
-    run_to(&r, 40);
-    run_close(&r);
-    for (size_t i = 0; i < 5; i++) patch("older/last.gguf", keys[i], 4, "older", 5);
-    run_open(&r, "older");
-    EXPECT_INT(r.t.state.step, 40);
-    EXPECT_INT(r.t.state.saved, 40);
-    EXPECT_INT(r.t.state.norm_steps, 0);
-    r.t.w[7] = NAN;
-    run_to(&r, 60);
-    expect_said(&r, "back to step 40");
-    run_close(&r);
-}
-
 static void test_hostile_state(void) {
     Run r;
     run_open(&r, "hostile");
@@ -422,7 +403,6 @@ int main(void) {
     RUN(test_validation_among_skips);
     RUN(test_lost_validation);
     RUN(test_gives_up);
-    RUN(test_older_file);
     RUN(test_hostile_state);
     RUN(test_denormals_flushed);
     world_leave();

@@ -30,10 +30,7 @@ static const StateKey state_keys[] = {
     FIGURE(best_bleu), COUNTER(stalled), COUNTER(skipped),    FIGURE(loss_sum),   FIGURE(nll_sum),   COUNTER(tokens),
     COUNTER(streak),   FIGURE(norm_log), COUNTER(norm_steps), COUNTER(saved),     COUNTER(returns),
 };
-enum {
-    STATE_KEYS = sizeof state_keys / sizeof *state_keys,
-    OLD_KEYS = 12 /* the others may be missing: they are then 0 */
-};
+enum { STATE_KEYS = sizeof state_keys / sizeof *state_keys };
 
 bool checkpoint_write(const Trainer *t, const char *name, bool with_state, Error *err) {
     char *config = config_text(t->config), *path = file_join(t->config->dir, name);
@@ -79,11 +76,9 @@ bool checkpoint_restore(Trainer *t, const ModelFile *last, Error *err) {
     for (size_t i = 0; i < STATE_KEYS; i++) {
         const StateKey *k = &state_keys[i];
         void *at = (char *)&t->state + k->offset;
-        if (i >= OLD_KEYS && !gguf_has(last->gguf, k->key)) continue;
         if (k->is_double ? !gguf_double(last->gguf, k->key, at, err) : !gguf_uint64(last->gguf, k->key, at, err))
             return false;
     }
-    if (!gguf_has(last->gguf, "nmt.train.saved")) t->state.saved = t->state.step;
     if (t->state.returns > 64) /* each halves the learning rate */
         return error_set(err, "%s: nmt.train.returns: expected at most 64, found %llu", last->path,
                          (unsigned long long)t->state.returns);
