@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "command.h"
 #include "decode/translator.h"
+#include "model/gguf_parts.h"
 #include "model/modelfile.h"
 #include "train/config.h"
 
@@ -476,17 +477,14 @@ static void copy_pair(GgufWriter *out, const GgufPair *p) {
 /* A well-formed file with a right checksum, but for one change. */
 static void write_changed(const char *from, const char *to, const Change *change) {
     Error err;
-    size_t n_pairs, n_tensors;
     GgufFile *in = gguf_open(from, true, &err);
     CHECK(in, "the model to change");
-    const GgufPair *pairs = gguf_pairs(in, &n_pairs);
-    const GgufTensor *tensors = gguf_tensors(in, &n_tensors);
     GgufWriter *out = gguf_writer_new(GGUF_MIN_ALIGNMENT);
-    for (size_t i = 0; i < n_pairs && change->act != DROP_ALL; i++) {
-        const char *key = pairs[i].key;
+    for (size_t i = 0; i < in->n_pairs && change->act != DROP_ALL; i++) {
+        const char *key = in->pairs[i].key;
         if (strcmp(key, GGUF_CHECKSUM_KEY) == 0 || strcmp(key, GGUF_ALIGNMENT_KEY) == 0) continue;
         if (strcmp(key, change->name) != 0) {
-            copy_pair(out, &pairs[i]);
+            copy_pair(out, &in->pairs[i]);
             continue;
         }
         switch (change->act) {
@@ -516,8 +514,8 @@ static void write_changed(const char *from, const char *to, const Change *change
             break;
         }
     }
-    for (size_t i = 0; i < n_tensors && change->act != DROP_ALL; i++) {
-        const GgufTensor *t = &tensors[i];
+    for (size_t i = 0; i < in->n_tensors && change->act != DROP_ALL; i++) {
+        const GgufTensor *t = &in->tensors[i];
         const bool it = strcmp(t->name, change->name) == 0;
         if (it && change->act == DROP_TENSOR) continue;
         const size_t turned[2] = {t->dims[t->n_dims - 1], t->dims[0]};

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "model/gguf.h"
+#include "model/gguf_parts.h"
 #include "testlib.h"
 
 static char folder[256], path[300];
@@ -155,7 +155,6 @@ static void test_round_trip(void) {
     gguf_set_string(writer, "s.empty", "");
     gguf_set_uint32(writer, "u32", UINT32_MAX);
     gguf_set_uint64(writer, "u64", UINT64_MAX);
-    gguf_set_float32(writer, "f32", 0.1f);
     gguf_set_float64(writer, "f64", ninth);
     gguf_set_bool(writer, "yes", true);
     gguf_set_bool(writer, "no", false);
@@ -186,7 +185,6 @@ static void test_round_trip(void) {
     EXPECT_STR(gguf_string(file, "s.empty", NULL, &err), "");
     EXPECT(gguf_uint64(file, "u32", &whole, &err) && whole == UINT32_MAX);
     EXPECT(gguf_uint64(file, "u64", &whole, &err) && whole == UINT64_MAX);
-    EXPECT(gguf_double(file, "f32", &real, &err) && real == (double)0.1f);
     EXPECT(gguf_double(file, "f64", &real, &err) && real == ninth);
     EXPECT(gguf_bool(file, "yes", &flag, &err) && flag);
     EXPECT(gguf_bool(file, "no", &flag, &err) && !flag);
@@ -217,20 +215,19 @@ static void test_round_trip(void) {
     EXPECT(data && data[0] == 7);
 
     /* In the order they were given. With alignment 8 the matrix's 24 bytes need no padding after them. */
-    const GgufTensor *tensors = gguf_tensors(file, &n);
-    EXPECT_INT(n, 3);
+    const GgufTensor *tensors = file->tensors;
+    EXPECT_INT(file->n_tensors, 3);
     EXPECT_STR(tensors[0].name, "z.matrix");
     EXPECT_INT(tensors[0].count, 6);
     EXPECT_INT(tensors[0].bytes, 24);
     EXPECT_STR(tensors[1].name, "vector");
     EXPECT_INT(tensors[1].offset, 24);
     EXPECT_INT(tensors[2].offset, 32);
-    EXPECT(gguf_tensor(file, "block", &err) == &tensors[2]);
-    const GgufPair *pairs = gguf_pairs(file, &n);
-    EXPECT_INT(n, 17);
-    EXPECT_STR(pairs[0].key, "general.alignment");
-    EXPECT_STR(pairs[1].key, "s");
-    EXPECT_STR(pairs[16].key, GGUF_CHECKSUM_KEY);
+    EXPECT(tensors[1].data == data);
+    EXPECT_INT(file->n_pairs, 16);
+    EXPECT_STR(file->pairs[0].key, "general.alignment");
+    EXPECT_STR(file->pairs[1].key, "s");
+    EXPECT_STR(file->pairs[15].key, GGUF_CHECKSUM_KEY);
     gguf_close(file);
 }
 
@@ -248,12 +245,11 @@ static void test_write_twice_is_the_same(void) {
 
 static void test_write_without_tensors(void) {
     Error err = {""};
-    size_t n = 1;
     GgufWriter *writer = gguf_writer_new(64);
     EXPECT(gguf_write(writer, path, &err));
     GgufFile *file = gguf_open(path, true, &err);
-    EXPECT(file && !gguf_tensors(file, &n) && n == 0);
-    EXPECT(file && !gguf_tensor(file, "t", &err));
+    EXPECT(file && file->n_tensors == 0);
+    EXPECT(file && !gguf_floats(file, "t", 1, (const size_t[]){1}, &err));
     EXPECT_HAS(err.text, "expected a tensor t");
     gguf_close(file);
     EXPECT(!gguf_write(writer, "/nowhere/at/all.gguf", &err));
@@ -263,16 +259,18 @@ static void test_write_without_tensors(void) {
 
 /* ---- Looking up ---- */
 
-static void test_integers_of_any_width(void) {
+static void test_numbers_of_any_width(void) {
     const int8_t i8 = -5;
     const uint8_t u8 = 200;
     const int16_t i16 = 300, below = -300;
     const uint16_t u16 = 65535;
     const int32_t i32 = INT32_MAX;
     const int64_t i64 = INT64_MAX, lowest = INT64_MIN;
+    const float f32 = 0.1f;
     uint64_t value = 99;
+    double real = 0;
     Error err = {""};
-    put_header(0, 8);
+    put_header(0, 9);
     put_pair("i8", GGUF_INT8, &i8, 1);
     put_pair("u8", GGUF_UINT8, &u8, 1);
     put_pair("i16", GGUF_INT16, &i16, 2);
@@ -281,6 +279,7 @@ static void test_integers_of_any_width(void) {
     put_pair("i32", GGUF_INT32, &i32, 4);
     put_pair("i64", GGUF_INT64, &i64, 8);
     put_pair("lowest", GGUF_INT64, &lowest, 8);
+    put_pair("f32", GGUF_FLOAT32, &f32, 4);
     GgufFile *file = open_bytes(n_bytes, false, &err);
     if (!file) {
         TEST_FAIL("%s", err.text);
@@ -297,6 +296,7 @@ static void test_integers_of_any_width(void) {
     EXPECT(gguf_uint64(file, "u16", &value, &err) && value == 65535);
     EXPECT(gguf_uint64(file, "i32", &value, &err) && value == INT32_MAX);
     EXPECT(gguf_uint64(file, "i64", &value, &err) && value == INT64_MAX);
+    EXPECT(gguf_double(file, "f32", &real, &err) && real == (double)f32);
     gguf_close(file);
 }
 
@@ -325,7 +325,7 @@ static void test_wrong_lookups(void) {
     EXPECT(!gguf_string(file, "general.alignment", NULL, &err));
     EXPECT(!gguf_array(file, "a.b", GGUF_STRING, &n, &err));
     EXPECT_HAS(err.text, "expected an array of string, found a string");
-    EXPECT(!gguf_tensor(file, "u", &err));
+    EXPECT(!gguf_floats(file, "u", 1, dims, &err));
     EXPECT(gguf_floats(file, "t", 1, dims, &err) != NULL);
     EXPECT(!gguf_floats(file, "t", 2, others, &err));
     EXPECT_HAS(err.text, "tensor t: expected dims {3, 1}, found {3}");
@@ -564,7 +564,6 @@ static void test_many_names_are_quick(void) {
     enum { MANY = 200000 };
     char key[32];
     Error err = {""};
-    size_t n = 0;
     put_header(0, MANY);
     for (int i = 0; i < MANY; i++) {
         snprintf(key, sizeof key, "some.key.%d", i);
@@ -573,7 +572,7 @@ static void test_many_names_are_quick(void) {
     save(bytes, n_bytes);
     const clock_t start = clock();
     GgufFile *file = gguf_open(path, false, &err);
-    EXPECT(file && gguf_pairs(file, &n) && n == MANY && gguf_has(file, "some.key.123456"));
+    EXPECT(file && file->n_pairs == MANY && gguf_has(file, "some.key.123456"));
     EXPECT((double)(clock() - start) / CLOCKS_PER_SEC < 3);
     gguf_close(file);
 }
@@ -649,7 +648,6 @@ static void test_bad_offsets(void) {
 
 static void test_other_types_are_listed(void) {
     Error err = {""};
-    size_t n;
     put_two(12, 256, 0, 64);
     put("trailing bytes", 14);
     GgufFile *file = open_bytes(n_bytes, false, &err);
@@ -657,7 +655,7 @@ static void test_other_types_are_listed(void) {
         TEST_FAIL("%s", err.text);
         return;
     }
-    const GgufTensor *tensors = gguf_tensors(file, &n);
+    const GgufTensor *tensors = file->tensors;
     EXPECT_INT(tensors[0].type, 12);
     EXPECT(tensors[0].data == NULL && tensors[0].bytes == 0 && tensors[0].count == 256);
     EXPECT(!gguf_floats(file, "t", 1, (const size_t[]){256}, &err));
@@ -702,7 +700,7 @@ int main(void) {
     RUN(test_round_trip);
     RUN(test_write_twice_is_the_same);
     RUN(test_write_without_tensors);
-    RUN(test_integers_of_any_width);
+    RUN(test_numbers_of_any_width);
     RUN(test_wrong_lookups);
     RUN(test_every_bit_flip_is_refused);
     RUN(test_every_truncation_is_refused);

@@ -34,7 +34,7 @@ typedef struct IniField {
     IniType type;
     size_t offset;        /* of the field in the config struct */
     const char *standard; /* the default as text; NULL: the key is required */
-    double min, max;      /* INI_INTEGER, INI_REAL; both 0: no bounds; INFINITY: none on that side */
+    double min, max;      /* INI_INTEGER, INI_REAL */
     const char *choices;  /* INI_CHOICE: "float32|bfloat16" */
     const char *help;     /* one line, for messages and generated listings */
 } IniField;

@@ -85,7 +85,7 @@ static bool ini_parse_bool(const char *text, bool *value) {
 }
 
 static bool ini_in_bounds(const IniField *field, double value) {
-    return (field->min == 0 && field->max == 0) || (value >= field->min && value <= field->max);
+    return value >= field->min && value <= field->max;
 }
 
 /* Sets one field from text; false when the text is not what the field wants. */
@@ -113,16 +113,11 @@ static bool ini_set(const IniField *field, const char *text, void *config) {
 
 /* What a field wants, in words. */
 static char *ini_wish(const IniField *field) {
-    const double no_limit = 0x1p62; /* beyond this a bound only says that there is none */
     switch (field->type) {
     case INI_INTEGER:
-    case INI_REAL: {
-        const char *what = field->type == INI_INTEGER ? "an integer" : "a number";
-        if (field->min == 0 && field->max == 0) return memory_string(what);
-        if (field->max >= no_limit) return memory_format("%s of at least %.15g", what, field->min);
-        if (field->min <= -no_limit) return memory_format("%s of at most %.15g", what, field->max);
-        return memory_format("%s from %.15g to %.15g", what, field->min, field->max);
-    }
+    case INI_REAL:
+        return memory_format("%s from %.15g to %.15g", field->type == INI_INTEGER ? "an integer" : "a number",
+                             field->min, field->max);
     case INI_BOOL:
         return memory_string("true or false");
     case INI_CHOICE:

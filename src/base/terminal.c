@@ -32,9 +32,11 @@ Progress progress_start(FILE *stream) {
 }
 
 const char *progress_style(const Progress *progress, Style style) {
-    static const char *const codes[] = {
-        [STYLE_NONE] = "\033[m",   [STYLE_STRONG] = "\033[1m", [STYLE_FAINT] = "\033[2m",
-        [STYLE_GOOD] = "\033[32m", [STYLE_BAD] = "\033[33m",   [STYLE_BAR] = "\033[36m"};
+    static const char *const codes[] = {[STYLE_NONE] = "\033[m",
+                                        [STYLE_FAINT] = "\033[2m",
+                                        [STYLE_GOOD] = "\033[32m",
+                                        [STYLE_BAD] = "\033[33m",
+                                        [STYLE_BAR] = "\033[36m"};
     return progress->colours ? codes[style] : "";
 }
 

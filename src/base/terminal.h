@@ -32,7 +32,7 @@ void progress_note(Progress *progress, const char *format, ...) __attribute__((f
 
 /* What begins a stretch of text in this style, to be printed in front of it; "" where there are no colours. STYLE_NONE
  * ends the stretch. */
-typedef enum Style { STYLE_NONE, STYLE_STRONG, STYLE_FAINT, STYLE_GOOD, STYLE_BAD, STYLE_BAR } Style;
+typedef enum Style { STYLE_NONE, STYLE_FAINT, STYLE_GOOD, STYLE_BAD, STYLE_BAR } Style;
 const char *progress_style(const Progress *progress, Style style);
 
 /* Seconds of a clock that never jumps. */

@@ -68,16 +68,6 @@ void gguf_close(GgufFile *file) {
     free(file);
 }
 
-const GgufPair *gguf_pairs(const GgufFile *file, size_t *count) {
-    *count = file->n_pairs;
-    return file->n_pairs ? file->pairs : NULL;
-}
-
-const GgufTensor *gguf_tensors(const GgufFile *file, size_t *count) {
-    *count = file->n_tensors;
-    return file->n_tensors ? file->tensors : NULL;
-}
-
 static const GgufPair *find_pair(const GgufFile *file, const char *key) {
     const GgufName *name = names_find(file->keys, file->n_pairs, key);
     return name ? &file->pairs[name->at] : NULL;
@@ -162,7 +152,7 @@ const void *gguf_array(const GgufFile *file, const char *key, GgufType element, 
     return pair->values;
 }
 
-const GgufTensor *gguf_tensor(const GgufFile *file, const char *name, Error *err) {
+static const GgufTensor *find_tensor(const GgufFile *file, const char *name, Error *err) {
     const GgufName *found = names_find(file->names, file->n_tensors, name);
     if (!found) return error_null(err, "%s: expected a tensor %s, found none of that name", file->path, name);
     return &file->tensors[found->at];
@@ -176,7 +166,7 @@ static const char *dims_text(char text[96], size_t n_dims, const size_t *dims) {
 
 const float *gguf_floats(const GgufFile *file, const char *name, size_t n_dims, const size_t *dims, Error *err) {
     char expected[96], found[96];
-    const GgufTensor *tensor = gguf_tensor(file, name, err);
+    const GgufTensor *tensor = find_tensor(file, name, err);
     CHECK(n_dims >= 1 && n_dims <= GGUF_MAX_DIMS, "a tensor has 1 to 4 dims");
     if (!tensor) return NULL;
     if (tensor->type != GGUF_TENSOR_F32)

@@ -71,35 +71,12 @@ size_t gguf_type_size(GgufType type); /* bytes; 0 for strings and arrays */
 /* Keys and tensor names: 1 to `limit` bytes, no spaces and no control characters, so no NUL either. */
 bool gguf_name_is_good(const char *text, size_t length, size_t limit);
 
-typedef struct GgufPair {
-    char *key;
-    GgufType type;    /* GGUF_ARRAY: an array of `element`; otherwise the same as `element` */
-    GgufType element; /* never GGUF_ARRAY */
-    size_t count;     /* of elements; 1 unless an array */
-    void *values;     /* (count), aligned: uint8_t ... double by type; bool as uint8_t; GgufString */
-} GgufPair;
-
-typedef struct GgufTensor {
-    char name[GGUF_MAX_NAME + 1];
-    uint32_t type; /* code; any is listed */
-    size_t n_dims; /* 1 to 4 */
-    size_t dims[GGUF_MAX_DIMS];
-    size_t count;     /* product of dims */
-    size_t bytes;     /* 0 when the type is neither F32 nor BF16 */
-    uint64_t offset;  /* from the start of the tensor data; a multiple of the alignment */
-    const void *data; /* into the map, aligned to 8 at least; NULL when the type is neither F32 nor BF16 */
-} GgufTensor;
-
 /* Reading. Without require_checksum a file that has no checksum opens too (one from another tool); a checksum that is
  * there is verified in any case. */
 typedef struct GgufFile GgufFile;
 
 GgufFile *gguf_open(const char *path, bool require_checksum, Error *err);
 void gguf_close(GgufFile *file); /* NULL is fine */
-
-/* In the order of the file. Both arrays are NULL when empty. */
-const GgufPair *gguf_pairs(const GgufFile *file, size_t *count);
-const GgufTensor *gguf_tensors(const GgufFile *file, size_t *count);
 
 /* Values by key. A missing key and a value of another type fail; *value is then left alone. */
 bool gguf_has(const GgufFile *file, const char *key);
@@ -111,7 +88,6 @@ const char *gguf_string(const GgufFile *file, const char *key, size_t *length, E
 /* The elements (count), of exactly this type; GgufString for strings. Not NULL when empty. */
 const void *gguf_array(const GgufFile *file, const char *key, GgufType element, size_t *count, Error *err);
 
-const GgufTensor *gguf_tensor(const GgufFile *file, const char *name, Error *err);
 /* The data of a float32 tensor of exactly these dims. */
 const float *gguf_floats(const GgufFile *file, const char *name, size_t n_dims, const size_t *dims, Error *err);
 
@@ -127,7 +103,6 @@ void gguf_writer_free(GgufWriter *writer);
 void gguf_set_string(GgufWriter *writer, const char *key, const char *text);
 void gguf_set_uint32(GgufWriter *writer, const char *key, uint32_t value);
 void gguf_set_uint64(GgufWriter *writer, const char *key, uint64_t value);
-void gguf_set_float32(GgufWriter *writer, const char *key, float value);
 void gguf_set_float64(GgufWriter *writer, const char *key, double value);
 void gguf_set_bool(GgufWriter *writer, const char *key, bool value);
 /* values: (count) of the element type, as gguf_array returns them. */

@@ -1,9 +1,29 @@
-/* What the reader of GGUF files (gguf_reader.c) leaves for looking things up in them (gguf.c). For these two alone. */
+/* What the reader of GGUF files (gguf_reader.c) leaves for looking things up in them (gguf.c). For the files of
+ * model/gguf.h, and for tests. */
 #ifndef NMT_MODEL_GGUF_PARTS_H
 #define NMT_MODEL_GGUF_PARTS_H
 
 #include "base/file.h"
 #include "model/gguf.h"
+
+typedef struct GgufPair {
+    char *key;
+    GgufType type;    /* GGUF_ARRAY: an array of `element`; otherwise the same as `element` */
+    GgufType element; /* never GGUF_ARRAY */
+    size_t count;     /* of elements; 1 unless an array */
+    void *values;     /* (count), aligned: uint8_t ... double by type; bool as uint8_t; GgufString */
+} GgufPair;
+
+typedef struct GgufTensor {
+    char name[GGUF_MAX_NAME + 1];
+    uint32_t type; /* code; any may be there */
+    size_t n_dims; /* 1 to 4 */
+    size_t dims[GGUF_MAX_DIMS];
+    size_t count;     /* product of dims */
+    size_t bytes;     /* 0 when the type is neither F32 nor BF16 */
+    uint64_t offset;  /* from the start of the tensor data; a multiple of the alignment */
+    const void *data; /* into the map, aligned to 8 at least; NULL when the type is neither F32 nor BF16 */
+} GgufTensor;
 
 /* Names in order, to find one, or two that are equal, in a time that no choice of names makes long. */
 typedef struct GgufName {
@@ -14,8 +34,8 @@ typedef struct GgufName {
 struct GgufFile {
     char *path;
     FileMap map;
-    GgufPair *pairs;
-    GgufTensor *tensors;
+    GgufPair *pairs;        /* in the order of the file */
+    GgufTensor *tensors;    /* the same */
     GgufName *keys, *names; /* sorted: keys of pairs, names of tensors */
     size_t n_pairs, n_tensors;
 };

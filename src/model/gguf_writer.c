@@ -8,7 +8,7 @@
 #include "base/ds.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "model/gguf.h"
+#include "model/gguf_parts.h"
 
 /* A set of names, to notice one that comes twice. */
 typedef struct NameSet {
@@ -87,10 +87,6 @@ void gguf_set_uint32(GgufWriter *writer, const char *key, uint32_t value) {
 
 void gguf_set_uint64(GgufWriter *writer, const char *key, uint64_t value) {
     set_scalar(writer, key, GGUF_UINT64, &value);
-}
-
-void gguf_set_float32(GgufWriter *writer, const char *key, float value) {
-    set_scalar(writer, key, GGUF_FLOAT32, &value);
 }
 
 void gguf_set_float64(GgufWriter *writer, const char *key, double value) {
