@@ -928,6 +928,8 @@ static void test_streams(void) {
                    PARTS("standard output: cannot write"));
     expect_failure("help, stdout full", 1, ARGS("train", "--help"), &(CommandHow){.output_path = "/dev/full"},
                    PARTS("standard output: cannot write: No space left"));
+    expect_failure("keys, stdout full", 1, ARGS("train", "--keys"), &(CommandHow){.output_path = "/dev/full"},
+                   PARTS("standard output: cannot write: No space left"));
     expect_failure("version, stdout full", 1, ARGS("translate", "--version"), &(CommandHow){.output_path = "/dev/full"},
                    PARTS("standard output: cannot write: No space left"));
     int ends[2];

@@ -424,7 +424,7 @@ static void test_dry_run(void) {
 
 /* ---- Configs and scripts ---- */
 
-/* Every key stands in the configs that list them; in the template with its default. */
+/* Every key stands in the configs that list them, in the template with its default, and in what --keys prints. */
 static void test_configs(void) {
     static const char *const names[] = {"configs/tiny.ini", "configs/template.ini"};
     for (size_t n = 0; n < 2; n++) {
@@ -450,6 +450,17 @@ static void test_configs(void) {
         free(text);
         free(path);
     }
+    CommandRun keys = command_run(ARGS("train", "--keys"), NULL);
+    EXPECT_INT(keys.code, 0);
+    for (size_t i = 0; i < config_field_count; i++) {
+        char *start = memory_format("%s ", config_fields[i].key);
+        EXPECT_HAS(keys.out, start);
+        EXPECT_HAS(keys.out, config_fields[i].help);
+        free(start);
+    }
+    for (const char *line = keys.out; *line; line += strcspn(line, "\n") + 1) EXPECT(strcspn(line, "\n") <= 120);
+    EXPECT_HAS(keys.out, "train.accumulate           1             an integer from 1 to 4096\n    pieces a step ");
+    command_free(&keys);
     Error err = {"no error"};
     Config template, plain;
     char *path = file_join(home, "configs/template.ini");

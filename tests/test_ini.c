@@ -160,8 +160,8 @@ static void test_bad_values(void) {
         free(message);
     }
     expect_error("", OVERRIDES("train.seed=9223372036854775808"),
-                 "command line: train.seed=9223372036854775808: expected an integer from -9.22337203685478e+18 to "
-                 "9.22337203685478e+18, found \"9223372036854775808\"");
+                 "command line: train.seed=9223372036854775808: expected an integer from -9223372036854775808 to "
+                 "9223372036854775808, found \"9223372036854775808\"");
     expect_error("[model]\ntied = maybe\n", NULL, "x.ini:2: model.tied: expected true or false, found \"maybe\"");
     expect_error("[model]\nnorm = pr\n", NULL, "x.ini:2: model.norm: expected one of pre|post, found \"pr\"");
     expect_error("[model]\nnorm = pre|post\n", NULL,
@@ -269,6 +269,22 @@ static void test_format(void) {
     free(text);
 }
 
+static void test_help(void) {
+    char *text = ini_help(fields, FIELDS);
+    EXPECT_STR(text, "model.width                512           an integer from 2 to 8192\n    help\n"
+                     "model.dropout              0.1           a number from 0 to 0.9\n    help\n"
+                     "model.norm                 pre           one of pre|post\n    help\n"
+                     "model.tied                 true          true or false\n    help\n"
+                     "train.seed                 1             an integer from -9223372036854775808 to "
+                     "9223372036854775808\n    help\n"
+                     "train.rate                 0.001         a number from -1.79769313486232e+308 to "
+                     "1.79769313486232e+308\n    help\n"
+                     "data.train                 (required)    text\n    help\n"
+                     "data.note                  (empty)       text\n    help\n"
+                     "run.last                   1             an integer from 1 to 9\n    help\n");
+    free(text);
+}
+
 static void test_format_reads_back(void) {
     static const double rates[] = {0, -0.0, 1.0 / 3, 0.1 + 0.2, DBL_MIN, DBL_MAX, -5e-324, 1e22, 123456789.123456789};
     static const char *const notes[] = {"",   "a",     " a",   "a ",  "\ta",  "a #b",   "a#b", "#",     ";x",
@@ -348,6 +364,7 @@ int main(void) {
     RUN(test_missing_key);
     RUN(test_too_many_keys);
     RUN(test_format);
+    RUN(test_help);
     RUN(test_format_reads_back);
     RUN(test_damaged_texts);
     RUN(test_read_file);

@@ -36,7 +36,7 @@ typedef struct IniField {
     const char *standard; /* the default as text; NULL: the key is required */
     double min, max;      /* INI_INTEGER, INI_REAL */
     const char *choices;  /* INI_CHOICE: "float32|bfloat16" */
-    const char *help;     /* one line, for messages and generated listings */
+    const char *help;     /* one line, for ini_help */
 } IniField;
 
 /* name: what messages call the text (the path). ini_read maps and parses the file. Free with ini_free. */
@@ -58,5 +58,8 @@ void ini_release(const IniField *fields, size_t count, void *config);
 /* The config as INI text, every field written out in table order under its section; parsing and binding it gives the
  * same config again. A fresh string. */
 char *ini_format(const IniField *fields, size_t count, const void *config);
+
+/* What keys there are: of each its default, what it may be, and, on a line of its own, its help. A fresh string. */
+char *ini_help(const IniField *fields, size_t count);
 
 #endif

@@ -111,21 +111,20 @@ static bool ini_set(const IniField *field, const char *text, void *config) {
     CHECK(false, "ini: a field without a type");
 }
 
-/* What a field wants, in words. */
-static char *ini_wish(const IniField *field) {
+char *ini_wish(const IniField *field) {
     switch (field->type) {
     case INI_INTEGER:
+        return memory_format("an integer from %.0f to %.0f", field->min, field->max);
     case INI_REAL:
-        return memory_format("%s from %.15g to %.15g", field->type == INI_INTEGER ? "an integer" : "a number",
-                             field->min, field->max);
+        return memory_format("a number from %.15g to %.15g", field->min, field->max);
     case INI_BOOL:
         return memory_string("true or false");
     case INI_CHOICE:
         return memory_format("one of %s", field->choices);
     case INI_STRING:
-        break;
+        return memory_string("text");
     }
-    CHECK(false, "ini: every text is a string");
+    CHECK(false, "ini: a field without a type");
 }
 
 static bool ini_bind_field(const Ini *ini, const IniField *field, void *config, Error *err) {

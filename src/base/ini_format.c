@@ -1,4 +1,4 @@
-/* Writing a config as INI text. */
+/* Writing a config as INI text, and what keys it has. */
 #include "base/ini_parts.h"
 
 #include <inttypes.h>
@@ -18,6 +18,13 @@ static void ini_put(char **out, const char *text, size_t length) {
 }
 static void ini_print(char **out, const char *text) {
     ini_put(out, text, strlen(text));
+}
+
+/* What was appended, as a fresh string. */
+static char *ini_finish(char *out) {
+    char *text = memory_string_n(out ? out : "", stbds_arrlenu(out));
+    stbds_arrfree(out);
+    return text;
 }
 
 static void ini_print_string(char **out, const char *text) {
@@ -92,7 +99,19 @@ char *ini_format(const IniField *fields, size_t count, const void *config) {
         }
         ini_print(&out, "\n");
     }
-    char *text = memory_string_n(out ? out : "", stbds_arrlenu(out));
-    stbds_arrfree(out);
-    return text;
+    return ini_finish(out);
+}
+
+char *ini_help(const IniField *fields, size_t count) {
+    char *out = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const IniField *f = &fields[i];
+        const char *standard = !f->standard ? "(required)" : *f->standard ? f->standard : "(empty)";
+        char *wish = ini_wish(f);
+        char *lines = memory_format("%-26s %-13s %s\n    %s\n", f->key, standard, wish, f->help);
+        ini_print(&out, lines);
+        free(wish);
+        free(lines);
+    }
+    return ini_finish(out);
 }

@@ -23,6 +23,9 @@ IniEntry *ini_find(const Ini *ini, const char *key);
 size_t ini_section(const char *key);
 const char *ini_short_name(const char *key);
 
+/* What a field wants, in words, in a fresh string. */
+char *ini_wish(const IniField *field);
+
 bool ini_blank(char c);
 bool ini_control(char c);
 

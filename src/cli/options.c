@@ -29,8 +29,7 @@ static void print_help(const Command *c) {
     printf("  %-22s %s\n  %-22s %s\n", "--help", "this text", "--version", "the version");
 }
 
-/* What --help and --version print is a result like any other: a full disk under it is an error. */
-_Noreturn static void done(const Command *c) {
+void options_done(const Command *c) {
     Error err;
     if (fflush(stdout) == 0 && !ferror(stdout)) exit(EXIT_DONE);
     error_set(&err, "standard output: cannot write: %s", strerror(errno));
@@ -87,11 +86,11 @@ int options_next(OptionReader *r, const char **value) {
         }
         if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
             print_help(c);
-            done(c);
+            options_done(c);
         }
         if (strcmp(argument, "--version") == 0) {
             printf("%s (nmt.c) %s, %s kernels\n", c->name, NMT_VERSION, cpu_instruction_set());
-            done(c);
+            options_done(c);
         }
         for (size_t i = 0; i < c->option_count; i++) {
             const Option *o = &c->options[i];

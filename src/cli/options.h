@@ -51,6 +51,9 @@ double options_real(const OptionReader *reader, int option, const char *value, d
  * runs/NAME/model.gguf. NULL when there is none. */
 char *options_model(const char *given, Error *err);
 
+/* Ends with EXIT_DONE, when what was printed (--help ...) could be written: it is a result like any other. */
+_Noreturn void options_done(const Command *command);
+
 /* Prints "NAME: message" and returns or ends with the code. */
 int options_fail(const Command *command, const Error *err);
 _Noreturn void options_usage(const Command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

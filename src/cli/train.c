@@ -18,16 +18,17 @@
 #include "train/loop.h"
 #include "train/trainer.h"
 
-enum { OPTION_FRESH, OPTION_DRY_RUN };
+enum { OPTION_FRESH, OPTION_DRY_RUN, OPTION_KEYS };
 static const Option options[] = {
     [OPTION_FRESH] = {"--fresh", NULL, NULL, "start over, although the run's folder has a last.gguf"},
     [OPTION_DRY_RUN] = {"--dry-run", NULL, NULL,
                         "tell what is in the corpora and what the run will take; train nothing"},
+    [OPTION_KEYS] = {"--keys", NULL, NULL, "print every key with its default, what it may be, and what it is for"},
 };
 
 static const Command command = {
     .name = "train",
-    .usage = "train CONFIG.ini [section.key=value ...] [--fresh] [--dry-run]",
+    .usage = "train CONFIG.ini [section.key=value ...] [--fresh] [--dry-run]\n       train --keys",
     .about = "Trains a translator as CONFIG.ini says; every key can be set on the command line, too. A run keeps\n"
              "model.gguf (the best model), last.gguf (to go on from), log.jsonl and report.html (curves and sample\n"
              "translations, for a browser) in its folder, run.dir; the same command goes on where it stopped. Ctrl-C\n"
@@ -213,6 +214,13 @@ static int train(const Config *config, bool fresh, bool dry, Error *err) {
     return code;
 }
 
+_Noreturn static void print_keys(void) {
+    char *text = ini_help(config_fields, config_field_count);
+    fputs(text, stdout);
+    free(text);
+    options_done(&command);
+}
+
 int main(int argc, char **argv) {
     Error err;
     OptionReader reader = options_start(&command, argc, argv);
@@ -224,6 +232,8 @@ int main(int argc, char **argv) {
             fresh = true;
         else if (option == OPTION_DRY_RUN)
             dry = true;
+        else if (option == OPTION_KEYS)
+            print_keys();
         else if (strchr(value, '='))
             stbds_arrput(overrides, (char *)value);
         else if (!path)

@@ -33,7 +33,7 @@ const IniField config_fields[] = {
     SWITCH("data.swap", swap, "false", "source and target change places"),
     SWITCH("data.unique", unique, "false", "training pairs that stand there twice are taken once"),
     REAL("data.max_ratio", pair_ratio, "9", 0, 1000,
-         "pairs with a side of so many times the tokens of the other are left out; 0: none"),
+         "pairs with a side of more than 16 tokens and so many times those of the other are left out; 0: none"),
 
     INTEGER("text.vocab_size", vocab_size, "8000", HYPER_MIN_VOCAB, TOKENIZER_VOCAB_MAX,
             "tokens of the joint vocabulary"),
@@ -79,7 +79,7 @@ const IniField config_fields[] = {
            "what training's products round their factors to; auto: bfloat16 where the CPU is made for it"),
     REAL("train.source_word_dropout", source_word_dropout, "0", 0, RATE_MAX, "source tokens the encoder does not see"),
     REAL("train.target_word_dropout", target_word_dropout, "0", 0, RATE_MAX, "target tokens the decoder is not fed"),
-    INTEGER("train.threads", threads, "0", 0, 1024, "0: one for each core"),
+    INTEGER("train.threads", threads, "0", 0, 1024, "threads; 0: one for each core"),
     INTEGER("train.log_every", log_every, "100", 1, STEPS_MAX, "steps between log lines"),
 
     INTEGER("valid.every_steps", every_steps, "1000", 1, STEPS_MAX, "steps between validations, which also save"),
