@@ -25,10 +25,10 @@ static size_t buckets_of(const PairSet *pairs) {
 static uint32_t pack(size_t source, size_t target) {
     return (uint32_t)(source - 1) << 16 | (uint32_t)(target - 1);
 }
-static size_t packed_source(uint32_t lengths) {
+static size_t unpack_source(uint32_t lengths) {
     return (lengths >> 16) + 1;
 }
-static size_t packed_target(uint32_t lengths) {
+static size_t unpack_target(uint32_t lengths) {
     return (lengths & 0xffff) + 1;
 }
 
@@ -55,11 +55,11 @@ static void order_pairs(BatchPlan *plan, const PairSet *pairs, RngSite site) {
     const size_t buckets = buckets_of(pairs);
     size_t *next = plan->next; /* where the next pair of each bucket goes */
     memset(next, 0, (buckets + 1) * sizeof *next);
-    for (size_t i = 0; i < pairs->count; i++) next[packed_target(scratch[i]) / BUCKET_WIDTH + 1]++;
+    for (size_t i = 0; i < pairs->count; i++) next[unpack_target(scratch[i]) / BUCKET_WIDTH + 1]++;
     for (size_t bucket = 0; bucket < buckets; bucket++) next[bucket + 1] += next[bucket];
     for (size_t i = 0; i < pairs->count; i++) {
         uint32_t *at = &scratch[order[i]];
-        *at = (uint32_t)next[packed_target(*at) / BUCKET_WIDTH]++;
+        *at = (uint32_t)next[unpack_target(*at) / BUCKET_WIDTH]++;
     }
     for (size_t i = 0; i < pairs->count; i++) order[scratch[i]] = (uint32_t)i;
 }
@@ -73,7 +73,7 @@ void batches_plan_again(BatchPlan *plan, const PairSet *pairs, size_t max_tokens
     size_t source = 0, target = 0; /* tokens of the batch so far */
     for (size_t i = 0; i < pairs->count; i++) {
         const uint32_t lengths = plan->scratch[plan->order[i]];
-        const size_t more_source = packed_source(lengths), more_target = packed_target(lengths);
+        const size_t more_source = unpack_source(lengths), more_target = unpack_target(lengths);
         if (batch.count > 0 && (target + more_target > max_tokens || source + more_source > 2 * max_tokens)) {
             plan->batches[plan->count++] = batch;
             batch = (BatchRange){(uint32_t)i, 0};

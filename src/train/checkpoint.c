@@ -94,14 +94,14 @@ bool checkpoint_restore(Trainer *t, const ModelFile *last, Error *err) {
            (!t->average || modelfile_read_block(last, AVERAGE, t->average, err));
 }
 
-void checkpoint_keep(const Trainer *t) {
+void checkpoint_keep_back(const Trainer *t) {
     char *last = file_join(t->config->dir, CHECKPOINT_NAME), *before = file_join(t->config->dir, CHECKPOINT_BEFORE);
     (void)!link(last, before); /* where it fails, going back will say what it misses */
     free(last);
     free(before);
 }
 
-void checkpoint_forget(const Trainer *t) {
+void checkpoint_remove_back(const Trainer *t) {
     char *before = file_join(t->config->dir, CHECKPOINT_BEFORE);
     unlink(before);
     free(before);

@@ -26,8 +26,8 @@ bool checkpoint_corpus(const ModelFile *last, uint64_t *checksum, Error *err);
 bool checkpoint_restore(struct Trainer *trainer, const ModelFile *last, Error *err);
 
 /* Keeps last.gguf as back.gguf, unless that is there; removes it. */
-void checkpoint_keep(const struct Trainer *trainer);
-void checkpoint_forget(const struct Trainer *trainer);
+void checkpoint_keep_back(const struct Trainer *trainer);
+void checkpoint_remove_back(const struct Trainer *trainer);
 
 /* Takes everything from the one of the two that was saved at the last validation. */
 bool checkpoint_go_back(struct Trainer *trainer, Error *err);

@@ -97,16 +97,16 @@ const IniField config_fields[] = {
 };
 const size_t config_field_count = sizeof config_fields / sizeof *config_fields;
 
-/* Keys whose values do not change a bit of the model. */
-static bool is_bystander(const char *key) {
-    return strcmp(key, "run.dir") == 0 || strcmp(key, "train.threads") == 0 || strcmp(key, "train.log_every") == 0;
+/* Keys that the model file keeps: all but those whose values do not change a bit of it. */
+static bool is_saved(const char *key) {
+    return strcmp(key, "run.dir") != 0 && strcmp(key, "train.threads") != 0 && strcmp(key, "train.log_every") != 0;
 }
 
 /* Keys that a resumed run may change. The last step is part of a cosine's shape. */
 static bool may_change(const char *key, const Config *config) {
     if (strcmp(key, "train.max_steps") == 0) return config->schedule != SCHEDULE_COSINE;
     if (strcmp(key, "train.max_epochs") == 0 || strcmp(key, "data.test") == 0) return true;
-    return is_bystander(key) || strncmp(key, "valid.", 6) == 0 || strncmp(key, "decode.", 7) == 0;
+    return !is_saved(key) || strncmp(key, "valid.", 6) == 0 || strncmp(key, "decode.", 7) == 0;
 }
 
 static bool check(const Config *c, const char *path, Error *err) {
@@ -151,18 +151,18 @@ void config_free(Config *config) {
     ini_release(config_fields, config_field_count, config);
 }
 
-/* The table without the bystanders, in a fresh array. */
-static IniField *telling_fields(size_t *count) {
+/* The table of the keys that are saved, in a fresh array. */
+static IniField *saved_fields(size_t *count) {
     IniField *fields = memory_new(config_field_count, sizeof *fields);
     *count = 0;
     for (size_t i = 0; i < config_field_count; i++)
-        if (!is_bystander(config_fields[i].key)) fields[(*count)++] = config_fields[i];
+        if (is_saved(config_fields[i].key)) fields[(*count)++] = config_fields[i];
     return fields;
 }
 
 char *config_text(const Config *config) {
     size_t count;
-    IniField *fields = telling_fields(&count);
+    IniField *fields = saved_fields(&count);
     char *text = ini_format(fields, count, config);
     free(fields);
     return text;
@@ -180,7 +180,7 @@ static char *value_text(const IniField *field, const Config *config) {
 
 bool config_may_resume(const Config *config, const char *before, const char *file, Error *err) {
     size_t count;
-    IniField *fields = telling_fields(&count);
+    IniField *fields = saved_fields(&count);
     Config old = {0};
     Ini *ini = ini_parse(file, before, strlen(before), err);
     bool ok = ini && ini_bind(ini, fields, count, &old, err);

@@ -181,7 +181,7 @@ static void save(Loop *l, bool better, TrainState before) {
 /* Between two validations; the state of the last one is kept beside it. */
 static void save_stopped(Loop *l) {
     if (l->trainer->state.saved == l->trainer->state.step) return; /* a validation, or gone back to: it is there */
-    checkpoint_keep(l->trainer);
+    checkpoint_keep_back(l->trainer);
     save(l, l->trainer->state.best_step == 0, l->trainer->state);
 }
 
@@ -192,7 +192,7 @@ static void save_validated(Loop *l, bool better, TrainState before) {
     if (s->streak > 0 && !is_over(l->config, s)) return;
     s->saved = s->step;
     save(l, better, before);
-    if (s->saved == s->step) checkpoint_forget(l->trainer);
+    if (s->saved == s->step) checkpoint_remove_back(l->trainer);
 }
 
 /* Measures, tells, and saves. */
@@ -303,7 +303,7 @@ LoopEnd loop_run(Trainer *trainer, Measure measure, Reporter reporter, Progress 
     if (log_open(&l.log, path, trainer->state.step, err)) {
         l.began = l.logged = terminal_seconds();
         l.began_at = trainer->state.step;
-        if (trainer->state.saved == trainer->state.step) checkpoint_forget(trainer);
+        if (trainer->state.saved == trainer->state.step) checkpoint_remove_back(trainer);
         end = run(&l, stop, err);
         if (l.unsaved && end != LOOP_FAILED) {
             *err = l.why;

@@ -101,10 +101,11 @@ const real *trainer_weights(const Trainer *trainer);
 /* The step at which the run will end by the nearer of its two limits, about: epochs differ by a batch or so. */
 uint64_t trainer_last_step(const Trainer *trainer);
 
+enum { TRAINER_NORMS = 100 };
+
 /* One step: train.accumulate batches forward and backward, clipping, Adam. It updates nothing when the loss or the
  * gradient is not finite, or when the gradient's norm is more than train.skip_norm times the geometric mean of those
  * before (about the last TRAINER_NORMS; not before there are so many). */
-enum { TRAINER_NORMS = 100 };
 StepReport trainer_step(Trainer *trainer);
 
 /* Mean losses a target token over the validation pairs, without dropout. */
