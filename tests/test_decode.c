@@ -750,7 +750,7 @@ static void test_limits(void) {
         double ratio;
         size_t extra, source, expected;
     } cases[] = {{1.5, 5, 7, 15}, {0, 3, 9, 3},   {2, 0, 1, 2},    {0, 0, 5, 1},
-                 {0.5, 0, 1, 1},  {1e4, 0, 9, P}, {1, 65536, 3, P}};
+                 {0.5, 0, 1, 1},  {1e3, 0, 9, P}, {1, 65536, 3, P}};
     Model m;
     model_make(&m, kinds[1], 1);
     restrict_to_three(&m);

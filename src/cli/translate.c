@@ -217,7 +217,7 @@ int main(int argc, char **argv) {
             request.beam = (size_t)options_integer(&reader, option, value, 1, DECODE_MAX_BEAM);
             break;
         case OPTION_ALPHA:
-            request.alpha = options_real(&reader, option, value, 0, 10);
+            request.alpha = options_real(&reader, option, value, 0, DECODE_MAX_ALPHA);
             break;
         case OPTION_THREADS:
             request.threads = (size_t)options_integer(&reader, option, value, 0, 1024);

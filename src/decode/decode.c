@@ -65,13 +65,14 @@ bool decode_check(const DecodeOptions *o, const char *where, Error *err) {
     if (o->n_best < 1 || o->n_best > o->beam)
         return error_set(err, "%s: decode.n_best: expected 1 to decode.beam (%zu), found %zu", where, o->beam,
                          o->n_best);
-    if (!(o->length_alpha >= 0 && o->length_alpha <= 10))
-        return error_set(err, "%s: decode.length_alpha: expected 0 to 10, found %g", where, o->length_alpha);
-    if (!(o->max_ratio >= 0 && o->max_ratio <= HYPER_MAX_LENGTH))
-        return error_set(err, "%s: decode.max_ratio: expected 0 to %d, found %g", where, HYPER_MAX_LENGTH,
+    if (!(o->length_alpha >= 0 && o->length_alpha <= DECODE_MAX_ALPHA))
+        return error_set(err, "%s: decode.length_alpha: expected 0 to %d, found %g", where, DECODE_MAX_ALPHA,
+                         o->length_alpha);
+    if (!(o->max_ratio >= 0 && o->max_ratio <= DECODE_MAX_RATIO))
+        return error_set(err, "%s: decode.max_ratio: expected 0 to %d, found %g", where, DECODE_MAX_RATIO,
                          o->max_ratio);
-    if (o->max_extra > HYPER_MAX_LENGTH)
-        return error_set(err, "%s: decode.max_extra: expected 0 to %d, found %zu", where, HYPER_MAX_LENGTH,
+    if (o->max_extra > DECODE_MAX_EXTRA)
+        return error_set(err, "%s: decode.max_extra: expected 0 to %d, found %zu", where, DECODE_MAX_EXTRA,
                          o->max_extra);
     if (o->max_length > 0 && o->min_length >= o->max_length)
         return error_set(err, "%s: decode.min_length: expected less than decode.max_length (%zu), found %zu", where,

@@ -27,12 +27,11 @@
 
 #include "model/pass.h"
 
-enum { DECODE_MAX_BEAM = 64 };
-
+/* Limits: model/hyper.h. */
 typedef struct DecodeOptions {
     size_t beam;         /* k, 1 to DECODE_MAX_BEAM; 1: greedy */
     size_t n_best;       /* how many of a sentence's best hypotheses are wanted, 1 to beam */
-    double length_alpha; /* 0 to 10; larger favours longer translations */
+    double length_alpha; /* larger favours longer translations */
     /* The limit, in tokens with </s>: max_ratio * source tokens + max_extra, at most the model's max_length. */
     double max_ratio;
     size_t max_extra;

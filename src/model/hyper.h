@@ -47,6 +47,14 @@ enum {
     HYPER_MAX_LENGTH = 65536,
 };
 
+/* Limits of the search's options: what a config may ask for, a model file may have, and decode/decode.h takes. */
+enum {
+    DECODE_MAX_BEAM = 64,
+    DECODE_MAX_ALPHA = 10,
+    DECODE_MAX_RATIO = 1000,
+    DECODE_MAX_EXTRA = HYPER_MAX_LENGTH,
+};
+
 /* Checks every bound and that D divides into heads; `where` begins the message (a file's name). */
 bool hyper_check(const Hyper *hyper, const char *where, Error *err);
 

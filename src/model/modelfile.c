@@ -147,17 +147,18 @@ static bool read_decode(const ModelFile *file, ModelDecode *decode, Error *err) 
         !gguf_double(file->gguf, "nmt.decode.length_alpha", &decode->length_alpha, err) ||
         !gguf_double(file->gguf, "nmt.decode.max_ratio", &decode->max_ratio, err))
         return false;
-    if (beam < 1 || beam > 64)
-        return error_set(err, "%s: nmt.decode.beam: expected 1 to 64, found %llu", file->path,
+    if (beam < 1 || beam > DECODE_MAX_BEAM)
+        return error_set(err, "%s: nmt.decode.beam: expected 1 to %d, found %llu", file->path, DECODE_MAX_BEAM,
                          (unsigned long long)beam);
-    if (extra > HYPER_MAX_LENGTH)
-        return error_set(err, "%s: nmt.decode.max_extra: expected 0 to %d, found %llu", file->path, HYPER_MAX_LENGTH,
+    if (extra > DECODE_MAX_EXTRA)
+        return error_set(err, "%s: nmt.decode.max_extra: expected 0 to %d, found %llu", file->path, DECODE_MAX_EXTRA,
                          (unsigned long long)extra);
-    if (!(decode->length_alpha >= 0 && decode->length_alpha <= 10))
-        return error_set(err, "%s: nmt.decode.length_alpha: expected 0 to 10, found %g", file->path,
+    if (!(decode->length_alpha >= 0 && decode->length_alpha <= DECODE_MAX_ALPHA))
+        return error_set(err, "%s: nmt.decode.length_alpha: expected 0 to %d, found %g", file->path, DECODE_MAX_ALPHA,
                          decode->length_alpha);
-    if (!(decode->max_ratio >= 0 && decode->max_ratio <= 1000))
-        return error_set(err, "%s: nmt.decode.max_ratio: expected 0 to 1000, found %g", file->path, decode->max_ratio);
+    if (!(decode->max_ratio >= 0 && decode->max_ratio <= DECODE_MAX_RATIO))
+        return error_set(err, "%s: nmt.decode.max_ratio: expected 0 to %d, found %g", file->path, DECODE_MAX_RATIO,
+                         decode->max_ratio);
     decode->beam = (uint32_t)beam;
     decode->max_extra = (uint32_t)extra;
     return true;

@@ -88,10 +88,11 @@ const IniField config_fields[] = {
     INTEGER("valid.patience", patience, "0", 0, STEPS_MAX,
             "stop after so many validations without a better one; 0: never"),
 
-    INTEGER("decode.beam", beam, "4", 1, 64, "hypotheses kept; 1: greedy"),
-    REAL("decode.length_alpha", length_alpha, "1", 0, 10, "a score is log probability / length ^ alpha"),
-    REAL("decode.max_ratio", max_ratio, "2", 0, 100, "longest translation: so many times the source's tokens ..."),
-    INTEGER("decode.max_extra", max_extra, "10", 1, HYPER_MAX_LENGTH, "... and so many tokens more"),
+    INTEGER("decode.beam", beam, "4", 1, DECODE_MAX_BEAM, "hypotheses kept; 1: greedy"),
+    REAL("decode.length_alpha", length_alpha, "1", 0, DECODE_MAX_ALPHA, "a score is log probability / length ^ alpha"),
+    REAL("decode.max_ratio", max_ratio, "2", 0, DECODE_MAX_RATIO,
+         "longest translation: so many times the source's tokens ..."),
+    INTEGER("decode.max_extra", max_extra, "10", 0, DECODE_MAX_EXTRA, "... and so many tokens more"),
 
     STRING("run.dir", dir, NULL, "folder of this run: model.gguf, last.gguf, log.jsonl, report.html"),
 };
