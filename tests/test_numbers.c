@@ -313,6 +313,39 @@ static void test_validation_among_skips(void) {
     run_close(&reference);
 }
 
+static bool heal(void *context, const Trainer *trainer, const LoopEnd *end, Error *err) {
+    (void)end, (void)err;
+    Run *r = context;
+    r->t.w[7] = 0.01f;
+    EXPECT_INT(trainer->state.step, r->t.state.step);
+    if (trainer->state.step != 60) return true;
+    EXPECT_INT(trainer->state.best_step, 40);
+    EXPECT_INT(trainer->state.stalled, 0);
+    EXPECT(same_bytes("single/model.gguf", "at40.gguf"));
+    return true;
+}
+
+/* Nor is it the best model, which would not be saved: not even when that step is the only one skipped. */
+static void test_validation_at_a_skip(void) {
+    Run r;
+    Error err;
+    run_open(&r, "single");
+    run_to(&r, 40);
+    copy_file("single/model.gguf", "at40.gguf");
+    while (r.t.state.step < 59) trainer_step(&r.t);
+    r.t.w[7] = NAN;
+    Progress progress = progress_start(r.said);
+    volatile sig_atomic_t stopped = false;
+    r.config.max_steps = 80;
+    EXPECT_INT(loop_run(&r.t, (Measure){nothing_right, NULL}, (Reporter){heal, &r}, &progress, &stopped, &err),
+               LOOP_FINISHED);
+    expect_said(&r, "not counted: the last step was skipped\n");
+    EXPECT_INT(r.t.state.skipped, 1);
+    EXPECT_INT(r.t.state.best_step, 80);
+    EXPECT(!same_bytes("single/model.gguf", "at40.gguf"));
+    run_close(&r);
+}
+
 /* The validation loss is not finite: not saved, and back at once. */
 static void test_lost_validation(void) {
     Run hurt, reference;
@@ -420,6 +453,7 @@ int main(void) {
     RUN(test_go_back_past_a_stop);
     RUN(test_go_back_to_the_beginning);
     RUN(test_validation_among_skips);
+    RUN(test_validation_at_a_skip);
     RUN(test_lost_validation);
     RUN(test_gives_up);
     RUN(test_older_file);

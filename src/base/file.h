@@ -31,7 +31,8 @@ int file_scratch(const char *folder, Error *err);
 
 /* Writing: bytes go to a temporary file in the same folder; file_commit flushes them to disk and renames it over
  * `path`. Any failed write is remembered and reported by file_commit, which then removes the temporary file and leaves
- * the old one as it was. The temporary file is "path.tmp.PID"; file_create removes those that killed processes left. */
+ * the old one as it was; if only the very last thing fails, flushing the renaming to disk, the new one is there. The
+ * temporary file is "path.tmp.PID"; file_create removes those that killed processes left. */
 typedef struct FileWriter FileWriter;
 
 FileWriter *file_create(const char *path, Error *err);

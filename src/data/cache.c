@@ -76,13 +76,15 @@ FileWriter *cache_write(const char *path, const char *folder, uint64_t key, Corp
     const int scratch = file_scratch(folder, err);
     if (scratch < 0) return NULL;
     FILE *starts = fdopen(scratch, "w+");
+    if (!starts) {
+        error_set(err, "%s: cannot write: %s", path, strerror(errno));
+        close(scratch);
+        return NULL;
+    }
     FileWriter *out = file_create(path, err);
-    if (!starts || !out) {
-        if (starts)
-            fclose(starts);
-        else
-            close(scratch);
-        return out ? error_null(err, "%s: cannot write: %s", path, strerror(errno)) : NULL;
+    if (!out) {
+        fclose(starts);
+        return NULL;
     }
     CacheEnd end = {.version = VERSION, .key = key};
     memcpy(end.magic, MAGIC, sizeof end.magic);

@@ -17,7 +17,7 @@ struct Session {
     Pass pass;
     Arena arena;
     MatmulWeights *weights; /* the pool uses them while the session computes */
-    real *positions; /* (P, D) sinusoidal positions; NULL: learned */
+    real *positions;        /* (P, D) sinusoidal positions; NULL: learned */
     EncoderTape encoder;
     DecoderTape decoder;
     size_t each, slots, capacity;

@@ -38,12 +38,25 @@ static bool cut(const char *path, uint64_t step, Error *err) {
     return out && file_commit(out, err);
 }
 
+static FILE *open_end(const char *path, Error *err) {
+    FILE *file = fopen(path, "ae");
+    return file ? file : error_null(err, "%s: cannot open for writing: %s", path, strerror(errno));
+}
+
 bool log_open(Log *log, const char *path, uint64_t step, Error *err) {
     *log = (Log){0};
     if (file_exists(path) && !cut(path, step, err)) return false;
-    log->file = fopen(path, "ae");
-    if (!log->file) return error_set(err, "%s: cannot open for writing: %s", path, strerror(errno));
+    log->file = open_end(path, err);
+    if (!log->file) return false;
     log->path = memory_string(path);
+    return true;
+}
+
+bool log_cut(Log *log, uint64_t step, Error *err) {
+    FILE *file = cut(log->path, step, err) ? open_end(log->path, err) : NULL;
+    if (!file) return false;
+    fclose(log->file);
+    log->file = file;
     return true;
 }
 

@@ -30,6 +30,9 @@ typedef struct Log {
  * save, are taken out first (0: all are). */
 bool log_open(Log *log, const char *path, uint64_t step, Error *err);
 
+/* Takes the lines of steps after `step` out (0: all) of an open log, which stays open, whole, when that fails. */
+bool log_cut(Log *log, uint64_t step, Error *err);
+
 /* Appends one line and flushes it. The format gives it without the closing brace; what was measured (NULL: nothing) is
  * put before that. */
 bool log_line(Log *log, const Measured *measured, Error *err, const char *format, ...)

@@ -185,17 +185,17 @@ static void save_stopped(Loop *l) {
     save(l, l->trainer->state.best_step == 0, l->trainer->state);
 }
 
-/* Makes the validation that was just made the one to go back to. Not in the middle of skipped steps: what makes them
- * fail may be the parameters; but a run's last state is kept in any case. */
+/* Makes the validation that was just made the one to go back to. */
 static void save_validated(Loop *l, bool better, TrainState before) {
     TrainState *s = &l->trainer->state;
-    if (s->streak > 0 && !is_over(l->config, s)) return;
     s->saved = s->step;
     save(l, better, before);
     if (s->saved == s->step) checkpoint_forget(l->trainer);
 }
 
-/* Measures, tells, and saves. */
+/* Measures, tells, and saves. In the middle of skipped steps it tells alone, for what makes them fail may be the
+ * parameters: such a state is none to go back to, and neither the best nor one without progress; but a run's last state
+ * counts in any case. */
 static bool validate(Loop *l, Error *err) {
     Trainer *t = l->trainer;
     TrainState *s = &t->state;
@@ -209,7 +209,8 @@ static bool validate(Loop *l, Error *err) {
     const bool translated = l->config->translate > 0 && !l->lost;
     if (translated && !l->measure.run(l->measure.context, t, &measured, err)) return false;
 
-    const bool better = !l->lost && is_better(l->config, s, loss.loss, &measured);
+    const bool counts = !l->lost && (s->streak == 0 || is_over(l->config, s));
+    const bool better = counts && is_better(l->config, s, loss.loss, &measured);
     char step[32], verdict[128] = "new best", told[64] = "";
     terminal_count(step, (long long)s->step);
     if (better) {
@@ -218,12 +219,11 @@ static bool validate(Loop *l, Error *err) {
         s->best_exact = measured.exact;
         s->best_bleu = measured.bleu;
         s->stalled = 0;
-    } else {
+    } else if (counts) {
         s->stalled++;
-        if (l->lost)
-            snprintf(verdict, sizeof verdict, "which is not finite");
-        else
-            tell_stalled(verdict, l->config, s);
+        tell_stalled(verdict, l->config, s);
+    } else {
+        snprintf(verdict, sizeof verdict, l->lost ? "which is not finite" : "not counted: the last step was skipped");
     }
     if (translated)
         snprintf(told, sizeof told, ", BLEU %.2f, %.1f%% exactly right", measured.bleu, 100 * measured.exact);
@@ -237,7 +237,7 @@ static bool validate(Loop *l, Error *err) {
                              (unsigned long long)s->step, (unsigned long long)s->epoch, loss.loss, loss.nll,
                              exp(loss.nll), better ? "true" : "false");
     written(l, ok, &why);
-    if (!l->lost) save_validated(l, better, before);
+    if (counts) save_validated(l, better, before);
     return true;
 }
 
@@ -245,7 +245,8 @@ static bool validate(Loop *l, Error *err) {
 static bool go_back(Loop *l, Error *err) {
     TrainState *s = &l->trainer->state;
     const uint64_t from = s->step;
-    char why[64] = "the validation loss is not finite", *path;
+    char why[64] = "the validation loss is not finite";
+    Error cause;
     if (!l->lost) snprintf(why, sizeof why, "%d steps in a row were skipped", SKIPS_IN_A_ROW);
     if (s->returns == MOST_RETURNS)
         return error_set(err,
@@ -256,17 +257,15 @@ static bool go_back(Loop *l, Error *err) {
     const double scale = ldexp(1, -(int)s->returns);
     progress_line(l->progress, "step %llu: %s: back to step %llu, the learning rate times %g from there on",
                   (unsigned long long)from, why, (unsigned long long)s->step, scale);
-    path = memory_string(l->log.path);
-    log_close(&l->log);
-    const bool ok = log_open(&l->log, path, s->step, err) &&
-                    log_line(&l->log, NULL, err, "{\"kind\":\"back\",\"step\":%llu,\"from\":%llu,\"scale\":%g",
+    written(l, log_cut(&l->log, s->step, &cause), &cause);
+    const bool ok = log_line(&l->log, NULL, &cause, "{\"kind\":\"back\",\"step\":%llu,\"from\":%llu,\"scale\":%g",
                              (unsigned long long)s->step + 1, (unsigned long long)from, scale);
-    free(path);
+    written(l, ok, &cause);
     l->lost = false;
     l->began = l->logged = terminal_seconds();
     l->began_at = s->step;
     l->logged_tokens = 0;
-    return ok;
+    return true;
 }
 
 static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
