@@ -49,7 +49,10 @@ typedef struct FileLock {
 } FileLock;
 bool file_lock(FileLock *lock, const char *path, Error *err);
 void file_unlock(FileLock *lock);
+/* The folder is there, but not the lock in it: it was removed or replaced, and another process may hold one by now. */
+bool file_lock_lost(const FileLock *lock);
 
+/* Something is there, be it a link that leads nowhere; or it cannot be told, and opening it will say why. */
 bool file_exists(const char *path);
 
 /* Makes a folder and those above it; fine when it is there already. */

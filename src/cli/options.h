@@ -51,6 +51,10 @@ double options_real(const OptionReader *reader, int option, const char *value, d
  * runs/NAME/model.gguf. NULL when there is none. */
 char *options_model(const char *given, Error *err);
 
+/* From now on a reader that went away, and a file above the limit on its size, are errors of writing like any other,
+ * and do not end the process without a word. */
+void options_keep_going(void);
+
 /* Prints "NAME: message" and returns or ends with the code. */
 int options_fail(const Command *command, const Error *err);
 _Noreturn void options_usage(const Command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -105,9 +105,7 @@ FileWriter *cache_write(const char *path, const char *folder, uint64_t key, Corp
     file_write(out, merges, 2 * merge_count * sizeof *merges);
     file_write(out, &end, sizeof end);
     if (ok && end.count > 0) return out;
-    if (ok)
-        error_set(err, "%s: expected sentences of at most %zu tokens (model.max_length), found none",
-                  corpus_list(reader), rules.max_length);
+    if (ok) corpus_none(reader, &end.report, "data.train", err);
     file_cancel(out);
     return NULL;
 }

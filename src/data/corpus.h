@@ -102,4 +102,7 @@ bool corpus_next(CorpusReader *reader, Corpus *corpus, size_t most, CorpusReport
  * is called. A fresh string. */
 char *corpus_tell(const CorpusReader *reader, const CorpusReport *report, const char *key);
 
+/* For a list of which no pair is left: sets the error, with the reasons, and returns false. */
+bool corpus_none(const CorpusReader *reader, const CorpusReport *report, const char *key, Error *err);
+
 #endif

@@ -180,8 +180,10 @@ static void save(Loop *l, bool better, TrainState before) {
 
 /* Between two validations; the state of the last one is kept beside it. */
 static void save_stopped(Loop *l) {
+    Error err;
     if (l->trainer->state.saved == l->trainer->state.step) return; /* a validation, or gone back to: it is there */
-    checkpoint_keep(l->trainer);
+    if (!checkpoint_keep(l->trainer, &err))
+        progress_line(l->progress, "%s; should the run diverge, it cannot go back to its last validation", err.text);
     save(l, l->trainer->state.best_step == 0, l->trainer->state);
 }
 
@@ -250,9 +252,10 @@ static bool go_back(Loop *l, Error *err) {
     if (!l->lost) snprintf(why, sizeof why, "%d steps in a row were skipped", SKIPS_IN_A_ROW);
     if (s->returns == MOST_RETURNS)
         return error_set(err,
-                         "step %llu: %s, although the learning rate was halved %d times; the best model so far is "
-                         "kept; start over with --fresh and a smaller train.learning_rate",
-                         (unsigned long long)from, why, MOST_RETURNS);
+                         "step %llu: %s, although the learning rate was halved %d times; %s; start over with --fresh "
+                         "and a smaller train.learning_rate",
+                         (unsigned long long)from, why, MOST_RETURNS,
+                         s->best_step ? "the best model so far is kept" : "there is no model yet");
     if (!trainer_go_back(l->trainer, err)) return false;
     const double scale = ldexp(1, -(int)s->returns);
     progress_line(l->progress, "step %llu: %s: back to step %llu, the learning rate times %g from there on",
@@ -268,6 +271,31 @@ static bool go_back(Loop *l, Error *err) {
     return true;
 }
 
+/* A best model that is not where it was saved: the present one takes its place until a validation finds a better. */
+static void replace_missing_model(Loop *l) {
+    Error err;
+    TrainState *s = &l->trainer->state;
+    char *path = file_join(l->config->dir, "model.gguf"), step[32], now[32];
+    if (s->best_step && !file_exists(path)) {
+        terminal_count(step, (long long)s->best_step);
+        terminal_count(now, (long long)s->step);
+        progress_line(l->progress,
+                      "%s: expected the best model, of step %s, found none; that of step %s takes its place", path,
+                      step, now);
+        s->best_step = 0;
+        written(l, trainer_save_model(l->trainer, &err), &err);
+    }
+    free(path);
+}
+
+/* Whether the run may still write into its folder. */
+static bool owns_folder(const Loop *l, Error *err) {
+    const FileLock *lock = l->trainer->lock;
+    return !lock || !file_lock_lost(lock) ||
+           error_set(err, "%s: the folder was replaced, or its lock removed: another run may be there by now",
+                     l->config->dir);
+}
+
 static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     Trainer *t = l->trainer;
     const Config *c = l->config;
@@ -277,7 +305,9 @@ static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
         if (report.skipped) tell_skipped(l, &report);
         report_step(l, &report);
         bool over = is_over(c, &t->state), lost = t->state.streak >= SKIPS_IN_A_ROW;
-        if (!lost && (over || t->state.step % (uint64_t)c->every_steps == 0)) {
+        const bool validates = !lost && (over || t->state.step % (uint64_t)c->every_steps == 0);
+        if ((validates || lost || *stop) && !owns_folder(l, err)) return LOOP_FAILED;
+        if (validates) {
             if (!validate(l, err)) return LOOP_FAILED;
             lost = l->lost;
             if (!lost && is_stalled(c, &t->state)) return LOOP_STALLED;
@@ -303,12 +333,15 @@ LoopEnd loop_run(Trainer *trainer, Measure measure, Reporter reporter, Progress 
         l.began = l.logged = terminal_seconds();
         l.began_at = trainer->state.step;
         if (trainer->state.saved == trainer->state.step) checkpoint_forget(trainer);
+        replace_missing_model(&l);
         end = run(&l, stop, err);
+        Error why;
+        written(&l, log_write(&l.log, &why), &why);
         if (l.unsaved && end != LOOP_FAILED) {
             *err = l.why;
             end = LOOP_UNSAVED;
         }
-        if (trainer->state.step != l.began_at) report_run(&l, &end);
+        if (owns_folder(&l, &why)) report_run(&l, &end);
     }
     log_close(&l.log);
     free(path);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/pool.h"
 #include "data/batches.h"
 #include "data/corpus.h"
@@ -68,6 +69,7 @@ typedef struct StepReport {
 
 struct Trainer {
     const Config *config;
+    const FileLock *lock; /* of run.dir, which is written as long as it holds; NULL, as made: it is not looked at */
     Pool *pool;
     Tokenizer *tokenizer;
     Corpus valid_corpus;
