@@ -24,7 +24,8 @@ typedef struct Transformer {
     EncoderTape encoder;
     DecoderTape decoder;
     real *positions;     /* (max_length, D) sinusoidal positions; NULL: learned */
-    Precision precision; /* of the products of transformer_train: the caller's to set, float32 to begin with */
+    Precision precision; /* of transformer_train's products, but for attention's own, which are always float32: the
+                            caller's to set, float32 to begin with */
 } Transformer;
 
 /* Which random numbers dropout draws; a step made of several batches numbers them. */
