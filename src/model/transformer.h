@@ -35,7 +35,8 @@ typedef struct TransformerStep {
 } TransformerStep;
 
 /* hyper has passed hyper_check. The pool must outlive it; its scratch is reserved here. training: passes go backward.
- * Fails when there is no memory. Release with transformer_free. */
+ * Fails when there is no memory for the arena; without memory for the tables or the pool's scratch the process ends
+ * (base/memory.h). Release with transformer_free. */
 bool transformer_create(Transformer *model, const Hyper *hyper, Pool *pool, TransformerLimits limits, bool training,
                         Error *err);
 void transformer_free(Transformer *model);
