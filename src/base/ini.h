@@ -36,7 +36,7 @@ typedef struct IniField {
     const char *standard; /* the default as text; NULL: the key is required */
     double min, max;      /* INI_INTEGER, INI_REAL; both 0: no bounds; INFINITY: none on that side */
     const char *choices;  /* INI_CHOICE: "float32|bfloat16" */
-    const char *help;     /* one line, for messages and generated listings */
+    const char *help;     /* one line, for readers of the table */
 } IniField;
 
 /* name: what messages call the text (the path). ini_read maps and parses the file. Free with ini_free. */

@@ -39,7 +39,8 @@ typedef struct CorpusRules {
     double max_ratio; /* 0: any */
 } CorpusRules;
 
-/* Where a line is: in which file of the list, from 0, and which line of it, from 1. */
+/* Where a line is: file 2 i for item i of the list, from 0, or its first file, 2 i + 1 for its second one; and which
+ * line of it, from 1. */
 typedef struct CorpusPlace {
     uint64_t file, line;
 } CorpusPlace;

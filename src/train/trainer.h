@@ -1,8 +1,8 @@
 /* A trainer: everything a training run holds, and the things it does: one step, validation loss, save, resume.
  *
- * What decides the next bits is in TrainState, the parameter block and Adam's two moments, and all of it is in
- * last.gguf: a run that goes on from there is bit for bit the run that was never stopped. Batches, dropout and the
- * learning rate are functions of the config and of TrainState's counters. */
+ * What decides the next bits is in TrainState, the parameter block, Adam's two moments and, with train.average, the
+ * average of the weights, and all of it is in last.gguf: a run that goes on from there is bit for bit the run that was
+ * never stopped. Batches, dropout and the learning rate are functions of the config and of TrainState's counters. */
 #ifndef NMT_TRAIN_TRAINER_H
 #define NMT_TRAIN_TRAINER_H
 
