@@ -305,8 +305,8 @@ static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
         if (report.skipped) tell_skipped(l, &report);
         report_step(l, &report);
         bool over = is_over(c, &t->state), lost = t->state.streak >= SKIPS_IN_A_ROW;
-        const bool validates = !lost && (over || t->state.step % (uint64_t)c->every_steps == 0);
-        if ((validates || lost || *stop) && !owns_folder(l, err)) return LOOP_FAILED;
+        const bool stops = *stop, validates = !lost && (over || t->state.step % (uint64_t)c->every_steps == 0);
+        if ((validates || lost || stops) && !owns_folder(l, err)) return LOOP_FAILED;
         if (validates) {
             if (!validate(l, err)) return LOOP_FAILED;
             lost = l->lost;
@@ -315,7 +315,7 @@ static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
         }
         if (lost && !go_back(l, err)) return LOOP_FAILED;
         over = over && !lost;
-        if (*stop && !over) {
+        if (stops && !over) {
             save_stopped(l);
             return LOOP_STOPPED;
         }
