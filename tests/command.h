@@ -73,7 +73,6 @@ SHARED _Noreturn void command_child(const CommandRun *run, int input, const Comm
     if (how->largest_file) {
         const struct rlimit limit = {how->largest_file, how->largest_file};
         setrlimit(RLIMIT_FSIZE, &limit);
-        signal(SIGXFSZ, SIG_IGN); /* an error, as a full disk is, and not a signal */
     }
     if (how->most_memory) setrlimit(RLIMIT_AS, &(struct rlimit){how->most_memory, how->most_memory});
     signal(SIGINT, SIG_DFL); /* a shell that runs the tests in the background has them ignore it */

@@ -21,6 +21,7 @@ static size_t kinds; /* of bad input, tried so far */
 static void expect_failure(const char *name, int code, const char *const *arguments, const CommandHow *how,
                            const char *const *parts) {
     const uint64_t run_state = folder_state("run"), new_state = folder_state("new");
+    const bool new_there = file_exists("new");
     CommandRun run = command_run(arguments, how);
     const char *end = strchr(run.err, '\n');
     const size_t length = strlen(arguments[0]);
@@ -36,6 +37,7 @@ static void expect_failure(const char *name, int code, const char *const *argume
         if (!strstr(run.err, parts[i])) TEST_FAIL("%s: expected \"%s\" in \"%.300s\"", name, parts[i], run.err);
     if (folder_state("run") != run_state) TEST_FAIL("%s: the finished run's folder changed", name);
     if (folder_state("new") != new_state) TEST_FAIL("%s: it left files in run.dir", name);
+    if (file_exists("new") != new_there) TEST_FAIL("%s: it left a folder", name);
     command_free(&run);
 }
 
@@ -244,6 +246,7 @@ static void test_overrides(void) {
         {"model.width", 2, {"expected one CONFIG.ini, found \"tiny.ini\" and \"model.width\""}},
         {"tiny.ini", 2, {"expected one CONFIG.ini, found \"tiny.ini\" and \"tiny.ini\""}},
         {"", 2, {"expected one CONFIG.ini, found \"tiny.ini\" and \"\""}},
+        {"a/lr=1/b.ini", 2, {"expected one CONFIG.ini, found \"tiny.ini\" and \"a/lr=1/b.ini\""}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         expect_failure(rows[i].override, rows[i].code, ARGS("train", "tiny.ini", "run.dir=new", rows[i].override), NULL,
@@ -316,12 +319,24 @@ static void test_corpora(void) {
                    &(CommandHow){.input_path = ""}, PARTS("standard input: cannot read"));
 
     expect_failure("all too long", 1, ARGS("train", "tiny.ini", "run.dir=new", "model.max_length=2"), NULL,
-                   PARTS("valid.tsv: expected sentences of at most 2 tokens (model.max_length), found none"));
+                   PARTS("valid.tsv: expected a pair that can be used, found none; data.valid: left out ",
+                         " lines longer than model.max_length, first valid.tsv:1"));
     char words[200] = "";
     for (int i = 0; i < 80; i++) strcat(words, "a ");
     strcat(words, "\tb\n");
     write_text("bad.tsv", words);
-    expect_bad_corpus("all too long", "bad.tsv", PARTS("bad.tsv: expected sentences of at most 64 tokens"));
+    expect_bad_corpus("all too long", "bad.tsv",
+                      PARTS("bad.tsv: expected a pair that can be used, found none; data.",
+                            ": left out 1 line longer than model.max_length, first bad.tsv:1"));
+    words[140] = 0;
+    strcat(words, "\tb\n");
+    write_text("bad.tsv", words);
+    expect_failure(
+        "too different", 1,
+        ARGS("train", "tiny.ini", "run.dir=new", "data.train=bad.tsv", "data.max_ratio=1", "model.max_length=128"),
+        NULL,
+        PARTS("bad.tsv: expected a pair that can be used, found none; data.train: left out 1 line with "
+              "sides of too different length (data.max_ratio), first bad.tsv:1"));
 }
 
 /* ---- Folders and permissions ---- */

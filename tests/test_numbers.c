@@ -1,11 +1,22 @@
 /* Numbers that are not finite, or far from all before: steps that update nothing, going back, and giving up. All of it
  * in this process, because what is to go wrong is put there by hand. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "base/terminal.h"
 #include "command.h"
 #include "math/cpu.h"
 #include "train/adam.h"
 #include "train/checkpoint.h"
 #include "train/loop.h"
+
+/* In place of the C library's: a file system without hard links. */
+static bool no_links;
+int link(const char *from, const char *to) {
+    errno = EPERM;
+    return no_links ? -1 : linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
 
 typedef struct Run {
     Config config;
@@ -250,14 +261,16 @@ static void test_go_back(void) {
     run_close(&reference);
 }
 
-/* Stopped between two validations, and killed or not: it goes back to the same one. */
+/* Stopped between two validations, and killed or not: it goes back to the same one; where there are no links, too. */
 static void test_go_back_past_a_stop(void) {
+    static const char *const folders[] = {"stop1", "stop2", "stop3"};
     Run reference;
     make_reference(&reference, "past", 60);
-    for (int again = 0; again < 2; again++) {
+    for (int again = 0; again < 3; again++) {
         Run r;
         Error err;
-        const char *folder = again ? "stop2" : "stop1";
+        const char *folder = folders[again];
+        no_links = again == 2;
         run_open(&r, folder);
         run_to(&r, 40);
         for (int stops = 0; stops < 2; stops++) {
@@ -277,7 +290,38 @@ static void test_go_back_past_a_stop(void) {
         free(kept);
         run_close(&r);
     }
+    no_links = false;
     run_close(&reference);
+}
+
+/* What is there to go back to must be this run's. */
+static void test_goes_back_to_no_other(void) {
+    static const char *const others[] = {"train.seed=2", "data.train=more.tsv"};
+    static const char *const reasons[] = {"stray/back.gguf: the run was begun with train.seed = 2, and now it is 1",
+                                          "stray/back.gguf: the run was begun with data.train = "};
+    size_t size;
+    char *pairs = read_bytes("train.tsv", &size);
+    CHECK(pairs, "the training pairs");
+    write_bytes("more.tsv", pairs, strlen(pairs) / 2);
+    free(pairs);
+    for (int i = 0; i < 2; i++) {
+        Run r;
+        Error err;
+        command_gives(0,
+                      ARGS("train", "tiny.ini", "run.dir=other", others[i], "train.max_steps=40", "valid.translate=0",
+                           "train.schedule=constant", "train.average=0.9", "valid.every_steps=20"),
+                      NULL);
+        run_open(&r, "stray");
+        run_to(&r, 40);
+        EXPECT_INT(run_on(&r, 60, true, &err), LOOP_STOPPED);
+        copy_file("other/last.gguf", "stray/back.gguf");
+        r.t.w[0] = INFINITY;
+        EXPECT_INT(run_on(&r, 60, false, &err), LOOP_FAILED);
+        EXPECT_HAS(err.text, reasons[i]);
+        run_close(&r);
+        remove_folder("stray");
+        remove_folder("other");
+    }
 }
 
 /* Nothing was saved yet. A stop does not count as a validation there either. */
@@ -311,6 +355,39 @@ static void test_validation_among_skips(void) {
     expect_same(&hurt, &reference);
     run_close(&hurt);
     run_close(&reference);
+}
+
+static bool heal(void *context, const Trainer *trainer, const LoopEnd *end, Error *err) {
+    (void)end, (void)err;
+    Run *r = context;
+    r->t.w[7] = 0.01f;
+    EXPECT_INT(trainer->state.step, r->t.state.step);
+    if (trainer->state.step != 60) return true;
+    EXPECT_INT(trainer->state.best_step, 40);
+    EXPECT_INT(trainer->state.stalled, 0);
+    EXPECT(same_bytes("single/model.gguf", "at40.gguf"));
+    return true;
+}
+
+/* Nor is it the best model, which would not be saved: not even when that step is the only one skipped. */
+static void test_validation_at_a_skip(void) {
+    Run r;
+    Error err;
+    run_open(&r, "single");
+    run_to(&r, 40);
+    copy_file("single/model.gguf", "at40.gguf");
+    while (r.t.state.step < 59) trainer_step(&r.t);
+    r.t.w[7] = NAN;
+    Progress progress = progress_start(r.said);
+    volatile sig_atomic_t stopped = false;
+    r.config.max_steps = 80;
+    EXPECT_INT(loop_run(&r.t, (Measure){nothing_right, NULL}, (Reporter){heal, &r}, &progress, &stopped, &err),
+               LOOP_FINISHED);
+    expect_said(&r, "not counted: the last step was skipped\n");
+    EXPECT_INT(r.t.state.skipped, 1);
+    EXPECT_INT(r.t.state.best_step, 80);
+    EXPECT(!same_bytes("single/model.gguf", "at40.gguf"));
+    run_close(&r);
 }
 
 /* The validation loss is not finite: not saved, and back at once. */
@@ -350,6 +427,12 @@ static void test_gives_up(void) {
     r.t.w[7] = NAN;
     EXPECT_INT(run_on(&r, 60, false, &err), LOOP_FAILED);
     EXPECT_HAS(err.text, "missing/last.gguf: cannot open: ");
+    run_close(&r);
+    run_open(&r, "none"); /* or no model was ever saved */
+    r.t.state.returns = 3;
+    r.t.w[7] = NAN;
+    EXPECT_INT(run_on(&r, 60, false, &err), LOOP_FAILED);
+    EXPECT_HAS(err.text, "was halved 3 times; there is no model yet; start over");
     run_close(&r);
 }
 
@@ -401,7 +484,9 @@ int main(void) {
     RUN(test_go_back_past_a_stop);
     RUN(test_go_back_to_the_beginning);
     RUN(test_validation_among_skips);
+    RUN(test_validation_at_a_skip);
     RUN(test_lost_validation);
+    RUN(test_goes_back_to_no_other);
     RUN(test_gives_up);
     RUN(test_hostile_state);
     RUN(test_denormals_flushed);

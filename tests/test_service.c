@@ -204,6 +204,25 @@ static void test_ignored_signals(void) {
     }
 }
 
+/* A terminal that is closed may say so twice, and whoever ends a session sends both: the run is saved. */
+static void test_closed_terminal(void) {
+    static const int signals[][3] = {{SIGHUP, SIGHUP, SIGHUP}, {SIGTERM, SIGHUP, SIGHUP}, {SIGHUP, SIGTERM, SIGHUP}};
+    for (int i = 0; i < 3; i++) {
+        CommandRun run = command_start(
+            ARGS("train", "tiny.ini", "run.dir=closed", "train.max_steps=100000000", "train.log_every=1"), NULL);
+        wait_for(&run, "closed/last.gguf");
+        for (int n = 0; n < 3; n++) {
+            kill(run.pid, signals[i][n]);
+            sleep_ms(1);
+        }
+        command_wait(&run);
+        EXPECT_INT(run.code, 130);
+        EXPECT_HAS(run.err, "everything saved; the same command goes on\n");
+        command_free(&run);
+        remove_folder("closed");
+    }
+}
+
 /* Stopped, and its folder moved elsewhere: it goes on there, to the same bytes, and finds its cache. */
 static void test_moved(void) {
 #define MOVED(...) ARGS("train", "tiny.ini", "valid.translate=0", "train.average=0.9", __VA_ARGS__)
@@ -262,6 +281,7 @@ int main(void) {
     RUN(test_at_once);
     RUN(test_model_replaced);
     RUN(test_ignored_signals);
+    RUN(test_closed_terminal);
     RUN(test_moved);
     RUN(test_largest_shapes);
     world_leave();

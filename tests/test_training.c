@@ -369,6 +369,59 @@ static void test_two_at_once(void) {
     command_free(&first);
 }
 
+/* A folder that was removed, moved or emptied while a run is in it: the run does not write into what is there now.
+ * Moved back, or gone for good, is another matter. */
+static void test_folder_replaced(void) {
+    for (int emptied = 0; emptied < 2; emptied++) {
+        CommandRun run = command_start(ARGS("train", "tiny.ini", "run.dir=mine", "train.max_steps=100000000",
+                                            "valid.every_steps=100000000", "train.log_every=1"),
+                                       NULL);
+        wait_for_save(&run, "mine/log.jsonl", 0);
+        if (emptied) {
+            EXPECT(unlink("mine/lock") == 0);
+        } else {
+            EXPECT(rename("mine", "away") == 0 && mkdir("mine", 0777) == 0);
+            write_text("mine/lock", "");
+        }
+        const uint64_t before = folder_state("mine");
+        kill(run.pid, SIGINT);
+        command_wait(&run);
+        EXPECT_INT(run.code, 1);
+        EXPECT_HAS(run.err,
+                   "train: mine: the folder was replaced, or its lock removed: another run may be there by now\n");
+        if (!emptied) EXPECT(folder_state("mine") == before);
+        EXPECT(!file_exists("mine/last.gguf"));
+        EXPECT_INT(file_exists("mine/lock"), !emptied);
+        command_free(&run);
+        remove_folder("mine");
+    }
+    remove_folder("away");
+}
+
+/* A last.gguf that is there, but cannot be opened, is not taken for none: nothing begins anew in its place. */
+static void test_last_out_of_reach(void) {
+    command_gives(0, ARGS("train", "tiny.ini", "run.dir=kept", "train.max_steps=20"), NULL);
+    EXPECT(rename("kept/last.gguf", "elsewhere.gguf") == 0 && symlink("nowhere/last.gguf", "kept/last.gguf") == 0);
+    const uint64_t before = folder_state("kept");
+    CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=kept", "train.max_steps=20"), NULL);
+    EXPECT_INT(run.code, 1);
+    EXPECT_STR(run.err, "train: kept/last.gguf: cannot open: No such file or directory\n");
+    EXPECT(folder_state("kept") == before);
+    command_free(&run);
+}
+
+/* The best model is gone: this is told, and there is one again. */
+static void test_model_missing(void) {
+    command_gives(0, ARGS("train", "tiny.ini", "run.dir=lost", "train.max_steps=20"), NULL);
+    EXPECT(unlink("lost/model.gguf") == 0);
+    CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=lost", "train.max_steps=20"), NULL);
+    EXPECT_INT(run.code, 0);
+    EXPECT_HAS(run.err,
+               "lost/model.gguf: expected the best model, of step 20, found none; that of step 20 takes its place\n");
+    EXPECT(file_exists("lost/model.gguf"));
+    command_free(&run);
+}
+
 /* With BPE-dropout, losses are means over the tokens that there then are, which are more: an untrained model's is that
  * of a guess among its 300 tokens. */
 static void test_bpe_dropout(void) {
@@ -530,6 +583,9 @@ int main(void) {
     RUN(test_fresh);
     RUN(test_fresh_then_killed);
     RUN(test_two_at_once);
+    RUN(test_folder_replaced);
+    RUN(test_last_out_of_reach);
+    RUN(test_model_missing);
     RUN(test_bpe_dropout);
     RUN(test_patience);
     RUN(test_epochs);

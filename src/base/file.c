@@ -236,7 +236,14 @@ void file_cancel(FileWriter *writer) {
 
 bool file_exists(const char *path) {
     struct stat info;
-    return stat(path, &info) == 0;
+    return lstat(path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
+/* The path leads to what the descriptor was opened as. */
+static bool file_is(int descriptor, const char *path) {
+    struct stat opened, named;
+    return fstat(descriptor, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino &&
+           opened.st_dev == named.st_dev;
 }
 
 bool file_lock(FileLock *lock, const char *path, Error *err) {
@@ -253,9 +260,7 @@ bool file_lock(FileLock *lock, const char *path, Error *err) {
                                                path, (long)whole.l_pid)
                                    : error_set(err, "%s: cannot lock: %s", path, strerror(failure));
         }
-        struct stat locked, named;
-        if (fstat(descriptor, &locked) == 0 && stat(path, &named) == 0 && locked.st_ino == named.st_ino &&
-            locked.st_dev == named.st_dev) {
+        if (file_is(descriptor, path)) {
             *lock = (FileLock){descriptor, memory_string(path)};
             return true;
         }
@@ -263,8 +268,16 @@ bool file_lock(FileLock *lock, const char *path, Error *err) {
     }
 }
 
+bool file_lock_lost(const FileLock *lock) {
+    if (file_is(lock->descriptor, lock->path)) return false;
+    char *folder = file_folder(lock->path);
+    const bool there = file_exists(folder);
+    free(folder);
+    return there;
+}
+
 void file_unlock(FileLock *lock) {
-    unlink(lock->path);
+    if (file_is(lock->descriptor, lock->path)) unlink(lock->path);
     close(lock->descriptor);
     free(lock->path);
     *lock = (FileLock){-1, NULL};

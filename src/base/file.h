@@ -31,7 +31,8 @@ int file_scratch(const char *folder, Error *err);
 
 /* Writing: bytes go to a temporary file in the same folder; file_commit flushes them to disk and renames it over
  * `path`. Any failed write is remembered and reported by file_commit, which then removes the temporary file and leaves
- * the old one as it was. The temporary file is "path.tmp.PID"; file_create removes those that killed processes left. */
+ * the old one as it was; if only the very last thing fails, flushing the renaming to disk, the new one is there. The
+ * temporary file is "path.tmp.PID"; file_create removes those that killed processes left. */
 typedef struct FileWriter FileWriter;
 
 FileWriter *file_create(const char *path, Error *err);
@@ -48,7 +49,10 @@ typedef struct FileLock {
 } FileLock;
 bool file_lock(FileLock *lock, const char *path, Error *err);
 void file_unlock(FileLock *lock);
+/* The folder is there, but not the lock in it: it was removed or replaced, and another process may hold one by now. */
+bool file_lock_lost(const FileLock *lock);
 
+/* Something is there, be it a link that leads nowhere; or it cannot be told, and opening it will say why. */
 bool file_exists(const char *path);
 
 /* Makes a folder and those above it; fine when it is there already. */

@@ -17,8 +17,10 @@
  * time joins it (running counts those who have); one that wakes too late finds it closed and sleeps on, so that nobody
  * waits for a thread that has nothing to do. The caller returns once the region is closed and running is back at 0.
  *
- * Everything is guarded by the mutex but `next`, the number of the next task, from which tasks are claimed one by one,
- * and two copies for waiting threads to look at for a moment before they sleep. */
+ * The mutex guards what threads tell each other: in struct Pool all from `open` to `emptied`, but for `busy`, which is
+ * the caller's. Of these `region` and `emptied` are atomic, because waiting threads look at them without it for a
+ * moment before they sleep. `next`, the number of the next task, is not guarded: tasks are claimed from it one by one.
+ * All else is set before the threads start, or by the caller between regions. */
 
 enum {
     POOL_MOST_THREADS = 1024,

@@ -15,7 +15,7 @@ typedef struct RngSite {
     uint32_t site;
 } RngSite;
 
-/* Sites outside the model's layers; layers number their dropout places from 0 (model/transformer.h). */
+/* Sites outside the model's layers; layers number their dropout places from 0 (model/pass.h). */
 enum {
     RNG_SITE_SHUFFLE = 0x80000000,  /* order of pairs and batches; step = epoch */
     RNG_SITE_WORDS = 0x88000000,    /* words dropped; step = training step */

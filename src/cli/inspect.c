@@ -1,7 +1,6 @@
 /* ./inspect "sentence": shows what a model computes for one translation, as a page, as JSON, or in the terminal. */
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,7 +198,7 @@ int main(int argc, char **argv) {
     if (!a.example && !a.sentence) options_usage(&command, "expected a sentence, found none");
     for (size_t i = 0; stbds_arrlenu(a.request.groups) == i && group_defaults[i]; i++)
         groups_add(&a.request.groups, group_defaults[i], &err);
-    signal(SIGPIPE, SIG_IGN); /* a closed stdout is an error like any other */
+    options_keep_going();
     const int code = run(&a);
     groups_free(a.request.groups);
     return code;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -152,6 +153,11 @@ char *options_model(const char *given, Error *err) {
     if (newest) return newest;
     return error_null(err, "no model yet: expected runs/*/model.gguf, found none; train one with ./train "
                            "configs/tiny.ini, or name one with -m FILE");
+}
+
+void options_keep_going(void) {
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 int options_fail(const Command *c, const Error *err) {

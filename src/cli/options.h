@@ -54,6 +54,10 @@ char *options_model(const char *given, Error *err);
 /* Ends with EXIT_DONE, when what was printed (--help ...) could be written: it is a result like any other. */
 _Noreturn void options_done(const Command *command);
 
+/* From now on a reader that went away, and a file above the limit on its size, are errors of writing like any other,
+ * and do not end the process without a word. */
+void options_keep_going(void);
+
 /* Prints "NAME: message" and returns or ends with the code. */
 int options_fail(const Command *command, const Error *err);
 _Noreturn void options_usage(const Command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,7 +1,6 @@
 /* ./score [options] HYPOTHESIS REFERENCE...: BLEU, chrF2 and chrF++ as sacreBLEU computes them. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -295,7 +294,7 @@ int main(int argc, char **argv) {
         }
     }
     check_request(&request);
-    signal(SIGPIPE, SIG_IGN); /* a closed stdout is an error like any other */
+    options_keep_going();
     const int code = run(&request);
     stbds_arrfree(request.paths);
     return code;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/ds.h"
 #include "base/file.h"
@@ -44,13 +45,15 @@ static volatile sig_atomic_t stop_asked;
 static const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
 enum { STOPPING = sizeof stopping / sizeof *stopping };
 
-/* The first signal asks to stop after the step; the second, of any kind, ends the process as usual. */
+/* The first signal asks to stop after the step; a second Ctrl-C or kill ends the process at once. A terminal that is
+ * closed may say so several times, and whoever ends a session may send both: SIGHUP does not count. */
 static void on_signal(int number) {
-    (void)number;
     stop_asked = 1;
     struct sigaction now;
     for (size_t i = 0; i < STOPPING; i++)
-        if (sigaction(stopping[i], NULL, &now) == 0 && now.sa_handler == on_signal) signal(stopping[i], SIG_DFL);
+        if ((number != SIGHUP || stopping[i] == SIGHUP) && sigaction(stopping[i], NULL, &now) == 0 &&
+            now.sa_handler == on_signal)
+            signal(stopping[i], stopping[i] == SIGHUP ? SIG_IGN : SIG_DFL);
 }
 
 /* Not before the run has begun: until then there is nothing to save, and a signal ends the process at once. What nohup,
@@ -131,7 +134,7 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
     }
 }
 
-static int train_locked(const Config *config, bool fresh, bool dry, Error *err) {
+static int train_locked(const Config *config, const FileLock *lock, bool fresh, bool dry, Error *err) {
     bool resumed;
     Trainer trainer;
     Pool *pool = NULL;
@@ -146,6 +149,7 @@ static int train_locked(const Config *config, bool fresh, bool dry, Error *err) 
         pool_free(pool);
         return code;
     }
+    trainer.lock = lock;
     catch_signals();
     /* At once: killed before its first validation, the run would else go on from the last.gguf of the one before. */
     if (fresh && !trainer_save_last(&trainer, err)) {
@@ -200,17 +204,19 @@ static int train_locked(const Config *config, bool fresh, bool dry, Error *err) 
     return code;
 }
 
-/* Two runs in one folder would write over each other. */
+/* Two runs in one folder would write over each other. A folder made in vain is removed. */
 static int train(const Config *config, bool fresh, bool dry, Error *err) {
     FileLock lock;
     char *path = NULL;
+    const bool was_there = file_exists(config->dir);
     if (!file_make_folder(config->dir, err) || !file_lock(&lock, path = file_join(config->dir, "lock"), err)) {
         free(path);
         return options_fail(&command, err);
     }
     free(path);
-    const int code = train_locked(config, fresh, dry, err);
+    const int code = train_locked(config, &lock, fresh, dry, err);
     file_unlock(&lock);
+    if (code == EXIT_FAILED && !was_there) rmdir(config->dir); /* if it is empty */
     return code;
 }
 
@@ -219,6 +225,11 @@ _Noreturn static void print_keys(void) {
     fputs(text, stdout);
     free(text);
     options_done(&command);
+}
+
+/* section.key=value; but some/path=1/my.ini is a file. */
+static bool is_override(const char *argument) {
+    return argument[strcspn(argument, "=/")] == '=';
 }
 
 int main(int argc, char **argv) {
@@ -234,7 +245,7 @@ int main(int argc, char **argv) {
             dry = true;
         else if (option == OPTION_KEYS)
             print_keys();
-        else if (strchr(value, '='))
+        else if (is_override(value))
             stbds_arrput(overrides, (char *)value);
         else if (!path)
             path = value;
@@ -249,7 +260,7 @@ int main(int argc, char **argv) {
         return options_fail(&command, &err);
     }
     stbds_arrfree(overrides);
-    signal(SIGPIPE, SIG_IGN); /* a run outlives whoever reads its messages */
+    options_keep_going(); /* a run outlives whoever reads its messages */
     int code = train(&config, fresh, dry, &err);
     config_free(&config);
     return code;

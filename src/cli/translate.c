@@ -1,7 +1,6 @@
 /* ./translate [-m MODEL] ["text" ...]: translates its arguments, or the lines of stdin, to stdout. */
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -263,7 +262,7 @@ int main(int argc, char **argv) {
         }
     }
     check_request(&request, drawing);
-    signal(SIGPIPE, SIG_IGN); /* a closed stdout is an error like any other */
+    options_keep_going();
     int code = EXIT_FAILED;
     char *model = cpu_check(&err) ? options_model(request.model, &err) : NULL;
     if (model)

@@ -1,4 +1,4 @@
-/* Batches: an epoch cut into steps, and the packed rows of one step.
+/* Batches: an epoch cut into batches, of which a training step takes train.accumulate, and the packed rows of one.
  *
  * An epoch takes every pair once. Its order is a function of (seed, epoch) alone: pairs of about the same target length
  * come together, in random order among themselves; they are cut into batches that keep to the limits; then the batches
@@ -37,7 +37,7 @@ typedef struct BatchLimits {
     size_t longest_target; /* T */
 } BatchLimits;
 
-/* One step's sentences, rows packed without padding: sentence b has rows start[b] .. start[b + 1] - 1. */
+/* A batch's sentences, rows packed without padding: sentence b has rows start[b] .. start[b + 1] - 1. */
 typedef struct Batch {
     size_t sentences;             /* B */
     int32_t *source;              /* (source_start[B]) x1 .. </s> */

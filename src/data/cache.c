@@ -76,13 +76,15 @@ FileWriter *cache_write(const char *path, const char *folder, uint64_t key, Corp
     const int scratch = file_scratch(folder, err);
     if (scratch < 0) return NULL;
     FILE *starts = fdopen(scratch, "w+");
+    if (!starts) {
+        error_set(err, "%s: cannot write: %s", path, strerror(errno));
+        close(scratch);
+        return NULL;
+    }
     FileWriter *out = file_create(path, err);
-    if (!starts || !out) {
-        if (starts)
-            fclose(starts);
-        else
-            close(scratch);
-        return out ? error_null(err, "%s: cannot write: %s", path, strerror(errno)) : NULL;
+    if (!out) {
+        fclose(starts);
+        return NULL;
     }
     CacheEnd end = {.version = VERSION, .key = key};
     memcpy(end.magic, MAGIC, sizeof end.magic);
@@ -103,9 +105,7 @@ FileWriter *cache_write(const char *path, const char *folder, uint64_t key, Corp
     file_write(out, merges, 2 * merge_count * sizeof *merges);
     file_write(out, &end, sizeof end);
     if (ok && end.count > 0) return out;
-    if (ok)
-        error_set(err, "%s: expected sentences of at most %zu tokens (model.max_length), found none",
-                  corpus_list(reader), rules.max_length);
+    if (ok) corpus_none(reader, &end.report, "data.train", err);
     file_cancel(out);
     return NULL;
 }

@@ -4,7 +4,7 @@
  *     tokens   (tokens) uint16, and zeros up to a multiple of 8 bytes
  *     start    (2 count + 1) uint64, as in PairSet
  *     merges   (merges, 2) uint32, the tokenizer's
- *     CacheEnd (cache.c): magic, version, key, these sizes, the report, and checksums over everything
+ *     CacheEnd (cache.c): magic, version, key, these sizes, the report, and checksums over all but the zeros
  *
  * Little-endian, as everything here. The key tells from what text and with which settings it was made. */
 #ifndef NMT_DATA_CACHE_H

@@ -372,6 +372,14 @@ char *corpus_tell(const CorpusReader *r, const CorpusReport *report, const char 
     return text;
 }
 
+bool corpus_none(const CorpusReader *r, const CorpusReport *report, const char *key, Error *err) {
+    char *why = corpus_tell(r, report, key);
+    for (char *end = why; (end = strchr(end, '\n'));) *end = ';';
+    error_set(err, "%s: expected a pair that can be used, found none; %s", r->list, why);
+    free(why);
+    return false;
+}
+
 /* ---- Lines in memory ---- */
 
 void corpus_free(Corpus *corpus) {

@@ -40,7 +40,8 @@ typedef struct CorpusRules {
     double max_ratio; /* 0: any */
 } CorpusRules;
 
-/* Where a line is: in which file of the list, from 0, and which line of it, from 1. */
+/* Where a line is: file 2 i for item i of the list, from 0, or its first file, 2 i + 1 for its second one; and which
+ * line of it, from 1. */
 typedef struct CorpusPlace {
     uint64_t file, line;
 } CorpusPlace;
@@ -96,5 +97,8 @@ bool corpus_next(CorpusReader *reader, Corpus *corpus, size_t most, CorpusReport
 /* A line of text for each kind of flaw in the report, with the first place; "" when there is none. key: what the list
  * is called. A fresh string. */
 char *corpus_tell(const CorpusReader *reader, const CorpusReport *report, const char *key);
+
+/* For a list of which no pair is left: sets the error, with the reasons, and returns false. */
+bool corpus_none(const CorpusReader *reader, const CorpusReport *report, const char *key, Error *err);
 
 #endif

@@ -93,7 +93,8 @@ void decode_watch(Decode *decode, DecodeWatch *watch, void *context);
 
 /* Translates: out (B), the best of each sentence. Sentences have 1 to max_length tokens, </s> included. The results
  * belong to the Decode and live until its next run. Memory grows with the largest batch so far; fails when there is no
- * more. */
+ * more for the model's numbers, kept keys and values among them. Without memory for the lists of hypotheses, which are
+ * smaller, the process ends (base/memory.h). */
 bool decode_run(Decode *decode, Packed source, Translation *out, Error *err);
 
 /* All hypotheses of sentence b of the last run that finished (or, where none has, the unfinished), the best first.

@@ -102,7 +102,7 @@ static int longer_first(const void *a, const void *b) {
     return x->part < y->part ? -1 : 1;
 }
 
-/* How many of `count` ids, more than the model takes, are the next part. */
+/* How many of the `count` ids that are left of a text which is too long for the model are the next part. */
 static size_t cut(const Translator *t, const int32_t *ids, size_t count) {
     const size_t most = t->params->hyper.max_length - 1;
     size_t space = 0; /* the last white space that fits */

@@ -6,7 +6,10 @@
  *
  * A text with more tokens than the model takes is cut into parts: behind each . ! or ? that ends a word; what is still
  * too long, at the last white space that fits; a word that is too long, within. The parts are translated one by one,
- * and their translations joined by spaces. */
+ * and their translations joined by spaces.
+ *
+ * Such a program calls cpu_check (math/cpu.h) before it makes the pool, as ./translate does: that refuses an NMT_ISA
+ * which the CPU lacks, and has this thread and the pool's take denormal numbers for 0. */
 #ifndef NMT_DECODE_TRANSLATOR_H
 #define NMT_DECODE_TRANSLATOR_H
 
@@ -58,7 +61,8 @@ void translator_align(Translator *translator);
 
 /* Translates count texts into results (count). A text without tokens (empty, or blank where spaces are normalised)
  * gives an empty translation. Sampling takes the texts since the beginning, whatever run they were in, for texts 0, 1,
- * ... Fails when there is no memory. */
+ * ... Fails when there is no memory for a large block; without memory for a small one the process ends
+ * (base/memory.h). */
 bool translator_run(Translator *translator, const Text *texts, size_t count, TranslatorResult *results, Error *err);
 
 /* A tokenizer and search options as a model file has them. */

@@ -15,7 +15,7 @@
 bool tokenise_is_space(uint32_t code);
 
 /* The text's code points replace what *codes, a stb_ds array, holds. Lower-casing is utf8_lower's, one character to
- * one: unlike Python's for a capital I with dot, a sigma at the end of a word, and rare alphabets. */
+ * one: unlike Python's for a capital I with dot, a sigma at the end of a word, and the capitals it does not know. */
 void tokenise_decode(uint32_t **codes, Text text, bool lowercase);
 
 /* "13a", the tokenisation of the WMT evaluations (mteval-v13a.pl): four entities are resolved, and spaces put around

@@ -14,10 +14,10 @@ size_t cpu_instruction_sets(const char *const **names);
 /* The one in use: the environment variable NMT_ISA's, or the best. */
 const char *cpu_instruction_set(void);
 
-/* Fails when NMT_ISA names an instruction set that does not exist or that this CPU lacks. Called first by each command;
- * without the call, such a name is ignored. It also has this thread, and those started from now on, take denormal
- * numbers (below 1.2e-38) for 0: a moment of Adam that fades away gets there, and some CPUs compute with them a hundred
- * times slower. */
+/* Fails when NMT_ISA names an instruction set that does not exist or that this CPU lacks. ./train, ./translate
+ * and ./inspect call it before they compute; without the call, such a name is ignored. It also has this thread, and
+ * those started from now on, take denormal numbers (below 1.2e-38) for 0: a moment of Adam that fades away gets there,
+ * and some CPUs compute with them a hundred times slower. */
 bool cpu_check(Error *err);
 
 /* For tests: uses the named instruction set from now on. False when it is not available. Not while a pool runs. */

@@ -4,9 +4,10 @@
  * kernels_generic.c, kernels_avx2.c, kernels_avx512.c and kernels_neon.c are that text compiled for one instruction set
  * each. Only files of src/math/ include this header; everybody else uses matmul.h and vector.h.
  *
- * Order of summation, the same in every kernel: a reduction over n elements puts element i into partial sum
- * i mod P (P fixed within an instruction set) and adds the partial sums up in a fixed tree, so zeros appended to the
- * input do not change a bit of the result. */
+ * Order of summation: a sum over n elements puts element i into partial sum i mod P and adds the partial sums up in a
+ * fixed tree, so appended elements that add 0 do not change a bit of it: zeros in dot, sum and square_sum, -infinity in
+ * exp_sum. With vectors of W elements, which is fixed within an instruction set, P is 4 W in dot and sum, 2 W in the
+ * squares that moments adds up, W in exp_sum and normalise_backward, and 16 in square_sum. */
 #ifndef NMT_MATH_KERNELS_H
 #define NMT_MATH_KERNELS_H
 

@@ -1,8 +1,10 @@
 /* Functions of one vector (usually a row), vectorised; n is its length in elements, 1 or more where a maximum is taken.
  *
- * Reductions add in a fixed order (kernels.h); appended zeros do not change them. exp is within 2 units in the last
- * place of the exact value (float), GELU within 4; in the tail of negative numbers the relative error of GELU grows
- * with x^2, to 2e-6 at -5. Inputs and outputs may not overlap unless said. */
+ * Reductions add in a fixed order (kernels.h). Appended zeros do not change a dot product, a sum or a sum of squares;
+ * appended -infinities do not change a maximum, a sum of exponentials or a softmax. exp is within 2 units in the last
+ * place of the exact value (float) from -87.3 to 88.3; below that it is 0, above it stays what it is at 88.3. GELU is
+ * within 4; in the tail of negative numbers its relative error grows with x^2, to 2e-6 at -5. Inputs and outputs may
+ * not overlap unless said. */
 #ifndef NMT_MATH_VECTOR_H
 #define NMT_MATH_VECTOR_H
 

@@ -44,7 +44,7 @@ static bool take_number(Cursor *c, void *number, size_t size, const char *what) 
     return bytes != NULL;
 }
 
-/* The text points into the map and has no NUL. */
+/* The text points into the map, where no NUL follows it. */
 static bool take_string(Cursor *c, GgufString *string, const char *what) {
     uint64_t length;
     if (!take_number(c, &length, sizeof length, "a length")) return false;

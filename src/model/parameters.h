@@ -2,8 +2,8 @@
  *
  * parameters_create walks the model once and notes each tensor's name, shape, place in the block and initialisation.
  * All else comes from that: layers find their weights by the offsets noted here (w + offset, and dw + offset for the
- * gradient), the model file lists the tensors by it, the optimiser runs over the whole block. Parameters, gradients and
- * Adam's two moments are four blocks of this layout.
+ * gradient), the model file lists the tensors by it, the optimiser runs over the whole block. Parameters, gradients,
+ * Adam's two moments and the average of the weights, where there is one, are blocks of this layout.
  *
  * Names are those of the Hugging Face BART family. Because D and F are even, every tensor has an even number of
  * elements, so in a file with an alignment of 8 bytes the float tensors stand back to back, and the file's tensor data

@@ -9,11 +9,12 @@
 #include "nn/attention.h"
 #include "nn/rows.h"
 
-/* Lays out what a pass keeps: both tapes and, going backward, the gradients of both stacks' outputs. */
+/* The gradients of both stacks' outputs; NULL in a pass that does not go backward. */
 typedef struct Kept {
     real *d, *dmemory; /* (Nt, D), (Ns, D) */
 } Kept;
 
+/* Lays out what a pass keeps: both tapes and, going backward, these gradients. */
 static Kept lay_out(EncoderTape *encoder, DecoderTape *decoder, Arena *arena, const Parameters *params, size_t Ns,
                     size_t Nt, bool keep) {
     Kept kept = {NULL, NULL};

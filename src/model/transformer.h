@@ -24,7 +24,8 @@ typedef struct Transformer {
     EncoderTape encoder;
     DecoderTape decoder;
     real *positions;     /* (max_length, D) sinusoidal positions; NULL: learned */
-    Precision precision; /* of the products of transformer_train: the caller's to set, float32 to begin with */
+    Precision precision; /* of transformer_train's products, but for attention's own, which are always float32: the
+                            caller's to set, float32 to begin with */
 } Transformer;
 
 /* Which random numbers dropout draws; a step made of several batches numbers them. */
@@ -34,7 +35,8 @@ typedef struct TransformerStep {
 } TransformerStep;
 
 /* hyper has passed hyper_check. The pool must outlive it; its scratch is reserved here. training: passes go backward.
- * Fails, leaving all 0, when there is no memory. Release with transformer_free. */
+ * Fails, leaving all 0, when there is no memory for the arena; without memory for the tables or the pool's scratch the
+ * process ends (base/memory.h). Release with transformer_free. */
 bool transformer_create(Transformer *model, const Hyper *hyper, Pool *pool, TransformerLimits limits, bool training,
                         Error *err);
 void transformer_free(Transformer *model); /* all 0 is fine */

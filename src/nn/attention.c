@@ -58,7 +58,7 @@ static size_t keys_seen(const Pair *p, bool causal, size_t i) {
     return causal ? i + 1 : p->Tk;
 }
 
-/* scores (rows, stride) = Q[i0 ..] K^T / sqrt(K), with what is not seen hidden. */
+/* scores (rows, stride) = q[i0 ..] k^T / sqrt(K), with what is not seen hidden. */
 static void score(real *scores, const Pair *p, AttentionInput in, bool causal, size_t i0, size_t rows, size_t K,
                   void *scratch) {
     matmul_alone(scratch, MATMUL_WRITE_WHOLE, scores, p->stride, matrix(p->q + i0 * in.q_stride, in.q_stride),
@@ -115,9 +115,9 @@ static void backward_pair(void *context, size_t task, size_t worker) {
     const size_t key0 = a->shape.key_start[task / H];
     const Pair p = pair_of(a->in, a->shape, task / H, h);
     void *scratch = pool_scratch(a->pool, worker, attention_scratch(a->shape.longest_key));
-    real *P = (real *)((char *)scratch + matmul_scratch());
-    real *A = P + QUERY_ROWS * p.stride;  /* (rows, stride) each */
-    real *dA = A + QUERY_ROWS * p.stride; /* becomes dP, then dS / sqrt(K) */
+    real *P = (real *)((char *)scratch + matmul_scratch()); /* prob; (rows, stride) as the other two */
+    real *A = P + QUERY_ROWS * p.stride;                    /* weight */
+    real *dA = A + QUERY_ROWS * p.stride;                   /* dweight; becomes dprob, then dscore / sqrt(K) */
     real *dq = a->gradient.q + p.query0 * q_stride + h * K;
     real *dk = a->gradient.k + key0 * kv_stride + h * K, *dv = a->gradient.v + key0 * kv_stride + h * K;
 
@@ -126,16 +126,16 @@ static void backward_pair(void *context, size_t task, size_t worker) {
         const MatmulMode mode = i0 == 0 ? MATMUL_WRITE : MATMUL_ADD; /* dk and dv are sums over the blocks */
         const real *dO = a->dout + (p.query0 + i0) * D + h * K;
         score(P, &p, a->in, a->shape.causal, i0, rows, K, scratch);
-        /* forward: O = A V */
+        /* forward: out = weight v */
         matmul_alone(scratch, MATMUL_WRITE_WHOLE, dA, p.stride, matrix(dO, D), transposed(p.v, kv_stride), rows, p.Tk,
                      K, NULL);
-        for (size_t r = 0; r < rows; r++) { /* forward: P = softmax(S) */
+        for (size_t r = 0; r < rows; r++) { /* forward: prob = softmax(score) */
             real *row = P + r * p.stride;
             vector_exp_sum(row, row, a->kept_log_sum[(p.query0 + i0 + r) * H + h], p.stride);
         }
-        drop_block(A, P, a->dropout, &p, i0, rows);   /* forward: A = dropout(P) */
-        drop_block(dA, dA, a->dropout, &p, i0, rows); /* now dP */
-        for (size_t r = 0; r < rows; r++) {           /* dS = P (dP - rowsum(P dP)), 0 where P is */
+        drop_block(A, P, a->dropout, &p, i0, rows);   /* forward: weight = dropout(prob) */
+        drop_block(dA, dA, a->dropout, &p, i0, rows); /* now dprob */
+        for (size_t r = 0; r < rows; r++) {           /* dscore = prob (dprob - rowsum(prob dprob)), 0 where prob is */
             real *P_row = P + r * p.stride, *dP_row = dA + r * p.stride;
             vector_softmax_backward(dP_row, P_row, dP_row, vector_dot(P_row, dP_row, p.stride), p.scale, p.stride);
         }

@@ -1,16 +1,18 @@
 /* Scaled dot-product attention of H heads (Vaswani et al. 2017, section 3.2), over packed sentences.
  *
- * For each sentence and head, with Q (Tq, K), and K and V (Tk, K) its slices of the packed rows:
+ * For each sentence and head, with q (Tq, K), and k and v (Tk, K) its slices of the packed rows:
  *
- *     S = Q K^T / sqrt(K)      causal: S[i][j] = -inf for j > i
- *     P = softmax of S's rows  A = dropout(P)
- *     O = A V
+ *     score = q k^T / sqrt(K)              causal: score[i][j] = -inf for j > i
+ *     prob = softmax of score's rows       weight = dropout(prob)
+ *     out = weight v
  *
- *     dO -> dV += A^T dO                      dA = dO V^T,  dP = dropout(dA)
- *           dS = P (dP - rowsum(P dP))        dQ += dS K / sqrt(K)     dK += dS^T Q / sqrt(K)
+ *     dout -> dv = weight^T dout           dweight = dout v^T     dprob = dropout(dweight)
+ *             dscore = prob (dprob - rowsum(prob dprob))
+ *             dq = dscore k / sqrt(K)      dk = dscore^T q / sqrt(K)
  *
- * Only the logarithm of each row's softmax sum is kept (as in FlashAttention, Dao et al. 2022): the backward pass makes
- * P again as exp(S - log_sum). A block of query rows is worked on at a time, so no buffer has Tq * Tk elements. */
+ * score, prob, weight: (Tq, Tk). Only the logarithm of each row's softmax sum is kept (as in FlashAttention-2, Dao
+ * 2023): the backward pass makes prob again as exp(score - log_sum). A block of query rows is worked on at a time, so
+ * no buffer has Tq * Tk elements. */
 #ifndef NMT_NN_ATTENTION_H
 #define NMT_NN_ATTENTION_H
 
@@ -32,8 +34,8 @@ typedef struct AttentionShape {
     const uint32_t *key_end;     /* (B); every sentence has a key at least */
     size_t longest_key;          /* most keys of a sentence */
     bool causal;                 /* query i of a sentence sees its keys 0 .. i only; as many queries as keys */
-    real *const *shown;          /* (B) where forward also writes each sentence's P, (H, Tq, Tk), for those who want to
-                                    look at it; NULL (either): nowhere */
+    real *const *shown;          /* (B) where forward also writes each sentence's prob, (H, Tq, Tk), for those who want
+                                    to look at it; NULL (either): nowhere */
 } AttentionShape;
 
 /* Projected rows: q of query row n, head h at q + n * q_stride + h * K; k and v likewise, with one stride. */

@@ -1,6 +1,6 @@
 /* Multi-head attention with its projections (Vaswani et al. 2017, section 3.2.2):
  *
- *     Q = x Wq^T + bq     K = m Wk^T + bk     V = m Wv^T + bv     out = attention(Q, K, V) Wo^T + bo
+ *     q = x Wq^T + bq     k = m Wk^T + bk     v = m Wv^T + bv     out = attention(q, k, v) Wo^T + bo
  *
  * Self-attention has m = x, and computes q, k and v as one product with the three weights, which stand one after
  * another in the parameter block; cross-attention has m = the encoder's output, and computes q, then k and v together.

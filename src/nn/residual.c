@@ -20,7 +20,7 @@ const real *residual_enter(Pool *pool, ResidualTape *tape, real *normed, const r
     return normed;
 }
 
-const real *residual_leave(Pool *pool, ResidualTape *tape, real *y, const real *w, LayernormParams norm,
+const real *residual_leave(Pool *pool, ResidualTape *tape, const real *y, const real *w, LayernormParams norm,
                            ResidualShape s, Dropout dropout) {
     real *sum = s.place == NORM_PRE ? tape->out : tape->sum;
     dropout_add_forward(pool, sum, tape->x, y, dropout, s.N * s.D);

@@ -4,7 +4,7 @@
  *     post-norm:  h = x         y = f(h)   out = norm(x + dropout(y))     (Vaswani et al. 2017, section 5.4)
  *
  * Forward: h = residual_enter(...); run f; residual_leave(...). Backward, in reverse: residual_leave_backward turns the
- * gradient of out into that of y; run f's backward, which adds to dh; residual_enter_backward takes dh in. In between,
+ * gradient of out into that of y; run f's backward, which writes dh; residual_enter_backward takes dh in. In between,
  * one array d (N, D) holds the gradient of the stream: that of `out` before, that of `x` after.
  *
  * x, h, y, out: (N, D) */
@@ -39,15 +39,16 @@ ResidualTape residual_tape(Arena *arena, ResidualShape shape);
 const real *residual_enter(Pool *pool, ResidualTape *tape, real *normed, const real *x, const real *w,
                            LayernormParams norm, ResidualShape shape);
 
-/* Makes tape->out, and returns it. y may be changed. */
-const real *residual_leave(Pool *pool, ResidualTape *tape, real *y, const real *w, LayernormParams norm,
+/* Makes tape->out, and returns it. */
+const real *residual_leave(Pool *pool, ResidualTape *tape, const real *y, const real *w, LayernormParams norm,
                            ResidualShape shape, Dropout dropout);
 
 /* h again, for the backward pass of f. */
 const real *residual_again(Pool *pool, const ResidualTape *tape, real *normed, const real *w, LayernormParams norm,
                            ResidualShape shape);
 
-/* d: gradient of out in, that of the residual branch out; dy (N, D) is written. spare (N, D): scratch. */
+/* d comes in as the gradient of out and goes out as that of x along the direct path, the one past f; f's share is still
+ * to come. dy (N, D), the gradient of y, is written. spare (N, D): scratch. */
 void residual_leave_backward(Pool *pool, real *d, real *dy, real *spare, real *dw, const real *w,
                              const ResidualTape *tape, LayernormParams norm, ResidualShape shape, Dropout dropout);
 

@@ -2,8 +2,8 @@
 
 #include "text/utf8.h"
 
-/* Length of the run of characters of one class at the start of the text, at most PIECE_LONGEST - 1 bytes so that the
- * space before it or the apostrophe after it (3 bytes) finds room. */
+/* Length of the run of characters of one class at the start of the text: at most so many bytes that the space before it
+ * (1 byte) and the apostrophe after it (3 bytes) both find room. */
 enum { RUN_LONGEST = PIECE_LONGEST - 4 };
 
 static size_t run_of(Utf8Class class, const char *text, size_t length) {

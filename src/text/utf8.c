@@ -120,7 +120,8 @@ Utf8Class utf8_class(uint32_t code) {
 }
 
 /* Upper-case letters and how far their lower-case ones are; PAIRS: capitals and small letters take turns, beginning
- * with a capital. The capitals of Latin Extended-B and Phonetic that follow no rule are left as they are. */
+ * with a capital. Capitals that are not here are left as they are: those of Latin Extended-B that follow no rule,
+ * those of ancient Greek, and those of rare alphabets. */
 enum { PAIRS = 0 };
 
 static const struct Case {

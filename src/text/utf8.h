@@ -2,7 +2,10 @@
  *
  * Text comes from anywhere, so bytes that are not UTF-8 are kept: each is a character of its own, with a code above all
  * code points. Nothing here depends on the locale. Classes and lower-casing are compact rules rather than the whole
- * Unicode database: exact for Latin, Greek and Cyrillic, good enough to split words elsewhere. */
+ * Unicode database (compared with version 14). Classes are exact up to U+05FF and for Latin and Greek letters with more
+ * accents (U+1E00 to U+1FFF), and good enough to split words elsewhere. Lower-casing is exact for Latin-1, Latin
+ * Extended-A and Additional, modern Greek (one accent), Cyrillic up to U+052F and Armenian; other capitals may stay as
+ * they are. */
 #ifndef NMT_TEXT_UTF8_H
 #define NMT_TEXT_UTF8_H
 

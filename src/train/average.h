@@ -1,4 +1,5 @@
-/* Exponential moving average of the parameters (Polyak, Juditsky 1992; with this warm-up in TensorFlow):
+/* Exponential moving average of the parameters, a variant of Polyak and Juditsky's (1992), who weigh all steps alike;
+ * with this warm-up in TensorFlow:
  *
  *     average += (1 - d) (w - average)        d = min(decay, (1 + t) / (10 + t))
  *

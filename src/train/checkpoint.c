@@ -94,11 +94,23 @@ bool checkpoint_restore(Trainer *t, const ModelFile *last, Error *err) {
            (!t->average || modelfile_read_block(last, AVERAGE, t->average, err));
 }
 
-void checkpoint_keep_back(const Trainer *t) {
+static bool copy(const char *from, const char *to, Error *err) {
+    FileMap map;
+    if (!file_map(&map, from, err)) return false;
+    FileWriter *out = file_create(to, err);
+    if (out) file_write(out, map.data, map.size);
+    file_unmap(&map);
+    return out && file_commit(out, err);
+}
+
+bool checkpoint_keep_back(const Trainer *t, Error *err) {
     char *last = file_join(t->config->dir, CHECKPOINT_NAME), *before = file_join(t->config->dir, CHECKPOINT_BEFORE);
-    (void)!link(last, before); /* where it fails, going back will say what it misses */
+    bool ok = true;
+    if (file_exists(last) && !file_exists(before) && link(last, before) != 0)
+        ok = copy(last, before, err); /* not every file system has links */
     free(last);
     free(before);
+    return ok;
 }
 
 void checkpoint_remove_back(const Trainer *t) {
@@ -115,7 +127,12 @@ bool checkpoint_go_back(Trainer *t, Error *err) {
         free(path);
         path = file_join(t->config->dir, CHECKPOINT_NAME);
     }
-    bool ok = modelfile_open(&file, path, err) && checkpoint_restore(t, &file, err);
+    uint64_t corpus = 0;
+    bool ok = modelfile_open(&file, path, err) && config_may_resume(t->config, file.info.config, path, err) &&
+              checkpoint_corpus(&file, &corpus, err);
+    if (ok && corpus != t->train.checksum)
+        ok = error_set(err, "%s: expected the training pairs of this run, found others", path);
+    ok = ok && checkpoint_restore(t, &file, err);
     if (ok && t->state.step != saved)
         ok = error_set(err, "%s: expected the run at step %llu, to go back to, found it at step %llu", path,
                        (unsigned long long)saved, (unsigned long long)t->state.step);

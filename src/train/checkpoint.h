@@ -25,11 +25,11 @@ bool checkpoint_corpus(const ModelFile *last, uint64_t *checksum, Error *err);
 /* Takes parameters, moments and state from an open last.gguf whose model has the trainer's shape. */
 bool checkpoint_restore(struct Trainer *trainer, const ModelFile *last, Error *err);
 
-/* Keeps last.gguf as back.gguf, unless that is there; removes it. */
-void checkpoint_keep_back(const struct Trainer *trainer);
+/* Keeps last.gguf, if there is one, as back.gguf, unless that is there; removes it. */
+bool checkpoint_keep_back(const struct Trainer *trainer, Error *err);
 void checkpoint_remove_back(const struct Trainer *trainer);
 
-/* Takes everything from the one of the two that was saved at the last validation. */
+/* Takes everything from the one of the two that was saved at the last validation, which must be this run's. */
 bool checkpoint_go_back(struct Trainer *trainer, Error *err);
 
 #endif

@@ -22,7 +22,7 @@
     { key, INI_CHOICE, AT(field), std, 0, 0, names, help }
 
 #define STEPS_MAX 4e9
-/* The largest rate below 1 that a 65536th can tell from it. */
+/* For what has to stay below 1: dropout, smoothing, a decay. Of dropout's 65536ths it leaves 7. */
 #define RATE_MAX 0.9999
 
 const IniField config_fields[] = {
@@ -76,7 +76,7 @@ const IniField config_fields[] = {
          "steps whose gradient's norm is more than so many times the usual one are skipped; 0: none"),
     REAL("train.average", average, "0", 0, 0.99999, "decay of the moving average of weights; 0: none"),
     CHOICE("train.precision", precision, "float32", PRECISION_NAMES "|auto",
-           "what training's products round their factors to; auto: bfloat16 where the CPU is made for it"),
+           "what training's products with weights round their factors to; auto: bfloat16 where the CPU is made for it"),
     REAL("train.source_word_dropout", source_word_dropout, "0", 0, RATE_MAX, "source tokens the encoder does not see"),
     REAL("train.target_word_dropout", target_word_dropout, "0", 0, RATE_MAX, "target tokens the decoder is not fed"),
     INTEGER("train.threads", threads, "0", 0, 1024, "threads; 0: one for each core"),

@@ -1,4 +1,5 @@
-/* A dry run: what a run will take, found by doing a little of it and keeping nothing.
+/* A dry run: what a run will take, found by doing a little of it and keeping nothing of that. (The trainer it is given
+ * has made run.dir/train.cache, which stays.)
  *
  * Time: a few seconds of steps on batches from all over the epoch, one validation loss and the translation of some
  * validation sentences, times how many of each the run has; early stopping is not foreseen. An untrained model

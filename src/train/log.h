@@ -16,24 +16,30 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/error.h"
 #include "train/trainer.h"
 
 typedef struct Log {
-    FILE *file;
+    int file;
     char *path;
+    char *text; /* an array: lines that could not be written yet */
 } Log;
 
 /* Opens path for appending. step: where the run stands; lines of later steps, left by a run that died after its last
  * save, are taken out first (0: all are). */
 bool log_open(Log *log, const char *path, uint64_t step, Error *err);
 
-/* Appends one line and flushes it. The format gives it without the closing brace; what was measured (NULL: nothing) is
- * put before that. */
+/* Takes the lines of steps after `step` out (0: all) of an open log, which stays open, whole, when that fails. */
+bool log_cut(Log *log, uint64_t step, Error *err);
+
+/* Appends one line. The format gives it without the closing brace; what was measured (NULL: nothing) is put before
+ * that. A line that cannot be written, not even in part, is kept, and tried again before the next one, or by log_write.
+ */
 bool log_line(Log *log, const Measured *measured, Error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+bool log_write(Log *log, Error *err);
 
 void log_close(Log *log);
 

@@ -180,22 +180,24 @@ static void save(Loop *l, bool better, TrainState before) {
 
 /* Between two validations; the state of the last one is kept beside it. */
 static void save_stopped(Loop *l) {
+    Error err;
     if (l->trainer->state.saved == l->trainer->state.step) return; /* a validation, or gone back to: it is there */
-    checkpoint_keep_back(l->trainer);
+    if (!checkpoint_keep_back(l->trainer, &err))
+        progress_line(l->progress, "%s; should the run diverge, it cannot go back to its last validation", err.text);
     save(l, l->trainer->state.best_step == 0, l->trainer->state);
 }
 
-/* Makes the validation that was just made the one to go back to. Not in the middle of skipped steps: what makes them
- * fail may be the parameters; but a run's last state is kept in any case. */
+/* Makes the validation that was just made the one to go back to. */
 static void save_validated(Loop *l, bool better, TrainState before) {
     TrainState *s = &l->trainer->state;
-    if (s->streak > 0 && !is_over(l->config, s)) return;
     s->saved = s->step;
     save(l, better, before);
     if (s->saved == s->step) checkpoint_remove_back(l->trainer);
 }
 
-/* Measures, tells, and saves. */
+/* Measures, tells, and saves. In the middle of skipped steps it tells alone, for what makes them fail may be the
+ * parameters: such a state is none to go back to, and neither the best nor one without progress; but a run's last state
+ * counts in any case. */
 static bool validate(Loop *l, Error *err) {
     Trainer *t = l->trainer;
     TrainState *s = &t->state;
@@ -209,7 +211,8 @@ static bool validate(Loop *l, Error *err) {
     const bool translated = l->config->translate > 0 && !l->lost;
     if (translated && !l->measure.run(l->measure.context, t, &measured, err)) return false;
 
-    const bool better = !l->lost && is_better(l->config, s, loss.loss, &measured);
+    const bool counts = !l->lost && (s->streak == 0 || is_over(l->config, s));
+    const bool better = counts && is_better(l->config, s, loss.loss, &measured);
     char step[32], verdict[128] = "new best", told[64] = "";
     terminal_count(step, (long long)s->step);
     if (better) {
@@ -218,12 +221,11 @@ static bool validate(Loop *l, Error *err) {
         s->best_exact = measured.exact;
         s->best_bleu = measured.bleu;
         s->stalled = 0;
-    } else {
+    } else if (counts) {
         s->stalled++;
-        if (l->lost)
-            snprintf(verdict, sizeof verdict, "which is not finite");
-        else
-            tell_stalled(verdict, l->config, s);
+        tell_stalled(verdict, l->config, s);
+    } else {
+        snprintf(verdict, sizeof verdict, l->lost ? "which is not finite" : "not counted: the last step was skipped");
     }
     if (translated)
         snprintf(told, sizeof told, ", BLEU %.2f, %.1f%% exactly right", measured.bleu, 100 * measured.exact);
@@ -237,7 +239,7 @@ static bool validate(Loop *l, Error *err) {
                              (unsigned long long)s->step, (unsigned long long)s->epoch, loss.loss, loss.nll,
                              exp(loss.nll), better ? "true" : "false");
     written(l, ok, &why);
-    if (!l->lost) save_validated(l, better, before);
+    if (counts) save_validated(l, better, before);
     return true;
 }
 
@@ -245,28 +247,53 @@ static bool validate(Loop *l, Error *err) {
 static bool go_back(Loop *l, Error *err) {
     TrainState *s = &l->trainer->state;
     const uint64_t from = s->step;
-    char why[64] = "the validation loss is not finite", *path;
+    char why[64] = "the validation loss is not finite";
+    Error cause;
     if (!l->lost) snprintf(why, sizeof why, "%d steps in a row were skipped", SKIPS_IN_A_ROW);
     if (s->returns == MOST_RETURNS)
         return error_set(err,
-                         "step %llu: %s, although the learning rate was halved %d times; the best model so far is "
-                         "kept; start over with --fresh and a smaller train.learning_rate",
-                         (unsigned long long)from, why, MOST_RETURNS);
+                         "step %llu: %s, although the learning rate was halved %d times; %s; start over with --fresh "
+                         "and a smaller train.learning_rate",
+                         (unsigned long long)from, why, MOST_RETURNS,
+                         s->best_step ? "the best model so far is kept" : "there is no model yet");
     if (!trainer_go_back(l->trainer, err)) return false;
     const double scale = ldexp(1, -(int)s->returns);
     progress_line(l->progress, "step %llu: %s: back to step %llu, the learning rate times %g from there on",
                   (unsigned long long)from, why, (unsigned long long)s->step, scale);
-    path = memory_string(l->log.path);
-    log_close(&l->log);
-    const bool ok = log_open(&l->log, path, s->step, err) &&
-                    log_line(&l->log, NULL, err, "{\"kind\":\"back\",\"step\":%llu,\"from\":%llu,\"scale\":%g",
+    written(l, log_cut(&l->log, s->step, &cause), &cause);
+    const bool ok = log_line(&l->log, NULL, &cause, "{\"kind\":\"back\",\"step\":%llu,\"from\":%llu,\"scale\":%g",
                              (unsigned long long)s->step + 1, (unsigned long long)from, scale);
-    free(path);
+    written(l, ok, &cause);
     l->lost = false;
     l->began = l->logged = terminal_seconds();
     l->began_at = s->step;
     l->logged_tokens = 0;
-    return ok;
+    return true;
+}
+
+/* A best model that is not where it was saved: the present one takes its place until a validation finds a better. */
+static void replace_missing_model(Loop *l) {
+    Error err;
+    TrainState *s = &l->trainer->state;
+    char *path = file_join(l->config->dir, "model.gguf"), step[32], now[32];
+    if (s->best_step && !file_exists(path)) {
+        terminal_count(step, (long long)s->best_step);
+        terminal_count(now, (long long)s->step);
+        progress_line(l->progress,
+                      "%s: expected the best model, of step %s, found none; that of step %s takes its place", path,
+                      step, now);
+        s->best_step = 0;
+        written(l, trainer_save_model(l->trainer, &err), &err);
+    }
+    free(path);
+}
+
+/* Whether the run may still write into its folder. */
+static bool owns_folder(const Loop *l, Error *err) {
+    const FileLock *lock = l->trainer->lock;
+    return !lock || !file_lock_lost(lock) ||
+           error_set(err, "%s: the folder was replaced, or its lock removed: another run may be there by now",
+                     l->config->dir);
 }
 
 static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
@@ -278,7 +305,9 @@ static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
         if (report.skipped) tell_skipped(l, &report);
         report_step(l, &report);
         bool over = is_over(c, &t->state), lost = t->state.streak >= SKIPS_IN_A_ROW;
-        if (!lost && (over || t->state.step % (uint64_t)c->every_steps == 0)) {
+        const bool stops = *stop, validates = !lost && (over || t->state.step % (uint64_t)c->every_steps == 0);
+        if ((validates || lost || stops) && !owns_folder(l, err)) return LOOP_FAILED;
+        if (validates) {
             if (!validate(l, err)) return LOOP_FAILED;
             lost = l->lost;
             if (!lost && is_stalled(c, &t->state)) return LOOP_STALLED;
@@ -286,7 +315,7 @@ static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
         }
         if (lost && !go_back(l, err)) return LOOP_FAILED;
         over = over && !lost;
-        if (*stop && !over) {
+        if (stops && !over) {
             save_stopped(l);
             return LOOP_STOPPED;
         }
@@ -304,12 +333,15 @@ LoopEnd loop_run(Trainer *trainer, Measure measure, Reporter reporter, Progress 
         l.began = l.logged = terminal_seconds();
         l.began_at = trainer->state.step;
         if (trainer->state.saved == trainer->state.step) checkpoint_remove_back(trainer);
+        replace_missing_model(&l);
         end = run(&l, stop, err);
+        Error why;
+        written(&l, log_write(&l.log, &why), &why);
         if (l.unsaved && end != LOOP_FAILED) {
             *err = l.why;
             end = LOOP_UNSAVED;
         }
-        if (trainer->state.step != l.began_at) report_run(&l, &end);
+        if (owns_folder(&l, &why)) report_run(&l, &end);
     }
     log_close(&l.log);
     free(path);

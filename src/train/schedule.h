@@ -3,8 +3,10 @@
  *
  *     constant         stays p
  *     inverse_sqrt     falls as p sqrt(W / step)
- *     noam             the paper's D^-0.5 min(step^-0.5, step W^-1.5), times p (Vaswani et al. 2017, section 5.3)
- *     cosine           falls along half a cosine to `final` p at the last step */
+ *     cosine           falls along half a cosine to `final` p at the last step
+ *
+ * Only noam has another peak: it is the paper's D^-0.5 min(step^-0.5, step W^-1.5), times p (Vaswani et al. 2017,
+ * section 5.3), which rises in a straight line to p (D W)^-0.5 at step W, and falls as inverse_sqrt does. */
 #ifndef NMT_TRAIN_SCHEDULE_H
 #define NMT_TRAIN_SCHEDULE_H
 

@@ -113,11 +113,9 @@ static bool read_valid(Trainer *t, CorpusReader **reader, Error *err) {
     return *reader && corpus_next(*reader, &t->valid_corpus, UINT32_MAX, &t->valid.report, err);
 }
 
-static bool encode_valid(Trainer *t, Error *err) {
+static bool encode_valid(Trainer *t, const CorpusReader *reader, Error *err) {
     pairs_add(&t->valid, t->pool, &t->valid_corpus, t->tokenizer, config_rules(t->config));
-    if (t->valid.count > 0) return true;
-    return error_set(err, "%s: expected sentences of at most %lld tokens (model.max_length), found none",
-                     t->config->data_valid, (long long)t->config->max_length);
+    return t->valid.count > 0 || corpus_none(reader, &t->valid.report, "data.valid", err);
 }
 
 static void tell_flaws(Trainer *t, const CorpusReader *train, const CorpusReader *valid) {
@@ -135,7 +133,7 @@ static bool read_data(Trainer *t, const ModelFile *last, Error *err) {
     bool ok = train && read_valid(t, &valid, err) && (!last || take_tokenizer(t, last, err));
     const uint64_t key = ok ? cache_key(c, train) : 0;
     const bool cached = ok && open_cache(t, path, key);
-    ok = ok && (t->tokenizer || learn_tokenizer(t, train, err)) && encode_valid(t, err) &&
+    ok = ok && (t->tokenizer || learn_tokenizer(t, train, err)) && encode_valid(t, valid, err) &&
          (cached ? check_corpus(t, last, t->train.checksum, err) : make_cache(t, train, path, key, last, err));
     if (ok && !last) t->merges_missing = (size_t)c->vocab_size - tokenizer_vocab_size(t->tokenizer);
     if (ok) tell_flaws(t, train, valid);
@@ -193,6 +191,24 @@ static bool make_parameters(Trainer *t, const ModelFile *last, Error *err) {
     return true;
 }
 
+/* The plan of the state's epoch. */
+static void plan_epoch(Trainer *t) {
+    const Config *c = t->config;
+    if (t->plan.count == 0)
+        t->plan = batches_plan(&t->train, batch_tokens(c), (uint64_t)c->seed, (uint32_t)t->state.epoch);
+    else if (t->plan_epoch != t->state.epoch)
+        batches_plan_again(&t->plan, &t->train, batch_tokens(c), (uint64_t)c->seed, (uint32_t)t->state.epoch);
+    t->plan_epoch = t->state.epoch;
+}
+
+/* A state that was read stands within its epoch. */
+static bool check_place(Trainer *t, Error *err) {
+    plan_epoch(t);
+    return t->state.batch < t->plan.count ||
+           error_set(err, "%s/%s: nmt.train.batch: expected a number below %zu, found %llu", t->config->dir,
+                     CHECKPOINT_NAME, t->plan.count, (unsigned long long)t->state.batch);
+}
+
 /* A parameter that is not finite, or far from where it belongs, does not come back by itself. */
 bool trainer_go_back(Trainer *t, Error *err) {
     const uint64_t returns = t->state.returns + 1;
@@ -206,7 +222,7 @@ bool trainer_go_back(Trainer *t, Error *err) {
     }
     t->state.streak = 0;
     t->state.returns = returns;
-    return true;
+    return check_place(t, err);
 }
 
 bool trainer_create(Trainer *t, const Config *config, Pool *pool, bool resume, bool *resumed, Error *err) {
@@ -224,20 +240,10 @@ bool trainer_create(Trainer *t, const Config *config, Pool *pool, bool resume, b
     t->model.precision = choose_precision(config, ok ? from : NULL);
     if (*resumed && last.gguf) modelfile_close(&last);
     free(path);
-    if (!ok) {
-        trainer_free(t);
-        return false;
-    }
-    t->plan_epoch = t->state.epoch;
-    t->plan = batches_plan(&t->train, batch_tokens(config), (uint64_t)config->seed, (uint32_t)t->plan_epoch);
-    t->valid_plan = batches_plan(&t->valid, batch_tokens(config), 0, 0);
-    if (t->state.batch >= t->plan.count) {
-        error_set(err, "%s/%s: nmt.train.batch: expected a number below %zu, found %llu", config->dir, CHECKPOINT_NAME,
-                  t->plan.count, (unsigned long long)t->state.batch);
-        trainer_free(t);
-        return false;
-    }
-    return true;
+    if (ok) t->valid_plan = batches_plan(&t->valid, batch_tokens(config), 0, 0);
+    if (ok && check_place(t, err)) return true;
+    trainer_free(t);
+    return false;
 }
 
 void trainer_free(Trainer *t) {
@@ -294,10 +300,7 @@ StepReport trainer_step(Trainer *t) {
     const Config *c = t->config;
     TrainState *s = &t->state;
     pairs_forget(&t->train); /* of the step before */
-    if (t->plan_epoch != s->epoch) {
-        batches_plan_again(&t->plan, &t->train, batch_tokens(c), (uint64_t)c->seed, (uint32_t)s->epoch);
-        t->plan_epoch = s->epoch;
-    }
+    plan_epoch(t);
     const size_t first = s->batch, left = t->plan.count - first;
     const size_t pieces = left < (size_t)c->accumulate ? left : (size_t)c->accumulate;
     const bool redraws = c->bpe_dropout > 0;

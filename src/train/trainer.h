@@ -1,8 +1,8 @@
 /* A trainer: everything a training run holds, and the things it does: one step, validation loss, save, resume.
  *
- * What decides the next bits is in TrainState, the parameter block and Adam's two moments, and all of it is in
- * last.gguf: a run that goes on from there is bit for bit the run that was never stopped. Batches, dropout and the
- * learning rate are functions of the config and of TrainState's counters. */
+ * What decides the next bits is in TrainState, the parameter block, Adam's two moments and, with train.average, the
+ * average of the weights, and all of it is in last.gguf: a run that goes on from there is bit for bit the run that was
+ * never stopped. Batches, dropout and the learning rate are functions of the config and of TrainState's counters. */
 #ifndef NMT_TRAIN_TRAINER_H
 #define NMT_TRAIN_TRAINER_H
 
@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/pool.h"
 #include "data/batches.h"
 #include "data/corpus.h"
@@ -68,6 +69,7 @@ typedef struct StepReport {
 
 struct Trainer {
     const Config *config;
+    const FileLock *lock; /* of run.dir, which is written as long as it holds; NULL, as made: it is not looked at */
     Pool *pool;
     Tokenizer *tokenizer;
     Corpus valid_corpus;
