@@ -129,15 +129,18 @@ static DecodePlace place_of(const Decode *d, size_t b) {
     return d->places ? d->places[b] : (DecodePlace){b, 0};
 }
 
-static size_t limit_of(const Decode *d, Packed source, size_t b) {
+size_t decode_limit(const Decode *d, size_t source_tokens, DecodePlace place) {
     const DecodeOptions *o = &d->options;
-    const size_t source_tokens = source.start[b + 1] - source.start[b];
-    const size_t least = prefix_length(d, place_of(d, b)) + 1;
+    const size_t least = prefix_length(d, place) + 1;
     size_t most = d->params->hyper.max_length;
     if (o->max_length > 0 && o->max_length < most) most = o->max_length;
     if (most < least) most = least;
     const double wanted = floor(o->max_ratio * (double)source_tokens) + (double)o->max_extra;
     return wanted >= (double)most ? most : wanted >= (double)least ? (size_t)wanted : least;
+}
+
+static size_t limit_of(const Decode *d, Packed source, size_t b) {
+    return decode_limit(d, source.start[b + 1] - source.start[b], place_of(d, b));
 }
 
 /* Makes ready for a run: every sentence has one hypothesis, <s>. capacity: the highest limit. */

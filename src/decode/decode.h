@@ -76,6 +76,10 @@ void decode_free(Decode *decode); /* NULL is fine */
 /* From now on sentence b of a run stands at place[b]; NULL, as in the beginning: it is the first part of text b. */
 void decode_places(Decode *decode, const DecodePlace *place);
 
+/* The most tokens, </s> included, that a translation of a sentence of so many at that place may have. A run has room
+ * for the keys and values of beam times the largest of these for each sentence. */
+size_t decode_limit(const Decode *decode, size_t source_tokens, DecodePlace place);
+
 /* A continuation that was considered at a position. */
 typedef struct DecodeConsidered {
     int32_t token;
