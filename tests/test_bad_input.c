@@ -713,19 +713,20 @@ static void test_flips(void) {
     size_t whole;
     const size_t header = header_size("run/model.gguf", &whole);
     char *bytes = read_bytes("run/model.gguf", &whole);
-    /* A flip in the checksum's own name makes it a file without checksum, which other tools write, and harms nothing.
-     */
-    const size_t name = (size_t)((char *)memmem(bytes, whole, GGUF_CHECKSUM_KEY, 12) - bytes);
     write_bytes("bad.gguf", bytes, whole);
     int file = open("bad.gguf", O_WRONLY);
     for (size_t at = 0; at < whole; at += at < header ? 1 : 61) {
-        if (at >= name && at < name + strlen(GGUF_CHECKSUM_KEY)) continue;
         const char flipped = (char)(bytes[at] ^ 1 << at % 8);
         CHECK(pwrite(file, &flipped, 1, (off_t)at) == 1, "pwrite");
         expect_refused("flipped byte", at);
         CHECK(pwrite(file, bytes + at, 1, (off_t)at) == 1, "pwrite");
     }
     close(file);
+    char *name = memmem(bytes, whole, GGUF_CHECKSUM_KEY, strlen(GGUF_CHECKSUM_KEY));
+    name[0] ^= 1; /* a bit less, and there is no checksum */
+    write_bytes("bad.gguf", bytes, whole);
+    expect_failure("no checksum", 1, ARGS("translate", "-m", "bad.gguf", "x"), NULL,
+                   PARTS("bad.gguf: expected the key nmt.checksum, found none"));
     free(bytes);
     kinds++;
 }
@@ -849,6 +850,9 @@ static void test_bad_checkpoints(void) {
         expect_bad_last("flipped", PARTS("train: hurt/last.gguf: "));
         bytes[i * size / 8 + 40] ^= 4;
     }
+    *(char *)memmem(bytes, size, GGUF_CHECKSUM_KEY, strlen(GGUF_CHECKSUM_KEY)) ^= 1;
+    write_bytes("hurt/last.gguf", bytes, size);
+    expect_bad_last("no checksum", PARTS("hurt/last.gguf: expected the key nmt.checksum, found none"));
     free(bytes);
 }
 
