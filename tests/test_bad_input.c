@@ -782,7 +782,7 @@ static void test_fuzz(void) {
     kinds++;
 }
 
-/* Weights that are not numbers: it translates nothing sensible, but it ends, and with a line. */
+/* Weights that are not numbers: there is a line for each line, and one that says so. */
 static void test_nan_weights(void) {
     ModelFile model;
     Error err;
@@ -795,8 +795,17 @@ static void test_nan_weights(void) {
     modelfile_close(&model);
     free(w);
     CommandRun run = command_run(ARGS("translate", "-m", "bad.gguf", "the cat", "the dog"), NULL);
-    EXPECT_INT(run.code, 0);
-    EXPECT(run.out_size >= 2 && run.out[run.out_size - 1] == '\n');
+    EXPECT_INT(run.code, 1);
+    EXPECT_STR(run.out, "\n\n");
+    EXPECT_STR(run.err,
+               "translate: bad.gguf: the model's numbers are not finite for text 1: its translation is empty\n");
+    command_free(&run);
+    run = command_run(ARGS("translate", "-m", "bad.gguf", "--n-best=2", "--alignment=hard"),
+                      &(CommandHow){.input = "\nthe cat\n"});
+    EXPECT_INT(run.code, 1);
+    EXPECT_STR(run.out, "0 |||  |||  ||| F0= 0 ||| 0\n1 |||  |||  ||| F0= -inf ||| -inf\n");
+    EXPECT_STR(run.err,
+               "translate: bad.gguf: the model's numbers are not finite for line 2: its translation is empty\n");
     command_free(&run);
 }
 

@@ -846,13 +846,14 @@ static void test_one_token_source(void) {
         }
 }
 
-/* Broken weights end the sentence that meets them, with what there is so far; they do not crash, loop or spread. */
+/* Broken weights end the sentence that meets them, with what there is so far and the least probability; they do not
+ * crash, loop or spread. */
 static void test_not_a_number(void) {
     static const double wrong[] = {NAN, INFINITY};
     const int32_t token[5] = {9, TOKEN_END, 50, 60, TOKEN_END};
     const uint32_t start[3] = {0, 2, 5};
     for (size_t beam = 1; beam <= 4; beam += 3)
-        for (size_t i = 0; i < 4; i++) {
+        for (size_t i = 0; i < 5; i++) {
             Model m;
             model_make(&m, kinds[0], 2);
             Decode *decode = decode_create(m.params, m.w, m.pool, options_of(beam));
@@ -863,8 +864,11 @@ static void test_not_a_number(void) {
             int32_t ids[P];
             memcpy(ids, clean[1].ids, clean[1].length * sizeof *ids);
             kept.ids = ids;
-            /* In one source token of the first sentence, or in the output layer and so everywhere. */
-            if (i < 2) {
+            /* In one source token of the first sentence, in the output layer and so everywhere, or in the first token
+             * that the second sentence says. */
+            if (i == 4) {
+                m.w[m.params->decoder_embedding + (size_t)ids[0] * 24 + 3] = NAN;
+            } else if (i < 2) {
                 m.w[m.params->encoder_embedding + 9 * 24 + 3] = (real)wrong[i % 2];
             } else { /* one of the two logits is not minus infinity */
                 m.w[m.params->output + 77 * 24 + 3] = (real)wrong[i % 2];
@@ -873,11 +877,16 @@ static void test_not_a_number(void) {
             decode_free(decode); /* it knows the weights as they were */
             decode = decode_create(m.params, m.w, m.pool, options_of(beam));
             EXPECT(decode_run(decode, (Packed){2, token, start, 3}, out, &err));
-            EXPECT(!out[0].finished && out[0].length == 0 && out[0].score == 0);
+            if (i < 4) EXPECT(!out[0].finished && out[0].length == 0);
+            if (i < 4) EXPECT(out[0].log_probability == -INFINITY && out[0].score == -INFINITY);
             if (i < 2)
                 expect_same(&out[1], &kept);
-            else
-                EXPECT(!out[1].finished);
+            else if (i < 4)
+                EXPECT(!out[1].finished && out[1].log_probability == -INFINITY);
+            else if (beam == 1)
+                EXPECT(!out[1].finished && out[1].length == 1 && out[1].log_probability == -INFINITY);
+            else /* others go on */
+                EXPECT(isfinite(out[1].log_probability) && out[1].length > 0 && out[1].ids[0] != ids[0]);
             decode_free(decode);
             model_free(&m);
         }

@@ -1,6 +1,7 @@
 /* ./translate [-m MODEL] ["text" ...]: translates its arguments, or the lines of stdin, to stdout. */
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -72,6 +73,7 @@ typedef struct Request {
     Alignment alignment;
     DecodeOptions more;    /* what has no place in the model file */
     TranslatorText *texts; /* stb_ds array */
+    bool lost;             /* for one of the texts so far the model's numbers were not finite, which was told */
 } Request;
 
 static void print_text(const char *bytes, size_t length) {
@@ -109,7 +111,7 @@ static void print_result(const Request *request, const TranslatorResult *result,
 }
 
 /* Prints the results of texts, of which the first has this number, from 0 on. False when stdout is gone or full. */
-static bool answer(const Request *request, Translator *translator, const TranslatorText *texts, size_t count,
+static bool answer(Request *request, Translator *translator, const TranslatorText *texts, size_t count,
                    const char *what, size_t first, Error *err) {
     TranslatorResult *results = memory_new(count, sizeof *results);
     bool ok = translator_run(translator, texts, count, results, err);
@@ -117,6 +119,11 @@ static bool answer(const Request *request, Translator *translator, const Transla
         if (results[i].parts > 1)
             fprintf(stderr, "%s: %s %zu: %zu tokens, more than the model takes: translated in %zu parts\n",
                     command.name, what, first + i + 1, results[i].source_tokens, results[i].parts);
+        if (!request->lost && !isfinite(results[i].hypotheses[0].log_probability)) {
+            fprintf(stderr, "%s: %s: the model's numbers are not finite for %s %zu: its translation is empty\n",
+                    command.name, request->model, what, first + i + 1);
+            request->lost = true;
+        }
         print_result(request, &results[i], first + i);
     }
     free(results);
@@ -125,7 +132,7 @@ static bool answer(const Request *request, Translator *translator, const Transla
     return error_set(err, "standard output: cannot write: %s", strerror(errno));
 }
 
-static bool answer_lines(const Request *request, Translator *translator, Error *err) {
+static bool answer_lines(Request *request, Translator *translator, Error *err) {
     LineReader *reader = lines_open(STDIN_FILENO, "standard input");
     TranslatorText *texts = NULL;
     bool ok = true;
@@ -167,9 +174,9 @@ static bool search_options(DecodeOptions *how, int32_t **prefix, const Request *
     return decode_check(how, model->path, err);
 }
 
-static int run(const Request *request, const char *path, Error *err) {
+static int run(Request *request, Error *err) {
     ModelFile model;
-    if (!modelfile_open(&model, path, err)) return options_fail(&command, err);
+    if (!modelfile_open(&model, request->model, err)) return options_fail(&command, err);
     DecodeOptions how;
     int32_t *prefix = NULL;
     Translator *translator = NULL;
@@ -188,7 +195,7 @@ static int run(const Request *request, const char *path, Error *err) {
     if (tokenizer) tokenizer_free(tokenizer);
     if (pool) pool_free(pool);
     modelfile_close(&model);
-    return ok ? EXIT_DONE : options_fail(&command, err);
+    return !ok ? options_fail(&command, err) : request->lost ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* What goes together and what does not. */
@@ -266,8 +273,9 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN); /* a closed stdout is an error like any other */
     int code = EXIT_FAILED;
     char *model = cpu_check(&err) ? options_model(request.model, &err) : NULL;
+    request.model = model;
     if (model)
-        code = run(&request, model, &err);
+        code = run(&request, &err);
     else
         options_fail(&command, &err);
     free(model);

@@ -52,7 +52,7 @@ struct Decode {
     /* The rows of a step: the unfinished hypotheses of all sentences, in order. */
     uint32_t *row_slot;      /* (B * k) */
     int32_t *row_token;      /* (B * k) */
-    double *row_probability; /* (B * k), log */
+    double *row_probability; /* (B * k), log; -INFINITY when the logits turn out not to be finite */
     Candidate *candidates;   /* (B * k, each) the best continuations of each row, the best first */
     size_t *candidate_count; /* (B * k) */
     SessionCopy *copies;     /* (B * k) */
@@ -267,6 +267,7 @@ static void pick(void *context, size_t first, size_t last) {
         const size_t count = d->options.sample ? draw(d, best, z, d->row_slot[r], &max)
                                                : largest(d, best, d->each, z, d->row_slot[r], &max);
         const double sum = (double)vector_exp_sum(z, z, max, V);
+        if (!isfinite(sum)) d->row_probability[r] = -INFINITY;
         for (size_t i = 0; i < count; i++)
             best[i].log_probability = d->row_probability[r] + (best[i].log_probability - (double)max - log(sum));
         d->candidate_count[r] = count;
@@ -370,8 +371,8 @@ static void advance(Decode *d, size_t b, size_t row, size_t length) {
     if (search->found == 0) {
         for (size_t i = 0; i < unfinished; i++)
             keep(d, b, chosen[i].slot, length, chosen[i].token, chosen[i].log_probability);
-        for (size_t i = 0; count == 0 && i < search->live; i++) /* no finite number to go on with */
-            keep(d, b, d->live[b * k + i].slot, length, -1, d->live[b * k + i].log_probability);
+        for (size_t i = 0; count == 0 && i < search->live; i++) /* nothing to go on with */
+            keep(d, b, d->live[b * k + i].slot, length, -1, d->row_probability[row + i]);
     }
     search->live = 0;
 }

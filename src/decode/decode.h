@@ -13,7 +13,7 @@
  *   - no unfinished one can become one of the n_best: log p only falls, and n grows up to the limit, so
  *     log p / limit^alpha is the most it can attain; the n_best-th finished score is at least that; or
  *   - the limit is reached. The unfinished ones then count only if nothing has finished; or
- *   - the model's numbers are not finite: the same.
+ *   - the model's numbers are not finite: the same, with log p = -INFINITY.
  *
  * Options forbid continuations (a token that would repeat an n-gram, </s> too early, what is not the wanted prefix);
  * what is left keeps the probability the model gives it. Sampling, with beam 1, draws each token instead of taking the
@@ -58,7 +58,7 @@ typedef struct DecodePlace {
 typedef struct Translation {
     const int32_t *ids;     /* (length) without </s> */
     size_t length;          /* less than the limit, or equal where not finished */
-    double log_probability; /* that of </s> included */
+    double log_probability; /* that of </s> included; -INFINITY: the model's numbers were not finite */
     double score;
     bool finished; /* ended by </s> */
 } Translation;

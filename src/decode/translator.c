@@ -1,6 +1,7 @@
 /* Texts to translations, by way of batches. */
 #include "decode/translator.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/ds.h"
@@ -277,6 +278,7 @@ static void assemble(Translator *t, size_t count, TranslatorResult *results) {
             TranslatorHypothesis h = {.bytes = t->text + stbds_arrlenu(t->text),
                                       .words = t->words + stbds_arrlenu(t->words)};
             for (size_t p = 0; p < result->parts; p++) join(t, &h, &t->made[part[p].made + rank]);
+            if (!isfinite(h.log_probability)) h.length = h.word_count = 0;
             stbds_arrput(t->hypotheses, h);
         }
         result->bytes = result->hypotheses[0].bytes, result->length = result->hypotheses[0].length;

@@ -62,7 +62,7 @@ static bool search(Observation *o, const char *text, size_t beam, Error *err) {
     const uint32_t start[] = {0, (uint32_t)o->S};
     Translation found;
     if (!decode_run(o->decode, (Packed){1, o->source, start, o->S}, &found, err)) return false;
-    if (!isfinite(found.log_probability) || (found.length == 0 && !found.finished))
+    if (!isfinite(found.log_probability))
         return error_set(err, "%s: the model's numbers are not finite for this sentence", path);
     o->T = found.length + found.finished;
     o->target = memory_new(o->T, sizeof *o->target);
