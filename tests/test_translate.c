@@ -186,6 +186,13 @@ static void test_line_ends(void) {
     snprintf(input, sizeof input, "%s\r\n%s", texts[0], texts[1]);
     expect_translation(plain, input, wanted);
     expect_translation(plain, "\r\n\r\n", "\n\n");
+    snprintf(input, sizeof input, "\xEF\xBB\xBF%s\n%s\n", texts[0], texts[1]); /* a byte order mark */
+    expect_translation(plain, input, wanted);
+    expect_translation(plain, "\xEF\xBB\xBF", "\n");
+    char *marked = translate(plain, "wolf\n\xEF\xBB\xBFwolf\n", 0, 0), *bare = translate(plain, "wolf\nwolf\n", 0, 0);
+    EXPECT(strcmp(marked, bare) != 0); /* elsewhere it is a character like others */
+    free(marked);
+    free(bare);
     /* A model that keeps white space as it is would see a CR that was left. */
     const char *const *exact = ARGS("translate", "-m", "exact/model.gguf");
     char *out = translate(exact, all_lines, 0, 0), *crlf = memory_new(2 * strlen(all_lines) + 1, 1), *end = crlf;

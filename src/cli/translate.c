@@ -144,6 +144,8 @@ static bool answer_lines(Request *request, Translator *translator, Error *err) {
             LinesNext next = lines_next(reader, &text.bytes, &text.length, err);
             ok = next != LINES_FAILED;
             more = next == LINES_LINE;
+            if (more && lines_count(reader) == 1 && text.length >= 3 && memcmp(text.bytes, "\xEF\xBB\xBF", 3) == 0)
+                text.bytes += 3, text.length -= 3; /* a byte order mark, as in a corpus */
             if (more) stbds_arrput(texts, text);
         } while (more && lines_ready(reader) && stbds_arrlenu(texts) < LINES_TOGETHER);
         if (stbds_arrlenu(texts) > 0)
