@@ -765,7 +765,7 @@ static void test_fuzz(void) {
         if (tokenizer && opened++ < 100) {
             Pool *pool = pool_create(1, &err);
             const DecodeOptions how = translator_options(&model);
-            EXPECT(decode_check(&how, "bad.gguf", &err));
+            EXPECT(decode_check(&how, &model.params.hyper, "bad.gguf", &err));
             Translator *translator = translator_create(&model.params, model.w, tokenizer, pool, how);
             const TranslatorText text = {"the red cat", 11};
             TranslatorResult result;

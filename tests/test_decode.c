@@ -893,36 +893,55 @@ static void test_not_a_number(void) {
 }
 
 static void test_options_are_checked(void) {
+    const Hyper h = {.vocab = V, .max_length = P};
+    int32_t prefix[P] = {2, V - 1};
+    for (size_t i = 2; i < P; i++) prefix[i] = 50;
     Error err;
     DecodeOptions good = options_of(4), o;
-    EXPECT(decode_check(&good, "a.ini", &err));
+    EXPECT(decode_check(&good, &h, "a.ini", &err));
     o = good, o.beam = 0;
-    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_STR(err.text, "a.ini: decode.beam: expected 1 to 64, found 0");
     o = good, o.n_best = 5;
-    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.n_best");
     o = good, o.length_alpha = NAN;
-    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.length_alpha");
     o = good, o.max_ratio = -1;
-    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.max_ratio");
     o = good, o.max_extra = 100000;
-    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.max_extra");
     o = good, o.max_length = 5, o.min_length = 5;
-    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_STR(err.text, "a.ini: decode.min_length: expected less than decode.max_length (5), found 5");
     o = good, o.sample = true;
-    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.sample");
     o = good, o.temperature = 0.001;
-    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.temperature");
     o = good, o.top_k = 65;
-    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.top_k");
+    o = good, o.prefix = prefix, o.prefix_length = P - 1;
+    EXPECT(decode_check(&o, &h, "a.ini", &err));
+    o.prefix_length = P;
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
+    EXPECT_STR(err.text, "a.ini: decode.prefix_length: expected less than model.max_length (40), found 40");
+    o.prefix = NULL, o.prefix_length = 2;
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
+    EXPECT_STR(err.text, "a.ini: decode.prefix: expected 2 tokens, found NULL");
+    const int32_t wrong[] = {-5, TOKEN_BEGIN, TOKEN_END, V, 999999};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char message[96];
+        prefix[1] = wrong[i], o.prefix = prefix;
+        EXPECT(!decode_check(&o, &h, "a.ini", &err));
+        snprintf(message, sizeof message, "a.ini: decode.prefix: expected tokens from 2 to 299, found %d", wrong[i]);
+        EXPECT_STR(err.text, message);
+    }
 }
 
 int main(void) {

@@ -173,7 +173,7 @@ static bool search_options(DecodeOptions *how, int32_t **prefix, const Request *
     if (how->prefix_length > most)
         return error_set(err, "--prefix: expected at most %zu tokens (the model's max_length), found %zu", most,
                          how->prefix_length);
-    return decode_check(how, model->path, err);
+    return decode_check(how, &model->info.hyper, model->path, err);
 }
 
 static int run(Request *request, Error *err) {

@@ -59,7 +59,21 @@ struct Decode {
     size_t copy_count;
 };
 
-bool decode_check(const DecodeOptions *o, const char *where, Error *err) {
+/* Every hypothesis may begin with the prefix and end behind it. */
+static bool check_prefix(const DecodeOptions *o, const Hyper *h, const char *where, Error *err) {
+    if (o->prefix_length >= h->max_length)
+        return error_set(err, "%s: decode.prefix_length: expected less than model.max_length (%zu), found %zu", where,
+                         h->max_length, o->prefix_length);
+    if (o->prefix_length > 0 && !o->prefix)
+        return error_set(err, "%s: decode.prefix: expected %zu tokens, found NULL", where, o->prefix_length);
+    for (size_t i = 0; i < o->prefix_length; i++)
+        if (o->prefix[i] < TOKEN_FIRST_BYTE || (size_t)o->prefix[i] >= h->vocab)
+            return error_set(err, "%s: decode.prefix: expected tokens from %d to %zu, found %d", where,
+                             TOKEN_FIRST_BYTE, h->vocab - 1, (int)o->prefix[i]);
+    return true;
+}
+
+bool decode_check(const DecodeOptions *o, const Hyper *h, const char *where, Error *err) {
     if (o->beam < 1 || o->beam > DECODE_MAX_BEAM)
         return error_set(err, "%s: decode.beam: expected 1 to %d, found %zu", where, DECODE_MAX_BEAM, o->beam);
     if (o->n_best < 1 || o->n_best > o->beam)
@@ -82,17 +96,16 @@ bool decode_check(const DecodeOptions *o, const char *where, Error *err) {
         return error_set(err, "%s: decode.temperature: expected 0.01 to 100, found %g", where, o->temperature);
     if (o->top_k > DECODE_MAX_BEAM)
         return error_set(err, "%s: decode.top_k: expected 0 to %d, found %zu", where, DECODE_MAX_BEAM, o->top_k);
-    return true;
+    return check_prefix(o, h, where, err);
 }
 
 Decode *decode_create(const Parameters *params, const real *w, Pool *pool, DecodeOptions options) {
     Error err;
-    CHECK(decode_check(&options, "", &err), "options that were checked");
+    CHECK(decode_check(&options, &params->hyper, "", &err), "options that were checked");
     Decode *d = memory_new(1, sizeof *d);
     *d = (Decode){.params = params, .pool = pool, .options = options, .session = session_create(params, w, pool)};
     d->each = options.beam;
     d->restricts = options.min_length > 0 || options.no_repeat_ngram > 0 || options.prefix_length > 0;
-    CHECK(options.prefix_length < params->hyper.max_length, "a prefix leaves room for </s>");
     return d;
 }
 

@@ -63,13 +63,13 @@ typedef struct Translation {
     bool finished; /* ended by </s> */
 } Translation;
 
-/* Checks every option; `where` begins the message (a file's name). */
-bool decode_check(const DecodeOptions *options, const char *where, Error *err);
+/* Checks every option, for a model of this shape; `where` begins the message (a file's name). */
+bool decode_check(const DecodeOptions *options, const Hyper *hyper, const char *where, Error *err);
 
 typedef struct Decode Decode;
 
-/* The options have passed decode_check. The parameters, their block w and the pool must outlive it; w must stay as it
- * is. Free with decode_free. */
+/* The options have passed decode_check for this model. The parameters, their block w and the pool must outlive it; w
+ * must stay as it is. Free with decode_free. */
 Decode *decode_create(const Parameters *params, const real *w, Pool *pool, DecodeOptions options);
 void decode_free(Decode *decode); /* NULL is fine */
 

@@ -56,7 +56,7 @@ static bool search(Observation *o, const char *text, size_t beam, Error *err) {
     stbds_arrput(o->source, TOKEN_END);
     DecodeOptions how = translator_options(o->file);
     if (beam > 0) how.beam = beam;
-    if (!decode_check(&how, path, err)) return false;
+    if (!decode_check(&how, &o->file->params.hyper, path, err)) return false;
     o->decode = decode_create(&o->file->params, o->file->w, o->pool, how);
     decode_watch(o->decode, watch, o);
     const uint32_t start[] = {0, (uint32_t)o->S};
