@@ -170,6 +170,7 @@ static size_t limit_of(DecodeOptions o, Packed source) {
     size_t limit = (size_t)(o.max_ratio * source.start[1]) + o.max_extra;
     if (o.max_length > 0 && o.max_length < limit) limit = o.max_length;
     if (limit < o.prefix_length + 1) limit = o.prefix_length + 1;
+    if (limit < o.min_length + 1) limit = o.min_length + 1;
     return limit < P ? limit : P;
 }
 
@@ -748,9 +749,10 @@ static void test_runs_do_not_see_each_other(void) {
 static void test_limits(void) {
     static const struct {
         double ratio;
-        size_t extra, source, expected;
-    } cases[] = {{1.5, 5, 7, 15}, {0, 3, 9, 3},   {2, 0, 1, 2},    {0, 0, 5, 1},
-                 {0.5, 0, 1, 1},  {1e4, 0, 9, P}, {1, 65536, 3, P}};
+        size_t extra, source, expected, least, most;
+    } cases[] = {{1.5, 5, 7, 15, 0, 0}, {0, 3, 9, 3, 0, 0},     {2, 0, 1, 2, 0, 0},     {0, 0, 5, 1, 0, 0},
+                 {0.5, 0, 1, 1, 0, 0},  {1e4, 0, 9, P, 0, 0},   {1, 65536, 3, P, 0, 0}, {0, 3, 9, 3, 2, 0},
+                 {0, 3, 9, 8, 7, 0},    {0, 3, 9, P, P - 1, 0}, {1.5, 5, 7, 6, 5, 6}};
     Model m;
     model_make(&m, kinds[1], 1);
     restrict_to_three(&m);
@@ -760,6 +762,7 @@ static void test_limits(void) {
         for (size_t beam = 1; beam <= 3; beam += 2) {
             DecodeOptions o = options_of(beam);
             o.max_ratio = cases[i].ratio, o.max_extra = cases[i].extra;
+            o.min_length = cases[i].least, o.max_length = cases[i].most;
             const uint32_t start[2] = {0, (uint32_t)cases[i].source};
             Decode *decode = decode_create(m.params, m.w, m.pool, o);
             Translation out;
@@ -917,6 +920,9 @@ static void test_options_are_checked(void) {
     o = good, o.max_length = 5, o.min_length = 5;
     EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_STR(err.text, "a.ini: decode.min_length: expected less than decode.max_length (5), found 5");
+    o = good, o.min_length = P;
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
+    EXPECT_STR(err.text, "a.ini: decode.min_length: expected less than model.max_length (40), found 40");
     o = good, o.sample = true;
     EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.sample");

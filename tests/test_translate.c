@@ -546,6 +546,13 @@ static void test_wrong_options(void) {
     char *out = translate(ARGS("translate", "-m", "run/model.gguf", "--prefix", prefix, "wolf"), NULL, 0, 0);
     EXPECT(strncmp(out, prefix, 62) == 0);
     free(out);
+    run = command_run(ARGS("translate", "-m", "run/model.gguf", "--min-length=64", "wolf"), NULL);
+    EXPECT_INT(run.code, 1);
+    EXPECT_STR(run.err, "translate: --min-length: expected at most 63 (the model's max_length), found 64\n");
+    command_free(&run);
+    out = translate(ARGS("translate", "-m", "run/model.gguf", "--min-length=63", "wolf"), NULL, 0, 0);
+    EXPECT(strlen(out) >= 63); /* a token is a byte at least, the first may be a space that is left out */
+    free(out);
 }
 
 /* Without -m: the newest of runs/NAME/model.gguf. */

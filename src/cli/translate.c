@@ -173,6 +173,9 @@ static bool search_options(DecodeOptions *how, int32_t **prefix, const Request *
     if (how->prefix_length > most)
         return error_set(err, "--prefix: expected at most %zu tokens (the model's max_length), found %zu", most,
                          how->prefix_length);
+    if (how->min_length > most)
+        return error_set(err, "--min-length: expected at most %zu (the model's max_length), found %zu", most,
+                         how->min_length);
     return decode_check(how, &model->info.hyper, model->path, err);
 }
 

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "base/size.h"
 #include "decode/session.h"
 #include "math/vector.h"
 #include "nn/rows.h"
@@ -90,6 +91,9 @@ bool decode_check(const DecodeOptions *o, const Hyper *h, const char *where, Err
     if (o->max_length > 0 && o->min_length >= o->max_length)
         return error_set(err, "%s: decode.min_length: expected less than decode.max_length (%zu), found %zu", where,
                          o->max_length, o->min_length);
+    if (o->min_length >= h->max_length)
+        return error_set(err, "%s: decode.min_length: expected less than model.max_length (%zu), found %zu", where,
+                         h->max_length, o->min_length);
     if (o->sample && o->beam > 1)
         return error_set(err, "%s: decode.sample: expected decode.beam 1, found %zu", where, o->beam);
     if (!(o->temperature == 0 || (o->temperature >= 0.01 && o->temperature <= 100)))
@@ -144,7 +148,7 @@ static DecodePlace place_of(const Decode *d, size_t b) {
 
 size_t decode_limit(const Decode *d, size_t source_tokens, DecodePlace place) {
     const DecodeOptions *o = &d->options;
-    const size_t least = prefix_length(d, place) + 1;
+    const size_t least = size_max(prefix_length(d, place), o->min_length) + 1;
     size_t most = d->params->hyper.max_length;
     if (o->max_length > 0 && o->max_length < most) most = o->max_length;
     if (most < least) most = least;

@@ -38,7 +38,8 @@ typedef struct DecodeOptions {
     size_t max_extra;
     /* All the rest: 0 or NULL is off. */
     size_t max_length;      /* the limit is at most so much */
-    size_t min_length;      /* tokens that stand before </s> at least, as far as the limit lets them */
+    size_t min_length;      /* tokens that stand before </s> at least, less than max_length and the model's; they and
+                               </s> are always within the limit */
     size_t no_repeat_ngram; /* no n tokens in a row stand twice in a hypothesis */
     const int32_t *prefix;  /* (prefix_length) every hypothesis begins with these; they and </s> are always within the
                                limit. They must outlive the Decode. */
