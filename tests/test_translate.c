@@ -596,6 +596,14 @@ static void test_help(void) {
         free(help);
         free(version);
     }
+    static const char *const by_part[] = {"--no-repeat-ngram N", "--min-length N", "--max-length N"};
+    char *help = translate(ARGS("translate", "--help"), NULL, 0, 0);
+    EXPECT_HAS(help, "in parts");
+    for (size_t i = 0; i < 3; i++) {
+        const char *line = strstr(help, by_part[i]), *part = line ? strstr(line, "in parts: ") : NULL;
+        EXPECT(part && part < strchr(line, '\n'));
+    }
+    free(help);
     /* Behind "--" everything is text. */
     char *out = translate(ARGS("translate", "-m", "run/model.gguf", "--", "--help"), NULL, 0, 0);
     EXPECT_INT(count_lines(out), 1);

@@ -38,9 +38,10 @@ static const Option options[] = {
     [OPTION_ALPHA] = {"--alpha", NULL, "A", "score = log probability / length ^ A (default: decode.length_alpha)"},
     [OPTION_N_BEST] = {"--n-best", "-n", "N", "print the N best: NUMBER ||| TEXT ||| F0= LOG_PROBABILITY ||| SCORE"},
     [OPTION_ALIGNMENT] = {"--alignment", NULL, "HOW", "add ||| and aligned words: hard (0-0 1-2) or soft (shares)"},
-    [OPTION_NO_REPEAT] = {"--no-repeat-ngram", NULL, "N", "no N tokens in a row come twice in a translation"},
-    [OPTION_MIN_LENGTH] = {"--min-length", NULL, "N", "tokens of a translation at least"},
-    [OPTION_MAX_LENGTH] = {"--max-length", NULL, "N", "tokens at most, that of its end included"},
+    [OPTION_NO_REPEAT] = {"--no-repeat-ngram", NULL, "N",
+                          "no N tokens in a row come twice in a translation (in parts: in each)"},
+    [OPTION_MIN_LENGTH] = {"--min-length", NULL, "N", "tokens of a translation (in parts: of each) at least"},
+    [OPTION_MAX_LENGTH] = {"--max-length", NULL, "N", "tokens at most, that of its end included (in parts: of each)"},
     [OPTION_PREFIX] = {"--prefix", NULL, "TEXT", "what every translation begins with"},
     [OPTION_SAMPLE] = {"--sample", NULL, NULL, "draw each token by its probability, instead of a search"},
     [OPTION_TEMPERATURE] = {"--temperature", NULL, "T", "draw by probability ^ (1 / T) (default: 1)"},
@@ -53,7 +54,9 @@ static const Command command = {
     .name = "translate",
     .usage = "translate [options] [\"text\" ...]",
     .about = "Translates each text, or without one each line of stdin, to a line on stdout. Every line is answered as\n"
-             "soon as it has come; an empty line gives an empty line.\n\n"
+             "soon as it has come; an empty line gives an empty line. One of more tokens than the model takes is "
+             "translated\n"
+             "in parts.\n\n"
              "example: ./translate \"the cat sat\"\n"
              "         ./translate -m runs/tiny/model.gguf < english.txt > french.txt",
     .options = options,
