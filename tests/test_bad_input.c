@@ -904,6 +904,9 @@ static void test_options(void) {
         {{"translate", "--threads", "-1"}, {"--threads: expected an integer from 0 to 1024, found \"-1\""}},
         {{"translate", "--threads=1025"}, {"--threads: expected an integer from 0 to 1024, found \"1025\""}},
         {{"translate", "--threads=1e3"}, {"--threads: expected an integer from 0 to 1024, found \"1e3\""}},
+        {{"inspect", "the cat", "--text", "--word", "cat"}, {"--text: expected -o FILE beside --word"}},
+        {{"inspect", "the cat", "--text", "--compare=a cat"}, {"--text: expected -o", "--compare"}},
+        {{"inspect", "--group", "few=cat,dog", "--text", "the cat"}, {"--text: expected -o", "--group"}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         expect_failure(rows[i].arguments[1] ? rows[i].arguments[1] : "no argument", 2, rows[i].arguments, NULL,
