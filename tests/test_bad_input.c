@@ -726,19 +726,20 @@ static void test_flips(void) {
     size_t whole;
     const size_t header = header_size("run/model.gguf", &whole);
     char *bytes = read_bytes("run/model.gguf", &whole);
-    /* A flip in the checksum's own name makes it a file without checksum, which other tools write, and harms nothing.
-     */
-    const size_t name = (size_t)((char *)memmem(bytes, whole, GGUF_CHECKSUM_KEY, 12) - bytes);
     write_bytes("bad.gguf", bytes, whole);
     int file = open("bad.gguf", O_WRONLY);
     for (size_t at = 0; at < whole; at += at < header ? 1 : 61) {
-        if (at >= name && at < name + strlen(GGUF_CHECKSUM_KEY)) continue;
         const char flipped = (char)(bytes[at] ^ 1 << at % 8);
         CHECK(pwrite(file, &flipped, 1, (off_t)at) == 1, "pwrite");
         expect_refused("flipped byte", at);
         CHECK(pwrite(file, bytes + at, 1, (off_t)at) == 1, "pwrite");
     }
     close(file);
+    char *name = memmem(bytes, whole, GGUF_CHECKSUM_KEY, strlen(GGUF_CHECKSUM_KEY));
+    name[0] ^= 1; /* a bit less, and there is no checksum */
+    write_bytes("bad.gguf", bytes, whole);
+    expect_failure("no checksum", 1, ARGS("translate", "-m", "bad.gguf", "x"), NULL,
+                   PARTS("bad.gguf: expected the key nmt.checksum, found none"));
     free(bytes);
     kinds++;
 }
@@ -777,7 +778,7 @@ static void test_fuzz(void) {
         if (tokenizer && opened++ < 100) {
             Pool *pool = pool_create(1, &err);
             const DecodeOptions how = translator_options(&model);
-            EXPECT(decode_check(&how, "bad.gguf", &err));
+            EXPECT(decode_check(&how, &model.params.hyper, "bad.gguf", &err));
             Translator *translator = translator_create(&model.params, model.w, tokenizer, pool, how);
             const Text text = {"the red cat", 11};
             TranslatorResult result;
@@ -794,7 +795,7 @@ static void test_fuzz(void) {
     kinds++;
 }
 
-/* Weights that are not numbers: it translates nothing sensible, but it ends, and with a line. */
+/* Weights that are not numbers: there is a line for each line, and one that says so. */
 static void test_nan_weights(void) {
     ModelFile model;
     Error err;
@@ -807,8 +808,17 @@ static void test_nan_weights(void) {
     modelfile_close(&model);
     free(w);
     CommandRun run = command_run(ARGS("translate", "-m", "bad.gguf", "the cat", "the dog"), NULL);
-    EXPECT_INT(run.code, 0);
-    EXPECT(run.out_size >= 2 && run.out[run.out_size - 1] == '\n');
+    EXPECT_INT(run.code, 1);
+    EXPECT_STR(run.out, "\n\n");
+    EXPECT_STR(run.err,
+               "translate: bad.gguf: the model's numbers are not finite for text 1: its translation is empty\n");
+    command_free(&run);
+    run = command_run(ARGS("translate", "-m", "bad.gguf", "--n-best=2", "--alignment=hard"),
+                      &(CommandHow){.input = "\nthe cat\n"});
+    EXPECT_INT(run.code, 1);
+    EXPECT_STR(run.out, "0 |||  |||  ||| F0= 0 ||| 0\n1 |||  |||  ||| F0= -inf ||| -inf\n");
+    EXPECT_STR(run.err,
+               "translate: bad.gguf: the model's numbers are not finite for line 2: its translation is empty\n");
     command_free(&run);
 }
 
@@ -862,6 +872,9 @@ static void test_bad_checkpoints(void) {
         expect_bad_last("flipped", PARTS("train: hurt/last.gguf: "));
         bytes[i * size / 8 + 40] ^= 4;
     }
+    *(char *)memmem(bytes, size, GGUF_CHECKSUM_KEY, strlen(GGUF_CHECKSUM_KEY)) ^= 1;
+    write_bytes("hurt/last.gguf", bytes, size);
+    expect_bad_last("no checksum", PARTS("hurt/last.gguf: expected the key nmt.checksum, found none"));
     free(bytes);
 }
 
@@ -904,6 +917,9 @@ static void test_options(void) {
         {{"translate", "--threads", "-1"}, {"--threads: expected an integer from 0 to 1024, found \"-1\""}},
         {{"translate", "--threads=1025"}, {"--threads: expected an integer from 0 to 1024, found \"1025\""}},
         {{"translate", "--threads=1e3"}, {"--threads: expected an integer from 0 to 1024, found \"1e3\""}},
+        {{"inspect", "the cat", "--text", "--word", "cat"}, {"--text: expected -o FILE beside --word"}},
+        {{"inspect", "the cat", "--text", "--compare=a cat"}, {"--text: expected -o", "--compare"}},
+        {{"inspect", "--group", "few=cat,dog", "--text", "the cat"}, {"--text: expected -o", "--group"}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         expect_failure(rows[i].arguments[1] ? rows[i].arguments[1] : "no argument", 2, rows[i].arguments, NULL,

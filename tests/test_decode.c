@@ -170,6 +170,7 @@ static size_t limit_of(DecodeOptions o, Packed source) {
     size_t limit = (size_t)(o.max_ratio * source.start[1]) + o.max_extra;
     if (o.max_length > 0 && o.max_length < limit) limit = o.max_length;
     if (limit < o.prefix_length + 1) limit = o.prefix_length + 1;
+    if (limit < o.min_length + 1) limit = o.min_length + 1;
     return limit < P ? limit : P;
 }
 
@@ -748,9 +749,10 @@ static void test_runs_do_not_see_each_other(void) {
 static void test_limits(void) {
     static const struct {
         double ratio;
-        size_t extra, source, expected;
-    } cases[] = {{1.5, 5, 7, 15}, {0, 3, 9, 3},   {2, 0, 1, 2},    {0, 0, 5, 1},
-                 {0.5, 0, 1, 1},  {1e3, 0, 9, P}, {1, 65536, 3, P}};
+        size_t extra, source, expected, least, most;
+    } cases[] = {{1.5, 5, 7, 15, 0, 0}, {0, 3, 9, 3, 0, 0},     {2, 0, 1, 2, 0, 0},     {0, 0, 5, 1, 0, 0},
+                 {0.5, 0, 1, 1, 0, 0},  {1e3, 0, 9, P, 0, 0},   {1, 65536, 3, P, 0, 0}, {0, 3, 9, 3, 2, 0},
+                 {0, 3, 9, 8, 7, 0},    {0, 3, 9, P, P - 1, 0}, {1.5, 5, 7, 6, 5, 6}};
     Model m;
     model_make(&m, kinds[1], 1);
     restrict_to_three(&m);
@@ -760,6 +762,7 @@ static void test_limits(void) {
         for (size_t beam = 1; beam <= 3; beam += 2) {
             DecodeOptions o = options_of(beam);
             o.max_ratio = cases[i].ratio, o.max_extra = cases[i].extra;
+            o.min_length = cases[i].least, o.max_length = cases[i].most;
             const uint32_t start[2] = {0, (uint32_t)cases[i].source};
             Decode *decode = decode_create(m.params, m.w, m.pool, o);
             Translation out;
@@ -846,13 +849,14 @@ static void test_one_token_source(void) {
         }
 }
 
-/* Broken weights end the sentence that meets them, with what there is so far; they do not crash, loop or spread. */
+/* Broken weights end the sentence that meets them, with what there is so far and the least probability; they do not
+ * crash, loop or spread. */
 static void test_not_a_number(void) {
     static const double wrong[] = {NAN, INFINITY};
     const int32_t token[5] = {9, TOKEN_END, 50, 60, TOKEN_END};
     const uint32_t start[3] = {0, 2, 5};
     for (size_t beam = 1; beam <= 4; beam += 3)
-        for (size_t i = 0; i < 4; i++) {
+        for (size_t i = 0; i < 5; i++) {
             Model m;
             model_make(&m, kinds[0], 2);
             Decode *decode = decode_create(m.params, m.w, m.pool, options_of(beam));
@@ -863,8 +867,11 @@ static void test_not_a_number(void) {
             int32_t ids[P];
             memcpy(ids, clean[1].ids, clean[1].length * sizeof *ids);
             kept.ids = ids;
-            /* In one source token of the first sentence, or in the output layer and so everywhere. */
-            if (i < 2) {
+            /* In one source token of the first sentence, in the output layer and so everywhere, or in the first token
+             * that the second sentence says. */
+            if (i == 4) {
+                m.w[m.params->decoder_embedding + (size_t)ids[0] * 24 + 3] = NAN;
+            } else if (i < 2) {
                 m.w[m.params->encoder_embedding + 9 * 24 + 3] = (real)wrong[i % 2];
             } else { /* one of the two logits is not minus infinity */
                 m.w[m.params->output + 77 * 24 + 3] = (real)wrong[i % 2];
@@ -873,47 +880,74 @@ static void test_not_a_number(void) {
             decode_free(decode); /* it knows the weights as they were */
             decode = decode_create(m.params, m.w, m.pool, options_of(beam));
             EXPECT(decode_run(decode, (Packed){2, token, start, 3}, out, &err));
-            EXPECT(!out[0].finished && out[0].length == 0 && out[0].score == 0);
+            if (i < 4) EXPECT(!out[0].finished && out[0].length == 0);
+            if (i < 4) EXPECT(out[0].log_probability == -INFINITY && out[0].score == -INFINITY);
             if (i < 2)
                 expect_same(&out[1], &kept);
-            else
-                EXPECT(!out[1].finished);
+            else if (i < 4)
+                EXPECT(!out[1].finished && out[1].log_probability == -INFINITY);
+            else if (beam == 1)
+                EXPECT(!out[1].finished && out[1].length == 1 && out[1].log_probability == -INFINITY);
+            else /* others go on */
+                EXPECT(isfinite(out[1].log_probability) && out[1].length > 0 && out[1].ids[0] != ids[0]);
             decode_free(decode);
             model_free(&m);
         }
 }
 
 static void test_options_are_checked(void) {
+    const Hyper h = {.vocab = V, .max_length = P};
+    int32_t prefix[P] = {2, V - 1};
+    for (size_t i = 2; i < P; i++) prefix[i] = 50;
     Error err;
     DecodeOptions good = options_of(4), o;
-    EXPECT(decode_check(&good, "a.ini", &err));
+    EXPECT(decode_check(&good, &h, "a.ini", &err));
     o = good, o.beam = 0;
-    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_STR(err.text, "a.ini: decode.beam: expected 1 to 64, found 0");
     o = good, o.n_best = 5;
-    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.n_best");
     o = good, o.length_alpha = NAN;
-    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.length_alpha");
     o = good, o.max_ratio = -1;
-    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.max_ratio");
     o = good, o.max_extra = 100000;
-    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.max_extra");
     o = good, o.max_length = 5, o.min_length = 5;
-    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_STR(err.text, "a.ini: decode.min_length: expected less than decode.max_length (5), found 5");
+    o = good, o.min_length = P;
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
+    EXPECT_STR(err.text, "a.ini: decode.min_length: expected less than model.max_length (40), found 40");
     o = good, o.sample = true;
-    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.sample");
     o = good, o.temperature = 0.001;
-    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.temperature");
     o = good, o.top_k = 65;
-    EXPECT(!decode_check(&o, "a.ini", &err));
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.top_k");
+    o = good, o.prefix = prefix, o.prefix_length = P - 1;
+    EXPECT(decode_check(&o, &h, "a.ini", &err));
+    o.prefix_length = P;
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
+    EXPECT_STR(err.text, "a.ini: decode.prefix_length: expected less than model.max_length (40), found 40");
+    o.prefix = NULL, o.prefix_length = 2;
+    EXPECT(!decode_check(&o, &h, "a.ini", &err));
+    EXPECT_STR(err.text, "a.ini: decode.prefix: expected 2 tokens, found NULL");
+    const int32_t wrong[] = {-5, TOKEN_BEGIN, TOKEN_END, V, 999999};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char message[96];
+        prefix[1] = wrong[i], o.prefix = prefix;
+        EXPECT(!decode_check(&o, &h, "a.ini", &err));
+        snprintf(message, sizeof message, "a.ini: decode.prefix: expected tokens from 2 to 299, found %d", wrong[i]);
+        EXPECT_STR(err.text, message);
+    }
 }
 
 int main(void) {

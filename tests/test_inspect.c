@@ -640,6 +640,59 @@ static void test_refused(void) {
     fixture_free(&f);
 }
 
+/* A word among marks is found, and one within a longer word is not, whatever the tokens; and the word is not among its
+ * own references, however it is spelt. */
+static void test_words(void) {
+    static const struct {
+        const char *sentence, *word;
+        size_t first, count; /* count 0: not there */
+    } rows[] = {
+        {"ab apple", "apple", 2, 4},
+        {"ab Apple.", "aPPle", 2, 4},
+        {"a (apple) b", "apple", 3, 4},
+        {"a (apples) (apple)", "apple", 11, 4},
+        {"\302\253apple\302\273", "apple", 3, 4},
+        {"apple\303\266", "apple", 0, 0},
+        {"\303\266apple", "apple", 0, 0},
+        {"apple7", "apple", 0, 0},
+        {"a cat's", "cat", 1, 4},
+        {"x \303\251", "\303\251", 2, 3},
+        {"a bc d", "bc d", 1, 5},
+        {"a b", "", 0, 0},
+        {"a b", " ", 0, 0},
+        {"appl", "apple", 0, 0},
+    };
+    Fixture f = fixture_make(NORM_PRE, POSITIONS_SINUSOIDAL, TYING_ALL, 1);
+    const Observation o = {.file = &f.file, .tokenizer = f.tokenizer};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Mention m;
+        Error err;
+        const bool found = mention_make(&m, &o, rows[i].sentence, rows[i].word, "--word", &err);
+        EXPECT(found == (rows[i].count > 0));
+        if (!found) continue;
+        if (m.first != rows[i].first || m.count != rows[i].count)
+            TEST_FAIL("\"%s\": found %zu tokens at %zu", rows[i].sentence, m.count, m.first);
+        stbds_arrfree(m.ids);
+    }
+    Error err;
+    Observation whole;
+    InspectRequest request = request_make();
+    EXPECT(observation_make(&whole, &f.file, f.tokenizer, f.pool, "buy an apple", 1, &err));
+    size_t paths[2];
+    for (int i = 0; i < 2; i++) {
+        Json json = {0};
+        request.word = i == 0 ? "apple" : "APPLE";
+        EXPECT(inspect_write(&json, &request, &whole, &err));
+        paths[i] = elements(member(member(finish(&json), "context"), "paths"));
+        json_free(&json);
+    }
+    EXPECT(paths[0] > 10);
+    EXPECT_INT(paths[1], paths[0]);
+    groups_free(request.groups);
+    observation_free(&whole);
+    fixture_free(&f);
+}
+
 /* "A worked example" with known numbers. */
 static void test_example(void) {
     static const double p[] = {0.3573, 0.4011, 0.2416, 0.3410, 0.6047, 0.0542, 0.0722, 0.0320, 0.8959};
@@ -756,6 +809,7 @@ int main(void) {
     RUN(test_observation);
     RUN(test_watch_changes_nothing);
     RUN(test_refused);
+    RUN(test_words);
     RUN(test_example);
     RUN(test_command);
     return test_finish();

@@ -268,6 +268,22 @@ static void test_largest_shapes(void) {
     command_free(&run);
 }
 
+/* One long line among hundreds of short ones does not have them all take its room, whatever the beam. */
+static void test_memory_of_a_batch(void) {
+    if (SANITIZED) SKIP("the sanitizers need more address space");
+    enum { LINES = 512 };
+    char *input = memory_new(LINES + 64, 8), *at = input;
+    for (int i = 0; i < 30; i++) at += sprintf(at, i ? " cat" : "cat");
+    for (int i = 1; i < LINES; i++) at += sprintf(at, "\ncat");
+    CommandRun run = command_run(ARGS("translate", "-m", "young/model.gguf", "--beam=64", "--threads=1"),
+                                 &(CommandHow){.input = input, .most_memory = (size_t)192 << 20});
+    EXPECT_INT(run.code, 0);
+    EXPECT_STR(run.err, "");
+    EXPECT_INT(count_lines(run.out, run.out_size), LINES);
+    command_free(&run);
+    free(input);
+}
+
 int main(void) {
     world_enter();
     signal(SIGPIPE, SIG_IGN);
@@ -284,6 +300,7 @@ int main(void) {
     RUN(test_closed_terminal);
     RUN(test_moved);
     RUN(test_largest_shapes);
+    RUN(test_memory_of_a_batch);
     world_leave();
     return test_finish();
 }

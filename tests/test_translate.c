@@ -186,6 +186,13 @@ static void test_line_ends(void) {
     snprintf(input, sizeof input, "%s\r\n%s", texts[0], texts[1]);
     expect_translation(plain, input, wanted);
     expect_translation(plain, "\r\n\r\n", "\n\n");
+    snprintf(input, sizeof input, "\xEF\xBB\xBF%s\n%s\n", texts[0], texts[1]); /* a byte order mark */
+    expect_translation(plain, input, wanted);
+    expect_translation(plain, "\xEF\xBB\xBF", "\n");
+    char *marked = translate(plain, "wolf\n\xEF\xBB\xBFwolf\n", 0, 0), *bare = translate(plain, "wolf\nwolf\n", 0, 0);
+    EXPECT(strcmp(marked, bare) != 0); /* elsewhere it is a character like others */
+    free(marked);
+    free(bare);
     /* A model that keeps white space as it is would see a CR that was left. */
     const char *const *exact = ARGS("translate", "-m", "exact/model.gguf");
     char *out = translate(exact, all_lines, 0, 0), *crlf = memory_new(2 * strlen(all_lines) + 1, 1), *end = crlf;
@@ -539,6 +546,13 @@ static void test_wrong_options(void) {
     char *out = translate(ARGS("translate", "-m", "run/model.gguf", "--prefix", prefix, "wolf"), NULL, 0, 0);
     EXPECT(strncmp(out, prefix, 62) == 0);
     free(out);
+    run = command_run(ARGS("translate", "-m", "run/model.gguf", "--min-length=64", "wolf"), NULL);
+    EXPECT_INT(run.code, 1);
+    EXPECT_STR(run.err, "translate: --min-length: expected at most 63 (the model's max_length), found 64\n");
+    command_free(&run);
+    out = translate(ARGS("translate", "-m", "run/model.gguf", "--min-length=63", "wolf"), NULL, 0, 0);
+    EXPECT(strlen(out) >= 63); /* a token is a byte at least, the first may be a space that is left out */
+    free(out);
 }
 
 /* Without -m: the newest of runs/NAME/model.gguf. */
@@ -582,6 +596,14 @@ static void test_help(void) {
         free(help);
         free(version);
     }
+    static const char *const by_part[] = {"--no-repeat-ngram N", "--min-length N", "--max-length N"};
+    char *help = translate(ARGS("translate", "--help"), NULL, 0, 0);
+    EXPECT_HAS(help, "in parts");
+    for (size_t i = 0; i < 3; i++) {
+        const char *line = strstr(help, by_part[i]), *part = line ? strstr(line, "in parts: ") : NULL;
+        EXPECT(part && part < strchr(line, '\n'));
+    }
+    free(help);
     /* Behind "--" everything is text. */
     char *out = translate(ARGS("translate", "-m", "run/model.gguf", "--", "--help"), NULL, 0, 0);
     EXPECT_INT(count_lines(out), 1);

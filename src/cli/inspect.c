@@ -193,6 +193,9 @@ int main(int argc, char **argv) {
         }
     }
     if (a.json && a.text) options_usage(&command, "expected --json or --text, found both");
+    if (a.text && !a.output && (a.request.word || a.request.compare || a.request.groups))
+        options_usage(&command,
+                      "--text: expected -o FILE beside --word, --compare and --group, which the page alone shows");
     if (a.example && (a.sentence || a.text))
         options_usage(&command, "--example: expected no %s beside it", a.text ? "--text" : "sentence");
     if (!a.example && !a.sentence) options_usage(&command, "expected a sentence, found none");

@@ -1,6 +1,7 @@
 /* ./translate [-m MODEL] ["text" ...]: translates its arguments, or the lines of stdin, to stdout. */
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,9 +37,10 @@ static const Option options[] = {
     [OPTION_ALPHA] = {"--alpha", NULL, "A", "score = log probability / length ^ A (default: decode.length_alpha)"},
     [OPTION_N_BEST] = {"--n-best", "-n", "N", "print the N best: NUMBER ||| TEXT ||| F0= LOG_PROBABILITY ||| SCORE"},
     [OPTION_ALIGNMENT] = {"--alignment", NULL, "HOW", "add ||| and aligned words: hard (0-0 1-2) or soft (shares)"},
-    [OPTION_NO_REPEAT] = {"--no-repeat-ngram", NULL, "N", "no N tokens in a row come twice in a translation"},
-    [OPTION_MIN_LENGTH] = {"--min-length", NULL, "N", "tokens of a translation at least"},
-    [OPTION_MAX_LENGTH] = {"--max-length", NULL, "N", "tokens at most, that of its end included"},
+    [OPTION_NO_REPEAT] = {"--no-repeat-ngram", NULL, "N",
+                          "no N tokens in a row come twice in a translation (in parts: in each)"},
+    [OPTION_MIN_LENGTH] = {"--min-length", NULL, "N", "tokens of a translation (in parts: of each) at least"},
+    [OPTION_MAX_LENGTH] = {"--max-length", NULL, "N", "tokens at most, that of its end included (in parts: of each)"},
     [OPTION_PREFIX] = {"--prefix", NULL, "TEXT", "what every translation begins with"},
     [OPTION_SAMPLE] = {"--sample", NULL, NULL, "draw each token by its probability, instead of a search"},
     [OPTION_TEMPERATURE] = {"--temperature", NULL, "T", "draw by probability ^ (1 / T) (default: 1)"},
@@ -51,7 +53,9 @@ static const Command command = {
     .name = "translate",
     .usage = "translate [options] [\"text\" ...]",
     .about = "Translates each text, or without one each line of stdin, to a line on stdout. Every line is answered as\n"
-             "soon as it has come; an empty line gives an empty line.\n\n"
+             "soon as it has come; an empty line gives an empty line. One of more tokens than the model takes is "
+             "translated\n"
+             "in parts.\n\n"
              "example: ./translate \"the cat sat\"\n"
              "         ./translate -m runs/tiny/model.gguf < english.txt > french.txt",
     .options = options,
@@ -71,6 +75,7 @@ typedef struct Request {
     Alignment alignment;
     DecodeOptions more; /* what has no place in the model file */
     Text *texts;        /* stb_ds array */
+    bool lost;          /* for one of the texts so far the model's numbers were not finite, which was told */
 } Request;
 
 static void print_text(const char *bytes, size_t length) {
@@ -108,7 +113,7 @@ static void print_result(const Request *request, const TranslatorResult *result,
 }
 
 /* Prints the results of texts, of which the first has this number, from 0 on. False when stdout is gone or full. */
-static bool answer(const Request *request, Translator *translator, const Text *texts, size_t count, const char *what,
+static bool answer(Request *request, Translator *translator, const Text *texts, size_t count, const char *what,
                    size_t first, Error *err) {
     TranslatorResult *results = memory_new(count, sizeof *results);
     bool ok = translator_run(translator, texts, count, results, err);
@@ -116,6 +121,11 @@ static bool answer(const Request *request, Translator *translator, const Text *t
         if (results[i].parts > 1)
             fprintf(stderr, "%s: %s %zu: %zu tokens, more than the model takes: translated in %zu parts\n",
                     command.name, what, first + i + 1, results[i].source_tokens, results[i].parts);
+        if (!request->lost && !isfinite(results[i].hypotheses[0].log_probability)) {
+            fprintf(stderr, "%s: %s: the model's numbers are not finite for %s %zu: its translation is empty\n",
+                    command.name, request->model, what, first + i + 1);
+            request->lost = true;
+        }
         print_result(request, &results[i], first + i);
     }
     free(results);
@@ -124,7 +134,7 @@ static bool answer(const Request *request, Translator *translator, const Text *t
     return error_set(err, "standard output: cannot write: %s", strerror(errno));
 }
 
-static bool answer_lines(const Request *request, Translator *translator, Error *err) {
+static bool answer_lines(Request *request, Translator *translator, Error *err) {
     LineReader *reader = lines_open(STDIN_FILENO, "standard input");
     Text *texts = NULL;
     bool ok = true;
@@ -136,6 +146,8 @@ static bool answer_lines(const Request *request, Translator *translator, Error *
             LinesNext next = lines_next(reader, &text.bytes, &text.length, err);
             ok = next != LINES_FAILED;
             more = next == LINES_LINE;
+            if (more && lines_count(reader) == 1 && text.length >= 3 && memcmp(text.bytes, "\xEF\xBB\xBF", 3) == 0)
+                text.bytes += 3, text.length -= 3; /* a byte order mark, as in a corpus */
             if (more) stbds_arrput(texts, text);
         } while (more && lines_ready(reader) && stbds_arrlenu(texts) < LINES_TOGETHER);
         if (stbds_arrlenu(texts) > 0)
@@ -163,12 +175,15 @@ static bool search_options(DecodeOptions *how, int32_t **prefix, const Request *
     if (how->prefix_length > most)
         return error_set(err, "--prefix: expected at most %zu tokens (the model's max_length), found %zu", most,
                          how->prefix_length);
-    return decode_check(how, model->path, err);
+    if (how->min_length > most)
+        return error_set(err, "--min-length: expected at most %zu (the model's max_length), found %zu", most,
+                         how->min_length);
+    return decode_check(how, &model->info.hyper, model->path, err);
 }
 
-static int run(const Request *request, const char *path, Error *err) {
+static int run(Request *request, Error *err) {
     ModelFile model;
-    if (!modelfile_open(&model, path, err)) return options_fail(&command, err);
+    if (!modelfile_open(&model, request->model, err)) return options_fail(&command, err);
     DecodeOptions how;
     int32_t *prefix = NULL;
     Translator *translator = NULL;
@@ -187,7 +202,7 @@ static int run(const Request *request, const char *path, Error *err) {
     if (tokenizer) tokenizer_free(tokenizer);
     if (pool) pool_free(pool);
     modelfile_close(&model);
-    return ok ? EXIT_DONE : options_fail(&command, err);
+    return !ok ? options_fail(&command, err) : request->lost ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* What goes together and what does not. */
@@ -265,8 +280,9 @@ int main(int argc, char **argv) {
     options_keep_going();
     int code = EXIT_FAILED;
     char *model = cpu_check(&err) ? options_model(request.model, &err) : NULL;
+    request.model = model;
     if (model)
-        code = run(&request, model, &err);
+        code = run(&request, &err);
     else
         options_fail(&command, &err);
     free(model);

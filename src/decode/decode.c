@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "base/size.h"
 #include "decode/session.h"
 #include "math/vector.h"
 #include "nn/rows.h"
@@ -52,14 +53,28 @@ struct Decode {
     /* The rows of a step: the unfinished hypotheses of all sentences, in order. */
     uint32_t *row_slot;      /* (B * k) */
     int32_t *row_token;      /* (B * k) */
-    double *row_probability; /* (B * k), log */
+    double *row_probability; /* (B * k), log; -INFINITY when the logits turn out not to be finite */
     Candidate *candidates;   /* (B * k, each) the best continuations of each row, the best first */
     size_t *candidate_count; /* (B * k) */
     SessionCopy *copies;     /* (B * k) */
     size_t copy_count;
 };
 
-bool decode_check(const DecodeOptions *o, const char *where, Error *err) {
+/* Every hypothesis may begin with the prefix and end behind it. */
+static bool check_prefix(const DecodeOptions *o, const Hyper *h, const char *where, Error *err) {
+    if (o->prefix_length >= h->max_length)
+        return error_set(err, "%s: decode.prefix_length: expected less than model.max_length (%zu), found %zu", where,
+                         h->max_length, o->prefix_length);
+    if (o->prefix_length > 0 && !o->prefix)
+        return error_set(err, "%s: decode.prefix: expected %zu tokens, found NULL", where, o->prefix_length);
+    for (size_t i = 0; i < o->prefix_length; i++)
+        if (o->prefix[i] < TOKEN_FIRST_BYTE || (size_t)o->prefix[i] >= h->vocab)
+            return error_set(err, "%s: decode.prefix: expected tokens from %d to %zu, found %d", where,
+                             TOKEN_FIRST_BYTE, h->vocab - 1, (int)o->prefix[i]);
+    return true;
+}
+
+bool decode_check(const DecodeOptions *o, const Hyper *h, const char *where, Error *err) {
     if (o->beam < 1 || o->beam > DECODE_MAX_BEAM)
         return error_set(err, "%s: decode.beam: expected 1 to %d, found %zu", where, DECODE_MAX_BEAM, o->beam);
     if (o->n_best < 1 || o->n_best > o->beam)
@@ -77,23 +92,25 @@ bool decode_check(const DecodeOptions *o, const char *where, Error *err) {
     if (o->max_length > 0 && o->min_length >= o->max_length)
         return error_set(err, "%s: decode.min_length: expected less than decode.max_length (%zu), found %zu", where,
                          o->max_length, o->min_length);
+    if (o->min_length >= h->max_length)
+        return error_set(err, "%s: decode.min_length: expected less than model.max_length (%zu), found %zu", where,
+                         h->max_length, o->min_length);
     if (o->sample && o->beam > 1)
         return error_set(err, "%s: decode.sample: expected decode.beam 1, found %zu", where, o->beam);
     if (!(o->temperature == 0 || (o->temperature >= 0.01 && o->temperature <= 100)))
         return error_set(err, "%s: decode.temperature: expected 0.01 to 100, found %g", where, o->temperature);
     if (o->top_k > DECODE_MAX_BEAM)
         return error_set(err, "%s: decode.top_k: expected 0 to %d, found %zu", where, DECODE_MAX_BEAM, o->top_k);
-    return true;
+    return check_prefix(o, h, where, err);
 }
 
 Decode *decode_create(const Parameters *params, const real *w, Pool *pool, DecodeOptions options) {
     Error err;
-    CHECK(decode_check(&options, "", &err), "options that were checked");
+    CHECK(decode_check(&options, &params->hyper, "", &err), "options that were checked");
     Decode *d = memory_new(1, sizeof *d);
     *d = (Decode){.params = params, .pool = pool, .options = options, .session = session_create(params, w, pool)};
     d->each = options.beam;
     d->restricts = options.min_length > 0 || options.no_repeat_ngram > 0 || options.prefix_length > 0;
-    CHECK(options.prefix_length < params->hyper.max_length, "a prefix leaves room for </s>");
     return d;
 }
 
@@ -130,15 +147,18 @@ static DecodePlace place_of(const Decode *d, size_t b) {
     return d->places ? d->places[b] : (DecodePlace){b, 0};
 }
 
-static size_t limit_of(const Decode *d, Packed source, size_t b) {
+size_t decode_limit(const Decode *d, size_t source_tokens, DecodePlace place) {
     const DecodeOptions *o = &d->options;
-    const size_t source_tokens = source.start[b + 1] - source.start[b];
-    const size_t least = prefix_length(d, place_of(d, b)) + 1;
+    const size_t least = size_max(prefix_length(d, place), o->min_length) + 1;
     size_t most = d->params->hyper.max_length;
     if (o->max_length > 0 && o->max_length < most) most = o->max_length;
     if (most < least) most = least;
     const double wanted = floor(o->max_ratio * (double)source_tokens) + (double)o->max_extra;
     return wanted >= (double)most ? most : wanted >= (double)least ? (size_t)wanted : least;
+}
+
+static size_t limit_of(const Decode *d, Packed source, size_t b) {
+    return decode_limit(d, source.start[b + 1] - source.start[b], place_of(d, b));
 }
 
 /* Makes ready for a run: every sentence has one hypothesis, <s>. capacity: the highest limit. */
@@ -265,6 +285,7 @@ static void pick(void *context, size_t first, size_t last) {
         const size_t count = d->options.sample ? draw(d, best, z, d->row_slot[r], &max)
                                                : largest(d, best, d->each, z, d->row_slot[r], &max);
         const double sum = (double)vector_exp_sum(z, z, max, V);
+        if (!isfinite(sum)) d->row_probability[r] = -INFINITY;
         for (size_t i = 0; i < count; i++)
             best[i].log_probability = d->row_probability[r] + (best[i].log_probability - (double)max - log(sum));
         d->candidate_count[r] = count;
@@ -368,8 +389,8 @@ static void advance(Decode *d, size_t b, size_t row, size_t length) {
     if (search->found == 0) {
         for (size_t i = 0; i < unfinished; i++)
             keep(d, b, chosen[i].slot, length, chosen[i].token, chosen[i].log_probability);
-        for (size_t i = 0; count == 0 && i < search->live; i++) /* no finite number to go on with */
-            keep(d, b, d->live[b * k + i].slot, length, -1, d->live[b * k + i].log_probability);
+        for (size_t i = 0; count == 0 && i < search->live; i++) /* nothing to go on with */
+            keep(d, b, d->live[b * k + i].slot, length, -1, d->row_probability[row + i]);
     }
     search->live = 0;
 }

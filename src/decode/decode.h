@@ -13,7 +13,7 @@
  *   - no unfinished one can become one of the n_best: log p only falls, and n grows up to the limit, so
  *     log p / limit^alpha is the most it can attain; the n_best-th finished score is at least that; or
  *   - the limit is reached. The unfinished ones then count only if nothing has finished; or
- *   - the model's numbers are not finite: the same.
+ *   - the model's numbers are not finite: the same, with log p = -INFINITY.
  *
  * Options forbid continuations (a token that would repeat an n-gram, </s> too early, what is not the wanted prefix);
  * what is left keeps the probability the model gives it. Sampling, with beam 1, draws each token instead of taking the
@@ -37,7 +37,8 @@ typedef struct DecodeOptions {
     size_t max_extra;
     /* All the rest: 0 or NULL is off. */
     size_t max_length;      /* the limit is at most so much */
-    size_t min_length;      /* tokens that stand before </s> at least, as far as the limit lets them */
+    size_t min_length;      /* tokens that stand before </s> at least, less than max_length and the model's; they and
+                               </s> are always within the limit */
     size_t no_repeat_ngram; /* no n tokens in a row stand twice in a hypothesis */
     const int32_t *prefix;  /* (prefix_length) every hypothesis begins with these; they and </s> are always within the
                                limit. They must outlive the Decode. */
@@ -57,23 +58,27 @@ typedef struct DecodePlace {
 typedef struct Translation {
     const int32_t *ids;     /* (length) without </s> */
     size_t length;          /* less than the limit, or equal where not finished */
-    double log_probability; /* that of </s> included */
+    double log_probability; /* that of </s> included; -INFINITY: the model's numbers were not finite */
     double score;
     bool finished; /* ended by </s> */
 } Translation;
 
-/* Checks every option; `where` begins the message (a file's name). */
-bool decode_check(const DecodeOptions *options, const char *where, Error *err);
+/* Checks every option, for a model of this shape; `where` begins the message (a file's name). */
+bool decode_check(const DecodeOptions *options, const Hyper *hyper, const char *where, Error *err);
 
 typedef struct Decode Decode;
 
-/* The options have passed decode_check. The parameters, their block w and the pool must outlive it; w must stay as it
- * is. Free with decode_free. */
+/* The options have passed decode_check for this model. The parameters, their block w and the pool must outlive it; w
+ * must stay as it is. Free with decode_free. */
 Decode *decode_create(const Parameters *params, const real *w, Pool *pool, DecodeOptions options);
 void decode_free(Decode *decode); /* NULL is fine */
 
 /* From now on sentence b of a run stands at place[b]; NULL, as in the beginning: it is the first part of text b. */
 void decode_places(Decode *decode, const DecodePlace *place);
+
+/* The most tokens, </s> included, that a translation of a sentence of so many at that place may have. A run has room
+ * for the keys and values of beam times the largest of these for each sentence. */
+size_t decode_limit(const Decode *decode, size_t source_tokens, DecodePlace place);
 
 /* A continuation that was considered at a position. */
 typedef struct DecodeConsidered {

@@ -1,12 +1,17 @@
 /* Texts to translations, by way of batches. */
 #include "decode/translator.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/ds.h"
 #include "decode/align.h"
 
-enum { BATCH_TOKENS = 2048 }; /* source tokens of a batch: enough rows for the products, little enough memory */
+/* Bounds of a batch: enough rows for the products, little enough memory. */
+enum {
+    BATCH_TOKENS = 2048,       /* source tokens */
+    BATCH_POSITIONS = 1 << 15, /* that have room for keys and values: sentences * beam * the longest limit */
+};
 
 /* What is searched for at a time: a text, or as much of it as the model takes. */
 typedef struct Part {
@@ -33,7 +38,7 @@ struct Translator {
     const real *w;
     const Tokenizer *tokenizer;
     Pool *pool;
-    size_t n_best;
+    size_t beam, n_best;
     bool align;
     Transformer aligner;   /* align_run's */
     uint64_t texts_before; /* of all runs before this one */
@@ -63,7 +68,7 @@ Translator *translator_create(const Parameters *params, const real *w, const Tok
     t->w = w;
     t->tokenizer = tokenizer;
     t->pool = pool;
-    t->n_best = options.n_best;
+    t->beam = options.beam, t->n_best = options.n_best;
     t->decode = decode_create(params, w, pool, options);
     return t;
 }
@@ -154,14 +159,17 @@ static size_t pack(Translator *t, size_t first, Packed *source) {
     stbds_arrsetlen(t->start, 0);
     stbds_arrsetlen(t->places, 0);
     stbds_arrput(t->start, 0);
-    size_t n = 0;
+    size_t n = 0, longest = 0; /* of the limits; a short part that begins with a long prefix may have it */
     for (; first + n < stbds_arrlenu(t->waiting); n++) {
         const Part *part = &t->parts[t->waiting[first + n].part];
+        const DecodePlace place = {t->texts_before + part->text, part->number};
+        const size_t limit = decode_limit(t->decode, part->count + 1, place);
+        if (limit > longest) longest = limit;
         if (n > 0 && stbds_arrlenu(t->batch) + part->count + 1 > BATCH_TOKENS) break;
+        if (n > 0 && (n + 1) * t->beam * longest > BATCH_POSITIONS) break;
         for (size_t i = 0; i < part->count; i++) stbds_arrput(t->batch, t->ids[part->first + i]);
         stbds_arrput(t->batch, TOKEN_END);
         stbds_arrput(t->start, (uint32_t)stbds_arrlenu(t->batch));
-        const DecodePlace place = {t->texts_before + part->text, part->number};
         stbds_arrput(t->places, place);
     }
     *source = (Packed){n, t->batch, t->start, t->waiting[first].tokens};
@@ -273,6 +281,7 @@ static void assemble(Translator *t, size_t count, TranslatorResult *results) {
             TranslatorHypothesis h = {.bytes = t->text + stbds_arrlenu(t->text),
                                       .words = t->words + stbds_arrlenu(t->words)};
             for (size_t p = 0; p < result->parts; p++) join(t, &h, &t->made[part[p].made + rank]);
+            if (!isfinite(h.log_probability)) h.length = h.word_count = 0;
             stbds_arrput(t->hypotheses, h);
         }
         result->bytes = result->hypotheses[0].bytes, result->length = result->hypotheses[0].length;

@@ -33,7 +33,8 @@ typedef struct TranslatorWord {
 typedef struct TranslatorHypothesis {
     const char *bytes; /* the translation, no NUL at the end */
     size_t length;
-    double log_probability, score; /* as in Translation; sums over the parts */
+    double log_probability, score; /* as in Translation; sums over the parts. -INFINITY: there is no translation, as the
+                                      model's numbers are not finite; the text is empty */
     const TranslatorWord *words;   /* (word_count), when alignment is on */
     size_t word_count;
 } TranslatorHypothesis;

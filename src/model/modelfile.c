@@ -211,7 +211,7 @@ static bool read_tensors(ModelFile *file, Error *err) {
 }
 
 bool modelfile_open(ModelFile *file, const char *path, Error *err) {
-    *file = (ModelFile){.gguf = gguf_open(path, false, err)};
+    *file = (ModelFile){.gguf = gguf_open(path, true, err)};
     if (!file->gguf) return false;
     file->path = memory_string(path);
     if (read_info(file, err)) {

@@ -10,7 +10,7 @@
  *     tensors                                   float32, the parameter block in order (model/parameters.h)
  *
  * Alignment is 8 bytes, so in a file written here the tensor data is the parameter block and is used where it is
- * mapped; a file of another tool, with other padding, is copied. */
+ * mapped; from a file with other padding it is copied. A file without a checksum (model/gguf.h) is refused. */
 #ifndef NMT_MODEL_MODELFILE_H
 #define NMT_MODEL_MODELFILE_H
 

@@ -56,13 +56,13 @@ static bool search(Observation *o, const char *text, size_t beam, Error *err) {
     stbds_arrput(o->source, TOKEN_END);
     DecodeOptions how = translator_options(o->file);
     if (beam > 0) how.beam = beam;
-    if (!decode_check(&how, path, err)) return false;
+    if (!decode_check(&how, &o->file->params.hyper, path, err)) return false;
     o->decode = decode_create(&o->file->params, o->file->w, o->pool, how);
     decode_watch(o->decode, watch, o);
     const uint32_t start[] = {0, (uint32_t)o->S};
     Translation found;
     if (!decode_run(o->decode, (Packed){1, o->source, start, o->S}, &found, err)) return false;
-    if (!isfinite(found.log_probability) || (found.length == 0 && !found.finished))
+    if (!isfinite(found.log_probability))
         return error_set(err, "%s: the model's numbers are not finite for this sentence", path);
     o->T = found.length + found.finished;
     o->target = memory_new(o->T, sizeof *o->target);

@@ -71,27 +71,65 @@ size_t groups_with(const Group *groups, const char *word) {
 
 /* ---- words in sentences ------------------------------------------------------------------------------------------ */
 
-/* Whether a word cannot go on with this token. */
-static bool ends_word(const Tokenizer *tokenizer, int32_t id) {
-    size_t length;
-    const char *bytes = tokenizer_token_bytes(tokenizer, id, &length);
-    uint32_t code;
-    utf8_decode(&code, bytes, length);
-    return id == TOKEN_END || utf8_class(code) == UTF8_SPACE || utf8_class(code) == UTF8_OTHER;
+/* A word as the model reads it, in a stb_ds array. */
+static char *normalised(const Tokenizer *tokenizer, const char *word) {
+    char *out = NULL;
+    normalise_text(&out, word, strlen(word), tokenizer_normalisation(tokenizer));
+    return out;
+}
+
+/* Whether the model reads both alike. */
+static bool same_word(const Tokenizer *tokenizer, const char *a, const char *b) {
+    char *x = normalised(tokenizer, a), *y = normalised(tokenizer, b);
+    const size_t length = stbds_arrlenu(x);
+    const bool same = length == stbds_arrlenu(y) && (length == 0 || memcmp(x, y, length) == 0);
+    stbds_arrfree(x);
+    stbds_arrfree(y);
+    return same;
+}
+
+/* Looks for a word among the tokens: its bytes must be whole tokens, the first perhaps with a space in front, and the
+ * characters before and behind it neither letters nor digits. */
+static void find_word(Mention *m, const Tokenizer *tokenizer, const char *word) {
+    const size_t N = stbds_arrlenu(m->ids) - 1;
+    char *text = NULL, *wanted = normalised(tokenizer, word);
+    size_t *start = memory_new(N + 1, sizeof *start); /* of each token, in the text */
+    for (size_t i = 0; i < N; i++) {
+        size_t length;
+        const char *bytes = tokenizer_token_bytes(tokenizer, m->ids[i], &length);
+        memcpy(stbds_arraddnptr(text, length), bytes, length);
+        start[i + 1] = stbds_arrlenu(text);
+    }
+    const size_t end = start[N], length = stbds_arrlenu(wanted);
+    bool *outside = memory_new(end + 1, sizeof *outside); /* bytes that are of no letter or digit */
+    outside[end] = true;
+    for (size_t at = 0, size; at < end; at += size) {
+        uint32_t code;
+        size = utf8_decode(&code, text + at, end - at);
+        const Utf8Class class = utf8_class(code);
+        for (size_t i = 0; i < size; i++) outside[at + i] = class == UTF8_SPACE || class == UTF8_OTHER;
+    }
+    for (size_t i = 0, last; i < N && length > 0 && m->count == 0; i++) {
+        const size_t at = start[i] + (text[start[i]] == ' '), behind = at + length;
+        if (behind > end || memcmp(text + at, wanted, length) != 0) continue;
+        if ((at > 0 && !outside[at - 1]) || !outside[behind]) continue;
+        for (last = i; start[last] < behind; last++) {
+        }
+        if (start[last] == behind) m->first = i, m->count = last - i;
+    }
+    stbds_arrfree(text);
+    stbds_arrfree(wanted);
+    free(start);
+    free(outside);
 }
 
 bool mention_make(Mention *m, const Observation *o, const char *sentence, const char *word, const char *what,
                   Error *err) {
-    int32_t *wanted = NULL;
     *m = (Mention){0};
     tokenizer_encode(o->tokenizer, &m->ids, sentence, strlen(sentence));
     stbds_arrput(m->ids, TOKEN_END);
-    tokenizer_encode(o->tokenizer, &wanted, word, strlen(word));
-    const size_t length = stbds_arrlenu(m->ids), count = stbds_arrlenu(wanted), most = o->file->params.hyper.max_length;
-    for (size_t i = 0; m->count == 0 && count > 0 && i + count < length; i++)
-        if (memcmp(m->ids + i, wanted, count * sizeof *wanted) == 0 && ends_word(o->tokenizer, m->ids[i + count]))
-            m->first = i, m->count = count;
-    stbds_arrfree(wanted);
+    find_word(m, o->tokenizer, word);
+    const size_t length = stbds_arrlenu(m->ids), most = o->file->params.hyper.max_length;
     if (m->count == 0) error_set(err, "%s: expected a word of \"%s\", found \"%s\"", what, sentence, word);
     if (length > most)
         error_set(err, "%s: \"%s\": expected at most %zu tokens, found %zu", what, sentence, most - 1, length - 1);
@@ -193,7 +231,7 @@ bool references_make(References *r, const Observation *o, const Group *groups, c
     for (size_t g = 0; g < stbds_arrlenu(groups); g++)
         for (size_t i = 0; i < stbds_arrlenu(groups[g].words); i++) {
             const char *word = groups[g].words[i];
-            if (but && strcmp(word, but) == 0) continue;
+            if (but && same_word(o->tokenizer, word, but)) continue;
             const size_t at = r->count++, sentences = stbds_arrlenu(groups[g].sentences);
             r->group[at] = g, r->word[at] = word;
             for (size_t s = 0; ok && s < sentences; s++) {

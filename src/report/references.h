@@ -46,8 +46,8 @@ typedef struct References {
     double *probes;    /* (probe count, n + 1, D) */
 } References;
 
-/* Reads all words of the groups but one (NULL: all), and the probes, in one pass of the encoder. The groups must
- * outlive the references. Release with references_free. */
+/* Reads all words of the groups but one (NULL: all), however it is spelt where the model reads it alike, and the
+ * probes, in one pass of the encoder. The groups must outlive the references. Release with references_free. */
 bool references_make(References *r, const Observation *o, const Group *groups, const char *but, const Mention *probes,
                      size_t probe_count, Error *err);
 void references_free(References *r);
