@@ -34,7 +34,8 @@ void utf8_show(char *out, size_t size, const char *text, size_t length);
 
 Utf8Class utf8_class(uint32_t code);
 
-/* The lower-case letter of an upper-case one (simple mapping, one to one); any other code is returned as it is. */
+/* The lower-case letter of an upper-case one (simple mapping, one to one, never of more bytes; that of the dotted I is
+ * i, that of sigma the same at the end of a word); any other code is returned as it is. */
 uint32_t utf8_lower(uint32_t code);
 
 #endif
