@@ -3,9 +3,8 @@
  * Text comes from anywhere, so bytes that are not UTF-8 are kept: each is a character of its own, with a code above all
  * code points. Nothing here depends on the locale. Classes and lower-casing are compact rules rather than the whole
  * Unicode database (compared with version 14). Classes are exact up to U+05FF and for Latin and Greek letters with more
- * accents (U+1E00 to U+1FFF), and good enough to split words elsewhere. Lower-casing is exact for Latin-1, Latin
- * Extended-A and Additional, modern Greek (one accent), Cyrillic up to U+052F and Armenian; other capitals may stay as
- * they are. */
+ * accents (U+1E00 to U+1FFF), and good enough to split words elsewhere. Lower-casing knows the capitals of Latin,
+ * Greek, Coptic, Cyrillic and Armenian, one letter for one; others stay as they are. */
 #ifndef NMT_TEXT_UTF8_H
 #define NMT_TEXT_UTF8_H
 
@@ -43,7 +42,8 @@ void utf8_show(char *out, size_t size, const char *text, size_t length);
 
 Utf8Class utf8_class(uint32_t code);
 
-/* The lower-case letter of an upper-case one (simple mapping, one to one); any other code is returned as it is. */
+/* The lower-case letter of an upper-case one (simple mapping, one to one, never of more bytes; that of the dotted I is
+ * i, that of sigma the same at the end of a word); any other code is returned as it is. */
 uint32_t utf8_lower(uint32_t code);
 
 #endif
