@@ -175,6 +175,7 @@ static size_t pack(Translator *t, size_t first, Packed *source) {
     *source = (Packed){n, t->batch, t->start, t->waiting[first].tokens};
     return n;
 }
+
 /* The words of a hypothesis of a part, from its tokens' shares (T, S): a source word's share is the sum of its tokens',
  * a word's shares are the mean of its tokens'. */
 static void make_words(Translator *t, Made *made, const Part *part, const Translation *found, const real *shares) {
