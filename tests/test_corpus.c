@@ -246,6 +246,10 @@ static void test_several_files(void) {
                      "data.train: left out 1 line without text on a side, first a.en:2");
     free(told);
     corpus_close(reader);
+    char list[100 * 9 + 1] = ""; /* longer than a name can be */
+    for (int i = 0; i < 100; i++) strcat(list, "one.tsv  ");
+    if (read_good(&corpus, list, (CorpusRules){0}, &report)) EXPECT_INT(corpus.count, 100);
+    corpus_free(&corpus);
 }
 
 /* Blocks of any size give the same lines, twice over. */

@@ -58,6 +58,9 @@ static void test_cut(void) {
     limit(RLIM_INFINITY);
     EXPECT(add(&log, 5, &err));
     expect_log(LINE(1) LINE(2) LINE(3) LINE(4) LINE(5));
+    limit(30);
+    EXPECT(!add(&log, 6, &err)); /* waits to be written; and is cut with the others */
+    limit(RLIM_INFINITY);
     EXPECT(log_cut(&log, 2, &err));
     EXPECT(add(&log, 3, &err));
     expect_log(LINE(1) LINE(2) LINE(3));

@@ -296,21 +296,19 @@ static void test_go_back_past_a_stop(void) {
 
 /* What is there to go back to must be this run's. */
 static void test_goes_back_to_no_other(void) {
-    static const char *const others[] = {"train.seed=2", "data.train=more.tsv"};
     static const char *const reasons[] = {"stray/back.gguf: the run was begun with train.seed = 2, and now it is 1",
-                                          "stray/back.gguf: the run was begun with data.train = "};
+                                          "stray/back.gguf: expected the training pairs of this run, found others"};
     size_t size;
     char *pairs = read_bytes("train.tsv", &size);
-    CHECK(pairs, "the training pairs");
-    write_bytes("more.tsv", pairs, strlen(pairs) / 2);
-    free(pairs);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++) { /* another seed; other pairs under the same name */
         Run r;
         Error err;
+        if (i == 1) write_bytes("train.tsv", pairs, size / 2);
         command_gives(0,
-                      ARGS("train", "tiny.ini", "run.dir=other", others[i], "train.max_steps=40", "valid.translate=0",
-                           "train.schedule=constant", "train.average=0.9", "valid.every_steps=20"),
+                      ARGS("train", "tiny.ini", "run.dir=other", i == 0 ? "train.seed=2" : "train.seed=1",
+                           "train.max_steps=40", "train.schedule=constant", "train.average=0.9"),
                       NULL);
+        write_bytes("train.tsv", pairs, size);
         run_open(&r, "stray");
         run_to(&r, 40);
         EXPECT_INT(run_on(&r, 60, true, &err), LOOP_STOPPED);
@@ -322,6 +320,7 @@ static void test_goes_back_to_no_other(void) {
         remove_folder("stray");
         remove_folder("other");
     }
+    free(pairs);
 }
 
 /* Nothing was saved yet. A stop does not count as a validation there either. */

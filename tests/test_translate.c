@@ -540,7 +540,7 @@ static void test_wrong_options(void) {
     memset(prefix, 'z', 63); /* 64 tokens */
     CommandRun run = command_run(ARGS("translate", "-m", "run/model.gguf", "--prefix", prefix, "wolf"), NULL);
     EXPECT_INT(run.code, 1);
-    EXPECT_STR(run.err, "translate: --prefix: expected at most 63 tokens (the model's max_length), found 64\n");
+    EXPECT_STR(run.err, "translate: --prefix: expected less than 64 tokens (the model's max_length), found 64\n");
     command_free(&run);
     prefix[62] = 0; /* and one that leaves room for </s> alone */
     char *out = translate(ARGS("translate", "-m", "run/model.gguf", "--prefix", prefix, "wolf"), NULL, 0, 0);
@@ -548,7 +548,7 @@ static void test_wrong_options(void) {
     free(out);
     run = command_run(ARGS("translate", "-m", "run/model.gguf", "--min-length=64", "wolf"), NULL);
     EXPECT_INT(run.code, 1);
-    EXPECT_STR(run.err, "translate: --min-length: expected at most 63 (the model's max_length), found 64\n");
+    EXPECT_STR(run.err, "translate: --min-length: expected less than 64 (the model's max_length), found 64\n");
     command_free(&run);
     out = translate(ARGS("translate", "-m", "run/model.gguf", "--min-length=63", "wolf"), NULL, 0, 0);
     EXPECT(strlen(out) >= 63); /* a token is a byte at least, the first may be a space that is left out */

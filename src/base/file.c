@@ -198,17 +198,23 @@ void file_write(FileWriter *writer, const void *data, size_t size) {
     }
 }
 
+/* The folder that path is in: a descriptor, or -1. */
+static int file_open_folder(const char *path) {
+    char *folder = file_folder(path);
+    const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(folder);
+    return descriptor;
+}
+
 /* Makes the renaming itself last. A file system that cannot do this to folders says EINVAL; the file is whole anyway.
  */
 static int file_sync_folder(const char *path) {
-    char *folder = file_folder(path);
     int failure = 0;
-    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int descriptor = file_open_folder(path);
     if (descriptor >= 0) {
         if (fsync(descriptor) != 0 && errno != EINVAL) failure = errno;
         close(descriptor);
     }
-    free(folder);
     return failure;
 }
 
@@ -236,7 +242,7 @@ void file_cancel(FileWriter *writer) {
 
 bool file_exists(const char *path) {
     struct stat info;
-    return lstat(path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
+    return lstat(path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG);
 }
 
 /* The path leads to what the descriptor was opened as. */
@@ -261,26 +267,39 @@ bool file_lock(FileLock *lock, const char *path, Error *err) {
                                    : error_set(err, "%s: cannot lock: %s", path, strerror(failure));
         }
         if (file_is(descriptor, path)) {
-            *lock = (FileLock){descriptor, memory_string(path)};
+            *lock = (FileLock){descriptor, file_open_folder(path), memory_string(path)};
             return true;
         }
         close(descriptor); /* whoever held it removed the file in between */
     }
 }
 
-bool file_lock_lost(const FileLock *lock) {
-    if (file_is(lock->descriptor, lock->path)) return false;
+static void file_lock_close(FileLock *lock) {
+    close(lock->descriptor);
+    if (lock->folder >= 0) close(lock->folder);
+    free(lock->path);
+    *lock = (FileLock){-1, -1, NULL};
+}
+
+bool file_lock_lost(FileLock *lock) {
+    Error ignored;
+    FileLock again;
+    struct stat named;
     char *folder = file_folder(lock->path);
-    const bool there = file_exists(folder);
+    const bool reached = stat(folder, &named) == 0, same = file_is(lock->folder, folder);
     free(folder);
-    return there;
+    if (!reached) return false;
+    if (!same) return true;
+    if (file_is(lock->descriptor, lock->path)) return false;
+    if (file_exists(lock->path) || !file_lock(&again, lock->path, &ignored)) return true;
+    file_lock_close(lock);
+    *lock = again;
+    return false;
 }
 
 void file_unlock(FileLock *lock) {
     if (file_is(lock->descriptor, lock->path)) unlink(lock->path);
-    close(lock->descriptor);
-    free(lock->path);
-    *lock = (FileLock){-1, NULL};
+    file_lock_close(lock);
 }
 
 bool file_make_folder(const char *path, Error *err) {

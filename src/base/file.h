@@ -44,15 +44,16 @@ void file_cancel(FileWriter *writer);             /* removes the temporary file,
  * the process ends, however that happens; the file of one that was killed is taken over. Fails, naming the process that
  * holds it. One process takes a lock once. */
 typedef struct FileLock {
-    int descriptor;
+    int descriptor, folder;
     char *path;
 } FileLock;
 bool file_lock(FileLock *lock, const char *path, Error *err);
 void file_unlock(FileLock *lock);
-/* The folder is there, but not the lock in it: it was removed or replaced, and another process may hold one by now. */
-bool file_lock_lost(const FileLock *lock);
+/* Whether another folder has taken the place of the one with the lock, or another process has it. A lock file that was
+ * merely removed is taken again; a folder that is gone, or out of reach, is not lost. */
+bool file_lock_lost(FileLock *lock);
 
-/* Something is there, be it a link that leads nowhere; or it cannot be told, and opening it will say why. */
+/* Something has this name, be it a link that leads nowhere; or it cannot be told, and opening it will say why. */
 bool file_exists(const char *path);
 
 /* Makes a folder and those above it; fine when it is there already. */

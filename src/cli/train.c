@@ -134,7 +134,7 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
     }
 }
 
-static int train_locked(const Config *config, const FileLock *lock, bool fresh, bool dry, Error *err) {
+static int train_locked(const Config *config, FileLock *lock, bool fresh, bool dry, Error *err) {
     bool resumed;
     Trainer trainer;
     Pool *pool = NULL;
@@ -177,21 +177,21 @@ static int train_locked(const Config *config, const FileLock *lock, bool fresh, 
                           "with --fresh",
                           step, config->schedule == SCHEDULE_COSINE ? "" : "raise it, or ");
         else
-            progress_line(&progress, "done: %s steps, best at step %s: %s/model.gguf", step, best, config->dir);
+            progress_line(&progress, "done: %s steps%s%s: %s/model.gguf", step, s->best_step ? ", best at step " : "",
+                          s->best_step ? best : "", config->dir);
         break;
     case LOOP_STALLED:
-        progress_line(&progress,
-                      "stopped early at step %s: no better model in %llu validations; best at step %s: "
-                      "%s/model.gguf",
-                      step, (unsigned long long)s->stalled, best, config->dir);
+        progress_line(&progress, "stopped early at step %s: no better model in %llu validations%s%s: %s/model.gguf",
+                      step, (unsigned long long)s->stalled, s->best_step ? "; best at step " : "",
+                      s->best_step ? best : "", config->dir);
         break;
     case LOOP_STOPPED:
         progress_line(&progress, "stopped after step %s, everything saved; the same command goes on", step);
         code = EXIT_INTERRUPTED;
         break;
     case LOOP_UNSAVED:
-        progress_line(&progress,
-                      "ended at step %s, but its last save failed; the same command goes on from the one before", step);
+        progress_line(&progress, "ended at step %s, but not all could be saved; the same command goes on from what was",
+                      step);
         code = options_fail(&command, err);
         break;
     case LOOP_FAILED:
@@ -204,7 +204,7 @@ static int train_locked(const Config *config, const FileLock *lock, bool fresh, 
     return code;
 }
 
-/* Two runs in one folder would write over each other. A folder made in vain is removed. */
+/* Two runs in one folder would write over each other. A folder made in vain is removed, but not those above it. */
 static int train(const Config *config, bool fresh, bool dry, Error *err) {
     FileLock lock;
     char *path = NULL;

@@ -173,11 +173,11 @@ static bool search_options(DecodeOptions *how, int32_t **prefix, const Request *
     if (request->prefix) tokenizer_encode(tokenizer, prefix, request->prefix, strlen(request->prefix));
     how->prefix = *prefix, how->prefix_length = stbds_arrlenu(*prefix);
     if (how->prefix_length > most)
-        return error_set(err, "--prefix: expected at most %zu tokens (the model's max_length), found %zu", most,
-                         how->prefix_length);
+        return error_set(err, "--prefix: expected less than %zu tokens (the model's max_length), found %zu",
+                         model->info.hyper.max_length, how->prefix_length);
     if (how->min_length > most)
-        return error_set(err, "--min-length: expected at most %zu (the model's max_length), found %zu", most,
-                         how->min_length);
+        return error_set(err, "--min-length: expected less than %zu (the model's max_length), found %zu",
+                         model->info.hyper.max_length, how->min_length);
     return decode_check(how, &model->info.hyper, model->path, err);
 }
 

@@ -57,14 +57,6 @@ bool log_open(Log *log, const char *path, uint64_t step, Error *err) {
     return true;
 }
 
-bool log_cut(Log *log, uint64_t step, Error *err) {
-    const int file = cut(log->path, step, err) ? open_end(log->path, err) : -1;
-    if (file < 0) return false;
-    close(log->file);
-    log->file = file;
-    return true;
-}
-
 static void put(Log *log, const char *text, size_t length) {
     memcpy(stbds_arraddnptr(log->text, length), text, length);
 }
@@ -133,6 +125,14 @@ bool log_write(Log *log, Error *err) {
         errno = failure;
     }
     return error_set(err, "%s: cannot write: %s", log->path, strerror(errno));
+}
+
+bool log_cut(Log *log, uint64_t step, Error *err) {
+    const int file = log_write(log, err) && cut(log->path, step, err) ? open_end(log->path, err) : -1;
+    if (file < 0) return false;
+    close(log->file);
+    log->file = file;
+    return true;
 }
 
 bool log_line(Log *log, const Measured *measured, Error *err, const char *format, ...) {

@@ -283,17 +283,17 @@ static void replace_missing_model(Loop *l) {
                       "%s: expected the best model, of step %s, found none; that of step %s takes its place", path,
                       step, now);
         s->best_step = 0;
-        written(l, trainer_save_model(l->trainer, &err), &err);
+        if (written(l, trainer_save_model(l->trainer, &err), &err))
+            written(l, trainer_save_last(l->trainer, &err), &err);
     }
     free(path);
 }
 
 /* Whether the run may still write into its folder. */
 static bool owns_folder(const Loop *l, Error *err) {
-    const FileLock *lock = l->trainer->lock;
+    FileLock *lock = l->trainer->lock;
     return !lock || !file_lock_lost(lock) ||
-           error_set(err, "%s: the folder was replaced, or its lock removed: another run may be there by now",
-                     l->config->dir);
+           error_set(err, "%s: another folder took its place, or another run holds its lock", l->config->dir);
 }
 
 static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {

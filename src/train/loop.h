@@ -31,8 +31,9 @@ typedef struct Reporter {
     void *context;
 } Reporter;
 
-/* Runs until one of these ends. Every validation saves last.gguf and, when it is the best so far, model.gguf; a stop
- * saves last.gguf (and model.gguf when there is none yet). A save that fails is told, and tried again at the next.
+/* Runs until one of these ends. Every validation that counts saves last.gguf and, when it is the best so far,
+ * model.gguf; a stop saves last.gguf (and model.gguf when there is none yet). A save that fails is told, and tried
+ * again at the next.
  *
  * After ten steps in a row that updated nothing (trainer_step), or a validation loss that is not finite, the run goes
  * back to the last validation that it saved, or to its beginning, and on from there with half the learning rate; after

@@ -69,7 +69,7 @@ typedef struct StepReport {
 
 struct Trainer {
     const Config *config;
-    const FileLock *lock; /* of run.dir, which is written as long as it holds; NULL, as made: it is not looked at */
+    FileLock *lock; /* of run.dir, which is written as long as it holds; NULL, as made: it is not looked at */
     Pool *pool;
     Tokenizer *tokenizer;
     Corpus valid_corpus;
