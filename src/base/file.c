@@ -286,7 +286,7 @@ bool file_lock_lost(FileLock *lock) {
     FileLock again;
     struct stat named;
     char *folder = file_folder(lock->path);
-    const bool reached = stat(folder, &named) == 0, same = file_is(lock->folder, folder);
+    const bool reached = stat(folder, &named) == 0, same = lock->folder < 0 || file_is(lock->folder, folder);
     free(folder);
     if (!reached) return false;
     if (!same) return true;
