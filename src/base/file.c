@@ -281,20 +281,20 @@ static void file_lock_close(FileLock *lock) {
     *lock = (FileLock){-1, -1, NULL};
 }
 
-bool file_lock_lost(FileLock *lock) {
+bool file_lock_keep(FileLock *lock) {
     Error ignored;
     FileLock again;
     struct stat named;
     char *folder = file_folder(lock->path);
     const bool reached = stat(folder, &named) == 0, same = lock->folder < 0 || file_is(lock->folder, folder);
     free(folder);
-    if (!reached) return false;
-    if (!same) return true;
-    if (file_is(lock->descriptor, lock->path)) return false;
-    if (file_exists(lock->path) || !file_lock(&again, lock->path, &ignored)) return true;
+    if (!reached) return true;
+    if (!same) return false;
+    if (file_is(lock->descriptor, lock->path)) return true;
+    if (file_exists(lock->path) || !file_lock(&again, lock->path, &ignored)) return false;
     file_lock_close(lock);
     *lock = again;
-    return false;
+    return true;
 }
 
 void file_unlock(FileLock *lock) {

@@ -49,9 +49,10 @@ typedef struct FileLock {
 } FileLock;
 bool file_lock(FileLock *lock, const char *path, Error *err);
 void file_unlock(FileLock *lock);
-/* Whether another folder has taken the place of the one with the lock, or another process has it. A lock file that was
- * merely removed is taken again; a folder that is gone, or out of reach, is not lost. */
-bool file_lock_lost(FileLock *lock);
+/* Whether the lock still guards its folder: false when another folder has taken that one's place, or another process
+ * has the lock. A lock file that was merely removed is taken again; a folder that is gone, or out of reach, is not
+ * lost. */
+bool file_lock_keep(FileLock *lock);
 
 /* Something has this name, be it a link that leads nowhere; or it cannot be told, and opening it will say why. */
 bool file_exists(const char *path);

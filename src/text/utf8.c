@@ -92,19 +92,26 @@ static const Range other_ranges[] = {
     {0xFEFF, 0xFF0F},   {0xFF1A, 0xFF20},   {0xFF3B, 0xFF40},   {0xFF5B, 0xFF65}, {0xFFE0, 0xFFFF}, {0x10100, 0x1013F},
     {0x1F000, 0x1FAFF}, {0xE0000, 0xE00FF}, {0xF0000, 0x110000}};
 
-static bool in_ranges(uint32_t code, const Range *ranges, size_t count) {
+/* The number of the entry whose range has the code, or count. Entries, of `size` bytes each, begin with a range, and
+ * their ranges rise. */
+static inline size_t find(uint32_t code, const void *table, size_t count, size_t size) {
+    Range range;
     size_t low = 0, high = count; /* ranges below `low` end before the code; those from `high` on do not */
     while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (ranges[middle].last < code)
+        const size_t middle = (low + high) / 2;
+        memcpy(&range, (const char *)table + middle * size, sizeof range);
+        if (range.last < code)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < count && ranges[low].first <= code;
+    if (low == count) return count;
+    memcpy(&range, (const char *)table + low * size, sizeof range);
+    return range.first <= code ? low : count;
 }
 
-#define IN(code, table) in_ranges(code, table, sizeof table / sizeof table[0])
+#define COUNT(table)    (sizeof table / sizeof table[0])
+#define IN(code, table) (find(code, table, COUNT(table), sizeof table[0]) < COUNT(table))
 
 Utf8Class utf8_class(uint32_t code) {
     if (code < 0x80) {
@@ -171,16 +178,8 @@ static const struct Case {
 
 uint32_t utf8_lower(uint32_t code) {
     if (code < 0x80) return code >= 'A' && code <= 'Z' ? code + 32 : code;
-    const size_t count = sizeof cases / sizeof *cases;
-    size_t low = 0, high = count; /* as in in_ranges */
-    while (low < high) {
-        const size_t middle = (low + high) / 2;
-        if (cases[middle].last < code)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == count || cases[low].first > code) return code;
-    if (cases[low].distance == PAIRS) return code + !((code - cases[low].first) & 1);
-    return (uint32_t)((int32_t)code + cases[low].distance);
+    const size_t found = find(code, cases, COUNT(cases), sizeof cases[0]);
+    if (found == COUNT(cases)) return code;
+    if (cases[found].distance == PAIRS) return code + !((code - cases[found].first) & 1);
+    return (uint32_t)((int32_t)code + cases[found].distance);
 }

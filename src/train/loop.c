@@ -292,7 +292,7 @@ static void replace_missing_model(Loop *l) {
 /* Whether the run may still write into its folder. */
 static bool owns_folder(const Loop *l, Error *err) {
     FileLock *lock = l->trainer->lock;
-    return !lock || !file_lock_lost(lock) ||
+    return !lock || file_lock_keep(lock) ||
            error_set(err, "%s: another folder took its place, or another run holds its lock", l->config->dir);
 }
 
