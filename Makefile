@@ -24,14 +24,12 @@ FLAGS   := -std=c11 -D_GNU_SOURCE -Isrc $(if $(STB),-isystem $(STB)) $(WARN) $(C
 LIBS    := -lm -pthread
 
 # The double build is for gradient checks: the numeric code alone, none that reads and writes float files.
-FOLDERS := $(if $(filter double,$(VARIANT)),base math nn,base math nn model text data train decode eval report)
+NUMERIC := base math nn model optim
+FOLDERS := $(NUMERIC) $(if $(filter double,$(VARIANT)),,gguf text eval page data decode train inspect)
 LIB_SRC := $(sort $(wildcard $(FOLDERS:%=src/%/*.c)))
-ifeq ($(VARIANT),double)
-LIB_SRC += $(addprefix src/model/,hyper.c parameters.c pass.c blocks.c encoder.c decoder.c transformer.c) \
-           src/train/adam.c
-else
+ifneq ($(VARIANT),double)
 LIB_SRC += src/cli/options.c # what all commands share
-PAGE_DATA := $(B)/report/pages_data.o
+PAGE_DATA := $(B)/page/pages_data.o
 endif
 LIB_OBJ := $(LIB_SRC:src/%.c=$(B)/%.o) $(PAGE_DATA)
 LIB     := $(B)/libnmt.a
@@ -78,14 +76,14 @@ $(B)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 
-# The files of pages become arrays of bytes (src/report/pages.h); the folder's own date tells when one was removed.
-PAGES := $(sort $(wildcard $(addprefix src/report/page/,*.html *.css *.js)))
-$(B)/report/pages_data.c: $(PAGES) $(wildcard src/report/page) Makefile
+# The files of pages become arrays of bytes (src/page/pages.h); the folder's own date tells when one was removed.
+PAGES := $(sort $(wildcard $(addprefix src/page/web/,*.html *.css *.js)))
+$(B)/page/pages_data.c: $(PAGES) $(wildcard src/page/web) Makefile
 	@mkdir -p $(@D)
-	@{ echo '#include "report/pages.h"'; \
+	@{ echo '#include "page/pages.h"'; \
 	    for f in $(notdir $(PAGES)); do \
 	        echo "static const unsigned char file_$$(echo $$f | tr -c 'a-zA-Z0-9\n' _)[] = {"; \
-	        od -An -v -tx1 src/report/page/$$f | sed 's/ *\([0-9a-f][0-9a-f]\)/0x\1,/g'; echo '0};'; done; \
+	        od -An -v -tx1 src/page/web/$$f | sed 's/ *\([0-9a-f][0-9a-f]\)/0x\1,/g'; echo '0};'; done; \
 	    echo 'const PageFile page_files[] = {'; \
 	    for f in $(notdir $(PAGES)); do v=file_$$(echo $$f | tr -c 'a-zA-Z0-9\n' _); \
 	        echo "{\"$$f\", $$v, sizeof $$v - 1},"; done; \

@@ -1,18 +1,65 @@
 #!/bin/sh
-# Checks the order of the house: a file in src/X/ includes headers of its own folder and of folders above it, never
-# below. Prints each breach as file:line and exits 1 when there is one.
+# Checks the order of the house. Prints each breach, and exits 1 when there is one:
+#   - a file in src/X/ includes headers of its own folder and of folders on lower floors only;
+#   - no two rooms (x.c with x.h) include each other, not even by way of others; a room's x_internal.h is part of it;
+#   - no two object files call each other, by the symbols that `nm` finds in build/release, if it is there.
 cd "$(dirname "$0")/.." || exit 1
-grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' src/*/*.[ch] | awk -F: '
-BEGIN {
-    n = split("base math nn model text data train decode eval report cli", order, " ")
-    for (i = 1; i <= n; i++) rank[order[i]] = i
-}
+bad=$(mktemp)
+trap 'rm -f "$bad"' EXIT
+
+# The floors, from the ground up. Folders on one floor know nothing of each other.
+floors="base
+gguf
+text math
+nn eval page
+model data
+optim
+decode
+train inspect
+cli"
+
+includes=$(grep -noE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"[^"]*"' src/*/*.[ch] /dev/null |
+    sed 's/^src\/\([^:]*\):\([0-9]*\):[^"]*"\(.*\)"$/\1 \2 \3/')
+
+{ echo "$floors" | awk '{ for (i = 1; i <= NF; i++) print "floor", $i, NR }'; echo "$includes"; } | awk '
+$1 == "floor" { floor[$2] = $3; next }
 {
-    split($1, path, "/")
-    match($3, /"[^"]*"/)
-    name = substr($3, RSTART + 1, RLENGTH - 2)
-    split(name, part, "/")
-    if (!(part[1] in rank)) { printf "%s:%s: \"%s\" does not name its folder\n", $1, $2, name; bad++ }
-    else if (rank[part[1]] > rank[path[2]]) { printf "%s:%s: %s/ may not include %s/\n", $1, $2, path[2], part[1]; bad++ }
+    split($1, from, "/"); split($3, to, "/")
+    if (from[1] == "micro") printf "src/%s:%s: micro.c includes nothing of the project, found \"%s\"\n", $1, $2, $3
+    else if (!(from[1] in floor)) printf "src/%s: the folder %s/ has no floor in %s\n", $1, from[1], "scripts/check_layers.sh"
+    else if (!(to[1] in floor)) printf "src/%s:%s: \"%s\" does not name its folder\n", $1, $2, $3
+    else if (from[1] != to[1] && floor[to[1]] >= floor[from[1]])
+        printf "src/%s:%s: %s/ may not include %s/, which is not below it\n", $1, $2, from[1], to[1]
+}' >>"$bad"
+
+# Prints the circles among pairs "from to", one a strongly connected set.
+circles() {
+    awk -v what="$1" '
+    $1 != $2 { node[$1]; node[$2]; reach[$1, $2] }
+    END {
+        for (k in node) for (i in node) if ((i, k) in reach) for (j in node) if ((k, j) in reach) reach[i, j]
+        for (i in node) if ((i, i) in reach) {
+            first = i
+            for (j in node) if ((i, j) in reach && (j, i) in reach && j < first) first = j
+            set[first] = set[first] " " i
+        }
+        for (s in set) printf "circle: these %s each other:%s\n", what, set[s]
+    }'
 }
-END { print bad + 0 " layer rules broken"; exit bad > 0 }'
+echo "$includes" | sed 's/_internal\.h/.h/g; s/\.[ch]\( \|$\)/\1/g' | awk '{ print $1, $3 }' | circles include >>"$bad"
+
+if command -v nm >/dev/null; then
+    find build/release -name '*.o' -path 'build/release/*/*' ! -path '*/tests/*' 2>/dev/null |
+        while read -r object; do
+            [ -f "src/${object#build/release/}" ] || [ -f "src/$(echo "${object#build/release/}" | sed 's/o$/c/')" ] || continue
+            nm -g "$object" | sed "s|^|$(echo "${object#build/release/}" | sed 's/\.o$//') |"
+        done | awk '
+        NF == 3 && $2 == "U" { uses[$1 " " $3]; next }
+        NF == 4 { owner[$4] = $1 }
+        END {
+            for (u in uses) { split(u, part, " "); if (part[2] in owner) print part[1], owner[part[2]] }
+        }' | circles call >>"$bad"
+fi
+sort -u "$bad"
+echo "$(sort -u "$bad" | wc -l) layer rules broken"
+[ ! -s "$bad" ]

@@ -22,7 +22,7 @@ from pathlib import Path
 from page_browser import Browser, find_browser
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "src/report/page"
+PAGE = ROOT / "src/page/web"
 OUT = ROOT / "build/page"
 READY = "document.documentElement.hasAttribute('data-ready')"
 TOLERANCE = 1e-5

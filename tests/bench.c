@@ -32,14 +32,14 @@
 #include "base/pool.h"
 #include "base/terminal.h"
 #include "data/corpus.h"
-#include "decode/decode.h"
+#include "decode/search.h"
 #include "math/cpu.h"
 #include "math/matmul.h"
 #include "math/vector.h"
 #include "model/transformer.h"
+#include "optim/adam.h"
 #include "text/bpe_train.h"
 #include "text/tokenizer.h"
-#include "train/adam.h"
 
 static double best(double a, double b) {
     return a > b ? a : b;

@@ -1,9 +1,9 @@
 /* Any bytes as a model file: opened and used, or refused; with its checksum mended, which no accident would get past.
  */
 #include "base/checksum.h"
+#include "decode/modelfile.h"
 #include "fuzz.h"
-#include "model/gguf.h"
-#include "model/modelfile.h"
+#include "gguf/gguf.h"
 #include "text/tokenizer.h"
 
 static void mend_checksum(uint8_t *data, size_t size) {

@@ -1,5 +1,5 @@
 /* The moving average of weights against its formula, on any number of threads. */
-#include "train/average.h"
+#include "optim/average.h"
 
 #include <stdlib.h>
 

@@ -6,9 +6,9 @@
 #include "base/ini.h"
 #include "base/rng.h"
 #include "command.h"
+#include "decode/modelfile.h"
 #include "decode/translator.h"
-#include "model/gguf_parts.h"
-#include "model/modelfile.h"
+#include "gguf/gguf_internal.h"
 #include "train/config.h"
 
 enum { MOST_PARTS = 3 };

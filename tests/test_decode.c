@@ -1,6 +1,6 @@
 /* Greedy and beam search over small random models, compared with searches that run the whole decoder for every prefix
  * and keep nothing. */
-#include "decode/decode.h"
+#include "decode/search.h"
 
 #include <stdlib.h>
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "model/gguf_parts.h"
+#include "gguf/gguf_internal.h"
 #include "testlib.h"
 
 static char folder[256], path[300];

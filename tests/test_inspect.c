@@ -1,6 +1,6 @@
 /* ./inspect and what it is made of: JSON, projections, labels of heads; the observation of small random models, whose
  * numbers must be those of the pass; and the command from outside. */
-#include "report/inspect.h"
+#include "inspect/inspect.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,9 +10,9 @@
 #include "command.h"
 #include "decode/align.h"
 #include "decode/translator.h"
-#include "report/heads.h"
-#include "report/pages.h"
-#include "report/project.h"
+#include "inspect/heads.h"
+#include "inspect/project.h"
+#include "page/pages.h"
 
 /* ---- A small JSON reader: checks what it passes over ---------------------------------------------------------------
  */

@@ -7,7 +7,7 @@
 #include "base/terminal.h"
 #include "command.h"
 #include "math/cpu.h"
-#include "train/adam.h"
+#include "optim/adam.h"
 #include "train/checkpoint.h"
 #include "train/loop.h"
 

@@ -20,8 +20,8 @@
 #include "nn/multihead.h"
 #include "nn/positional.h"
 #include "nn/residual.h"
+#include "optim/adam.h"
 #include "testlib.h"
-#include "train/adam.h"
 
 typedef struct Reference {
     const char *name;

@@ -1,9 +1,9 @@
 /* report.html of a training run: what stands in it, and that it never harms the run. */
-#include "report/run.h"
+#include "train/report.h"
 
 #include "base/arena.h"
 #include "command.h"
-#include "eval/measure.h"
+#include "train/measure.h"
 
 /* The page's data; "" when there is no page, or no data in it. Fresh. */
 static char *report_data(const char *path) {

@@ -1,7 +1,7 @@
 /* Learning-rate schedules: values worked out by hand from their formulas. */
+#include "optim/adam.h"
+#include "optim/schedule.h"
 #include "testlib.h"
-#include "train/adam.h"
-#include "train/schedule.h"
 
 /* All but noam rise in a straight line to the peak at the last step of warm-up. */
 static void test_warmup(void) {

@@ -1,8 +1,8 @@
 /* ./train from outside: the same bytes on any number of threads and however often it was killed, stopped and started
  * again; its log; its ends; and that it learns. */
 #include "command.h"
+#include "decode/modelfile.h"
 #include "math/cpu.h"
-#include "model/modelfile.h"
 
 /* Long enough to be hit by signals; the sanitizers' builds are slow enough for that anyway. */
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__

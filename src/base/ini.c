@@ -1,5 +1,5 @@
 /* Reading INI text. */
-#include "base/ini_parts.h"
+#include "base/ini_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

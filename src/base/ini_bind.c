@@ -1,5 +1,5 @@
 /* Filling a config from an INI text. */
-#include "base/ini_parts.h"
+#include "base/ini_internal.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Writing a config as INI text, and what keys it has. */
-#include "base/ini_parts.h"
+#include "base/ini_internal.h"
 
 #include <inttypes.h>
 #include <stdint.h>

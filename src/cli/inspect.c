@@ -11,9 +11,9 @@
 #include "base/terminal.h"
 #include "cli/options.h"
 #include "decode/translator.h"
+#include "inspect/inspect.h"
 #include "math/cpu.h"
-#include "report/inspect.h"
-#include "report/pages.h"
+#include "page/pages.h"
 
 enum {
     OPTION_MODEL,

@@ -11,12 +11,12 @@
 #include "base/pool.h"
 #include "base/terminal.h"
 #include "cli/options.h"
-#include "eval/measure.h"
 #include "math/cpu.h"
-#include "report/run.h"
 #include "train/config.h"
 #include "train/dryrun.h"
 #include "train/loop.h"
+#include "train/measure.h"
+#include "train/report.h"
 #include "train/trainer.h"
 
 enum { OPTION_FRESH, OPTION_DRY_RUN, OPTION_KEYS };

@@ -11,7 +11,7 @@
 #include "base/ds.h"
 #include "base/file.h"
 #include "base/lines.h"
-#include "data/corpus_flaws.h"
+#include "data/corpus_internal.h"
 
 enum { READ_SIZE = 1 << 18 }; /* bytes */
 

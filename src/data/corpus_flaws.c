@@ -1,5 +1,5 @@
 /* What is wrong with a line of a corpus. */
-#include "data/corpus_flaws.h"
+#include "data/corpus_internal.h"
 
 #include <string.h>
 

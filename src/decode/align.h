@@ -9,7 +9,7 @@
 #ifndef NMT_DECODE_ALIGN_H
 #define NMT_DECODE_ALIGN_H
 
-#include "decode/decode.h"
+#include "decode/search.h"
 #include "model/transformer.h"
 #include "text/tokenizer.h"
 

@@ -1,6 +1,6 @@
 /* Translator: text in, text out. What a program that embeds a model needs.
  *
- * It normalises and tokenises each text, sorts the texts by length into batches, searches (decode/decode.h), and gives
+ * It normalises and tokenises each text, sorts the texts by length into batches, searches (decode/search.h), and gives
  * the results in the order of the texts. The translation of a text has the same bits whatever else it is translated
  * with.
  *
@@ -17,8 +17,8 @@
 #include <stddef.h>
 
 #include "base/pool.h"
-#include "decode/decode.h"
-#include "model/modelfile.h"
+#include "decode/modelfile.h"
+#include "decode/search.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
 

@@ -50,7 +50,7 @@ void vector_normalise(real *out, const real *in, real mean, real rstd, const rea
 void vector_normalise_backward(real *din, real *dw, real *db, const real *dout, const real *in, real mean, real rstd,
                                const real *w, size_t n);
 
-/* One Adam step over n elements (train/adam.h has the formulas), and its constants. */
+/* One Adam step over n elements (optim/adam.h has the formulas), and its constants. */
 typedef struct AdamStep {
     real rate;               /* learning rate */
     real beta1, beta2;       /* decay of the moments */

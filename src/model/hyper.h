@@ -47,7 +47,7 @@ enum {
     HYPER_MAX_LENGTH = 65536,
 };
 
-/* Limits of the search's options: what a config may ask for, a model file may have, and decode/decode.h takes. */
+/* Limits of the search's options: what a config may ask for, a model file may have, and decode/search.h takes. */
 enum {
     DECODE_MAX_BEAM = 64,
     DECODE_MAX_ALPHA = 10,

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-#include "model/modelfile.h"
+#include "decode/modelfile.h"
 
 struct Trainer;
 

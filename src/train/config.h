@@ -8,12 +8,12 @@
 #include "base/error.h"
 #include "base/ini.h"
 #include "data/corpus.h"
+#include "decode/modelfile.h"
 #include "math/matmul.h"
 #include "model/hyper.h"
-#include "model/modelfile.h"
+#include "optim/adam.h"
+#include "optim/schedule.h"
 #include "text/normalise.h"
-#include "train/adam.h"
-#include "train/schedule.h"
 
 typedef enum ValidMetric { METRIC_LOSS, METRIC_EXACT, METRIC_BLEU } ValidMetric;
 #define METRIC_NAMES "loss|exact|bleu"

@@ -9,7 +9,7 @@
 #include "train/trainer.h"
 
 /* How translations of the validation sentences are measured. It translates, which is below this folder, so whoever runs
- * the loop brings it (eval/measure.h). */
+ * the loop brings it (train/measure.h). */
 typedef struct Measure {
     bool (*run)(void *context, const Trainer *trainer, Measured *measured, Error *err);
     void *context;
@@ -24,7 +24,7 @@ typedef enum LoopEnd {
 } LoopEnd;
 
 /* What shows people how the run goes. It is told after each validation (end: NULL, it goes on) and when the run ends;
- * it may read log.jsonl. Its failing is told, and ends nothing. It stands below this folder, too (report/run.h); run
+ * it may read log.jsonl. Its failing is told, and ends nothing. It stands below this folder, too (train/report.h); run
  * may be NULL. */
 typedef struct Reporter {
     bool (*run)(void *context, const Trainer *trainer, const LoopEnd *end, Error *err);

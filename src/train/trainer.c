@@ -10,8 +10,8 @@
 #include "base/size.h"
 #include "data/cache.h"
 #include "math/vector.h"
+#include "optim/average.h"
 #include "text/bpe_train.h"
-#include "train/average.h"
 #include "train/checkpoint.h"
 
 #define CACHE_NAME "train.cache"

@@ -1,0 +1,68 @@
+/* The model file: one GGUF file with all that translating needs (gguf/gguf.h has the format).
+ *
+ *     general.architecture   "nmt"
+ *     nmt.width, nmt.heads, nmt.norm, ...       hyper-parameters, by the names of their config keys
+ *     nmt.text.lowercase, ...                   normalisation
+ *     nmt.tokenizer.merges                      uint32 (count, 2): pairs of token ids (text/tokenizer.h)
+ *     nmt.decode.beam, ...                      how to translate unless told otherwise
+ *     nmt.config                                the config, as INI text
+ *     nmt.step, nmt.precision, nmt.instruction_set   where it comes from
+ *     tensors                                   float32, the parameter block in order (model/parameters.h)
+ *
+ * Alignment is 8 bytes, so in a file written here the tensor data is the parameter block and is used where it is
+ * mapped; from a file with other padding it is copied. A file without a checksum (gguf/gguf.h) is refused. */
+#ifndef NMT_DECODE_MODELFILE_H
+#define NMT_DECODE_MODELFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "gguf/gguf.h"
+#include "math/matmul.h"
+#include "model/parameters.h"
+
+/* How a model translates unless told otherwise (decode/search.h says what the numbers mean). */
+typedef struct ModelDecode {
+    uint32_t beam;
+    double length_alpha, max_ratio;
+    uint32_t max_extra;
+} ModelDecode;
+
+/* What a model file holds besides the parameters. When written, everything is the caller's; when read, the file's. */
+typedef struct ModelInfo {
+    Hyper hyper;
+    bool lowercase, apostrophes, spaces; /* normalisation */
+    const uint32_t *merges;              /* (merge_count, 2) */
+    size_t merge_count;
+    ModelDecode decode;
+    const char *config;  /* INI text */
+    uint64_t step;       /* training steps it has behind it */
+    Precision precision; /* that they were computed in */
+} ModelInfo;
+
+typedef struct ModelFile {
+    GgufFile *gguf; /* for keys and tensors beyond the model's own (checkpoints) */
+    char *path;
+    ModelInfo info;
+    Parameters params;
+    const float *w; /* (params.count), into the map */
+    float *copy;    /* ... or here, when the file has gaps */
+} ModelFile;
+
+/* Maps a model file and checks everything in it. Close with modelfile_close. */
+bool modelfile_open(ModelFile *file, const char *path, Error *err);
+void modelfile_close(ModelFile *file);
+
+/* A writer that has the model in it: write it with gguf_write, perhaps after adding more; free it with
+ * gguf_writer_free. w must stay until then. */
+GgufWriter *modelfile_writer(const ModelInfo *info, const Parameters *params, const float *w);
+
+/* Adds a block of the parameters' layout, each tensor's name behind the prefix ("adam.m."). */
+void modelfile_add_block(GgufWriter *writer, const Parameters *params, const char *prefix, const float *block);
+
+/* Copies such a block out of an open file. */
+bool modelfile_read_block(const ModelFile *file, const char *prefix, float *block, Error *err);
+
+#endif

@@ -1,0 +1,179 @@
+/* Types, names, and what is in a GGUF file. Specification: docs/gguf.md of the ggml project. */
+#include "gguf/gguf_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+
+static const struct {
+    const char *name;
+    size_t size; /* bytes in the file; 0: not fixed */
+    enum { UNSIGNED = 1, SIGNED, OTHER } kind;
+} TYPES[GGUF_TYPES] = {
+    [GGUF_UINT8] = {"uint8", 1, UNSIGNED},   [GGUF_INT8] = {"int8", 1, SIGNED},
+    [GGUF_UINT16] = {"uint16", 2, UNSIGNED}, [GGUF_INT16] = {"int16", 2, SIGNED},
+    [GGUF_UINT32] = {"uint32", 4, UNSIGNED}, [GGUF_INT32] = {"int32", 4, SIGNED},
+    [GGUF_FLOAT32] = {"float32", 4, OTHER},  [GGUF_BOOL] = {"bool", 1, OTHER},
+    [GGUF_STRING] = {"string", 0, OTHER},    [GGUF_ARRAY] = {"array", 0, OTHER},
+    [GGUF_UINT64] = {"uint64", 8, UNSIGNED}, [GGUF_INT64] = {"int64", 8, SIGNED},
+    [GGUF_FLOAT64] = {"float64", 8, OTHER},
+};
+
+size_t gguf_type_size(GgufType type) {
+    return TYPES[type].size;
+}
+
+const char *gguf_type_name(GgufType type) {
+    return TYPES[type].name;
+}
+
+bool gguf_name_is_good(const char *text, size_t length, size_t limit) {
+    if (length == 0 || length > limit) return false;
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f) return false;
+    return true;
+}
+
+static int name_compare(const void *a, const void *b) {
+    return strcmp(((const GgufName *)a)->text, ((const GgufName *)b)->text);
+}
+
+const char *gguf_names_sort(GgufName *names, size_t count) {
+    if (count > 1) qsort(names, count, sizeof *names, name_compare);
+    for (size_t i = 1; i < count; i++)
+        if (strcmp(names[i - 1].text, names[i].text) == 0) return names[i].text;
+    return NULL;
+}
+
+static const GgufName *names_find(const GgufName *names, size_t count, const char *text) {
+    const GgufName wanted = {text, 0};
+    return count ? bsearch(&wanted, names, count, sizeof *names, name_compare) : NULL;
+}
+
+void gguf_close(GgufFile *file) {
+    if (!file) return;
+    for (size_t i = 0; i < file->n_pairs; i++) {
+        free(file->pairs[i].key);
+        free(file->pairs[i].values);
+    }
+    free(file->pairs);
+    free(file->tensors);
+    free(file->keys);
+    free(file->names);
+    free(file->path);
+    file_unmap(&file->map);
+    free(file);
+}
+
+static const GgufPair *find_pair(const GgufFile *file, const char *key) {
+    const GgufName *name = names_find(file->keys, file->n_pairs, key);
+    return name ? &file->pairs[name->at] : NULL;
+}
+
+bool gguf_has(const GgufFile *file, const char *key) {
+    return find_pair(file, key) != NULL;
+}
+
+/* An integer of any width, as two's complement in 64 bits, and whether it is below 0. */
+static bool as_integer(const GgufPair *pair, uint64_t *bits, bool *negative) {
+    const size_t size = TYPES[pair->type].size;
+    if (TYPES[pair->type].kind == OTHER) return false;
+    *bits = 0;
+    memcpy(bits, pair->values, size);
+    *negative = TYPES[pair->type].kind == SIGNED && *bits >> (8 * size - 1) != 0;
+    if (*negative && size < 8) *bits |= UINT64_MAX << (8 * size);
+    return true;
+}
+
+/* Says what a key holds instead of what was expected (pair NULL: there is none); always false. */
+static bool unexpected(const GgufFile *file, const char *key, const GgufPair *pair, const char *expected, Error *err) {
+    uint64_t bits;
+    bool negative;
+    if (!pair) return error_set(err, "%s: key %s: expected %s, found no such key", file->path, key, expected);
+    if (pair->type == GGUF_ARRAY)
+        return error_set(err, "%s: key %s: expected %s, found an array of %zu %s", file->path, key, expected,
+                         pair->count, TYPES[pair->element].name);
+    if (as_integer(pair, &bits, &negative))
+        return error_set(err, "%s: key %s: expected %s, found %s %" PRId64, file->path, key, expected,
+                         TYPES[pair->type].name, (int64_t)bits);
+    return error_set(err, "%s: key %s: expected %s, found a %s", file->path, key, expected, TYPES[pair->type].name);
+}
+
+bool gguf_uint64(const GgufFile *file, const char *key, uint64_t *value, Error *err) {
+    const GgufPair *pair = find_pair(file, key);
+    uint64_t bits;
+    bool negative;
+    if (!pair || !as_integer(pair, &bits, &negative) || negative)
+        return unexpected(file, key, pair, "an integer of 0 or more", err);
+    *value = bits;
+    return true;
+}
+
+bool gguf_double(const GgufFile *file, const char *key, double *value, Error *err) {
+    const GgufPair *pair = find_pair(file, key);
+    if (pair && pair->type == GGUF_FLOAT32)
+        *value = *(const float *)pair->values;
+    else if (pair && pair->type == GGUF_FLOAT64)
+        *value = *(const double *)pair->values;
+    else
+        return unexpected(file, key, pair, "a float32 or float64", err);
+    return true;
+}
+
+bool gguf_bool(const GgufFile *file, const char *key, bool *value, Error *err) {
+    const GgufPair *pair = find_pair(file, key);
+    if (!pair || pair->type != GGUF_BOOL) return unexpected(file, key, pair, "a bool", err);
+    *value = *(const uint8_t *)pair->values;
+    return true;
+}
+
+const char *gguf_string(const GgufFile *file, const char *key, size_t *length, Error *err) {
+    const GgufPair *pair = find_pair(file, key);
+    if (!pair || pair->type != GGUF_STRING) return unexpected(file, key, pair, "a string", err), NULL;
+    const GgufString *string = pair->values;
+    if (length)
+        *length = string->length;
+    else if (strlen(string->text) != string->length)
+        return error_null(err, "%s: key %s: expected a text, found a NUL byte in it", file->path, key);
+    return string->text;
+}
+
+const void *gguf_array(const GgufFile *file, const char *key, GgufType element, size_t *count, Error *err) {
+    const GgufPair *pair = find_pair(file, key);
+    if (!pair || pair->type != GGUF_ARRAY || pair->element != element) {
+        char expected[32];
+        snprintf(expected, sizeof expected, "an array of %s", TYPES[element].name);
+        return unexpected(file, key, pair, expected, err), NULL;
+    }
+    *count = pair->count;
+    return pair->values;
+}
+
+static const GgufTensor *find_tensor(const GgufFile *file, const char *name, Error *err) {
+    const GgufName *found = names_find(file->names, file->n_tensors, name);
+    if (!found) return error_null(err, "%s: expected a tensor %s, found none of that name", file->path, name);
+    return &file->tensors[found->at];
+}
+
+static const char *dims_text(char text[96], size_t n_dims, const size_t *dims) {
+    size_t used = 0;
+    for (size_t i = 0; i < n_dims; i++) used += (size_t)snprintf(text + used, 96 - used, i ? ", %zu" : "%zu", dims[i]);
+    return text;
+}
+
+const float *gguf_floats(const GgufFile *file, const char *name, size_t n_dims, const size_t *dims, Error *err) {
+    char expected[96], found[96];
+    const GgufTensor *tensor = find_tensor(file, name, err);
+    CHECK(n_dims >= 1 && n_dims <= GGUF_MAX_DIMS, "a tensor has 1 to 4 dims");
+    if (!tensor) return NULL;
+    if (tensor->type != GGUF_TENSOR_F32)
+        return error_null(err, "%s: tensor %s: expected type %d (float32), found type %" PRIu32, file->path, name,
+                          GGUF_TENSOR_F32, tensor->type);
+    if (tensor->n_dims != n_dims || memcmp(tensor->dims, dims, n_dims * sizeof *dims) != 0)
+        return error_null(err, "%s: tensor %s: expected dims {%s}, found {%s}", file->path, name,
+                          dims_text(expected, n_dims, dims), dims_text(found, tensor->n_dims, tensor->dims));
+    return tensor->data;
+}

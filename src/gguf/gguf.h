@@ -1,0 +1,116 @@
+/* GGUF version 3, the ggml project's single-file format for models: a reader over a memory map (gguf_reader.c,
+ * gguf.c) and a writer (gguf_writer.c).
+ *
+ *     "GGUF"  version  tensor count  key count      4 + 4 + 8 + 8 bytes; all numbers little-endian
+ *     key-values                                    key, type, value: each straight after the one before
+ *     tensor infos                                  name, number of dims, dims, type, offset into the data
+ *     zeros up to a multiple of the alignment
+ *     tensor data                                   each tensor at a multiple of the alignment, zeros between
+ *
+ * Dims stand in ggml's order: dims[0] runs fastest. A row-major matrix of shape (rows, cols) has dims {cols, rows}.
+ *
+ * Every file written here ends its key-values with nmt.checksum: XXH64 over the whole file, with these eight bytes
+ * themselves taken as zero. It finds a flipped bit anywhere. Reading verifies it when it is there.
+ *
+ * Nothing in a file is trusted: whatever its bytes, reading stays inside the map, allocates and runs in proportion to
+ * the file's size, and refuses unknown value types, arrays of arrays, duplicate names, and tensors that are unaligned,
+ * overlap or leave the file. Bytes after the last tensor are tolerated (and are part of the checksum).
+ *
+ * Failure: false or NULL, with an Error that names the file, the key or tensor, what was expected and what was found.
+ * What the reader returns belongs to the GgufFile and lives until gguf_close. */
+#ifndef NMT_GGUF_GGUF_H
+#define NMT_GGUF_GGUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define GGUF_MAGIC         "GGUF"
+#define GGUF_ALIGNMENT_KEY "general.alignment"
+#define GGUF_CHECKSUM_KEY  "nmt.checksum"
+
+enum {
+    GGUF_VERSION = 3,
+    GGUF_MIN_ALIGNMENT = 8,
+    GGUF_MAX_KEY = 65535, /* bytes */
+    GGUF_MAX_NAME = 64,   /* bytes of a tensor name */
+    GGUF_MAX_DIMS = 4
+};
+
+/* Types of values, by their code in the file. */
+typedef enum GgufType {
+    GGUF_UINT8,
+    GGUF_INT8,
+    GGUF_UINT16,
+    GGUF_INT16,
+    GGUF_UINT32,
+    GGUF_INT32,
+    GGUF_FLOAT32,
+    GGUF_BOOL, /* one byte, 0 or 1 */
+    GGUF_STRING,
+    GGUF_ARRAY,
+    GGUF_UINT64,
+    GGUF_INT64,
+    GGUF_FLOAT64,
+    GGUF_TYPES
+} GgufType;
+
+/* Types of tensors, by their code in the file, as far as this reader knows their sizes. */
+enum { GGUF_TENSOR_F32 = 0, GGUF_TENSOR_BF16 = 30 };
+
+/* Any bytes; the reader adds a NUL after them. */
+typedef struct GgufString {
+    const char *text;
+    size_t length; /* bytes, without the NUL */
+} GgufString;
+
+size_t gguf_type_size(GgufType type); /* bytes; 0 for strings and arrays */
+
+/* Keys and tensor names: 1 to `limit` bytes, no spaces and no control characters, so no NUL either. */
+bool gguf_name_is_good(const char *text, size_t length, size_t limit);
+
+/* Reading. Without require_checksum a file that has no checksum opens too (one from another tool); a checksum that is
+ * there is verified in any case. */
+typedef struct GgufFile GgufFile;
+
+GgufFile *gguf_open(const char *path, bool require_checksum, Error *err);
+void gguf_close(GgufFile *file); /* NULL is fine */
+
+/* Values by key. A missing key and a value of another type fail; *value is then left alone. */
+bool gguf_has(const GgufFile *file, const char *key);
+bool gguf_uint64(const GgufFile *file, const char *key, uint64_t *value, Error *err); /* any integer >= 0 */
+bool gguf_double(const GgufFile *file, const char *key, double *value, Error *err);   /* float32 or float64 */
+bool gguf_bool(const GgufFile *file, const char *key, bool *value, Error *err);
+/* Without a place for the length (NULL), a text with a NUL inside fails. */
+const char *gguf_string(const GgufFile *file, const char *key, size_t *length, Error *err);
+/* The elements (count), of exactly this type; GgufString for strings. Not NULL when empty. */
+const void *gguf_array(const GgufFile *file, const char *key, GgufType element, size_t *count, Error *err);
+
+/* The data of a float32 tensor of exactly these dims. */
+const float *gguf_floats(const GgufFile *file, const char *name, size_t n_dims, const size_t *dims, Error *err);
+
+/* Writing. Keys, values and names are copied, tensor data is not: it must stay until gguf_write. A bad or repeated key
+ * or name is a bug (CHECK). The alignment, a power of two from 8 up, is written as general.alignment; with 8, float
+ * tensors of an even number of elements stand back to back. Tensor names have 63 bytes at most here: ggml keeps them
+ * in 64 with a NUL. */
+typedef struct GgufWriter GgufWriter;
+
+GgufWriter *gguf_writer_new(uint32_t alignment);
+void gguf_writer_free(GgufWriter *writer);
+
+void gguf_set_string(GgufWriter *writer, const char *key, const char *text);
+void gguf_set_uint32(GgufWriter *writer, const char *key, uint32_t value);
+void gguf_set_uint64(GgufWriter *writer, const char *key, uint64_t value);
+void gguf_set_float64(GgufWriter *writer, const char *key, double value);
+void gguf_set_bool(GgufWriter *writer, const char *key, bool value);
+/* values: (count) of the element type, as gguf_array returns them. */
+void gguf_set_array(GgufWriter *writer, const char *key, GgufType element, const void *values, size_t count);
+
+void gguf_add_tensor(GgufWriter *writer, const char *name, size_t n_dims, const size_t *dims, const float *data);
+
+/* Writes the file whole or not at all (base/file.h). The writer can be used again. */
+bool gguf_write(const GgufWriter *writer, const char *path, Error *err);
+
+#endif

@@ -1,0 +1,116 @@
+/* Attention and arithmetic, as far as the budget goes. */
+#include <stdlib.h>
+
+#include "base/ds.h"
+#include "inspect/heads.h"
+#include "inspect/inspect.h"
+
+static const char *const kinds[] = {"encoder", "decoder", "cross"};
+
+static void array(Json *j, const char *key, size_t rows, size_t cols, const real *data, size_t stride) {
+    json_key(j, key);
+    if (data)
+        json_array(j, 0, rows, cols, data, stride);
+    else
+        json_null(j);
+}
+
+static void write_view(Json *j, const AttentionView *v, bool vectors) {
+    const size_t D = v->H * v->K;
+    json_open(j, '{');
+    json_key_text(j, "kind", kinds[v->kind]);
+    json_key_integer(j, "layer", (long long)v->layer);
+    json_key(j, "p");
+    json_array(j, v->H, v->H * v->Tq, v->Tk, v->p, v->Tk);
+    array(j, "q", v->Tq, D, vectors ? v->in.q : NULL, v->in.q_stride);
+    array(j, "k", v->Tk, D, vectors ? v->in.k : NULL, v->in.kv_stride);
+    array(j, "v", v->Tk, D, vectors ? v->in.v : NULL, v->in.kv_stride);
+    json_key(j, "heads");
+    json_open(j, '[');
+    for (size_t h = 0; h < v->H; h++) {
+        const HeadSummary head = head_summary(v->p + h * v->Tq * v->Tk, v->Tq, v->Tk, v->kind);
+        json_open(j, '{');
+        json_key_number(j, "entropy", head.entropy);
+        json_key_text(j, "label", head.label);
+        json_key_number(j, "share", head.share);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+    json_close(j, '}');
+}
+
+static void write_arithmetic(Json *j, const AttentionView *v, AttentionChoice chosen, bool whole) {
+    static const char *const weights[] = {"wq", "wk", "wv"}, *const biases[] = {"bq", "bk", "bv"};
+    const size_t D = v->H * v->K;
+    real *none = memory_new(D, sizeof *none); /* no bias */
+    json_key(j, "arithmetic");
+    json_open(j, '{');
+    json_key_integer(j, "block", (long long)chosen.number);
+    json_key_integer(j, "head", (long long)chosen.head);
+    json_key_integer(j, "row", (long long)chosen.row);
+    array(j, "x", v->Tq, D, chosen.x, D);
+    array(j, "memory", v->Tk, D, v->memory, D);
+    for (size_t map = 0; map < 3; map++) {
+        const size_t first = map * D + chosen.head * v->K;
+        array(j, weights[map], v->K, D, v->weight + first * D, D);
+        array(j, biases[map], 0, v->K, v->bias ? v->bias + first : none, v->K);
+    }
+    array(j, "norm_weight", 0, D, chosen.norm_weight, D);
+    array(j, "norm_bias", 0, D, chosen.norm_bias, D);
+    array(j, "joined", v->Tq, D, v->joined, D);
+    array(j, "wo", D, D, whole ? v->out_weight : NULL, D);
+    array(j, "bo", 0, D, v->out_bias, D);
+    array(j, "projected", v->Tq, D, chosen.projected, D);
+    json_close(j, '}');
+    free(none);
+}
+
+/* What cannot be left out, about; then what can. */
+static size_t needed(const AttentionView *v) {
+    return json_array_size(v->H * v->Tq * v->Tk) + 200 + 80 * v->H;
+}
+static size_t needed_arithmetic(const AttentionView *v) {
+    const size_t D = v->H * v->K;
+    return 3 * json_array_size(v->Tq * D) + (v->memory ? json_array_size(v->Tk * D) : 0) +
+           3 * json_array_size(v->K * D) + 3 * json_array_size(D) + 1000;
+}
+static size_t vectors_size(const AttentionView *v) {
+    return json_array_size(v->Tq * v->H * v->K) + 2 * json_array_size(v->Tk * v->H * v->K);
+}
+
+void inspect_write_attention(Json *j, const AttentionView *views, size_t count, AttentionChoice chosen, size_t budget) {
+    const AttentionView *mine = &views[chosen.number];
+    const size_t D = mine->H * mine->K;
+    size_t used = stbds_arrlenu(j->text) + needed_arithmetic(mine) + vectors_size(mine), left = 0;
+    for (size_t i = 0; i < count; i++) used += needed(&views[i]) + 100;
+    /* The chosen one's vectors are always there; its output projection, then the others', the last layers first, as far
+     * as they fit. */
+    bool *vectors = memory_new(count, sizeof *vectors), whole = used + json_array_size(D * D) <= budget;
+    if (whole) used += json_array_size(D * D);
+    vectors[chosen.number] = true;
+    for (size_t i = count; i-- > 0;) {
+        if (i == chosen.number) continue;
+        vectors[i] = used + vectors_size(&views[i]) <= budget;
+        used += vectors[i] ? vectors_size(&views[i]) : 0;
+        left += !vectors[i];
+    }
+    json_key(j, "left_out");
+    json_open(j, '[');
+    if (left > 0) {
+        char *text =
+            memory_format("The query, key and value vectors of %zu of the %zu attention blocks are left out to keep "
+                          "the page small; --kind and --layer choose a block that has them.",
+                          left, count);
+        json_text(j, text);
+        free(text);
+    }
+    if (!whole && mine->out_weight)
+        json_text(j, "The output projection's weights are left out to keep the page small; its result is here.");
+    json_close(j, ']');
+    json_key(j, "attention");
+    json_open(j, '[');
+    for (size_t i = 0; i < count; i++) write_view(j, &views[i], vectors[i]);
+    json_close(j, ']');
+    write_arithmetic(j, mine, chosen, whole);
+    free(vectors);
+}

@@ -1,0 +1,228 @@
+/* The context view: how the words around it pull a word, layer by layer, from its embedding to one of its meanings. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ds.h"
+#include "inspect/inspect.h"
+#include "inspect/project.h"
+
+/* What everything is drawn in: at each layer, points are taken relative to the mean of the groups' means, in units of
+ * the reference words' distance from it (root mean square), along two directions that are the same at all layers. */
+typedef struct Space {
+    size_t layers, groups, D;
+    double *centre;    /* (layers, D) */
+    double *unit;      /* (layers) */
+    double *axes;      /* (2, D) */
+    double *means;     /* (groups, layers, D) */
+    size_t between[2]; /* the two groups that the first axis goes from and to */
+} Space;
+
+static double *row(double *x, const Space *s, size_t i, size_t layer) {
+    return x + (i * s->layers + layer) * s->D;
+}
+
+/* out = point - the layer's centre */
+static void centred(const Space *s, double *out, const double *point, size_t layer) {
+    for (size_t k = 0; k < s->D; k++) out[k] = point[k] - s->centre[layer * s->D + k];
+}
+
+static Space space_make(const References *r, size_t groups, size_t layers, size_t D) {
+    Space s = {.layers = layers,
+               .groups = groups,
+               .D = D,
+               .centre = memory_new(layers, D * sizeof(double)),
+               .unit = memory_new(layers, sizeof(double)),
+               .axes = memory_new(2, D * sizeof(double)),
+               .means = memory_new(groups * layers, D * sizeof(double))};
+    size_t *members = memory_new(groups, sizeof *members);
+    double *mean = memory_new(D, sizeof *mean);
+    for (size_t i = 0; i < r->count; i++) members[r->group[i]]++;
+    for (size_t l = 0; l < layers; l++) {
+        for (size_t i = 0; i < r->count; i++)
+            for (size_t k = 0; k < D; k++) {
+                const double value = row(r->layers, &s, i, l)[k];
+                row(s.means, &s, r->group[i], l)[k] += value / (double)members[r->group[i]];
+            }
+        for (size_t g = 0; g < groups; g++)
+            for (size_t k = 0; k < D; k++) s.centre[l * D + k] += row(s.means, &s, g, l)[k] / (double)groups;
+        for (size_t i = 0; i < r->count; i++) {
+            centred(&s, mean, row(r->layers, &s, i, l), l);
+            for (size_t k = 0; k < D; k++) s.unit[l] += mean[k] * mean[k] / (double)r->count;
+        }
+        s.unit[l] = s.unit[l] > 0 ? sqrt(s.unit[l]) : 1;
+    }
+    free(members);
+    free(mean);
+    return s;
+}
+
+/* The cosine of probe and group mean at a layer, both relative to its centre. */
+static double cosine_at(const Space *s, const References *r, size_t probe, size_t group, size_t layer) {
+    double *a = memory_new(s->D, sizeof *a), *b = memory_new(s->D, sizeof *b);
+    centred(s, a, row(r->probes, s, probe, layer), layer);
+    centred(s, b, row(s->means, s, group, layer), layer);
+    const double found = cosine(a, b, s->D);
+    free(a);
+    free(b);
+    return found;
+}
+
+/* The group nearest to a probe at the encoder's output, one left out (or none: SIZE_MAX). */
+static size_t nearest(const Space *s, const References *r, size_t probe, size_t but) {
+    const size_t last = s->layers - 1;
+    size_t best = SIZE_MAX;
+    for (size_t g = 0; g < s->groups; g++)
+        if (g != but && (best == SIZE_MAX || cosine_at(s, r, probe, g, last) > cosine_at(s, r, probe, best, last)))
+            best = g;
+    return best;
+}
+
+/* The axes, at the encoder's output: from the mean of the group that the word is nearest to in this sentence to that of
+ * the one it is nearest to in the other (or second nearest to in this); and, at right angles, the direction in which
+ * the reference words vary most besides. */
+static void find_axes(Space *s, const References *r, size_t probes) {
+    const size_t D = s->D, last = s->layers - 1;
+    s->between[0] = nearest(s, r, 0, SIZE_MAX);
+    s->between[1] = probes > 1 ? nearest(s, r, 1, SIZE_MAX) : s->between[0];
+    if (s->between[1] == s->between[0] && s->groups > 1) s->between[1] = nearest(s, r, 0, s->between[0]);
+    double *first = memory_new(D, sizeof *first), *mean = memory_new(D, sizeof *mean), length = 0;
+    double *words = memory_new(r->count, D * sizeof *words), *axes = memory_new(2, D * sizeof *axes);
+    for (size_t k = 0; k < D; k++) {
+        first[k] = row(s->means, s, s->between[1], last)[k] - row(s->means, s, s->between[0], last)[k];
+        length += first[k] * first[k];
+    }
+    for (size_t k = 0; k < D; k++) first[k] /= length > 0 ? sqrt(length) : 1;
+    for (size_t i = 0; i < r->count; i++) {
+        const double *word = row(r->layers, s, i, last);
+        double along = 0;
+        for (size_t k = 0; k < D; k++) along += word[k] * first[k];
+        for (size_t k = 0; k < D; k++) words[i * D + k] = word[k] - along * first[k];
+    }
+    principal_axes(axes, mean, words, r->count, D);
+    memcpy(s->axes, first, D * sizeof *first);
+    memcpy(s->axes + D, axes, D * sizeof *axes);
+    free(first);
+    free(mean);
+    free(words);
+    free(axes);
+}
+
+static void write_point(Json *j, const Space *s, const double *point, size_t layer) {
+    double xy[2];
+    project_point(xy, point, s->axes, s->centre + layer * s->D, s->D);
+    json_open(j, '[');
+    json_short(j, xy[0] / s->unit[layer]);
+    json_short(j, xy[1] / s->unit[layer]);
+    json_close(j, ']');
+}
+
+static void write_path(Json *j, const Space *s, const char *name, const char *role, const char *group, double *x,
+                       size_t i) {
+    json_open(j, '{');
+    json_key_text(j, "name", name);
+    json_key_text(j, "role", role);
+    json_key(j, "group");
+    if (group)
+        json_text(j, group);
+    else
+        json_null(j);
+    json_key(j, "xy");
+    json_open(j, '[');
+    for (size_t l = 0; l < s->layers; l++) write_point(j, s, row(x, s, i, l), l);
+    json_close(j, ']');
+    json_close(j, '}');
+}
+
+static void write_cosines(Json *j, const Space *s, const References *r, const Group *groups, size_t probe) {
+    for (size_t g = 0; g < s->groups; g++) {
+        json_open(j, '{');
+        json_key_text(j, "role", probe == 0 ? "this" : "compare");
+        json_key_text(j, "group", groups[g].name);
+        json_key(j, "by_layer");
+        json_open(j, '[');
+        for (size_t l = 0; l < s->layers; l++) json_short(j, cosine_at(s, r, probe, g, l));
+        json_close(j, ']');
+        json_close(j, '}');
+    }
+}
+
+void inspect_write_context(Json *j, const References *r, const InspectRequest *request, const char *word,
+                           const char *sentence, const Observation *o) {
+    json_key(j, "context");
+    if (!word) {
+        json_null(j);
+        return;
+    }
+    const Group *groups = request->groups;
+    const size_t probes = request->compare ? 2 : 1;
+    Space s =
+        space_make(r, stbds_arrlenu(groups), o->file->params.hyper.encoder_layers + 1, o->file->params.hyper.width);
+    find_axes(&s, r, probes);
+    json_open(j, '{');
+    json_key_text(j, "word", word);
+    json_key_text(j, "sentence", sentence);
+    json_key(j, "compare");
+    if (request->compare)
+        json_text(j, request->compare);
+    else
+        json_null(j);
+    json_key_integer(j, "layers", (long long)s.layers);
+    char *axes =
+        memory_format("across: from the mean of %s to that of %s at the encoder's output; up: what the reference "
+                      "words differ in most besides. The same directions at every layer; points are relative to "
+                      "the mean of the groups' means at their layer, in units of the reference words' distance "
+                      "from it",
+                      groups[s.between[0]].name, groups[s.between[1]].name);
+    json_key_text(j, "axes", axes);
+    free(axes);
+    json_key(j, "paths");
+    json_open(j, '[');
+    for (size_t i = 0; i < probes; i++) {
+        char *name = memory_format("%s (%s sentence)", word, i == 0 ? "this" : "the other");
+        write_path(j, &s, name, i == 0 ? "this" : "compare", NULL, r->probes, i);
+        free(name);
+    }
+    for (size_t i = 0; i < r->count; i++)
+        write_path(j, &s, r->word[i], "reference", groups[r->group[i]].name, r->layers, i);
+    json_close(j, ']');
+    json_key(j, "groups");
+    json_open(j, '[');
+    for (size_t g = 0; g < stbds_arrlenu(groups); g++) {
+        json_open(j, '{');
+        json_key_text(j, "name", groups[g].name);
+        json_key(j, "words");
+        json_open(j, '[');
+        for (size_t i = 0; i < r->count; i++)
+            if (r->group[i] == g) json_text(j, r->word[i]);
+        json_close(j, ']');
+        json_key(j, "sentences");
+        json_open(j, '[');
+        for (size_t i = 0; i < stbds_arrlenu(groups[g].sentences); i++) json_text(j, groups[g].sentences[i]);
+        json_close(j, ']');
+        json_key(j, "mean");
+        json_open(j, '[');
+        for (size_t l = 0; l < s.layers; l++) write_point(j, &s, row(s.means, &s, g, l), l);
+        json_close(j, ']');
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+    json_key(j, "cosines");
+    json_open(j, '[');
+    for (size_t i = 0; i < probes; i++) write_cosines(j, &s, r, groups, i);
+    json_close(j, ']');
+    json_key(j, "nearest");
+    json_open(j, '[');
+    for (size_t i = 0; i < probes; i++) {
+        json_open(j, '{');
+        json_key_text(j, "role", i == 0 ? "this" : "compare");
+        json_key_text(j, "group", groups[nearest(&s, r, i, SIZE_MAX)].name);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+    json_close(j, '}');
+    free(s.centre);
+    free(s.unit);
+    free(s.axes);
+    free(s.means);
+}

@@ -1,0 +1,67 @@
+/* A worked example: self-attention of three tokens of two numbers with one head, small enough to check by hand. Its
+ * weights were made up with four digits; that x W of the textbook is W^T x here, so rows and columns are exchanged. */
+#include "nn/attention.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "inspect/inspect.h"
+#include "math/matmul.h"
+#include "nn/linear.h"
+
+enum { T = 3, D = 2 };
+
+static const char *const words[T] = {"write", " a", " poem"};
+static const real x[T * D] = {1.16f, 0.23f, 0.57f, 1.36f, 4.41f, -2.16f};
+static const real weight[3 * D * D] = {
+    0.5406f,  0.5869f,  -0.1657f, 0.6496f, /* Wq */
+    -0.1549f, 0.1427f,  -0.3443f, 0.4153f, /* Wk */
+    0.6233f,  -0.5188f, 0.6146f,  0.1323f, /* Wv */
+};
+
+void inspect_example(Json *j, Pool *pool) {
+    real qkv[T * 3 * D], joined[T * D], log_sum[T], p[T * T];
+    real *const shown[] = {p};
+    const uint32_t start[] = {0, T};
+    const AttentionShape shape = {1, 1, D, start, start, start + 1, T, false, shown};
+    const AttentionInput in = {qkv, qkv + D, qkv + 2 * D, 3 * D, 3 * D};
+    const size_t scratch = attention_scratch(T);
+    pool_reserve(pool, scratch > matmul_scratch() ? scratch : matmul_scratch(), matmul_shared());
+    linear_forward(pool, qkv, x, weight, NULL, T, D, 3 * D);
+    attention_forward(pool, joined, log_sum, in, shape, dropout_none());
+
+    const AttentionView view = {.kind = ATTENTION_ENCODER,
+                                .H = 1,
+                                .K = D,
+                                .Tq = T,
+                                .Tk = T,
+                                .p = p,
+                                .in = in,
+                                .joined = joined,
+                                .weight = weight};
+    static const char *const missing[] = {"model",     "target",    "steps",      "beam",    "hypotheses",
+                                          "embedding", "positions", "neighbours", "context", "maps"};
+    json_open(j, '{');
+    json_key_text(j, "format", "nmt.inspect");
+    json_key_integer(j, "version", 1);
+    json_key(j, "source");
+    json_open(j, '{');
+    json_key_text(j, "text", "write a poem");
+    json_key(j, "tokens");
+    json_open(j, '[');
+    for (size_t i = 0; i < T; i++) {
+        json_open(j, '{');
+        json_key_integer(j, "id", (long long)i);
+        json_key_text(j, "text", words[i]);
+        json_key_integer(j, "word", (long long)i);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+    json_close(j, '}');
+    for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
+        json_key(j, missing[i]);
+        json_null(j);
+    }
+    inspect_write_attention(j, &view, 1, (AttentionChoice){.x = x}, SIZE_MAX);
+    json_close(j, '}');
+}

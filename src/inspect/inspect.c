@@ -1,0 +1,269 @@
+/* The whole of an inspection. */
+#include "inspect/inspect.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/choice.h"
+#include "base/ds.h"
+#include "decode/align.h"
+#include "nn/linear.h"
+
+bool inspect_check(const InspectRequest *r, const ModelFile *file, Error *err) {
+    const Hyper *h = &file->params.hyper;
+    const int layers =
+        (int)(r->kind == ATTENTION_DECODER || r->kind == ATTENTION_CROSS ? h->decoder_layers : h->encoder_layers);
+    if (r->layer >= layers) return error_set(err, "--layer: expected 0 to %d, found %d", layers - 1, r->layer);
+    if (r->head >= (int)h->heads) return error_set(err, "--head: expected 0 to %zu, found %d", h->heads - 1, r->head);
+    return true;
+}
+
+/* ---- what was said ----------------------------------------------------------------------------------------------- */
+
+static void write_choice(Json *j, const char *key, const char *names, int value) {
+    char *name = choice_name(names, value);
+    json_key_text(j, key, name);
+    free(name);
+}
+
+static void write_model(Json *j, const ModelFile *file) {
+    const Hyper *h = &file->params.hyper;
+    json_key(j, "model");
+    json_open(j, '{');
+    json_key_text(j, "file", file->path);
+    json_key_integer(j, "width", (long long)h->width);
+    json_key_integer(j, "heads", (long long)h->heads);
+    json_key_integer(j, "head_width", (long long)(h->width / h->heads));
+    json_key_integer(j, "feedforward", (long long)h->feedforward);
+    json_key_integer(j, "encoder_layers", (long long)h->encoder_layers);
+    json_key_integer(j, "decoder_layers", (long long)h->decoder_layers);
+    json_key_integer(j, "vocab", (long long)h->vocab);
+    json_key_integer(j, "max_length", (long long)h->max_length);
+    write_choice(j, "norm", NORM_PLACE_NAMES, (int)h->norm);
+    write_choice(j, "activation", ACTIVATION_NAMES, (int)h->activation);
+    write_choice(j, "positions", POSITIONS_NAMES, (int)h->positions);
+    write_choice(j, "tying", TYING_NAMES, (int)h->tying);
+    json_key_integer(j, "parameters", (long long)file->params.count);
+    json_key_integer(j, "step", (long long)file->info.step);
+    json_close(j, '}');
+}
+
+static void write_token(Json *j, const Tokenizer *tokenizer, int32_t id) {
+    size_t length;
+    const char *bytes = tokenizer_token_bytes(tokenizer, id, &length);
+    json_key_integer(j, "id", id);
+    json_key(j, "text");
+    json_string(j, bytes, length);
+}
+
+static void write_tokens(Json *j, const char *key, const Tokenizer *tokenizer, const int32_t *ids, size_t n,
+                         const int32_t *said, size_t said_count) {
+    int32_t *word = memory_new(n, sizeof *word);
+    char *text = NULL;
+    tokenizer_decode(tokenizer, &text, said, said_count);
+    align_words(tokenizer, word, ids, n);
+    json_key(j, key);
+    json_open(j, '{');
+    json_key(j, "text");
+    json_string(j, text, stbds_arrlenu(text));
+    json_key(j, "tokens");
+    json_open(j, '[');
+    for (size_t i = 0; i < n; i++) {
+        json_open(j, '{');
+        write_token(j, tokenizer, ids[i]);
+        json_key_integer(j, "word", word[i]);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+    json_close(j, '}');
+    stbds_arrfree(text);
+    free(word);
+}
+
+size_t inspect_candidates(const Observation *o, size_t row, int32_t *best, size_t most) {
+    const size_t V = o->file->params.hyper.vocab;
+    const real *p = o->probabilities + row * V;
+    size_t count = 0;
+    for (size_t v = 0; v < V; v++) {
+        if (count == most && !(p[v] > p[best[count - 1]])) continue;
+        size_t at = count < most ? count++ : count - 1;
+        for (; at > 0 && p[v] > p[best[at - 1]]; at--) best[at] = best[at - 1];
+        best[at] = (int32_t)v;
+    }
+    return count;
+}
+
+static void write_steps(Json *j, const Observation *o) {
+    json_key(j, "steps");
+    json_open(j, '[');
+    for (size_t i = 0; i < o->T; i++) {
+        const real *p = o->probabilities + i * o->file->params.hyper.vocab;
+        int32_t best[INSPECT_CANDIDATES];
+        const size_t count = inspect_candidates(o, i, best, INSPECT_CANDIDATES);
+        json_open(j, '{');
+        json_key(j, "says");
+        json_open(j, '{');
+        write_token(j, o->tokenizer, o->says[i]);
+        json_key_number(j, "p", (double)p[o->says[i]]);
+        json_close(j, '}');
+        json_key(j, "candidates");
+        json_open(j, '[');
+        for (size_t k = 0; k < count; k++) {
+            json_open(j, '{');
+            write_token(j, o->tokenizer, best[k]);
+            json_key_number(j, "p", (double)p[best[k]]);
+            json_close(j, '}');
+        }
+        json_close(j, ']');
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+}
+
+static void write_search(Json *j, const Observation *o) {
+    json_key(j, "beam");
+    json_open(j, '[');
+    for (size_t t = 0; t < stbds_arrlenu(o->beam); t++) {
+        json_open(j, '[');
+        for (size_t i = 0; i < stbds_arrlenu(o->beam[t]); i++) {
+            const Considered *one = &o->beam[t][i];
+            json_open(j, '{');
+            write_token(j, o->tokenizer, one->token);
+            json_key_integer(j, "parent", one->parent);
+            json_key_number(j, "log_probability", one->log_probability);
+            json_key(j, "kept");
+            json_bool(j, one->kept);
+            json_key(j, "finished");
+            json_bool(j, one->kept && one->token == TOKEN_END);
+            json_key(j, "best");
+            json_bool(j, one->best);
+            json_close(j, '}');
+        }
+        json_close(j, ']');
+    }
+    json_close(j, ']');
+    size_t count;
+    const Translation *all = decode_hypotheses(o->decode, 0, &count);
+    char *text = NULL;
+    json_key(j, "hypotheses");
+    json_open(j, '[');
+    for (size_t i = 0; i < count; i++) {
+        stbds_arrsetlen(text, 0);
+        tokenizer_decode(o->tokenizer, &text, all[i].ids, all[i].length);
+        json_open(j, '{');
+        json_key(j, "text");
+        json_string(j, text, stbds_arrlenu(text));
+        json_key_number(j, "log_probability", all[i].log_probability);
+        json_key_number(j, "score", all[i].score);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+    stbds_arrfree(text);
+}
+
+/* ---- words in context -------------------------------------------------------------------------------------------- */
+
+/* The word of the groups' that stands in the sentence and is in most groups, of equals the first in the groups. */
+static const char *default_word(const InspectRequest *request, const Observation *o, const char *sentence) {
+    const char *word = NULL;
+    size_t most = 0;
+    Error ignored;
+    for (size_t g = 0; g < stbds_arrlenu(request->groups); g++)
+        for (size_t i = 0; i < stbds_arrlenu(request->groups[g].words); i++) {
+            const char *one = request->groups[g].words[i];
+            const size_t groups = groups_with(request->groups, one);
+            Mention mention;
+            if (groups <= most || !mention_make(&mention, o, sentence, one, "", &ignored)) continue;
+            stbds_arrfree(mention.ids);
+            if (request->compare && !mention_make(&mention, o, request->compare, one, "", &ignored)) continue;
+            if (request->compare) stbds_arrfree(mention.ids);
+            word = one, most = groups;
+        }
+    return word;
+}
+
+/* Every group has a word besides the probed one. */
+static bool check_groups(const References *r, const Group *groups, const char *word, Error *err) {
+    for (size_t g = 0; g < stbds_arrlenu(groups); g++) {
+        size_t members = 0;
+        for (size_t i = 0; i < r->count; i++) members += r->group[i] == g;
+        if (members == 0)
+            return error_set(err, "--group: %s: expected a word besides \"%s\", whose meaning is looked for",
+                             groups[g].name, word);
+    }
+    return true;
+}
+
+static bool write_words(Json *j, const InspectRequest *request, const Observation *o, size_t *row, Error *err) {
+    char *sentence = NULL;
+    tokenizer_decode(o->tokenizer, &sentence, o->source, o->S);
+    stbds_arrput(sentence, '\0');
+    const char *word = request->word ? request->word : default_word(request, o, sentence);
+    Mention probes[2] = {{0}};
+    size_t count = 0;
+    References r = {0};
+    bool ok = true;
+    if (word) ok = mention_make(&probes[count++], o, sentence, word, "--word", err);
+    if (ok && request->compare) {
+        if (word)
+            ok = mention_make(&probes[count++], o, request->compare, word, "--compare", err);
+        else
+            ok = error_set(err, "--compare: expected a word that both sentences and a group have, found none; --word "
+                                "names one");
+    }
+    ok = ok && references_make(&r, o, request->groups, word, probes, count, err) &&
+         check_groups(&r, request->groups, word, err);
+    if (ok) {
+        if (word) *row = probes[0].first;
+        inspect_write_context(j, &r, request, word, sentence, o);
+        inspect_write_maps(j, &r, request->groups, o);
+    }
+    references_free(&r);
+    for (size_t i = 0; i < count; i++) stbds_arrfree(probes[i].ids);
+    stbds_arrfree(sentence);
+    return ok;
+}
+
+/* ---- all --------------------------------------------------------------------------------------------------------- */
+
+size_t inspect_chosen(const InspectRequest *r, const Observation *o) {
+    const size_t layer = r->layer > 0 ? (size_t)r->layer : 0;
+    return observation_number(o, r->kind == INSPECT_NONE ? ATTENTION_ENCODER : (AttentionKind)r->kind, layer);
+}
+
+bool inspect_write(Json *j, const InspectRequest *request, const Observation *o, Error *err) {
+    json_open(j, '{');
+    json_key_text(j, "format", "nmt.inspect");
+    json_key_integer(j, "version", 1);
+    write_model(j, o->file);
+    write_tokens(j, "source", o->tokenizer, o->source, o->S, o->source, o->S);
+    write_tokens(j, "target", o->tokenizer, o->target, o->T, o->says, o->T);
+    write_steps(j, o);
+    write_search(j, o);
+    inspect_write_embedding(j, o);
+    size_t row = 0;
+    if (!write_words(j, request, o, &row, err)) return false;
+
+    const size_t count = observation_attentions(o), number = inspect_chosen(request, o);
+    AttentionView *views = memory_new(count, sizeof *views);
+    for (size_t i = 0; i < count; i++) views[i] = observation_view(o, i);
+    const AttentionView *view = &views[number];
+    const size_t D = view->H * view->K;
+    real *x = memory_new(view->Tq, D * sizeof *x), *projected = memory_new(view->Tq, D * sizeof *projected);
+    observation_inputs(o, view, x);
+    linear_forward(o->pool, projected, view->joined, view->out_weight, view->out_bias, view->Tq, D, D);
+    const bool normed = o->file->params.hyper.norm == NORM_PRE;
+    const AttentionChoice chosen = {number,
+                                    request->head > 0 ? (size_t)request->head : 0,
+                                    view->kind == ATTENTION_ENCODER ? row : view->Tq / 2,
+                                    x,
+                                    projected,
+                                    normed ? o->pass.w + view->norm.weight : NULL,
+                                    normed ? o->pass.w + view->norm.bias : NULL};
+    inspect_write_attention(j, views, count, chosen, request->budget > 0 ? request->budget : INSPECT_BUDGET);
+    json_close(j, '}');
+    free(x);
+    free(projected);
+    free(views);
+    return true;
+}

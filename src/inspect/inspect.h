@@ -1,0 +1,71 @@
+/* Inspection: what ./inspect shows of one translation, as JSON for a page (src/page/web/inspect.html) and scripts,
+ * and as text for a terminal. src/inspect/FORMAT.md has the JSON's format. */
+#ifndef NMT_INSPECT_INSPECT_H
+#define NMT_INSPECT_INSPECT_H
+
+#include <stdio.h>
+
+#include "inspect/observe.h"
+#include "inspect/references.h"
+#include "page/json.h"
+
+enum {
+    INSPECT_BUDGET = 850000, /* bytes of JSON: with the 110 KB of the page itself, under a megabyte; what is never left
+                                out takes up to 1.4 MB alone for 120 tokens of the model of configs/tiny.ini */
+    INSPECT_NONE = -1,       /* no choice */
+    INSPECT_CANDIDATES = 10, /* of each step */
+    INSPECT_NEIGHBOURS = 8,  /* of each token */
+    INSPECT_POSITIONS = 48,  /* positions drawn, at most */
+};
+
+/* What is asked for; all but the groups may be left out. */
+typedef struct InspectRequest {
+    const char *word, *compare; /* for the context view: a word of the sentence, another sentence that has it. NULL: the
+                                   first word that most groups have, if any; none */
+    Group *groups;              /* stb_ds array, one at least */
+    int kind, layer, head;      /* whose arithmetic is shown, or INSPECT_NONE: the encoder, layer 0, head 0 */
+    size_t budget;              /* bytes that the JSON may have before it leaves out what can be left out; 0:
+                                   INSPECT_BUDGET */
+} InspectRequest;
+
+/* Checks what is asked for against the model. */
+bool inspect_check(const InspectRequest *request, const ModelFile *file, Error *err);
+
+/* Appends the whole JSON; the request was checked. Fails when a word is not where it should be, or there is no memory.
+ */
+bool inspect_write(Json *json, const InspectRequest *request, const Observation *o, Error *err);
+
+/* The same for three vectors of two numbers and one head, a known example, computed by nn/attention.h. */
+void inspect_example(Json *json, Pool *pool);
+
+/* Draws an attention (the chosen one: its head, or the mean of its heads; else the last across) and the candidates of
+ * each step, in `width` columns. colours: with ECMA-48 colours. */
+void inspect_text(FILE *stream, const InspectRequest *request, const Observation *o, size_t width, bool colours);
+
+/* ---- The parts of inspect_write, in files of their own. ---- */
+
+/* attention, arithmetic and left_out, in what is left of the budget. views: (count); x: of the chosen one, (Tq, D). */
+typedef struct AttentionChoice {
+    size_t number, head, row;
+    const real *x, *projected;           /* (Tq, D); projected may be NULL */
+    const real *norm_weight, *norm_bias; /* (D) of the norm that made x; NULL: none did */
+} AttentionChoice;
+void inspect_write_attention(Json *json, const AttentionView *views, size_t count, AttentionChoice chosen,
+                             size_t budget);
+
+/* The number of the attention whose arithmetic is shown. */
+size_t inspect_chosen(const InspectRequest *request, const Observation *o);
+
+/* The most likely tokens of what row `row` says, at most `most`, the likeliest first; returns how many. */
+size_t inspect_candidates(const Observation *o, size_t row, int32_t *best, size_t most);
+
+/* embedding, positions and neighbours. */
+void inspect_write_embedding(Json *json, const Observation *o);
+
+/* context: paths of a word; maps: what the heads' projections do to the first two groups. word NULL: no context. The
+ * probes are the word in the sentence and, with `compare`, in that one. */
+void inspect_write_context(Json *json, const References *r, const InspectRequest *request, const char *word,
+                           const char *sentence, const Observation *o);
+void inspect_write_maps(Json *json, const References *r, const Group *groups, const Observation *o);
+
+#endif

@@ -1,0 +1,168 @@
+/* The linear maps: what a head's query, key and value projections do to two groups of words. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ds.h"
+#include "inspect/inspect.h"
+#include "inspect/project.h"
+#include "nn/linear.h"
+
+/* The words of the first two groups that are in one of them alone, group after group. */
+typedef struct Words {
+    size_t *at;       /* (count) their numbers in the references */
+    size_t count, n1; /* n1: of the first group */
+} Words;
+
+static Words choose(const References *r, const Group *groups) {
+    Words words = {memory_new(r->count + 1, sizeof *words.at), 0, 0};
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->group[i] > 1) continue;
+        const Group *other = &groups[1 - r->group[i]];
+        bool both = false;
+        for (size_t k = 0; k < stbds_arrlenu(other->words); k++)
+            both = both || strcmp(other->words[k], r->word[i]) == 0;
+        if (both) continue;
+        words.at[words.count++] = i;
+        words.n1 += r->group[i] == 0;
+    }
+    return words;
+}
+
+static void write_points(Json *j, const char *key, const double *x, size_t n, size_t D, const double *axes,
+                         const double *mean) {
+    json_key(j, key);
+    json_open(j, '[');
+    for (size_t i = 0; i < n; i++) {
+        double xy[2];
+        project_point(xy, x + i * D, axes, mean, D);
+        json_open(j, '[');
+        json_short(j, xy[0]);
+        json_short(j, xy[1]);
+        json_close(j, ']');
+    }
+    json_close(j, ']');
+}
+
+/* The map as it is between two planes: entry (i, j) = after's axis i . W before's axis j. W: (K, D) */
+static void between_planes(double matrix[2][2], const real *W, const double *before, const double *after, size_t K,
+                           size_t D) {
+    for (size_t i = 0; i < 2; i++)
+        for (size_t j = 0; j < 2; j++) {
+            matrix[i][j] = 0;
+            for (size_t k = 0; k < K; k++) {
+                double sum = 0;
+                for (size_t c = 0; c < D; c++) sum += (double)W[k * D + c] * before[j * D + c];
+                matrix[i][j] += after[i * K + k] * sum;
+            }
+        }
+}
+
+static void write_pair(Json *j, const char *key, double a, double b) {
+    if (key) json_key(j, key);
+    json_open(j, '[');
+    json_short(j, a);
+    json_short(j, b);
+    json_close(j, ']');
+}
+
+/* One item: before (n, D) and its axes, after (n, K). W: (K, D). */
+static void write_item(Json *j, const double *before, const double *axes, const double *mean, const double *after,
+                       const real *W, Words words, size_t K, size_t D) {
+    double *axes_after = memory_new(2, K * sizeof *axes_after), *mean_after = memory_new(K, sizeof *mean_after);
+    double matrix[2][2];
+    principal_axes(axes_after, mean_after, after, words.count, K);
+    between_planes(matrix, W, axes, axes_after, K, D);
+    const PlaneMap plane = plane_map((const double(*)[2])matrix);
+    json_key(j, "matrix");
+    json_open(j, '[');
+    write_pair(j, NULL, matrix[0][0], matrix[0][1]);
+    write_pair(j, NULL, matrix[1][0], matrix[1][1]);
+    json_close(j, ']');
+    json_key(j, "rotation");
+    json_short(j, plane.rotation);
+    write_pair(j, "scale", plane.scale[0], plane.scale[1]);
+    json_key(j, "shear");
+    json_short(j, plane.shear);
+    write_points(j, "before", before, words.count, D, axes, mean);
+    write_points(j, "after", after, words.count, K, axes_after, mean_after);
+    free(axes_after);
+    free(mean_after);
+}
+
+/* The items of one layer; best: the highest ratio so far, and whose it is. */
+static void write_layer(Json *j, const References *r, const Observation *o, Words words, size_t l, double *most,
+                        size_t *best, size_t *number) {
+    static const char *const maps[] = {"query", "key", "value"};
+    const Hyper *h = &o->file->params.hyper;
+    const size_t D = h->width, H = h->heads, K = D / H, n = words.count;
+    const LinearParams in = o->file->params.encoder[l].self_attention.in;
+    real *x = memory_new(n, D * sizeof *x), *y = memory_new(n, 3 * D * sizeof *y);
+    double *before = memory_new(n, D * sizeof *before), *after = memory_new(n, K * sizeof *after);
+    double *axes = memory_new(2, D * sizeof *axes), *mean = memory_new(D, sizeof *mean);
+    for (size_t i = 0; i < n; i++)
+        memcpy(before + i * D, r->inputs + (words.at[i] * h->encoder_layers + l) * D, D * sizeof *before);
+    for (size_t i = 0; i < n * D; i++) x[i] = (real)before[i];
+    linear_forward(o->pool, y, x, o->pass.w + in.weight, o->pass.w + in.bias, n, D, 3 * D);
+    principal_axes(axes, mean, before, n, D);
+    for (size_t head = 0; head < H; head++)
+        for (size_t map = 0; map < 3; map++, ++*number) {
+            const size_t first = map * D + head * K;
+            for (size_t i = 0; i < n * K; i++) after[i] = (double)y[i / K * 3 * D + first + i % K];
+            const double ratio = fisher_ratio(after, words.n1, n - words.n1, K);
+            if (ratio > *most) *most = ratio, *best = *number;
+            json_open(j, '{');
+            json_key_text(j, "kind", "encoder");
+            json_key_integer(j, "layer", (long long)l);
+            json_key_integer(j, "head", (long long)head);
+            json_key_text(j, "map", maps[map]);
+            json_key_number(j, "ratio", ratio);
+            json_key_number(j, "ratio_before", fisher_ratio(before, words.n1, n - words.n1, D));
+            write_item(j, before, axes, mean, after, o->pass.w + in.weight + first * D, words, K, D);
+            json_close(j, '}');
+        }
+    free(x);
+    free(y);
+    free(before);
+    free(after);
+    free(axes);
+    free(mean);
+}
+
+void inspect_write_maps(Json *j, const References *r, const Group *groups, const Observation *o) {
+    const size_t D = o->file->params.hyper.width;
+    json_key(j, "maps");
+    Words words = stbds_arrlenu(groups) >= 2 ? choose(r, groups) : (Words){0};
+    if (words.n1 < 2 || words.count - words.n1 < 2) { /* too few to compare */
+        free(words.at);
+        json_null(j);
+        return;
+    }
+    json_open(j, '{');
+    json_key(j, "groups");
+    json_open(j, '[');
+    for (size_t g = 0; g < 2; g++) {
+        json_open(j, '{');
+        json_key_text(j, "name", groups[g].name);
+        json_key(j, "words");
+        json_open(j, '[');
+        for (size_t i = 0; i < words.count; i++)
+            if (r->group[words.at[i]] == g) json_text(j, r->word[words.at[i]]);
+        json_close(j, ']');
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+    double *embedding = memory_new(words.count, D * sizeof *embedding), most = -1;
+    for (size_t i = 0; i < words.count; i++)
+        memcpy(embedding + i * D, r->embedding + words.at[i] * D, D * sizeof *embedding);
+    json_key_number(j, "before_ratio", fisher_ratio(embedding, words.n1, words.count - words.n1, D));
+    free(embedding);
+    json_key(j, "items");
+    json_open(j, '[');
+    size_t best = 0, number = 0;
+    for (size_t l = 0; l < o->file->params.hyper.encoder_layers; l++)
+        write_layer(j, r, o, words, l, &most, &best, &number);
+    json_close(j, ']');
+    json_key_integer(j, "best", (long long)best);
+    json_close(j, '}');
+    free(words.at);
+}

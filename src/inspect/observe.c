@@ -1,0 +1,189 @@
+/* Making an observation. */
+#include "inspect/observe.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/ds.h"
+#include "decode/translator.h"
+#include "math/vector.h"
+#include "nn/residual.h"
+
+/* ---- the search -------------------------------------------------------------------------------------------------- */
+
+/* The number, in the list of a position, of its `nth` continuation that was kept and has not finished. */
+static ptrdiff_t unfinished(const Considered *list, size_t nth) {
+    for (size_t i = 0; i < stbds_arrlenu(list); i++)
+        if (list[i].kept && list[i].token != TOKEN_END && nth-- == 0) return (ptrdiff_t)i;
+    CHECK(false, "a continuation has a parent");
+}
+
+static void watch(void *context, size_t b, size_t position, const DecodeConsidered *list, size_t count) {
+    (void)b;
+    Observation *o = context;
+    Considered *here = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const ptrdiff_t parent = position > 0 ? unfinished(o->beam[position - 1], list[i].parent) : -1;
+        const Considered one = {list[i].token, parent, list[i].log_probability, list[i].kept, false};
+        stbds_arrput(here, one);
+    }
+    stbds_arrput(o->beam, here);
+}
+
+/* Marks the continuations that the translation is made of. */
+static void mark_best(Observation *o) {
+    ptrdiff_t parent = -1;
+    for (size_t t = 0; t < o->T && t < stbds_arrlenu(o->beam); t++)
+        for (size_t i = 0; i < stbds_arrlenu(o->beam[t]); i++) {
+            Considered *one = &o->beam[t][i];
+            if (one->parent != parent || one->token != o->says[t] || !one->kept) continue;
+            one->best = true;
+            parent = (ptrdiff_t)i;
+            break;
+        }
+}
+
+static bool search(Observation *o, const char *text, size_t beam, Error *err) {
+    const char *path = o->file->path;
+    const size_t P = o->file->params.hyper.max_length;
+    tokenizer_encode(o->tokenizer, &o->source, text, strlen(text));
+    o->S = stbds_arrlenu(o->source) + 1;
+    if (o->S == 1) return error_set(err, "an empty text: expected a sentence");
+    if (o->S > P)
+        return error_set(err, "a text of %zu tokens: expected at most %zu, which %s takes", o->S - 1, P - 1, path);
+    stbds_arrput(o->source, TOKEN_END);
+    DecodeOptions how = translator_options(o->file);
+    if (beam > 0) how.beam = beam;
+    if (!decode_check(&how, &o->file->params.hyper, path, err)) return false;
+    o->decode = decode_create(&o->file->params, o->file->w, o->pool, how);
+    decode_watch(o->decode, watch, o);
+    const uint32_t start[] = {0, (uint32_t)o->S};
+    Translation found;
+    if (!decode_run(o->decode, (Packed){1, o->source, start, o->S}, &found, err)) return false;
+    if (!isfinite(found.log_probability))
+        return error_set(err, "%s: the model's numbers are not finite for this sentence", path);
+    o->T = found.length + found.finished;
+    o->target = memory_new(o->T, sizeof *o->target);
+    o->says = memory_new(o->T, sizeof *o->says);
+    for (size_t i = 0; i < o->T; i++) {
+        o->target[i] = i > 0 ? found.ids[i - 1] : TOKEN_BEGIN;
+        o->says[i] = i < found.length ? found.ids[i] : TOKEN_END;
+    }
+    mark_best(o);
+    return true;
+}
+
+/* ---- the pass ---------------------------------------------------------------------------------------------------- */
+
+static bool run_model(Observation *o, Error *err) {
+    const Parameters *params = &o->file->params;
+    const Hyper *h = &params->hyper;
+    const size_t S = o->S, T = o->T, D = h->width, V = h->vocab;
+    const uint32_t source_start[] = {0, (uint32_t)S}, target_start[] = {0, (uint32_t)T};
+    const Packed source = {1, o->source, source_start, S}, target = {1, o->target, target_start, T};
+    if (!transformer_create(&o->model, h, o->pool, (TransformerLimits){S, T, S, T}, true, err)) return false;
+    o->pass = transformer_pass(&o->model, o->file->w);
+    for (int kind = 0; kind < ATTENTION_KINDS; kind++) {
+        const size_t layers = kind == ATTENTION_ENCODER ? h->encoder_layers : h->decoder_layers;
+        const size_t queries = kind == ATTENTION_ENCODER ? S : T, keys = kind == ATTENTION_DECODER ? T : S;
+        o->shown[kind] = memory_new(layers, sizeof *o->shown[kind]);
+        for (size_t l = 0; l < layers; l++) o->shown[kind][l] = memory_new(h->heads * queries, keys * sizeof(real));
+        o->pass.shown[kind] = o->shown[kind];
+    }
+    encoder_lay_out(&o->model.encoder, o->pass.arena, params, S, true);
+    decoder_lay_out(&o->model.decoder, o->pass.arena, params, T, S, true);
+    o->memory = encoder_forward(&o->pass, &o->model.encoder, source);
+    const real *out = decoder_forward(&o->pass, &o->model.decoder, target, source, o->memory);
+    o->probabilities = memory_new(T * V, sizeof(real));
+    matmul(o->pool, MATMUL_WRITE, o->probabilities, V, matrix(out, D), transposed(o->pass.w + params->output, D), T, V,
+           D, NULL);
+    for (size_t i = 0; i < T; i++)
+        if (!isfinite(vector_softmax(o->probabilities + i * V, o->probabilities + i * V, V)))
+            return error_set(err, "%s: the model's numbers are not finite for this sentence", o->file->path);
+    return true;
+}
+
+bool observation_make(Observation *o, const ModelFile *file, const Tokenizer *tokenizer, Pool *pool, const char *text,
+                      size_t beam, Error *err) {
+    *o = (Observation){.file = file, .tokenizer = tokenizer, .pool = pool};
+    if (search(o, text, beam, err) && run_model(o, err)) return true;
+    observation_free(o);
+    return false;
+}
+
+void observation_free(Observation *o) {
+    for (int kind = 0; kind < ATTENTION_KINDS; kind++) {
+        if (!o->shown[kind]) continue;
+        const Hyper *h = &o->file->params.hyper;
+        const size_t layers = kind == ATTENTION_ENCODER ? h->encoder_layers : h->decoder_layers;
+        for (size_t l = 0; l < layers; l++) free(o->shown[kind][l]);
+        free(o->shown[kind]);
+    }
+    for (size_t t = 0; t < stbds_arrlenu(o->beam); t++) stbds_arrfree(o->beam[t]);
+    stbds_arrfree(o->beam);
+    stbds_arrfree(o->source);
+    free(o->target);
+    free(o->says);
+    free(o->probabilities);
+    decode_free(o->decode);
+    transformer_free(&o->model);
+}
+
+/* ---- its attentions ---------------------------------------------------------------------------------------------- */
+
+size_t observation_attentions(const Observation *o) {
+    const Hyper *h = &o->file->params.hyper;
+    return h->encoder_layers + 2 * h->decoder_layers;
+}
+
+size_t observation_number(const Observation *o, AttentionKind kind, size_t layer) {
+    const Hyper *h = &o->file->params.hyper;
+    return layer + (kind == ATTENTION_ENCODER   ? 0
+                    : kind == ATTENTION_DECODER ? h->encoder_layers
+                                                : h->encoder_layers + h->decoder_layers);
+}
+
+AttentionView observation_view(const Observation *o, size_t number) {
+    const Parameters *params = &o->file->params;
+    const Hyper *h = &params->hyper;
+    const size_t decoder = observation_number(o, ATTENTION_DECODER, 0),
+                 cross = observation_number(o, ATTENTION_CROSS, 0);
+    const AttentionKind kind = number < decoder ? ATTENTION_ENCODER
+                               : number < cross ? ATTENTION_DECODER
+                                                : ATTENTION_CROSS;
+    const size_t l = number - observation_number(o, kind, 0);
+    AttentionView view = {
+        .kind = kind,
+        .layer = l,
+        .H = h->heads,
+        .K = h->width / h->heads,
+        .Tq = kind == ATTENTION_ENCODER ? o->S : o->T,
+        .Tk = kind == ATTENTION_DECODER ? o->T : o->S,
+        .p = o->shown[kind][l],
+        .memory = kind == ATTENTION_CROSS ? o->memory : NULL,
+        .tape = kind == ATTENTION_ENCODER   ? &o->model.encoder.layers[l].self
+                : kind == ATTENTION_DECODER ? &o->model.decoder.layers[l].self
+                                            : &o->model.decoder.layers[l].cross,
+        .norm = kind == ATTENTION_ENCODER   ? params->encoder[l].self_attention_norm
+                : kind == ATTENTION_DECODER ? params->decoder[l].self_attention_norm
+                                            : params->decoder[l].cross_attention_norm,
+    };
+    const MultiheadParams at = kind == ATTENTION_ENCODER   ? params->encoder[l].self_attention
+                               : kind == ATTENTION_DECODER ? params->decoder[l].self_attention
+                                                           : params->decoder[l].cross_attention;
+    const real *w = o->pass.w;
+    view.weight = w + at.in.weight, view.bias = w + at.in.bias;
+    view.out_weight = w + at.out.weight, view.out_bias = w + at.out.bias;
+    view.in = multihead_input(&view.tape->attention, h->width);
+    view.joined = view.tape->attention.att;
+    return view;
+}
+
+void observation_inputs(const Observation *o, const AttentionView *view, real *x) {
+    const Hyper *h = &o->file->params.hyper;
+    const ResidualShape shape = {view->Tq, h->width, h->norm};
+    const real *in = residual_again(o->pool, &view->tape->residual, x, o->pass.w, view->norm, shape);
+    if (in != x) vector_copy(x, in, view->Tq * h->width);
+}

@@ -1,0 +1,33 @@
+/* Adam (Kingma, Ba 2015) with bias correction and, optionally, decoupled weight decay (Loshchilov, Hutter 2019):
+ *
+ *     g = gradient * scale                    scale: from clipping, 1 where nothing is clipped
+ *     m = beta1 m + (1 - beta1) g             v = beta2 v + (1 - beta2) g^2
+ *     w = w - rate ((m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon) + decay w)
+ *
+ * Parameters, gradient, m and v are blocks of one layout (model/parameters.h), so it is one loop. Decay spares vectors
+ * (biases and norms). */
+#ifndef NMT_OPTIM_ADAM_H
+#define NMT_OPTIM_ADAM_H
+
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "math/real.h"
+#include "model/parameters.h"
+
+typedef struct AdamOptions {
+    double beta1, beta2, epsilon, weight_decay;
+} AdamOptions;
+
+/* The square root of the sum of squares of a block of count elements, in double, in an order that depends on count
+ * alone. */
+double adam_norm(Pool *pool, const real *gradient, size_t count);
+
+/* What to multiply the gradient by so that its norm is at most max_norm (0: no limit). */
+double adam_clip(double norm, double max_norm);
+
+/* Step number t (1, 2, ...). Blocks: (params->count). */
+void adam_update(Pool *pool, const Parameters *params, real *w, real *m, real *v, const real *gradient, uint64_t t,
+                 double rate, double scale, AdamOptions options);
+
+#endif

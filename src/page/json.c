@@ -1,0 +1,159 @@
+/* A JSON writer. */
+#include "page/json.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ds.h"
+#include "text/utf8.h"
+
+static void put(Json *j, const char *bytes, size_t length) {
+    if (length > 0) memcpy(stbds_arraddnptr(j->text, length), bytes, length);
+}
+
+/* Before every value, and every key. */
+static void begin(Json *j) {
+    if (j->separate) stbds_arrput(j->text, ',');
+    j->separate = true;
+}
+
+void json_free(Json *j) {
+    stbds_arrfree(j->text);
+    j->separate = false;
+}
+
+void json_open(Json *j, char bracket) {
+    begin(j);
+    stbds_arrput(j->text, bracket);
+    j->separate = false;
+}
+
+void json_close(Json *j, char bracket) {
+    stbds_arrput(j->text, bracket);
+    j->separate = true;
+}
+
+void json_key(Json *j, const char *key) {
+    json_text(j, key);
+    stbds_arrput(j->text, ':');
+    j->separate = false;
+}
+
+void json_string(Json *j, const char *bytes, size_t length) {
+    begin(j);
+    stbds_arrput(j->text, '"');
+    for (size_t at = 0, size; at < length; at += size) {
+        uint32_t code;
+        char escape[8];
+        size = utf8_decode(&code, bytes + at, length - at);
+        int written = 0;
+        if (code >= UTF8_BAD)
+            written = snprintf(escape, sizeof escape, "\\\\x%02X", (unsigned)(code - UTF8_BAD));
+        else if (code < 0x20 || code == 0x7F || code == '<' || code == 0x2028 || code == 0x2029)
+            written = snprintf(escape, sizeof escape, "\\u%04x", (unsigned)code);
+        else if (code == '"' || code == '\\')
+            written = snprintf(escape, sizeof escape, "\\%c", (char)code);
+        if (written > 0)
+            put(j, escape, (size_t)written);
+        else
+            put(j, bytes + at, size);
+    }
+    stbds_arrput(j->text, '"');
+}
+
+void json_text(Json *j, const char *text) {
+    json_string(j, text, strlen(text));
+}
+
+static void number(Json *j, int digits, double value) {
+    char text[40];
+    if (!isfinite(value)) {
+        json_null(j);
+        return;
+    }
+    begin(j);
+    put(j, text, (size_t)snprintf(text, sizeof text, "%.*g", digits, value));
+}
+
+void json_integer(Json *j, long long value) {
+    char text[32];
+    begin(j);
+    put(j, text, (size_t)snprintf(text, sizeof text, "%lld", value));
+}
+
+void json_number(Json *j, double value) {
+    number(j, 9, value);
+}
+
+void json_short(Json *j, double value) {
+    number(j, 5, value);
+}
+
+void json_bool(Json *j, bool value) {
+    begin(j);
+    put(j, value ? "true" : "false", value ? 4 : 5);
+}
+
+void json_null(Json *j) {
+    begin(j);
+    put(j, "null", 4);
+}
+
+void json_base64(char **text, const unsigned char *bytes, size_t count) {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < count; i += 3) {
+        const size_t left = count - i;
+        const uint32_t three =
+            (uint32_t)bytes[i] << 16 | (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) | (left > 2 ? bytes[i + 2] : 0u);
+        char *out = stbds_arraddnptr(*text, 4);
+        for (int k = 0; k < 4; k++) out[k] = letters[three >> (18 - 6 * k) & 63];
+        if (left < 3) out[3] = '=';
+        if (left < 2) out[2] = '=';
+    }
+}
+
+void json_array(Json *j, size_t outer, size_t rows, size_t cols, const real *data, size_t stride) {
+    const size_t count = (rows > 0 ? rows : 1) * cols;
+    unsigned char *bytes = memory_new(count, 4);
+    for (size_t i = 0; i < count; i++) {
+        const float value = (float)data[i / cols * stride + i % cols];
+        uint32_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        for (int k = 0; k < 4; k++) bytes[4 * i + (size_t)k] = (unsigned char)(bits >> 8 * k);
+    }
+    json_open(j, '{');
+    json_key(j, "shape");
+    json_open(j, '[');
+    if (outer > 0) json_integer(j, (long long)outer);
+    if (rows > 0) json_integer(j, (long long)(outer > 0 ? rows / outer : rows));
+    json_integer(j, (long long)cols);
+    json_close(j, ']');
+    json_key(j, "f32");
+    put(j, "\"", 1);
+    json_base64(&j->text, bytes, 4 * count);
+    put(j, "\"", 1);
+    json_close(j, '}');
+    free(bytes);
+}
+
+size_t json_array_size(size_t elements) {
+    return (4 * elements + 2) / 3 * 4 + 64;
+}
+
+void json_key_text(Json *j, const char *key, const char *text) {
+    json_key(j, key);
+    json_text(j, text);
+}
+
+void json_key_integer(Json *j, const char *key, long long value) {
+    json_key(j, key);
+    json_integer(j, value);
+}
+
+void json_key_number(Json *j, const char *key, double value) {
+    json_key(j, key);
+    json_number(j, value);
+}

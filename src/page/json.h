@@ -1,0 +1,51 @@
+/* JSON, written into a growing buffer. Commas are put where they belong; what is opened must be closed by the caller.
+ *
+ * The text can stand inside an HTML page: a "<" in a string becomes \u003c. Bytes that are not UTF-8 become the four
+ * characters \xNN. Numbers have 9 significant digits, from which a float can be read back exactly; a number that is not
+ * finite becomes null.
+ *
+ * An array of floats is {"shape":[a,b,...],"f32":"..."}: little-endian float32, row-major, in base64 (RFC 4648). */
+#ifndef NMT_PAGE_JSON_H
+#define NMT_PAGE_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "math/real.h"
+
+typedef struct Json {
+    char *text;    /* stb_ds array, no NUL at its end */
+    bool separate; /* a comma comes before the next value */
+} Json;
+
+void json_free(Json *json);
+
+/* '{' or '['; '}' or ']'. In an object a key comes before each value. */
+void json_open(Json *json, char bracket);
+void json_close(Json *json, char bracket);
+void json_key(Json *json, const char *key);
+
+void json_string(Json *json, const char *bytes, size_t length);
+void json_text(Json *json, const char *text); /* up to its NUL */
+void json_integer(Json *json, long long value);
+void json_number(Json *json, double value);
+void json_short(Json *json, double value); /* 5 significant digits, for what is only drawn */
+void json_bool(Json *json, bool value);
+void json_null(Json *json);
+
+/* Rows of `cols` elements that are `stride` apart, of shape (rows, cols); where outer > 0 of shape (outer, rows /
+ * outer, cols); with rows 0 of shape (cols). */
+void json_array(Json *json, size_t outer, size_t rows, size_t cols, const real *data, size_t stride);
+
+/* About the bytes that an array of so many elements takes, never less. */
+size_t json_array_size(size_t elements);
+
+/* key and value in one. */
+void json_key_text(Json *json, const char *key, const char *text);
+void json_key_integer(Json *json, const char *key, long long value);
+void json_key_number(Json *json, const char *key, double value);
+
+/* Base64 with padding; appended to *text, a stb_ds array. */
+void json_base64(char **text, const unsigned char *bytes, size_t count);
+
+#endif

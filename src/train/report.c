@@ -1,0 +1,115 @@
+/* The page of a training run. */
+#include "train/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/ds.h"
+#include "base/file.h"
+#include "math/cpu.h"
+#include "page/json.h"
+#include "page/pages.h"
+
+/* As Linux calls it, or the kind of machine. */
+static void put_cpu(Json *out) {
+    static const char key[] = "model name";
+    char line[256] = "", *name = NULL;
+    struct utsname machine;
+    FILE *info = fopen("/proc/cpuinfo", "re");
+    while (info && !name && fgets(line, sizeof line, info))
+        if (strncmp(line, key, sizeof key - 1) == 0) name = strchr(line, ':');
+    if (info) fclose(info);
+    if (name) {
+        name += strspn(name, ": \t");
+        name[strcspn(name, "\n")] = '\0';
+    }
+    json_key_text(out, "cpu", name ? name : uname(&machine) == 0 ? machine.machine : "unknown");
+}
+
+static bool is_train(const char *line, size_t length) {
+    static const char kind[] = "{\"kind\":\"train\"";
+    return length >= sizeof kind - 1 && memcmp(line, kind, sizeof kind - 1) == 0;
+}
+
+static void put_log(Json *out, const FileMap *map) {
+    const char *const begin = (const char *)map->data, *const end = begin + map->size, *next;
+    size_t count = 0, seen = 0;
+    for (const char *line = begin; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1)
+        count += is_train(line, (size_t)(next - line));
+    const size_t each = 1 + count / RUN_LINES;
+    json_key(out, "log");
+    json_open(out, '[');
+    for (const char *line = begin; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1) {
+        const size_t length = (size_t)(next - line);
+        if (!is_train(line, length) || seen++ % each == 0) json_string(out, line, length);
+    }
+    json_close(out, ']');
+}
+
+static void put_state(Json *out, const Trainer *t) {
+    const TrainState *s = &t->state;
+    json_key(out, "state");
+    json_open(out, '{');
+    json_key_integer(out, "step", (long long)s->step);
+    json_key_integer(out, "last_step", (long long)trainer_last_step(t));
+    json_key_integer(out, "epoch", (long long)s->epoch);
+    json_key_integer(out, "best_step", (long long)s->best_step);
+    json_key_integer(out, "stalled", (long long)s->stalled);
+    json_key_integer(out, "skipped", (long long)s->skipped);
+    json_close(out, '}');
+}
+
+static void put_machine(Json *out, const Trainer *t, const char *version) {
+    json_key(out, "machine");
+    json_open(out, '{');
+    put_cpu(out);
+    json_key_text(out, "instruction_set", cpu_instruction_set());
+    json_key_integer(out, "threads", (long long)pool_threads(t->pool));
+    json_key_text(out, "precision", t->model.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
+    json_key_text(out, "version", version);
+    json_close(out, '}');
+    json_key(out, "model");
+    json_open(out, '{');
+    json_key_integer(out, "parameters", (long long)t->model.params.count);
+    json_key_integer(out, "vocabulary", (long long)tokenizer_vocab_size(t->tokenizer));
+    json_key_integer(out, "pairs", (long long)t->train.count);
+    json_key_integer(out, "target_tokens", (long long)t->train.target_tokens);
+    json_key_integer(out, "valid_pairs", (long long)t->valid.count);
+    json_close(out, '}');
+}
+
+bool run_report(void *context, const Trainer *t, const LoopEnd *end, Error *err) {
+    static const char *const ends[] = {[LOOP_FINISHED] = "finished",
+                                       [LOOP_STALLED] = "stalled",
+                                       [LOOP_STOPPED] = "stopped",
+                                       [LOOP_UNSAVED] = "unsaved",
+                                       [LOOP_FAILED] = "failed"};
+    char *path = file_join(t->config->dir, "report.html"), *log_path = file_join(t->config->dir, "log.jsonl");
+    FileMap log;
+    FileWriter *page = NULL;
+    bool ok = file_map(&log, log_path, err);
+    if (ok) page = file_create(path, err);
+    if (page) {
+        char *config = ini_format(config_fields, config_field_count, t->config);
+        Json out = {0};
+        json_open(&out, '{');
+        json_key_text(&out, "format", "nmt.run");
+        json_key_integer(&out, "version", 1);
+        json_key_text(&out, "name", t->config->dir);
+        json_key_text(&out, "status", end ? ends[*end] : "running");
+        put_state(&out, t);
+        put_machine(&out, t, context);
+        json_key_text(&out, "config", config);
+        put_log(&out, &log);
+        json_close(&out, '}');
+        page_write(page, "report", out.text, stbds_arrlenu(out.text));
+        json_free(&out);
+        free(config);
+    }
+    if (ok) file_unmap(&log);
+    ok = page && file_commit(page, err);
+    free(log_path);
+    free(path);
+    return ok;
+}

@@ -1,0 +1,25 @@
+/* report.html of a training run: a self-contained page, written again at each validation, that shows the curves, the
+ * same few validation sentences over time, the config and the machine.
+ *
+ * Its data are run.dir/log.jsonl, which a resumed run goes on with, and what the trainer knows:
+ *
+ *     {"format":"nmt.run","version":1,"name":run.dir,"status":"running|finished|stalled|stopped|unsaved|failed",
+ *      "state":{"step":..,"last_step":..,"epoch":..,"best_step":..,"stalled":..,"skipped":..},
+ *      "machine":{"cpu":"..","instruction_set":"..","threads":..,"precision":"..","version":".."},
+ *      "model":{"parameters":..,"vocabulary":..,"pairs":..,"target_tokens":..,"valid_pairs":..},
+ *      "config":"INI text","log":["a line of log.jsonl, as a string", ..]}
+ *
+ * Of the log's training lines about RUN_LINES are taken, evenly spread; of validations all. */
+#ifndef NMT_TRAIN_REPORT_H
+#define NMT_TRAIN_REPORT_H
+
+#include "base/error.h"
+#include "train/loop.h"
+#include "train/trainer.h"
+
+enum { RUN_LINES = 4000 };
+
+/* For Reporter of train/loop.h: writes run.dir/report.html, whole or not at all. context: the program's version. */
+bool run_report(void *context, const Trainer *trainer, const LoopEnd *end, Error *err);
+
+#endif
