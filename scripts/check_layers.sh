@@ -3,7 +3,30 @@
 #   - a file in src/X/ includes headers of its own folder and of folders on lower floors only;
 #   - no two rooms (x.c with x.h) include each other, not even by way of others; a room's x_internal.h is part of it;
 #   - no two object files call each other, by the symbols that `nm` finds in build/release, if it is there.
+# usage: scripts/check_layers.sh             checks this project
+#        scripts/check_layers.sh --planted   checks the check: it must find each fault planted in a copy of src/
 cd "$(dirname "$0")/.." || exit 1
+
+# planted WHAT FILE HEADER: includes HEADER in FILE, both of src/, and expects a line that begins with WHAT.
+planted() {
+    rm -rf "$copy/src" && cp -R src "$copy/src" && echo "#include \"$3\"" >>"$copy/src/$2"
+    sh "$copy/scripts/check_layers.sh" | grep -q "^$1" && return
+    echo "expected a line \"$1...\" for $2 including $3, found none"
+    exit 1
+}
+if [ "${1:-}" = --planted ]; then
+    copy=$(mktemp -d)
+    trap 'rm -rf "$copy"' EXIT
+    mkdir "$copy/scripts" && cp scripts/check_layers.sh "$copy/scripts"
+    planted "src/base/" base/rng.h math/matmul.h
+    planted "src/text/" text/utf8.c math/real.h # two folders on one floor
+    planted "src/train/" train/loop.c cli/options.h
+    planted "src/micro/" micro/micro.c base/error.h
+    planted "circle: these include" base/error.c base/file.h
+    planted "circle: these include" model/parameters.h model/transformer.h # over several files
+    echo "6 planted faults found"
+    exit 0
+fi
 bad=$(mktemp)
 trap 'rm -f "$bad"' EXIT
 
