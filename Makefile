@@ -1,8 +1,8 @@
 # nmt.c: `make help` lists what can be made. Needs a C11 compiler, make and stb_ds.h (Debian: libstb-dev).
 #
-#   make STB=/folder        where stb_ds.h is, when the system does not have it
+#   make STB=/folder        the folder that has stb_ds.h, if the system does not have it
 #   make CC=clang           another compiler
-#   make Q=                 shows the compiler's command lines
+#   make Q=                 show the compiler's command lines
 #   make VARIANT=debug      another build of the same files: release (default), debug, thread, double, fuzz, coverage
 
 VARIANT ?= release
@@ -23,12 +23,12 @@ B       := build/$(VARIANT)
 FLAGS   := -std=c11 -D_GNU_SOURCE -Isrc $(if $(STB),-isystem $(STB)) $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS)
 LIBS    := -lm -pthread
 
-# The double build is for gradient checks: the numeric code alone, none that reads and writes float files.
+# The double build is for gradient checks. It has only the numeric code, nothing that reads or writes files of floats.
 NUMERIC := base math nn model optim
 FOLDERS := $(NUMERIC) $(if $(filter double,$(VARIANT)),,gguf text eval page data decode train inspect)
 LIB_SRC := $(sort $(wildcard $(FOLDERS:%=src/%/*.c)))
 ifneq ($(VARIANT),double)
-LIB_SRC += src/cli/options.c # what all commands share
+LIB_SRC += src/cli/options.c # shared by all commands
 PAGE_DATA := $(B)/page/pages_data.o
 endif
 LIB_OBJ := $(LIB_SRC:src/%.c=$(B)/%.o) $(PAGE_DATA)
@@ -45,7 +45,7 @@ GRADCHECK := $(sort $(notdir $(basename $(wildcard tests/gradcheck_*.c))))
 
 all: $(COMMANDS)
 
-# Compared each time: what stands there may be another variant's.
+# Compared each time, because the file may come from another variant.
 $(COMMANDS): %: $(B)/bin/% always
 	@cmp -s $< $@ || cp -f $< $@
 
@@ -63,7 +63,7 @@ ifeq ($(ARCH),x86_64)
 $(B)/math/kernels_avx2.o:   FLAGS += -mavx2 -mfma
 AVX512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
 $(B)/math/kernels_avx512.o: FLAGS += $(AVX512)
-# Those of them that the compiler knows; without, the file is compiled to an empty table.
+# Only those flags that the compiler knows. Without them, the file compiles to an empty table.
 known = $(shell $(CC) -Werror $(1) -E -x c /dev/null >/dev/null 2>&1 && echo "$(1)")
 AVX512_BF16 := $(call known,-mavx512bf16)
 AMX         := $(call known,-mamx-tile -mamx-bf16)
@@ -76,7 +76,8 @@ $(B)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 
-# The files of pages become arrays of bytes (src/page/pages.h); the folder's own date tells when one was removed.
+# The files of pages become arrays of bytes (src/page/pages.h). The folder is a prerequisite, because its date changes
+# when a file is removed.
 PAGES := $(sort $(wildcard $(addprefix src/page/web/,*.html *.css *.js)))
 $(B)/page/pages_data.c: $(PAGES) $(wildcard src/page/web) Makefile
 	@mkdir -p $(@D)
@@ -95,51 +96,51 @@ $(B)/tests/%: tests/%.c $(LIB) Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) -Itests -MMD -MP -o $@ $< $(LIB) $(LDFLAGS) $(LIBS)
 
-# It passes vectors of 64 bytes, which compilers remark on, between functions of its own; without instructions for them
-# optimising takes a minute.
+# It passes vectors of 64 bytes between its own functions, which makes compilers warn. On a CPU without such vectors,
+# optimising it takes a minute.
 $(B)/tests/test_pairs: private FLAGS += -Wno-psabi -O0
 
 tests: $(TESTS:%=$(B)/tests/%) $(COMMANDS:%=$(B)/bin/%)
 
 ## make              build ./train, ./translate, ./score and ./inspect, optimised
-## make test         all quick tests (about two minutes), the gradient check among them
+## make test         all quick tests, with the gradient check (about two minutes)
 test: all tests
 	@$(MAKE) --no-print-directory VARIANT=double $(GRADCHECK:%=build/double/tests/%)
 	@sh tests/run.sh $(B) $(TESTS:%=$(B)/tests/%) $(GRADCHECK:%=build/double/tests/%)
 
-## make gradcheck    every backward pass against central differences in double; the worst error of each tensor
+## make gradcheck    every backward pass against central differences, in double; prints each tensor's worst error
 gradcheck:
 	@$(MAKE) --no-print-directory VARIANT=double $(GRADCHECK:%=build/double/tests/%)
 	@for t in $(GRADCHECK); do build/double/tests/$$t -v || exit 1; done
 
-## make debug        build everything with AddressSanitizer and UBSan in build/debug, and run the tests there
+## make debug        the tests with AddressSanitizer and UBSan, in build/debug
 debug:
 	@$(MAKE) --no-print-directory VARIANT=debug tests
 	@sh tests/run.sh build/debug $(TESTS:%=build/debug/tests/%)
 
-## make thread       the tests that use threads, with ThreadSanitizer
+## make thread       the tests with ThreadSanitizer, in build/thread
 thread:
 	@$(MAKE) --no-print-directory VARIANT=thread tests
 	@sh tests/run.sh build/thread $(TESTS:%=build/thread/tests/%)
 
-## make valgrind     every command on a few lines under valgrind: no error, nothing lost
+## make valgrind     every command on a few lines under valgrind: no error, no lost memory
 valgrind: all
 	@sh scripts/valgrind.sh
 
-## make crash-test   kills and resumes a training run, 200 rounds: the same bytes each time
+## make crash-test   kill and resume a training run, 200 rounds: the same bytes each time
 crash-test: all
 	@sh scripts/crash_test.sh
 
-## make fault-test   lets every call of the C library fail that a short run makes, one by one
+## make fault-test   make each call of the C library in a short run fail, one by one
 fault-test: all
 	@sh scripts/fault_test.sh
 
-## make pipe-test    a million lines through a pipe: as many come out, and memory stays what it was
+## make pipe-test    a million lines through ./translate: as many come out, and memory does not grow
 pipe-test: all
 	@sh scripts/pipe_test.sh
 
-## make fuzz         every parser against inputs that libFuzzer makes up (needs clang); SECONDS=20 for each
-# ARCH: none of the CPU's own kernels, which take a minute to compile so and parse nothing.
+## make fuzz         every parser against inputs from libFuzzer (needs clang); SECONDS=20 for each
+# ARCH=any leaves out the CPU's own kernels: they parse nothing, and take a minute to compile this way.
 SECONDS ?= 20
 FUZZERS := $(sort $(notdir $(basename $(wildcard tests/fuzz_*.c))))
 fuzz: all
@@ -152,12 +153,12 @@ coverage:
 	@sh tests/run.sh build/coverage $(TESTS:%=build/coverage/tests/%)
 	@sh scripts/coverage.sh build/coverage
 
-## make page-test    opens pages of ./inspect in a headless browser, if there is one; pictures in build/page/
+## make page-test    open pages of ./inspect in a headless browser, if there is one; pictures go to build/page/
 .PHONY: page-test
 page-test: all
 	@sh scripts/page_test.sh
 
-## make neon         the kernels of 64-bit ARM on another machine: the numeric tests, cross-compiled, under qemu-aarch64
+## make neon         the kernels for 64-bit ARM on another machine: numeric tests, cross-compiled, under qemu-aarch64
 NEON_CC    := aarch64-linux-gnu-gcc
 NEON_TESTS := $(addprefix build/neon/tests/,test_attention test_matmul test_pool test_reference test_rng test_vector)
 neon:
@@ -168,15 +169,15 @@ neon:
 	    $(NEON_TESTS)
 	@EMULATOR=qemu-aarch64 sh tests/run.sh build/neon $(NEON_TESTS)
 
-## make bench        speed: the products and one training step, beside the machine's own limit
+## make bench        speed of matrix products, training steps and translation, next to the machine's own limit
 bench: $(B)/tests/bench
 	@$(B)/tests/bench
 
-## make large        trains on 5 million generated pairs: time to the first step, memory (some minutes, 700 MB of disk)
+## make large        train on 5 million generated pairs: time to the first step, memory (some minutes, 700 MB of disk)
 large: all
 	@python3 scripts/check_large.py
 
-## make check-inspect  what ./inspect shows of the model of configs/tiny.ini, computed again in Python
+## make check-inspect  compute again, in Python, what ./inspect shows of the model of configs/tiny.ini
 check-inspect: all
 	@python3 scripts/check_inspect.py
 
@@ -187,16 +188,16 @@ format:
 format-check:
 	clang-format --dry-run --Werror $(SOURCES)
 
-## make layers       check the order of the house: includes point down, and nothing goes in a circle
+## make layers       check the order of the folders: includes point down, and there are no circles
 layers:
 	@sh scripts/check_layers.sh --planted
 	@sh scripts/check_layers.sh
 
-## make clean        remove what was built (never runs/)
+## make clean        remove everything that was built (but never runs/)
 clean:
 	rm -rf build $(COMMANDS)
 
-## make help         this list
+## make help         show this list
 help:
 	@sed -n 's/^## //p' Makefile
 

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Check a parallel corpus: scripts/check_corpus.sh [DIR]   (default data/tiny)
+# Checks a parallel corpus: scripts/check_corpus.sh [DIR]   (default data/tiny)
 #
 # Proves that every line is "English TAB French" in lower case without stray
 # spaces, that no English sentence occurs twice in train, valid and test
 # together, that each word of valid and test occurs at least 20 times in
-# train, and that the sidecar files (.families, .align) fit.  Prints a table
-# and "corpus ok", or the errors as file:line and exits 1.
+# train, and that the sidecar files (.families, .align) match.  Prints a table
+# and "corpus ok"; or prints each error as file:line, and exits 1.
 
 set -eu
 export LC_ALL=C

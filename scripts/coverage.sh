@@ -1,9 +1,9 @@
 #!/bin/sh
-# How many lines of src/ the tests run, commands included, file by file, the least covered first (make coverage builds
-# and runs them). A header's lines count as run when one of the files that include it runs them. Not counted are files
-# of kernels of which no line was run: those of instruction sets that this CPU lacks.
+# Prints how many lines of src/ the tests run, commands included, file by file, the least covered first. `make coverage`
+# builds and runs the tests. A header's line counts as run if it was run in one of the files that include it. A kernel
+# file of which no line was run is not counted: this CPU lacks its instruction set.
 #
-#   sh scripts/coverage.sh FOLDER      where the objects are: build/coverage
+#   sh scripts/coverage.sh FOLDER      the folder of the objects: build/coverage
 set -eu
 cd "$(dirname "$0")/.."
 find "$1" -name '*.gcda' ! -path '*/tests/*' | while read -r data; do

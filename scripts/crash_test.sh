@@ -1,8 +1,8 @@
 #!/bin/sh
-# Kills ./train with SIGKILL at random moments, again and again, and lets it go on: each round has to end with the same
-# bytes as a run that nothing disturbed.
+# Kills ./train with SIGKILL at random moments, again and again, and restarts it. Each round must end with the same
+# bytes as a run that was not disturbed.
 #
-#   sh scripts/crash_test.sh [ROUNDS]      200 when not said; from the project's root, after make
+#   sh scripts/crash_test.sh [ROUNDS]      default 200; run it from the project's root, after make
 set -eu
 rounds=${1:-200}
 train=$PWD/train
@@ -39,14 +39,14 @@ for round in $(seq "$rounds"); do
     while :; do
         "$train" crash.ini 2>run.txt &
         child=$!
-        # 0 to 255 ms: a run takes about as long, so that it is killed about once or twice a round, anywhere.
+        # 0 to 255 ms, which is about the length of a run: it is killed once or twice a round, at any point.
         sleep "$(od -An -N1 -tu1 /dev/urandom | awk '{ printf "0.%03d", $1 }')"
         kill -KILL "$child" 2>/dev/null || true
         code=0
         wait "$child" 2>/dev/null || code=$?
         [ "$code" -ne 0 ] || break
         if [ "$code" -ne 137 ]; then
-            echo "round $round: ended with $code:"
+            echo "round $round: ended with exit code $code:"
             cat run.txt
             exit 1
         fi

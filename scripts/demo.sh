@@ -1,5 +1,5 @@
 #!/bin/sh
-# From nothing to a translator: installs what is missing, builds, trains configs/tiny.ini, translates.
+# From nothing to a translator: installs what is missing, builds, trains configs/tiny.ini, and translates.
 set -eu
 cd "$(dirname "$0")/.."
 sh scripts/setup.sh

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Lets each call of the C library fail that a short training run and a translation make, one a run: every run has to
-# recover, or to end with exit code 1 and one line that says why; and a run started again afterwards has to end with the
-# same bytes as one that nothing disturbed.
+# Makes calls of the C library fail in a short training run and in a translation, one call in each run. Every run must
+# recover, or end with exit code 1 and one line that says why. A run that is restarted afterwards must end with the same
+# bytes as one that was not disturbed.
 #
-#   sh scripts/fault_test.sh [STRIDE]      every STRIDE-th call; 1 when not said; from the project's root, after make
+#   sh scripts/fault_test.sh [STRIDE]      every STRIDE-th call (default 1); run it from the project's root, after make
 set -eu
 stride=${1:-1}
 root=$PWD
@@ -41,7 +41,7 @@ cd "$folder"
 printf 'the cat\n\nthe dog sees the cat\n' >lines.txt
 "$root/translate" -m calm/model.gguf <lines.txt >right.txt
 bad=0 recovered=0
-train_failed=0 translate_failed=0 # calls of each command
+train_failed=0 translate_failed=0 # failed calls in each command
 
 complain() {
     echo "$1: $2:"
@@ -49,12 +49,12 @@ complain() {
     bad=$((bad + 1))
 }
 
-# judge WHAT CODE: how a run with a failing call ended.
+# judge WHAT CODE: checks how a run with a failing call ended.
 judge() {
     case $2 in
     0) recovered=$((recovered + 1)) ;;
     1) [ "$(grep -c '^train: \|^translate: \|^out of memory' said.txt)" = 1 ] || complain "$1" "expected one line that says why" ;;
-    *) complain "$1" "ended with $2" ;;
+    *) complain "$1" "ended with exit code $2" ;;
     esac
 }
 
@@ -70,7 +70,7 @@ for call in malloc calloc realloc aligned_alloc mmap open read write fsync renam
             train_failed=$((train_failed + 1))
             judge "train, $fault" "$code"
             ! ls run/*.tmp.* >/dev/null 2>&1 || complain "train, $fault" "left a temporary file"
-            "$root/train" fault.ini 2>said.txt || complain "train after $fault" "did not go on"
+            "$root/train" fault.ini 2>said.txt || complain "train after $fault" "did not continue"
             for name in model.gguf last.gguf; do
                 cmp -s "calm/$name" "run/$name" || complain "train, $fault" "$name differs"
             done
@@ -84,14 +84,14 @@ for call in malloc calloc realloc aligned_alloc mmap open read write fsync renam
             [ -e reached ] || break
             translate_failed=$((translate_failed + 1))
             judge "translate, $fault" "$code"
-            [ "$code" = 1 ] || cmp -s out.txt right.txt || complain "translate, $fault" "other translations"
+            [ "$code" = 1 ] || cmp -s out.txt right.txt || complain "translate, $fault" "the translations differ"
             k=$((k + stride))
         done
     done
 done
 echo "$((train_failed + translate_failed)) calls failed: $recovered runs recovered, the others said why; $bad complaints"
 if [ "$train_failed" -eq 0 ] || [ "$translate_failed" -eq 0 ]; then
-    echo "expected calls of both commands: are they built with sanitizers, which answer the calls themselves?"
+    echo "expected failed calls in both commands; were they built with sanitizers, which replace these calls?"
     exit 1
 fi
 [ "$bad" -eq 0 ]

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Runs each fuzz target (tests/fuzz_*.c, built by `make fuzz`) for so many seconds, one on each core, from what it found
-# before (build/fuzz/corpus) and from seeds made of the shipped data; prints how many inputs it ran and what they
-# covered. An input that ends in an error is kept in build/fuzz/found; it belongs into tests/fuzz/TARGET, whose files
-# every run tries first.
+# Runs each fuzz target (tests/fuzz_*.c, built by `make fuzz`) for SECONDS, one on each core. It starts from the inputs
+# of earlier runs (build/fuzz/corpus) and from seeds made of the shipped data, and prints how many inputs it ran and how
+# much they covered. An input that ends in an error is kept in build/fuzz/found. Copy it to tests/fuzz/TARGET: every run
+# tries the files there first.
 #
-#   sh scripts/fuzz.sh SECONDS PROGRAM...      JOBS: how many at a time
+#   sh scripts/fuzz.sh SECONDS PROGRAM...      JOBS: how many run at a time
 set -eu
 seconds=$1
 shift
@@ -15,7 +15,7 @@ fi
 program=$1
 name=$(basename "$program")
 corpus=build/fuzz/corpus/$name
-words=build/fuzz/words/$name # what inputs are made of, for libFuzzer's -dict
+words=build/fuzz/words/$name # words from which libFuzzer builds inputs (-dict)
 log=build/fuzz/$name.log
 longest=20000
 mkdir -p "$corpus" build/fuzz/found build/fuzz/words
@@ -49,7 +49,7 @@ known=
 if ! "$program" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=1024 -malloc_limit_mb=256 -max_len=$longest \
     -print_final_stats=1 -dict="$words" -artifact_prefix="build/fuzz/found/$name-" "$corpus" $known >"$log" 2>&1; then
     tail -n 40 "$log"
-    echo "$name: found an input that must not be (build/fuzz/found)"
+    echo "$name: an input ended in an error (see build/fuzz/found)"
     exit 1
 fi
 runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Fetches a public English-French corpus and lays it out for configs/: data/multi30k/{train,val,test_2016_flickr}.{en,fr}
-# or data/tatoeba/{train,valid,test}.tsv.
+# Fetches a public English-French corpus and writes the files that configs/ names:
+# data/multi30k/{train,val,test_2016_flickr}.{en,fr} or data/tatoeba/{train,valid,test}.tsv.
 #
 #   sh scripts/get-data.sh multi30k              downloads it with curl or wget
-#   sh scripts/get-data.sh tatoeba --from DIR    takes the files of that layout from DIR
+#   sh scripts/get-data.sh tatoeba --from DIR    copies files of this layout from DIR
 #
-# multi30k (29,000 captions of pictures) is verified by SHA-256 in both cases. Tatoeba (sentences with translations by
-# volunteers) grows from week to week at its source, so that a download cannot be verified: it is split by a hash of the
-# English sentence, and a sentence stays on its side of the split for ever. Copies taken with --from are verified: they
-# must be those that the figures in README.md were measured with. NMT_DATA: another folder than data/.
+# Multi30k (29,000 captions of pictures) is verified by SHA-256 in both cases. Tatoeba (sentences translated by
+# volunteers) grows from week to week at its source, so a download cannot be verified. It is split by a hash of the
+# English sentence, so a sentence is always on the same side of the split. Copies given with --from are verified: they
+# must be the files that the results in configs/README.md were measured with. NMT_DATA names another folder than data/.
 set -eu
 
 usage() {
@@ -57,12 +57,12 @@ fetch() { # URL FILE
     elif command -v wget >/dev/null; then
         wget -q -U nmt.c -O "$2" "$1" || fail "$1: cannot download"
     else
-        fail "expected curl or wget, found neither; or take copies with --from DIR"
+        fail "expected curl or wget, found neither; or copy the files with --from DIR"
     fi
 }
 
-# fra.txt has `English TAB French TAB licence`. Of 1000 values of the hash 7 are test, 7 validation. A pair that stands
-# there twice is taken once.
+# fra.txt has lines `English TAB French TAB licence`. Of 1000 values of the hash, 7 are test and 7 validation. Repeated
+# pairs are dropped.
 split_tatoeba() {
     LC_ALL=C awk -F '\t' -v out="$1" '
         BEGIN { for (i = 1; i < 256; i++) code[sprintf("%c", i)] = i }
@@ -77,7 +77,7 @@ split_tatoeba() {
 
 if [ "$from" ]; then
     for file in $files; do
-        [ -f "$from/$file" ] || fail "$from/$file: expected a copy, found none"
+        [ -f "$from/$file" ] || fail "$from/$file: no such file"
         cp "$from/$file" "$work/$file"
     done
 elif [ "$name" = multi30k ]; then
@@ -86,24 +86,24 @@ elif [ "$name" = multi30k ]; then
         gunzip "$work/$file.gz" || fail "$file.gz: cannot unpack"
     done
 else
-    command -v unzip >/dev/null || fail "expected unzip, found none; or take copies with --from DIR"
+    command -v unzip >/dev/null || fail "expected unzip, found none; or copy the files with --from DIR"
     fetch "$source" "$work/fra-eng.zip"
-    unzip -q -p "$work/fra-eng.zip" fra.txt >"$work/fra.txt" || fail "fra-eng.zip: expected a fra.txt in it"
+    unzip -q -p "$work/fra-eng.zip" fra.txt >"$work/fra.txt" || fail "fra-eng.zip: found no fra.txt in it"
     split_tatoeba "$work" <"$work/fra.txt"
 fi
 
 if [ "$name" = multi30k ] || [ "$from" ]; then
     if command -v sha256sum >/dev/null; then sha256=sha256sum; else sha256="shasum -a 256"; fi
     (cd "$work" && echo "$sums" | $sha256 -c - >/dev/null 2>&1) ||
-        fail "$name: expected the files whose SHA-256 sums this script has, found others"
+        fail "$name: the files differ from those whose SHA-256 sums are in this script"
     checked="SHA-256 sums verified"
 else
-    checked="not verified, as it changes at its source"
+    checked="not verified, because it changes at its source"
 fi
 
 mkdir -p "$data/$name"
 for file in $files; do
-    [ -s "$work/$file" ] || fail "$file: expected text, found none"
+    [ -s "$work/$file" ] || fail "$file: it is empty"
     mv -f "$work/$file" "$data/$name/$file"
     echo "$data/$name/$file: $(($(wc -l <"$data/$name/$file"))) lines"
 done

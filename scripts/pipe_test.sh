@@ -1,8 +1,8 @@
 #!/bin/sh
-# ./translate as a filter that runs for long: short lines through a pipe, with a tiny model that has hardly been trained.
-# As many lines have to come out, and its memory at the end has to be within 2% of what it was after a thousand.
+# Runs ./translate as a filter for a long time: short lines through a pipe, with a tiny model that is hardly trained. As
+# many lines must come out as go in, and memory at the end must be within 2% of what it was after a thousand lines.
 #
-#   sh scripts/pipe_test.sh [LINES]      a million when not said; from the project's root, after make
+#   sh scripts/pipe_test.sh [LINES]      default a million; run it from the project's root, after make
 set -eu
 lines=${1:-1000000}
 folder=$(mktemp -d)
@@ -16,20 +16,20 @@ mkfifo "$folder/in"
 child=$!
 exec 3>"$folder/in"
 
-# send FIRST LAST: these lines, of one to four letters, some of them empty.
+# send FIRST LAST: sends the lines with these numbers: up to four letters, some of them empty.
 send() {
     awk -v i="$1" -v last="$2" 'BEGIN {
         for (; i <= last; i++) print substr("the cat sat on a mat", 1 + i % 17, i % 5)
     }' >&3
 }
 
-# memory COUNT: waits until so many lines came out; then the kilobytes that the process has in memory.
+# memory COUNT: waits until COUNT lines have come out, then prints how many kilobytes the process has in memory.
 memory() {
     while kill -0 "$child" && [ "$(wc -l <"$folder/out")" -lt "$1" ]; do sleep 0.1; done
     sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$child/status"
 }
 
-printf '%0130000d\n' 0 >&3 # touches all of the buffer for lines, which short ones do bit by bit
+printf '%0130000d\n' 0 >&3 # touches the whole line buffer, which short lines would do bit by bit
 send 2 1000
 before=$(memory 1000)
 began=$(date +%s)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# How many of the shipped corpus' held-out test sentences a model translates exactly right, family by family.
+# Counts how many test sentences of the shipped corpus a model translates exactly right, for each family.
 # usage: scripts/score_tiny.sh [MODEL]   (default: runs/tiny/model.gguf)
 set -eu
 cd "$(dirname "$0")/.."

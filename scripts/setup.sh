@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what building needs and the system lacks - a C compiler, make, stb_ds.h - with the system's package manager.
-# Prints nothing and changes nothing when all is there. demo.sh and test.sh call it first.
+# Installs what the build needs (a C compiler, make, stb_ds.h) with the system's package manager. If nothing is missing,
+# it prints nothing and changes nothing. demo.sh and test.sh call it first.
 set -eu
 
 have_stb() {
@@ -27,7 +27,7 @@ elif command -v apk >/dev/null; then
     as_root apk add gcc musl-dev make stb
 fi
 if ! all_there; then
-    echo "setup: expected a C compiler (cc), make and stb_ds.h, and could not install them; with stb_ds.h in a" \
-        "folder of your own, run STB=/that/folder sh $0" >&2
+    echo "setup: a C compiler (cc), make or stb_ds.h is missing and could not be installed; if you have stb_ds.h" \
+        "in a folder of your own, run STB=/that/folder sh $0" >&2
     exit 1
 fi

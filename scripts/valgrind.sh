@@ -1,8 +1,8 @@
 #!/bin/sh
-# Runs every command under valgrind on a few lines: training, going on, a dry run, translating in several ways, scoring.
-# No error, and no block that nothing points to at the end.
+# Runs every command under valgrind on a few lines: training, resuming, a dry run, translating in several ways, scoring.
+# There must be no error, and no lost block of memory at the end.
 #
-#   sh scripts/valgrind.sh      from the project's root, after make
+#   sh scripts/valgrind.sh      run it from the project's root, after make
 set -eu
 root=$PWD
 folder=$(mktemp -d)
@@ -21,7 +21,7 @@ check() {
     if ! valgrind -q --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=99 \
         "$@" <lines.txt >out.txt 2>said.txt; then
         cat said.txt
-        echo "$what: valgrind found something, or it failed"
+        echo "$what: valgrind found an error, or the command failed"
         exit 1
     fi
     echo "$what: nothing found"
@@ -29,7 +29,7 @@ check() {
 
 printf 'the cat\n\n\377the dog sees the cat. the cat sees the dog.\n' >lines.txt
 check "train" "$root/train" small.ini train.max_steps=3 "$@"
-check "train, going on" "$root/train" small.ini train.max_steps=6 "$@"
+check "train, resumed" "$root/train" small.ini train.max_steps=6 "$@"
 check "train --dry-run" "$root/train" small.ini train.max_steps=9 --dry-run "$@"
 check "translate" "$root/translate" -m run/model.gguf
 check "translate --n-best --alignment" "$root/translate" -m run/model.gguf --n-best 3 --alignment soft
