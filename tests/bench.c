@@ -117,11 +117,12 @@ enum { FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, PRODUCTS };
 
 static void ours(Pool *pool, Shape s, int which, real *in, real *w, real *out) {
     if (which == FORWARD)
-        matmul(pool, MATMUL_WRITE, out, s.n, matrix(in, s.k), transposed(w, s.k), s.m, s.n, s.k, NULL);
+        matmul((Compute){.pool = pool}, MATMUL_WRITE, out, s.n, matrix(in, s.k), transposed(w, s.k), s.m, s.n, s.k,
+               NULL);
     else if (which == INPUT_GRADIENT)
-        matmul(pool, MATMUL_ADD, in, s.k, matrix(out, s.n), matrix(w, s.k), s.m, s.k, s.n, NULL);
+        matmul((Compute){.pool = pool}, MATMUL_ADD, in, s.k, matrix(out, s.n), matrix(w, s.k), s.m, s.k, s.n, NULL);
     else
-        matmul(pool, MATMUL_ADD, w, s.k, transposed(out, s.n), matrix(in, s.k), s.n, s.k, s.m, NULL);
+        matmul((Compute){.pool = pool}, MATMUL_ADD, w, s.k, transposed(out, s.n), matrix(in, s.k), s.n, s.k, s.m, NULL);
 }
 
 static void theirs(Shape s, int which, real *in, real *w, real *out) {
@@ -274,14 +275,14 @@ typedef struct Step {
     uint32_t t;
 } Step;
 
-static void step_begin(Step *s, Pool *pool, const Size *size) {
+static void step_begin(Step *s, Compute compute, const Size *size) {
     Error err;
-    *s = (Step){.size = size, .pool = pool};
+    *s = (Step){.size = size, .pool = compute.pool};
     s->source = make_sentences(source_lengths, size->sentences, size->hyper.vocab);
     s->target = make_sentences(target_lengths, size->sentences, size->hyper.vocab);
     const TransformerLimits limits = {s->source.start[size->sentences], s->target.start[size->sentences],
                                       s->source.longest, s->target.longest};
-    if (!transformer_create(&s->model, &size->hyper, pool, limits, true, &err)) {
+    if (!transformer_create(&s->model, &size->hyper, compute, limits, true, &err)) {
         fprintf(stderr, "bench: %s: %s\n", size->name, err.text);
         exit(1);
     }
@@ -348,8 +349,7 @@ static void print_batch(const Size *size) {
 static void step(const Size *size, size_t threads, Precision precision, double seconds) {
     Pool *pool = make_pool(threads);
     Step s;
-    step_begin(&s, pool, size);
-    s.model.precision = precision;
+    step_begin(&s, (Compute){.pool = pool, .precision = precision}, size);
     double limit = 0, shortest = 1e9;
     const double began = terminal_seconds();
     for (int i = 0; i < 3 || terminal_seconds() - began < seconds; i++) {
@@ -424,7 +424,7 @@ static void profile(const Size *size, size_t threads) {
     enum { STEPS = 3 };
     Pool *pool = make_pool(threads);
     Step s;
-    step_begin(&s, pool, size);
+    step_begin(&s, (Compute){.pool = pool}, size);
     step_run(&s);
     Profile p = {.count = 0};
     pool_watch(pool, watch, &p);

@@ -109,11 +109,12 @@ static void check_layer(Layer *l, size_t outputs, size_t checks) {
 /* ---- linear ------------------------------------------------------------------------------------------------------ */
 
 static void linear_f(const Layer *l) {
-    linear_forward(pool, l->out, l->in[0].x, l->in[1].x, l->in[2].x, l->N, l->I, l->O);
+    linear_forward((Compute){.pool = pool}, l->out, l->in[0].x, l->in[1].x, l->in[2].x, l->N, l->I, l->O);
 }
 
 static void linear_b(const Layer *l) {
-    linear_backward(pool, l->in[0].dx, l->in[1].dx, l->in[2].dx, l->dout, l->in[0].x, l->in[1].x, l->N, l->I, l->O);
+    linear_backward((Compute){.pool = pool}, l->in[0].dx, l->in[1].dx, l->in[2].dx, l->dout, l->in[0].x, l->in[1].x,
+                    l->N, l->I, l->O);
 }
 
 static void check_linear(const char *name, size_t N, size_t I, size_t O, bool bias, size_t checks) {
@@ -137,7 +138,7 @@ static void test_linear_on_threads(void) {
 /* The gradient of the input is not always wanted. */
 static void test_linear_without_input_gradient(void) {
     real in[6] = {1, 2, 3, 4, 5, 6}, weight[4] = {1, 2, 3, 4}, dout[6] = {1, -1, 2, -2, 3, -3}, dw[4] = {1, 1, 1, 1};
-    linear_backward(pool, NULL, dw, NULL, dout, in, weight, 3, 2, 2);
+    linear_backward((Compute){.pool = pool}, NULL, dw, NULL, dout, in, weight, 3, 2, 2);
     EXPECT_NEAR(dw[0], 1 + 1 + 6 + 15, 1e-12);
     EXPECT_NEAR(dw[3], 1 - 2 - 8 - 18, 1e-12);
 }
@@ -391,13 +392,14 @@ static size_t memory_rows(const Layer *l) {
 }
 
 static void multihead_f(const Layer *l) {
-    multihead_forward(pool, l->out, l->multihead_tape, l->in[1].x, l->in[2].x, memory_rows(l), l->in[0].x,
-                      multihead_params, l->shape, l->dropout);
+    multihead_forward((Compute){.pool = pool}, l->out, l->multihead_tape, l->in[1].x, l->in[2].x, memory_rows(l),
+                      l->in[0].x, multihead_params, l->shape, l->dropout);
 }
 
 static void multihead_b(const Layer *l) {
-    multihead_backward(pool, &arena, l->in[1].dx, l->in[2].dx, l->in[0].dx, l->dout, l->in[1].x, l->in[2].x,
-                       memory_rows(l), l->in[0].x, multihead_params, l->multihead_tape, l->shape, l->dropout);
+    multihead_backward((Compute){.pool = pool}, &arena, l->in[1].dx, l->in[2].dx, l->in[0].dx, l->dout, l->in[1].x,
+                       l->in[2].x, memory_rows(l), l->in[0].x, multihead_params, l->multihead_tape, l->shape,
+                       l->dropout);
 }
 
 static void check_multihead(const char *name, const uint32_t *queries, const uint32_t *keys, bool causal) {
@@ -433,13 +435,13 @@ static const FeedforwardParams feedforward_params = {{1, 1 + F *D}, {1 + F * D +
 enum { FEEDFORWARD_COUNT = 1 + 2 * F * D + F + D };
 
 static void feedforward_f(const Layer *l) {
-    feedforward_forward(pool, &arena, l->out, l->kept, l->in[1].x, l->in[0].x, feedforward_params,
+    feedforward_forward((Compute){.pool = pool}, &arena, l->out, l->kept, l->in[1].x, l->in[0].x, feedforward_params,
                         (FeedforwardShape){l->N, D, F, l->activation}, l->dropout);
 }
 
 static void feedforward_b(const Layer *l) {
-    feedforward_backward(pool, &arena, l->in[1].dx, l->in[0].dx, l->dout, l->in[1].x, l->kept, l->in[0].x,
-                         feedforward_params, (FeedforwardShape){l->N, D, F, l->activation}, l->dropout);
+    feedforward_backward((Compute){.pool = pool}, &arena, l->in[1].dx, l->in[0].dx, l->dout, l->in[1].x, l->kept,
+                         l->in[0].x, feedforward_params, (FeedforwardShape){l->N, D, F, l->activation}, l->dropout);
 }
 
 static void check_feedforward(const char *name, Activation activation, Dropout dropout) {
@@ -479,7 +481,7 @@ static void residual_f(const Layer *l) {
     const size_t mark = arena_mark(&arena);
     real *normed = reals(l->N * D), *y = reals(l->N * D);
     const real *h = residual_enter(pool, l->residual_tape, normed, l->in[1].x, w, residual_norm, l->residual);
-    linear_forward(pool, y, h, w + 2 * D, w + 2 * D + D * D, l->N, D, D);
+    linear_forward((Compute){.pool = pool}, y, h, w + 2 * D, w + 2 * D + D * D, l->N, D, D);
     const real *out = residual_leave(pool, l->residual_tape, y, w, residual_norm, l->residual, l->dropout);
     EXPECT(out == l->residual_tape->out);
     memcpy(l->out, out, l->N * D * sizeof(real));
@@ -494,7 +496,7 @@ static void residual_b(const Layer *l) {
     residual_leave_backward(pool, d, dy, dh, dw, w, l->residual_tape, residual_norm, l->residual, l->dropout);
     const real *h = residual_again(pool, l->residual_tape, normed, w, residual_norm, l->residual);
     memset(dh, 0, count * sizeof(real));
-    linear_backward(pool, dh, dw + 2 * D, dw + 2 * D + D * D, dy, h, w + 2 * D, l->N, D, D);
+    linear_backward((Compute){.pool = pool}, dh, dw + 2 * D, dw + 2 * D + D * D, dy, h, w + 2 * D, l->N, D, D);
     residual_enter_backward(pool, d, dh, dw, w, l->residual_tape, residual_norm, l->residual);
     for (size_t i = 0; i < count; i++) l->in[1].dx[i] += d[i]; /* d itself is used up, not added to */
 }
@@ -533,7 +535,9 @@ typedef struct LossCase {
 
 static double loss_loss(void *context) {
     const LossCase *c = context;
-    return loss_run(pool, &arena, NULL, NULL, c->l.in[0].x, c->l.in[1].x, c->l.token, c->scale, c->shape).loss *
+    return loss_run((Compute){.pool = pool}, &arena, NULL, NULL, c->l.in[0].x, c->l.in[1].x, c->l.token, c->scale,
+                    c->shape)
+               .loss *
            c->scale;
 }
 
@@ -558,7 +562,7 @@ static Loss plain_loss(const LossCase *c) {
 static void check_loss(const char *name, const int32_t *token, LossShape shape, size_t checks) {
     LossCase c = {.l = {.name = name, .token = token}, .shape = shape, .scale = 1.0 / (double)shape.N};
     real *h = add_input(&c.l, "h", shape.N * shape.D), *w = add_input(&c.l, "weight", shape.V * shape.D);
-    Loss loss = loss_run(pool, &arena, c.l.in[0].dx, c.l.in[1].dx, h, w, token, c.scale, shape);
+    Loss loss = loss_run((Compute){.pool = pool}, &arena, c.l.in[0].dx, c.l.in[1].dx, h, w, token, c.scale, shape);
     Loss plain = plain_loss(&c);
     EXPECT_NEAR(loss.loss, plain.loss, 1e-12 * plain.loss);
     EXPECT_NEAR(loss.nll, plain.nll, 1e-12 * plain.nll);

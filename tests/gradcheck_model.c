@@ -79,8 +79,8 @@ static void test_configuration(void) {
     Model m;
     const TransformerLimits limits = {source_start[B], target_start[B], source.longest, target.longest};
     EXPECT(hyper_check(&hyper, "gradient check", &err));
-    EXPECT(transformer_create(&transformer, &hyper, two_threads, limits, true, &err));
-    EXPECT(transformer_create(&m.transformer, &hyper, one_thread, limits, true, &err));
+    EXPECT(transformer_create(&transformer, &hyper, (Compute){.pool = two_threads}, limits, true, &err));
+    EXPECT(transformer_create(&m.transformer, &hyper, (Compute){.pool = one_thread}, limits, true, &err));
     const size_t count = transformer.params.count;
     m.w = memory_new(count, sizeof(real)), m.dw = memory_new(count, sizeof(real));
 

@@ -65,10 +65,10 @@ static void check_example(void) {
     static const real first_two[N * D] = {1, 0, 0, 1, 0, 0}, last_two[N * D] = {0, 0, 1, 0, 0, 1};
 
     real q[N * D], k[N * D], v[N * D], s[N * N], out[N * D], first[N * D], last[N * D], log_sum[N];
-    linear_forward(pool, q, x, Wq, NULL, N, D, D);
-    linear_forward(pool, k, x, Wk, NULL, N, D, D);
-    linear_forward(pool, v, x, Wv, NULL, N, D, D);
-    matmul(pool, MATMUL_WRITE, s, N, matrix(q, D), transposed(k, D), N, N, D, NULL);
+    linear_forward((Compute){.pool = pool}, q, x, Wq, NULL, N, D, D);
+    linear_forward((Compute){.pool = pool}, k, x, Wk, NULL, N, D, D);
+    linear_forward((Compute){.pool = pool}, v, x, Wv, NULL, N, D, D);
+    matmul((Compute){.pool = pool}, MATMUL_WRITE, s, N, matrix(q, D), transposed(k, D), N, N, D, NULL);
     attend(out, log_sum, q, k, v, N, N, 1, D, false);
     attend(first, log_sum, q, k, first_two, N, N, 1, D, false);
     attend(last, log_sum, q, k, last_two, N, N, 1, D, false);
@@ -233,7 +233,7 @@ static void case_open(Case *c, Pool *on, Hyper hyper, const uint32_t *source, co
     batch_make(&c->target, 2, target, count);
     const TransformerLimits limits = {rows_of(&c->source), rows_of(&c->target), c->source.packed.longest,
                                       c->target.packed.longest};
-    EXPECT(transformer_create(&c->model, &hyper, on, limits, training, &err));
+    EXPECT(transformer_create(&c->model, &hyper, (Compute){.pool = on}, limits, training, &err));
     c->w = zeros(c->model.params.count);
     parameters_init(&c->model.params, c->w, 5);
     /* Biases and norms start as constants; a test should see where each goes. */
@@ -443,7 +443,7 @@ static void check_dropout_places(void) {
     enum { ELEMENTS = 1000, MOST = 2 * 2 * 2 * 7 };
     Hyper hyper = dropping(NORM_PRE);
     Parameters params = parameters_create(&hyper);
-    Pass pass = {.pool = pool, .params = &params, .training = true, .seed = 5, .step = 9};
+    Pass pass = {.compute = {.pool = pool}, .params = &params, .training = true, .seed = 5, .step = 9};
     real *ones = zeros(ELEMENTS), *masks = zeros(MOST * ELEMENTS);
     for (size_t i = 0; i < ELEMENTS; i++) ones[i] = 1;
     size_t count = 0;

@@ -62,7 +62,8 @@ static void model_make(Model *m, Kind kind, size_t threads) {
     EXPECT(hyper_check(&m->hyper, "test", &err));
     m->pool = pool_create(threads, &err);
     EXPECT(m->pool != NULL);
-    EXPECT(transformer_create(&m->transformer, &m->hyper, m->pool, (TransformerLimits){P, P, P, P}, false, &err));
+    EXPECT(transformer_create(&m->transformer, &m->hyper, (Compute){.pool = m->pool}, (TransformerLimits){P, P, P, P},
+                              false, &err));
     m->params = &m->transformer.params;
     m->w = memory_new(m->params->count, sizeof *m->w);
     parameters_init(m->params, m->w, 7);
@@ -120,7 +121,7 @@ static void whole_logits_shown(Model *m, real *logits, Packed source, const int3
     decoder_lay_out(&m->transformer.decoder, pass.arena, m->params, count, source.start[1], false);
     const real *memory = encoder_forward(&pass, &m->transformer.encoder, source);
     const real *h = decoder_forward(&pass, &m->transformer.decoder, (Packed){1, target, start, count}, source, memory);
-    linear_forward(m->pool, logits, h, m->w + m->params->output, NULL, count, m->hyper.width, V);
+    linear_forward((Compute){.pool = m->pool}, logits, h, m->w + m->params->output, NULL, count, m->hyper.width, V);
 }
 
 static void whole_logits(Model *m, real *logits, Packed source, const int32_t *target, size_t count) {

@@ -404,7 +404,7 @@ static void check_observation(const Fixture *f, const Observation *o) {
     const Translation best = decode_hypotheses(o->decode, 0, &count)[0];
     const uint32_t start[] = {0, (uint32_t)o->S};
     real *shares = memory_new(o->T, o->S * sizeof *shares);
-    Transformer model = transformer_new(&f->file.params.hyper, f->pool);
+    Transformer model = transformer_new(&f->file.params.hyper, (Compute){.pool = f->pool});
     EXPECT(align_run(&model, f->w, (Packed){1, o->source, start, o->S}, &best, shares, &err));
     transformer_free(&model);
     const real *p = o->shown[ATTENTION_CROSS][3];

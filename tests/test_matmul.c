@@ -13,7 +13,11 @@
 
 static Pool *single, *pool; /* of one thread, and of two */
 static void *scratch;
-static Precision precision; /* of both pools; matmul_alone always computes in float */
+static Precision precision; /* of products on a pool; matmul_alone always computes in float */
+
+static Compute on(Pool *threads) {
+    return (Compute){.pool = threads, .precision = precision};
+}
 
 /* Uniform in [-1, 1). */
 static real *noise(size_t count, uint32_t site) {
@@ -69,7 +73,7 @@ static void check(Ask q) {
     if (q.alone)
         matmul_alone(scratch, mode, found + MARGIN, ldc, A, X, q.m, q.n, q.k, q.bias ? bias : NULL);
     else
-        matmul(pool, mode, found + MARGIN, ldc, A, X, q.m, q.n, q.k, q.bias ? bias : NULL);
+        matmul(on(pool), mode, found + MARGIN, ldc, A, X, q.m, q.n, q.k, q.bias ? bias : NULL);
     if (precision == PRECISION_BFLOAT16 && !q.alone) {
         round_all(a, (q.a_transposed ? q.k : q.m) * a_stride);
         round_all(b, (q.b_transposed ? q.n : q.k) * b_stride);
@@ -99,20 +103,14 @@ static void check_all(size_t m, size_t n, size_t k, size_t slack) {
         check((Ask){m, n, k, slack, way & 1, way & 2, way & 4, way / 8 == 1, way / 8 == 2});
 }
 
-static void use_precision(Precision next) {
-    precision = next;
-    matmul_set_precision(single, next);
-    matmul_set_precision(pool, next);
-}
-
 static void for_each_set(void (*test)(void)) {
     const char *const *names, *const before = cpu_instruction_set();
     const size_t sets = cpu_instruction_sets(&names);
     for (size_t s = 0; s < sets; s++) {
         EXPECT(cpu_use(names[s]));
-        use_precision(PRECISION_BFLOAT16);
+        precision = PRECISION_BFLOAT16;
         test();
-        use_precision(PRECISION_FLOAT32);
+        precision = PRECISION_FLOAT32;
         test();
     }
     EXPECT(cpu_use(before));
@@ -197,7 +195,7 @@ static void multiply(real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n
     if (precision == PRECISION_FLOAT32)
         matmul_alone(scratch, MATMUL_WRITE, c, ldc, a, b, m, n, k, bias);
     else
-        matmul(single, MATMUL_WRITE, c, ldc, a, b, m, n, k, bias);
+        matmul(on(single), MATMUL_WRITE, c, ldc, a, b, m, n, k, bias);
 }
 
 static void check_threads(void) {
@@ -212,12 +210,11 @@ static void check_threads(void) {
             Error err;
             Pool *some = pool_create(threads[t], &err);
             pool_reserve(some, matmul_scratch(), matmul_shared());
-            matmul_set_precision(some, precision);
             static const size_t sizes[][2] = {{M, N}, {M, 20}, {20, N}};
             for (size_t s = 0; s < 3; s++) { /* by rows, by rows, by columns */
                 const size_t m = sizes[s][0], n = sizes[s][1];
                 memset(c, 0xff, M * N * sizeof *c);
-                matmul(some, MATMUL_WRITE, c, N, A, X, m, n, KEPT, bias);
+                matmul(on(some), MATMUL_WRITE, c, N, A, X, m, n, KEPT, bias);
                 for (size_t i = 0; i < m; i++) EXPECT(same_bits(c + i * N, first + i * N, n));
             }
             pool_free(some);
@@ -241,28 +238,26 @@ static void check_weights(void) {
     static const size_t rows[] = {1, 2, 7, ROWS};
     real *a = noise(ROWS * INPUTS, 11), *w = noise(OUTPUTS * INPUTS + 7, 12), *bias = noise(OUTPUTS, 13);
     real *kept = memory_new(ROWS * OUTPUTS, sizeof *kept), *usual = memory_new(ROWS * OUTPUTS, sizeof *usual);
-    MatmulWeights *weights = matmul_weights_create(w + 7, OUTPUTS * INPUTS);
+    PackedWeights *weights = packed_weights_create(w + 7, OUTPUTS * INPUTS);
     size_t packed = 0;
     for (size_t again = 0; again < 2; again++)
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
             for (size_t way = 0; way < 3; way++) { /* the whole matrix; a few of its rows; what is none of it */
                 const size_t n = way == 1 ? 24 : OUTPUTS;
                 const Matrix b = transposed(way == 2 ? w : w + 7, INPUTS);
-                matmul_set_precision(pool, PRECISION_FLOAT32);
-                matmul(pool, MATMUL_WRITE, usual, n, matrix(a, INPUTS), b, rows[r], n, INPUTS, bias);
-                matmul_use_weights(pool, weights);
+                matmul(on(pool), MATMUL_WRITE, usual, n, matrix(a, INPUTS), b, rows[r], n, INPUTS, bias);
                 pool_watch(pool, count_packing, &packed);
-                matmul(pool, MATMUL_WRITE, kept, n, matrix(a, INPUTS), b, rows[r], n, INPUTS, bias);
+                matmul((Compute){.pool = pool, .packed = weights}, MATMUL_WRITE, kept, n, matrix(a, INPUTS), b, rows[r],
+                       n, INPUTS, bias);
                 pool_watch(pool, NULL, NULL);
-                matmul_use_weights(pool, NULL);
                 EXPECT(same_bits(kept, usual, rows[r] * n));
                 const bool first = again == 0 && r == 0;
                 if (way < 2) EXPECT_INT(packed, first);
                 if (way == 2) EXPECT(packed > 0);
                 packed = 0;
             }
-    matmul_weights_free(weights);
-    matmul_weights_free(NULL);
+    packed_weights_free(weights);
+    packed_weights_free(NULL);
     free(a), free(w), free(bias), free(kept), free(usual);
 }
 static void test_weights_that_stay(void) {
@@ -275,10 +270,10 @@ static void check_neighbours(void) {
     for (size_t way = 0; way < 4; way++) {
         const Matrix A = way & 1 ? transposed(a, M) : matrix(a, KEPT);
         const Matrix X = way & 2 ? transposed(b, KEPT) : matrix(b, N);
-        matmul(pool, MATMUL_WRITE, together, N, A, X, M, N, KEPT, bias);
+        matmul(on(pool), MATMUL_WRITE, together, N, A, X, M, N, KEPT, bias);
         for (size_t i = 0; i < M; i++) {
             const Matrix one = {A.data + i * A.row, A.row, A.col};
-            matmul(pool, MATMUL_WRITE, row, N, one, X, 1, N, KEPT, bias);
+            matmul(on(pool), MATMUL_WRITE, row, N, one, X, 1, N, KEPT, bias);
             EXPECT(same_bits(row, together + i * N, N));
         }
         for (size_t j = 0; j < N; j += 13) { /* and a column */
@@ -329,7 +324,7 @@ static void check_rounding(void) {
         memcpy(&expected, precision == PRECISION_FLOAT32 ? &cases[i].from : &cases[i].to, sizeof x);
         for (int side = 0; side < 4; side++) {
             const real *a = side & 1 ? &one : &x, *b = side & 1 ? &x : &one;
-            matmul(pool, MATMUL_WRITE, &found, 1, side & 2 ? matrix(a, 7) : transposed(a, 7), matrix(b, 7), 1, 1, 1,
+            matmul(on(pool), MATMUL_WRITE, &found, 1, side & 2 ? matrix(a, 7) : transposed(a, 7), matrix(b, 7), 1, 1, 1,
                    NULL);
             EXPECT(found == expected);
         }
@@ -340,9 +335,9 @@ static void check_rounding(void) {
     for (size_t i = 0; i < sizeof nans / sizeof *nans; i++) {
         real one = 1, x, found = 0;
         memcpy(&x, &nans[i], sizeof x);
-        matmul(pool, MATMUL_WRITE, &found, 1, matrix(&x, 1), matrix(&one, 1), 1, 1, 1, NULL);
+        matmul(on(pool), MATMUL_WRITE, &found, 1, matrix(&x, 1), matrix(&one, 1), 1, 1, 1, NULL);
         EXPECT(isnan(found));
-        matmul(pool, MATMUL_WRITE, &found, 1, matrix(&one, 1), matrix(&x, 1), 1, 1, 1, NULL);
+        matmul(on(pool), MATMUL_WRITE, &found, 1, matrix(&one, 1), matrix(&x, 1), 1, 1, 1, NULL);
         EXPECT(isnan(found));
     }
 }

@@ -142,8 +142,8 @@ static void check_linear(void) {
     real *x = values("linear.x", N * I, 1, 0), *weight = values("linear.weight", O * I, 1, 0);
     real *bias = values("linear.bias", O, 1, 0), *dout = values("linear.dout", N * O, 1, 0);
     real *out = zeros(N * O), *dx = zeros(N * I), *dweight = zeros(O * I), *dbias = zeros(O);
-    linear_forward(pool, out, x, weight, bias, N, I, O);
-    linear_backward(pool, dx, dweight, dbias, dout, x, weight, N, I, O);
+    linear_forward((Compute){.pool = pool}, out, x, weight, bias, N, I, O);
+    linear_backward((Compute){.pool = pool}, dx, dweight, dbias, dout, x, weight, N, I, O);
     settle("linear", "out", out, N * O);
     settle("linear", "dx", dx, N * I);
     settle("linear", "dweight", dweight, O * I);
@@ -234,8 +234,9 @@ static void check_multihead(const char *name, const uint32_t *query_start, const
     Error err;
     EXPECT(arena_create(&arena, 1 << 20, &err));
     MultiheadTape tape = multihead_tape(&arena, Nq, Nk, D, H);
-    multihead_forward(pool, out, &tape, x, memory, Nk, w, at, shape, dropout_none());
-    multihead_backward(pool, &arena, dx, dmemory, dw, dout, x, memory, Nk, w, at, &tape, shape, dropout_none());
+    multihead_forward((Compute){.pool = pool}, out, &tape, x, memory, Nk, w, at, shape, dropout_none());
+    multihead_backward((Compute){.pool = pool}, &arena, dx, dmemory, dw, dout, x, memory, Nk, w, at, &tape, shape,
+                       dropout_none());
     arena_free(&arena);
 
     settle(name, "out", out, Nq * D);
@@ -272,8 +273,8 @@ static void check_feedforward(void) {
         Arena arena;
         Error err;
         EXPECT(arena_create(&arena, 1 << 16, &err));
-        feedforward_forward(pool, &arena, out, pre, x, w, at, shape, dropout_none());
-        feedforward_backward(pool, &arena, dx, dw, dout, x, pre, w, at, shape, dropout_none());
+        feedforward_forward((Compute){.pool = pool}, &arena, out, pre, x, w, at, shape, dropout_none());
+        feedforward_backward((Compute){.pool = pool}, &arena, dx, dw, dout, x, pre, w, at, shape, dropout_none());
         arena_free(&arena);
         settle(names[kind], "out", out, N * D);
         settle(names[kind], "dx", dx, N * D);
@@ -303,14 +304,14 @@ static void check_residual(void) {
         ResidualTape tape = residual_tape(&arena, shape);
 
         const real *h = residual_enter(pool, &tape, normed, x, w, norm, shape);
-        linear_forward(pool, y, h, w + 2 * D, NULL, N, D, D);
+        linear_forward((Compute){.pool = pool}, y, h, w + 2 * D, NULL, N, D, D);
         compare(name, "out", residual_leave(pool, &tape, y, w, norm, shape, dropout_none()), N * D);
 
         vector_clear(normed, N * D);
         residual_leave_backward(pool, d, dy, dh, dw, w, &tape, norm, shape, dropout_none());
         h = residual_again(pool, &tape, normed, w, norm, shape);
         vector_clear(dh, N * D);
-        linear_backward(pool, dh, dw + 2 * D, NULL, dy, h, w + 2 * D, N, D, D);
+        linear_backward((Compute){.pool = pool}, dh, dw + 2 * D, NULL, dy, h, w + 2 * D, N, D, D);
         residual_enter_backward(pool, d, dh, dw, w, &tape, norm, shape);
         compare(name, "dx", d, N * D);
         compare(name, "dscale", dw, D);
@@ -333,8 +334,8 @@ static void check_loss(void) {
         Arena arena;
         Error err;
         EXPECT(arena_create(&arena, loss_scratch(shape), &err));
-        Loss loss = loss_run(pool, &arena, dh, dweight, h, weight, target, (real)1 / N, shape);
-        Loss only = loss_run(pool, &arena, NULL, NULL, h, weight, target, 1, shape);
+        Loss loss = loss_run((Compute){.pool = pool}, &arena, dh, dweight, h, weight, target, (real)1 / N, shape);
+        Loss only = loss_run((Compute){.pool = pool}, &arena, NULL, NULL, h, weight, target, 1, shape);
         arena_free(&arena);
         EXPECT(only.loss == loss.loss && only.nll == loss.nll);
         compare_number(names[smooth], "loss", loss.loss / N);
@@ -395,7 +396,7 @@ static void check_model(const char *prefix, Hyper hyper, double max_norm, AdamOp
     Error err;
     Transformer model;
     EXPECT(hyper_check(&hyper, prefix, &err));
-    EXPECT(transformer_create(&model, &hyper, pool, (TransformerLimits){Ns, Nt, 7, 6}, true, &err));
+    EXPECT(transformer_create(&model, &hyper, (Compute){.pool = pool}, (TransformerLimits){Ns, Nt, 7, 6}, true, &err));
     const Parameters *params = &model.params;
     real *w = zeros(params->count), *dw = zeros(params->count), *m = zeros(params->count), *v = zeros(params->count);
     fill_model(params, w);

@@ -63,7 +63,6 @@ struct Pool {
 
     PoolWatch *watch;
     void *watch_context;
-    void *carried;
 
     PoolMemory scratch; /* (threads, scratch_each) */
     size_t scratch_each;
@@ -239,15 +238,6 @@ void pool_run(Pool *pool, const char *part, size_t tasks, PoolTask *function, vo
 void pool_watch(Pool *pool, PoolWatch *watch, void *context) {
     pool->watch = watch;
     pool->watch_context = context;
-}
-
-void pool_carry(Pool *pool, void *what) {
-    CHECK(!pool->busy, "pool_carry: inside a region");
-    pool->carried = what;
-}
-
-void *pool_carried(const Pool *pool) {
-    return pool->carried;
 }
 
 /* A block of at least `bytes`, aligned, in place of the one that was there. */

@@ -32,11 +32,6 @@ void pool_run(Pool *pool, const char *part, size_t tasks, PoolTask *function, vo
 typedef void PoolWatch(void *context, const char *part, double seconds);
 void pool_watch(Pool *pool, PoolWatch *watch, void *context);
 
-/* A pointer that the pool carries for those who work on it, NULL to begin with: how the one who starts a computation
- * tells those far below him what to do (math/matmul.h has its meaning). Not inside a region. */
-void pool_carry(Pool *pool, void *what);
-void *pool_carried(const Pool *pool);
-
 /* Scratch memory: `bytes` for each worker, for use inside one task, and `shared` bytes for all, for what one region
  * leaves to the next. Reserving makes them at least so large (never smaller); it is called where sizes become known,
  * never inside a step. Aligned to 64 bytes. Running out ends the process. */

@@ -123,7 +123,7 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
     terminal_count(e, (long long)t->model.params.count);
     progress_line(progress, "%s: %s pairs (%s target tokens), vocabulary %s, %s parameters, %zu threads, %s, %s",
                   c->dir, a, b, d, e, pool_threads(t->pool), cpu_instruction_set(),
-                  t->model.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
+                  t->model.compute.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
     if (t->merges_missing)
         progress_line(progress, "the corpus has no more pairs of tokens to merge: vocabulary %s instead of %lld", d,
                       (long long)c->vocab_size);

@@ -15,8 +15,7 @@
 struct Session {
     Pass pass;
     Arena arena;
-    MatmulWeights *weights; /* the pool uses them while the session computes */
-    real *positions;        /* (P, D) sinusoidal positions; NULL: learned */
+    real *positions; /* (P, D) sinusoidal positions; NULL: learned */
     EncoderTape encoder;
     DecoderTape decoder;
     size_t each, slots, capacity;
@@ -32,18 +31,18 @@ Session *session_create(const Parameters *params, const real *w, Pool *pool) {
     const Hyper *h = &params->hyper;
     Session *s = memory_new(1, sizeof *s);
     s->positions = pass_sinusoidal(h);
-    s->weights = matmul_weights_create(w, params->count);
+    const Compute compute = {.pool = pool, .packed = packed_weights_create(w, params->count)};
     s->encoder = encoder_tape_new(params);
     s->decoder = decoder_tape_new(params);
     s->self = memory_new(h->decoder_layers, sizeof *s->self);
     s->cross = memory_new(h->decoder_layers, sizeof *s->cross);
-    s->pass = (Pass){.pool = pool, .arena = &s->arena, .params = params, .w = w, .positions = s->positions};
+    s->pass = (Pass){.compute = compute, .arena = &s->arena, .params = params, .w = w, .positions = s->positions};
     return s;
 }
 
 void session_free(Session *s) {
     if (!s) return;
-    matmul_weights_free(s->weights);
+    packed_weights_free(s->pass.compute.packed);
     encoder_tape_free(&s->encoder);
     decoder_tape_free(&s->decoder);
     free(s->positions);
@@ -107,17 +106,15 @@ bool session_begin(Session *s, Packed source, size_t each, size_t capacity, Erro
     }
     if (!make_room(s, err)) return false;
     const size_t keys = size_max(s->longest, capacity);
-    pool_reserve(s->pass.pool, size_max(matmul_scratch(), attention_scratch(keys)), matmul_shared());
+    pool_reserve(s->pass.compute.pool, size_max(matmul_scratch(), attention_scratch(keys)), matmul_shared());
 
     lay_out_cache(s, &s->arena);
     for (size_t b = 0; b <= source.B; b++) s->source_start[b] = source.start[b];
     const size_t mark = arena_mark(&s->arena);
     if (source.B > 0) {
         encoder_lay_out(&s->encoder, &s->arena, s->pass.params, s->M, false);
-        matmul_use_weights(s->pass.pool, s->weights);
         const real *memory = encoder_forward(&s->pass, &s->encoder, source);
         decoder_project_memory(&s->pass, s->cross, memory, s->M);
-        matmul_use_weights(s->pass.pool, NULL);
         arena_release(&s->arena, mark);
     }
     lay_out_step(s, &s->arena);
@@ -135,11 +132,9 @@ real *session_step(Session *s, const uint32_t *slot, const int32_t *token, size_
     }
     const DecoderCache cache = {s->self,        s->cross,     s->self_start, s->self_end,
                                 s->cross_start, s->cross_end, position + 1,  s->longest};
-    matmul_use_weights(s->pass.pool, s->weights);
     const real *h = decoder_step(&s->pass, &s->decoder, token, R, position, &cache);
-    linear_forward(s->pass.pool, s->logits, h, s->pass.w + params->output, NULL, R, params->hyper.width,
+    linear_forward(s->pass.compute, s->logits, h, s->pass.w + params->output, NULL, R, params->hyper.width,
                    params->hyper.vocab);
-    matmul_use_weights(s->pass.pool, NULL);
     return s->logits;
 }
 
@@ -163,5 +158,5 @@ void session_copy(Session *s, const SessionCopy *copies, size_t count, size_t le
     if (count == 0 || length == 0) return;
     CHECK(length <= s->capacity, "a slot has as many positions");
     Copying c = {s, copies, count, length};
-    pool_run(s->pass.pool, "cache", count * s->pass.params->hyper.decoder_layers, copy_task, &c);
+    pool_run(s->pass.compute.pool, "cache", count * s->pass.params->hyper.decoder_layers, copy_task, &c);
 }

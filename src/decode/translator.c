@@ -96,7 +96,7 @@ void translator_free(Translator *t) {
 }
 
 void translator_align(Translator *t) {
-    if (!t->align) t->aligner = transformer_new(&t->params->hyper, t->pool);
+    if (!t->align) t->aligner = transformer_new(&t->params->hyper, (Compute){.pool = t->pool});
     t->align = true;
 }
 

@@ -27,7 +27,7 @@ void inspect_example(Json *j, Pool *pool) {
     const AttentionInput in = {qkv, qkv + D, qkv + 2 * D, 3 * D, 3 * D};
     const size_t scratch = attention_scratch(T);
     pool_reserve(pool, scratch > matmul_scratch() ? scratch : matmul_scratch(), matmul_shared());
-    linear_forward(pool, qkv, x, weight, NULL, T, D, 3 * D);
+    linear_forward((Compute){.pool = pool}, qkv, x, weight, NULL, T, D, 3 * D);
     attention_forward(pool, joined, log_sum, in, shape, dropout_none());
 
     const AttentionView view = {.kind = ATTENTION_ENCODER,

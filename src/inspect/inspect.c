@@ -251,7 +251,7 @@ bool inspect_write(Json *j, const InspectRequest *request, const Observation *o,
     const size_t D = view->H * view->K;
     real *x = memory_new(view->Tq, D * sizeof *x), *projected = memory_new(view->Tq, D * sizeof *projected);
     observation_inputs(o, view, x);
-    linear_forward(o->pool, projected, view->joined, view->out_weight, view->out_bias, view->Tq, D, D);
+    linear_forward(o->pass.compute, projected, view->joined, view->out_weight, view->out_bias, view->Tq, D, D);
     const bool normed = o->file->params.hyper.norm == NORM_PRE;
     const AttentionChoice chosen = {number,
                                     request->head > 0 ? (size_t)request->head : 0,

@@ -102,7 +102,7 @@ static void write_layer(Json *j, const References *r, const Observation *o, Word
     for (size_t i = 0; i < n; i++)
         memcpy(before + i * D, r->inputs + (words.at[i] * h->encoder_layers + l) * D, D * sizeof *before);
     for (size_t i = 0; i < n * D; i++) x[i] = (real)before[i];
-    linear_forward(o->pool, y, x, o->pass.w + in.weight, o->pass.w + in.bias, n, D, 3 * D);
+    linear_forward(o->pass.compute, y, x, o->pass.w + in.weight, o->pass.w + in.bias, n, D, 3 * D);
     principal_axes(axes, mean, before, n, D);
     for (size_t head = 0; head < H; head++)
         for (size_t map = 0; map < 3; map++, ++*number) {

@@ -83,7 +83,8 @@ static bool run_model(Observation *o, Error *err) {
     const size_t S = o->S, T = o->T, D = h->width, V = h->vocab;
     const uint32_t source_start[] = {0, (uint32_t)S}, target_start[] = {0, (uint32_t)T};
     const Packed source = {1, o->source, source_start, S}, target = {1, o->target, target_start, T};
-    if (!transformer_create(&o->model, h, o->pool, (TransformerLimits){S, T, S, T}, true, err)) return false;
+    if (!transformer_create(&o->model, h, (Compute){.pool = o->pool}, (TransformerLimits){S, T, S, T}, true, err))
+        return false;
     o->pass = transformer_pass(&o->model, o->file->w);
     for (int kind = 0; kind < ATTENTION_KINDS; kind++) {
         const size_t layers = kind == ATTENTION_ENCODER ? h->encoder_layers : h->decoder_layers;
@@ -97,8 +98,8 @@ static bool run_model(Observation *o, Error *err) {
     o->memory = encoder_forward(&o->pass, &o->model.encoder, source);
     const real *out = decoder_forward(&o->pass, &o->model.decoder, target, source, o->memory);
     o->probabilities = memory_new(T * V, sizeof(real));
-    matmul(o->pool, MATMUL_WRITE, o->probabilities, V, matrix(out, D), transposed(o->pass.w + params->output, D), T, V,
-           D, NULL);
+    matmul(o->pass.compute, MATMUL_WRITE, o->probabilities, V, matrix(out, D),
+           transposed(o->pass.w + params->output, D), T, V, D, NULL);
     for (size_t i = 0; i < T; i++)
         if (!isfinite(vector_softmax(o->probabilities + i * V, o->probabilities + i * V, V)))
             return error_set(err, "%s: the model's numbers are not finite for this sentence", o->file->path);

@@ -168,7 +168,8 @@ static bool encode(const Observation *o, const Mention *mentions, const Place *p
     }
     const size_t N = start[count];
     Transformer model;
-    const bool ok = transformer_create(&model, h, o->pool, (TransformerLimits){N, 1, longest, 1}, true, err);
+    const bool ok =
+        transformer_create(&model, h, (Compute){.pool = o->pool}, (TransformerLimits){N, 1, longest, 1}, true, err);
     if (ok) {
         Pass pass = transformer_pass(&model, o->file->w);
         encoder_lay_out(&model.encoder, pass.arena, params, N, true);
@@ -178,7 +179,7 @@ static bool encode(const Observation *o, const Mention *mentions, const Place *p
             const EncoderLayerTape *tape = &model.encoder.layers[l < n ? l : n - 1];
             const real *x = l < n ? tape->self.residual.x : out;
             const real *in =
-                l < n ? residual_again(pass.pool, &tape->self.residual, normed, pass.w,
+                l < n ? residual_again(pass.compute.pool, &tape->self.residual, normed, pass.w,
                                        params->encoder[l].self_attention_norm, (ResidualShape){N, D, h->norm})
                       : NULL;
             for (size_t i = 0; i < count; i++) {

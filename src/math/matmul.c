@@ -185,29 +185,19 @@ typedef struct Factor {
     real *packed;
 } Factor;
 
-/* What a pool carries for matmul. */
-struct MatmulWeights {
-    Precision precision;
-    const real *w, *end; /* NULL: no weights */
-    Factor *factors;     /* an array, in the order in which they were met first */
-    size_t next;         /* the one that follows what was asked for last: mostly they come in turn */
+struct PackedWeights {
+    const real *w, *end;
+    Factor *factors; /* a stb_ds array, in the order in which they were met first */
+    size_t next;     /* the one that follows what was asked for last: mostly they come in turn */
 };
 
-/* Carried where there are no weights that stay. */
-static MatmulWeights plain[] = {{.precision = PRECISION_FLOAT32}, {.precision = PRECISION_BFLOAT16}};
-
-static MatmulWeights *carried(const Pool *pool) {
-    MatmulWeights *weights = pool_carried(pool);
-    return weights ? weights : plain;
-}
-
-MatmulWeights *matmul_weights_create(const real *w, size_t count) {
-    MatmulWeights *weights = memory_new(1, sizeof *weights);
-    *weights = (MatmulWeights){.precision = PRECISION_FLOAT32, .w = w, .end = w + count};
+PackedWeights *packed_weights_create(const real *w, size_t count) {
+    PackedWeights *weights = memory_new(1, sizeof *weights);
+    *weights = (PackedWeights){.w = w, .end = w + count};
     return weights;
 }
 
-void matmul_weights_free(MatmulWeights *weights) {
+void packed_weights_free(PackedWeights *weights) {
     if (!weights) return;
     for (size_t i = 0; i < stbds_arrlenu(weights->factors); i++) free(weights->factors[i].packed);
     stbds_arrfree(weights->factors);
@@ -220,9 +210,9 @@ static bool same_factor(const Factor *f, const Factor *g) {
 }
 
 /* b as it was packed once and for all; NULL: it is none of the weights that stay, or there was no memory. */
-static real *packed_weights(Pool *pool, MatmulWeights *weights, const ProductKernels *kernel, Matrix b, size_t n,
-                            size_t k) {
-    if (!weights->w || b.data < weights->w || b.data >= weights->end || k == 0) return NULL;
+static real *packed_weights(Compute compute, const ProductKernels *kernel, Matrix b, size_t n, size_t k) {
+    PackedWeights *weights = compute.packed;
+    if (!weights || b.data < weights->w || b.data >= weights->end || k == 0) return NULL;
     Factor factor = {kernel, b, n, k, NULL};
     const size_t count = stbds_arrlenu(weights->factors);
     for (size_t i = 0; i < count; i++) {
@@ -234,17 +224,9 @@ static real *packed_weights(Pool *pool, MatmulWeights *weights, const ProductKer
     Product p = {.kernel = kernel, .b = b, .n = n, .k = k, .columns = pieces(n, kernel->nr) * kernel->nr};
     factor.packed = aligned_alloc(LINE, pieces(p.columns * cells(kernel, k) * sizeof(real), LINE) * LINE);
     p.packed = factor.packed;
-    if (p.packed) pack_all(pool, &p);
+    if (p.packed) pack_all(compute.pool, &p);
     stbds_arrput(weights->factors, factor);
     return p.packed;
-}
-
-void matmul_use_weights(Pool *pool, MatmulWeights *weights) {
-    pool_carry(pool, weights);
-}
-
-void matmul_set_precision(Pool *pool, Precision precision) {
-    pool_carry(pool, &plain[precision]);
 }
 
 bool matmul_has_bfloat16(void) {
@@ -255,12 +237,12 @@ Precision matmul_fast_precision(void) {
     return kernels()->product[PRECISION_BFLOAT16].preferred ? PRECISION_BFLOAT16 : PRECISION_FLOAT32;
 }
 
-void matmul(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
+void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
             const real *bias) {
     if (m == 0 || n == 0) return;
-    MatmulWeights *const weights = carried(pool);
-    const ProductKernels *kernel = &kernels()->product[weights->precision];
-    real *const packed = packed_weights(pool, weights, kernel, b, n, k);
+    Pool *const pool = compute.pool;
+    const ProductKernels *kernel = &kernels()->product[compute.precision];
+    real *const packed = packed_weights(compute, kernel, b, n, k);
     if (!packed && m * n * k < SPLIT) {
         multiply_alone(kernel, pool_scratch(pool, 0, matmul_scratch()), mode, c, ldc, a, b, m, n, k, bias);
         return;

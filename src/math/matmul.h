@@ -41,19 +41,21 @@ enum { MATMUL_WHOLE = 32 };
 typedef enum Precision { PRECISION_FLOAT32, PRECISION_BFLOAT16 } Precision;
 #define PRECISION_NAMES "float32|bfloat16"
 
-/* How matmul() computes on this pool from now on: float32 to begin with. The pool carries it. */
-void matmul_set_precision(Pool *pool, Precision precision);
+/* Weights w (count) that nobody changes while this lives: those of a trained model. A product that has them in its
+ * Compute, and whose b lies in w, packs b (see matmul.c) the first time only: the same bits, a third of the time for a
+ * single row, and as much memory again as the weights it meets. Without memory for that, b is packed each time, as all
+ * others are. Used by one thread at a time. Free with packed_weights_free (NULL is fine). */
+typedef struct PackedWeights PackedWeights;
+PackedWeights *packed_weights_create(const real *w, size_t count);
+void packed_weights_free(PackedWeights *packed);
 
-/* Weights w (count) that nobody changes while this lives: those of a trained model. On a pool that uses them, a product
- * whose b lies in w packs it (see matmul.c) the first time only: same bits, a third of the time for a single row, as
- * much memory again as the weights that are met. Where there is no memory they are packed each time, as all others are.
- * For one pool at a time. Free with matmul_weights_free (NULL is fine) when no pool uses them any more. */
-typedef struct MatmulWeights MatmulWeights;
-MatmulWeights *matmul_weights_create(const real *w, size_t count);
-void matmul_weights_free(MatmulWeights *weights);
-
-/* From now on matmul() computes on this pool in float32, and with these; NULL: with none. */
-void matmul_use_weights(Pool *pool, MatmulWeights *weights);
+/* How products are computed. Everything that multiplies matrices on all threads takes one. {.pool = pool}: in float32,
+ * with nothing packed. */
+typedef struct Compute {
+    Pool *pool;
+    Precision precision;
+    PackedWeights *packed; /* NULL: none */
+} Compute;
 
 /* Whether the CPU in use multiplies bfloat16 numbers; otherwise floats are rounded, which is slower than leaving them.
  */
@@ -62,9 +64,9 @@ bool matmul_has_bfloat16(void);
 /* bfloat16 where the CPU multiplies it many times as fast as floats (AMX), else float32. */
 Precision matmul_fast_precision(void);
 
-/* c (m, n) = or += a (m, k) b (k, n); c's rows are ldc elements apart. Split over the pool's threads where it is large
+/* c (m, n) = or += a (m, k) b (k, n); c's rows are ldc elements apart. Split over the pool's threads if it is large
  * enough. bias: (n), added to each row of a written product, or NULL. k = 0 writes the bias or zeros. */
-void matmul(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
+void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
             const real *bias);
 
 /* The same in float32 on the calling thread, inside a pool task; scratch: matmul_scratch() bytes of the caller's. */

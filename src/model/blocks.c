@@ -12,16 +12,16 @@ static size_t table_of(const Pass *pass, StackName stack) {
 
 void block_embedding_forward(const Pass *pass, StackName stack, real *out, Packed tokens) {
     const size_t N = tokens.start[tokens.B], D = pass->params->hyper.width;
-    embedding_forward(pass->pool, out, tokens.token, tokens.start, pass->w + table_of(pass, stack),
+    embedding_forward(pass->compute.pool, out, tokens.token, tokens.start, pass->w + table_of(pass, stack),
                       pass_positions(pass, stack), tokens.B, D);
-    dropout_forward(pass->pool, out, out, pass_dropout(pass, stack, 0, PLACE_EMBEDDING), N * D);
+    dropout_forward(pass->compute.pool, out, out, pass_dropout(pass, stack, 0, PLACE_EMBEDDING), N * D);
 }
 
 void block_embedding_backward(const Pass *pass, StackName stack, real *d, Packed tokens) {
     const size_t N = tokens.start[tokens.B], D = pass->params->hyper.width;
-    dropout_forward(pass->pool, d, d, pass_dropout(pass, stack, 0, PLACE_EMBEDDING), N * D);
-    embedding_backward(pass->pool, pass->dw + table_of(pass, stack), pass_dpositions(pass, stack), d, tokens.token,
-                       tokens.start, tokens.B, D);
+    dropout_forward(pass->compute.pool, d, d, pass_dropout(pass, stack, 0, PLACE_EMBEDDING), N * D);
+    embedding_backward(pass->compute.pool, pass->dw + table_of(pass, stack), pass_dpositions(pass, stack), d,
+                       tokens.token, tokens.start, tokens.B, D);
 }
 
 /* ---- attention --------------------------------------------------------------------------------------------------- */
@@ -43,13 +43,13 @@ static void attend_kept(const Pass *pass, real *y, MultiheadTape *tape, const At
     size_t q_stride = D;
     if (b->append) {
         q_stride = 3 * D;
-        multihead_project_self(pass->pool, tape, in, pass->w, b->params, rows, D);
+        multihead_project_self(pass->compute, tape, in, pass->w, b->params, rows, D);
         for (size_t r = 0; r < rows; r++)
             vector_copy(b->kept + ((size_t)b->append[r] - 1) * 2 * D, tape->q + r * 3 * D + D, 2 * D);
     } else {
-        multihead_project_query(pass->pool, tape, in, pass->w, b->params, rows, D);
+        multihead_project_query(pass->compute, tape, in, pass->w, b->params, rows, D);
     }
-    multihead_attend(pass->pool, y, tape, (AttentionInput){tape->q, b->kept, b->kept + D, q_stride, 2 * D}, pass->w,
+    multihead_attend(pass->compute, y, tape, (AttentionInput){tape->q, b->kept, b->kept + D, q_stride, 2 * D}, pass->w,
                      b->params, b->shape, dropout_none());
 }
 
@@ -70,13 +70,13 @@ const real *block_attention_forward(const Pass *pass, const AttentionBlock *b, A
     real *normed = arena_push(pass->arena, shape.N * shape.D, sizeof(real));
     real *y = arena_push(pass->arena, shape.N * shape.D, sizeof(real));
 
-    const real *in = residual_enter(pass->pool, &tape->residual, normed, x, pass->w, b->norm, shape);
+    const real *in = residual_enter(pass->compute.pool, &tape->residual, normed, x, pass->w, b->norm, shape);
     if (b->kept)
         attend_kept(pass, y, &tape->attention, b, in);
     else
-        multihead_forward(pass->pool, y, &tape->attention, in, b->memory, b->M, pass->w, b->params,
+        multihead_forward(pass->compute, y, &tape->attention, in, b->memory, b->M, pass->w, b->params,
                           shape_shown(pass, b), pass_dropout(pass, b->stack, b->layer, b->weights_place));
-    const real *out = residual_leave(pass->pool, &tape->residual, y, pass->w, b->norm, shape,
+    const real *out = residual_leave(pass->compute.pool, &tape->residual, y, pass->w, b->norm, shape,
                                      pass_dropout(pass, b->stack, b->layer, b->residual_place));
     arena_release(pass->arena, mark);
     return out;
@@ -89,12 +89,12 @@ void block_attention_backward(const Pass *pass, const AttentionBlock *b, const A
     real *normed = arena_push(pass->arena, count, sizeof(real));
     real *dy = arena_push(pass->arena, count, sizeof(real)), *dh = arena_push(pass->arena, count, sizeof(real));
 
-    residual_leave_backward(pass->pool, d, dy, dh, pass->dw, pass->w, &tape->residual, b->norm, shape,
+    residual_leave_backward(pass->compute.pool, d, dy, dh, pass->dw, pass->w, &tape->residual, b->norm, shape,
                             pass_dropout(pass, b->stack, b->layer, b->residual_place));
-    const real *in = residual_again(pass->pool, &tape->residual, normed, pass->w, b->norm, shape);
-    multihead_backward(pass->pool, pass->arena, dh, dmemory, pass->dw, dy, in, b->memory, b->M, pass->w, b->params,
+    const real *in = residual_again(pass->compute.pool, &tape->residual, normed, pass->w, b->norm, shape);
+    multihead_backward(pass->compute, pass->arena, dh, dmemory, pass->dw, dy, in, b->memory, b->M, pass->w, b->params,
                        &tape->attention, b->shape, pass_dropout(pass, b->stack, b->layer, b->weights_place));
-    residual_enter_backward(pass->pool, d, dh, pass->dw, pass->w, &tape->residual, b->norm, shape);
+    residual_enter_backward(pass->compute.pool, d, dh, pass->dw, pass->w, &tape->residual, b->norm, shape);
     arena_release(pass->arena, mark);
 }
 
@@ -118,11 +118,11 @@ const real *block_feedforward_forward(const Pass *pass, const FeedforwardBlock *
     real *normed = arena_push(pass->arena, shape.N * shape.D, sizeof(real));
     real *y = arena_push(pass->arena, shape.N * shape.D, sizeof(real));
 
-    const real *in = residual_enter(pass->pool, &tape->residual, normed, x, pass->w, b->norm, shape);
-    feedforward_forward(pass->pool, pass->arena, y, tape->pre, in, pass->w, b->params,
+    const real *in = residual_enter(pass->compute.pool, &tape->residual, normed, x, pass->w, b->norm, shape);
+    feedforward_forward(pass->compute, pass->arena, y, tape->pre, in, pass->w, b->params,
                         feedforward_shape(&pass->params->hyper, b->N),
                         pass_dropout(pass, b->stack, b->layer, PLACE_ACTIVATION));
-    const real *out = residual_leave(pass->pool, &tape->residual, y, pass->w, b->norm, shape,
+    const real *out = residual_leave(pass->compute.pool, &tape->residual, y, pass->w, b->norm, shape,
                                      pass_dropout(pass, b->stack, b->layer, PLACE_FEEDFORWARD_RESIDUAL));
     arena_release(pass->arena, mark);
     return out;
@@ -135,13 +135,13 @@ void block_feedforward_backward(const Pass *pass, const FeedforwardBlock *b, con
     real *normed = arena_push(pass->arena, count, sizeof(real));
     real *dy = arena_push(pass->arena, count, sizeof(real)), *dh = arena_push(pass->arena, count, sizeof(real));
 
-    residual_leave_backward(pass->pool, d, dy, dh, pass->dw, pass->w, &tape->residual, b->norm, shape,
+    residual_leave_backward(pass->compute.pool, d, dy, dh, pass->dw, pass->w, &tape->residual, b->norm, shape,
                             pass_dropout(pass, b->stack, b->layer, PLACE_FEEDFORWARD_RESIDUAL));
-    const real *in = residual_again(pass->pool, &tape->residual, normed, pass->w, b->norm, shape);
-    feedforward_backward(pass->pool, pass->arena, dh, pass->dw, dy, in, tape->pre, pass->w, b->params,
+    const real *in = residual_again(pass->compute.pool, &tape->residual, normed, pass->w, b->norm, shape);
+    feedforward_backward(pass->compute, pass->arena, dh, pass->dw, dy, in, tape->pre, pass->w, b->params,
                          feedforward_shape(&pass->params->hyper, b->N),
                          pass_dropout(pass, b->stack, b->layer, PLACE_ACTIVATION));
-    residual_enter_backward(pass->pool, d, dh, pass->dw, pass->w, &tape->residual, b->norm, shape);
+    residual_enter_backward(pass->compute.pool, d, dh, pass->dw, pass->w, &tape->residual, b->norm, shape);
     arena_release(pass->arena, mark);
 }
 
@@ -160,8 +160,8 @@ const real *block_final_norm_forward(const Pass *pass, LayernormParams norm, Fin
                                      size_t N) {
     if (pass->params->hyper.norm == NORM_POST) return x;
     tape->x = x;
-    layernorm_forward(pass->pool, tape->out, tape->mean, tape->rstd, x, pass->w + norm.weight, pass->w + norm.bias, N,
-                      pass->params->hyper.width);
+    layernorm_forward(pass->compute.pool, tape->out, tape->mean, tape->rstd, x, pass->w + norm.weight,
+                      pass->w + norm.bias, N, pass->params->hyper.width);
     return tape->out;
 }
 
@@ -170,7 +170,7 @@ void block_final_norm_backward(const Pass *pass, LayernormParams norm, const Fin
     if (pass->params->hyper.norm == NORM_POST) return;
     /* forward: out = norm(x) */
     real *spare = arena_push(pass->arena, N * D, sizeof(real));
-    layernorm_backward_in_place(pass->pool, d, spare, pass->dw + norm.weight, pass->dw + norm.bias, tape->x,
+    layernorm_backward_in_place(pass->compute.pool, d, spare, pass->dw + norm.weight, pass->dw + norm.bias, tape->x,
                                 pass->w + norm.weight, tape->mean, tape->rstd, N, D);
     arena_release(pass->arena, mark);
 }

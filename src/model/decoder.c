@@ -126,7 +126,7 @@ void decoder_backward(const Pass *pass, const DecoderTape *tape, real *d, real *
 
 void decoder_project_memory(const Pass *pass, real *const *cross, const real *memory, size_t M) {
     for (size_t l = 0; l < pass->params->hyper.decoder_layers; l++)
-        multihead_project_memory(pass->pool, cross[l], memory, pass->w, pass->params->decoder[l].cross_attention, M,
+        multihead_project_memory(pass->compute, cross[l], memory, pass->w, pass->params->decoder[l].cross_attention, M,
                                  pass->params->hyper.width);
 }
 
@@ -137,7 +137,7 @@ const real *decoder_step(const Pass *pass, DecoderTape *tape, const int32_t *tok
     CHECK(position < h->max_length, "a position within the model's longest sentence");
     uint32_t *each = arena_push(pass->arena, B + 1, sizeof *each); /* every sentence is one query row */
     for (size_t b = 0; b <= B; b++) each[b] = (uint32_t)b;
-    embedding_forward(pass->pool, tape->embedded, token, each, pass->w + pass->params->decoder_embedding,
+    embedding_forward(pass->compute.pool, tape->embedded, token, each, pass->w + pass->params->decoder_embedding,
                       pass_positions(pass, STACK_DECODER) + position * D, B, D);
     const DecoderView view = {
         .self = {B, h->heads, K, each, cache->self_start, cache->self_end, cache->longest_self, false, NULL},

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
-#include "base/pool.h"
+#include "math/matmul.h"
 #include "math/real.h"
 #include "model/parameters.h"
 #include "nn/dropout.h"
@@ -24,7 +24,7 @@ typedef enum AttentionKind { ATTENTION_ENCODER, ATTENTION_DECODER, ATTENTION_CRO
 enum { ATTENTION_KINDS = 3 };
 
 typedef struct Pass {
-    Pool *pool;
+    Compute compute;
     Arena *arena; /* tapes are laid out in it first; layers take and give back scratch behind them */
     const Parameters *params;
     const real *w;         /* the parameter block */

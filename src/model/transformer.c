@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/size.h"
-#include "math/matmul.h"
 #include "math/vector.h"
 #include "nn/attention.h"
 #include "nn/rows.h"
@@ -42,8 +41,8 @@ static size_t arena_bytes(Transformer *model, TransformerLimits limits, bool tra
     return arena.used + scratch + 16 * ARENA_ALIGNMENT; /* a dozen pushes are rounded up */
 }
 
-Transformer transformer_new(const Hyper *hyper, Pool *pool) {
-    Transformer model = {.params = parameters_create(hyper), .pool = pool};
+Transformer transformer_new(const Hyper *hyper, Compute compute) {
+    Transformer model = {.params = parameters_create(hyper), .compute = compute};
     model.encoder = encoder_tape_new(&model.params);
     model.decoder = decoder_tape_new(&model.params);
     return model;
@@ -58,14 +57,14 @@ bool transformer_reserve(Transformer *model, TransformerLimits limits, bool trai
     }
     if (!model->positions) model->positions = pass_sinusoidal(h);
     const size_t keys = size_max(limits.longest_source, limits.longest_target);
-    pool_reserve(model->pool, size_max(matmul_scratch(), attention_scratch(keys)),
+    pool_reserve(model->compute.pool, size_max(matmul_scratch(), attention_scratch(keys)),
                  size_max(matmul_shared(), rows_sum_shared(1, size_max(3 * h->width, h->feedforward))));
     return true;
 }
 
-bool transformer_create(Transformer *model, const Hyper *hyper, Pool *pool, TransformerLimits limits, bool training,
-                        Error *err) {
-    *model = transformer_new(hyper, pool);
+bool transformer_create(Transformer *model, const Hyper *hyper, Compute compute, TransformerLimits limits,
+                        bool training, Error *err) {
+    *model = transformer_new(hyper, compute);
     if (transformer_reserve(model, limits, training, err)) return true;
     transformer_free(model);
     return false;
@@ -83,7 +82,12 @@ void transformer_free(Transformer *model) {
 Pass transformer_pass(Transformer *model, const real *w) {
     arena_release(&model->arena, 0);
     return (Pass){
-        .pool = model->pool, .arena = &model->arena, .params = &model->params, .w = w, .positions = model->positions};
+        .compute = {.pool = model->compute.pool},
+        .arena = &model->arena,
+        .params = &model->params,
+        .w = w,
+        .positions = model->positions,
+    };
 }
 
 Loss transformer_train(Transformer *model, const real *w, real *dw, Packed source, Packed target_in,
@@ -91,20 +95,18 @@ Loss transformer_train(Transformer *model, const real *w, real *dw, Packed sourc
     const Parameters *params = &model->params;
     const size_t Ns = source.start[source.B], Nt = target_in.start[target_in.B], D = params->hyper.width;
     Pass pass = transformer_pass(model, w);
-    pass.dw = dw, pass.training = true;
+    pass.compute = model->compute, pass.dw = dw, pass.training = true;
     pass.seed = step.seed, pass.step = step.step, pass.piece = step.piece;
     Kept kept = lay_out(&model->encoder, &model->decoder, pass.arena, params, Ns, Nt, true);
 
-    matmul_set_precision(pass.pool, model->precision);
     const real *memory = encoder_forward(&pass, &model->encoder, source);
     const real *h = decoder_forward(&pass, &model->decoder, target_in, source, memory);
     vector_clear(kept.d, Nt * D);
     vector_clear(kept.dmemory, Ns * D);
-    Loss loss = loss_run(pass.pool, pass.arena, kept.d, dw + params->output, h, w + params->output, target_out, scale,
-                         loss_shape(&params->hyper, Nt, smoothing));
+    Loss loss = loss_run(pass.compute, pass.arena, kept.d, dw + params->output, h, w + params->output, target_out,
+                         scale, loss_shape(&params->hyper, Nt, smoothing));
     decoder_backward(&pass, &model->decoder, kept.d, kept.dmemory, target_in, source, memory);
     encoder_backward(&pass, &model->encoder, kept.dmemory, source);
-    matmul_set_precision(pass.pool, PRECISION_FLOAT32);
     return loss;
 }
 
@@ -116,6 +118,6 @@ Loss transformer_evaluate(Transformer *model, const real *w, Packed source, Pack
     lay_out(&model->encoder, &model->decoder, pass.arena, params, Ns, Nt, false);
     const real *memory = encoder_forward(&pass, &model->encoder, source);
     const real *h = decoder_forward(&pass, &model->decoder, target_in, source, memory);
-    return loss_run(pass.pool, pass.arena, NULL, NULL, h, w + params->output, target_out, 1,
+    return loss_run(pass.compute, pass.arena, NULL, NULL, h, w + params->output, target_out, 1,
                     loss_shape(&params->hyper, Nt, smoothing));
 }

@@ -5,7 +5,6 @@
 #ifndef NMT_MODEL_TRANSFORMER_H
 #define NMT_MODEL_TRANSFORMER_H
 
-#include "math/matmul.h"
 #include "model/decoder.h"
 #include "model/encoder.h"
 #include "model/pass.h"
@@ -19,13 +18,11 @@ typedef struct TransformerLimits {
 
 typedef struct Transformer {
     Parameters params;
-    Pool *pool;
+    Compute compute; /* of transformer_train, except attention's own products, which are always in float32 */
     Arena arena;
     EncoderTape encoder;
     DecoderTape decoder;
-    real *positions;     /* (max_length, D) sinusoidal positions; NULL: learned */
-    Precision precision; /* of transformer_train's products, but for attention's own, which are always float32: the
-                            caller's to set, float32 to begin with */
+    real *positions; /* (max_length, D) sinusoidal positions; NULL: learned */
 } Transformer;
 
 /* Which random numbers dropout draws; a step made of several batches numbers them. */
@@ -37,12 +34,12 @@ typedef struct TransformerStep {
 /* hyper has passed hyper_check. The pool must outlive it; its scratch is reserved here. training: passes go backward.
  * Fails, leaving all 0, when there is no memory for the arena; without memory for the tables or the pool's scratch the
  * process ends (base/memory.h). Release with transformer_free. */
-bool transformer_create(Transformer *model, const Hyper *hyper, Pool *pool, TransformerLimits limits, bool training,
-                        Error *err);
+bool transformer_create(Transformer *model, const Hyper *hyper, Compute compute, TransformerLimits limits,
+                        bool training, Error *err);
 void transformer_free(Transformer *model); /* all 0 is fine */
 
 /* The same in two steps: one that is for batches of no size yet, and room for larger ones, between passes. */
-Transformer transformer_new(const Hyper *hyper, Pool *pool);
+Transformer transformer_new(const Hyper *hyper, Compute compute);
 bool transformer_reserve(Transformer *model, TransformerLimits limits, bool training, Error *err);
 
 /* One batch, forward and backward with dropout: adds to the gradient block dw that of the smoothed loss's sum times

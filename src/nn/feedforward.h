@@ -11,7 +11,6 @@
 #include <stddef.h>
 
 #include "base/arena.h"
-#include "base/pool.h"
 #include "math/real.h"
 #include "nn/activation.h"
 #include "nn/dropout.h"
@@ -28,11 +27,11 @@ typedef struct FeedforwardShape {
 } FeedforwardShape;
 
 /* pre: (N, F), kept. Scratch from the arena: feedforward_scratch elements at most, forward and backward. */
-void feedforward_forward(Pool *pool, Arena *arena, real *out, real *pre, const real *x, const real *w,
+void feedforward_forward(Compute compute, Arena *arena, real *out, real *pre, const real *x, const real *w,
                          FeedforwardParams params, FeedforwardShape shape, Dropout dropout);
 
 /* Writes dx (N, D), which is this block's alone; adds to the parameters' gradients in dw. */
-void feedforward_backward(Pool *pool, Arena *arena, real *dx, real *dw, const real *dout, const real *x,
+void feedforward_backward(Compute compute, Arena *arena, real *dx, real *dw, const real *dout, const real *x,
                           const real *pre, const real *w, FeedforwardParams params, FeedforwardShape shape,
                           Dropout dropout);
 size_t feedforward_scratch(FeedforwardShape shape);

@@ -4,9 +4,9 @@
 #include "math/vector.h"
 #include "nn/rows.h"
 
-void linear_forward(Pool *pool, real *out, const real *in, const real *weight, const real *bias, size_t N, size_t I,
-                    size_t O) {
-    matmul(pool, MATMUL_WRITE, out, O, matrix(in, I), transposed(weight, I), N, O, I, bias);
+void linear_forward(Compute compute, real *out, const real *in, const real *weight, const real *bias, size_t N,
+                    size_t I, size_t O) {
+    matmul(compute, MATMUL_WRITE, out, O, matrix(in, I), transposed(weight, I), N, O, I, bias);
 }
 
 typedef struct BiasBackward {
@@ -19,22 +19,22 @@ static void bias_backward(void *context, real *partial, size_t first, size_t las
     for (size_t n = first; n < last; n++) vector_add(partial, b->dout + n * b->O, b->O);
 }
 
-void linear_backward_input(Pool *pool, MatmulMode mode, real *din, const real *dout, const real *weight, size_t N,
+void linear_backward_input(Compute compute, MatmulMode mode, real *din, const real *dout, const real *weight, size_t N,
                            size_t I, size_t O) {
     /* forward: out = in weight^T */
-    matmul(pool, mode, din, I, matrix(dout, O), matrix(weight, I), N, I, O, NULL);
+    matmul(compute, mode, din, I, matrix(dout, O), matrix(weight, I), N, I, O, NULL);
 }
 
-void linear_backward_params(Pool *pool, real *dweight, real *dbias, const real *dout, const real *in, size_t N,
+void linear_backward_params(Compute compute, real *dweight, real *dbias, const real *dout, const real *in, size_t N,
                             size_t I, size_t O) {
     /* forward: out = in weight^T + bias */
-    matmul(pool, MATMUL_ADD, dweight, I, transposed(dout, O), matrix(in, I), O, I, N, NULL);
+    matmul(compute, MATMUL_ADD, dweight, I, transposed(dout, O), matrix(in, I), O, I, N, NULL);
     BiasBackward b = {dout, O};
-    if (dbias) rows_sum(pool, "bias gradient", &dbias, 1, N, O, bias_backward, &b);
+    if (dbias) rows_sum(compute.pool, "bias gradient", &dbias, 1, N, O, bias_backward, &b);
 }
 
-void linear_backward(Pool *pool, real *din, real *dweight, real *dbias, const real *dout, const real *in,
+void linear_backward(Compute compute, real *din, real *dweight, real *dbias, const real *dout, const real *in,
                      const real *weight, size_t N, size_t I, size_t O) {
-    if (din) linear_backward_input(pool, MATMUL_ADD, din, dout, weight, N, I, O);
-    linear_backward_params(pool, dweight, dbias, dout, in, N, I, O);
+    if (din) linear_backward_input(compute, MATMUL_ADD, din, dout, weight, N, I, O);
+    linear_backward_params(compute, dweight, dbias, dout, in, N, I, O);
 }

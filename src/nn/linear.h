@@ -10,7 +10,6 @@
 
 #include <stddef.h>
 
-#include "base/pool.h"
 #include "math/matmul.h"
 #include "math/real.h"
 
@@ -20,17 +19,17 @@ typedef struct LinearParams {
 } LinearParams;
 
 /* bias may be NULL. */
-void linear_forward(Pool *pool, real *out, const real *in, const real *weight, const real *bias, size_t N, size_t I,
-                    size_t O);
+void linear_forward(Compute compute, real *out, const real *in, const real *weight, const real *bias, size_t N,
+                    size_t I, size_t O);
 
 /* Adds to din, dweight and dbias; din and dbias may be NULL. */
-void linear_backward(Pool *pool, real *din, real *dweight, real *dbias, const real *dout, const real *in,
+void linear_backward(Compute compute, real *din, real *dweight, real *dbias, const real *dout, const real *in,
                      const real *weight, size_t N, size_t I, size_t O);
 
 /* Its two halves. With mode MATMUL_WRITE din is written: for one that holds nothing yet. dbias may be NULL. */
-void linear_backward_input(Pool *pool, MatmulMode mode, real *din, const real *dout, const real *weight, size_t N,
+void linear_backward_input(Compute compute, MatmulMode mode, real *din, const real *dout, const real *weight, size_t N,
                            size_t I, size_t O);
-void linear_backward_params(Pool *pool, real *dweight, real *dbias, const real *dout, const real *in, size_t N,
+void linear_backward_params(Compute compute, real *dweight, real *dbias, const real *dout, const real *in, size_t N,
                             size_t I, size_t O);
 
 #endif

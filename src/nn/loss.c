@@ -3,7 +3,6 @@
 
 #include <math.h>
 
-#include "math/matmul.h"
 #include "math/vector.h"
 #include "nn/rows.h"
 
@@ -48,7 +47,7 @@ static void loss_rows(void *context, size_t first, size_t last) {
     }
 }
 
-Loss loss_run(Pool *pool, Arena *arena, real *dh, real *dweight, const real *h, const real *weight,
+Loss loss_run(Compute compute, Arena *arena, real *dh, real *dweight, const real *h, const real *weight,
               const int32_t *target, real scale, LossShape s) {
     const size_t mark = arena_mark(arena), block = block_rows(s.V);
     double *loss = arena_push(arena, s.N, sizeof(double)), *nll = arena_push(arena, s.N, sizeof(double));
@@ -56,13 +55,13 @@ Loss loss_run(Pool *pool, Arena *arena, real *dh, real *dweight, const real *h, 
     for (size_t n0 = 0; n0 < s.N; n0 += block) {
         const size_t rows = s.N - n0 < block ? s.N - n0 : block;
         const real *h_rows = h + n0 * s.D;
-        matmul(pool, MATMUL_WRITE, z, s.V, matrix(h_rows, s.D), transposed(weight, s.D), rows, s.V, s.D, NULL);
+        matmul(compute, MATMUL_WRITE, z, s.V, matrix(h_rows, s.D), transposed(weight, s.D), rows, s.V, s.D, NULL);
         Rows r = {z, loss + n0, nll + n0, target + n0, scale, s.V, s.smoothing, dh != NULL};
-        rows_run(pool, "loss rows", rows, s.V, loss_rows, &r);
+        rows_run(compute.pool, "loss rows", rows, s.V, loss_rows, &r);
         if (!dh) continue;
         /* forward: z = h W^T */
-        matmul(pool, MATMUL_ADD, dh + n0 * s.D, s.D, matrix(z, s.V), matrix(weight, s.D), rows, s.D, s.V, NULL);
-        matmul(pool, MATMUL_ADD, dweight, s.D, transposed(z, s.V), matrix(h_rows, s.D), s.V, s.D, rows, NULL);
+        matmul(compute, MATMUL_ADD, dh + n0 * s.D, s.D, matrix(z, s.V), matrix(weight, s.D), rows, s.D, s.V, NULL);
+        matmul(compute, MATMUL_ADD, dweight, s.D, transposed(z, s.V), matrix(h_rows, s.D), s.V, s.D, rows, NULL);
     }
     Loss total = {0, 0};
     for (size_t n = 0; n < s.N; n++) total.loss += loss[n], total.nll += nll[n];

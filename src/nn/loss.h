@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
-#include "base/pool.h"
+#include "math/matmul.h"
 #include "math/real.h"
 
 /* Sums over rows. Divide by the number of target tokens for the usual figures; exp of the mean nll is the perplexity.
@@ -32,7 +32,7 @@ typedef struct LossShape {
 
 /* With dh NULL only the loss; else gradients too, added to dh and dweight, for a loss multiplied by `scale` (one over
  * the target tokens of the whole step). Targets must be below V. Scratch from the arena: loss_scratch bytes at most. */
-Loss loss_run(Pool *pool, Arena *arena, real *dh, real *dweight, const real *h, const real *weight,
+Loss loss_run(Compute compute, Arena *arena, real *dh, real *dweight, const real *h, const real *weight,
               const int32_t *target, real scale, LossShape shape);
 size_t loss_scratch(LossShape shape);
 

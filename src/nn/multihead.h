@@ -12,7 +12,6 @@
 #include <stddef.h>
 
 #include "base/arena.h"
-#include "base/pool.h"
 #include "math/real.h"
 #include "nn/attention.h"
 #include "nn/dropout.h"
@@ -36,25 +35,25 @@ MultiheadTape multihead_tape(Arena *arena, size_t Nq, size_t Nk, size_t D, size_
 AttentionInput multihead_input(const MultiheadTape *tape, size_t D);
 
 /* Nk: rows of memory (NULL, 0: self-attention). w: the parameter block. */
-void multihead_forward(Pool *pool, real *out, MultiheadTape *tape, const real *x, const real *memory, size_t Nk,
+void multihead_forward(Compute compute, real *out, MultiheadTape *tape, const real *x, const real *memory, size_t Nk,
                        const real *w, MultiheadParams params, AttentionShape shape, Dropout dropout);
 
 /* The parts of the above, for decoding step by step with kept keys and values: q, k and v of x into tape->q; q alone;
  * k and v of memory, into kv (Nk, 2D); attention and the output projection, from wherever `in` says. */
-void multihead_project_self(Pool *pool, MultiheadTape *tape, const real *x, const real *w, MultiheadParams params,
+void multihead_project_self(Compute compute, MultiheadTape *tape, const real *x, const real *w, MultiheadParams params,
                             size_t Nq, size_t D);
-void multihead_project_query(Pool *pool, MultiheadTape *tape, const real *x, const real *w, MultiheadParams params,
+void multihead_project_query(Compute compute, MultiheadTape *tape, const real *x, const real *w, MultiheadParams params,
                              size_t Nq, size_t D);
-void multihead_project_memory(Pool *pool, real *kv, const real *memory, const real *w, MultiheadParams params,
+void multihead_project_memory(Compute compute, real *kv, const real *memory, const real *w, MultiheadParams params,
                               size_t Nk, size_t D);
-void multihead_attend(Pool *pool, real *out, MultiheadTape *tape, AttentionInput in, const real *w,
+void multihead_attend(Compute compute, real *out, MultiheadTape *tape, AttentionInput in, const real *w,
                       MultiheadParams params, AttentionShape shape, Dropout dropout);
 
 /* Writes dx (Nq, D), which is this block's alone; adds to dmemory (Nk, D), when memory is given, and to the parameters'
  * gradients in dw. Scratch comes from the arena: multihead_scratch elements at most. */
-void multihead_backward(Pool *pool, Arena *arena, real *dx, real *dmemory, real *dw, const real *dout, const real *x,
-                        const real *memory, size_t Nk, const real *w, MultiheadParams params, const MultiheadTape *tape,
-                        AttentionShape shape, Dropout dropout);
+void multihead_backward(Compute compute, Arena *arena, real *dx, real *dmemory, real *dw, const real *dout,
+                        const real *x, const real *memory, size_t Nk, const real *w, MultiheadParams params,
+                        const MultiheadTape *tape, AttentionShape shape, Dropout dropout);
 size_t multihead_scratch(size_t Nq, size_t Nk, size_t D);
 
 #endif

@@ -43,7 +43,7 @@ bool checkpoint_write(const Trainer *t, const char *name, bool with_state, Error
         .decode = config_decode(t->config),
         .config = config,
         .step = t->state.step,
-        .precision = t->model.precision,
+        .precision = t->model.compute.precision,
     };
     info.merges = tokenizer_merges(t->tokenizer, &info.merge_count);
     GgufWriter *out = modelfile_writer(&info, &t->model.params, with_state ? t->w : trainer_weights(t));

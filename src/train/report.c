@@ -66,7 +66,7 @@ static void put_machine(Json *out, const Trainer *t, const char *version) {
     put_cpu(out);
     json_key_text(out, "instruction_set", cpu_instruction_set());
     json_key_integer(out, "threads", (long long)pool_threads(t->pool));
-    json_key_text(out, "precision", t->model.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
+    json_key_text(out, "precision", t->model.compute.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
     json_key_text(out, "version", version);
     json_close(out, '}');
     json_key(out, "model");

@@ -143,7 +143,7 @@ static bool read_data(Trainer *t, const ModelFile *last, Error *err) {
     return ok;
 }
 
-static bool make_memory(Trainer *t, Error *err) {
+static bool make_memory(Trainer *t, Precision precision, Error *err) {
     const size_t tokens = batch_tokens(t->config);
     const Config *c = t->config;
     BatchLimits a = batches_limits(&t->train, tokens);
@@ -160,7 +160,8 @@ static bool make_memory(Trainer *t, Error *err) {
         .longest_target = size_max(a.longest_target, b.longest_target),
     };
     const Hyper hyper = config_hyper(t->config, tokenizer_vocab_size(t->tokenizer));
-    if (!transformer_create(&t->model, &hyper, t->pool, limits, true, err)) return false;
+    if (!transformer_create(&t->model, &hyper, (Compute){.pool = t->pool, .precision = precision}, limits, true, err))
+        return false;
     const size_t count = t->model.params.count;
     const bool averages = t->config->average > 0;
     Arena measure = arena_measure();
@@ -236,8 +237,8 @@ bool trainer_create(Trainer *t, const Config *config, Pool *pool, bool resume, b
         ok = modelfile_open(&last, path, err) && config_may_resume(config, last.info.config, path, err);
     }
     const ModelFile *from = *resumed ? &last : NULL;
-    ok = ok && read_data(t, from, err) && make_memory(t, err) && make_parameters(t, from, err);
-    t->model.precision = choose_precision(config, ok ? from : NULL);
+    ok = ok && read_data(t, from, err) && make_memory(t, choose_precision(config, from), err) &&
+         make_parameters(t, from, err);
     if (*resumed && last.gguf) modelfile_close(&last);
     free(path);
     if (ok) t->valid_plan = batches_plan(&t->valid, batch_tokens(config), 0, 0);
