@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Times the training steps of tests/bench.c in PyTorch (nn.Transformer), in turns with our own, and prints the ratios.
 
-A step is forward, smoothed loss, backward, clipping and Adam, on one batch whose lengths `bench batch` gives. Ours
-packs sentences without padding; PyTorch pads them, so it is timed twice:
+A step is forward, smoothed loss, backward, clipping and Adam, on one batch. `bench batch` gives the lengths of its
+sentences. Our program packs sentences without padding; PyTorch pads them, so it is timed twice:
 
   random  the sentences as they come, padded to the longest: what a plain data loader gives
-  sorted  as many sentences, all of the mean length, so that nothing is padded: the kindest case
+  sorted  the same number of sentences, all of the mean length, so nothing is padded: the best case for PyTorch
 
-Every figure is target tokens a second, end tokens counted, padding not. Every run is a process of its own. PyTorch gets
-the fastest environment of those tried (see `tuning`), which can double its speed; --untuned leaves it out. Where it
-is not installed the script says so and ends with 0."""
+Every figure is target tokens per second, with end tokens and without padding. Every run is a process of its own.
+PyTorch gets the fastest environment of those that were tried (see `tuning`), which can double its speed; --untuned
+switches it off. If PyTorch is not installed, the script says so and exits with 0."""
 
 import argparse
 import itertools
@@ -28,7 +28,7 @@ KEYS = ("vocab", "width", "heads", "feedforward", "encoder_layers", "decoder_lay
 
 
 def read_text(path):
-    """Of a file of /proc; empty where there is none."""
+    """The text of a file in /proc; empty if there is none."""
     try:
         with open(path) as file:
             return file.read()
@@ -40,7 +40,7 @@ def read_text(path):
 
 
 def describe(torch):
-    """Version and the libraries that multiply, as loaded: a distribution may exchange the BLAS it was built for."""
+    """The version, and the libraries loaded for products: a distribution may replace the BLAS of the build."""
     a = torch.ones(256, 256)
     a @ a
     built = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
@@ -49,8 +49,8 @@ def describe(torch):
 
 
 def make_model(torch, hyper):
-    """The model of src/model/, from PyTorch's own parts: norms before the branches and at the end of each stack, one
-    matrix for both embeddings and the output layer, dropout on embeddings and residual branches and nowhere else."""
+    """The model of src/model/ made of PyTorch's own parts: norms before the branches and at the end of each stack, one
+    matrix for both embeddings and the output layer, dropout only on embeddings and residual branches."""
     nn = torch.nn
     width, dropout = hyper["width"], hyper["dropout"]
 
@@ -86,7 +86,7 @@ def make_model(torch, hyper):
 
 
 def time_steps(torch, job):
-    """One warm-up step, then steps for about job["seconds"], two at least. Returns how long each took."""
+    """Runs one warm-up step, then at least two steps, for about job["seconds"]. Returns how long each took."""
     hyper = job["hyper"]
     torch.manual_seed(1)
     torch.set_num_threads(job["threads"])
@@ -119,7 +119,7 @@ def time_steps(torch, job):
 
 
 def worker():
-    warnings.filterwarnings("ignore")  # of newer versions: that nested tensors are not used with norms first
+    warnings.filterwarnings("ignore")  # newer versions warn that nested tensors are not used with norms first
     try:
         import torch
     except Exception as problem:  # whatever a broken installation raises
@@ -132,8 +132,8 @@ def worker():
 
 
 def tuning(loaded):
-    """Debian's OpenBLAS has threads beside PyTorch's own, and those that spin while they wait take the others' cores.
-    And glibc's malloc gives large blocks back at once, so that every large tensor is pages to be cleared anew."""
+    """Debian's OpenBLAS has threads of its own next to PyTorch's. Threads that spin while they wait take cores from
+    the others. And glibc's malloc returns large blocks at once, so every large tensor's pages are cleared again."""
     settings = {"MALLOC_MMAP_THRESHOLD_": str(1 << 32), "MALLOC_TRIM_THRESHOLD_": str(1 << 33)}
     if any(library.startswith("libopenblasp") for library in loaded):
         settings["OMP_WAIT_POLICY"] = "passive"
@@ -141,7 +141,7 @@ def tuning(loaded):
 
 
 def run_worker(job, threads, settings):
-    """The worker's answer, or None. The libraries' own pools of threads are told the number too."""
+    """The worker's answer, or None. The thread pools of the libraries get the same number of threads."""
     environment = dict(os.environ, **settings)
     environment.update((name + "_NUM_THREADS", str(threads)) for name in ("OMP", "OPENBLAS", "MKL"))
     done = subprocess.run([sys.executable, os.path.abspath(__file__), "--worker"], input=json.dumps(job),
@@ -152,7 +152,7 @@ def run_worker(job, threads, settings):
 
 
 def run_bench(path, *arguments):
-    """What our benchmark prints, or None where it refuses."""
+    """What our benchmark prints, or None if it fails."""
     done = subprocess.run([path, *map(str, arguments)], capture_output=True, text=True)
     return done.stdout if done.returncode == 0 else None
 
@@ -164,11 +164,11 @@ def read_batch(path, size):
         lines = {key: list(map(json.loads, values)) for key, *values in map(str.split, text.strip().splitlines())}
         return {key: lines[key][0] for key in KEYS}, lines["source"], lines["target"]
     except (KeyError, IndexError, ValueError) as problem:
-        raise ValueError(f"`{path} batch {size}` did not print what is expected: {problem!r}") from None
+        raise ValueError(f"`{path} batch {size}` did not print what was expected: {problem!r}") from None
 
 
 def measure(options, size, threads, precision, batch, settings):
-    """Of one line of the table: what our runs answered, and the speeds of PyTorch's steps (settings None: none)."""
+    """One row of the table: what our runs print, and the speeds of PyTorch's steps (settings None: no PyTorch)."""
     hyper, source, target = batch
     count, mean = len(source), lambda lengths: round(statistics.mean(lengths))
     padding = {"random": (source, target), "sorted": ([mean(source)] * count, [mean(target)] * count)}
@@ -212,10 +212,10 @@ def main():
     parser.add_argument("--sizes", type=words, default="tiny,small,base", metavar="LIST", help="(default: %(default)s)")
     parser.add_argument("--threads", type=lambda text: [int(word) for word in words(text)], default="2", metavar="LIST",
                         help="such as 1,2 (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=6, help="of every run (default: 6)")
-    parser.add_argument("--rounds", type=int, default=3, help="of ours, random, sorted (default: 3)")
+    parser.add_argument("--seconds", type=float, default=6, help="seconds of every run (default: 6)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of ours, random, sorted (default: 3)")
     parser.add_argument("--bench", default="build/release/tests/bench", metavar="PATH", help="(default: %(default)s)")
-    parser.add_argument("--untuned", action="store_true", help="PyTorch in the environment as it is")
+    parser.add_argument("--untuned", action="store_true", help="run PyTorch without the tuned environment")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -242,7 +242,7 @@ def main():
         answers = measure(options, size, threads, precision, batches[size], given)
         if any(answers.values()):
             show(table_row(size, precision, threads, answers))
-    print("tok/s: of the best step, in brackets the median (ours: of the rounds' best). Ratios: of the best.")
+    print("tok/s: best step, in brackets the median (ours: of the best of each round). Ratios: of the best.")
 
 
 if __name__ == "__main__":

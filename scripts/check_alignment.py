@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Check the alignments of ./translate on the shipped corpus' test sentences.
+"""Check the alignments of ./translate on the test sentences of the shipped corpus.
 
 The grammar that made the corpus knows which words belong together
-(data/tiny/test.align).  Counts, over the sentences translated exactly right,
-how many of their nouns, and how many of all linked French words, are aligned
-with the right English word; fails when fewer nouns are than --least.
+(data/tiny/test.align).  In the sentences that are translated exactly right,
+this script counts how many nouns, and how many of all linked French words,
+are aligned with the right English word.  It fails if the share of nouns is
+below --least.
 """
 
 import argparse
@@ -20,7 +21,7 @@ DATA = ROOT / "data" / "tiny"
 
 
 def split_words(sentence):
-    """The corpus' words, each with the number of the white-space word it is in."""
+    """The corpus' words, each with the number of the white-space word that contains it."""
     return [(word, number) for number, text in enumerate(sentence.split())
             for word in re.findall(r"[^',?]+'?|[,?]", text)]
 
@@ -46,7 +47,7 @@ def main():
     parser.add_argument("model", nargs="?", default=ROOT / "runs/tiny/model.gguf",
                         help="default: runs/tiny/model.gguf")
     parser.add_argument("--least", type=float, default=90, metavar="PERCENT",
-                        help="of the nouns must be right (default: 90)")
+                        help="share of nouns that must be right (default: 90)")
     options = parser.parse_args()
     pairs = [line.split("\t") for line in
              (DATA / "test.tsv").read_text(encoding="utf-8").splitlines()]

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Opens a GGUF file with the public `gguf` package and prints its keys and tensors: an independent look at our files.
+"""Opens a GGUF file with the public `gguf` package and prints its keys and tensors: an independent check of our files.
 
 usage: python3 scripts/check_gguf.py FILE.gguf
-Exits 0 when the package reads the whole file, 1 when it does not or is not installed, 2 for wrong usage."""
+Exits with 0 if the package reads the whole file, 1 if it does not or is not installed, 2 for wrong usage."""
 
 import sys
 

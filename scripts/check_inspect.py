@@ -4,18 +4,19 @@
 The arithmetic is computed again, in double, from the numbers that ./inspect
 writes, and must agree to 1e-5: embedding and position, the projections to
 query, key and value, the probabilities and their sums, the weighted sums, the
-output projection.  Besides, on the shipped corpus' held-out sentences:
+output projection.  The script also checks, on the held-out sentences of the
+shipped corpus:
 
   - "apple" ends nearer to the fruits in every sentence where it is a fruit,
-    nearer to the companies in every other one;
-  - of the 3 nearest neighbours of a word's embedding more than half are of its
-    kind.  (Not all three: rows begin as random numbers, as long as what 600
-    steps add to them, and words of different kinds stand in the same places
-    of this small corpus.)
+    and nearer to the companies in every other one;
+  - of the 3 nearest neighbours of a word's embedding, more than half are of
+    the same kind.  (Not all three: rows begin as random numbers that are as
+    long as what 600 steps add to them, and in this small corpus, words of
+    different kinds occur in the same places.)
   - one head of the last layer's cross-attention, or the mean of its heads,
     aligns 90% of the nouns of the family two-meanings.
 
-Says so and succeeds when there is no model.
+If there is no model, it says so and succeeds.
 """
 
 import argparse
@@ -123,7 +124,7 @@ def check_arithmetic(data, worst):
     if a["wo"]:
         mine = affine(matrix(a["joined"]), matrix(a["wo"]), matrix(a["bo"]))
         note("projected = Wo joined + bo", distance(mine, matrix(a["projected"])))
-    # What a stack's first layer reads: embedding and position, normed with pre-norm.
+    # What a stack's first layer reads: embedding and position, normalised if the model is pre-norm.
     e = data["embedding"]
     for side in ("source", "target"):
         rows = matrix(e[side])
@@ -158,7 +159,7 @@ def held_out(names=("valid", "test")):
 
 
 def check_context(model):
-    """Sentences with "apple" in which its meaning is found, of all of them."""
+    """Counts the sentences with "apple" in which its meaning is found, and all sentences with it."""
     right, seen, wrong = 0, 0, []
     for english, french, _ in held_out():
         if "apple" not in english.split():
@@ -176,7 +177,7 @@ def check_context(model):
 
 
 def kinds():
-    """Kind of each word form, English and French, and of its stem."""
+    """Kinds of each word form, English and French."""
     found = {}
     for noun in NOUNS:
         for form in (noun.singular, noun.plural, noun.fr_singular, noun.fr_plural):
@@ -197,7 +198,7 @@ PROBES = ("cat", "dog", "horse", "wolf", "rabbit", "red", "black", "white", "blu
 
 
 def check_neighbours(model):
-    """Of the 3 nearest tokens of each probe word, how many are of its kind; how
+    """How many of the 3 nearest tokens of each probe word are of its kind, and how
     many words have all 3."""
     found, good, whole, said = kinds(), 0, 0, []
     for word in PROBES:
@@ -211,7 +212,7 @@ def check_neighbours(model):
 
 
 def check_alignment(model):
-    """Nouns aligned right by each head of the last layer and by their mean."""
+    """How many nouns are aligned right by each head of the last layer, and by their mean."""
     right, seen, exact = {}, 0, 0
     for english, french, links in held_out(("test",)):
         data = inspect(model, english, "--beam", "1")
@@ -223,7 +224,7 @@ def check_alignment(model):
         views["mean"] = [[sum(column) / len(last) for column in zip(*rows)]
                          for rows in zip(*last)]
         source = [t["word"] for t in data["source"]["tokens"]]
-        # Row i says the token that row i + 1 has as its input.
+        # Row i produces the token that is the input of row i + 1.
         target = [t["word"] for t in data["target"]["tokens"][1:]] + [-1]
         nouns = [(i, j) for i, j, noun in gold_links(english, french, links) if noun]
         seen += len(nouns)

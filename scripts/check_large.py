@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Trains on a generated corpus that is large, and says how long it takes to the first step and how much memory.
+"""Trains on a large generated corpus, and prints the time to the first step and the memory used.
 
 usage: python3 scripts/check_large.py [--pairs N] [--folder DIR]     (after make; default: 5,000,000 pairs, a temporary
                                                                       folder that is removed afterwards)
 
-The sentences are random words of data/tiny, the same in every run. Fails when the first step is not there within 180
-seconds, or when more than 1 GB was resident at any time.
+The sentences are random words of data/tiny, the same in every run. Fails if the first step takes more than 180 seconds,
+or if more than 1 GB is resident at any time.
 """
 import argparse, json, os, random, resource, shutil, subprocess, sys, tempfile, time
 
@@ -48,7 +48,7 @@ def main():
         if first is None and os.path.exists(log) and os.path.getsize(log) > 0:
             first = time.time() - began
     if process.returncode != 0 or first is None:
-        sys.exit(f"check_large: train ended with {process.returncode}")
+        sys.exit(f"check_large: train ended with exit code {process.returncode}")
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     with open(os.path.join(run, "log.jsonl"), encoding="utf-8") as log:
         steps = sum(json.loads(line)["kind"] == "train" for line in log)

@@ -3,12 +3,12 @@
 
     python3 scripts/make_reference.py > tests/reference_data.h
 
-Needs PyTorch (written with 1.13) and NumPy; building and testing the project needs neither, since the result is kept.
-Everything is computed in double, by PyTorch's own layers on padded and masked batches, with gradients by its automatic
-differentiation. tests/test_reference.c computes the same in float on packed sentences.
+Needs PyTorch (written with 1.13) and NumPy. Building and testing the project needs neither, because the result is
+stored. Everything is computed in double, by PyTorch's own layers on padded and masked batches, with gradients from its
+automatic differentiation. tests/test_reference.c computes the same in float on packed sentences.
 
 Nothing is random: weights, inputs and tokens are values of an integer formula (`values`, `tokens`), which the test
-computes too, so that only results are stored. Of large tensors every stride-th element is stored. Each tensor has two
+also computes, so only results are stored. Of large tensors every stride-th element is stored. Each tensor has two
 checksums over all its elements: sum of x[i] c[i], with c = values("check"), and sum of x[i]^2.
 """
 
@@ -58,9 +58,9 @@ entries = []
 
 
 def keep(name, tensor, limit=1000):
-    """Notes a result; of one with more than `limit` elements, about `limit` of them."""
+    """Stores a result; if it has more than `limit` elements, about `limit` of them."""
     x = tensor.detach().reshape(-1)
-    x = x * (x.abs() > 1e-15)  # what is zero but for rounding should not depend on the machine
+    x = x * (x.abs() > 1e-15)  # zeros must not depend on how the machine rounds
     stride = 1 if len(x) <= limit else len(x) // limit | 1
     check = float((x * values("check", x.shape, 1.0)).sum())
     numbers = ",".join(f"{float(v):.8g}" for v in x[::stride])
@@ -79,7 +79,7 @@ def print_header():
 # ---- packed and padded ----------------------------------------------------------------------------------------------
 
 def pad(packed, lengths):
-    """(N, ...) rows of sentences to (B, longest, ...), zeros behind the shorter ones."""
+    """Turns (N, ...) rows of sentences into (B, longest, ...), with zeros after the shorter ones."""
     return nn.utils.rnn.pad_sequence(torch.split(packed, lengths), batch_first=True)
 
 
@@ -105,7 +105,7 @@ def sinusoids(count, width):
 # ---- layers ---------------------------------------------------------------------------------------------------------
 
 def keep_gradients(prefix, out, names, leaves):
-    """The output, and the gradient of each leaf for dout = values("PREFIX.dout")."""
+    """Stores the output, and the gradient of each leaf for dout = values("PREFIX.dout")."""
     keep(prefix + ".out", out)
     gradients = torch.autograd.grad(out, leaves, values(prefix + ".dout", out.shape, 1.0))
     for name, gradient in zip(names, gradients):
@@ -316,7 +316,7 @@ def whole_model(prefix, max_norm, weight_decay, **options):
         if step == 1:
             for name, parameter, rows in named:
                 keep(f"{prefix}.gradient.{name}", parameter.grad[rows], 100)
-        for parameter in parameters:  # clipping: by hand, since clip_grad_norm_ adds 1e-6 to the norm
+        for parameter in parameters:  # clipped by hand, because clip_grad_norm_ adds 1e-6 to the norm
             parameter.grad *= min(1.0, max_norm / float(norm))
         optimiser.step()
         for name, parameter, rows in named:

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Makes tests/score_reference.h: what sacreBLEU gives for small sets of sentences that are hard to score alike.
+"""Makes tests/score_reference.h: sacreBLEU's scores for small sets of sentences that are easy to score differently.
 
     python3 scripts/make_score_reference.py > tests/score_reference.h
 
-Needs sacreBLEU (written with 2.6.0); building and testing the project does not, since the result is kept.
+Needs sacreBLEU (written with 2.6.0); building and testing the project does not, because the result is stored.
 """
 
 import logging

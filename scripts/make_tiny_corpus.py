@@ -20,22 +20,22 @@ from tiny_corpus.two_meanings import TWO_MEANINGS
 SEED = 20
 MAX_WORDS = 14
 
-# Sentences with a word form rarer than this in train are taken out.
+# Sentences with a word form that is rarer than this in train are left out.
 MIN_FORM_COUNT = 30
 
-# A form rarer than this in all that has been drawn is not covered at all.
+# A form that is rarer than this among all sentences drawn is left out completely.
 POOL_COUNT = 42
 
-# What the choice of sentences aims at for the rarest forms of all files.
+# The frequency that the choice of sentences aims at for the rarest forms, over all files.
 COVER_COUNT = 48
 
-# How many times the sentences wanted are drawn before the choice; the family
-# `order` only just enough, as mirror sentences must not be parted.
+# How many times the wanted number of sentences is drawn before the choice. The family
+# `order` draws only just enough, because mirror sentences must not be separated.
 POOL = 5
 POOL_OF_ORDER = 1.02
 
-# Sentences set aside for valid and for test beyond each quota, to make up
-# for those that hold a rare form.
+# Extra sentences for valid and for test beyond each quota, to replace those
+# that have a rare form.
 SPARE = 6
 
 # Sentences per family: train, valid, test.
@@ -64,7 +64,7 @@ class Entry(NamedTuple):
 
 
 class Template(NamedTuple):
-    """What draws sentences of a family, and how many of them are wanted."""
+    """A function that draws sentences of a family, and how many are wanted."""
 
     family: str
     draw: object
@@ -89,7 +89,7 @@ def all_templates():
 
 
 def draw_entries(ch, template):
-    """Entries of one random draw: one, or a mirror pair."""
+    """The entries of one random draw: one, or a mirror pair."""
     while True:
         try:
             drawn = template.draw(ch)
@@ -112,7 +112,7 @@ def fixed_entries(examples):
 def draw_pool(ch):
     """Distinct sentences of every template, several times as many as wanted.
 
-    A template with little to say gives fewer.  The sentences with a fixed
+    A template with few different sentences gives fewer.  Sentences with a fixed
     place are not in the pool.
     """
     pool = []
@@ -154,9 +154,9 @@ def without_rare_forms(pool):
 def cover(pool):
     """Choose sentences so that every form occurs often enough.
 
-    The rarest forms come first: sentences that hold them are chosen until
-    COVER_COUNT is reached, as far as their template has sentences to give.
-    What a template still lacks is filled with whatever was drawn next.
+    The rarest forms come first: sentences that have them are chosen until
+    COVER_COUNT is reached, as long as their template has sentences left.
+    The rest of a template's share is filled with the sentences drawn next.
     """
     room = {template.name: template.wanted for template in all_templates()}
     holders = {}
@@ -186,7 +186,7 @@ def split_mirrors(entries, held_out):
     """Hold out sentences of mirror pairs: half with, half without the mirror.
 
     Returns (held out, mirrors for train, remaining).  Half of the held-out
-    sentences have their mirror in train; of the others neither is there.
+    sentences have their mirror in train; of the others, neither is in train.
     """
     pairs = {}
     for entry in entries:
@@ -227,7 +227,7 @@ def split_family(ch, family, entries):
 
 
 def split(ch, pool):
-    """Three lists of entries, each holding every family."""
+    """Three lists of entries, each with every family."""
     parts = ([], [], [])
     for family in QUOTAS:
         entries = [entry for entry in pool if entry.family == family]
@@ -254,7 +254,7 @@ def prune(parts):
 
 
 def trim(part, column):
-    """No more sentences of a family than its quota for valid or test."""
+    """Keep no more sentences of a family than its quota for valid or test."""
     result = []
     for family, quota in QUOTAS.items():
         entries = [entry for entry in part if entry.family == family]

@@ -1,6 +1,6 @@
-"""Drives a headless Chromium by the DevTools protocol over a pipe, with Python's standard library alone.
+"""Drives a headless Chromium with the DevTools protocol over a pipe, using only Python's standard library.
 
-Messages are JSON objects, each ended by a NUL byte; the browser reads them from its file descriptor 3 and writes to 4.
+Messages are JSON objects, each followed by a NUL byte. The browser reads them from file descriptor 3 and writes to 4.
 """
 
 import base64
@@ -16,7 +16,7 @@ NAMES = ("chromium", "chromium-browser", "chromium-headless-shell", "google-chro
 
 
 def find_browser():
-    """The path of a browser, or None. $BROWSER_PROGRAM names another one."""
+    """The path of a browser, or None. $BROWSER_PROGRAM can name one."""
     for name in filter(None, (os.environ.get("BROWSER_PROGRAM"), *NAMES)):
         if shutil.which(name):
             return shutil.which(name)
@@ -24,7 +24,7 @@ def find_browser():
 
 
 class Browser:
-    """One browser with one page. Everything the page says, asks for over a network or fails at is in .complaints."""
+    """One browser with one page. Console messages, network requests and errors of the page are in .complaints."""
 
     def __init__(self, program):
         self.folder = tempfile.mkdtemp(prefix="page-test-")
@@ -101,7 +101,7 @@ class Browser:
                 self.complaints.append("request: " + url)
 
     def run(self, script):
-        """The value of a JavaScript expression; promises are waited for."""
+        """The value of a JavaScript expression; waits for promises."""
         result = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in result:
             raise RuntimeError(result["exceptionDetails"].get("exception", {}).get("description", "failed: " + script))
@@ -127,7 +127,7 @@ class Browser:
         return self.wait(ready)
 
     def settle(self):
-        """Two frames later: what observers draw is drawn."""
+        """Waits two frames, so that what observers draw is drawn."""
         self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 30))))")
 
     def picture(self, path, clip=None):

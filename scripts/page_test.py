@@ -3,9 +3,10 @@
 
 usage: page_test.py [INSPECT [MODEL]]     (default: ./inspect, and the newest runs/*/model.gguf)
 
-Each page must open without a complaint in its console and without a request, draw every view, fit 1280 and 400 pixels
-in light and dark, and answer to mouse and keyboard. What it works out of the attention is computed again here and must
-agree to 1e-5. Pictures go to build/page/. Without a browser, or without a model, what needs it is skipped.
+Each page must open without an error in its console and without a network request. It must draw every view, fit into
+1280 and 400 pixels in light and dark, and react to mouse and keyboard. The numbers that it computes from the attention
+are computed again here and must agree to 1e-5. Pictures go to build/page/. What needs a browser or a model is skipped
+if there is none.
 """
 
 import array
@@ -26,7 +27,8 @@ PAGE = ROOT / "src/page/web"
 OUT = ROOT / "build/page"
 READY = "document.documentElement.hasAttribute('data-ready')"
 TOLERANCE = 1e-5
-# A page of 6+6 layers, 8 heads and 60 tokens is to open within a second; other work on the machine may take as long.
+# A page of 6+6 layers, 8 heads and 60 tokens should open within a second. The limit leaves room for other work on the
+# machine.
 SECONDS = 4.0
 
 passed = failed = 0
@@ -63,7 +65,7 @@ def softmax(scores):
 
 
 def large_data():
-    """Made-up data as large as a page gets: 6+6 layers, 8 heads, 60 tokens, width 512."""
+    """Made-up data of the largest size that a page has: 6+6 layers, 8 heads, 60 tokens, width 512."""
     rng = random.Random(1)
     heads, width, count = 8, 512, 60
     words = ["the", "cat", "sat", "on", "m", "at", "and", "unveiled"]
@@ -109,7 +111,7 @@ def large_data():
 
 
 def assemble(data):
-    """A page as the program makes it."""
+    """A page, made as the program makes it."""
     text = (PAGE / "inspect.html").read_text("utf-8")
     parts = {"/*CSS*/": (PAGE / "style.css").read_text("utf-8") + (PAGE / "inspect.css").read_text("utf-8"),
              "/*JS*/": (PAGE / "inspect.js").read_text("utf-8"), "/*DATA*/": json.dumps(data).replace("<", "\\u003c")}
@@ -121,7 +123,7 @@ def value(text):
 
 
 def check_drawn(browser, name, width, dark):
-    """The page at this size: it fits, everything is drawn, nothing is complained about. A picture of each section."""
+    """Checks the page at this size: it fits, all is drawn, there are no errors. Takes a picture of each section."""
     mode = "dark" if dark else "light"
     what = f"{name}, {width} pixels, {mode}: "
     browser.show(width, 900, dark)
@@ -130,7 +132,7 @@ def check_drawn(browser, name, width, dark):
     check(took < SECONDS, f"{what}opens in {took:.2f} s, expected {SECONDS} s at most")
     check(browser.run("document.documentElement.scrollWidth <= innerWidth"), what + "nothing is wider than the page")
     height = browser.run("document.documentElement.scrollHeight")
-    browser.show(width, 4000, dark)  # a tall window, to have all pictures come into sight in a few steps
+    browser.show(width, 4000, dark)  # a tall window, so that all pictures come into view in a few steps
     for top in range(0, height + 4000, 3600):
         browser.run(f"scrollTo(0, {top})")
         browser.settle()
@@ -177,7 +179,7 @@ def near(a, b):
 
 
 def check_arithmetic(browser, name, data, count):
-    """What the page works out for some rows, against the same computed here."""
+    """Compares what the page computes for some rows with the same computed here."""
     rng = random.Random(2)
     blocks = [i for i, b in enumerate(data["attention"]) if b["q"]]
     for _ in range(count):
@@ -208,7 +210,7 @@ def check_arithmetic(browser, name, data, count):
                            " 100)); })(document.querySelector('#arithmetic textarea').closest('details'))")
         copied = re.search(r"^out = .* = \[(.*)\]$", text, re.M)
         check(copied and near([float(x) for x in copied[1].split(", ")], out), what + "out, in the text to copy")
-        if len(out) <= 24:  # products spelt out in full add up to what is said
+        if len(out) <= 24:  # the products that are written out add up to the number shown
             terms = browser.run("[...document.querySelectorAll('#arithmetic .step:nth-of-type(n) > .terms')].map(p => "
                                 "[p.textContent.includes('more'), [...p.querySelectorAll('.n')].map(n => +n.dataset.v)])")
             for cut, n in terms:
@@ -222,7 +224,7 @@ def check_arithmetic(browser, name, data, count):
 
 
 def center(browser, selector, fx=0.5, fy=0.5):
-    """Scrolls to the first such element; where a point of it is."""
+    """Scrolls to the first such element and returns a point inside it."""
     browser.run(f"document.querySelector({json.dumps(selector)}).scrollIntoView({{block: 'center'}})")
     browser.settle()
     return browser.run(f"(r => [r.left + r.width * {fx}, r.top + r.height * {fy}])"
@@ -230,7 +232,7 @@ def center(browser, selector, fx=0.5, fy=0.5):
 
 
 def check_use(browser, name, data):
-    """Mouse and keyboard."""
+    """Checks mouse and keyboard."""
     def text(selector):
         return browser.run(f"document.querySelector({json.dumps(selector)}).textContent")
 
@@ -264,7 +266,7 @@ def check_use(browser, name, data):
     after = text("#attention .links + .readout")
     check(before != after, "the arrow down tells of the next word")
     browser.press("ArrowRight")
-    check("looked at" in text("#attention .links + .readout"), "the arrow right tells who looks at a word")
+    check("looked at" in text("#attention .links + .readout"), "the right arrow shows who looks at a word")
     lines = browser.run("document.querySelectorAll('#attention .links line.in').length")
     check(lines > 0, "and draws their lines")
 
@@ -290,7 +292,7 @@ def check_use(browser, name, data):
     check(text("#bubble") != "", "pointing at a number shows its digits")
 
     browser.mouse(*center(browser, "#scores tbody tr:nth-child(2) button"), click=True)
-    check(browser.run("document.querySelectorAll('#scores tbody tr')[1].className") == "chosen", "a word's dot product is spelt out")
+    check(browser.run("document.querySelectorAll('#scores tbody tr')[1].className") == "chosen", "a word's dot product is written out")
     browser.mouse(*center(browser, "#copy"), click=True)
     browser.wait("document.querySelector('#copy + output').textContent", 3)
     check(text("#copy + output") != "", "the button copies, or selects what to copy")
@@ -309,7 +311,7 @@ def check_use(browser, name, data):
         check(before != text("#tokens [data-view=steps] table"), "clicking a step shows its candidates")
     if data["beam"]:
         browser.mouse(*center(browser, "#tokens .node"))
-        check("log-probability" in text("#tokens [data-view=beam] .readout"), "pointing at a draft tells it")
+        check("log-probability" in text("#tokens [data-view=beam] .readout"), "pointing at a draft shows it")
     if data["context"]:
         before = browser.run("document.querySelector('#context svg').outerHTML")
         focus("#context input[type=range]")
@@ -337,7 +339,7 @@ def check_use(browser, name, data):
 def main():
     program = find_browser()
     if not program:
-        print("page-test: skipped, as there is no browser here (Debian: apt-get install chromium)")
+        print("page-test: skipped: no browser (Debian: apt-get install chromium)")
         return 0
     inspect = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "inspect")
     models = sys.argv[2:3] or sorted((str(m) for m in ROOT.glob("runs/*/model.gguf")), key=os.path.getmtime)[-1:]
@@ -348,7 +350,7 @@ def main():
         runs["cross"] = ["-m", models[0], "--kind", "cross", "the cat sees the dog"]
         runs["decoder"] = ["-m", models[0], "--kind", "decoder", "apple unveiled the new phone"]
     else:
-        print("page-test: skipped what needs a model (./train configs/tiny.ini)")
+        print("page-test: skipped the tests that need a model (./train configs/tiny.ini makes one)")
     for name, options in runs.items():
         subprocess.run([inspect, "-o", str(OUT / f"{name}.html"), *options], check=True, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)

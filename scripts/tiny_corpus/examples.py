@@ -26,7 +26,7 @@ def present(subject, base):
 
 
 def train_examples():
-    """(family, phrase) of the sentences that stand in train."""
+    """(family, phrase) of the sentences that are always in train."""
     cat, again = the("cat"), the("cat")
     on_the_mat = link("on", "sur") + the("mat").phrase
     return [("sat", cat.phrase + past(cat, "sit")),
@@ -34,7 +34,7 @@ def train_examples():
 
 
 def test_examples():
-    """(family, phrase) of the sentences that stand in test."""
+    """(family, phrase) of the sentences that are always in test."""
     return [("two-meanings", buy_fruit()), ("two-meanings", unveiled()),
             ("it", old_but_fast()), ("it", lost_key()),
             ("long-range", green_apples()), ("long-range", happy_woman())]

@@ -17,7 +17,7 @@ THIRD_PRONOUNS = ("he", "she", "they")
 
 
 def draw_subject(ch, classes, pronouns=0.2, adjective=0.3, plural=0.35):
-    """A noun phrase, or at times he, she or they."""
+    """A noun phrase, or sometimes he, she or they."""
     if "person" in classes and ch.chance(pronouns):
         return pronoun(ch.any(THIRD_PRONOUNS))
     if "person" in classes and ch.chance(0.15):
@@ -118,7 +118,7 @@ def because_it_is(ch):
 
 
 def draw_singular_subject(ch):
-    """One person: a plural "they" later in the sentence is not this one."""
+    """One person, so that a plural "they" later in the sentence means somebody else."""
     if ch.chance(0.4):
         return pronoun(ch.any(SINGULAR_PRONOUNS))
     return draw_np(ch, "person", adjective=0.15, plural=0)
@@ -140,7 +140,7 @@ def slept_because(ch):
             + be(again, "past") + adjective_for(again, adjective(reason)))
 
 
-# What one does to a thing and then does to it: first verb, second, objects.
+# Two things that one does to an object, one after the other: first verb, second, objects.
 SEQUENCES = (
     ("take", "lose", ("portable",)), ("buy", "eat", ("food",)),
     ("take", "eat", ("food",)), ("buy", "sell", ("goods",)),
@@ -237,7 +237,7 @@ def _in_a_home(ch):
 
 
 def near_landmark(ch):
-    """near the river: the landmark is no place one lives in"""
+    """near the river: the landmark is not a place to live in"""
     place = draw_np(ch, "landmark", "shore", adjective=0, plural=0)
     if "home" in place.noun.classes:
         raise NoFit
@@ -391,7 +391,7 @@ def he_sold_his(ch):
 
 
 def _own(subject):
-    """The possessive that goes back to the subject."""
+    """The possessive that refers to the subject."""
     if subject.person == 1:
         return "my" if subject.number == "s" else "our"
     if subject.person == 2:

@@ -1,7 +1,7 @@
 """French spelling where two words meet: elision, contraction, variants.
 
-Words come here as they stand in the dictionary ("le arbre", "de le jardin")
-and leave as they are written ("l'" "arbre", "du" "jardin").
+Words come in as in the dictionary ("le arbre", "de le jardin") and leave as
+they are written ("l'" "arbre", "du" "jardin").
 """
 
 VOWELS = "aâàeéèêëiîïoôœuûùhy"
@@ -53,7 +53,7 @@ def elide(words):
 def contract(words):
     """Merge de/à with a following le/les; the merged word keeps both tags.
 
-    Only whole articles contract, so elision must have been applied before:
+    Only whole articles contract, so elision must be applied first:
     "de" "l'" "arbre" stays as it is.
     """
     result = []
@@ -67,10 +67,10 @@ def contract(words):
 
 
 def written(words):
-    """The words of a French sentence as they are spelt side by side."""
+    """The words of a French sentence as they are spelt next to each other."""
     return contract(elide(words))
 
 
 def joined(texts):
-    """One line of text: elided words and commas attach to their neighbour."""
+    """One line of text: elided words and commas are joined to their neighbour."""
     return " ".join(texts).replace("' ", "'").replace(" ,", ",")

@@ -10,14 +10,14 @@ from .verbs import VERBS
 
 
 class NoFit(Exception):
-    """Nothing in the lexicon fits what has been drawn so far: draw again."""
+    """Nothing in the lexicon fits what was drawn so far; draw again."""
 
 
 class Chooser:
     """Seeded choices that keep the vocabulary evenly used.
 
-    Of a few candidates drawn at random the least used so far wins, so that
-    no word becomes rare and none floods the corpus.
+    Of a few candidates drawn at random, the least used one wins, so that no
+    word is too rare or too frequent.
     """
 
     CANDIDATES = 4
@@ -34,7 +34,7 @@ class Chooser:
         return items[self.random.randrange(len(items))]
 
     def even(self, items, context=""):
-        """A choice among (named) items, even out over time per context."""
+        """A choice among (named) items that is even over time in each context."""
         drawn = [self.any(items) for _ in range(self.CANDIDATES)]
         best = min(drawn, key=lambda item: self.uses.get((context, _name(item)), 0))
         key = (context, _name(best))
@@ -178,7 +178,7 @@ def draw_number(ch, noun, plural=0.4):
 
 
 def draw_adjectives(ch, noun, chance):
-    """No, one or (rarely) two adjectives: "small black", petit ... noir."""
+    """None, one or (rarely) two adjectives: "small black", petit ... noir."""
     fitting = fitting_adjectives(noun)
     if not fitting or not ch.chance(chance):
         return ()
@@ -192,7 +192,7 @@ def draw_adjectives(ch, noun, chance):
 
 def draw_np(ch, *classes, article="the", adjective=0.35, plural=0.4,
             besides=None):
-    """A random noun phrase of one of `classes`, not of the noun `besides`."""
+    """A random noun phrase of one of `classes`, but not of the noun `besides`."""
     noun = draw_noun(ch, classes)
     while noun is besides:
         noun = draw_noun(ch, classes)
@@ -226,7 +226,7 @@ def is_third_singular(subject):
 
 
 class VerbGroup(NamedTuple):
-    """English auxiliary and rest apart (questions part them); French whole."""
+    """English: auxiliary and rest, which questions separate; French: one piece."""
 
     auxiliary: tuple
     rest: tuple
@@ -241,7 +241,7 @@ def verb_group(base, subject, tense, negative=False, question=False,
     """The verb with its negation and object pronoun.
 
     tense: "present", "past" (passé composé), "future" or "progressive"
-    (was ...ing, imparfait).  `preceding` is the direct object when it stands
+    (was ...ing, imparfait).  `preceding` is the direct object if it comes
     before the French verb: the participle agrees with it.
     """
     verb = VERBS[base]

@@ -1,7 +1,7 @@
 """The dictionary: nouns, adjectives, verbs, determiners, adverbs.
 
-Every table is one entry a line.  Semantic classes say what may stand where
-("people eat food"); the grammar itself lives in grammar.py.
+Every table has one entry per line.  Semantic classes say which words go
+together ("people eat food"); the grammar itself is in grammar.py.
 """
 
 from typing import NamedTuple
@@ -197,7 +197,7 @@ broken;    cassé cassée cassés cassées;                after; fragile; =
 
 COLOURS = ("red", "green", "black", "white", "blue", "grey")
 
-# Adjectives of one group are not said of one thing in one breath.
+# Two adjectives of one group are never said of the same thing in one sentence.
 ADJECTIVE_GROUPS = (
     ("small", "big", "fat"), ("old", "new", "young"), ("beautiful", "pretty"),
     COLOURS, ("happy", "sad"),

@@ -1,8 +1,8 @@
 """Phrases that are English and French at once.
 
-A Phrase holds English words and French words.  Words on the two sides that
-share a tag translate each other; the word alignment of a finished sentence
-is read off the tags, whatever order the words have ended up in.
+A Phrase has English words and French words.  Words on the two sides with the
+same tag translate each other.  The tags give the word alignment of a finished
+sentence, in whatever order its words are.
 """
 
 from itertools import count
@@ -14,7 +14,7 @@ _fresh_tags = count()
 
 
 class Word(NamedTuple):
-    """A word and the tags that tie it to its translation."""
+    """A word and the tags that link it to its translation."""
 
     text: str
     tags: frozenset = frozenset()

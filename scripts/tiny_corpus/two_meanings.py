@@ -1,7 +1,7 @@
 """The family `two-meanings`: English words that French splits in two.
 
-For every word there are frames for each of its senses; nothing but the
-words around it tells which sense is meant.
+Every word has frames for each of its senses.  Only the words around it show
+which sense is meant.
 """
 
 from .families import draw_subject, requested

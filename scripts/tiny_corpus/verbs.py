@@ -6,7 +6,7 @@ from typing import NamedTuple
 class Verb(NamedTuple):
     """English and French forms of one verb.
 
-    `present` holds je, tu, il, nous, ils; `past_participle` is masculine
+    `present` has je, tu, il, nous, ils; `past_participle` is masculine
     singular; `stem_future` and `stem_imperfect` take the regular endings.
     """
 
