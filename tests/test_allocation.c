@@ -98,8 +98,7 @@ static void run(size_t threads, bool live) {
     bool resumed;
     const volatile sig_atomic_t stop = 0;
     FILE *nowhere = fopen("/dev/null", "w");
-    CHECK(nowhere && config_read(&config, "tiny.ini", (char *const *)(uintptr_t)settings,
-                                 sizeof settings / sizeof *settings, &err),
+    CHECK(nowhere && config_read(&config, "tiny.ini", (char *const *)(uintptr_t)settings, COUNT(settings), &err),
           err.text);
     CHECK(file_make_folder(config.dir, &err), err.text);
     Pool *pool = pool_create(threads, &err);

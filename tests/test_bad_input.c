@@ -136,7 +136,7 @@ static const TextRow configs[] = {
 };
 
 static void test_configs(void) {
-    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+    for (size_t i = 0; i < COUNT(configs); i++) {
         write_text("bad.ini", configs[i].text);
         expect_failure(configs[i].name, 1, ARGS("train", "bad.ini"), NULL, configs[i].parts);
     }
@@ -158,7 +158,7 @@ static void test_config_files(void) {
         {"a corpus", "train.tsv", {"train.tsv:1: expected", "the red cat"}},
     };
     CHECK(symlink("nowhere", "link.ini") == 0, "a link");
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (size_t i = 0; i < COUNT(rows); i++)
         expect_failure(rows[i].name, 1, ARGS("train", rows[i].path), NULL, rows[i].parts);
 
     static const char zeros[] = WHOLE "seed = 1\0\0\n";
@@ -248,7 +248,7 @@ static void test_overrides(void) {
         {"", 2, {"expected one CONFIG.ini, found \"tiny.ini\" and \"\""}},
         {"a/lr=1/b.ini", 2, {"expected one CONFIG.ini, found \"tiny.ini\" and \"a/lr=1/b.ini\""}},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (size_t i = 0; i < COUNT(rows); i++)
         expect_failure(rows[i].override, rows[i].code, ARGS("train", "tiny.ini", "run.dir=new", rows[i].override), NULL,
                        rows[i].parts);
 }
@@ -284,7 +284,7 @@ static void test_corpora(void) {
         {"newline alone", "\n", {"bad.tsv:1: expected `source TAB target`, found no TAB"}},
         {"escape character", "\033[2J\n", {"bad.tsv:1: expected", "found no TAB in \"?[2J\""}},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         write_text("bad.tsv", rows[i].text);
         expect_bad_corpus(rows[i].name, "bad.tsv", rows[i].parts);
     }
@@ -353,7 +353,7 @@ static void test_folders(void) {
         {"run.dir=odd/last", {"odd/last/last.gguf: expected a file, found a folder"}},
     };
     CHECK(mkdir("odd", 0777) == 0 && mkdir("odd/last", 0777) == 0 && mkdir("odd/last/last.gguf", 0777) == 0, "folders");
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (size_t i = 0; i < COUNT(rows); i++)
         expect_failure(rows[i].override, 1, ARGS("train", "tiny.ini", rows[i].override), NULL, rows[i].parts);
 
     /* These are found out when something is written; the last line says what. Without the model, what the run goes
@@ -434,7 +434,7 @@ static void test_changed_configs(void) {
         "data.max_ratio=3",
     };
     copy_file("train.tsv", "copy.tsv");
-    for (size_t i = 0; i < sizeof overrides / sizeof *overrides; i++) {
+    for (size_t i = 0; i < COUNT(overrides); i++) {
         char part[128];
         const size_t key = strcspn(overrides[i], "=");
         snprintf(part, sizeof part, "run/last.gguf: the run was begun with %.*s = ", (int)key, overrides[i]);
@@ -621,7 +621,7 @@ static const Change changes[] = {
 };
 
 static void test_changed_models(void) {
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    for (size_t i = 0; i < COUNT(changes); i++) {
         const Change *c = &changes[i];
         char name[96];
         snprintf(name, sizeof name, "%s, change %zu", c->name, i);
@@ -669,7 +669,7 @@ static void test_model_files(void) {
         {"half", "", 0, 0, 20000, {"bad.gguf: damaged: checksum"}},
         {"a corpus", "the red cat sleeps\tle chat", 0, 26, -1, {"bad.gguf: not a GGUF file", "found \"the \""}},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         write_patched("bad.gguf", rows[i].at, rows[i].bytes, rows[i].size, rows[i].length);
         expect_failure(rows[i].name, 1, ARGS("translate", "-m", "bad.gguf", "the cat"), NULL, rows[i].parts);
     }
@@ -854,7 +854,7 @@ static void test_bad_checkpoints(void) {
     copy_file("run/model.gguf", "hurt/model.gguf");
     copy_file("run/log.jsonl", "hurt/log.jsonl");
     copy_file("run/train.cache", "hurt/train.cache");
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         char name[96];
         snprintf(name, sizeof name, "%s, change %zu", rows[i].name, i);
         write_changed("run/last.gguf", "hurt/last.gguf", &rows[i]);
@@ -921,14 +921,14 @@ static void test_options(void) {
         {{"inspect", "the cat", "--text", "--compare=a cat"}, {"--text: expected -o", "--compare"}},
         {{"inspect", "--group", "few=cat,dog", "--text", "the cat"}, {"--text: expected -o", "--group"}},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (size_t i = 0; i < COUNT(rows); i++)
         expect_failure(rows[i].arguments[1] ? rows[i].arguments[1] : "no argument", 2, rows[i].arguments, NULL,
                        rows[i].parts);
 }
 
 static void test_environment(void) {
     static const char *const values[] = {"sse9", "AVX2", "generic ", "all", ""};
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+    for (size_t i = 0; i < COUNT(values); i++) {
         const CommandHow how = {.variable = "NMT_ISA", .value = values[i]};
         char found[32];
         snprintf(found, sizeof found, "found \"%s\"", values[i]);

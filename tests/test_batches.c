@@ -53,7 +53,7 @@ static void test_every_pair_once(void) {
 static void test_limits_are_kept(void) {
     PairSet pairs = random_pairs(2000, 30);
     static const size_t sizes[] = {1, 29, 64, 100, 1000, 1 << 20};
-    for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
+    for (size_t k = 0; k < COUNT(sizes); k++) {
         BatchPlan plan = batches_plan(&pairs, sizes[k], 5, 2);
         BatchLimits limits = batches_limits(&pairs, sizes[k]);
         EXPECT(every_pair_once(&pairs, &plan));

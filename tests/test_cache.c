@@ -78,7 +78,7 @@ static void test_made_anew(void) {
         "text.spaces=false",   "data.unique=true",    "data.max_ratio=4",    "data.swap=true",
     };
     free(QUICK("run.dir=anew"));
-    for (size_t i = 0; i < sizeof overrides / sizeof *overrides; i++) {
+    for (size_t i = 0; i < COUNT(overrides); i++) {
         const uint64_t before = file_version("anew/train.cache");
         free(QUICK("run.dir=anew", "--fresh", overrides[i]));
         if (file_version("anew/train.cache") == before) TEST_FAIL("%s: the cache is the old one", overrides[i]);
@@ -208,7 +208,7 @@ static void test_hostile(void) {
         {3, 4, 3 + (1ull << 60)},
         {3, 5, 2 + (1ull << 61)},
     };
-    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+    for (size_t i = 0; i < COUNT(lies); i++) {
         unsigned char *lie = memory_new(size, 1);
         memcpy(lie, bytes, size);
         const size_t wide[] = {2, 8, 4, 8}, where[] = {0, starts, starts + 56, end};
@@ -331,7 +331,7 @@ static void test_sources(void) {
     write_bytes("half2.tsv", all + half, size - half);
     free(QUICK("run.dir=tsv"));
     char *expected = losses_of("tsv");
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    for (size_t i = 0; i < COUNT(lists); i++) {
         char list[64];
         snprintf(list, sizeof list, "data.train=%s", lists[i][0]);
         for (int again = 0; again < 2; again++) { /* the second time goes on, and has nothing left to do */

@@ -111,7 +111,7 @@ static void test_flaws(void) {
         {"a\tb\t\xED\xA0\x80", CORPUS_NOT_UTF8},
         {"12345678\xFF\tb", CORPUS_NOT_UTF8},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         char text[100];
         snprintf(text, sizeof text, "a\tb\n%s\nc\td\n%s\n", rows[i].line, rows[i].line);
         write_line("pairs.tsv", text);
@@ -472,7 +472,7 @@ int main(void) {
     RUN(test_threads);
     static const char *const names[] = {"pairs.tsv", "bad.tsv", "good.tsv", "one.tsv", "two.tsv",
                                         "same.tsv",  "a.en",    "a.fr",     "b.en"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) unlink(names[i]);
+    for (size_t i = 0; i < COUNT(names); i++) unlink(names[i]);
     rmdir(folder);
     return test_finish();
 }

@@ -160,7 +160,7 @@ static void test_stale_temporary_file(void) {
                 {"a.tmp.%ldx", child, true},
                 {"a.tmp.-%ld", child, true}};
     for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (size_t i = 0; i < COUNT(rows); i++) {
             char name[64];
             const int digits = (int)strcspn(rows[i].name, "%");
             snprintf(name, sizeof name, "%.*s%ld%s", digits, rows[i].name, rows[i].process, rows[i].name + digits + 3);

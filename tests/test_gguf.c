@@ -679,7 +679,7 @@ static void test_alignment(void) {
     put_alignment(GGUF_UINT32, 64, 4, 32);
     EXPECT_REFUSED("expected an offset that is a multiple of 64, found 32");
     const uint64_t bad[] = {0, 1, 4, 12, 24, 33, UINT32_MAX};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         put_alignment(GGUF_UINT32, bad[i], 4, 64);
         EXPECT_REFUSED("key general.alignment: expected a power of two from 8 up, found ");
     }

@@ -34,7 +34,7 @@ static const IniField fields[] = {
     FIELD("data.note", INI_STRING, note, "", 0, 0, NULL),
     FIELD("run.last", INI_INTEGER, last, "1", 1, 9, NULL),
 };
-enum { FIELDS = sizeof fields / sizeof fields[0] };
+enum { FIELDS = COUNT(fields) };
 
 /* Parses, overrides (up to a NULL) and binds. */
 static bool bind(Config *config, const char *text, const char *const *overrides, Error *err) {
@@ -142,7 +142,7 @@ static void test_bad_values(void) {
                  "x.ini:3: model.width: expected an integer from 2 to 8192, found \"abc\"");
     static const char *const integers[] = {"",      "1", "8193", "12x", "1.5", "0x10",
                                            "1_000", "+", "--5",  " 7",  "7 ",  "99999999999999999999"};
-    for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++) {
+    for (size_t i = 0; i < COUNT(integers); i++) {
         char *assignment = memory_format("model.width=%s", integers[i]);
         char *message = memory_format("command line: %s: expected an integer from 2 to 8192, found \"%s\"", assignment,
                                       integers[i]);
@@ -151,7 +151,7 @@ static void test_bad_values(void) {
         free(message);
     }
     static const char *const reals[] = {"", "-0.1", "0.91", "nan", "inf", "0x1p-3", "1e400", "0,1", ".", "1e", "0.1f"};
-    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) {
+    for (size_t i = 0; i < COUNT(reals); i++) {
         char *assignment = memory_format("model.dropout=%s", reals[i]);
         char *message =
             memory_format("command line: %s: expected a number from 0 to 0.9, found \"%s\"", assignment, reals[i]);
@@ -290,9 +290,9 @@ static void test_format_reads_back(void) {
     static const char *const notes[] = {"",   "a",     " a",   "a ",  "\ta",  "a #b",   "a#b", "#",     ";x",
                                         "\"", "\"a\"", "a\"b", "a\\", " a\\", "\\\" #", "[x]", "a = b", "\xC3\xA9"};
     char train[] = "x";
-    for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
+    for (size_t i = 0; i < COUNT(notes); i++) {
         char *note = memory_string(notes[i]);
-        double rate = rates[i % (sizeof rates / sizeof rates[0])];
+        double rate = rates[i % COUNT(rates)];
         Config config = {2 + (int64_t)i,
                          0.9 / (double)(i + 1),
                          (int)i % 2,

@@ -168,7 +168,7 @@ static void test_base64(void) {
                                            {"foob", "Zm9vYg=="},
                                            {"fooba", "Zm9vYmE="},
                                            {"foobar", "Zm9vYmFy"}}; /* RFC 4648 */
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    for (size_t i = 0; i < COUNT(pairs); i++) {
         char *text = NULL;
         json_base64(&text, (const unsigned char *)pairs[i][0], strlen(pairs[i][0]));
         stbds_arrput(text, '\0');
@@ -615,7 +615,7 @@ static void test_refused(void) {
     expect_refused(&f, "buy an apple", &request, "alone: expected a word besides \"apple\"");
     static const char *const bad[] = {
         "", "fruits", "=a", "fruits=", "fruits=,", "fruits=a:no star", "fruits=a:*/* and *"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         Group *groups = NULL;
         EXPECT(!groups_add(&groups, bad[i], &err));
         groups_free(groups);
@@ -664,7 +664,7 @@ static void test_words(void) {
     };
     Fixture f = fixture_make(NORM_PRE, POSITIONS_SINUSOIDAL, TYING_ALL, 1);
     const Observation o = {.file = &f.file, .tokenizer = f.tokenizer};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         Mention m;
         Error err;
         const bool found = mention_make(&m, &o, rows[i].sentence, rows[i].word, "--word", &err);

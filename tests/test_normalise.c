@@ -98,7 +98,7 @@ static void test_idempotent(void) {
         "A",    "b",        " ",        "\t",   NBSP,       NARROW_NBSP,    "\xE2\x80\x99",
         "\xC3", "\x89",     "\xC3\x89", "\xC2", "\xE2\x80", "\xC4\xB0",     "'",
         "\xA0", "\xCE\xA9", "\n",       "\xFF", "\xD0\x9F", "\xE1\xBA\x9E", "\xCA\xBC"};
-    const size_t kinds = sizeof parts / sizeof parts[0];
+    const size_t kinds = COUNT(parts);
     for (uint32_t round = 0; round < 5000; round++) {
         RngSite site = {7, round, 0};
         Normalisation how = {round & 1, round >> 1 & 1, round >> 2 & 1};

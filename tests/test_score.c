@@ -47,9 +47,9 @@ static void add(NgramCounts *sum, ScoreOptions how, const ScoreLine *line) {
 }
 
 static void test_corpora(void) {
-    for (size_t c = 0; c < sizeof score_cases / sizeof *score_cases; c++) {
+    for (size_t c = 0; c < COUNT(score_cases); c++) {
         const ScoreCase *known = &score_cases[c];
-        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        for (size_t k = 0; k < COUNT(kinds); k++) {
             NgramCounts sum = nothing;
             for (size_t i = 0; i < known->lines; i++) add(&sum, kinds[k], &score_lines[known->first + i]);
             const double found = score_value(kinds[k], &sum);
@@ -66,7 +66,7 @@ static void test_corpora(void) {
 }
 
 static void test_sentences(void) {
-    for (size_t i = 0; i < sizeof score_lines / sizeof *score_lines; i++) {
+    for (size_t i = 0; i < COUNT(score_lines); i++) {
         for (ScoreMetric metric = 0; metric < SCORE_METRICS; metric++) {
             const ScoreOptions how = {.metric = metric, .by_sentence = true};
             NgramCounts sum = nothing;
@@ -80,7 +80,7 @@ static void test_sentences(void) {
 }
 
 static void test_signatures(void) {
-    for (size_t c = 0; c < sizeof score_cases / sizeof *score_cases; c++) {
+    for (size_t c = 0; c < COUNT(score_cases); c++) {
         const ScoreCase *known = &score_cases[c];
         size_t each = score_lines[known->first].count;
         for (size_t i = 0; i < known->lines; i++)
@@ -322,7 +322,7 @@ static void test_command_errors(void) {
         {{"hyp", "ref", "--pairde", "x"}, 2, "did you mean \"--paired\"?"},
         {{"hyp", "ref", "--per-line", "--paired=hyp"}, 2, "score: expected --per-line or --paired, found both"},
     };
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    for (size_t i = 0; i < COUNT(wrong); i++) {
         const char *arguments[8] = {"score"};
         memcpy(arguments + 1, wrong[i].arguments, sizeof wrong[i].arguments);
         expect_run(arguments, NULL, wrong[i].code, "", wrong[i].message);

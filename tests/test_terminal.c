@@ -115,7 +115,7 @@ static void test_colours(void) {
     FILE *file, *plain = tmpfile();
     int reader = open_terminal(&file, 80);
     if (reader < 0) SKIP("no pseudo-terminals here");
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         unsetenv("TERM"), unsetenv("NO_COLOR");
         if (cases[i].kind) setenv("TERM", cases[i].kind, 1);
         if (cases[i].no) setenv("NO_COLOR", cases[i].no, 1);

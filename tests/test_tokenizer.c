@@ -45,7 +45,7 @@ static void test_pieces(void) {
 
 static void test_long_pieces_are_cut(void) {
     static const char *const fills[] = {"a", "1", "!", " ", "\t", "\xC3\xA9", "\xFF"};
-    for (size_t k = 0; k < sizeof fills / sizeof fills[0]; k++) {
+    for (size_t k = 0; k < COUNT(fills); k++) {
         char text[4000];
         size_t size = strlen(fills[k]), length = sizeof text / size * size;
         for (size_t at = 0; at < length; at += size) memcpy(text + at, fills[k], size);
@@ -160,7 +160,7 @@ static size_t random_text(char text[80], uint32_t round) {
             text[length++] = "\0 \n\t\xC2\xA0"[bits % 6];
             break; /* NUL and white space */
         default: { /* something like text */
-            const char *part = parts[bits % (sizeof parts / sizeof parts[0])];
+            const char *part = parts[bits % COUNT(parts)];
             memcpy(text + length, part, strlen(part));
             length += strlen(part);
         }
@@ -235,7 +235,7 @@ static void test_spacing(void) {
         {"\xC2\xAB\xC2\xA0Oui\xC2\xA0\xC2\xBB, dit l\xE2\x80\x99homme\xE2\x80\xAF!",
          "\xC2\xAB Oui \xC2\xBB, dit l'homme !"},
     };
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    for (size_t i = 0; i < COUNT(texts); i++) {
         int32_t *ids = NULL;
         char *back = NULL;
         tokenizer_encode(tokenizer, &ids, texts[i][0], strlen(texts[i][0]));
@@ -339,7 +339,7 @@ static void test_two_threads(void) {
 static void test_dropout(void) {
     Tokenizer *tokenizer = random_tokenizer(as_is);
     static const double rates[] = {0, 0.1, 0.3, 0.6, 0.9, 0.999, 1};
-    enum { RATES = sizeof rates / sizeof *rates };
+    enum { RATES = COUNT(rates) };
     size_t tokens[RATES] = {0}, bytes = 0, plain_tokens = 0, changed = 0;
     int32_t *plain = NULL, *ids = NULL, *again = NULL;
     char text[80], *scratch = NULL, *back = NULL;

@@ -220,10 +220,10 @@ static void test_odd_bytes(void) {
                                       "<s></s>",
                                       "\x7F"};
     char *first = line_of(expected, 0);
-    for (size_t i = 0; i <= sizeof odd / sizeof *odd; i++) {
+    for (size_t i = 0; i <= COUNT(odd); i++) {
         char input[256];
         size_t size;
-        if (i < sizeof odd / sizeof *odd) {
+        if (i < COUNT(odd)) {
             size = (size_t)snprintf(input, sizeof input, "%s\n%s\n%s\n", texts[0], odd[i], texts[0]);
         } else { /* NUL bytes, alone and among letters */
             size = (size_t)snprintf(input, sizeof input, "%s\nthe_cat_\n%s\n", texts[0], texts[0]);
@@ -351,7 +351,7 @@ static const char *const ways[][8] = {
     {"--sample", "--temperature=1.5", "--top-k=20", "--seed=3"},
     {"--sample", "--alignment=hard", "--n-best=1"},
 };
-enum { WAYS = sizeof ways / sizeof *ways };
+enum { WAYS = COUNT(ways) };
 
 static char *translate_way(size_t way, const char *more, const char *input) {
     const char *arguments[16] = {"translate", "-m", "run/model.gguf"};
@@ -528,7 +528,7 @@ static void test_wrong_options(void) {
         {{"--sample", "--n-best=2"}, "--sample draws one translation"},
         {{"--prefix"}, "--prefix: expected TEXT after it, found nothing"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         CommandRun run = command_run(ARGS("translate", cases[i].options[0], cases[i].options[1]), NULL);
         EXPECT_INT(run.code, 2);
         EXPECT_STR(run.out, "");

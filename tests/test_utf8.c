@@ -53,7 +53,7 @@ static void test_bad_bytes_stand_alone(void) {
         {"\xFE", 1},
         {"\xFF", 1},
     };
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         unsigned char first = (unsigned char)bad[i].bytes[0];
         if (take(bad[i].bytes, bad[i].length) != 1 || decoded != UTF8_BAD + (uint32_t)first)
             TEST_FAIL("case %zu: decoded as %X", i, decoded);
@@ -89,7 +89,7 @@ static void test_classes(void) {
         {UTF8_SPACE, {' ', '\t', '\n', '\r', 0x85, 0xA0, 0x1680, 0x2000, 0x200A, 0x2028, 0x202F, 0x205F, 0x3000}},
         {UTF8_OTHER, {'\'', '_', '@', '[', 0x7F, 0x9F, 0xAB, 0xBB, 0xD7, 0xF7, 0x200B, 0x2019, 0x20AC, 0x1F600}},
     };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    for (size_t i = 0; i < COUNT(known); i++)
         for (size_t k = 0; k < 14 && known[i].codes[k]; k++)
             if (utf8_class(known[i].codes[k]) != known[i].class)
                 TEST_FAIL("U+%04X is in class %d", known[i].codes[k], utf8_class(known[i].codes[k]));
@@ -164,7 +164,7 @@ static void test_lower(void) {
         {0x557, 0x557},
     };
     size_t count = 0, sum = 0;
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+    for (size_t i = 0; i < COUNT(pairs); i++)
         if (utf8_lower(pairs[i][0]) != pairs[i][1])
             TEST_FAIL("U+%04X became U+%04X", pairs[i][0], utf8_lower(pairs[i][0]));
     for (uint32_t code = 0; code < UTF8_BAD; code++)
@@ -197,7 +197,7 @@ static void test_show(void) {
                  {"123456789abcdefg", "123456789abc\u2026"},
                  {"123456789ab\u00e9\u00e9\u00e9", "123456789ab\u2026"},
                  {"123456789abcde\u00e9", "123456789abc\u2026"}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         char out[16];
         utf8_show(out, sizeof out, cases[i].text, strlen(cases[i].text));
         EXPECT_STR(out, cases[i].shown);

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/size.h" /* COUNT */
+
 static int test_passed, test_failed, test_skipped;
 static bool test_ok, test_skip;
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "base/check.h"
+#include "base/size.h"
 
 /* In a build with AddressSanitizer, what is not pushed may not be touched, and memory given back is filled with bits
  * that read as NaN, so that values kept across a release or never written show themselves. */
@@ -57,7 +58,7 @@ void arena_free(Arena *arena) {
 void *arena_push(Arena *arena, size_t count, size_t size) {
     CHECK(size == 0 || count <= (SIZE_MAX - ARENA_ALIGNMENT) / size, "arena_push: count * size overflows");
     size_t bytes = count * size;
-    size_t padded = (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
+    size_t padded = size_round_up(bytes, ARENA_ALIGNMENT);
     CHECK(padded <= arena->size - arena->used, "arena_push: more than was measured");
     unsigned char *block = arena->base ? arena->base + arena->used : NULL;
     arena->used += padded;

@@ -12,6 +12,7 @@
 #include "base/choice.h"
 #include "base/ds.h"
 #include "base/memory.h"
+#include "base/size.h"
 #include "base/suggest.h"
 
 enum { INI_LONGEST_KEY = 64 }; /* that a suggestion is looked for */
@@ -77,7 +78,7 @@ static bool ini_parse_real(const char *text, double *value) {
 
 static bool ini_parse_bool(const char *text, bool *value) {
     static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+    for (size_t i = 0; i < COUNT(words); i++) {
         *value = i % 2 == 1;
         if (strcmp(text, words[i]) == 0) return true;
     }

@@ -8,6 +8,7 @@
 #include "base/choice.h"
 #include "base/ds.h"
 #include "base/file.h"
+#include "base/size.h"
 #include "base/terminal.h"
 #include "cli/options.h"
 #include "decode/translator.h"
@@ -55,7 +56,7 @@ static const Command command = {
         "example: ./inspect \"please buy an apple and an orange\" --compare \"apple unveiled the new phone\"\n"
         "         ./inspect --text \"the cat sat\"",
     .options = options,
-    .option_count = sizeof options / sizeof *options,
+    .option_count = COUNT(options),
 };
 
 typedef struct Arguments {

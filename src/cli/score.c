@@ -9,6 +9,7 @@
 
 #include "base/ds.h"
 #include "base/lines.h"
+#include "base/size.h"
 #include "cli/options.h"
 #include "eval/bleu.h"
 #include "eval/score.h"
@@ -46,7 +47,7 @@ static const Command command = {
         "example: ./score french.txt reference.fr\n"
         "         cut -f1 test.tsv | ./translate | ./score -m all --tsv - test.tsv",
     .options = options,
-    .option_count = sizeof options / sizeof *options,
+    .option_count = COUNT(options),
 };
 
 typedef struct Request {

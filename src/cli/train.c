@@ -9,6 +9,7 @@
 #include "base/ds.h"
 #include "base/file.h"
 #include "base/pool.h"
+#include "base/size.h"
 #include "base/terminal.h"
 #include "cli/options.h"
 #include "math/cpu.h"
@@ -36,14 +37,14 @@ static const Command command = {
              "finishes the step and saves.\n\n"
              "example: ./train configs/tiny.ini train.seed=2 run.dir=runs/second",
     .options = options,
-    .option_count = sizeof options / sizeof *options,
+    .option_count = COUNT(options),
 };
 
 static volatile sig_atomic_t stop_asked;
 
 /* Ctrl-C, kill, a terminal that is closed. */
 static const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
-enum { STOPPING = sizeof stopping / sizeof *stopping };
+enum { STOPPING = COUNT(stopping) };
 
 /* The first signal asks to stop after the step; a second Ctrl-C or kill ends the process at once. A terminal that is
  * closed may say so several times, and whoever ends a session may send both: SIGHUP does not count. */

@@ -11,6 +11,7 @@
 #include "base/ds.h"
 #include "base/file.h"
 #include "base/lines.h"
+#include "base/size.h"
 #include "cli/options.h"
 #include "decode/translator.h"
 #include "math/cpu.h"
@@ -59,7 +60,7 @@ static const Command command = {
              "example: ./translate \"the cat sat\"\n"
              "         ./translate -m runs/tiny/model.gguf < english.txt > french.txt",
     .options = options,
-    .option_count = sizeof options / sizeof *options,
+    .option_count = COUNT(options),
 };
 
 enum { LINES_TOGETHER = 512 }; /* lines that have come together are translated together, up to so many */

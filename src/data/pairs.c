@@ -54,7 +54,7 @@ void pairs_count(PairSet *pairs, size_t source_length, size_t target_length) {
 }
 
 void pairs_add(PairSet *pairs, Pool *pool, const Corpus *corpus, const Tokenizer *tokenizer, CorpusRules rules) {
-    const size_t tasks = (corpus->count + TASK_LINES - 1) / TASK_LINES;
+    const size_t tasks = size_divide_up(corpus->count, TASK_LINES);
     EncodeAll all = {corpus, tokenizer, memory_new(tasks, sizeof *all.encoded)};
     pool_run(pool, "encoding", tasks, encode_task, &all);
     if (stbds_arrlenu(pairs->start) == 0) stbds_arrput(pairs->start, 0);

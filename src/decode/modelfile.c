@@ -7,6 +7,7 @@
 
 #include "base/choice.h"
 #include "base/memory.h"
+#include "base/size.h"
 #include "math/cpu.h"
 
 static const char *const architecture = "nmt";
@@ -49,7 +50,6 @@ static const ChoiceKey choice_keys[] = {
     {"nmt.positions", offsetof(Hyper, positions), POSITIONS_NAMES},
 };
 
-#define COUNT(array)          (sizeof(array) / sizeof *(array))
 #define FIELD(type, base, at) ((type *)((char *)(base) + (at)))
 
 static void set_choice(GgufWriter *out, const char *key, const char *names, int number) {

@@ -127,7 +127,7 @@ static void forget(Decode *d) {
     void *const blocks[] = {d->searches, d->live,      d->tokens,          d->found,      d->found_ids,
                             d->row_slot, d->row_token, d->row_probability, d->candidates, d->candidate_count,
                             d->copies};
-    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
+    for (size_t i = 0; i < COUNT(blocks); i++) free(blocks[i]);
     d->B = 0;
 }
 

@@ -1,4 +1,5 @@
 /* The reader of GGUF files. Specification: docs/gguf.md of the ggml project. */
+#include "base/size.h"
 #include "gguf/gguf_internal.h"
 
 #include <inttypes.h>
@@ -263,7 +264,7 @@ static bool read_tensors(GgufFile *file, Cursor *c, uint64_t count) {
     const char *twice = gguf_names_sort(file->names, file->n_tensors);
     if (twice) return error_set(c->err, "%s: tensor %s: expected once, found twice", c->path, twice);
     /* Past the end (size 0) only when the file stops short of the padding: fine without tensors. */
-    const uint64_t start = (c->at + alignment - 1) / alignment * alignment;
+    const uint64_t start = size_round_up(c->at, alignment);
     const size_t size = start < c->size ? c->size - (size_t)start : 0;
     for (size_t i = 0; i < count; i++)
         if (!place_tensor(c, &file->tensors[i], alignment, (size_t)start, size)) return false;

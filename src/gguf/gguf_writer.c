@@ -8,6 +8,7 @@
 #include "base/ds.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/size.h"
 #include "gguf/gguf_internal.h"
 
 /* A set of names, to notice one that comes twice. */
@@ -22,10 +23,6 @@ struct GgufWriter {
     GgufTensor *tensors;  /* stb_ds array */
     NameSet *keys, *names;
 };
-
-static uint64_t align_up(uint64_t at, uint64_t alignment) {
-    return (at + alignment - 1) / alignment * alignment;
-}
 
 static void add_name(NameSet **set, const char *name, size_t limit) {
     CHECK(gguf_name_is_good(name, strlen(name), limit), "a key or tensor name is not empty, short, and visible");
@@ -126,7 +123,7 @@ void gguf_add_tensor(GgufWriter *writer, const char *name, size_t n_dims, const 
     const size_t n = stbds_arrlenu(writer->tensors);
     if (n) {
         const GgufTensor *last = &writer->tensors[n - 1];
-        tensor.offset = align_up(last->offset + last->bytes, writer->alignment);
+        tensor.offset = size_round_up(last->offset + last->bytes, writer->alignment);
     }
     stbds_arrput(writer->tensors, tensor);
 }
@@ -161,7 +158,7 @@ static void emit_name(Sink *sink, const char *name) {
 
 static void emit_padding(Sink *sink, uint64_t alignment) {
     static const unsigned char zeros[GGUF_MIN_ALIGNMENT];
-    const uint64_t end = align_up(sink->at, alignment);
+    const uint64_t end = size_round_up(sink->at, alignment);
     while (sink->at < end) emit(sink, zeros, end - sink->at < sizeof zeros ? end - sink->at : sizeof zeros);
 }
 

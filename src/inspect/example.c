@@ -1,5 +1,6 @@
 /* A worked example: self-attention of three tokens of two numbers with one head, small enough to check by hand. Its
  * weights were made up with four digits; that x W of the textbook is W^T x here, so rows and columns are exchanged. */
+#include "base/size.h"
 #include "nn/attention.h"
 
 #include <stdlib.h>
@@ -58,7 +59,7 @@ void inspect_example(Json *j, Pool *pool) {
     }
     json_close(j, ']');
     json_close(j, '}');
-    for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
+    for (size_t i = 0; i < COUNT(missing); i++) {
         json_key(j, missing[i]);
         json_null(j);
     }

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/size.h"
 
 const PageFile *page_find(const char *name) {
     for (const PageFile *file = page_files; file->name; file++)
@@ -31,7 +32,7 @@ void page_write(FileWriter *out, const char *name, const char *data, size_t size
     for (;;) {
         const char *next = NULL;
         size_t mark = 0;
-        for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        for (size_t i = 0; i < COUNT(marks); i++) {
             const char *at = strstr(text, marks[i]);
             if (at && (!next || at < next)) next = at, mark = i;
         }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/size.h"
 
 /* Well-formed sequences as in table 3-7 of the Unicode standard: the first byte tells the length, and after E0, ED, F0
  * and F4 the second one has a narrower range, which rules out overlong forms, surrogates and codes above U+10FFFF. */
@@ -110,7 +111,6 @@ static inline size_t find(uint32_t code, const void *table, size_t count, size_t
     return range.first <= code ? low : count;
 }
 
-#define COUNT(table)    (sizeof table / sizeof table[0])
 #define IN(code, table) (find(code, table, COUNT(table), sizeof table[0]) < COUNT(table))
 
 Utf8Class utf8_class(uint32_t code) {
