@@ -1,13 +1,13 @@
 #!/bin/sh
-# Checks the order of the house. Prints each breach, and exits 1 when there is one:
-#   - a file in src/X/ includes headers of its own folder and of folders on lower floors only;
-#   - no two rooms (x.c with x.h) include each other, not even by way of others; a room's x_internal.h is part of it;
-#   - no two object files call each other, by the symbols that `nm` finds in build/release, if it is there.
+# Checks the order of the folders. Prints each broken rule, and exits with 1 if there is one:
+#   - a file in src/X/ includes only headers of its own folder and of folders on lower floors;
+#   - no two rooms (x.c with x.h) include each other, directly or through other rooms; x_internal.h belongs to room x;
+#   - no two object files call each other, by the symbols that `nm` finds in build/release, if that exists.
 # usage: scripts/check_layers.sh             checks this project
-#        scripts/check_layers.sh --planted   checks the check: it must find each fault planted in a copy of src/
+#        scripts/check_layers.sh --planted   tests the check: it must find each fault planted in a copy of src/
 cd "$(dirname "$0")/.." || exit 1
 
-# planted WHAT FILE HEADER: includes HEADER in FILE, both of src/, and expects a line that begins with WHAT.
+# planted WHAT FILE HEADER: makes FILE include HEADER, both in src/, and expects a line that begins with WHAT.
 planted() {
     rm -rf "$copy/src" && cp -R src "$copy/src" && echo "#include \"$3\"" >>"$copy/src/$2"
     sh "$copy/scripts/check_layers.sh" | grep -q "^$1" && return
@@ -23,14 +23,14 @@ if [ "${1:-}" = --planted ]; then
     planted "src/train/" train/loop.c cli/options.h
     planted "src/micro/" micro/micro.c base/error.h
     planted "circle: these include" base/error.c base/file.h
-    planted "circle: these include" model/parameters.h model/transformer.h # over several files
+    planted "circle: these include" model/parameters.h model/transformer.h # through several files
     echo "6 planted faults found"
     exit 0
 fi
 bad=$(mktemp)
 trap 'rm -f "$bad"' EXIT
 
-# The floors, from the ground up. Folders on one floor know nothing of each other.
+# The floors, from the ground up. Folders on one floor do not include each other.
 floors="base
 gguf
 text math
@@ -55,7 +55,7 @@ $1 == "floor" { floor[$2] = $3; next }
         printf "src/%s:%s: %s/ may not include %s/, which is not below it\n", $1, $2, from[1], to[1]
 }' >>"$bad"
 
-# Prints the circles among pairs "from to", one a strongly connected set.
+# Prints the circles among pairs "from to": one line for each strongly connected set.
 circles() {
     awk -v what="$1" '
     $1 != $2 { node[$1]; node[$2]; reach[$1, $2] }

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Whether two builds of the program compute the same bits.
+# Checks whether two builds of the program compute the same bits.
 # usage: scripts/compare_builds.sh OLD NEW [quick]     OLD, NEW: two source folders, each built with `make`
 #
-# Trains one small config in a dozen variants with both, for each instruction set that the CPU has, and compares the
-# parameters in model.gguf: the tensor data, not the whole file, whose keys may differ. Then NEW opens what OLD wrote: it
-# translates with OLD's model, and goes on from OLD's last.gguf. quick: four variants, the best instruction set alone.
-# OLD's sums are kept in OLD/build/compare.
+# Both builds train one small config in a dozen variants, for each instruction set of the CPU. Then the parameters in
+# model.gguf are compared: the tensor data, not the whole file, whose keys may differ. Then NEW opens what OLD wrote: it
+# translates with OLD's model, and resumes from OLD's last.gguf. With `quick`, there are four variants, and only the
+# best instruction set. OLD's sums are kept in OLD/build/compare.
 set -eu
 if [ $# -lt 2 ]; then
     sed -n '2,3s/^# //p' "$0" >&2
@@ -63,18 +63,18 @@ model.activation_dropout=0.1 train.accumulate=2 train.precision=bfloat16"
 wanted="tiny|everything|dropouts|bfloat16"
 [ "$quick" = quick ] || wanted='.*'
 
-# run BUILD DIR KEY=VALUE...: a run in folder DIR.
+# run BUILD DIR KEY=VALUE...: trains in folder DIR.
 run() {
     build=$1 dir=$2
     shift 2
     "$build/train" "$folder/base.ini" run.dir="$dir" "$@" >"$folder/log" 2>&1 || { cat "$folder/log" >&2; exit 1; }
 }
-# The SHA-256 of the tensors of DIR/model.gguf, which are the end of the file: four bytes a parameter.
+# The SHA-256 of the tensors of DIR/model.gguf, which are at the end of the file: four bytes per parameter.
 sum() {
     count=$(sed -n 's/.* \([0-9,]*\) parameters.*/\1/p' "$1/log" | tail -n 1 | tr -d ,)
     tail -c $((4 * count)) "$1/model.gguf" | sha256sum | cut -d ' ' -f 1
 }
-# trained BUILD ISA NAME KEY=VALUE...: prints the sum of a run of one variant.
+# trained BUILD ISA NAME KEY=VALUE...: trains one variant and prints its sum.
 trained() {
     build=$1 isa=$2 dir=$folder/run
     shift 3
@@ -104,7 +104,8 @@ for isa in $sets; do
     done <"$folder/list"
 done
 
-# What OLD wrote, NEW opens: half a run goes on to the sum of a whole one, and the translations are the same.
+# NEW opens what OLD wrote: half a run, resumed, must end with the sum of a whole one, and the translations must be the
+# same.
 check() {
     if [ "$2" = "$3" ]; then
         same=$((same + 1)) && echo "$1: same"

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Runs test programs, one on each core, and adds up their closing lines.
-# usage: tests/run.sh BUILD_FOLDER PROGRAM...   (BUILD_FOLDER/bin has the commands that tests start, as NMT_BIN)
-# EMULATOR: what runs programs of another machine. JOBS: how many at a time.
+# Runs test programs, one on each core, and adds up the counts in their last lines.
+# usage: tests/run.sh BUILD_FOLDER PROGRAM...   (tests find the commands in BUILD_FOLDER/bin, by NMT_BIN)
+# EMULATOR: a command that runs programs of another machine. JOBS: how many programs run at a time.
 
-# run.sh --one FOLDER PROGRAM: tells of one program, and leaves "passed failed skipped" in FOLDER.
+# run.sh --one FOLDER PROGRAM: runs one program, prints its result, and writes "passed failed skipped" into FOLDER.
 if [ "$1" = --one ]; then
     name=$(basename "$3")
     log=$2/$name.log
@@ -11,7 +11,7 @@ if [ "$1" = --one ]; then
     code=$?
     counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$log" | tail -n 1)
     if [ -z "$counts" ]; then
-        counts="0 1 0" # died before its closing line
+        counts="0 1 0" # it died before its last line
     fi
     # shellcheck disable=SC2086
     set -- "$2" $counts
