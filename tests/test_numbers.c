@@ -25,12 +25,6 @@ typedef struct Run {
     FILE *said;
 } Run;
 
-static bool nothing_right(void *context, const Trainer *trainer, Measured *measured, Error *err) {
-    (void)context, (void)trainer, (void)err;
-    *measured = (Measured){0};
-    return true;
-}
-
 /* A run in the folder, from its last.gguf if it has one. */
 static void run_open(Run *r, const char *folder) {
     Error err;
@@ -43,7 +37,7 @@ static void run_open(Run *r, const char *folder) {
     CHECK(config_read(&r->config, "tiny.ini", (char *const *)(uintptr_t)overrides, 5, &err), err.text);
     CHECK(file_make_folder(folder, &err), err.text);
     r->pool = pool_create(2, &err);
-    CHECK(r->pool && trainer_create(&r->t, &r->config, r->pool, true, &resumed, &err), err.text);
+    CHECK(r->pool && checkpoint_open(&r->t, &r->config, r->pool, true, &resumed, &err), err.text);
     r->said = tmpfile();
 }
 
@@ -55,16 +49,16 @@ static void run_close(Run *r) {
 }
 
 /* Trains up to this step, where it validates and saves; or for one step, as if it had been told to stop. */
-static LoopEnd run_on(Run *r, uint64_t until, bool stop, Error *err) {
+static RunStatus run_on(Run *r, uint64_t until, bool stop, Error *err) {
     volatile sig_atomic_t stopped = stop;
     Progress progress = progress_start(r->said);
     r->config.max_steps = (int64_t)until;
-    return loop_run(&r->t, (Measure){nothing_right, NULL}, (Reporter){NULL, NULL}, &progress, &stopped, err);
+    return loop_run(&r->t, NULL, &progress, &stopped, err);
 }
 
 static void run_to(Run *r, uint64_t until) {
     Error err = {0};
-    EXPECT_INT(run_on(r, until, false, &err), LOOP_FINISHED);
+    EXPECT_INT(run_on(r, until, false, &err), RUN_FINISHED);
     EXPECT_INT(r->t.state.step, until);
 }
 
@@ -274,7 +268,7 @@ static void test_go_back_past_a_stop(void) {
         run_open(&r, folder);
         run_to(&r, 40);
         for (int stops = 0; stops < 2; stops++) {
-            EXPECT_INT(run_on(&r, 60, true, &err), LOOP_STOPPED);
+            EXPECT_INT(run_on(&r, 60, true, &err), RUN_STOPPED);
             EXPECT_INT(r.t.state.step, 41 + stops);
             if (!again) continue;
             run_close(&r);
@@ -285,7 +279,7 @@ static void test_go_back_past_a_stop(void) {
         run_to(&r, 60);
         expect_said(&r, "step 52: 10 steps in a row were skipped: back to step 40");
         expect_same(&r, &reference);
-        char *kept = file_join(folder, CHECKPOINT_BEFORE);
+        char *kept = file_join(folder, RUN_BACK);
         EXPECT(!file_exists(kept));
         free(kept);
         run_close(&r);
@@ -311,10 +305,10 @@ static void test_goes_back_to_no_other(void) {
         write_bytes("train.tsv", pairs, size);
         run_open(&r, "stray");
         run_to(&r, 40);
-        EXPECT_INT(run_on(&r, 60, true, &err), LOOP_STOPPED);
+        EXPECT_INT(run_on(&r, 60, true, &err), RUN_STOPPED);
         copy_file("other/last.gguf", "stray/back.gguf");
         r.t.w[0] = INFINITY;
-        EXPECT_INT(run_on(&r, 60, false, &err), LOOP_FAILED);
+        EXPECT_INT(run_on(&r, 60, false, &err), RUN_FAILED);
         EXPECT_HAS(err.text, reasons[i]);
         run_close(&r);
         remove_folder("stray");
@@ -331,7 +325,7 @@ static void test_go_back_to_the_beginning(void) {
         Run r;
         Error err;
         run_open(&r, stops ? "begin2" : "begin1");
-        if (stops) EXPECT_INT(run_on(&r, 15, true, &err), LOOP_STOPPED);
+        if (stops) EXPECT_INT(run_on(&r, 15, true, &err), RUN_STOPPED);
         r.t.w[0] = NAN;
         run_to(&r, 15);
         expect_said(&r, "were skipped: back to step 0");
@@ -356,18 +350,6 @@ static void test_validation_among_skips(void) {
     run_close(&reference);
 }
 
-static bool heal(void *context, const Trainer *trainer, const LoopEnd *end, Error *err) {
-    (void)end, (void)err;
-    Run *r = context;
-    r->t.w[7] = 0.01f;
-    EXPECT_INT(trainer->state.step, r->t.state.step);
-    if (trainer->state.step != 60) return true;
-    EXPECT_INT(trainer->state.best_step, 40);
-    EXPECT_INT(trainer->state.stalled, 0);
-    EXPECT(same_bytes("single/model.gguf", "at40.gguf"));
-    return true;
-}
-
 /* Nor is it the best model, which would not be saved: not even when that step is the only one skipped. */
 static void test_validation_at_a_skip(void) {
     Run r;
@@ -376,12 +358,15 @@ static void test_validation_at_a_skip(void) {
     run_to(&r, 40);
     copy_file("single/model.gguf", "at40.gguf");
     while (r.t.state.step < 59) trainer_step(&r.t);
+    const real healthy = r.t.w[7];
     r.t.w[7] = NAN;
-    Progress progress = progress_start(r.said);
-    volatile sig_atomic_t stopped = false;
-    r.config.max_steps = 80;
-    EXPECT_INT(loop_run(&r.t, (Measure){nothing_right, NULL}, (Reporter){heal, &r}, &progress, &stopped, &err),
-               LOOP_FINISHED);
+    EXPECT_INT(run_on(&r, 80, true, &err), RUN_STOPPED);
+    EXPECT_INT(r.t.state.step, 60);
+    EXPECT_INT(r.t.state.best_step, 40);
+    EXPECT_INT(r.t.state.stalled, 0);
+    EXPECT(same_bytes("single/model.gguf", "at40.gguf"));
+    r.t.w[7] = healthy;
+    run_to(&r, 80);
     expect_said(&r, "not counted: the last step was skipped\n");
     EXPECT_INT(r.t.state.skipped, 1);
     EXPECT_INT(r.t.state.best_step, 80);
@@ -412,8 +397,8 @@ static void test_gives_up(void) {
     run_to(&r, 40);
     copy_file("hopeless/model.gguf", "best.gguf");
     r.t.w[7] = NAN;
-    CHECK(trainer_save_last(&r.t, &err), err.text);
-    EXPECT_INT(run_on(&r, 60, false, &err), LOOP_FAILED);
+    CHECK(checkpoint_save_last(&r.t, &err), err.text);
+    EXPECT_INT(run_on(&r, 60, false, &err), RUN_FAILED);
     EXPECT_HAS(err.text, "step 50: 10 steps in a row were skipped, although the learning rate was halved 3 times; the "
                          "best model so far is kept");
     expect_said(&r, "the learning rate times 0.125 ");
@@ -424,13 +409,13 @@ static void test_gives_up(void) {
     run_to(&r, 40);
     CHECK(unlink("missing/last.gguf") == 0, "unlink");
     r.t.w[7] = NAN;
-    EXPECT_INT(run_on(&r, 60, false, &err), LOOP_FAILED);
+    EXPECT_INT(run_on(&r, 60, false, &err), RUN_FAILED);
     EXPECT_HAS(err.text, "missing/last.gguf: cannot open: ");
     run_close(&r);
     run_open(&r, "none"); /* or no model was ever saved */
     r.t.state.returns = 3;
     r.t.w[7] = NAN;
-    EXPECT_INT(run_on(&r, 60, false, &err), LOOP_FAILED);
+    EXPECT_INT(run_on(&r, 60, false, &err), RUN_FAILED);
     EXPECT_HAS(err.text, "was halved 3 times; there is no model yet; start over");
     run_close(&r);
 }

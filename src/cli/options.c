@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/suggest.h"
+#include "base/version.h"
 #include "math/cpu.h"
 
 static void print_help(const Command *c) {

@@ -6,8 +6,6 @@
 
 #include "base/error.h"
 
-#define NMT_VERSION "0.1.0"
-
 /* Exit codes. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 

@@ -13,12 +13,10 @@
 #include "base/terminal.h"
 #include "cli/options.h"
 #include "math/cpu.h"
+#include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/dryrun.h"
 #include "train/loop.h"
-#include "train/measure.h"
-#include "train/report.h"
-#include "train/trainer.h"
 
 enum { OPTION_FRESH, OPTION_DRY_RUN, OPTION_KEYS };
 static const Option options[] = {
@@ -91,14 +89,14 @@ static void tell_lengths(const char *side, const LengthStats *l, size_t tokens, 
 static int dry_run(Trainer *t, Error *err) {
     DryRun dry;
     char a[32], b[32];
-    if (!dryrun_measure(&dry, t, (Measure){measure_translations, NULL}, err)) return options_fail(&command, err);
+    if (!dryrun_measure(&dry, t, err)) return options_fail(&command, err);
     Progress out = progress_start(stdout);
-    tell_corpus("data.train", &t->train, &out);
-    tell_corpus("data.valid", &t->valid, &out);
-    tell_lines(t->flaws, &out);
-    tell_lengths("source", &dry.source, t->train.source_tokens, &out);
-    tell_lengths("target", &dry.target, t->train.target_tokens, &out);
-    terminal_count(a, (long long)tokenizer_vocab_size(t->tokenizer));
+    tell_corpus("data.train", &t->data.train, &out);
+    tell_corpus("data.valid", &t->data.valid, &out);
+    tell_lines(t->data.flaws, &out);
+    tell_lengths("source", &dry.source, t->data.train.source_tokens, &out);
+    tell_lengths("target", &dry.target, t->data.train.target_tokens, &out);
+    terminal_count(a, (long long)tokenizer_vocab_size(t->data.tokenizer));
     terminal_count(b, (long long)t->model.params.count);
     progress_line(&out, "vocabulary: %s tokens; model: %s parameters", a, b);
     const double epochs = (double)dry.steps / (double)trainer_epoch_steps(t);
@@ -118,17 +116,17 @@ static int dry_run(Trainer *t, Error *err) {
 static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
     const Config *c = t->config;
     char a[32], b[32], d[32], e[32];
-    terminal_count(a, (long long)t->train.count);
-    terminal_count(b, (long long)t->train.target_tokens);
-    terminal_count(d, (long long)tokenizer_vocab_size(t->tokenizer));
+    terminal_count(a, (long long)t->data.train.count);
+    terminal_count(b, (long long)t->data.train.target_tokens);
+    terminal_count(d, (long long)tokenizer_vocab_size(t->data.tokenizer));
     terminal_count(e, (long long)t->model.params.count);
     progress_line(progress, "%s: %s pairs (%s target tokens), vocabulary %s, %s parameters, %zu threads, %s, %s",
                   c->dir, a, b, d, e, pool_threads(t->pool), cpu_instruction_set(),
                   t->model.compute.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
-    if (t->merges_missing)
+    if (t->data.merges_missing)
         progress_line(progress, "the corpus has no more pairs of tokens to merge: vocabulary %s instead of %lld", d,
                       (long long)c->vocab_size);
-    tell_lines(t->flaws, progress);
+    tell_lines(t->data.flaws, progress);
     if (resumed) {
         terminal_count(a, (long long)t->state.step);
         progress_line(progress, "going on from step %s", a);
@@ -140,7 +138,7 @@ static int train_locked(const Config *config, FileLock *lock, bool fresh, bool d
     Trainer trainer;
     Pool *pool = NULL;
     if (!(pool = pool_create((size_t)config->threads, err)) ||
-        !trainer_create(&trainer, config, pool, !fresh, &resumed, err)) {
+        !checkpoint_open(&trainer, config, pool, !fresh, &resumed, err)) {
         if (pool) pool_free(pool);
         return options_fail(&command, err);
     }
@@ -150,28 +148,26 @@ static int train_locked(const Config *config, FileLock *lock, bool fresh, bool d
         pool_free(pool);
         return code;
     }
-    trainer.lock = lock;
     catch_signals();
     /* At once: killed before its first validation, the run would else go on from the last.gguf of the one before. */
-    if (fresh && !trainer_save_last(&trainer, err)) {
+    if (fresh && !checkpoint_save_last(&trainer, err)) {
         trainer_free(&trainer);
         pool_free(pool);
         return options_fail(&command, err);
     }
     Progress progress = progress_start(stderr);
     tell_start(&trainer, resumed, &progress);
-    const Measure measure = {measure_translations, NULL};
-    const Reporter reporter = {run_report, (char[]){NMT_VERSION}};
     const uint64_t first = trainer.state.step;
-    LoopEnd end = loop_run(&trainer, measure, reporter, &progress, &stop_asked, err);
+    RunStatus status = loop_run(&trainer, lock, &progress, &stop_asked, err);
 
     const TrainState *s = &trainer.state;
     char step[32], best[32];
     terminal_count(step, (long long)s->step);
     terminal_count(best, (long long)s->best_step);
     int code = EXIT_DONE;
-    switch (end) {
-    case LOOP_FINISHED:
+    switch (status) {
+    case RUN_RUNNING:
+    case RUN_FINISHED:
         if (s->step == first)
             progress_line(&progress,
                           "nothing left to do: step %s is the last (train.max_steps, train.max_epochs); %sstart over "
@@ -181,21 +177,21 @@ static int train_locked(const Config *config, FileLock *lock, bool fresh, bool d
             progress_line(&progress, "done: %s steps%s%s: %s/model.gguf", step, s->best_step ? ", best at step " : "",
                           s->best_step ? best : "", config->dir);
         break;
-    case LOOP_STALLED:
+    case RUN_STALLED:
         progress_line(&progress, "stopped early at step %s: no better model in %llu validations%s%s: %s/model.gguf",
                       step, (unsigned long long)s->stalled, s->best_step ? "; best at step " : "",
                       s->best_step ? best : "", config->dir);
         break;
-    case LOOP_STOPPED:
+    case RUN_STOPPED:
         progress_line(&progress, "stopped after step %s, everything saved; the same command goes on", step);
         code = EXIT_INTERRUPTED;
         break;
-    case LOOP_UNSAVED:
+    case RUN_UNSAVED:
         progress_line(&progress, "ended at step %s, but not all could be saved; the same command goes on from what was",
                       step);
         code = options_fail(&command, err);
         break;
-    case LOOP_FAILED:
+    case RUN_FAILED:
         progress_line(&progress, "failed at step %s", step);
         code = options_fail(&command, err);
         break;
@@ -210,7 +206,7 @@ static int train(const Config *config, bool fresh, bool dry, Error *err) {
     FileLock lock;
     char *path = NULL;
     const bool was_there = file_exists(config->dir);
-    if (!file_make_folder(config->dir, err) || !file_lock(&lock, path = file_join(config->dir, "lock"), err)) {
+    if (!file_make_folder(config->dir, err) || !file_lock(&lock, path = file_join(config->dir, RUN_LOCK), err)) {
         free(path);
         return options_fail(&command, err);
     }

@@ -1,4 +1,3 @@
-/* Saving and restoring a run. */
 #include "train/checkpoint.h"
 
 #include <stdlib.h>
@@ -6,12 +5,12 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "train/trainer.h"
+#include "math/matmul.h"
+#include "train/run.h"
 
-#define CORPUS_KEY "nmt.train.corpus"
-#define MOMENT_1   "adam.m."
-#define MOMENT_2   "adam.v."
-#define AVERAGE    "average."
+#define MOMENT_1 "adam.m."
+#define MOMENT_2 "adam.v."
+#define AVERAGE  "average."
 
 /* The counters and figures of TrainState, by key. */
 typedef struct StateKey {
@@ -32,9 +31,10 @@ static const StateKey state_keys[] = {
 };
 enum { STATE_KEYS = sizeof state_keys / sizeof *state_keys };
 
-bool checkpoint_write(const Trainer *t, const char *name, bool with_state, Error *err) {
+/* Writes run.dir/name, whole or not at all. */
+static bool save(const Trainer *t, const char *name, bool with_state, Error *err) {
     char *config = config_text(t->config), *path = file_join(t->config->dir, name);
-    const Normalisation how = tokenizer_normalisation(t->tokenizer);
+    const Normalisation how = tokenizer_normalisation(t->data.tokenizer);
     ModelInfo info = {
         .hyper = t->model.params.hyper,
         .lowercase = how.lowercase,
@@ -45,7 +45,7 @@ bool checkpoint_write(const Trainer *t, const char *name, bool with_state, Error
         .step = t->state.step,
         .precision = t->model.compute.precision,
     };
-    info.merges = tokenizer_merges(t->tokenizer, &info.merge_count);
+    info.merges = tokenizer_merges(t->data.tokenizer, &info.merge_count);
     GgufWriter *out = modelfile_writer(&info, &t->model.params, with_state ? t->w : trainer_weights(t));
     if (with_state) {
         for (size_t i = 0; i < STATE_KEYS; i++) {
@@ -56,7 +56,7 @@ bool checkpoint_write(const Trainer *t, const char *name, bool with_state, Error
             else
                 gguf_set_uint64(out, k->key, *(const uint64_t *)at);
         }
-        gguf_set_uint64(out, CORPUS_KEY, t->train.checksum);
+        gguf_set_uint64(out, CORPORA_KEY, t->data.train.checksum);
         modelfile_add_block(out, &t->model.params, MOMENT_1, t->m);
         modelfile_add_block(out, &t->model.params, MOMENT_2, t->v);
         if (t->average) modelfile_add_block(out, &t->model.params, AVERAGE, t->average);
@@ -68,11 +68,16 @@ bool checkpoint_write(const Trainer *t, const char *name, bool with_state, Error
     return ok;
 }
 
-bool checkpoint_corpus(const ModelFile *last, uint64_t *checksum, Error *err) {
-    return gguf_uint64(last->gguf, CORPUS_KEY, checksum, err);
+bool checkpoint_save_model(const Trainer *t, Error *err) {
+    return save(t, RUN_MODEL, false, err);
 }
 
-bool checkpoint_restore(Trainer *t, const ModelFile *last, Error *err) {
+bool checkpoint_save_last(const Trainer *t, Error *err) {
+    return save(t, RUN_LAST, true, err);
+}
+
+/* Takes parameters, moments and state from an open last.gguf. */
+static bool restore(Trainer *t, const ModelFile *last, Error *err) {
     for (size_t i = 0; i < STATE_KEYS; i++) {
         const StateKey *k = &state_keys[i];
         void *at = (char *)&t->state + k->offset;
@@ -94,6 +99,37 @@ bool checkpoint_restore(Trainer *t, const ModelFile *last, Error *err) {
            (!t->average || modelfile_read_block(last, AVERAGE, t->average, err));
 }
 
+/* Plans the epoch of a state that was read. */
+static bool check_place(Trainer *t, Error *err) {
+    return trainer_plan(t) || error_set(err, "%s/%s: nmt.train.batch: expected a number below %zu, found %llu",
+                                        t->config->dir, RUN_LAST, t->plan.count, (unsigned long long)t->state.batch);
+}
+
+/* With auto, a run continues in the precision it was begun with, wherever that was; config_may_resume has compared what
+ * was asked for. */
+static Precision choose_precision(const Config *config, const ModelFile *last) {
+    if (config->precision != PRECISION_AUTO) return (Precision)config->precision;
+    return last ? last->info.precision : matmul_fast_precision();
+}
+
+bool checkpoint_open(Trainer *t, const Config *config, Pool *pool, bool resume, bool *resumed, Error *err) {
+    ModelFile file = {0};
+    Corpora data;
+    char *path = file_join(config->dir, RUN_LAST);
+    *t = (Trainer){0};
+    *resumed = resume && file_exists(path);
+    const ModelFile *last = *resumed ? &file : NULL;
+    bool ok = !last || (modelfile_open(&file, path, err) && config_may_resume(config, file.info.config, path, err));
+    ok = ok && corpora_read(&data, config, pool, last, err) &&
+         trainer_create(t, config, pool, choose_precision(config, last), &data, err);
+    if (ok && !last) trainer_begin(t);
+    ok = ok && (!last || restore(t, last, err)) && check_place(t, err);
+    if (file.gguf) modelfile_close(&file);
+    free(path);
+    if (!ok) trainer_free(t);
+    return ok;
+}
+
 static bool copy(const char *from, const char *to, Error *err) {
     FileMap map;
     if (!file_map(&map, from, err)) return false;
@@ -104,7 +140,7 @@ static bool copy(const char *from, const char *to, Error *err) {
 }
 
 bool checkpoint_keep_back(const Trainer *t, Error *err) {
-    char *last = file_join(t->config->dir, CHECKPOINT_NAME), *before = file_join(t->config->dir, CHECKPOINT_BEFORE);
+    char *last = file_join(t->config->dir, RUN_LAST), *before = file_join(t->config->dir, RUN_BACK);
     bool ok = true;
     if (file_exists(last) && !file_exists(before) && link(last, before) != 0)
         ok = copy(last, before, err); /* not every file system has links */
@@ -114,29 +150,42 @@ bool checkpoint_keep_back(const Trainer *t, Error *err) {
 }
 
 void checkpoint_remove_back(const Trainer *t) {
-    char *before = file_join(t->config->dir, CHECKPOINT_BEFORE);
+    char *before = file_join(t->config->dir, RUN_BACK);
     unlink(before);
     free(before);
 }
 
-bool checkpoint_go_back(Trainer *t, Error *err) {
+/* Takes everything from the file that was saved at the last validation. */
+static bool restore_saved(Trainer *t, Error *err) {
     const uint64_t saved = t->state.saved;
     ModelFile file = {0};
-    char *path = file_join(t->config->dir, CHECKPOINT_BEFORE);
+    char *path = file_join(t->config->dir, RUN_BACK);
     if (!file_exists(path)) {
         free(path);
-        path = file_join(t->config->dir, CHECKPOINT_NAME);
+        path = file_join(t->config->dir, RUN_LAST);
     }
     uint64_t corpus = 0;
     bool ok = modelfile_open(&file, path, err) && config_may_resume(t->config, file.info.config, path, err) &&
-              checkpoint_corpus(&file, &corpus, err);
-    if (ok && corpus != t->train.checksum)
+              gguf_uint64(file.gguf, CORPORA_KEY, &corpus, err);
+    if (ok && corpus != t->data.train.checksum)
         ok = error_set(err, "%s: expected the training pairs of this run, found others", path);
-    ok = ok && checkpoint_restore(t, &file, err);
+    ok = ok && restore(t, &file, err);
     if (ok && t->state.step != saved)
         ok = error_set(err, "%s: expected the run at step %llu, to go back to, found it at step %llu", path,
                        (unsigned long long)saved, (unsigned long long)t->state.step);
     if (file.gguf) modelfile_close(&file);
     free(path);
     return ok;
+}
+
+/* A parameter that is not finite, or far from where it belongs, does not come back by itself. */
+bool checkpoint_go_back(Trainer *t, Error *err) {
+    const uint64_t returns = t->state.returns + 1;
+    if (t->state.saved == 0)
+        trainer_begin(t);
+    else if (!restore_saved(t, err))
+        return false;
+    t->state.streak = 0;
+    t->state.returns = returns;
+    return check_place(t, err);
 }

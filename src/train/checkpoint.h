@@ -1,35 +1,31 @@
-/* The two files of a run: model.gguf, the model alone, and last.gguf, which has besides it all that going on needs:
- * Adam's moments as tensors (adam.m.*, adam.v.*), the average of the weights where there is one (average.*), and the
- * counters of TrainState as keys (nmt.train.*). */
+/* A run's folder and its trainer: sets a trainer up, saves it, and takes it back to what was saved.
+ *
+ * model.gguf is the model alone. last.gguf also has all that a run needs to continue: Adam's moments as tensors
+ * (adam.m.*, adam.v.*), the average of the weights where there is one (average.*), and the counters of TrainState as
+ * keys (nmt.train.*). A run goes back to its last validation, wherever it was stopped: so a stop between two
+ * validations, which saves, keeps the last.gguf of the one before as back.gguf until the next. */
 #ifndef NMT_TRAIN_CHECKPOINT_H
 #define NMT_TRAIN_CHECKPOINT_H
 
 #include <stdbool.h>
 
 #include "base/error.h"
-#include "decode/modelfile.h"
+#include "train/trainer.h"
 
-struct Trainer;
+/* Reads the data and sets the parameters up: fresh, or with `resume` as last.gguf has them. *resumed: whether it was
+ * there. config and pool must outlive the trainer. Release with trainer_free. */
+bool checkpoint_open(Trainer *trainer, const Config *config, Pool *pool, bool resume, bool *resumed, Error *err);
 
-#define CHECKPOINT_NAME "last.gguf"
-/* A run goes back to its last validation, wherever it was stopped: a stop between two validations, which saves, keeps
- * the last.gguf of the one before under this name until the next. */
-#define CHECKPOINT_BEFORE "back.gguf"
-
-/* Writes run.dir/name, whole or not at all. */
-bool checkpoint_write(const struct Trainer *trainer, const char *name, bool with_state, Error *err);
-
-/* The checksum of the training pairs that the run was begun with (PairSet). */
-bool checkpoint_corpus(const ModelFile *last, uint64_t *checksum, Error *err);
-
-/* Takes parameters, moments and state from an open last.gguf whose model has the trainer's shape. */
-bool checkpoint_restore(struct Trainer *trainer, const ModelFile *last, Error *err);
+/* Write model.gguf or last.gguf, whole or not at all. */
+bool checkpoint_save_model(const Trainer *trainer, Error *err);
+bool checkpoint_save_last(const Trainer *trainer, Error *err);
 
 /* Keeps last.gguf, if there is one, as back.gguf, unless that is there; removes it. */
-bool checkpoint_keep_back(const struct Trainer *trainer, Error *err);
-void checkpoint_remove_back(const struct Trainer *trainer);
+bool checkpoint_keep_back(const Trainer *trainer, Error *err);
+void checkpoint_remove_back(const Trainer *trainer);
 
-/* Takes everything from the one of the two that was saved at the last validation, which must be this run's. */
-bool checkpoint_go_back(struct Trainer *trainer, Error *err);
+/* Back to the last validation that was saved, which must be this run's, or to the beginning; with half the learning
+ * rate from there on. */
+bool checkpoint_go_back(Trainer *trainer, Error *err);
 
 #endif

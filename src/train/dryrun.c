@@ -4,7 +4,9 @@
 #include <sys/resource.h>
 
 #include "base/memory.h"
+#include "base/size.h"
 #include "base/terminal.h"
+#include "train/measure.h"
 
 enum { SENTENCES = 16, STEPS_MOST = 50, STEPS_LEAST = 3 };
 static const double SECONDS = 3; /* of steps */
@@ -36,62 +38,53 @@ static size_t longest_batch(const Trainer *t) {
     for (size_t b = 0; b < t->plan.count; b++) {
         const BatchRange range = t->plan.batches[b];
         for (size_t i = 0; i < range.count; i++)
-            if (pairs_target_length(&t->train, t->plan.order[range.first + i]) == t->train.longest_target) return b;
+            if (pairs_target_length(&t->data.train, t->plan.order[range.first + i]) == t->data.train.longest_target)
+                return b;
     }
     return 0;
 }
 
-/* A step from where the run stands, but on another batch; returns the seconds it took. */
-static double try_step(Trainer *t, const TrainState *state, size_t batch) {
+static double try_step(Trainer *t, size_t batch) {
     const double began = terminal_seconds();
-    t->state = *state;
-    t->state.batch = batch;
-    trainer_step(t);
-    t->state = *state;
+    trainer_step_from(t, batch);
     return terminal_seconds() - began;
 }
 
 static double step_seconds(Trainer *t) {
-    const TrainState state = t->state;
     double total = 0;
     int steps = 0;
-    try_step(t, &state, longest_batch(t)); /* the first one is slower: memory is touched for the first time */
+    try_step(t, longest_batch(t)); /* the first one is slower: memory is touched for the first time */
     while (steps < STEPS_LEAST || (steps < STEPS_MOST && total < SECONDS)) {
         const double place = 0.6180339887498949 * ++steps; /* spreads evenly, however many there will be */
-        total += try_step(t, &state, (size_t)((place - (double)(int)place) * (double)t->plan.count));
+        total += try_step(t, (size_t)((place - (double)(int)place) * (double)t->plan.count));
     }
     return total / steps;
 }
 
-static bool validation_seconds(double *seconds, const DryRun *dry, Trainer *t, Measure measure, Error *err) {
+static bool validation_seconds(double *seconds, const DryRun *dry, Trainer *t, Error *err) {
     const Config *c = t->config;
-    Config few = *c;
     Measured measured;
     double began = terminal_seconds();
     trainer_valid_loss(t);
     *seconds = terminal_seconds() - began;
     if (c->translate == 0) return true;
-    const double sentences =
-        c->translate < (int64_t)t->valid_corpus.count ? (double)c->translate : (double)t->valid_corpus.count;
-    const double tried = sentences < SENTENCES ? sentences : SENTENCES;
+    const size_t sentences = size_min((size_t)c->translate, t->data.valid_lines.count);
+    const size_t tried = size_min(sentences, SENTENCES);
     const double limit = c->max_ratio * dry->source.mean + (double)c->max_extra;
-    few.translate = (int64_t)tried;
-    t->config = &few;
     began = terminal_seconds();
-    const bool ok = measure.run(measure.context, t, &measured, err);
-    t->config = c;
-    *seconds +=
-        (terminal_seconds() - began) * sentences / tried * (dry->target.mean < limit ? dry->target.mean / limit : 1);
-    return ok;
+    if (!measure_translations(t, tried, &measured, err)) return false;
+    *seconds += (terminal_seconds() - began) * (double)sentences / (double)tried *
+                (dry->target.mean < limit ? dry->target.mean / limit : 1);
+    return true;
 }
 
-bool dryrun_measure(DryRun *dry, Trainer *t, Measure measure, Error *err) {
+bool dryrun_measure(DryRun *dry, Trainer *t, Error *err) {
     const uint64_t last = trainer_last_step(t), step = t->state.step, every = (uint64_t)t->config->every_steps;
-    *dry = (DryRun){.source = length_stats(&t->train, false), .target = length_stats(&t->train, true)};
+    *dry = (DryRun){.source = length_stats(&t->data.train, false), .target = length_stats(&t->data.train, true)};
     dry->steps = last > step ? last - step : 0;
     dry->validations = dry->steps ? last / every - step / every + (last % every != 0) : 0;
     dry->step_seconds = step_seconds(t);
-    if (!validation_seconds(&dry->validation_seconds, dry, t, measure, err)) return false;
+    if (!validation_seconds(&dry->validation_seconds, dry, t, err)) return false;
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) == 0) dry->memory = (size_t)usage.ru_maxrss * 1024;
     return true;

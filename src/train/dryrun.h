@@ -13,7 +13,6 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "train/loop.h"
 #include "train/trainer.h"
 
 /* Tokens of a sentence, </s> included. */
@@ -31,7 +30,7 @@ typedef struct DryRun {
     size_t memory;                           /* bytes */
 } DryRun;
 
-/* The trainer is good for nothing afterwards but trainer_free. */
-bool dryrun_measure(DryRun *dry, Trainer *trainer, Measure measure, Error *err);
+/* The trainer can only be freed afterwards. */
+bool dryrun_measure(DryRun *dry, Trainer *trainer, Error *err);
 
 #endif

@@ -1,21 +1,18 @@
-/* The log of a run. */
 #include "train/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/check.h"
 #include "base/ds.h"
 #include "base/file.h"
 #include "base/memory.h"
 
-enum { LONGEST = 4096 }; /* bytes of a line without samples: a double has up to 317 digits as %.6f */
+enum { ROOM = 4096 }; /* bytes, so that the lines of steps allocate nothing */
 
 /* The number after "step": in a line of length bytes; 0 when there is none (such a line is kept). */
 static uint64_t line_step(const char *line, size_t length) {
@@ -54,70 +51,23 @@ bool log_open(Log *log, const char *path, uint64_t step, Error *err) {
     log->file = open_end(path, err);
     if (log->file < 0) return false;
     log->path = memory_string(path);
+    stbds_arrsetcap(log->waiting.text, ROOM);
     return true;
 }
 
-static void put(Log *log, const char *text, size_t length) {
-    memcpy(stbds_arraddnptr(log->text, length), text, length);
-}
-static void put_text(Log *log, const char *text) {
-    put(log, text, strlen(text));
-}
-
-/* JSON has no infinity and no NaN, which printf writes as words: these become null. */
-static void put_finite(Log *log, const char *line) {
-    static const char *const words[] = {":inf", ":-inf", ":nan", ":-nan"};
-    while (*line) {
-        size_t word = 0;
-        for (size_t i = 0; i < sizeof words / sizeof *words && !word; i++)
-            if (strncmp(line, words[i], strlen(words[i])) == 0) word = strlen(words[i]);
-        if (word)
-            put_text(log, ":null"), line += word;
-        else
-            put(log, line++, 1);
-    }
-}
-
-/* The text of a sample has no control characters. */
-static void put_string(Log *log, const char *name, const char *text) {
-    put_text(log, "\"");
-    put_text(log, name);
-    put_text(log, "\":\"");
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\') put(log, "\\", 1);
-        put(log, text, 1);
-    }
-    put_text(log, "\",");
-}
-
-static void put_measured(Log *log, const Measured *measured) {
-    char figures[128];
-    snprintf(figures, sizeof figures, ",\"bleu\":%.4f,\"exact\":%.6f,\"samples\":[", measured->bleu, measured->exact);
-    put_text(log, figures);
-    for (size_t i = 0; i < measured->sample_count; i++) {
-        const Sample *sample = &measured->samples[i];
-        put_text(log, i ? ",{" : "{");
-        put_string(log, "source", sample->source);
-        put_string(log, "reference", sample->reference);
-        put_string(log, "said", sample->said);
-        put_text(log, sample->right ? "\"right\":true}" : "\"right\":false}");
-    }
-    put_text(log, "]");
-}
-
 bool log_write(Log *log, Error *err) {
-    const size_t length = stbds_arrlenu(log->text);
+    const size_t length = stbds_arrlenu(log->waiting.text);
     struct stat before;
     if (length == 0) return true;
     if (fstat(log->file, &before) == 0) {
         size_t done = 0;
         for (ssize_t wrote; done < length; done += (size_t)wrote) {
-            while ((wrote = write(log->file, log->text + done, length - done)) < 0 && errno == EINTR) {
+            while ((wrote = write(log->file, log->waiting.text + done, length - done)) < 0 && errno == EINTR) {
             }
             if (wrote < 0) break;
         }
         if (done == length) {
-            stbds_arrsetlen(log->text, 0);
+            stbds_arrsetlen(log->waiting.text, 0);
             return true;
         }
         const int failure = errno;
@@ -135,22 +85,84 @@ bool log_cut(Log *log, uint64_t step, Error *err) {
     return true;
 }
 
-bool log_line(Log *log, const Measured *measured, Error *err, const char *format, ...) {
-    char line[LONGEST];
-    va_list args;
-    va_start(args, format);
-    const int length = vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    CHECK(length >= 0 && (size_t)length < sizeof line, "a line of the log is short");
-    put_finite(log, line);
-    if (measured) put_measured(log, measured);
-    put_text(log, "}\n");
+/* ---- Lines ---- */
+
+static Json *start(Log *log, const char *kind, uint64_t step) {
+    Json *out = &log->waiting;
+    out->separate = false;
+    json_open(out, '{');
+    json_key_text(out, "kind", kind);
+    json_key_integer(out, "step", (long long)step);
+    return out;
+}
+
+static bool finish(Log *log, Error *err) {
+    json_close(&log->waiting, '}');
+    stbds_arrput(log->waiting.text, '\n');
     return log_write(log, err);
+}
+
+bool log_step(Log *log, const TrainState *s, const StepReport *step, double tokens_per_second, Error *err) {
+    const double tokens = s->tokens ? (double)s->tokens : 1;
+    Json *out = start(log, "train", s->step);
+    json_key_integer(out, "epoch", (long long)s->epoch);
+    json_key_number(out, "loss", s->loss_sum / tokens);
+    json_key_number(out, "nll", s->nll_sum / tokens);
+    json_key_number(out, "rate", step->rate);
+    json_key_number(out, "norm", step->norm);
+    json_key_integer(out, "tokens", (long long)s->tokens);
+    json_key_integer(out, "skipped", (long long)s->skipped);
+    json_key_number(out, "tokens_per_second", round(tokens_per_second));
+    return finish(log, err);
+}
+
+bool log_skip(Log *log, const TrainState *s, const StepReport *step, Error *err) {
+    Json *out = start(log, "skip", s->step);
+    json_key_integer(out, "epoch", (long long)s->epoch);
+    json_key_number(out, "loss", step->loss / (double)step->tokens);
+    json_key_number(out, "norm", step->norm);
+    return finish(log, err);
+}
+
+static void put_sample(Json *out, const Sample *sample) {
+    json_open(out, '{');
+    json_key_text(out, "source", sample->source);
+    json_key_text(out, "reference", sample->reference);
+    json_key_text(out, "said", sample->said);
+    json_key(out, "right");
+    json_bool(out, sample->right);
+    json_close(out, '}');
+}
+
+bool log_valid(Log *log, const TrainState *s, Loss loss, bool best, const Measured *measured, Error *err) {
+    Json *out = start(log, "valid", s->step);
+    json_key_integer(out, "epoch", (long long)s->epoch);
+    json_key_number(out, "loss", loss.loss);
+    json_key_number(out, "nll", loss.nll);
+    json_key_number(out, "perplexity", exp(loss.nll));
+    json_key(out, "best");
+    json_bool(out, best);
+    if (measured) {
+        json_key_number(out, "bleu", measured->bleu);
+        json_key_number(out, "exact", measured->exact);
+        json_key(out, "samples");
+        json_open(out, '[');
+        for (size_t i = 0; i < measured->sample_count; i++) put_sample(out, &measured->samples[i]);
+        json_close(out, ']');
+    }
+    return finish(log, err);
+}
+
+bool log_back(Log *log, const TrainState *s, uint64_t from, double scale, Error *err) {
+    Json *out = start(log, "back", s->step + 1);
+    json_key_integer(out, "from", (long long)from);
+    json_key_number(out, "scale", scale);
+    return finish(log, err);
 }
 
 void log_close(Log *log) {
     if (log->file >= 0) close(log->file);
-    stbds_arrfree(log->text);
+    json_free(&log->waiting);
     free(log->path);
     *log = (Log){.file = -1};
 }

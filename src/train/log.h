@@ -10,7 +10,9 @@
  *
  * loss is label-smoothed, nll is not; both are means a target token. skipped: steps without an update, so far. `bleu`,
  * `exact` and `samples` (the same few sentences each time) are missing where nothing was translated. A number that is
- * not finite is null. */
+ * not finite is null.
+ *
+ * A line that cannot be written, not even in part, is kept, and tried again before the next one, or by log_write. */
 #ifndef NMT_TRAIN_LOG_H
 #define NMT_TRAIN_LOG_H
 
@@ -18,29 +20,30 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "page/json.h"
+#include "train/measure.h"
 #include "train/trainer.h"
 
 typedef struct Log {
     int file;
     char *path;
-    char *text; /* an array: lines that could not be written yet */
+    Json waiting; /* lines that could not be written yet */
 } Log;
 
 /* Opens path for appending. step: where the run stands; lines of later steps, left by a run that died after its last
  * save, are taken out first (0: all are). */
 bool log_open(Log *log, const char *path, uint64_t step, Error *err);
+void log_close(Log *log);
 
 /* Takes the lines of steps after `step` out (0: all) of an open log, which stays open, whole, when that fails. */
 bool log_cut(Log *log, uint64_t step, Error *err);
 
-/* Appends one line. The format gives it without the closing brace; what was measured (NULL: nothing) is put before
- * that. A line that cannot be written, not even in part, is kept, and tried again before the next one, or by log_write.
- */
-bool log_line(Log *log, const Measured *measured, Error *err, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* Each appends one line. measured: NULL when nothing was translated. */
+bool log_step(Log *log, const TrainState *state, const StepReport *step, double tokens_per_second, Error *err);
+bool log_skip(Log *log, const TrainState *state, const StepReport *step, Error *err);
+bool log_valid(Log *log, const TrainState *state, Loss loss, bool best, const Measured *measured, Error *err);
+bool log_back(Log *log, const TrainState *state, uint64_t from, double scale, Error *err);
 
 bool log_write(Log *log, Error *err);
-
-void log_close(Log *log);
 
 #endif

@@ -1,13 +1,13 @@
-/* The training loop. */
 #include "train/loop.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "base/memory.h"
 #include "train/checkpoint.h"
 #include "train/log.h"
+#include "train/measure.h"
+#include "train/report.h"
 
 enum {
     SKIPS_IN_A_ROW = 10, /* steps skipped before the run goes back */
@@ -18,8 +18,7 @@ enum {
 typedef struct Loop {
     Trainer *trainer;
     const Config *config;
-    Measure measure;
-    Reporter reporter;
+    FileLock *lock;
     Progress *progress;
     Log log;
     double began;      /* seconds */
@@ -41,10 +40,10 @@ static bool written(Loop *l, bool ok, const Error *err) {
     return false;
 }
 
-/* One that cannot be written harms nothing that the run is for. */
-static void report_run(Loop *l, const LoopEnd *end) {
+/* A report that cannot be written harms nothing that the run is for. */
+static void report(Loop *l, RunStatus status) {
     Error err;
-    if (l->reporter.run && !l->reporter.run(l->reporter.context, l->trainer, end, &err) && !l->unsaved)
+    if (!report_write(l->trainer, status, &err) && !l->unsaved)
         progress_line(l->progress, "%s; training does not need it", err.text);
 }
 
@@ -93,10 +92,7 @@ static void tell_skipped(Loop *l, const StepReport *r) {
                       r->usual_norm);
     else
         progress_line(l->progress, "step %llu: skipped: loss or gradient is not finite", step);
-    const bool ok =
-        log_line(&l->log, NULL, &err, "{\"kind\":\"skip\",\"step\":%llu,\"epoch\":%llu,\"loss\":%.6g,\"norm\":%.6g",
-                 step, (unsigned long long)s->epoch, r->loss / (double)r->tokens, r->norm);
-    written(l, ok, &err);
+    written(l, log_skip(&l->log, s, r, &err), &err);
 }
 
 static void report_step(Loop *l, const StepReport *r) {
@@ -121,13 +117,7 @@ static void report_step(Loop *l, const StepReport *r) {
                       r->norm, speed);
     }
     if (!log) return;
-    bool ok =
-        log_line(&l->log, NULL, &err,
-                 "{\"kind\":\"train\",\"step\":%llu,\"epoch\":%llu,\"loss\":%.6f,\"nll\":%.6f,\"rate\":%.6g,"
-                 "\"norm\":%.6g,\"tokens\":%llu,\"skipped\":%llu,\"tokens_per_second\":%.0f",
-                 (unsigned long long)s->step, (unsigned long long)s->epoch, s->loss_sum / tokens, s->nll_sum / tokens,
-                 r->rate, r->norm, (unsigned long long)s->tokens, (unsigned long long)s->skipped, tokens_per_second);
-    written(l, ok, &err);
+    written(l, log_step(&l->log, s, r, tokens_per_second, &err), &err);
     s->loss_sum = s->nll_sum = 0;
     s->tokens = 0;
     l->logged = now;
@@ -170,9 +160,9 @@ static void tell_samples(Progress *progress, const Measured *measured) {
  * still the one before, and the run is not saved. */
 static void save(Loop *l, bool better, TrainState before) {
     Error err;
-    if (better && !written(l, trainer_save_model(l->trainer, &err), &err))
+    if (better && !written(l, checkpoint_save_model(l->trainer, &err), &err))
         l->trainer->state = before;
-    else if (written(l, trainer_save_last(l->trainer, &err), &err))
+    else if (written(l, checkpoint_save_last(l->trainer, &err), &err))
         l->unsaved = false;
     else
         l->trainer->state.saved = before.saved;
@@ -209,7 +199,7 @@ static bool validate(Loop *l, Error *err) {
     Measured measured = {0};
     l->lost = !isfinite(loss.loss);
     const bool translated = l->config->translate > 0 && !l->lost;
-    if (translated && !l->measure.run(l->measure.context, t, &measured, err)) return false;
+    if (translated && !measure_translations(t, (size_t)l->config->translate, &measured, err)) return false;
 
     const bool counts = !l->lost && (s->streak == 0 || is_over(l->config, s));
     const bool better = counts && is_better(l->config, s, loss.loss, &measured);
@@ -233,12 +223,7 @@ static bool validate(Loop *l, Error *err) {
                   exp(loss.nll), told, progress_style(l->progress, better ? STYLE_GOOD : STYLE_BAD), verdict,
                   progress_style(l->progress, STYLE_NONE));
     tell_samples(l->progress, &measured);
-    const bool ok = log_line(&l->log, translated ? &measured : NULL, &why,
-                             "{\"kind\":\"valid\",\"step\":%llu,\"epoch\":%llu,\"loss\":%.6f,\"nll\":%.6f,"
-                             "\"perplexity\":%.6g,\"best\":%s",
-                             (unsigned long long)s->step, (unsigned long long)s->epoch, loss.loss, loss.nll,
-                             exp(loss.nll), better ? "true" : "false");
-    written(l, ok, &why);
+    written(l, log_valid(&l->log, s, loss, better, translated ? &measured : NULL, &why), &why);
     if (counts) save_validated(l, better, before);
     return true;
 }
@@ -256,14 +241,12 @@ static bool go_back(Loop *l, Error *err) {
                          "and a smaller train.learning_rate",
                          (unsigned long long)from, why, MOST_RETURNS,
                          s->best_step ? "the best model so far is kept" : "there is no model yet");
-    if (!trainer_go_back(l->trainer, err)) return false;
+    if (!checkpoint_go_back(l->trainer, err)) return false;
     const double scale = ldexp(1, -(int)s->returns);
     progress_line(l->progress, "step %llu: %s: back to step %llu, the learning rate times %g from there on",
                   (unsigned long long)from, why, (unsigned long long)s->step, scale);
     written(l, log_cut(&l->log, s->step, &cause), &cause);
-    const bool ok = log_line(&l->log, NULL, &cause, "{\"kind\":\"back\",\"step\":%llu,\"from\":%llu,\"scale\":%g",
-                             (unsigned long long)s->step + 1, (unsigned long long)from, scale);
-    written(l, ok, &cause);
+    written(l, log_back(&l->log, s, from, scale, &cause), &cause);
     l->lost = false;
     l->began = l->logged = terminal_seconds();
     l->began_at = s->step;
@@ -275,7 +258,7 @@ static bool go_back(Loop *l, Error *err) {
 static void replace_missing_model(Loop *l) {
     Error err;
     TrainState *s = &l->trainer->state;
-    char *path = file_join(l->config->dir, "model.gguf"), step[32], now[32];
+    char *path = file_join(l->config->dir, RUN_MODEL), step[32], now[32];
     if (s->best_step && !file_exists(path)) {
         terminal_count(step, (long long)s->best_step);
         terminal_count(now, (long long)s->step);
@@ -283,52 +266,50 @@ static void replace_missing_model(Loop *l) {
                       "%s: expected the best model, of step %s, found none; that of step %s takes its place", path,
                       step, now);
         s->best_step = 0;
-        if (written(l, trainer_save_model(l->trainer, &err), &err))
-            written(l, trainer_save_last(l->trainer, &err), &err);
+        if (written(l, checkpoint_save_model(l->trainer, &err), &err))
+            written(l, checkpoint_save_last(l->trainer, &err), &err);
     }
     free(path);
 }
 
 /* Whether the run may still write into its folder. */
 static bool owns_folder(const Loop *l, Error *err) {
-    FileLock *lock = l->trainer->lock;
-    return !lock || file_lock_keep(lock) ||
+    return !l->lock || file_lock_keep(l->lock) ||
            error_set(err, "%s: another folder took its place, or another run holds its lock", l->config->dir);
 }
 
-static LoopEnd run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
+static RunStatus run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     Trainer *t = l->trainer;
     const Config *c = l->config;
-    if (is_stalled(c, &t->state)) return LOOP_STALLED; /* a run that had stopped early, started again */
+    if (is_stalled(c, &t->state)) return RUN_STALLED; /* a run that had stopped early, started again */
     while (!is_over(c, &t->state)) {
-        const StepReport report = trainer_step(t);
-        if (report.skipped) tell_skipped(l, &report);
-        report_step(l, &report);
+        const StepReport step = trainer_step(t);
+        if (step.skipped) tell_skipped(l, &step);
+        report_step(l, &step);
         bool over = is_over(c, &t->state), lost = t->state.streak >= SKIPS_IN_A_ROW;
         const bool stops = *stop, validates = !lost && (over || t->state.step % (uint64_t)c->every_steps == 0);
-        if ((validates || lost || stops) && !owns_folder(l, err)) return LOOP_FAILED;
+        if ((validates || lost || stops) && !owns_folder(l, err)) return RUN_FAILED;
         if (validates) {
-            if (!validate(l, err)) return LOOP_FAILED;
+            if (!validate(l, err)) return RUN_FAILED;
             lost = l->lost;
-            if (!lost && is_stalled(c, &t->state)) return LOOP_STALLED;
-            if (!lost && !over) report_run(l, NULL);
+            if (!lost && is_stalled(c, &t->state)) return RUN_STALLED;
+            if (!lost && !over) report(l, RUN_RUNNING);
         }
-        if (lost && !go_back(l, err)) return LOOP_FAILED;
+        if (lost && !go_back(l, err)) return RUN_FAILED;
         over = over && !lost;
         if (stops && !over) {
             save_stopped(l);
-            return LOOP_STOPPED;
+            return RUN_STOPPED;
         }
     }
-    return LOOP_FINISHED;
+    return RUN_FINISHED;
 }
 
-LoopEnd loop_run(Trainer *trainer, Measure measure, Reporter reporter, Progress *progress,
-                 const volatile sig_atomic_t *stop, Error *err) {
-    Loop l = {
-        .trainer = trainer, .config = trainer->config, .measure = measure, .reporter = reporter, .progress = progress};
-    char *path = file_join(l.config->dir, "log.jsonl");
-    LoopEnd end = LOOP_FAILED;
+RunStatus loop_run(Trainer *trainer, FileLock *lock, Progress *progress, const volatile sig_atomic_t *stop,
+                   Error *err) {
+    Loop l = {.trainer = trainer, .config = trainer->config, .lock = lock, .progress = progress};
+    char *path = file_join(l.config->dir, RUN_LOG);
+    RunStatus end = RUN_FAILED;
     if (log_open(&l.log, path, trainer->state.step, err)) {
         l.began = l.logged = terminal_seconds();
         l.began_at = trainer->state.step;
@@ -337,11 +318,11 @@ LoopEnd loop_run(Trainer *trainer, Measure measure, Reporter reporter, Progress 
         end = run(&l, stop, err);
         Error why;
         written(&l, log_write(&l.log, &why), &why);
-        if (l.unsaved && end != LOOP_FAILED) {
+        if (l.unsaved && end != RUN_FAILED) {
             *err = l.why;
-            end = LOOP_UNSAVED;
+            end = RUN_UNSAVED;
         }
-        if (owns_folder(&l, &why)) report_run(&l, &end);
+        if (owns_folder(&l, &why)) report(&l, end);
     }
     log_close(&l.log);
     free(path);

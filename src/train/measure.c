@@ -1,10 +1,10 @@
-/* Translating the validation sentences. */
 #include "train/measure.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/ds.h"
+#include "base/size.h"
 #include "data/corpus.h"
 #include "decode/translator.h"
 #include "eval/score.h"
@@ -74,22 +74,22 @@ static void compare(Measured *measured, const TranslatorResult *results, size_t 
     measured->sample_count = samples;
 }
 
-bool measure_translations(void *context, const Trainer *t, Measured *measured, Error *err) {
-    (void)context;
+bool measure_translations(const Trainer *t, size_t count, Measured *measured, Error *err) {
     const Config *c = t->config;
-    const Corpus *corpus = &t->valid_corpus;
-    const size_t count = (size_t)c->translate < corpus->count ? (size_t)c->translate : corpus->count;
+    const Corpus *corpus = &t->data.valid_lines;
     const DecodeOptions greedy = {.beam = 1,
                                   .n_best = 1,
                                   .length_alpha = c->length_alpha,
                                   .max_ratio = c->max_ratio,
                                   .max_extra = (size_t)c->max_extra};
+    count = size_min(count, corpus->count);
     Text *texts = memory_new(count, sizeof *texts);
     TranslatorResult *results = memory_new(count, sizeof *results);
     for (size_t i = 0; i < count; i++) texts[i] = corpus_source(corpus, i);
-    Translator *translator = translator_create(&t->model.params, trainer_weights(t), t->tokenizer, t->pool, greedy);
+    Translator *translator =
+        translator_create(&t->model.params, trainer_weights(t), t->data.tokenizer, t->pool, greedy);
     const bool ok = translator_run(translator, texts, count, results, err);
-    if (ok) compare(measured, results, count, corpus, tokenizer_normalisation(t->tokenizer));
+    if (ok) compare(measured, results, count, corpus, tokenizer_normalisation(t->data.tokenizer));
     translator_free(translator);
     free(texts);
     free(results);

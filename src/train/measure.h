@@ -7,7 +7,23 @@
 #include "base/error.h"
 #include "train/trainer.h"
 
-/* The first valid.translate lines of the trainer's validation corpus; for Measure of train/loop.h. */
-bool measure_translations(void *context, const Trainer *trainer, Measured *measured, Error *err);
+/* A validation sentence and what it was translated as, for people to see (utf8_show). reference: the first accepted
+ * target, normalised; right: an accepted one was said. */
+enum { SAMPLES = 5, SAMPLE_BYTES = 400 };
+typedef struct Sample {
+    char source[SAMPLE_BYTES], reference[SAMPLE_BYTES], said[SAMPLE_BYTES];
+    bool right;
+} Sample;
+
+/* Translations of the validation sentences: the share that is exactly right, 0 .. 1, their BLEU, 0 .. 100, and a few of
+ * them, the same ones each time. */
+typedef struct Measured {
+    double exact, bleu;
+    Sample samples[SAMPLES];
+    size_t sample_count;
+} Measured;
+
+/* Translates the first `count` (1, 2, ...) validation sentences, or all when there are fewer. */
+bool measure_translations(const Trainer *trainer, size_t count, Measured *measured, Error *err);
 
 #endif

@@ -1,4 +1,3 @@
-/* The page of a training run. */
 #include "train/report.h"
 
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 
 #include "base/ds.h"
 #include "base/file.h"
+#include "base/version.h"
 #include "math/cpu.h"
 #include "page/json.h"
 #include "page/pages.h"
@@ -60,32 +60,31 @@ static void put_state(Json *out, const Trainer *t) {
     json_close(out, '}');
 }
 
-static void put_machine(Json *out, const Trainer *t, const char *version) {
+static void put_machine(Json *out, const Trainer *t) {
     json_key(out, "machine");
     json_open(out, '{');
     put_cpu(out);
     json_key_text(out, "instruction_set", cpu_instruction_set());
     json_key_integer(out, "threads", (long long)pool_threads(t->pool));
     json_key_text(out, "precision", t->model.compute.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
-    json_key_text(out, "version", version);
+    json_key_text(out, "version", NMT_VERSION);
     json_close(out, '}');
     json_key(out, "model");
     json_open(out, '{');
     json_key_integer(out, "parameters", (long long)t->model.params.count);
-    json_key_integer(out, "vocabulary", (long long)tokenizer_vocab_size(t->tokenizer));
-    json_key_integer(out, "pairs", (long long)t->train.count);
-    json_key_integer(out, "target_tokens", (long long)t->train.target_tokens);
-    json_key_integer(out, "valid_pairs", (long long)t->valid.count);
+    json_key_integer(out, "vocabulary", (long long)tokenizer_vocab_size(t->data.tokenizer));
+    json_key_integer(out, "pairs", (long long)t->data.train.count);
+    json_key_integer(out, "target_tokens", (long long)t->data.train.target_tokens);
+    json_key_integer(out, "valid_pairs", (long long)t->data.valid.count);
     json_close(out, '}');
 }
 
-bool run_report(void *context, const Trainer *t, const LoopEnd *end, Error *err) {
-    static const char *const ends[] = {[LOOP_FINISHED] = "finished",
-                                       [LOOP_STALLED] = "stalled",
-                                       [LOOP_STOPPED] = "stopped",
-                                       [LOOP_UNSAVED] = "unsaved",
-                                       [LOOP_FAILED] = "failed"};
-    char *path = file_join(t->config->dir, "report.html"), *log_path = file_join(t->config->dir, "log.jsonl");
+bool report_write(const Trainer *t, RunStatus status, Error *err) {
+    static const char *const names[] = {
+        [RUN_RUNNING] = "running", [RUN_FINISHED] = "finished", [RUN_STALLED] = "stalled",
+        [RUN_STOPPED] = "stopped", [RUN_UNSAVED] = "unsaved",   [RUN_FAILED] = "failed",
+    };
+    char *path = file_join(t->config->dir, RUN_REPORT), *log_path = file_join(t->config->dir, RUN_LOG);
     FileMap log;
     FileWriter *page = NULL;
     bool ok = file_map(&log, log_path, err);
@@ -97,9 +96,9 @@ bool run_report(void *context, const Trainer *t, const LoopEnd *end, Error *err)
         json_key_text(&out, "format", "nmt.run");
         json_key_integer(&out, "version", 1);
         json_key_text(&out, "name", t->config->dir);
-        json_key_text(&out, "status", end ? ends[*end] : "running");
+        json_key_text(&out, "status", names[status]);
         put_state(&out, t);
-        put_machine(&out, t, context);
+        put_machine(&out, t);
         json_key_text(&out, "config", config);
         put_log(&out, &log);
         json_close(&out, '}');

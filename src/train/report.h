@@ -14,12 +14,12 @@
 #define NMT_TRAIN_REPORT_H
 
 #include "base/error.h"
-#include "train/loop.h"
+#include "train/run.h"
 #include "train/trainer.h"
 
 enum { RUN_LINES = 4000 };
 
-/* For Reporter of train/loop.h: writes run.dir/report.html, whole or not at all. context: the program's version. */
-bool run_report(void *context, const Trainer *trainer, const LoopEnd *end, Error *err);
+/* Writes run.dir/report.html, whole or not at all. */
+bool report_write(const Trainer *trainer, RunStatus status, Error *err);
 
 #endif

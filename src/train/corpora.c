@@ -1,0 +1,141 @@
+#include "train/corpora.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checksum.h"
+#include "base/ds.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "data/cache.h"
+#include "text/bpe_train.h"
+#include "train/run.h"
+
+enum { BLOCK_LINES = 1 << 13 }; /* lines read at a time */
+
+static bool learn_tokenizer(Corpora *d, const Config *c, CorpusReader *reader, Error *err) {
+    BpeTrainer *bpe = bpe_train_create(config_normalisation(c));
+    Corpus block = {0};
+    CorpusReport report = {0};
+    bool ok;
+    while ((ok = corpus_next(reader, &block, BLOCK_LINES, &report, err)) && block.count > 0) {
+        for (size_t line = 0; line < block.count; line++) {
+            Text source = corpus_source(&block, line), target = corpus_target(&block, line, 0);
+            bpe_train_add(bpe, source.bytes, source.length);
+            bpe_train_add(bpe, target.bytes, target.length);
+        }
+    }
+    corpus_free(&block);
+    if (!ok) {
+        bpe_train_free(bpe);
+        return false;
+    }
+    uint32_t *merges = bpe_train_finish(bpe, (size_t)c->vocab_size);
+    const size_t count = stbds_arrlenu(merges) / 2;
+    d->tokenizer = tokenizer_create(merges, count, config_normalisation(c), err);
+    stbds_arrfree(merges);
+    return d->tokenizer != NULL;
+}
+
+static bool take_tokenizer(Corpora *d, const Config *c, const ModelFile *last, Error *err) {
+    const ModelInfo *info = &last->info;
+    Error why;
+    d->tokenizer = tokenizer_create(info->merges, info->merge_count, config_normalisation(c), &why);
+    return d->tokenizer || error_set(err, "%s: nmt.tokenizer.merges: %s", last->path, why.text);
+}
+
+/* What the cache is made from: another text or another of these settings asks for another cache. */
+static uint64_t cache_key(const Config *c, const CorpusReader *reader) {
+    uint64_t parts[] = {corpus_checksum(reader),
+                        (uint64_t)c->vocab_size,
+                        c->lowercase,
+                        c->apostrophes,
+                        c->spaces,
+                        (uint64_t)c->max_length,
+                        c->swap,
+                        c->unique,
+                        0};
+    memcpy(&parts[sizeof parts / sizeof *parts - 1], &c->pair_ratio, sizeof c->pair_ratio);
+    Checksum sum;
+    checksum_start(&sum);
+    checksum_add(&sum, parts, sizeof parts);
+    return checksum_end(&sum);
+}
+
+static bool open_cache(Corpora *d, const Config *c, const char *path, uint64_t key) {
+    return cache_open(&d->train, path, key, &d->tokenizer, config_normalisation(c), (size_t)c->max_length);
+}
+
+/* Other pairs under the same name would silently make another run. */
+static bool check_pairs(const Config *c, const ModelFile *last, uint64_t checksum, Error *err) {
+    uint64_t before;
+    if (!last) return true;
+    if (!gguf_uint64(last->gguf, CORPORA_KEY, &before, err)) return false;
+    return before == checksum ||
+           error_set(err,
+                     "%s: expected the pairs that the run was begun with, found others in %s (start over with "
+                     "--fresh, or give the run another run.dir)",
+                     last->path, c->data_train);
+}
+
+/* Writes the cache. One that fits the run stays when these turn out to be other pairs. */
+static bool make_cache(Corpora *d, const Config *c, Pool *pool, CorpusReader *reader, const char *path, uint64_t key,
+                       const ModelFile *last, Error *err) {
+    uint64_t checksum;
+    FileWriter *file = cache_write(path, c->dir, key, reader, d->tokenizer, config_rules(c), pool, &checksum, err);
+    if (!file) return false;
+    if (!check_pairs(c, last, checksum, err)) {
+        file_cancel(file);
+        return false;
+    }
+    if (!file_commit(file, err)) return false;
+    return open_cache(d, c, path, key) || error_set(err, "%s: expected the pairs just written, found others", path);
+}
+
+static bool read_valid(Corpora *d, const Config *c, CorpusReader **reader, Error *err) {
+    CorpusRules rules = config_rules(c);
+    rules.unique = false;
+    *reader = corpus_open(c->data_valid, NULL, rules, err);
+    return *reader && corpus_next(*reader, &d->valid_lines, UINT32_MAX, &d->valid.report, err);
+}
+
+static bool encode_valid(Corpora *d, const Config *c, Pool *pool, const CorpusReader *reader, Error *err) {
+    pairs_add(&d->valid, pool, &d->valid_lines, d->tokenizer, config_rules(c));
+    return d->valid.count > 0 || corpus_none(reader, &d->valid.report, "data.valid", err);
+}
+
+static char *tell_flaws(const Corpora *d, const CorpusReader *train, const CorpusReader *valid) {
+    char *a = corpus_tell(train, &d->train.report, "data.train");
+    char *b = corpus_tell(valid, &d->valid.report, "data.valid");
+    char *both = memory_format("%s%s%s", a, *a && *b ? "\n" : "", b);
+    free(a);
+    free(b);
+    return both;
+}
+
+bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last, Error *err) {
+    *d = (Corpora){0};
+    char *path = file_join(c->dir, RUN_CACHE);
+    CorpusReader *valid = NULL, *train = corpus_open(c->data_train, c->dir, config_rules(c), err);
+    bool ok = train && read_valid(d, c, &valid, err) && (!last || take_tokenizer(d, c, last, err));
+    const uint64_t key = ok ? cache_key(c, train) : 0;
+    const bool cached = ok && open_cache(d, c, path, key);
+    ok = ok && (d->tokenizer || learn_tokenizer(d, c, train, err)) && encode_valid(d, c, pool, valid, err) &&
+         (cached ? check_pairs(c, last, d->train.checksum, err) : make_cache(d, c, pool, train, path, key, last, err));
+    if (ok && !last) d->merges_missing = (size_t)c->vocab_size - tokenizer_vocab_size(d->tokenizer);
+    if (ok) d->flaws = tell_flaws(d, train, valid);
+    corpus_close(train);
+    corpus_close(valid);
+    free(path);
+    if (!ok) corpora_free(d);
+    return ok;
+}
+
+void corpora_free(Corpora *d) {
+    free(d->flaws);
+    pairs_free(&d->train);
+    pairs_free(&d->valid);
+    corpus_free(&d->valid_lines);
+    if (d->tokenizer) tokenizer_free(d->tokenizer);
+    *d = (Corpora){0};
+}

@@ -1,0 +1,34 @@
+/* The data of a run: its tokenizer, the training pairs, and the validation sentences.
+ *
+ * Of the training pairs, run.dir/train.cache has the tokens. It is mapped when it fits the corpus and the settings, and
+ * written when it does not. */
+#ifndef NMT_TRAIN_CORPORA_H
+#define NMT_TRAIN_CORPORA_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/pool.h"
+#include "data/corpus.h"
+#include "data/pairs.h"
+#include "decode/modelfile.h"
+#include "text/tokenizer.h"
+#include "train/config.h"
+
+typedef struct Corpora {
+    Tokenizer *tokenizer;
+    PairSet train, valid;
+    Corpus valid_lines;    /* the text of the validation pairs */
+    size_t merges_missing; /* how many fewer merges the corpus gave than asked for */
+    char *flaws;           /* what was left out of the corpora, in lines of text; "": nothing */
+} Corpora;
+
+/* The key under which last.gguf has the checksum of the training pairs (PairSet). */
+#define CORPORA_KEY "nmt.train.corpus"
+
+/* Reads the corpora. The tokenizer is learned from the training lines, or taken from last.gguf (`last`; NULL: a fresh
+ * run), whose training pairs must be the same. Fails with everything freed. Release with corpora_free. */
+bool corpora_read(Corpora *corpora, const Config *config, Pool *pool, const ModelFile *last, Error *err);
+void corpora_free(Corpora *corpora);
+
+#endif

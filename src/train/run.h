@@ -1,0 +1,22 @@
+/* What all parts of a run share: the names of the files in its folder, and its status. */
+#ifndef NMT_TRAIN_RUN_H
+#define NMT_TRAIN_RUN_H
+
+#define RUN_MODEL  "model.gguf"  /* the best model so far */
+#define RUN_LAST   "last.gguf"   /* the state to continue from (train/checkpoint.h) */
+#define RUN_BACK   "back.gguf"   /* the last.gguf of the last validation, when a stop saved a later one */
+#define RUN_LOG    "log.jsonl"   /* train/log.h */
+#define RUN_REPORT "report.html" /* train/report.h */
+#define RUN_CACHE  "train.cache" /* data/cache.h */
+#define RUN_LOCK   "lock"        /* held by the process that trains here */
+
+typedef enum RunStatus {
+    RUN_RUNNING,
+    RUN_FINISHED, /* max_steps or max_epochs */
+    RUN_STALLED,  /* valid.patience */
+    RUN_STOPPED,  /* by a signal: saved, and the same command continues */
+    RUN_UNSAVED,  /* ended in one of these ways, but the last save failed */
+    RUN_FAILED,   /* what was saved before stays */
+} RunStatus;
+
+#endif
