@@ -5,6 +5,7 @@
 #include "command.h"
 #include "train/checkpoint.h"
 #include "train/loop.h"
+#include "train/measure.h"
 
 /* The page's data; "" when there is no page, or no data in it. Fresh. */
 static char *report_data(const char *path) {
