@@ -7,8 +7,6 @@
 #include "base/ds.h"
 
 struct NgramNode {
-    uint64_t key;  /* the sequence without its last symbol, and this symbol */
-    uint32_t slot; /* where its number stands, for clearing */
     uint32_t seen, allowed;
 };
 
@@ -22,10 +20,8 @@ void ngrams_add(NgramCounts *sum, const NgramCounts *more) {
 
 Ngrams *ngrams_create(void) {
     Ngrams *n = memory_new(1, sizeof *n);
-    n->slot_count = 4096;
-    n->slots = memory_new(n->slot_count, sizeof *n->slots);
-    stbds_arrsetlen(n->nodes, NGRAMS_ROOTS);
-    memset(n->nodes, 0, NGRAMS_ROOTS * sizeof *n->nodes);
+    n->table = table_create();
+    ngrams_clear(n);
     return n;
 }
 
@@ -36,48 +32,22 @@ void ngrams_free(Ngrams *n) {
     stbds_arrfree(n->reference.numbers);
     stbds_arrfree(n->codes);
     stbds_arrfree(n->symbols);
-    free(n->slots);
+    table_free(&n->table);
     free(n);
 }
 
 void ngrams_clear(Ngrams *n) {
-    for (size_t i = NGRAMS_ROOTS; i < stbds_arrlenu(n->nodes); i++) n->slots[n->nodes[i].slot] = 0;
-    stbds_arrsetlen(n->nodes, NGRAMS_ROOTS);
+    table_clear(&n->table);
+    stbds_arrsetlen(n->nodes, 0);
+    for (uint64_t root = 1; root <= NGRAMS_ROOTS; root++) table_add(&n->table, root);
+    for (size_t i = 0; i < NGRAMS_ROOTS; i++) stbds_arrput(n->nodes, (struct NgramNode){0});
 }
 
-/* Where a key stands, or the empty slot where it belongs: linear probing from a multiplicative hash (Knuth, The Art of
- * Computer Programming, 6.4). */
-static size_t find_slot(const Ngrams *n, uint64_t key) {
-    const size_t mask = n->slot_count - 1;
-    size_t slot = (size_t)(key * 0x9E3779B97F4A7C15 >> 32) & mask;
-    while (n->slots[slot] && n->nodes[n->slots[slot]].key != key) slot = (slot + 1) & mask;
-    return slot;
-}
-
-static void grow(Ngrams *n) {
-    free(n->slots);
-    n->slots = memory_new(n->slot_count *= 2, sizeof *n->slots);
-    for (size_t i = NGRAMS_ROOTS; i < stbds_arrlenu(n->nodes); i++) {
-        const size_t slot = find_slot(n, n->nodes[i].key);
-        n->slots[slot] = (uint32_t)i;
-        n->nodes[i].slot = (uint32_t)slot;
-    }
-}
-
-/* The number of a sequence with one symbol more. */
+/* The number of a sequence with one symbol more. The roots have keys below 2^32, other sequences have not. */
 static uint32_t next_number(Ngrams *n, uint32_t sequence, uint32_t symbol) {
-    const uint64_t key = (uint64_t)sequence << 32 | symbol;
-    size_t slot = find_slot(n, key);
-    if (n->slots[slot]) return n->slots[slot];
-    if (2 * stbds_arrlenu(n->nodes) >= n->slot_count) {
-        CHECK(n->slot_count < UINT32_MAX / 2, "n-grams are numbered by 32 bits");
-        grow(n);
-        slot = find_slot(n, key);
-    }
-    const struct NgramNode node = {.key = key, .slot = (uint32_t)slot};
-    n->slots[slot] = (uint32_t)stbds_arrlenu(n->nodes);
-    stbds_arrput(n->nodes, node);
-    return n->slots[slot];
+    const uint32_t number = table_add(&n->table, (uint64_t)(sequence + 1) << 32 | symbol);
+    if (number == stbds_arrlenu(n->nodes)) stbds_arrput(n->nodes, (struct NgramNode){0});
+    return number;
 }
 
 void ngrams_put_word(Ngrams *n, const uint32_t *codes, size_t length) {

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/table.h"
+
 enum { NGRAMS_ORDERS = 8 };
 
 /* What a sentence adds to a score, order by order: n-grams of the hypothesis, of the reference, and those that match,
@@ -29,8 +31,7 @@ typedef struct NgramList {
 /* Room to work in, for one sentence after another. */
 typedef struct Ngrams {
     struct NgramNode *nodes; /* (count), a stb_ds array: the sequences seen, by their numbers */
-    uint32_t *slots;         /* (slot_count): their numbers by hash; 0: none */
-    size_t slot_count;       /* a power of two */
+    Table table;             /* their numbers, by the sequence without its last symbol and this symbol */
     NgramList hypothesis, reference;
     uint32_t *codes, *symbols; /* stb_ds arrays for a text's characters and its words' numbers */
 } Ngrams;

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/ds.h"
 #include "base/memory.h"
+#include "base/table.h"
 #include "text/pieces.h"
 #include "text/tokenizer.h"
 
@@ -31,12 +32,6 @@ typedef struct Candidate {
     uint32_t pair; /* in pairs */
 } Candidate;
 
-/* Open-addressing hash table of positions in an array. */
-typedef struct Table {
-    uint32_t *slots; /* (size) a position + 1; 0: empty */
-    size_t size;     /* a power of two, at least twice the positions held */
-} Table;
-
 struct BpeTrainer {
     Normalisation how;
     Piece *pieces; /* stb_ds array */
@@ -51,15 +46,11 @@ struct BpeTrainer {
     Candidate *heap; /* stb_ds array: the best candidate on top */
 };
 
-static Table table_of(size_t size) {
-    return (Table){memory_new(size, sizeof(uint32_t)), size};
-}
-
 BpeTrainer *bpe_train_create(Normalisation how) {
     BpeTrainer *trainer = memory_new(1, sizeof *trainer);
     trainer->how = how;
-    trainer->piece_table = table_of(1 << 12);
-    trainer->pair_table = table_of(1 << 12);
+    trainer->piece_table = table_create();
+    trainer->pair_table = table_create();
     return trainer;
 }
 
@@ -72,77 +63,38 @@ void bpe_train_free(BpeTrainer *trainer) {
     stbds_arrfree(trainer->text);
     stbds_arrfree(trainer->lengths);
     stbds_arrfree(trainer->heap);
-    free(trainer->piece_table.slots);
-    free(trainer->pair_table.slots);
+    table_free(&trainer->piece_table);
+    table_free(&trainer->pair_table);
     free(trainer->ids);
     free(trainer);
 }
 
-/* FNV-1a (Fowler, Noll, Vo) in 64 bits; the upper half is folded in, as the table uses the lower bits only. */
+/* FNV-1a (Fowler, Noll, Vo) in 64 bits. */
 static uint64_t hash_of(const char *bytes, size_t length) {
     uint64_t hash = 14695981039346656037u;
     for (size_t i = 0; i < length; i++) hash = (hash ^ (unsigned char)bytes[i]) * 1099511628211u;
-    return hash ^ hash >> 32;
+    return hash;
 }
 
-/* The slot that holds the piece, or the empty one where it would be. */
-static uint32_t *piece_slot(const BpeTrainer *trainer, const char *bytes, size_t length) {
-    const Table *table = &trainer->piece_table;
-    for (size_t at = hash_of(bytes, length);; at++) {
-        uint32_t *slot = &table->slots[at & (table->size - 1)];
-        if (*slot == 0) return slot;
-        const Piece *other = &trainer->pieces[*slot - 1];
-        if (other->length == length && memcmp(trainer->bytes + other->start, bytes, length) == 0) return slot;
-    }
-}
-
+/* The key of a piece is its hash, made odd; that of a second piece with this hash is the next odd number. */
 static void count_piece(BpeTrainer *trainer, const char *bytes, size_t length) {
-    uint32_t *slot = piece_slot(trainer, bytes, length);
-    if (*slot > 0) {
-        trainer->pieces[*slot - 1].count++;
+    for (uint64_t key = hash_of(bytes, length) | 1;; key += 2) {
+        const size_t number = table_add(&trainer->piece_table, key);
+        if (number == stbds_arrlenu(trainer->pieces)) break;
+        Piece *piece = &trainer->pieces[number];
+        if (piece->length != length || memcmp(trainer->bytes + piece->start, bytes, length) != 0) continue;
+        piece->count++;
         return;
     }
-    Piece added = {(size_t)stbds_arrlen(trainer->bytes), 1, (uint32_t)length};
+    stbds_arrput(trainer->pieces, ((Piece){stbds_arrlenu(trainer->bytes), 1, (uint32_t)length}));
     memcpy(stbds_arraddnptr(trainer->bytes, length), bytes, length);
-    stbds_arrput(trainer->pieces, added);
-    size_t count = (size_t)stbds_arrlen(trainer->pieces);
-    CHECK(count < UINT32_MAX, "distinct pieces are numbered with 32 bits");
-    *slot = (uint32_t)count;
-    if (2 * count < trainer->piece_table.size) return;
-    free(trainer->piece_table.slots);
-    trainer->piece_table = table_of(2 * trainer->piece_table.size);
-    for (size_t i = 0; i < count; i++) {
-        const Piece *piece = &trainer->pieces[i];
-        *piece_slot(trainer, trainer->bytes + piece->start, piece->length) = (uint32_t)i + 1;
-    }
-}
-
-static uint32_t *pair_slot(const BpeTrainer *trainer, uint32_t left, uint32_t right) {
-    const Table *table = &trainer->pair_table;
-    uint64_t hash = ((uint64_t)left << 32 | right) * 0x9E3779B97F4A7C15u; /* 2^64 / the golden ratio */
-    for (size_t at = hash >> 32;; at++) {
-        uint32_t *slot = &table->slots[at & (table->size - 1)];
-        if (*slot == 0) return slot;
-        const Pair *pair = &trainer->pairs[*slot - 1];
-        if (pair->left == left && pair->right == right) return slot;
-    }
 }
 
 /* The number of a pair, which is made when it is not there yet. */
 static uint32_t pair_number(BpeTrainer *trainer, uint32_t left, uint32_t right) {
-    uint32_t *slot = pair_slot(trainer, left, right);
-    if (*slot > 0) return *slot - 1;
-    stbds_arrput(trainer->pairs, ((Pair){left, right, 0, NULL}));
-    size_t count = (size_t)stbds_arrlen(trainer->pairs);
-    CHECK(count < UINT32_MAX, "distinct pairs are numbered with 32 bits");
-    *slot = (uint32_t)count;
-    if (2 * count >= trainer->pair_table.size) {
-        free(trainer->pair_table.slots);
-        trainer->pair_table = table_of(2 * trainer->pair_table.size);
-        for (size_t i = 0; i < count; i++)
-            *pair_slot(trainer, trainer->pairs[i].left, trainer->pairs[i].right) = (uint32_t)i + 1;
-    }
-    return (uint32_t)count - 1;
+    const uint32_t number = table_add(&trainer->pair_table, token_pair(left, right));
+    if (number == stbds_arrlenu(trainer->pairs)) stbds_arrput(trainer->pairs, ((Pair){left, right, 0, NULL}));
+    return number;
 }
 
 void bpe_train_add(BpeTrainer *trainer, const char *text, size_t length) {

@@ -5,15 +5,8 @@
 #include "base/check.h"
 #include "base/ds.h"
 #include "base/memory.h"
+#include "base/table.h"
 #include "text/pieces.h"
-
-/* A slot of the hash table from a pair of tokens to the merge that joins it. */
-typedef struct PairSlot {
-    uint32_t left, right;
-    uint32_t merge; /* NO_MERGE: the slot is empty */
-} PairSlot;
-
-enum { NO_MERGE = UINT32_MAX >> 1 };
 
 typedef struct Token {
     size_t start; /* in spelling */
@@ -24,24 +17,13 @@ struct Tokenizer {
     Normalisation how;
     uint32_t *merges; /* (merge_count, 2) */
     size_t merge_count;
-    Token *tokens;   /* (vocab) */
-    char *spelling;  /* stb_ds array: the bytes of all tokens */
-    PairSlot *pairs; /* (pair_mask + 1), a power of two, at most half full */
-    size_t pair_mask;
+    Token *tokens;  /* (vocab) */
+    char *spelling; /* stb_ds array: the bytes of all tokens */
+    Table pairs;    /* numbers the merges by token_pair of their two tokens */
 };
 
-/* The slot that holds the pair, or the empty one where it would be. The constants of the hash are odd numbers near
- * 2^32 and 2^64 divided by the golden ratio. */
-static PairSlot *find_pair(const Tokenizer *tokenizer, uint32_t left, uint32_t right) {
-    uint64_t hash = ((uint64_t)left * 0x9E3779B1u + right) * 0x9E3779B97F4A7C15u;
-    for (size_t at = hash >> 32;; at++) {
-        PairSlot *slot = &tokenizer->pairs[at & tokenizer->pair_mask];
-        if (slot->merge == NO_MERGE || (slot->left == left && slot->right == right)) return slot;
-    }
-}
-
 static uint32_t find_merge(const Tokenizer *tokenizer, uint32_t left, uint32_t right) {
-    return find_pair(tokenizer, left, right)->merge;
+    return table_find(&tokenizer->pairs, token_pair(left, right));
 }
 
 static void add_spelling(Tokenizer *tokenizer, size_t id, const char *bytes, size_t length) {
@@ -61,11 +43,10 @@ static bool add_merge(Tokenizer *tokenizer, size_t i, Error *err) {
     if (a.length + b.length > TOKEN_LONGEST)
         return error_set(err, "tokenizer: merge %zu: expected a token of at most %d bytes, found %zu", i, TOKEN_LONGEST,
                          a.length + b.length);
-    PairSlot *slot = find_pair(tokenizer, left, right);
-    if (slot->merge != NO_MERGE)
+    const uint32_t merge = table_add(&tokenizer->pairs, token_pair(left, right));
+    if (merge != i)
         return error_set(err, "tokenizer: merge %zu: expected a new pair, found that of merge %u again (%u and %u)", i,
-                         slot->merge, left, right);
-    *slot = (PairSlot){left, right, (uint32_t)i};
+                         merge, left, right);
     char bytes[TOKEN_LONGEST];
     memcpy(bytes, tokenizer->spelling + a.start, a.length);
     memcpy(bytes + a.length, tokenizer->spelling + b.start, b.length);
@@ -83,13 +64,7 @@ Tokenizer *tokenizer_create(const uint32_t *merges, size_t count, Normalisation 
     tokenizer->merges = memory_new(2 * count + 1, sizeof *tokenizer->merges);
     if (count > 0) memcpy(tokenizer->merges, merges, 2 * count * sizeof *merges);
     tokenizer->tokens = memory_new(TOKEN_FIRST_MERGE + count, sizeof *tokenizer->tokens);
-
-    size_t slots = 16;
-    while (slots < 2 * count) slots *= 2;
-    tokenizer->pairs = memory_new(slots, sizeof *tokenizer->pairs);
-    tokenizer->pair_mask = slots - 1;
-    for (size_t i = 0; i < slots; i++) tokenizer->pairs[i].merge = NO_MERGE;
-
+    tokenizer->pairs = table_create();
     add_spelling(tokenizer, TOKEN_BEGIN, "<s>", 3);
     add_spelling(tokenizer, TOKEN_END, "</s>", 4);
     for (size_t byte = 0; byte < 256; byte++) add_spelling(tokenizer, TOKEN_FIRST_BYTE + byte, &(char){(char)byte}, 1);
@@ -106,7 +81,7 @@ void tokenizer_free(Tokenizer *tokenizer) {
     if (!tokenizer) return;
     free(tokenizer->merges);
     free(tokenizer->tokens);
-    free(tokenizer->pairs);
+    table_free(&tokenizer->pairs);
     stbds_arrfree(tokenizer->spelling);
     free(tokenizer);
 }
@@ -149,14 +124,14 @@ static size_t merge_piece(const Tokenizer *tokenizer, uint32_t ids[PIECE_LONGEST
     for (size_t i = 0; i + 1 < count; i++) merging[i] = find_merge(tokenizer, ids[i], ids[i + 1]);
     for (;;) {
         size_t best = 0;
-        uint32_t lowest = NO_MERGE;
+        uint32_t lowest = TABLE_NONE;
         for (size_t i = 0; i + 1 < count; i++) {
             if (merging[i] < lowest && !is_skipped(skips)) {
                 lowest = merging[i];
                 best = i;
             }
         }
-        if (lowest == NO_MERGE) return count;
+        if (lowest == TABLE_NONE) return count;
         count--;
         ids[best] = TOKEN_FIRST_MERGE + lowest;
         for (size_t i = best + 1; i < count; i++) {

@@ -26,6 +26,11 @@ enum {
     TOKENIZER_VOCAB_MAX = 65536, /* a token id fits 16 bits */
 };
 
+/* The key of a pair of tokens in a Table (base/table.h). */
+static inline uint64_t token_pair(uint32_t left, uint32_t right) {
+    return (uint64_t)left << 32 | right;
+}
+
 typedef struct Tokenizer Tokenizer;
 
 /* merges: (count, 2) ids, in order of learning; copied. They may come from a file: fails, saying which merge is wrong,
