@@ -1,4 +1,3 @@
-/* Lines from a file descriptor. */
 #include "base/lines.h"
 
 #include <errno.h>
@@ -76,4 +75,8 @@ LinesNext lines_next(LineReader *r, const char **line, size_t *length, Error *er
     if (*length > 0 && (*line)[*length - 1] == '\r') --*length;
     r->count++;
     return LINES_LINE;
+}
+
+size_t lines_mark(const char *text, size_t length) {
+    return length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
 }

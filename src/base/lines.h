@@ -28,4 +28,7 @@ bool lines_ready(const LineReader *reader);
 /* How many lines have been taken. */
 size_t lines_count(const LineReader *reader);
 
+/* Bytes of the UTF-8 byte order mark that a text begins with: 3, or 0 when there is none. */
+size_t lines_mark(const char *text, size_t length);
+
 #endif

@@ -147,9 +147,8 @@ static bool answer_lines(Request *request, Translator *translator, Error *err) {
             LinesNext next = lines_next(reader, &text.bytes, &text.length, err);
             ok = next != LINES_FAILED;
             more = next == LINES_LINE;
-            if (more && lines_count(reader) == 1 && text.length >= 3 && memcmp(text.bytes, "\xEF\xBB\xBF", 3) == 0)
-                text.bytes += 3, text.length -= 3; /* a byte order mark, as in a corpus */
-            if (more) stbds_arrput(texts, text);
+            const size_t mark = more && lines_count(reader) == 1 ? lines_mark(text.bytes, text.length) : 0;
+            if (more) stbds_arrput(texts, ((Text){text.bytes + mark, text.length - mark}));
         } while (more && lines_ready(reader) && stbds_arrlenu(texts) < LINES_TOGETHER);
         if (stbds_arrlenu(texts) > 0)
             ok = answer(request, translator, texts, stbds_arrlenu(texts), "line", first, err) && ok;

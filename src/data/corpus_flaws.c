@@ -1,9 +1,8 @@
-/* What is wrong with a line of a corpus. */
-#include "data/corpus_internal.h"
-
+#include <stdlib.h>
 #include <string.h>
 
-#include "text/utf8.h"
+#include "base/ds.h"
+#include "data/corpus_internal.h"
 
 /* A line's first characters for a message, bad bytes shown as '?'. */
 enum { EXCERPT_LONGEST = 40 };
@@ -78,5 +77,42 @@ bool corpus_flaw(CorpusFlaw *flaw, Text line, bool is_tsv, const char *name, siz
     if (bad < line.length)
         return !error_set(why, "%s:%zu: expected UTF-8 text, found 0x%02X at byte %zu of the line", name, number,
                           (unsigned char)line.bytes[bad], bad + 1);
+    return false;
+}
+
+void corpus_report_add(CorpusReport *report, CorpusFlaw flaw, CorpusPlace place) {
+    if (report->count[flaw]++ == 0) report->first[flaw] = place;
+}
+
+char *corpus_tell(const CorpusReader *r, const CorpusReport *report, const char *key) {
+    static const char *const what[CORPUS_FLAWS] = {
+        [CORPUS_NO_TAB] = "without a TAB",
+        [CORPUS_EMPTY] = "without text on a side",
+        [CORPUS_NOT_UTF8] = "with bytes that are not UTF-8",
+        [CORPUS_DUPLICATE] = "that stood there before (data.unique)",
+        [CORPUS_TOO_LONG] = "longer than model.max_length",
+        [CORPUS_RATIO] = "with sides of too different length (data.max_ratio)",
+    };
+    char *text = memory_string("");
+    for (int flaw = 0; flaw < CORPUS_FLAWS; flaw++) {
+        const CorpusPlace first = report->first[flaw];
+        if (!report->count[flaw]) continue;
+        /* The report may come from a file. */
+        const char *name =
+            first.file / 2 < stbds_arrlenu(r->items) ? r->items[first.file / 2].names[first.file % 2] : "";
+        char *more = memory_format("%s%s%s: left out %llu line%s %s, first %s:%llu", text, *text ? "\n" : "", key,
+                                   (unsigned long long)report->count[flaw], report->count[flaw] > 1 ? "s" : "",
+                                   what[flaw], name ? name : "", (unsigned long long)first.line);
+        free(text);
+        text = more;
+    }
+    return text;
+}
+
+bool corpus_none(const CorpusReader *r, const CorpusReport *report, const char *key, Error *err) {
+    char *why = corpus_tell(r, report, key);
+    for (char *end = why; (end = strchr(end, '\n'));) *end = ';';
+    error_set(err, "%s: expected a pair that can be used, found none; %s", r->list, why);
+    free(why);
     return false;
 }

@@ -1,8 +1,43 @@
-/* What is wrong with a line of a corpus, for its reader (corpus.c) alone. */
+/* The inside of a corpus reader, which is in three files: corpus_open.c opens the files of a list, corpus.c reads
+ * their lines, corpus_flaws.c says what is wrong with a line. */
 #ifndef NMT_DATA_CORPUS_INTERNAL_H
 #define NMT_DATA_CORPUS_INTERNAL_H
 
+#include <sys/stat.h>
+
+#include "base/lines.h"
 #include "data/corpus.h"
+
+/* One item of the list: a TSV, or two files side by side. */
+typedef struct CorpusItem {
+    char *names[2];        /* names[1]: NULL for a TSV */
+    int descriptors[2];    /* -1: not open */
+    struct stat before[2]; /* as they were when the corpus was opened */
+} CorpusItem;
+
+/* 48 bits of the hash of a pair; 0: none. With some 10 of them looked at for a line, one line in 10^13 is taken for
+ * another. */
+typedef struct Fingerprint {
+    uint16_t part[3];
+} Fingerprint;
+
+struct CorpusReader {
+    char *list;
+    CorpusRules rules;
+    CorpusItem *items; /* stb_ds array */
+    uint64_t checksum; /* of all files */
+    uint64_t lines;    /* at most as many as the files have together */
+    /* Where reading is: */
+    size_t item;
+    LineReader *open[2]; /* of the item; NULL: not begun */
+    size_t good;         /* usable lines of the item, duplicates among them */
+    Error flaw;          /* its first flaw */
+    Fingerprint *seen;   /* unique: (slots), a hash table three quarters full at most: 8 bytes a line */
+    size_t slots;
+};
+
+/* Ends reading the item; its files stay open. */
+void corpus_close_item(CorpusReader *reader);
 
 /* Whether something is wrong with the line of one file, and what; says so in *why. name, number: of the file and the
  * line, for the message. */

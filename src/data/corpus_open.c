@@ -1,0 +1,149 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/checksum.h"
+#include "base/ds.h"
+#include "base/file.h"
+#include "data/corpus_internal.h"
+
+enum { READ_SIZE = 1 << 18 }; /* bytes */
+
+static void add_item(CorpusReader *r, char *source, char *target) {
+    stbds_arrput(r->items, ((CorpusItem){.names = {source, target}, .descriptors = {-1, -1}}));
+}
+
+/* A file of this name, standard input, or two names with a `+` between. */
+static bool add_name(CorpusReader *r, const char *name, Error *err) {
+    if (file_exists(name) || strcmp(name, "-") == 0 || !strchr(name, '+')) {
+        add_item(r, memory_string(name), NULL);
+        return true;
+    }
+    for (const char *plus = name; (plus = strchr(plus, '+')); plus++) {
+        char *source = memory_string_n(name, (size_t)(plus - name));
+        if (file_exists(source) && file_exists(plus + 1)) {
+            add_item(r, source, memory_string(plus + 1));
+            return true;
+        }
+        free(source);
+    }
+    return error_set(err, "%s: expected a file of this name, or two files with a + between, found neither", name);
+}
+
+static bool split_list(CorpusReader *r, const char *list, Error *err) {
+    if (file_exists(list)) return add_name(r, list, err);
+    for (const char *at = list; *(at += strspn(at, " ")); at += strcspn(at, " ")) {
+        char *name = memory_string_n(at, strcspn(at, " "));
+        const bool ok = add_name(r, name, err);
+        free(name);
+        if (!ok) return false;
+    }
+    return stbds_arrlenu(r->items) > 0 || error_set(err, "expected a list of files, found \"%s\"", list);
+}
+
+/* Copies standard input into a file without a name. */
+static int copy_input(const char *folder, Error *err) {
+    const int copy = file_scratch(folder, err);
+    char *buffer = memory_new(READ_SIZE, 1);
+    for (ssize_t got = 1; copy >= 0 && got > 0;) {
+        do got = read(STDIN_FILENO, buffer, READ_SIZE);
+        while (got < 0 && errno == EINTR);
+        const char *failed = got < 0 ? "standard input: cannot read" : NULL;
+        for (ssize_t done = 0, put; done < got && !failed; done += put) {
+            do put = write(copy, buffer + done, (size_t)(got - done));
+            while (put < 0 && errno == EINTR);
+            if (put < 0) failed = "the copy of standard input: cannot write";
+        }
+        if (!failed) continue;
+        error_set(err, "%s: %s", failed, strerror(errno));
+        close(copy);
+        free(buffer);
+        return -1;
+    }
+    free(buffer);
+    return copy;
+}
+
+/* Adds all of a file to the checksum and counts its lines. */
+static bool scan_file(CorpusReader *r, int descriptor, const char *name, Checksum *sum, Error *err) {
+    char *buffer = memory_new(READ_SIZE, 1);
+    ssize_t got;
+    while ((got = pread(descriptor, buffer, READ_SIZE, (off_t)(sum->total))) != 0) {
+        if (got < 0 && errno != EINTR) break;
+        if (got < 0) continue;
+        checksum_add(sum, buffer, (size_t)got);
+        for (char *at = buffer; (at = memchr(at, '\n', (size_t)(buffer + got - at))); at++) r->lines++;
+    }
+    r->lines++; /* the last one may lack its end */
+    free(buffer);
+    return got == 0 || error_set(err, "%s: cannot read: %s", name, strerror(errno));
+}
+
+static bool open_item(CorpusReader *r, CorpusItem *item, const char *folder, Checksum *all, Error *err) {
+    for (int side = 0; side < 2 && item->names[side]; side++) {
+        size_t size;
+        int *descriptor = &item->descriptors[side];
+        if (strcmp(item->names[side], "-") != 0) {
+            *descriptor = file_open(item->names[side], &size, err);
+        } else if (folder) {
+            free(item->names[side]);
+            item->names[side] = memory_string("standard input");
+            *descriptor = copy_input(folder, err);
+        } else {
+            error_set(err, "-: expected a file; standard input can be the training pairs alone");
+        }
+        Checksum sum;
+        checksum_start(&sum);
+        if (*descriptor < 0 || !scan_file(r, *descriptor, item->names[side], &sum, err)) return false;
+        if (fstat(*descriptor, &item->before[side]) != 0)
+            return error_set(err, "%s: cannot read: %s", item->names[side], strerror(errno));
+        const uint64_t content[2] = {checksum_end(&sum), item->names[1] ? 1 + (uint64_t)side : 0};
+        checksum_add(all, content, sizeof content);
+    }
+    return true;
+}
+
+CorpusReader *corpus_open(const char *list, const char *folder, CorpusRules rules, Error *err) {
+    CorpusReader *r = memory_new(1, sizeof *r);
+    r->rules = rules;
+    r->list = memory_string(list);
+    Checksum all;
+    checksum_start(&all);
+    bool ok = split_list(r, list, err);
+    for (size_t i = 0; ok && i < stbds_arrlenu(r->items); i++) ok = open_item(r, &r->items[i], folder, &all, err);
+    r->checksum = checksum_end(&all);
+    if (ok) return r;
+    corpus_close(r);
+    return NULL;
+}
+
+void corpus_close_item(CorpusReader *r) {
+    for (int side = 0; side < 2; side++) {
+        lines_free(r->open[side]);
+        r->open[side] = NULL;
+    }
+}
+
+void corpus_close(CorpusReader *r) {
+    if (!r) return;
+    corpus_close_item(r);
+    for (size_t i = 0; i < stbds_arrlenu(r->items); i++) {
+        for (int side = 0; side < 2; side++) {
+            free(r->items[i].names[side]);
+            if (r->items[i].descriptors[side] >= 0) close(r->items[i].descriptors[side]);
+        }
+    }
+    stbds_arrfree(r->items);
+    free(r->seen);
+    free(r->list);
+    free(r);
+}
+
+const char *corpus_list(const CorpusReader *r) {
+    return r->list;
+}
+
+uint64_t corpus_checksum(const CorpusReader *r) {
+    return r->checksum;
+}
