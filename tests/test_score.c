@@ -27,7 +27,7 @@ typedef struct ScoreCase {
 #include "score_reference.h"
 
 static const ScoreOptions kinds[] = {{.metric = SCORE_BLEU},
-                                     {.metric = SCORE_BLEU, .as_it_is = true},
+                                     {.metric = SCORE_BLEU, .split_on_space = true},
                                      {.metric = SCORE_BLEU, .lowercase = true},
                                      {.metric = SCORE_CHRF},
                                      {.metric = SCORE_CHRFPP},
@@ -68,7 +68,7 @@ static void test_corpora(void) {
 static void test_sentences(void) {
     for (size_t i = 0; i < COUNT(score_lines); i++) {
         for (ScoreMetric metric = 0; metric < SCORE_METRICS; metric++) {
-            const ScoreOptions how = {.metric = metric, .by_sentence = true};
+            const ScoreOptions how = {.metric = metric, .effective_order = true};
             NgramCounts sum = nothing;
             add(&sum, how, &score_lines[i]);
             const double found = score_value(how, &sum), expected = score_lines[i].bleu_chrf_chrfpp[metric];
@@ -91,7 +91,7 @@ static void test_signatures(void) {
         free(found);
         free(expected);
     }
-    const ScoreOptions how[] = {{.metric = SCORE_BLEU, .lowercase = true, .as_it_is = true, .by_sentence = true},
+    const ScoreOptions how[] = {{.metric = SCORE_BLEU, .lowercase = true, .split_on_space = true, .effective_order = true},
                                 {.metric = SCORE_CHRFPP}};
     static const char *const expected[] = {"nrefs:2|bs:300|seed:7|case:lc|eff:yes|tok:none|smooth:exp|version:2.x",
                                            "nrefs:2|bs:300|seed:7|case:mixed|eff:yes|nc:6|nw:2|space:no|version:2.x"};
@@ -191,7 +191,7 @@ static Text spoil(char **bytes, Text line, size_t k, bool delete_it) {
 static void test_known_values(void) {
     static const double known[2][4] = {{52.0725, 50.1570, 77.1939, 77.3008}, {77.2902, 76.4220, 96.3564, 96.5764}};
     static const ScoreOptions how[] = {{.metric = SCORE_BLEU},
-                                       {.metric = SCORE_BLEU, .as_it_is = true},
+                                       {.metric = SCORE_BLEU, .split_on_space = true},
                                        {.metric = SCORE_CHRF},
                                        {.metric = SCORE_CHRFPP}};
     static const double half_widths[2] = {0.3944, 0.2018}; /* BLEU's, by sacreBLEU with other draws */

@@ -237,7 +237,7 @@ static void check_request(Request *r) {
     size_t from_stdin = r->other && strcmp(r->other, "-") == 0;
     for (size_t i = 0; i < files; i++) from_stdin += strcmp(r->paths[i], "-") == 0;
     if (from_stdin > 1) options_usage(&command, "-: expected at most once, found %zu times", from_stdin);
-    if (r->other && r->how.by_sentence) options_usage(&command, "expected --per-line or --paired, found both");
+    if (r->other && r->how.effective_order) options_usage(&command, "expected --per-line or --paired, found both");
     if (!r->other) r->resampling.resamples = 0;
     bool any = false;
     for (size_t m = 0; m < SCORE_METRICS; m++) any = any || r->metrics[m];
@@ -248,9 +248,9 @@ static int run(const Request *r) {
     Error err;
     TestSet test_set = {0};
     bool ok = read_test_set(&test_set, r, &err);
-    if (ok && r->how.by_sentence) score_lines(r, &test_set);
+    if (ok && r->how.effective_order) score_lines(r, &test_set);
     ScoreOptions how = r->how;
-    for (how.metric = 0; ok && !how.by_sentence && how.metric < SCORE_METRICS; how.metric++)
+    for (how.metric = 0; ok && !how.effective_order && how.metric < SCORE_METRICS; how.metric++)
         if (r->metrics[how.metric]) score_all(r, &test_set, how);
     free_test_set(&test_set);
     if (ok && (fflush(stdout) != 0 || ferror(stdout)))
@@ -268,8 +268,8 @@ int main(int argc, char **argv) {
             set_metric(&request, value);
             break;
         case OPTION_TOKENIZE:
-            request.how.as_it_is = strcmp(value, "none") == 0;
-            if (!request.how.as_it_is && strcmp(value, "13a") != 0)
+            request.how.split_on_space = strcmp(value, "none") == 0;
+            if (!request.how.split_on_space && strcmp(value, "13a") != 0)
                 options_usage(&command, "--tokenize: expected 13a or none, found \"%s\"", value);
             break;
         case OPTION_LOWERCASE:
@@ -279,7 +279,7 @@ int main(int argc, char **argv) {
             request.tsv = true;
             break;
         case OPTION_PER_LINE:
-            request.how.by_sentence = true;
+            request.how.effective_order = true;
             break;
         case OPTION_PAIRED:
             request.other = value;

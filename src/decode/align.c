@@ -1,4 +1,3 @@
-/* Alignment by cross-attention. */
 #include "decode/align.h"
 
 #include <stdlib.h>
@@ -86,5 +85,33 @@ size_t align_words(const Tokenizer *tokenizer, int32_t *word, const int32_t *ids
     }
     stbds_arrfree(text);
     free(end);
+    return words;
+}
+
+AlignedWords align_word_shares(real **out, const Tokenizer *tokenizer, const Translation *found, const real *shares,
+                               const int32_t *source_word, size_t count) {
+    const size_t T = found->length, S = count + 1;
+    AlignedWords words = {.source_first = SIZE_MAX};
+    for (size_t j = 0; j < count; j++) {
+        if (source_word[j] < 0) continue;
+        if (words.source_first == SIZE_MAX) words.source_first = (size_t)source_word[j];
+        words.source_count = (size_t)source_word[j] + 1 - words.source_first;
+    }
+    int32_t *word = memory_new(T, sizeof *word);
+    words.count = align_words(tokenizer, word, found->ids, T);
+    const size_t cells = words.count * words.source_count;
+    real *rows = cells > 0 ? stbds_arraddnptr(*out, cells) : NULL;
+    for (size_t i = 0; i < cells; i++) rows[i] = 0;
+    for (size_t i = 0, tokens = 0; i < T && cells > 0; i++) {
+        if (word[i] < 0) continue;
+        real *row = rows + (size_t)word[i] * words.source_count;
+        for (size_t j = 0; j < count; j++)
+            if (source_word[j] >= 0) row[(size_t)source_word[j] - words.source_first] += shares[i * S + j];
+        tokens++;
+        if (i + 1 < T && word[i + 1] == word[i]) continue; /* the word has more tokens */
+        for (size_t j = 0; j < words.source_count; j++) row[j] /= (real)tokens;
+        tokens = 0;
+    }
+    free(word);
     return words;
 }

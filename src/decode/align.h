@@ -22,4 +22,16 @@ bool align_run(Transformer *model, const real *w, Packed source, const Translati
  * white space alone, <s> or </s>. Returns how many words there are. */
 size_t align_words(const Tokenizer *tokenizer, int32_t *word, const int32_t *ids, size_t count);
 
+/* The words of a translation, and the source words that they share. */
+typedef struct AlignedWords {
+    size_t count;                      /* words of the translation */
+    size_t source_first, source_count; /* numbers of the source words: those of the sentence that was translated */
+} AlignedWords;
+
+/* From tokens to words: a source word's share is the sum of its tokens', a translated word's shares are the mean of its
+ * tokens'. Appends shares (words.count, words.source_count) to *out, a stb_ds array. shares: (T, S) from align_run.
+ * source_word: (count) of the sentence's tokens without </s>, from align_words. */
+AlignedWords align_word_shares(real **out, const Tokenizer *tokenizer, const Translation *found, const real *shares,
+                               const int32_t *source_word, size_t count);
+
 #endif

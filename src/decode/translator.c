@@ -1,11 +1,16 @@
-/* Texts to translations, by way of batches. */
+/* Texts become parts, parts batches, batches hypotheses of parts, and these the hypotheses of texts. Almost every text
+ * is one part; only one that is too long for the model has several (decode/split.h). A part's hypotheses are put
+ * together in Translator.made, `n_best` places for each part in the order of the batches. */
 #include "decode/translator.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/ds.h"
+#include "base/size.h"
 #include "decode/align.h"
+#include "decode/split.h"
 
 /* Bounds of a batch: enough rows for the products, little enough memory. */
 enum {
@@ -13,7 +18,7 @@ enum {
     BATCH_POSITIONS = 1 << 15, /* that have room for keys and values: sentences * beam * the longest limit */
 };
 
-/* What is searched for at a time: a text, or as much of it as the model takes. */
+/* What one search translates: a text, or as much of it as the model takes. */
 typedef struct Part {
     size_t text;             /* its number */
     uint32_t number;         /* within the text */
@@ -21,15 +26,10 @@ typedef struct Part {
     size_t made, made_count; /* of its hypotheses, in Translator.made */
 } Part;
 
-/* A part waiting for its batch. */
-typedef struct Waiting {
-    size_t tokens, part;
-} Waiting;
-
-/* A hypothesis of a part: where its text, words and shares (words, source words) begin in the Translator's arrays. */
+/* A hypothesis of a part: where its text and its words' shares begin in the Translator's arrays. */
 typedef struct Made {
-    size_t text, length, word, words, share;
-    size_t first, source_words; /* of its part */
+    size_t text, length, share;
+    AlignedWords words;
     double log_probability, score;
 } Made;
 
@@ -47,7 +47,7 @@ struct Translator {
     int32_t *ids;
     int32_t *source_word; /* of each id; empty when there are no alignments */
     Part *parts;          /* text after text */
-    Waiting *waiting;
+    Part **order;         /* the parts in the order in which they are translated */
     int32_t *batch;
     uint32_t *start;
     DecodePlace *places;
@@ -80,7 +80,7 @@ void translator_free(Translator *t) {
     stbds_arrfree(t->ids);
     stbds_arrfree(t->source_word);
     stbds_arrfree(t->parts);
-    stbds_arrfree(t->waiting);
+    stbds_arrfree(t->order);
     stbds_arrfree(t->batch);
     stbds_arrfree(t->start);
     stbds_arrfree(t->places);
@@ -100,36 +100,19 @@ void translator_align(Translator *t) {
     t->align = true;
 }
 
-/* Longest first, so that memory grows once; then in the order of the texts. */
+/* Longest first, so that memory grows once; parts of one length in the order of the texts. */
 static int longer_first(const void *a, const void *b) {
-    const Waiting *x = a, *y = b;
-    if (x->tokens != y->tokens) return x->tokens > y->tokens ? -1 : 1;
-    return x->part < y->part ? -1 : 1;
+    const Part *x = *(Part *const *)a, *y = *(Part *const *)b;
+    if (x->count != y->count) return x->count > y->count ? -1 : 1;
+    return x < y ? -1 : 1;
 }
 
-/* How many of the `count` ids that are left of a text which is too long for the model are the next part. */
-static size_t cut(const Translator *t, const int32_t *ids, size_t count) {
+/* Tokenises the texts and cuts them into parts. */
+static void make_parts(Translator *t, const Text *texts, size_t count, TranslatorResult *results) {
     const size_t most = t->params->hyper.max_length - 1;
-    size_t space = 0; /* the last white space that fits */
-    char before = 0;  /* the last byte of the token before */
-    for (size_t i = 0; i < count && i <= most; i++) {
-        size_t length;
-        const char *bytes = tokenizer_token_bytes(t->tokenizer, ids[i], &length);
-        if (i > 0 && bytes[0] == ' ') {
-            space = i;
-            if (before == '.' || before == '!' || before == '?') return i;
-        }
-        before = bytes[length - 1];
-    }
-    return count <= most ? count : space > 0 ? space : most;
-}
-
-/* Tokenises, and cuts what is too long. */
-static void enqueue(Translator *t, const Text *texts, size_t count, TranslatorResult *results) {
     stbds_arrsetlen(t->ids, 0);
     stbds_arrsetlen(t->source_word, 0);
     stbds_arrsetlen(t->parts, 0);
-    stbds_arrsetlen(t->waiting, 0);
     for (size_t i = 0; i < count; i++) {
         const size_t first = stbds_arrlenu(t->ids);
         tokenizer_encode(t->tokenizer, &t->ids, texts[i].bytes, texts[i].length);
@@ -138,85 +121,49 @@ static void enqueue(Translator *t, const Text *texts, size_t count, TranslatorRe
         if (t->align && tokens > 0)
             results[i].source_words =
                 align_words(t->tokenizer, stbds_arraddnptr(t->source_word, tokens), t->ids + first, tokens);
-        const bool whole = tokens < t->params->hyper.max_length;
         for (size_t at = first; at < end; results[i].parts++) {
-            const Part part = {.text = i,
-                               .number = (uint32_t)results[i].parts,
-                               .first = at,
-                               .count = whole ? tokens : cut(t, t->ids + at, end - at)};
-            const Waiting waiting = {part.count + 1, stbds_arrlenu(t->parts)};
+            const size_t length = tokens <= most ? tokens : split_next(t->tokenizer, t->ids + at, end - at, most);
+            const Part part = {.text = i, .number = (uint32_t)results[i].parts, .first = at, .count = length};
             stbds_arrput(t->parts, part);
-            stbds_arrput(t->waiting, waiting);
-            at += part.count;
+            at += length;
         }
     }
-    if (stbds_arrlenu(t->waiting) > 0) qsort(t->waiting, stbds_arrlenu(t->waiting), sizeof *t->waiting, longer_first);
+    const size_t parts = stbds_arrlenu(t->parts);
+    stbds_arrsetlen(t->order, parts);
+    for (size_t i = 0; i < parts; i++) t->order[i] = &t->parts[i];
+    if (parts > 0) qsort(t->order, parts, sizeof(Part *), longer_first);
 }
 
-/* Packs waiting parts from number `first` on into a batch, an </s> behind each; returns how many. */
+/* Packs parts from number `first` of the order on into a batch, each with </s> behind it; returns how many. */
 static size_t pack(Translator *t, size_t first, Packed *source) {
     stbds_arrsetlen(t->batch, 0);
     stbds_arrsetlen(t->start, 0);
     stbds_arrsetlen(t->places, 0);
     stbds_arrput(t->start, 0);
-    size_t n = 0, longest = 0; /* of the limits; a short part that begins with a long prefix may have it */
-    for (; first + n < stbds_arrlenu(t->waiting); n++) {
-        const Part *part = &t->parts[t->waiting[first + n].part];
+    size_t n = 0, longest = 0; /* the highest limit; a short part that begins with a long prefix may have it */
+    for (; first + n < stbds_arrlenu(t->order); n++) {
+        const Part *part = t->order[first + n];
         const DecodePlace place = {t->texts_before + part->text, part->number};
-        const size_t limit = decode_limit(t->decode, part->count + 1, place);
-        if (limit > longest) longest = limit;
+        longest = size_max(longest, decode_limit(t->decode, part->count + 1, place));
         if (n > 0 && stbds_arrlenu(t->batch) + part->count + 1 > BATCH_TOKENS) break;
         if (n > 0 && (n + 1) * t->beam * longest > BATCH_POSITIONS) break;
-        for (size_t i = 0; i < part->count; i++) stbds_arrput(t->batch, t->ids[part->first + i]);
+        memcpy(stbds_arraddnptr(t->batch, part->count), t->ids + part->first, part->count * sizeof *t->ids);
         stbds_arrput(t->batch, TOKEN_END);
         stbds_arrput(t->start, (uint32_t)stbds_arrlenu(t->batch));
         stbds_arrput(t->places, place);
     }
-    *source = (Packed){n, t->batch, t->start, t->waiting[first].tokens};
+    *source = (Packed){n, t->batch, t->start, t->order[first]->count + 1};
     return n;
 }
 
-/* The words of a hypothesis of a part, from its tokens' shares (T, S): a source word's share is the sum of its tokens',
- * a word's shares are the mean of its tokens'. */
-static void make_words(Translator *t, Made *made, const Part *part, const Translation *found, const real *shares) {
-    const int32_t *source_word = t->source_word + part->first;
-    const size_t T = found->length, S = part->count + 1;
-    size_t end = 0;
-    made->first = SIZE_MAX;
-    for (size_t j = 0; j < part->count; j++)
-        if (source_word[j] >= 0) {
-            if (made->first == SIZE_MAX) made->first = (size_t)source_word[j];
-            end = (size_t)source_word[j] + 1;
-        }
-    made->source_words = end > 0 ? end - made->first : 0;
-    int32_t *word = memory_new(T, sizeof *word);
-    made->words = align_words(t->tokenizer, word, found->ids, T);
-    made->share = stbds_arrlenu(t->word_shares);
-    const size_t count = made->words * made->source_words;
-    stbds_arrsetlen(t->word_shares, made->share + count);
-    real *out = t->word_shares + made->share;
-    for (size_t i = 0; i < count; i++) out[i] = 0;
-    for (size_t i = 0, tokens = 0; i < T && count > 0; i++) {
-        if (word[i] < 0) continue;
-        real *row = out + (size_t)word[i] * made->source_words;
-        for (size_t j = 0; j < part->count; j++)
-            if (source_word[j] >= 0) row[(size_t)source_word[j] - made->first] += shares[i * S + j];
-        tokens++;
-        if (i + 1 < T && word[i + 1] == word[i]) continue;
-        for (size_t j = 0; j < made->source_words; j++) row[j] /= (real)tokens;
-        tokens = 0;
-    }
-    free(word);
-}
-
-/* Keeps the hypotheses of a batch, which is the n waiting parts from number `first` on. */
+/* Keeps the hypotheses of a batch: the n parts from number `first` of the order on. */
 static bool keep(Translator *t, size_t first, size_t n, Packed source, Error *err) {
     const size_t base = stbds_arrlenu(t->made);
     stbds_arrsetlen(t->made, base + n * t->n_best);
     for (size_t rank = 0; rank < t->n_best; rank++) {
         size_t room = 0;
         for (size_t i = 0; i < n; i++) {
-            Part *part = &t->parts[t->waiting[first + i].part];
+            Part *part = t->order[first + i];
             const Translation *all = decode_hypotheses(t->decode, i, &part->made_count);
             part->made = base + i * t->n_best;
             t->found[i] = rank < part->made_count ? all[rank] : (Translation){0};
@@ -228,15 +175,18 @@ static bool keep(Translator *t, size_t first, size_t n, Packed source, Error *er
         }
         const real *shares = t->token_shares;
         for (size_t i = 0; i < n; i++) {
-            const Part *part = &t->parts[t->waiting[first + i].part];
+            const Part *part = t->order[first + i];
             const Translation *found = &t->found[i];
             Made *made = &t->made[part->made + rank];
-            *made = (Made){
-                .text = stbds_arrlenu(t->made_text), .log_probability = found->log_probability, .score = found->score};
+            *made = (Made){.text = stbds_arrlenu(t->made_text),
+                           .share = stbds_arrlenu(t->word_shares),
+                           .log_probability = found->log_probability,
+                           .score = found->score};
             tokenizer_decode(t->tokenizer, &t->made_text, found->ids, found->length);
             made->length = stbds_arrlenu(t->made_text) - made->text;
             if (!t->align) continue;
-            make_words(t, made, part, found, shares);
+            made->words = align_word_shares(&t->word_shares, t->tokenizer, found, shares, t->source_word + part->first,
+                                            part->count);
             shares += found->length * (part->count + 1);
         }
     }
@@ -250,20 +200,21 @@ static void join(Translator *t, TranslatorHypothesis *h, const Made *made) {
     h->length += made->length;
     h->log_probability += made->log_probability;
     h->score += made->score;
-    for (size_t i = 0; i < made->words; i++) {
-        const real *shares = t->word_shares + made->share + i * made->source_words;
-        TranslatorWord word = {shares, made->first, made->source_words, made->first};
-        for (size_t j = 1; j < made->source_words; j++)
-            if (shares[j] > shares[word.largest - made->first]) word.largest = made->first + j;
+    const AlignedWords *words = &made->words;
+    for (size_t i = 0; i < words->count; i++) {
+        const real *shares = t->word_shares + made->share + i * words->source_count;
+        TranslatorWord word = {shares, words->source_first, words->source_count, words->source_first};
+        for (size_t j = 1; j < word.count; j++)
+            if (shares[j] > shares[word.largest - word.first]) word.largest = word.first + j;
         stbds_arrput(t->words, word);
     }
-    h->word_count += made->words;
+    h->word_count += words->count;
 }
 
 /* Results in the order of the texts, each from its parts' hypotheses of each rank. */
 static void assemble(Translator *t, size_t count, TranslatorResult *results) {
     size_t words = 0;
-    for (size_t i = 0; i < stbds_arrlenu(t->made); i++) words += t->made[i].words;
+    for (size_t i = 0; i < stbds_arrlenu(t->made); i++) words += t->made[i].words.count;
     /* Room for all: these arrays do not move while results come to point into them. */
     stbds_arrsetlen(t->hypotheses, 0);
     stbds_arrsetlen(t->words, 0);
@@ -290,11 +241,11 @@ static void assemble(Translator *t, size_t count, TranslatorResult *results) {
 }
 
 bool translator_run(Translator *t, const Text *texts, size_t count, TranslatorResult *results, Error *err) {
-    enqueue(t, texts, count, results);
+    make_parts(t, texts, count, results);
     stbds_arrsetlen(t->made, 0);
     stbds_arrsetlen(t->made_text, 0);
     stbds_arrsetlen(t->word_shares, 0);
-    for (size_t first = 0, n; first < stbds_arrlenu(t->waiting); first += n) {
+    for (size_t first = 0, n; first < stbds_arrlenu(t->order); first += n) {
         Packed source;
         n = pack(t, first, &source);
         stbds_arrsetlen(t->found, n);

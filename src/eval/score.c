@@ -19,13 +19,13 @@ const char *score_name(ScoreMetric metric) {
 void score_add(NgramCounts *sum, Ngrams *work, ScoreOptions how, Text hypothesis, const Text *references,
                size_t count) {
     if (how.metric == SCORE_BLEU)
-        bleu_add(sum, work, hypothesis, references, count, !how.as_it_is, how.lowercase);
+        bleu_add(sum, work, hypothesis, references, count, !how.split_on_space, how.lowercase);
     else
         chrf_add(sum, work, hypothesis, references, count, how.metric == SCORE_CHRFPP, how.lowercase);
 }
 
 double score_value(ScoreOptions how, const NgramCounts *sum) {
-    return how.metric == SCORE_BLEU ? bleu_score(sum, how.by_sentence).score : chrf_score(sum);
+    return how.metric == SCORE_BLEU ? bleu_score(sum, how.effective_order).score : chrf_score(sum);
 }
 
 char *score_signature(ScoreOptions how, size_t references, ScoreResampling resampling) {
@@ -36,7 +36,7 @@ char *score_signature(ScoreOptions how, size_t references, ScoreResampling resam
     const char *letters = how.lowercase ? "lc" : "mixed";
     if (how.metric == SCORE_BLEU)
         return memory_format("nrefs:%s%s|case:%s|eff:%s|tok:%s|smooth:exp|version:2.x", number, drawn, letters,
-                             how.by_sentence ? "yes" : "no", how.as_it_is ? "none" : "13a");
+                             how.effective_order ? "yes" : "no", how.split_on_space ? "none" : "13a");
     return memory_format("nrefs:%s%s|case:%s|eff:yes|nc:6|nw:%d|space:no|version:2.x", number, drawn, letters,
                          how.metric == SCORE_CHRFPP ? 2 : 0);
 }

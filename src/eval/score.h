@@ -20,8 +20,8 @@ typedef enum ScoreMetric { SCORE_BLEU, SCORE_CHRF, SCORE_CHRFPP, SCORE_METRICS }
 typedef struct ScoreOptions {
     ScoreMetric metric;
     bool lowercase;   /* both sides first */
-    bool as_it_is;    /* BLEU's words are what white space separates, instead of tokenisation "13a" */
-    bool by_sentence; /* BLEU counts only the orders that the hypothesis has */
+    bool split_on_space;    /* BLEU's words are what white space separates, instead of tokenisation "13a" */
+    bool effective_order; /* BLEU counts only the orders that the hypothesis has */
 } ScoreOptions;
 
 /* "BLEU", "chrF2", "chrF2++". */
