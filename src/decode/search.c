@@ -1,4 +1,16 @@
-/* Greedy and beam search. A hypothesis's tokens live beside its keys and values, in the row of its slot. */
+/* Slots and rows. Sentence b owns the slots b * k to b * k + k - 1. A slot keeps the tokens of one hypothesis, here,
+ * and its keys and values, in the session. A step computes one row for each unfinished hypothesis, sentence after
+ * sentence. With k = 2 and three sentences, of which the search of the second has ended:
+ *
+ *     slot   tokens           live (the best first)           rows of the step
+ *     0      le chien         sentence 0: slot 1, slot 0      row 0: slot 1
+ *     1      le chat                                          row 1: slot 0
+ *     2, 3   (not used)       sentence 1: none
+ *     4      il pleut         sentence 2: slot 4              row 2: slot 4
+ *     5      (not used)
+ *
+ * When two continuations of one hypothesis are kept, the better one stays in its slot, and the other gets a copy of it
+ * in a slot that is no longer used. So what is copied is little, and no hypothesis ever moves. */
 #include "decode/search.h"
 
 #include <math.h>

@@ -1,5 +1,12 @@
-/* A decoding session. Its arena holds, for a batch: the cache; behind it first the encoder's tape, then, in the same
- * place, the decoder's for one position and the logits. */
+/* The arena of a session, for one batch, with L decoder layers:
+ *
+ *     | cross 0 | self 0 | ... | cross L-1 | self L-1 | row numbers | used twice, see below |
+ *
+ *     cross l: (M, 2D) keys and values of the source tokens, written once, by session_begin
+ *     self l:  (slots * capacity, 2D) keys and values of the target tokens, one more of each row in each step
+ *
+ * The last part holds, in session_begin, what the encoder needs; from then on, what the decoder needs for one position,
+ * and the logits. */
 #include "decode/session.h"
 
 #include <stdlib.h>
