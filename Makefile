@@ -31,7 +31,20 @@ ifneq ($(VARIANT),double)
 LIB_SRC += src/cli/options.c # shared by all commands
 PAGE_DATA := $(B)/page/pages_data.o
 endif
-LIB_OBJ := $(LIB_SRC:src/%.c=$(B)/%.o) $(PAGE_DATA)
+
+# Loops are compiled once for each instruction set, and chosen at run time (src/math/isa.h). Of each set: the bytes of a
+# vector register, the matrix product's register tile (rows, and vectors a row), and the compiler's flags.
+ARCH         := $(shell $(CC) -dumpmachine | cut -d- -f1)
+SETS         := generic $(if $(filter x86_64,$(ARCH)),avx2 avx512) $(if $(filter aarch64,$(ARCH)),neon)
+AVX512_FLAGS := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
+ISA_generic  := -DVECTOR=16 -DTILE_ROWS=4 -DTILE_VECTORS=2
+ISA_avx2     := -DVECTOR=32 -DTILE_ROWS=6 -DTILE_VECTORS=2 -mavx2 -mfma
+ISA_avx512   := -DVECTOR=64 -DTILE_ROWS=14 -DTILE_VECTORS=2 $(AVX512_FLAGS)
+ISA_neon     := -DVECTOR=16 -DTILE_ROWS=6 -DTILE_VECTORS=4
+LOOPS        := -ffp-contract=fast -fno-math-errno -fno-trapping-math
+FLAGS        += -DSETS_$(ARCH)
+LIB_OBJ := $(foreach set,$(SETS),$(patsubst src/%.c,$(B)/%.$(set).o,$(filter %/kernels.c,$(LIB_SRC)))) \
+           $(patsubst src/%.c,$(B)/%.o,$(filter-out %/kernels.c,$(LIB_SRC))) $(PAGE_DATA)
 LIB     := $(B)/libnmt.a
 
 COMMANDS := $(basename $(notdir $(wildcard $(addprefix src/cli/,train.c translate.c score.c inspect.c))))
@@ -57,20 +70,20 @@ $(LIB): $(LIB_OBJ)
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
-# Kernels are compiled once for each instruction set, and chosen at run time (src/math/kernels.h).
-ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
+# Products of sets that extend avx512, where the compiler knows their flags; else the files compile to NULL.
 ifeq ($(ARCH),x86_64)
-$(B)/math/kernels_avx2.o:   FLAGS += -mavx2 -mfma
-AVX512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
-$(B)/math/kernels_avx512.o: FLAGS += $(AVX512)
-# Only those flags that the compiler knows. Without them, the file compiles to an empty table.
 known = $(shell $(CC) -Werror $(1) -E -x c /dev/null >/dev/null 2>&1 && echo "$(1)")
-AVX512_BF16 := $(call known,-mavx512bf16)
-AMX         := $(call known,-mamx-tile -mamx-bf16)
-$(B)/math/kernels_avx512_bf16.o: FLAGS += $(AVX512) $(AVX512_BF16)
-$(B)/math/kernels_amx.o:         FLAGS += $(AVX512) $(AMX)
+$(B)/math/product_avx512_bf16.o: FLAGS += $(LOOPS) $(AVX512_FLAGS) $(call known,-mavx512bf16)
+$(B)/math/product_amx.o:         FLAGS += $(LOOPS) $(AVX512_FLAGS) $(call known,-mamx-tile -mamx-bf16)
 endif
-$(B)/math/kernels_%.o: FLAGS += -ffp-contract=fast -fno-math-errno -fno-trapping-math
+
+# kernels.c of a folder becomes kernels.generic.o, kernels.avx2.o, and so on.
+define kernels
+$(B)/%/kernels.$(1).o: src/%/kernels.c Makefile
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(FLAGS) $$(LOOPS) $$(ISA_$(1)) -DISA=$(1) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach set,$(SETS),$(eval $(call kernels,$(set))))
 
 $(B)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)

@@ -19,6 +19,7 @@
 #include "nn/multihead.h"
 #include "nn/positional.h"
 #include "nn/residual.h"
+#include "plain.h"
 
 enum { B = 3, H = 3, K = 4, D = H * K, F = 10, ALL = 1 << 20 };
 
@@ -244,7 +245,7 @@ static void dropout_b(const Layer *l) {
     for (size_t i = 0; l->inputs == 2 && i < l->outputs; i++) l->in[1].dx[i] += l->dout[i];
     size_t wrong = 0; /* every element draws its own number, on whichever thread */
     for (size_t i = 0; i < l->outputs; i++) {
-        int kept = dropout_is_none(l->dropout) || vector_dropout_keeps(l->dropout.keep, site, i);
+        int kept = dropout_is_none(l->dropout) || dropout_keeps(l->dropout.keep, site, i);
         wrong += kept != (l->in[0].dx[i] != l->in[0].dirt[i]);
     }
     EXPECT_INT(wrong, 0);

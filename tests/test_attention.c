@@ -11,6 +11,7 @@
 #include "math/vector.h"
 #include "model/transformer.h"
 #include "nn/linear.h"
+#include "plain.h"
 #include "testlib.h"
 
 static Pool *pool; /* of two threads, for all tests but that of threads */
@@ -488,7 +489,7 @@ static void check_dropout_elements(void) {
     for (size_t i = 0; i < COUNT; i++) x[i] = 1;
     dropout_forward(pool, x, x, dropout, COUNT);
     for (size_t i = 0; i < COUNT; i++)
-        wrong += x[i] != (vector_dropout_keeps(dropout.keep, dropout.site, i) ? dropout.scale : 0);
+        wrong += x[i] != (dropout_keeps(dropout.keep, dropout.site, i) ? dropout.scale : 0);
     EXPECT_INT(wrong, 0);
     free(x);
 }

@@ -25,14 +25,14 @@ static float pair_product(uint32_t x, uint32_t y) {
 
 #define TILE_ADD(sum, x, y) add_pairs(sum, x, y)
 #define VECTOR              64
-#include "math/kernels_vector.h"
+#include "math/lanes.h"
 static inline vreal add_pairs(vreal sum, vreal x, vreal y) {
     for (int l = 0; l < LANES; l++) sum[l] += pair_product(((vword)x)[l], ((vword)y)[l]);
     return sum;
 }
 #undef VECTOR
 #define products_avx512_bf16 tested_avx512_bf16
-#include "../src/math/kernels_avx512_bf16.c"
+#include "../src/math/product_avx512_bf16.c"
 #undef VECTOR
 
 static uint32_t tile_registers[8][16][16];
@@ -78,7 +78,7 @@ static void tile_dot(int sum, int a, int b) {
 #define TILE_DOT(sum, a, b)      tile_dot(sum, a, b)
 #define TILE_STORE(t, x, stride) tile_store(t, x, stride)
 #define products_amx             tested_amx
-#include "../src/math/kernels_amx.c"
+#include "../src/math/product_amx.c"
 
 /* ---- the product ---- */
 

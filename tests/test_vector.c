@@ -6,6 +6,9 @@
 #include <stdlib.h>
 
 #include "math/cpu.h"
+#include "nn/kernels.h"
+#include "optim/kernels.h"
+#include "plain.h"
 #include "testlib.h"
 
 enum { MOST = 400, MARGIN = 80, ROOM = MOST + 2 * MARGIN };
@@ -146,7 +149,7 @@ static void check_simple(size_t n) {
     for (size_t i = 0; i < n; i++) expected[i] = (double)x[i];
     expect_close("copy", &OUT, expected, tolerance);
 
-    vector_relu(fill(&OUT, n, 1, 3), x, n);
+    nn_kernels()->relu(fill(&OUT, n, 1, 3), x, n);
     for (size_t i = 0; i < n; i++) expected[i] = x[i] > 0 ? (double)x[i] : 0;
     expect_close("relu", &OUT, expected, tolerance);
 
@@ -168,7 +171,7 @@ static void check_simple(size_t n) {
 
     const real *in = fill(&Z, n, 1, 4);
     vector_copy(fill(&OUT, n, 1, 3), x, n);
-    vector_relu_backward(data(&OUT), y, in, n);
+    nn_kernels()->relu_backward(data(&OUT), y, in, n);
     for (size_t i = 0; i < n; i++) expected[i] = (double)x[i] + (in[i] > 0 ? (double)y[i] : 0);
     expect_close("relu backward", &OUT, expected, tolerance);
 }
@@ -182,7 +185,7 @@ static void test_simple(void) {
 static void check_normalise(size_t n) {
     const real *x = fill(&X, n, 2, 1), *w = fill(&W, n, 1, 2), *b = fill(&Z, n, 1, 3), *dout = fill(&Y, n, 1, 4);
     const real mean = (real)0.4, rstd = (real)0.6;
-    vector_normalise(fill(&OUT, n, 1, 5), x, mean, rstd, w, b, n);
+    nn_kernels()->layernorm_row_again(fill(&OUT, n, 1, 5), x, mean, rstd, w, b, n);
     for (size_t i = 0; i < n; i++) {
         expected[i] = ((double)x[i] - (double)mean) * (double)rstd * (double)w[i] + (double)b[i];
         tolerance[i] = EPS * 8 * (1 + fabs(expected[i]));
@@ -202,7 +205,7 @@ static void check_normalise(size_t n) {
     }
     real dw[MOST], db[MOST];
     for (size_t i = 0; i < n; i++) dw[i] = 7, db[i] = -5; /* added to */
-    vector_normalise_backward(din, dw, db, dout, x, mean, rstd, w, n);
+    nn_kernels()->layernorm_row_backward(din, dw, db, dout, x, mean, rstd, w, n);
     expect_close("normalise backward", &OUT, expected, tolerance);
     size_t wrong = 0;
     for (size_t i = 0; i < n; i++) {
@@ -314,13 +317,14 @@ static void check_softmax_extremes(void) {
 
 static void check_softmax_backward(size_t n) {
     const real *p = fill(&X, n, 1, 1), *dp = fill(&Y, n, 1, 2);
-    vector_softmax_backward(fill(&OUT, n, 1, 3), p, dp, (real)0.3, (real)0.7, n);
+    const double mean = (double)vector_dot(p, dp, n);
+    nn_kernels()->softmax_backward(fill(&OUT, n, 1, 3), p, dp, (real)0.7, n);
     for (size_t i = 0; i < n; i++) {
-        expected[i] = (double)p[i] * ((double)dp[i] - 0.3) * 0.7;
+        expected[i] = (double)p[i] * ((double)dp[i] - mean) * 0.7;
         tolerance[i] = 4 * EPS * (1 + fabs(expected[i])) * (1 + fabs((double)p[i]));
     }
     expect_close("softmax backward", &OUT, expected, tolerance);
-    vector_softmax_backward(data(&Y), p, data(&Y), (real)0.3, (real)0.7, n); /* ds may be dp */
+    nn_kernels()->softmax_backward(data(&Y), p, data(&Y), (real)0.7, n); /* ds may be dp */
     EXPECT(untouched_around(&Y));
     EXPECT(memcmp(data(&Y), data(&OUT), n * sizeof(real)) == 0);
 }
@@ -356,8 +360,8 @@ static void check_gelu_range(void) {
     for (int i = -120000; i <= 120000; i++) {
         const real x = (real)i / 10000, one = 1;
         real y, slope = 0;
-        vector_gelu(&y, &x, 1);
-        vector_gelu_backward(&slope, &one, &x, 1);
+        nn_kernels()->gelu(&y, &x, 1);
+        nn_kernels()->gelu_backward(&slope, &one, &x, 1);
         const double exact = (double)x * phi((double)x);
         const double error = i ? fabs((double)y - exact) / fabs(exact) / gelu_tolerance((double)x) : fabs((double)y);
         if (!(error <= worst)) worst = error;
@@ -369,8 +373,8 @@ static void check_gelu_range(void) {
 
     const real far[] = {-FLT_MAX, -1000, -20, 20, 1000, 1e18f, FLT_MAX, (real)NAN}, ones[8] = {1, 1, 1, 1, 1, 1, 1, 1};
     real y[8], slope[8] = {0};
-    vector_gelu(y, far, 8);
-    vector_gelu_backward(slope, ones, far, 8);
+    nn_kernels()->gelu(y, far, 8);
+    nn_kernels()->gelu_backward(slope, ones, far, 8);
     for (size_t i = 0; i < 3; i++) EXPECT(y[i] == 0 && slope[i] == 0);
     for (size_t i = 3; i < 7; i++) EXPECT(y[i] == far[i] && slope[i] == 1);
     EXPECT(isnan(y[7]) && isnan(slope[7]));
@@ -378,7 +382,7 @@ static void check_gelu_range(void) {
 
 static void check_gelu(size_t n) {
     const real *x = fill(&X, n, 2, 1), *dout = fill(&Y, n, 1, 2);
-    vector_gelu(fill(&OUT, n, 1, 3), x, n);
+    nn_kernels()->gelu(fill(&OUT, n, 1, 3), x, n);
     for (size_t i = 0; i < n; i++) {
         expected[i] = (double)x[i] * phi((double)x[i]);
         tolerance[i] = gelu_tolerance((double)x[i]) * fabs(expected[i]);
@@ -390,7 +394,7 @@ static void check_gelu(size_t n) {
         expected[i] = (double)before[i] + (double)dout[i] * gelu_slope((double)x[i]);
         tolerance[i] = 1e-6 * (1 + fabs((double)dout[i]));
     }
-    vector_gelu_backward(data(&OUT), dout, x, n);
+    nn_kernels()->gelu_backward(data(&OUT), dout, x, n);
     expect_close("gelu backward", &OUT, expected, tolerance);
 }
 
@@ -412,23 +416,23 @@ enum { KEEP = 45875 }; /* of 65536: 0.7 */
 static void check_mask(uint64_t first, size_t n) {
     const real *x = fill(&X, n, 1, 1), *y = fill(&Y, n, 1, 2), scale = (real)1.4285714;
     for (size_t i = 0; i < n; i++) {
-        expected[i] = vector_dropout_keeps(KEEP, site, first + i) ? (double)x[i] * (double)scale : 0;
+        expected[i] = dropout_keeps(KEEP, site, first + i) ? (double)x[i] * (double)scale : 0;
         tolerance[i] = EPS * fabs(expected[i]); /* a dropped element is 0 exactly */
     }
-    vector_dropout(fill(&OUT, n, 1, 3), x, NULL, KEEP, scale, site, first, n);
+    nn_kernels()->dropout(fill(&OUT, n, 1, 3), x, NULL, KEEP, scale, site, first, n);
     expect_close("dropout", &OUT, expected, tolerance);
     OUT = X;
-    vector_dropout(data(&OUT), data(&OUT), NULL, KEEP, scale, site, first, n);
+    nn_kernels()->dropout(data(&OUT), data(&OUT), NULL, KEEP, scale, site, first, n);
     expect_close("dropout in place", &OUT, expected, tolerance);
 
     for (size_t i = 0; i < n; i++) {
         expected[i] += (double)y[i];
         tolerance[i] += EPS * fabs(expected[i]);
     }
-    vector_dropout(fill(&OUT, n, 1, 3), x, y, KEEP, scale, site, first, n);
+    nn_kernels()->dropout(fill(&OUT, n, 1, 3), x, y, KEEP, scale, site, first, n);
     expect_close("dropout and add", &OUT, expected, tolerance);
     OUT = Y;
-    vector_dropout(data(&OUT), x, data(&OUT), KEEP, scale, site, first, n);
+    nn_kernels()->dropout(data(&OUT), x, data(&OUT), KEEP, scale, site, first, n);
     expect_close("dropout added in place", &OUT, expected, tolerance);
 }
 
@@ -449,12 +453,12 @@ static void test_dropout_splits(void) {
     const size_t sets = cpu_instruction_sets(&names);
     real ones[COUNT], whole[COUNT], pieces[COUNT];
     for (size_t i = 0; i < COUNT; i++) ones[i] = 1;
-    vector_dropout(whole, ones, NULL, KEEP, 2, site, 55, COUNT);
+    nn_kernels()->dropout(whole, ones, NULL, KEEP, 2, site, 55, COUNT);
     for (size_t s = 0; s < sets; s++) {
         EXPECT(cpu_use(names[s]));
         for (size_t cut = 0; cut <= COUNT; cut++) {
-            vector_dropout(pieces, ones, NULL, KEEP, 2, site, 55, cut);
-            vector_dropout(pieces + cut, ones + cut, NULL, KEEP, 2, site, 55 + cut, COUNT - cut);
+            nn_kernels()->dropout(pieces, ones, NULL, KEEP, 2, site, 55, cut);
+            nn_kernels()->dropout(pieces + cut, ones + cut, NULL, KEEP, 2, site, 55 + cut, COUNT - cut);
             EXPECT(memcmp(whole, pieces, sizeof whole) == 0);
         }
     }
@@ -466,7 +470,7 @@ static size_t kept_of(uint32_t keep, RngSite where, size_t n) {
     size_t kept = 0;
     for (size_t i = 0; i < 1000; i++) in[i] = 1;
     for (size_t i = 0; i < n; i += 1000) {
-        vector_dropout(out, in, NULL, keep, 1, where, i, 1000);
+        nn_kernels()->dropout(out, in, NULL, keep, 1, where, i, 1000);
         for (size_t j = 0; j < 1000; j++) kept += out[j] != 0;
     }
     return kept;
@@ -495,8 +499,8 @@ static void test_dropout_masks_differ(void) {
     for (size_t o = 0; o < 5; o++) {
         size_t alike = 0;
         for (uint64_t i = 0; i < COUNT; i++)
-            alike += vector_dropout_keeps(32768, site, i) ==
-                     (o < 4 ? vector_dropout_keeps(32768, others[o], i) : vector_dropout_keeps(32768, site, i + 1));
+            alike += dropout_keeps(32768, site, i) ==
+                     (o < 4 ? dropout_keeps(32768, others[o], i) : dropout_keeps(32768, site, i + 1));
         EXPECT_NEAR(alike, COUNT / 2, 4 * sqrt(COUNT) / 2);
     }
 }
@@ -517,7 +521,7 @@ static void check_adam(size_t n) {
                             .correct1 = (real)(1 / (1 - pow(0.9, t))),
                             .correct2 = (real)(1 / (1 - pow(0.98, t))),
                             .scale = 0.5f};
-        vector_adam(w, m, v, gradient, &s, n);
+        optim_kernels()->adam(w, m, v, gradient, &s, n);
         for (size_t i = 0; i < n; i++) {
             const double g = (double)gradient[i] * 0.5;
             m_plain[i] = (double)s.beta1 * m_plain[i] + (1 - (double)s.beta1) * g;

@@ -1,4 +1,3 @@
-/* Choosing the kernels at run time. */
 #include "math/cpu.h"
 
 #include <pthread.h>
@@ -6,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__x86_64__)
+#if defined(SETS_x86_64)
 #include <cpuid.h>
 #if defined(__linux__)
 #include <sys/syscall.h>
@@ -14,32 +13,26 @@
 #endif
 #endif
 
-#include "math/kernels.h"
+#include "math/product.h"
 
-enum { MAX_SETS = 6 };
+enum { MAX_SETS = 5 };
+
+typedef struct Set {
+    Isa isa;
+    const ProductKernels *bfloat16;
+} Set;
 
 static const char *set_names[MAX_SETS];
-static const Kernels *sets[MAX_SETS];
-static size_t set_count;
-static const Kernels *in_use;
+static Set sets[MAX_SETS];
+static size_t set_count, in_use;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void offer(const Kernels *set, bool runs_here) {
-    if (!set || !runs_here) return;
-    sets[set_count] = set;
-    set_names[set_count++] = set->name;
+static void offer(const char *name, Isa isa, const ProductKernels *bfloat16) {
+    sets[set_count] = (Set){isa, bfloat16};
+    set_names[set_count++] = name;
 }
 
-#if defined(__x86_64__)
-
-/* AVX-512's kernels with other products in bfloat16, at `set`. */
-static void offer_products(Kernels *set, const char *name, const ProductKernels *products, bool runs_here) {
-    if (!products || !kernels_avx512) return;
-    *set = *kernels_avx512;
-    set->name = name;
-    set->product[PRECISION_BFLOAT16] = *products;
-    offer(set, runs_here);
-}
+#if defined(SETS_x86_64)
 
 /* Of cpuid's leaf 7: register 0 is eax, 3 is edx. */
 static bool leaf7(unsigned subleaf, int reg, int bit) {
@@ -60,53 +53,66 @@ static bool may_use_tiles(void) {
 }
 
 static void offer_x86(void) {
-    static Kernels with_bf16, with_amx;
     __builtin_cpu_init();
-    const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    offer(kernels_avx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"));
-    offer(kernels_avx512, avx512);
-    offer_products(&with_bf16, "avx512_bf16", products_avx512_bf16, avx512 && leaf7(1, 0, 5));
-    offer_products(&with_amx, "amx", products_amx, avx512 && leaf7(0, 3, 22) && leaf7(0, 3, 24) && may_use_tiles());
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) offer("avx2", ISA_AVX2, NULL);
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+        !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
+        return;
+    offer("avx512", ISA_AVX512, NULL);
+    if (products_avx512_bf16 && leaf7(1, 0, 5)) offer("avx512_bf16", ISA_AVX512, products_avx512_bf16);
+    if (products_amx && leaf7(0, 3, 22) && leaf7(0, 3, 24) && may_use_tiles()) offer("amx", ISA_AVX512, products_amx);
 }
 
 #endif
+
+/* The index of a set; set_count: this CPU has none of that name. */
+static size_t find(const char *name) {
+    size_t i = 0;
+    while (i < set_count && strcmp(name, set_names[i]) != 0) i++;
+    return i;
+}
 
 static void detect(void) {
-    offer(kernels_generic, true);
-#if defined(__x86_64__)
+    offer("generic", ISA_GENERIC, NULL);
+#if defined(SETS_x86_64)
     offer_x86();
+#elif defined(SETS_aarch64)
+    offer("neon", ISA_NEON, NULL); /* part of every 64-bit ARM CPU */
 #endif
-    offer(kernels_neon, true); /* part of every 64-bit ARM CPU */
-    in_use = sets[set_count - 1];
     const char *wanted = getenv("NMT_ISA");
-    for (size_t i = 0; wanted && i < set_count; i++)
-        if (strcmp(wanted, set_names[i]) == 0) in_use = sets[i];
+    in_use = wanted ? find(wanted) : set_count;
+    if (in_use == set_count) in_use = set_count - 1;
 }
 
-const Kernels *kernels(void) {
+static const Set *set_in_use(void) {
     pthread_once(&once, detect);
-    return in_use;
+    return &sets[in_use];
+}
+
+Isa cpu_isa(void) {
+    return set_in_use()->isa;
+}
+
+const ProductKernels *cpu_bfloat16(void) {
+    return set_in_use()->bfloat16;
 }
 
 size_t cpu_instruction_sets(const char *const **names) {
-    kernels();
+    set_in_use();
     *names = set_names;
     return set_count;
 }
 
 const char *cpu_instruction_set(void) {
-    return kernels()->name;
+    set_in_use();
+    return set_names[in_use];
 }
 
 bool cpu_use(const char *name) {
-    kernels();
-    for (size_t i = 0; i < set_count; i++)
-        if (strcmp(name, set_names[i]) == 0) {
-            in_use = sets[i];
-            return true;
-        }
-    return false;
+    set_in_use();
+    const size_t found = find(name);
+    if (found < set_count) in_use = found;
+    return found < set_count;
 }
 
 /* POSIX: a new thread inherits its creator's floating-point environment. */

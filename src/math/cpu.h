@@ -7,6 +7,15 @@
 
 #include "base/error.h"
 
+/* The sets that loops are compiled for (math/isa.h). */
+typedef enum Isa { ISA_GENERIC, ISA_AVX2, ISA_AVX512, ISA_NEON } Isa;
+
+/* Whose loops to use: those of the set in use, or of the set that it extends (avx512 for amx). */
+Isa cpu_isa(void);
+
+/* Products in bfloat16 of the set in use (math/product.h); NULL where it has no instructions for them. */
+const struct ProductKernels *cpu_bfloat16(void);
+
 /* Every instruction set this program has kernels for and this CPU can run, best last; returns how many. The array is
  * static. */
 size_t cpu_instruction_sets(const char *const **names);

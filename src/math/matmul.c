@@ -27,6 +27,11 @@ enum {
     LINE = 64,         /* bytes of a cache line */
 };
 
+static const ProductKernels *product_kernels(Precision precision) {
+    if (precision == PRECISION_FLOAT32) return &math_kernels()->float32;
+    return cpu_bfloat16() ? cpu_bfloat16() : &math_kernels()->bfloat16;
+}
+
 static size_t pieces(size_t whole, size_t piece) {
     return (whole + piece - 1) / piece;
 }
@@ -118,7 +123,7 @@ static void multiply_alone(const ProductKernels *kernel, real *scratch, MatmulMo
 
 void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
                   const real *bias) {
-    multiply_alone(&kernels()->product[PRECISION_FLOAT32], scratch, mode, c, ldc, a, b, m, n, k, bias);
+    multiply_alone(product_kernels(PRECISION_FLOAT32), scratch, mode, c, ldc, a, b, m, n, k, bias);
 }
 
 typedef struct Product {
@@ -230,18 +235,18 @@ static real *packed_weights(Compute compute, const ProductKernels *kernel, Matri
 }
 
 bool matmul_has_bfloat16(void) {
-    return kernels()->product[PRECISION_BFLOAT16].per_cell == 2;
+    return product_kernels(PRECISION_BFLOAT16)->per_cell == 2;
 }
 
 Precision matmul_fast_precision(void) {
-    return kernels()->product[PRECISION_BFLOAT16].preferred ? PRECISION_BFLOAT16 : PRECISION_FLOAT32;
+    return product_kernels(PRECISION_BFLOAT16)->preferred ? PRECISION_BFLOAT16 : PRECISION_FLOAT32;
 }
 
 void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
             const real *bias) {
     if (m == 0 || n == 0) return;
     Pool *const pool = compute.pool;
-    const ProductKernels *kernel = &kernels()->product[compute.precision];
+    const ProductKernels *kernel = product_kernels(compute.precision);
     real *const packed = packed_weights(compute, kernel, b, n, k);
     if (!packed && m * n * k < SPLIT) {
         multiply_alone(kernel, pool_scratch(pool, 0, matmul_scratch()), mode, c, ldc, a, b, m, n, k, bias);
@@ -290,7 +295,7 @@ void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Mat
 }
 
 double matmul_peak(size_t rounds) {
-    return kernels()->peak(rounds);
+    return math_kernels()->peak(rounds);
 }
 
 void matmul_reference(MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,

@@ -5,6 +5,7 @@
 
 #include "math/matmul.h"
 #include "math/vector.h"
+#include "nn/kernels.h"
 
 enum { QUERY_ROWS = 64 }; /* query rows worked on at a time */
 
@@ -71,8 +72,8 @@ static void score(real *scores, const Pair *p, AttentionInput in, bool causal, s
 /* Dropout of a block of rows, (rows, stride) from row i0 on. A pair has 2^32 indices of its own. */
 static void drop_block(real *out, const real *in, Dropout dropout, const Pair *p, size_t i0, size_t rows) {
     if (!dropout_is_none(dropout))
-        vector_dropout(out, in, NULL, dropout.keep, dropout.scale, dropout.site,
-                       ((uint64_t)p->number << 32) + i0 * p->stride, rows * p->stride);
+        nn_kernels()->dropout(out, in, NULL, dropout.keep, dropout.scale, dropout.site,
+                              ((uint64_t)p->number << 32) + i0 * p->stride, rows * p->stride);
     else if (out != in)
         vector_copy(out, in, rows * p->stride);
 }
@@ -137,7 +138,7 @@ static void backward_pair(void *context, size_t task, size_t worker) {
         drop_block(dA, dA, a->dropout, &p, i0, rows); /* now dprob */
         for (size_t r = 0; r < rows; r++) {           /* dscore = prob (dprob - rowsum(prob dprob)), 0 where prob is */
             real *P_row = P + r * p.stride, *dP_row = dA + r * p.stride;
-            vector_softmax_backward(dP_row, P_row, dP_row, vector_dot(P_row, dP_row, p.stride), p.scale, p.stride);
+            nn_kernels()->softmax_backward(dP_row, P_row, dP_row, p.scale, p.stride);
         }
         matmul_alone(scratch, mode, dv, kv_stride, transposed(A, p.stride), matrix(dO, D), p.Tk, K, rows, NULL);
         matmul_alone(scratch, MATMUL_WRITE, dq + i0 * q_stride, q_stride, matrix(dA, p.stride), matrix(p.k, kv_stride),

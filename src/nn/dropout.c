@@ -1,10 +1,10 @@
-/* Dropout. */
 #include "nn/dropout.h"
 
 #include <math.h>
 
 #include "base/check.h"
 #include "math/vector.h"
+#include "nn/kernels.h"
 #include "nn/rows.h"
 
 Dropout dropout_make(double rate, RngSite site) {
@@ -21,9 +21,9 @@ Dropout dropout_none(void) {
 /* out = [add +] dropped in. */
 static void drop(real *out, const real *add, const real *in, Dropout dropout, size_t first, size_t count) {
     if (!dropout_is_none(dropout))
-        vector_dropout(out, in, add, dropout.keep, dropout.scale, dropout.site, first, count);
+        nn_kernels()->dropout(out, in, add, dropout.keep, dropout.scale, dropout.site, first, count);
     else if (add)
-        vector_sum_of(out, add, in, count);
+        vector_plus(out, add, in, count);
     else if (out != in)
         vector_copy(out, in, count);
 }

@@ -1,12 +1,8 @@
-/* Layer normalisation. */
 #include "nn/layernorm.h"
 
-#include <math.h>
-
 #include "math/vector.h"
+#include "nn/kernels.h"
 #include "nn/rows.h"
-
-static const double EPSILON = 1e-5;
 
 typedef struct Layernorm {
     real *out, *mean, *rstd, *din;
@@ -17,16 +13,8 @@ typedef struct Layernorm {
 static void forward_rows(void *context, size_t first, size_t last) {
     const Layernorm *l = context;
     const size_t D = l->D;
-    for (size_t n = first; n < last; n++) {
-        const real *x = l->in + n * D;
-        real *y = l->out + n * D;
-        real mean, variance;
-        vector_moments(x, &mean, &variance, D);
-        real rstd = (real)(1 / sqrt((double)variance + EPSILON));
-        vector_normalise(y, x, mean, rstd, l->weight, l->bias, D);
-        l->mean[n] = mean;
-        l->rstd[n] = rstd;
-    }
+    for (size_t n = first; n < last; n++)
+        nn_kernels()->layernorm_row(l->out + n * D, l->mean + n, l->rstd + n, l->in + n * D, l->weight, l->bias, D);
 }
 
 void layernorm_forward(Pool *pool, real *out, real *mean, real *rstd, const real *in, const real *weight,
@@ -39,7 +27,8 @@ static void again_rows(void *context, size_t first, size_t last) {
     const Layernorm *l = context;
     const size_t D = l->D;
     for (size_t n = first; n < last; n++)
-        vector_normalise(l->out + n * D, l->in + n * D, l->kept_mean[n], l->kept_rstd[n], l->weight, l->bias, D);
+        nn_kernels()->layernorm_row_again(l->out + n * D, l->in + n * D, l->kept_mean[n], l->kept_rstd[n], l->weight,
+                                          l->bias, D);
 }
 
 void layernorm_again(Pool *pool, real *out, const real *in, const real *weight, const real *bias, const real *mean,
@@ -53,8 +42,8 @@ static void backward_rows(void *context, real *sums, size_t first, size_t last) 
     const Layernorm *l = context;
     const size_t D = l->D;
     for (size_t n = first; n < last; n++) /* forward: y = (x - mean) rstd; out = y weight + bias */
-        vector_normalise_backward(l->din + n * D, sums, sums + D, l->dout + n * D, l->in + n * D, l->kept_mean[n],
-                                  l->kept_rstd[n], l->weight, D);
+        nn_kernels()->layernorm_row_backward(l->din + n * D, sums, sums + D, l->dout + n * D, l->in + n * D,
+                                             l->kept_mean[n], l->kept_rstd[n], l->weight, D);
 }
 
 void layernorm_backward(Pool *pool, real *din, real *dweight, real *dbias, const real *dout, const real *in,

@@ -42,8 +42,9 @@ static void loss_rows(void *context, size_t first, size_t last) {
         r->nll[n] = log_sum - z_y;
         r->loss[n] = (1 - r->smoothing) * r->nll[n] + r->smoothing * (log_sum - z_mean);
         if (!r->gradient) continue;
-        vector_affine(z, r->scale / sum, -e / (real)V * r->scale, V); /* dz[j] = p[j] - e / V ... */
-        z[y] -= (1 - e) * r->scale;                                   /* ... - (1 - e) [j = y] */
+        /* dz[j] = scale (p[j] - e / V - (1 - e) [j = y]), with p = z / sum: a z + b for all j, and less at y */
+        vector_affine(z, r->scale / sum, -e / (real)V * r->scale, V);
+        z[y] -= (1 - e) * r->scale;
     }
 }
 

@@ -1,10 +1,11 @@
-/* Adam. */
 #include "optim/adam.h"
 
 #include <math.h>
 
 #include "math/vector.h"
 #include "nn/rows.h"
+#include "optim/adam_rows.h"
+#include "optim/kernels.h"
 
 enum { NORM_BLOCK = 4096, NORM_BLOCKS = 1024 };
 
@@ -43,7 +44,7 @@ typedef struct Update {
 
 static void update_span(void *context, size_t first, size_t last) {
     const Update *u = context;
-    vector_adam(u->w + first, u->m + first, u->v + first, u->gradient + first, &u->step, last - first);
+    optim_kernels()->adam(u->w + first, u->m + first, u->v + first, u->gradient + first, &u->step, last - first);
 }
 
 void adam_update(Pool *pool, const Parameters *params, real *w, real *m, real *v, const real *gradient, uint64_t t,

@@ -1,4 +1,3 @@
-/* Exponential moving average. */
 #include "optim/average.h"
 
 #include <math.h>

@@ -4,7 +4,7 @@
  *
  * The TILE_ macros are all here that needs those instructions; tests/test_pairs.c compiles the file with macros in
  * plain C, and so tries everything else on any machine. */
-#include "math/kernels.h"
+#include "math/product.h"
 
 #if (defined(__AMX_BF16__) || defined(__AMXBF16__)) && !defined(NMT_DOUBLE)
 #include <immintrin.h>
@@ -19,7 +19,7 @@
 
 #ifdef TILE_DOT
 #define VECTOR 64
-#include "math/kernels_pairs.h"
+#include "math/product_pairs.h"
 
 enum {
     TILE = 16, /* rows of a tile register, and cells of a row */

@@ -1,47 +1,27 @@
-/* Part of kernels_impl.h: the exponential, the normal distribution function, and what is made of them: softmax's sum
- * and GELU. Code without a guard, included there once for each instruction set. */
+/* The activations of n elements; the formulas are in activation.h. */
+#ifndef NMT_NN_ACTIVATION_ROWS_H
+#define NMT_NN_ACTIVATION_ROWS_H
 
-#ifdef NMT_DOUBLE
+#include <math.h>
 
-static inline vreal exp_lanes(vreal x) {
-    for (size_t l = 0; l < LANES; l++) x[l] = exp(x[l]);
-    return x;
+#include "math/lanes.h"
+
+static void relu(real *restrict out, const real *restrict in, size_t n) {
+    for (size_t i = 0; i < n; i++) out[i] = in[i] > 0 ? in[i] : 0;
 }
 
+/* forward: out = max(0, in) */
+static void relu_backward(real *restrict din, const real *restrict dout, const real *restrict in, size_t n) {
+    for (size_t i = 0; i < n; i++) din[i] += in[i] > 0 ? dout[i] : 0;
+}
+
+#ifdef NMT_DOUBLE
 /* Phi(x), the standard normal distribution function. */
 static inline vreal phi_lanes(vreal x) {
     for (size_t l = 0; l < LANES; l++) x[l] = 0.5 * erfc(-x[l] * 0.70710678118654752440);
     return x;
 }
-
 #else
-
-typedef int32_t vint __attribute__((vector_size(VECTOR)));
-
-static inline vreal choose(vint mask, vreal yes, vreal no) {
-    return (vreal)((mask & (vint)yes) | (~mask & (vint)no));
-}
-
-/* exp(x) = 2^n * exp(r), n = round(x / ln 2), |r| <= ln(2) / 2, exp(r) by a polynomial (Cephes' expf coefficients).
- * Error below 2 units in the last place; 0 below -87.3, where the result would be denormal; clamped above 88.3. */
-static inline vreal exp_lanes(vreal x) {
-    const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer, left in the low bits */
-    vint tiny = x < -87.3f;
-    x = choose(x > 88.3f, spread(88.3f), choose(tiny, spread(-87.3f), x));
-    vreal shifted = x * 1.44269504f + magic;
-    vreal n = shifted - magic;
-    vreal r = x - n * 0.693359375f;
-    r = r - n * -2.12194440e-4f;
-    vreal p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    vint exponent = ((vint)shifted - (vint)spread(magic) + 127) << 23;
-    return choose(tiny, (vreal){0}, p * (vreal)exponent);
-}
-
 /* Phi(x) = erfc(-x / sqrt 2) / 2, with erfc(z) = t exp(-z^2 + polynomial(t)), t = 1 / (1 + z / 2) for z >= 0
  * (Numerical Recipes, 6.2: relative error below 1.2e-7) and erfc(-z) = 2 - erfc(z). */
 static inline vreal phi_lanes(vreal x) {
@@ -60,25 +40,7 @@ static inline vreal phi_lanes(vreal x) {
     vreal half = 0.5f * t * exp_lanes(p - z * z);
     return choose(negative, half, 1.0f - half);
 }
-
 #endif
-
-/* out = exp(x - shift); returns the sum of out. */
-static real exp_sum(real *out, const real *x, real shift, size_t n) {
-    vreal sum = {0};
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        vreal e = exp_lanes(load(x + i) - shift);
-        store(out + i, e);
-        sum += e;
-    }
-    if (i < n) {
-        vreal e = exp_lanes(load_part(x + i, n - i) - shift);
-        store_part(out + i, e, n - i);
-        sum += load_part(out + i, n - i);
-    }
-    return add_lanes(sum);
-}
 
 /* gelu(x) = x Phi(x) (Hendrycks, Gimpel 2016), the exact form. */
 static void gelu(real *out, const real *in, size_t n) {
@@ -108,3 +70,5 @@ static void gelu_backward(real *din, const real *dout, const real *in, size_t n)
         store_part(din + i, load_part(din + i, left) + load_part(dout + i, left) * slope, left);
     }
 }
+
+#endif

@@ -2,12 +2,12 @@
  * of a column of b. A packed a is row-major, cells(k) cells a row; b is packed into slivers of PAIRS_NR columns, row q
  * of cells after row q - 1. Runs along k are filled up to PAIRS_RUN numbers, and rows of a to a multiple of LANES, with
  * zeros. Code, included by the .c files of such instruction sets. */
-#ifndef NMT_MATH_KERNELS_PAIRS_H
-#define NMT_MATH_KERNELS_PAIRS_H
+#ifndef NMT_MATH_PRODUCT_PAIRS_H
+#define NMT_MATH_PRODUCT_PAIRS_H
 
 #include "base/size.h"
-#include "math/kernels.h"
-#include "math/kernels_vector.h"
+#include "math/lanes.h"
+#include "math/product.h"
 
 enum { PAIRS_RUN = 2 * LANES, PAIRS_NR = 2 * LANES };
 

@@ -1,7 +1,9 @@
-/* Part of kernels_impl.h: packing the matrix product's factors, and the multiply-add limit that benchmarks compare it
- * with. Code without a guard, included there once for each instruction set. */
+/* Packing the matrix product's factors, and the multiply-add limit that benchmarks compare it with. */
+#ifndef NMT_MATH_PRODUCT_PACK_H
+#define NMT_MATH_PRODUCT_PACK_H
 
-#include "math/kernels_tile.h"
+#include "math/product.h"
+#include "math/product_tile.h"
 
 /* LANES rows of memory, of which the first `rows` exist, become LANES rows of `out`. */
 static inline __attribute__((always_inline)) void pack_block(real *out, const real *b, size_t stride, size_t rows) {
@@ -108,3 +110,5 @@ static double peak(size_t rounds) {
     __asm__ volatile("" : : "m"(total));
     return 2.0 * (double)rounds * MR * TILE_VECTORS * LANES;
 }
+
+#endif

@@ -1,9 +1,9 @@
-/* Products in bfloat16 for x86-64 with AVX512-BF16: the tile of kernels_avx512.c, where an instruction multiplies pairs
+/* Products in bfloat16 for x86-64 with AVX512-BF16: the tile of kernels.c, where an instruction multiplies pairs
  * and adds both products to a float.
  *
  * TILE_ADD is the one thing here that needs the instruction; tests/test_pairs.c compiles the file with one in plain C,
  * and so tries everything else on any machine. */
-#include "math/kernels.h"
+#include "math/product.h"
 
 #if defined(__AVX512BF16__) && !defined(NMT_DOUBLE)
 #include <immintrin.h>
@@ -15,12 +15,12 @@
 #define TILE_ROWS    14
 #define TILE_VECTORS 2
 
-#include "math/kernels_pairs.h"
+#include "math/product_pairs.h"
 
 typedef uint32_t Cell __attribute__((may_alias));
 /* As integers: a pair, looked at as a float, may be a NaN that arithmetic changes. */
 #define TILE_SPREAD(a) ((vreal)(*(const Cell *)(a) - (vword){0}))
-#include "math/kernels_tile.h"
+#include "math/product_tile.h"
 
 static Slivers slivers(real *out, const real *a, size_t row, size_t col, size_t k, size_t rows) {
     return pairs_slivers(out, a, row, col, k, rows, MR);

@@ -1,10 +1,12 @@
-/* Vectors of a width the including file sets: VECTOR, the bytes of a vector register. Code, included by the kernels' .c
- * files, of which each is compiled for one instruction set.
+/* Vectors of VECTOR bytes, a register of the instruction set that a file is compiled for. Code, included by loops that
+ * are compiled once for each set (math/isa.h).
  *
  * GNU C vectors: + - * / work lane by lane, comparison gives lanes of all ones or zeros, a cast reinterprets. */
-#ifndef NMT_MATH_KERNELS_VECTOR_H
-#define NMT_MATH_KERNELS_VECTOR_H
+#ifndef NMT_MATH_LANES_H
+#define NMT_MATH_LANES_H
 
+#include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -42,6 +44,48 @@ static inline vreal load_part(const real *x, size_t n) {
 static inline void store_part(real *x, vreal v, size_t n) {
     memcpy(x, &v, n * sizeof(real));
 }
+
+/* In a fixed tree. */
+static inline real add_lanes(vreal v) {
+    real lane[LANES];
+    memcpy(lane, &v, sizeof lane);
+    for (size_t half = LANES / 2; half > 0; half /= 2)
+        for (size_t i = 0; i < half; i++) lane[i] += lane[i + half];
+    return lane[0];
+}
+
+#ifdef NMT_DOUBLE
+static inline vreal exp_lanes(vreal x) {
+    for (size_t l = 0; l < LANES; l++) x[l] = exp(x[l]);
+    return x;
+}
+#else
+typedef int32_t vint __attribute__((vector_size(VECTOR)));
+
+static inline vreal choose(vint mask, vreal yes, vreal no) {
+    return (vreal)((mask & (vint)yes) | (~mask & (vint)no));
+}
+
+/* exp(x) = 2^n * exp(r), n = round(x / ln 2), |r| <= ln(2) / 2, exp(r) by a polynomial (Cephes' expf coefficients).
+ * Error below 2 units in the last place; 0 below -87.3, where the result would be denormal; clamped above 88.3. */
+static inline vreal exp_lanes(vreal x) {
+    const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer, left in the low bits */
+    vint tiny = x < -87.3f;
+    x = choose(x > 88.3f, spread(88.3f), choose(tiny, spread(-87.3f), x));
+    vreal shifted = x * 1.44269504f + magic;
+    vreal n = shifted - magic;
+    vreal r = x - n * 0.693359375f;
+    r = r - n * -2.12194440e-4f;
+    vreal p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    vint exponent = ((vint)shifted - (vint)spread(magic) + 127) << 23;
+    return choose(tiny, (vreal){0}, p * (vreal)exponent);
+}
+#endif
 
 /* Transposing LANES x LANES elements in registers: log2(LANES) rounds of a perfect shuffle, each of which zips row i
  * with row i + LANES / 2. */

@@ -1,9 +1,15 @@
-/* The matrix product's register tile. Code without a guard, included once for each instruction set and precision, where
- * these are set:
+/* The matrix product's register tile, a file's only one. These are set before:
  *
  *   TILE_ROWS, TILE_VECTORS   the tile: TILE_ROWS rows of TILE_VECTORS vectors
  *   TILE_SPREAD(a)            a vector of copies of the cell at a  } unless cells are numbers
  *   TILE_ADD(sum, x, y)       sum and the products of x and y      } that are multiplied and added */
+#ifndef NMT_MATH_PRODUCT_TILE_H
+#define NMT_MATH_PRODUCT_TILE_H
+
+#include <stdbool.h>
+
+#include "math/lanes.h"
+
 enum { NR = TILE_VECTORS * LANES, MR = TILE_ROWS };
 
 #ifndef TILE_ADD
@@ -87,3 +93,5 @@ static void tile(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col,
 #endif
     }
 }
+
+#endif

@@ -1,0 +1,113 @@
+/* The loops of math/vector.h.
+ *
+ * Order of summation: a sum over n elements puts element i into partial sum i mod P and adds the partial sums in a
+ * fixed tree, so appended elements that add 0 do not change a bit: zeros in dot, sum and square_sum, -infinity in
+ * exp_sum. P is 4 LANES in dot and sum, LANES in exp_sum, and 16 in square_sum. */
+#ifndef NMT_MATH_VECTOR_ROWS_H
+#define NMT_MATH_VECTOR_ROWS_H
+
+#include "math/lanes.h"
+
+enum { GROUP = 4 * LANES };
+
+static inline void dot_group(vreal sum[4], const real *x, const real *y) {
+    for (int s = 0; s < 4; s++) sum[s] += load(x + s * LANES) * load(y + s * LANES);
+}
+
+static inline void sum_group(vreal sum[4], const real *x) {
+    for (int s = 0; s < 4; s++) sum[s] += load(x + s * LANES);
+}
+
+/* The last elements are filled up with zeros to a whole group, not added by code of its own: a compiler might fuse
+ * multiplication and addition in one of the two and round in between in the other. */
+static real dot(const real *x, const real *y, size_t n) {
+    vreal sum[4] = {{0}, {0}, {0}, {0}};
+    size_t i = 0;
+    for (; i + GROUP <= n; i += GROUP) dot_group(sum, x + i, y + i);
+    if (i < n) {
+        real rest_x[GROUP] = {0}, rest_y[GROUP] = {0};
+        memcpy(rest_x, x + i, (n - i) * sizeof(real));
+        memcpy(rest_y, y + i, (n - i) * sizeof(real));
+        dot_group(sum, rest_x, rest_y);
+    }
+    return add_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
+}
+
+static real sum(const real *x, size_t n) {
+    vreal sum[4] = {{0}, {0}, {0}, {0}};
+    size_t i = 0;
+    for (; i + GROUP <= n; i += GROUP) sum_group(sum, x + i);
+    if (i < n) {
+        real rest[GROUP] = {0};
+        memcpy(rest, x + i, (n - i) * sizeof(real));
+        sum_group(sum, rest);
+    }
+    return add_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
+}
+
+static real max(const real *x, size_t n) {
+    real best = x[0];
+    if (n >= LANES) {
+        vreal top = load(x);
+        for (size_t i = LANES; i < n; i += LANES) {
+            vreal v = load(i + LANES <= n ? x + i : x + n - LANES);
+            /* lane by lane the larger of the two; auto-vectorised to a max instruction */
+            for (size_t l = 0; l < LANES; l++) top[l] = v[l] > top[l] ? v[l] : top[l];
+        }
+        for (size_t l = 0; l < LANES; l++) best = top[l] > best ? top[l] : best;
+        return best;
+    }
+    for (size_t i = 1; i < n; i++) best = x[i] > best ? x[i] : best;
+    return best;
+}
+
+/* In double whatever `real` is: the sum of a whole gradient block's squares outgrows float's digits. */
+static double square_sum(const real *x, size_t n) {
+    double sum[16] = {0};
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (size_t l = 0; l < 16; l++) sum[l] += (double)x[i + l] * (double)x[i + l];
+    for (size_t l = 0; i < n; i++, l++) sum[l] += (double)x[i] * (double)x[i];
+    for (size_t half = 8; half > 0; half /= 2)
+        for (size_t l = 0; l < half; l++) sum[l] += sum[l + half];
+    return sum[0];
+}
+
+/* out = exp(x - shift); returns the sum of out. */
+static real exp_sum(real *out, const real *x, real shift, size_t n) {
+    vreal sum = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        vreal e = exp_lanes(load(x + i) - shift);
+        store(out + i, e);
+        sum += e;
+    }
+    if (i < n) {
+        vreal e = exp_lanes(load_part(x + i, n - i) - shift);
+        store_part(out + i, e, n - i);
+        sum += load_part(out + i, n - i);
+    }
+    return add_lanes(sum);
+}
+
+static void scale(real *x, real a, size_t n) {
+    for (size_t i = 0; i < n; i++) x[i] *= a;
+}
+
+static void add(real *restrict y, const real *restrict x, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] += x[i];
+}
+
+static void plus(real *out, const real *x, const real *y, size_t n) {
+    for (size_t i = 0; i < n; i++) out[i] = x[i] + y[i];
+}
+
+static void affine(real *x, real a, real b, size_t n) {
+    for (size_t i = 0; i < n; i++) x[i] = a * x[i] + b;
+}
+
+static void axpy(real *restrict y, real a, const real *restrict x, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] += a * x[i];
+}
+
+#endif
