@@ -7,6 +7,7 @@
 
 #include "math/cpu.h"
 #include "nn/kernels.h"
+#include "optim/adam_rows.h"
 #include "optim/kernels.h"
 #include "plain.h"
 #include "testlib.h"
