@@ -10,7 +10,7 @@ trap 'rm -rf "$folder"' EXIT INT TERM
 for side in train valid; do head -n 60 "data/tiny/$side.tsv" >"$folder/$side.tsv"; done
 sed -e 's/data.tiny.//' -e '/^max_steps/d' configs/tiny.ini >"$folder/small.ini"
 cd "$folder"
-set -- data.test= text.vocab_size=300 text.bpe_dropout=0.1 model.width=8 model.heads=2 model.feedforward=8 \
+set -- data.test= text.vocab_size=300 model.width=8 model.heads=2 model.feedforward=8 \
     model.encoder_layers=1 model.decoder_layers=1 model.dropout=0.1 train.batch_tokens=200 train.accumulate=2 \
     train.average=0.9 train.threads=2 train.schedule=constant valid.every_steps=2 valid.translate=2 run.dir=run
 

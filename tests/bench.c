@@ -503,21 +503,18 @@ static uint32_t *learn(const Corpus *corpus, Normalisation how, size_t vocab) {
 }
 
 /* Seconds to encode both sides of all pairs on one thread; the tokens that made. */
-static double encode(const Corpus *corpus, const Tokenizer *tokenizer, double dropout, size_t *tokens) {
+static double encode(const Corpus *corpus, const Tokenizer *tokenizer, size_t *tokens) {
     int32_t *ids = NULL;
-    char *scratch = NULL;
     const double began = terminal_seconds();
     *tokens = 0;
     for (size_t line = 0; line < corpus->count; line++) {
         const Text texts[2] = {corpus_source(corpus, line), corpus_target(corpus, line, 0)};
         stbds_arrsetlen(ids, 0);
         for (uint32_t side = 0; side < 2; side++)
-            tokenizer_encode_dropout(tokenizer, &ids, &scratch, texts[side].bytes, texts[side].length, dropout,
-                                     (RngSite){1, 0, RNG_SITE_MERGES + side}, (uint32_t)line);
+            tokenizer_encode(tokenizer, &ids, texts[side].bytes, texts[side].length);
         *tokens += stbds_arrlenu(ids);
     }
     stbds_arrfree(ids);
-    stbds_arrfree(scratch);
     return terminal_seconds() - began;
 }
 
@@ -549,17 +546,13 @@ static void text(const char *path, size_t vocab) {
     }
     printf("text, %s, %zu pairs, %.2f MB:\n  %zu merges learnt in %.2f s on one thread\n", path, corpus.count,
            bytes / 1e6, tokenizer_vocab_size(tokenizer) - TOKEN_FIRST_MERGE, learning);
-    static const double rates[] = {0, 0.1, 0.3, 0.5};
-    for (size_t r = 0; r < sizeof rates / sizeof *rates; r++) {
-        size_t tokens = 0;
-        double shortest = 1e9;
-        for (int i = 0; i < TIMES; i++) {
-            const double took = encode(&corpus, tokenizer, rates[r], &tokens);
-            if (took < shortest) shortest = took;
-        }
-        printf("  encoded with BPE-dropout %.1f at %4.1f MB/s, %.2f bytes a token\n", rates[r], bytes / shortest / 1e6,
-               bytes / (double)tokens);
+    size_t tokens = 0;
+    double shortest = 1e9;
+    for (int i = 0; i < TIMES; i++) {
+        const double took = encode(&corpus, tokenizer, &tokens);
+        if (took < shortest) shortest = took;
     }
+    printf("  encoded at %4.1f MB/s, %.2f bytes a token\n", bytes / shortest / 1e6, bytes / (double)tokens);
     tokenizer_free(tokenizer);
     corpus_free(&corpus);
 }

@@ -80,12 +80,13 @@ static void test_counting(void) {
     free(block);
 }
 
-/* A run with dropout of every kind, BPE-dropout too, a log line at each step, several epochs and two batches a step. */
+/* A run with dropout of every kind, a log line at each step, several epochs and two batches a step. */
 static void run(size_t threads, bool live) {
-    static const char *const settings[] = {
-        "model.dropout=0.1",  "model.attention_dropout=0.1", "train.batch_tokens=512", "model.activation_dropout=0.1",
-        "train.max_steps=12", "train.log_every=1",           "train.accumulate=2",     "valid.every_steps=100",
-        "valid.translate=0",  "text.bpe_dropout=0.1",        "run.dir=counted"};
+    static const char *const settings[] = {"model.dropout=0.1",      "model.attention_dropout=0.1",
+                                           "train.batch_tokens=512", "model.activation_dropout=0.1",
+                                           "train.max_steps=12",     "train.log_every=1",
+                                           "train.accumulate=2",     "valid.every_steps=100",
+                                           "valid.translate=0",      "run.dir=counted"};
     Error err = {0};
     Config config;
     Trainer trainer;

@@ -178,42 +178,6 @@ static void test_packed_rows(void) {
     pairs_free(&pairs);
 }
 
-/* The share asked for, the same for the same step, and neither </s> nor <s>, nor what is to be said. */
-static void test_dropped_words(void) {
-    PairSet pairs = random_pairs(3000, 12);
-    BatchPlan plan = batches_plan(&pairs, 100000, 2, 1);
-    BatchLimits limits = batches_limits(&pairs, 100000);
-    Arena arena;
-    Error err;
-    EXPECT(arena_create(&arena, 3 * batch_bytes(&limits), &err));
-    Batch plain, first, second;
-    batch_fill(&plain, &arena, &pairs, &plan, 0);
-    batch_fill(&first, &arena, &pairs, &plan, 0);
-    batch_fill(&second, &arena, &pairs, &plan, 0);
-    batch_drop_words(&first, 0.2, 0.1, 7, 3, 1);
-    batch_drop_words(&second, 0.2, 0.1, 7, 3, 1);
-    const uint32_t Ns = plain.source_start[plain.sentences], Nt = plain.target_start[plain.sentences];
-    double dropped[2] = {0, 0};
-    for (uint32_t i = 0; i < Ns; i++) {
-        EXPECT(first.source[i] == second.source[i] && (first.source[i] == plain.source[i] || first.source[i] == -1));
-        if (plain.source[i] == TOKEN_END) EXPECT(first.source[i] == TOKEN_END);
-        dropped[0] += first.source[i] < 0;
-    }
-    for (uint32_t i = 0; i < Nt; i++) {
-        EXPECT_INT(first.target_in[i], second.target_in[i]);
-        EXPECT_INT(first.target_out[i], plain.target_out[i]);
-        if (plain.target_in[i] == TOKEN_BEGIN) EXPECT(first.target_in[i] == TOKEN_BEGIN);
-        dropped[1] += first.target_in[i] < 0;
-    }
-    EXPECT_NEAR(dropped[0] / (Ns - plain.sentences), 0.2, 0.02);
-    EXPECT_NEAR(dropped[1] / (Nt - plain.sentences), 0.1, 0.02);
-    batch_drop_words(&second, 0.2, 0.1, 7, 4, 1);
-    EXPECT(memcmp(first.source, second.source, Ns * sizeof *first.source) != 0);
-    arena_free(&arena);
-    batches_free(&plan);
-    pairs_free(&pairs);
-}
-
 static void test_no_pairs(void) {
     PairSet pairs = random_pairs(0, 1);
     BatchPlan plan = batches_plan(&pairs, 50, 2, 1);
@@ -229,7 +193,6 @@ int main(void) {
     RUN(test_lengths_stay_together);
     RUN(test_shuffle_is_fair);
     RUN(test_packed_rows);
-    RUN(test_dropped_words);
     RUN(test_no_pairs);
     return test_finish();
 }

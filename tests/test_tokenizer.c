@@ -290,22 +290,14 @@ static void test_encode_as_defined(void) {
 typedef struct Encoding {
     const Tokenizer *tokenizer;
     pthread_barrier_t *together; /* NULL: alone */
-    double rate;
-    int32_t *ids; /* stb_ds array: of 20000 random texts */
+    int32_t *ids;                /* stb_ds array: of 20000 random texts */
 } Encoding;
 
 static void *encode_all(void *argument) {
     Encoding *e = argument;
-    char text[80], *scratch = NULL;
+    char text[80];
     if (e->together) pthread_barrier_wait(e->together);
-    for (uint32_t i = 0; i < 20000; i++) {
-        const size_t length = random_text(text, i);
-        if (e->rate == 0)
-            tokenizer_encode(e->tokenizer, &e->ids, text, length);
-        else
-            tokenizer_encode_dropout(e->tokenizer, &e->ids, &scratch, text, length, e->rate, (RngSite){1, 2, 3}, i);
-    }
-    stbds_arrfree(scratch);
+    for (uint32_t i = 0; i < 20000; i++) tokenizer_encode(e->tokenizer, &e->ids, text, random_text(text, i));
     return NULL;
 }
 
@@ -316,88 +308,20 @@ static bool same_ids(const int32_t *a, const int32_t *b) {
 /* Two threads with one tokenizer give what one gives. */
 static void test_two_threads(void) {
     Tokenizer *tokenizer = random_tokenizer(as_is);
-    for (int i = 0; i < 2; i++) {
-        Encoding alone = {tokenizer, NULL, 0.2 * i, NULL};
-        encode_all(&alone);
-        pthread_t threads[2];
-        pthread_barrier_t together;
-        pthread_barrier_init(&together, NULL, 2);
-        Encoding both[2] = {{tokenizer, &together, alone.rate, NULL}, {tokenizer, &together, alone.rate, NULL}};
-        for (int t = 0; t < 2; t++) EXPECT_INT(pthread_create(&threads[t], NULL, encode_all, &both[t]), 0);
-        for (int t = 0; t < 2; t++) {
-            pthread_join(threads[t], NULL);
-            EXPECT(same_ids(alone.ids, both[t].ids));
-            stbds_arrfree(both[t].ids);
-        }
-        pthread_barrier_destroy(&together);
-        stbds_arrfree(alone.ids);
+    Encoding alone = {tokenizer, NULL, NULL};
+    encode_all(&alone);
+    pthread_t threads[2];
+    pthread_barrier_t together;
+    pthread_barrier_init(&together, NULL, 2);
+    Encoding both[2] = {{tokenizer, &together, NULL}, {tokenizer, &together, NULL}};
+    for (int t = 0; t < 2; t++) EXPECT_INT(pthread_create(&threads[t], NULL, encode_all, &both[t]), 0);
+    for (int t = 0; t < 2; t++) {
+        pthread_join(threads[t], NULL);
+        EXPECT(same_ids(alone.ids, both[t].ids));
+        stbds_arrfree(both[t].ids);
     }
-    tokenizer_free(tokenizer);
-}
-
-/* Any rate gives a text back. At rate 0 the tokens are the plain ones; the higher, the more; at 1 they are bytes. */
-static void test_dropout(void) {
-    Tokenizer *tokenizer = random_tokenizer(as_is);
-    static const double rates[] = {0, 0.1, 0.3, 0.6, 0.9, 0.999, 1};
-    enum { RATES = COUNT(rates) };
-    size_t tokens[RATES] = {0}, bytes = 0, plain_tokens = 0, changed = 0;
-    int32_t *plain = NULL, *ids = NULL, *again = NULL;
-    char text[80], *scratch = NULL, *back = NULL;
-    for (uint32_t i = 0; i < 2000; i++) {
-        const size_t length = random_text(text, i);
-        stbds_arrsetlen(plain, 0);
-        tokenizer_encode(tokenizer, &plain, text, length);
-        plain_tokens += stbds_arrlenu(plain);
-        bytes += length + (length > 0);
-        for (size_t r = 0; r < RATES; r++) {
-            stbds_arrsetlen(ids, 0);
-            stbds_arrsetlen(again, 0);
-            stbds_arrsetlen(back, 0);
-            tokenizer_encode_dropout(tokenizer, &ids, &scratch, text, length, rates[r], (RngSite){5, 1, 2}, i);
-            tokenizer_encode_dropout(tokenizer, &again, &scratch, text, length, rates[r], (RngSite){5, 1, 2}, i);
-            if (!same_ids(ids, again)) TEST_FAIL("text %u, rate %g: other tokens the second time", i, rates[r]);
-            if (r == 0 && !same_ids(ids, plain)) TEST_FAIL("text %u: rate 0 is not plain", i);
-            stbds_arrsetlen(again, 0);
-            tokenizer_encode_dropout(tokenizer, &again, &scratch, text, length, rates[r], (RngSite){5, 1, 2}, i + 1);
-            changed += !same_ids(ids, again);
-            tokenizer_decode(tokenizer, &back, ids, stbds_arrlenu(ids));
-            if (stbds_arrlenu(back) != length || (length > 0 && memcmp(back, text, length) != 0))
-                TEST_FAIL("text %u, rate %g: another text came back", i, rates[r]);
-            tokens[r] += stbds_arrlenu(ids);
-        }
-    }
-    EXPECT_INT(tokens[0], plain_tokens);
-    for (size_t r = 1; r < RATES; r++) EXPECT(tokens[r] > tokens[r - 1]);
-    EXPECT_INT(tokens[RATES - 1], bytes);
-    EXPECT(changed > 2000);
-    stbds_arrfree(plain);
-    stbds_arrfree(ids);
-    stbds_arrfree(again);
-    stbds_arrfree(scratch);
-    stbds_arrfree(back);
-    tokenizer_free(tokenizer);
-}
-
-/* Merges (a b), (b c), (ab c). Of the piece " abc", in a step where both (a b) and (b c) are possible, ab comes with
- * probability 1 - p, bc with p (1 - p), neither with p^2; abc is made of ab with 1 - p. So [abc] (1 - p)^2,
- * [ab c] (1 - p) p, [a bc] p (1 - p), [a b c] p^2. */
-static void test_dropout_probabilities(void) {
-    static const uint32_t merges[] = {A, B, B, C, 258, C};
-    enum { TIMES = 20000 };
-    const double p = 0.3, expected[] = {(1 - p) * (1 - p), (1 - p) * p, p * (1 - p), p * p};
-    Error err;
-    Tokenizer *tokenizer = tokenizer_create(merges, 3, as_is, &err);
-    size_t seen[4] = {0};
-    char *scratch = NULL;
-    int32_t *ids = NULL;
-    for (uint32_t i = 0; i < TIMES; i++) {
-        stbds_arrsetlen(ids, 0);
-        tokenizer_encode_dropout(tokenizer, &ids, &scratch, "abc", 3, p, (RngSite){1, 0, 0}, i);
-        seen[ids[1] == 260 ? 0 : ids[1] == 258 ? 1 : ids[2] == 259 ? 2 : 3]++;
-    }
-    for (size_t k = 0; k < 4; k++) EXPECT_NEAR((double)seen[k] / TIMES, expected[k], 4 * 0.5 / 141);
-    stbds_arrfree(ids);
-    stbds_arrfree(scratch);
+    pthread_barrier_destroy(&together);
+    stbds_arrfree(alone.ids);
     tokenizer_free(tokenizer);
 }
 
@@ -567,8 +491,6 @@ int main(void) {
     RUN(test_spacing);
     RUN(test_encode_as_defined);
     RUN(test_two_threads);
-    RUN(test_dropout);
-    RUN(test_dropout_probabilities);
     RUN(test_learning_as_defined);
     RUN(test_token_length_is_bounded);
     RUN(test_hostile_merges);

@@ -128,17 +128,16 @@ static void expect_same_run(const char *a, const char *b) {
 /* Two of them, because what goes on inside a step differs. Their reference runs are in the folders of these names. */
 typedef struct Way {
     const char *name;
-    const char *overrides[9];
+    const char *overrides[8];
 } Way;
 
 static const Way ways[] = {
     {"plain",
      {"model.dropout=0", "train.batch_tokens=200", "train.log_every=7", "train.schedule=constant",
-      "train.clip_norm=0.3", "train.precision=float32", "train.average=0", "text.bpe_dropout=0.1", "data.test="}},
+      "train.clip_norm=0.3", "train.precision=float32", "train.average=0", "data.test="}},
     {"pieces",
      {"train.accumulate=2", "model.attention_dropout=0.1", "model.activation_dropout=0.1", "train.weight_decay=0.01",
-      "model.norm=post", "train.precision=bfloat16", "train.average=0.9", "train.source_word_dropout=0.1",
-      "train.target_word_dropout=0.05"}},
+      "model.norm=post", "train.precision=bfloat16", "train.average=0.9", "model.dropout=0.1"}},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -152,7 +151,7 @@ static const char *in_folder(const char *folder) {
 #define WAY_ARGS(way, folder, ...)                                                                                     \
     ARGS("train", "tiny.ini", "train.max_steps=" STEPS, (way)->overrides[0], (way)->overrides[1], (way)->overrides[2], \
          (way)->overrides[3], (way)->overrides[4], (way)->overrides[5], (way)->overrides[6], (way)->overrides[7],      \
-         (way)->overrides[8], in_folder(folder), __VA_ARGS__)
+         in_folder(folder), __VA_ARGS__)
 
 static void test_threads(void) {
     static const char *const threads[] = {"train.threads=1", "train.threads=2", "train.threads=3", "train.threads=8"};
@@ -423,23 +422,6 @@ static void test_model_missing(void) {
     command_free(&run);
 }
 
-/* With BPE-dropout, losses are means over the tokens that there then are, which are more: an untrained model's is that
- * of a guess among its 300 tokens. */
-static void test_bpe_dropout(void) {
-    double tokens[2];
-    for (int i = 0; i < 2; i++) {
-        command_gives(0,
-                      ARGS("train", "tiny.ini", i ? "text.bpe_dropout=0.5" : "text.bpe_dropout=0", "train.max_steps=10",
-                           "train.learning_rate=0", i ? "run.dir=cut" : "run.dir=uncut"),
-                      NULL);
-        const char *log = i ? "cut/log.jsonl" : "uncut/log.jsonl";
-        tokens[i] = log_number(log, "train", "tokens", false);
-        EXPECT_NEAR(log_number(log, "train", "nll", false), log_number("uncut/log.jsonl", "train", "nll", false), 0.3);
-        EXPECT_NEAR(log_number(log, "train", "nll", false), 5.7, 1);
-    }
-    EXPECT(tokens[1] > 1.2 * tokens[0]);
-}
-
 /* With a learning rate of 0 nothing gets better after the first validation. */
 static void test_patience(void) {
     for (int again = 0; again < 2; again++) {
@@ -587,7 +569,6 @@ int main(void) {
     RUN(test_folder_replaced);
     RUN(test_last_out_of_reach);
     RUN(test_model_missing);
-    RUN(test_bpe_dropout);
     RUN(test_patience);
     RUN(test_epochs);
     RUN(test_learns);

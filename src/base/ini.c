@@ -205,3 +205,17 @@ bool ini_override(Ini *ini, const char *assignment, Error *err) {
     }
     return true;
 }
+
+bool ini_drop_removed(Ini *ini, const char *key, const char *why, Error *err) {
+    IniEntry *entry = (IniEntry *)(uintptr_t)ini_find(ini, key);
+    if (!entry) return true;
+    const char *value = entry->value;
+    if (!strchr(value, '0') || value[strspn(value, "0.")]) {
+        if (entry->line == 0) return error_set(err, "command line: %s=%s: this option is gone: %s", key, value, why);
+        return error_set(err, "%s:%zu: %s = %s: this option is gone: %s", ini->name, entry->line, key, value, why);
+    }
+    free(entry->key);
+    free(entry->value);
+    stbds_arrdel(ini->entries, entry - ini->entries);
+    return true;
+}

@@ -1,5 +1,5 @@
-/* Checked allocation for small and middling things, and for a few large ones: the plan of an epoch, redrawn batches, a
- * model file copied together, the pool's scratch. The other large blocks come from an Arena, which reports failure as
+/* Checked allocation for small and middling things, and for a few large ones: the plan of an epoch, a model file copied
+ * together, the pool's scratch. The other large blocks come from an Arena, which reports failure as
  * an Error; they are what other headers mean by "fails when there is no memory".
  *
  * Running out of memory here ends the process: one line on stderr, exit code 1. The product count * size is checked

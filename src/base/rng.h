@@ -18,10 +18,8 @@ typedef struct RngSite {
 /* Sites outside the model's layers; layers number their dropout places from 0 (model/pass.h). */
 enum {
     RNG_SITE_SHUFFLE = 0x80000000,  /* order of pairs and batches; step = epoch */
-    RNG_SITE_WORDS = 0x88000000,    /* words dropped; step = training step */
     RNG_SITE_INIT = 0x90000000,     /* + tensor number; step = 0 */
     RNG_SITE_RESAMPLE = 0xA0000000, /* sentences of a resampled test set; step = its number */
-    RNG_SITE_MERGES = 0xB0000000,   /* + side: merges left out of a sentence's tokens; step = epoch */
     RNG_SITE_SAMPLE = 0xC0000000,   /* translations that are drawn; step = position */
 };
 

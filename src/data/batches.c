@@ -164,15 +164,3 @@ void batch_fill(Batch *batch, Arena *arena, const PairSet *pairs, const BatchPla
     batch->target_out = target_out;
     batch->target_start = target_start;
 }
-
-static void drop_words(int32_t *tokens, uint32_t count, int32_t kept, double rate, RngSite site, uint64_t index) {
-    for (uint32_t i = 0; rate > 0 && i < count; i++)
-        if (tokens[i] != kept && rng_uniform(site, index + i) < rate) tokens[i] = -1;
-}
-
-void batch_drop_words(Batch *batch, double source, double target, uint64_t seed, uint32_t step, uint32_t piece) {
-    const RngSite site = {seed, step, RNG_SITE_WORDS};
-    const uint64_t first = (uint64_t)piece << 33, second = first | (uint64_t)1 << 32;
-    drop_words(batch->source, batch->source_start[batch->sentences], TOKEN_END, source, site, first);
-    drop_words(batch->target_in, batch->target_start[batch->sentences], TOKEN_BEGIN, target, site, second);
-}

@@ -40,9 +40,9 @@ typedef struct BatchLimits {
 /* A batch's sentences, rows packed without padding: sentence b has rows start[b] .. start[b + 1] - 1. */
 typedef struct Batch {
     size_t sentences;             /* B */
-    int32_t *source;              /* (source_start[B]) x1 .. </s> */
+    const int32_t *source;        /* (source_start[B]) x1 .. </s> */
     const uint32_t *source_start; /* (B + 1) */
-    int32_t *target_in;           /* (target_start[B]) the decoder's input: <s> y1 .. */
+    const int32_t *target_in;     /* (target_start[B]) the decoder's input: <s> y1 .. */
     const int32_t *target_out;    /* (target_start[B]) what it is to say: y1 .. </s> */
     const uint32_t *target_start; /* (B + 1) */
     size_t longest_source;        /* S of its longest sentence */
@@ -64,9 +64,5 @@ size_t batch_bytes(const BatchLimits *limits);
 
 /* Batch number `index` of the plan; its arrays are pushed on the arena and live until that is released. */
 void batch_fill(Batch *batch, Arena *arena, const PairSet *pairs, const BatchPlan *plan, size_t index);
-
-/* Word dropout (Gal, Ghahramani 2016; Sennrich, Haddow, Birch, WMT 2016): each token of the source, and each that the
- * decoder is fed, becomes -1, no word, with probability `source` or `target`. </s> and <s> stay. */
-void batch_drop_words(Batch *batch, double source, double target, uint64_t seed, uint32_t step, uint32_t piece);
 
 #endif

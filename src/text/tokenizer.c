@@ -99,25 +99,9 @@ const uint32_t *tokenizer_merges(const Tokenizer *tokenizer, size_t *count) {
     return tokenizer->merges;
 }
 
-/* The random choices of one sentence, in the order in which they are asked for. */
-typedef struct Skips {
-    uint64_t below; /* a merge is skipped when its 32 random bits are below this: rate * 2^32 */
-    RngSite site;
-    uint64_t next; /* four choices an index */
-    uint32_t words[4];
-} Skips;
-
-static bool is_skipped(Skips *skips) {
-    if (skips->below == 0) return false;
-    if (skips->next % 4 == 0) rng_philox(skips->words, skips->site, skips->next / 4);
-    return skips->words[skips->next++ % 4] < skips->below;
-}
-
 /* Merges the bytes of a piece into ids; returns how many. The lowest merge goes first, at its first place, as learning
- * had it; merging[i] is the merge of ids[i] and ids[i + 1]. Quadratic in the length of a piece, which is bounded.
- * Merges are skipped anew before each one that is made; those that would not come first anyway need no choice. */
-static size_t merge_piece(const Tokenizer *tokenizer, uint32_t ids[PIECE_LONGEST], const char *piece, size_t length,
-                          Skips *skips) {
+ * had it; merging[i] is the merge of ids[i] and ids[i + 1]. Quadratic in the length of a piece, which is bounded. */
+static size_t merge_piece(const Tokenizer *tokenizer, uint32_t ids[PIECE_LONGEST], const char *piece, size_t length) {
     uint32_t merging[PIECE_LONGEST];
     size_t count = length;
     for (size_t i = 0; i < count; i++) ids[i] = TOKEN_FIRST_BYTE + (unsigned char)piece[i];
@@ -126,7 +110,7 @@ static size_t merge_piece(const Tokenizer *tokenizer, uint32_t ids[PIECE_LONGEST
         size_t best = 0;
         uint32_t lowest = TABLE_NONE;
         for (size_t i = 0; i + 1 < count; i++) {
-            if (merging[i] < lowest && !is_skipped(skips)) {
+            if (merging[i] < lowest) {
                 lowest = merging[i];
                 best = i;
             }
@@ -143,30 +127,21 @@ static size_t merge_piece(const Tokenizer *tokenizer, uint32_t ids[PIECE_LONGEST
     }
 }
 
-void tokenizer_encode_dropout(const Tokenizer *tokenizer, int32_t **ids, char **scratch, const char *text,
-                              size_t length, double rate, RngSite site, uint32_t sentence) {
-    CHECK(rate >= 0 && rate <= 1, "a rate is a probability");
-    Skips skips = {.below = (uint64_t)(rate * 0x1p32), .site = site, .next = (uint64_t)sentence << 32};
-    stbds_arrsetlen(*scratch, 0);
-    stbds_arrput(*scratch, ' ');
-    normalise_text(scratch, text, length, tokenizer->how);
-    const char *spaced = *scratch;
+void tokenizer_encode(const Tokenizer *tokenizer, int32_t **ids, const char *text, size_t length) {
+    char *spaced = NULL;
+    stbds_arrput(spaced, ' ');
+    normalise_text(&spaced, text, length, tokenizer->how);
     size_t end = (size_t)stbds_arrlen(spaced);
     if (end == 1) end = 0; /* an empty text has no tokens */
     for (size_t at = 0; at < end;) {
         size_t size = piece_next(spaced + at, end - at);
         uint32_t merged[PIECE_LONGEST];
-        size_t count = merge_piece(tokenizer, merged, spaced + at, size, &skips);
+        size_t count = merge_piece(tokenizer, merged, spaced + at, size);
         int32_t *out = stbds_arraddnptr(*ids, count);
         for (size_t i = 0; i < count; i++) out[i] = (int32_t)merged[i];
         at += size;
     }
-}
-
-void tokenizer_encode(const Tokenizer *tokenizer, int32_t **ids, const char *text, size_t length) {
-    char *scratch = NULL;
-    tokenizer_encode_dropout(tokenizer, ids, &scratch, text, length, 0, (RngSite){0}, 0);
-    stbds_arrfree(scratch);
+    stbds_arrfree(spaced);
 }
 
 const char *tokenizer_token_bytes(const Tokenizer *tokenizer, int32_t id, size_t *length) {

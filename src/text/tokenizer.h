@@ -14,7 +14,6 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/rng.h"
 #include "text/normalise.h"
 
 enum {
@@ -48,13 +47,6 @@ const uint32_t *tokenizer_merges(const Tokenizer *tokenizer, size_t *count);
 /* Normalises the text and appends its tokens, without <s> and </s>, to *ids, a stb_ds array (NULL: an empty one; the
  * caller frees it). An empty text has no tokens. Several threads may encode with one tokenizer at once. */
 void tokenizer_encode(const Tokenizer *tokenizer, int32_t **ids, const char *text, size_t length);
-
-/* The same with BPE-dropout (Provilkov, Emelianenko, Voita, ACL 2020): at each step of merging, each merge that could
- * be made is skipped with probability `rate` (0 .. 1; 0: as tokenizer_encode; 1: bytes), so that a word is seen cut in
- * many ways. The tokens are a function of text, site and sentence number. *scratch, a stb_ds array, is the caller's and
- * kept from call to call, as *ids may be: nothing is allocated once they are large enough. */
-void tokenizer_encode_dropout(const Tokenizer *tokenizer, int32_t **ids, char **scratch, const char *text,
-                              size_t length, double rate, RngSite site, uint32_t sentence);
 
 /* Appends the bytes of the tokens to *text, a stb_ds array (no NUL at its end), without the space in front; <s> and
  * </s> give no bytes. An id outside the vocabulary is a bug (CHECK). */

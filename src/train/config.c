@@ -40,7 +40,6 @@ const IniField config_fields[] = {
     SWITCH("text.lowercase", lowercase, "false", "write all letters small"),
     SWITCH("text.apostrophes", apostrophes, "true", "typographic apostrophes become '"),
     SWITCH("text.spaces", spaces, "true", "any white space becomes one space; none at the ends"),
-    REAL("text.bpe_dropout", bpe_dropout, "0", 0, 0.9, "share of merges left out while training"),
 
     INTEGER("model.width", width, "256", 2, HYPER_MAX_WIDTH, "D, the width of a token's vector"),
     INTEGER("model.heads", heads, "4", 1, HYPER_MAX_WIDTH, "H, attention heads; divides the width"),
@@ -77,8 +76,6 @@ const IniField config_fields[] = {
     REAL("train.average", average, "0", 0, 0.99999, "decay of the moving average of weights; 0: none"),
     CHOICE("train.precision", precision, "float32", PRECISION_NAMES "|auto",
            "what training's products with weights round their factors to; auto: bfloat16 where the CPU is made for it"),
-    REAL("train.source_word_dropout", source_word_dropout, "0", 0, RATE_MAX, "source tokens the encoder does not see"),
-    REAL("train.target_word_dropout", target_word_dropout, "0", 0, RATE_MAX, "target tokens the decoder is not fed"),
     INTEGER("train.threads", threads, "0", 0, 1024, "threads; 0: one for each core"),
     INTEGER("train.log_every", log_every, "100", 1, STEPS_MAX, "steps between log lines"),
 
@@ -134,13 +131,21 @@ static bool check(const Config *c, const char *path, Error *err) {
     return true;
 }
 
+/* Keys of earlier versions. */
+static bool drop_removed(Ini *ini, Error *err) {
+    static const char *const keys[] = {"text.bpe_dropout", "train.source_word_dropout", "train.target_word_dropout"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!ini_drop_removed(ini, keys[i], "nothing measured showed a gain", err)) return false;
+    return true;
+}
+
 bool config_read(Config *config, const char *path, char *const *overrides, size_t count, Error *err) {
     *config = (Config){0};
     Ini *ini = ini_read(path, err);
     if (!ini) return false;
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++) ok = ini_override(ini, overrides[i], err);
-    ok = ok && ini_bind(ini, config_fields, config_field_count, config, err);
+    ok = ok && drop_removed(ini, err) && ini_bind(ini, config_fields, config_field_count, config, err);
     ini_free(ini);
     if (!ok) return false;
     if (check(config, path, err)) return true;
@@ -184,7 +189,7 @@ bool config_may_resume(const Config *config, const char *before, const char *fil
     IniField *fields = saved_fields(&count);
     Config old = {0};
     Ini *ini = ini_parse(file, before, strlen(before), err);
-    bool ok = ini && ini_bind(ini, fields, count, &old, err);
+    bool ok = ini && drop_removed(ini, err) && ini_bind(ini, fields, count, &old, err);
     for (size_t i = 0; ok && i < count; i++) {
         if (may_change(fields[i].key, config)) continue;
         char *was = value_text(&fields[i], &old), *is = value_text(&fields[i], config);

@@ -28,13 +28,12 @@ typedef struct Config {
     double pair_ratio;
     int64_t vocab_size;
     bool lowercase, apostrophes, spaces;
-    double bpe_dropout;
     int64_t width, heads, feedforward, encoder_layers, decoder_layers, max_length;
     int norm, activation, tying, positions;
     double dropout, attention_dropout, activation_dropout;
     int64_t seed, max_steps, max_epochs, batch_tokens, accumulate, warmup_steps, threads, log_every;
     double learning_rate, final_rate, label_smoothing, beta1, beta2, epsilon, weight_decay, clip_norm, skip_norm,
-        average, source_word_dropout, target_word_dropout;
+        average;
     int schedule, precision;
     int64_t every_steps, translate, patience;
     int metric;

@@ -32,13 +32,8 @@ static bool make_memory(Trainer *t, Precision precision, Error *err) {
     const Config *c = t->config;
     const Tokenizer *tokenizer = t->data.tokenizer;
     const size_t tokens = batch_tokens(c);
-    BatchLimits a = batches_limits(&t->data.train, tokens);
+    const BatchLimits a = batches_limits(&t->data.train, tokens);
     const BatchLimits b = batches_limits(&t->data.valid, tokens);
-    if (c->bpe_dropout > 0) {
-        t->redraw = redraw_create(tokenizer, c->bpe_dropout, (uint64_t)c->seed, &a, (size_t)c->max_length,
-                                  (size_t)c->accumulate);
-        a = t->redraw.limits;
-    }
     const TransformerLimits limits = {
         .source_tokens = size_max(a.source_tokens, b.source_tokens),
         .target_tokens = size_max(a.target_tokens, b.target_tokens),
@@ -65,7 +60,6 @@ bool trainer_create(Trainer *t, const Config *config, Pool *pool, Precision prec
 void trainer_free(Trainer *t) {
     batches_free(&t->plan);
     batches_free(&t->valid_plan);
-    redraw_free(&t->redraw);
     transformer_free(&t->model);
     arena_free(&t->batch);
     arena_free(&t->blocks);
@@ -121,10 +115,11 @@ static Packed packed_target(const Batch *b) {
 }
 
 /* Target tokens of batch `index`. */
-static uint64_t target_tokens(const PairSet *pairs, const BatchPlan *plan, size_t index) {
-    const BatchRange range = plan->batches[index];
+static uint64_t target_tokens(const Trainer *t, size_t index) {
+    const BatchRange range = t->plan.batches[index];
     uint64_t tokens = 0;
-    for (size_t i = 0; i < range.count; i++) tokens += pairs_target_length(pairs, plan->order[range.first + i]);
+    for (size_t i = 0; i < range.count; i++)
+        tokens += pairs_target_length(&t->data.train, t->plan.order[range.first + i]);
     return tokens;
 }
 
@@ -133,19 +128,12 @@ static uint64_t target_tokens(const PairSet *pairs, const BatchPlan *plan, size_
 static StepReport step_gradients(Trainer *t, size_t first) {
     const Config *c = t->config;
     StepReport report = {.batches = size_min(t->plan.count - first, (size_t)c->accumulate)};
-    const bool redraws = c->bpe_dropout > 0;
-    if (redraws) redraw_batches(&t->redraw, &t->data.train, &t->plan, first, report.batches, (uint32_t)t->state.epoch);
-    const PairSet *pairs = redraws ? &t->redraw.pairs : &t->data.train;
-    const BatchPlan *plan = redraws ? &t->redraw.plan : &t->plan;
-    if (redraws) first = 0;
-    for (size_t i = 0; i < report.batches; i++) report.tokens += target_tokens(pairs, plan, first + i);
+    for (size_t i = 0; i < report.batches; i++) report.tokens += target_tokens(t, first + i);
     vector_clear(t->dw, t->model.params.count); /* the one place that clears gradients */
     for (size_t i = 0; i < report.batches; i++) {
         Batch batch;
         arena_release(&t->batch, 0);
-        batch_fill(&batch, &t->batch, pairs, plan, first + i);
-        batch_drop_words(&batch, c->source_word_dropout, c->target_word_dropout, (uint64_t)c->seed,
-                         (uint32_t)t->state.step, (uint32_t)i);
+        batch_fill(&batch, &t->batch, &t->data.train, &t->plan, first + i);
         const TransformerStep numbers = {(uint64_t)c->seed, (uint32_t)t->state.step, (uint32_t)i};
         const Loss loss =
             transformer_train(&t->model, t->w, t->dw, packed_source(&batch), packed_target(&batch), batch.target_out,

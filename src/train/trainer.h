@@ -13,7 +13,6 @@
 #include "base/arena.h"
 #include "base/pool.h"
 #include "data/batches.h"
-#include "data/redraw.h"
 #include "model/transformer.h"
 #include "train/config.h"
 #include "train/corpora.h"
@@ -54,10 +53,9 @@ typedef struct Trainer {
     BatchPlan plan; /* of epoch plan_epoch */
     uint64_t plan_epoch;
     BatchPlan valid_plan;
-    Redraw redraw; /* the batches of a step, with text.bpe_dropout */
-    real *dw;      /* gradient block */
-    Arena batch;   /* one batch's packed rows */
-    Arena blocks;  /* the four blocks, or five */
+    real *dw;     /* gradient block */
+    Arena batch;  /* one batch's packed rows */
+    Arena blocks; /* the four blocks, or five */
 } Trainer;
 
 /* One step's figures. */
