@@ -1,4 +1,3 @@
-/* Attention and arithmetic, as far as the budget goes. */
 #include <stdlib.h>
 
 #include "base/ds.h"
@@ -7,26 +6,16 @@
 
 static const char *const kinds[] = {"encoder", "decoder", "cross"};
 
-static void array(Json *j, const char *key, size_t rows, size_t cols, const real *data, size_t stride) {
-    json_key(j, key);
-    if (data)
-        json_array(j, 0, rows, cols, data, stride);
-    else
-        json_null(j);
-}
-
 static void write_view(Json *j, const AttentionView *v, bool vectors) {
     const size_t D = v->H * v->K;
     json_open(j, '{');
     json_key_text(j, "kind", kinds[v->kind]);
     json_key_integer(j, "layer", (long long)v->layer);
-    json_key(j, "p");
-    json_array(j, v->H, v->H * v->Tq, v->Tk, v->p, v->Tk);
-    array(j, "q", v->Tq, D, vectors ? v->in.q : NULL, v->in.q_stride);
-    array(j, "k", v->Tk, D, vectors ? v->in.k : NULL, v->in.kv_stride);
-    array(j, "v", v->Tk, D, vectors ? v->in.v : NULL, v->in.kv_stride);
-    json_key(j, "heads");
-    json_open(j, '[');
+    json_key_array(j, "p", v->H, v->H * v->Tq, v->Tk, v->p, v->Tk);
+    json_key_array(j, "q", 0, v->Tq, D, vectors ? v->in.q : NULL, v->in.q_stride);
+    json_key_array(j, "k", 0, v->Tk, D, vectors ? v->in.k : NULL, v->in.kv_stride);
+    json_key_array(j, "v", 0, v->Tk, D, vectors ? v->in.v : NULL, v->in.kv_stride);
+    json_key_open(j, "heads", '[');
     for (size_t h = 0; h < v->H; h++) {
         const HeadSummary head = head_summary(v->p + h * v->Tq * v->Tk, v->Tq, v->Tk, v->kind);
         json_open(j, '{');
@@ -43,24 +32,23 @@ static void write_arithmetic(Json *j, const AttentionView *v, AttentionChoice ch
     static const char *const weights[] = {"wq", "wk", "wv"}, *const biases[] = {"bq", "bk", "bv"};
     const size_t D = v->H * v->K;
     real *none = memory_new(D, sizeof *none); /* no bias */
-    json_key(j, "arithmetic");
-    json_open(j, '{');
+    json_key_open(j, "arithmetic", '{');
     json_key_integer(j, "block", (long long)chosen.number);
     json_key_integer(j, "head", (long long)chosen.head);
     json_key_integer(j, "row", (long long)chosen.row);
-    array(j, "x", v->Tq, D, chosen.x, D);
-    array(j, "memory", v->Tk, D, v->memory, D);
+    json_key_array(j, "x", 0, v->Tq, D, chosen.x, D);
+    json_key_array(j, "memory", 0, v->Tk, D, v->memory, D);
     for (size_t map = 0; map < 3; map++) {
         const size_t first = map * D + chosen.head * v->K;
-        array(j, weights[map], v->K, D, v->weight + first * D, D);
-        array(j, biases[map], 0, v->K, v->bias ? v->bias + first : none, v->K);
+        json_key_array(j, weights[map], 0, v->K, D, v->weight + first * D, D);
+        json_key_array(j, biases[map], 0, 0, v->K, v->bias ? v->bias + first : none, v->K);
     }
-    array(j, "norm_weight", 0, D, chosen.norm_weight, D);
-    array(j, "norm_bias", 0, D, chosen.norm_bias, D);
-    array(j, "joined", v->Tq, D, v->joined, D);
-    array(j, "wo", D, D, whole ? v->out_weight : NULL, D);
-    array(j, "bo", 0, D, v->out_bias, D);
-    array(j, "projected", v->Tq, D, chosen.projected, D);
+    json_key_array(j, "norm_weight", 0, 0, D, chosen.norm_weight, D);
+    json_key_array(j, "norm_bias", 0, 0, D, chosen.norm_bias, D);
+    json_key_array(j, "joined", 0, v->Tq, D, v->joined, D);
+    json_key_array(j, "wo", 0, D, D, whole ? v->out_weight : NULL, D);
+    json_key_array(j, "bo", 0, 0, D, v->out_bias, D);
+    json_key_array(j, "projected", 0, v->Tq, D, chosen.projected, D);
     json_close(j, '}');
     free(none);
 }
@@ -94,8 +82,7 @@ void inspect_write_attention(Json *j, const AttentionView *views, size_t count, 
         used += vectors[i] ? vectors_size(&views[i]) : 0;
         left += !vectors[i];
     }
-    json_key(j, "left_out");
-    json_open(j, '[');
+    json_key_open(j, "left_out", '[');
     if (left > 0) {
         char *text =
             memory_format("The query, key and value vectors of %zu of the %zu attention blocks are left out to keep "
@@ -107,8 +94,7 @@ void inspect_write_attention(Json *j, const AttentionView *views, size_t count, 
     if (!whole && mine->out_weight)
         json_text(j, "The output projection's weights are left out to keep the page small; its result is here.");
     json_close(j, ']');
-    json_key(j, "attention");
-    json_open(j, '[');
+    json_key_open(j, "attention", '[');
     for (size_t i = 0; i < count; i++) write_view(j, &views[i], vectors[i]);
     json_close(j, ']');
     write_arithmetic(j, mine, chosen, whole);

@@ -13,7 +13,7 @@ typedef struct Space {
     size_t layers, groups, D;
     double *centre;    /* (layers, D) */
     double *unit;      /* (layers) */
-    double *axes;      /* (2, D) */
+    double *axes;      /* (2, D), and room for one that is not used */
     double *means;     /* (groups, layers, D) */
     size_t between[2]; /* the two groups that the first axis goes from and to */
 } Space;
@@ -33,7 +33,7 @@ static Space space_make(const References *r, size_t groups, size_t layers, size_
                .D = D,
                .centre = memory_new(layers, D * sizeof(double)),
                .unit = memory_new(layers, sizeof(double)),
-               .axes = memory_new(2, D * sizeof(double)),
+               .axes = memory_new(3, D * sizeof(double)),
                .means = memory_new(groups * layers, D * sizeof(double))};
     size_t *members = memory_new(groups, sizeof *members);
     double *mean = memory_new(D, sizeof *mean);
@@ -59,12 +59,11 @@ static Space space_make(const References *r, size_t groups, size_t layers, size_
 
 /* The cosine of probe and group mean at a layer, both relative to its centre. */
 static double cosine_at(const Space *s, const References *r, size_t probe, size_t group, size_t layer) {
-    double *a = memory_new(s->D, sizeof *a), *b = memory_new(s->D, sizeof *b);
+    double *a = memory_new(2, s->D * sizeof *a), *b = a + s->D;
     centred(s, a, row(r->probes, s, probe, layer), layer);
     centred(s, b, row(s->means, s, group, layer), layer);
     const double found = cosine(a, b, s->D);
     free(a);
-    free(b);
     return found;
 }
 
@@ -86,8 +85,8 @@ static void find_axes(Space *s, const References *r, size_t probes) {
     s->between[0] = nearest(s, r, 0, SIZE_MAX);
     s->between[1] = probes > 1 ? nearest(s, r, 1, SIZE_MAX) : s->between[0];
     if (s->between[1] == s->between[0] && s->groups > 1) s->between[1] = nearest(s, r, 0, s->between[0]);
-    double *first = memory_new(D, sizeof *first), *mean = memory_new(D, sizeof *mean), length = 0;
-    double *words = memory_new(r->count, D * sizeof *words), *axes = memory_new(2, D * sizeof *axes);
+    double *words = memory_new(r->count + 1, D * sizeof *words), *mean = words + r->count * D;
+    double *first = s->axes, length = 0;
     for (size_t k = 0; k < D; k++) {
         first[k] = row(s->means, s, s->between[1], last)[k] - row(s->means, s, s->between[0], last)[k];
         length += first[k] * first[k];
@@ -99,22 +98,14 @@ static void find_axes(Space *s, const References *r, size_t probes) {
         for (size_t k = 0; k < D; k++) along += word[k] * first[k];
         for (size_t k = 0; k < D; k++) words[i * D + k] = word[k] - along * first[k];
     }
-    principal_axes(axes, mean, words, r->count, D);
-    memcpy(s->axes, first, D * sizeof *first);
-    memcpy(s->axes + D, axes, D * sizeof *axes);
-    free(first);
-    free(mean);
+    principal_axes(s->axes + D, mean, words, r->count, D);
     free(words);
-    free(axes);
 }
 
 static void write_point(Json *j, const Space *s, const double *point, size_t layer) {
     double xy[2];
     project_point(xy, point, s->axes, s->centre + layer * s->D, s->D);
-    json_open(j, '[');
-    json_short(j, xy[0] / s->unit[layer]);
-    json_short(j, xy[1] / s->unit[layer]);
-    json_close(j, ']');
+    json_pair(j, xy[0] / s->unit[layer], xy[1] / s->unit[layer]);
 }
 
 static void write_path(Json *j, const Space *s, const char *name, const char *role, const char *group, double *x,
@@ -122,13 +113,8 @@ static void write_path(Json *j, const Space *s, const char *name, const char *ro
     json_open(j, '{');
     json_key_text(j, "name", name);
     json_key_text(j, "role", role);
-    json_key(j, "group");
-    if (group)
-        json_text(j, group);
-    else
-        json_null(j);
-    json_key(j, "xy");
-    json_open(j, '[');
+    json_key_text(j, "group", group);
+    json_key_open(j, "xy", '[');
     for (size_t l = 0; l < s->layers; l++) write_point(j, s, row(x, s, i, l), l);
     json_close(j, ']');
     json_close(j, '}');
@@ -139,8 +125,7 @@ static void write_cosines(Json *j, const Space *s, const References *r, const Gr
         json_open(j, '{');
         json_key_text(j, "role", probe == 0 ? "this" : "compare");
         json_key_text(j, "group", groups[g].name);
-        json_key(j, "by_layer");
-        json_open(j, '[');
+        json_key_open(j, "by_layer", '[');
         for (size_t l = 0; l < s->layers; l++) json_short(j, cosine_at(s, r, probe, g, l));
         json_close(j, ']');
         json_close(j, '}');
@@ -149,9 +134,8 @@ static void write_cosines(Json *j, const Space *s, const References *r, const Gr
 
 void inspect_write_context(Json *j, const References *r, const InspectRequest *request, const char *word,
                            const char *sentence, const Observation *o) {
-    json_key(j, "context");
     if (!word) {
-        json_null(j);
+        json_key_text(j, "context", NULL);
         return;
     }
     const Group *groups = request->groups;
@@ -159,14 +143,10 @@ void inspect_write_context(Json *j, const References *r, const InspectRequest *r
     Space s =
         space_make(r, stbds_arrlenu(groups), o->file->params.hyper.encoder_layers + 1, o->file->params.hyper.width);
     find_axes(&s, r, probes);
-    json_open(j, '{');
+    json_key_open(j, "context", '{');
     json_key_text(j, "word", word);
     json_key_text(j, "sentence", sentence);
-    json_key(j, "compare");
-    if (request->compare)
-        json_text(j, request->compare);
-    else
-        json_null(j);
+    json_key_text(j, "compare", request->compare);
     json_key_integer(j, "layers", (long long)s.layers);
     char *axes =
         memory_format("across: from the mean of %s to that of %s at the encoder's output; up: what the reference "
@@ -176,8 +156,7 @@ void inspect_write_context(Json *j, const References *r, const InspectRequest *r
                       groups[s.between[0]].name, groups[s.between[1]].name);
     json_key_text(j, "axes", axes);
     free(axes);
-    json_key(j, "paths");
-    json_open(j, '[');
+    json_key_open(j, "paths", '[');
     for (size_t i = 0; i < probes; i++) {
         char *name = memory_format("%s (%s sentence)", word, i == 0 ? "this" : "the other");
         write_path(j, &s, name, i == 0 ? "this" : "compare", NULL, r->probes, i);
@@ -186,33 +165,27 @@ void inspect_write_context(Json *j, const References *r, const InspectRequest *r
     for (size_t i = 0; i < r->count; i++)
         write_path(j, &s, r->word[i], "reference", groups[r->group[i]].name, r->layers, i);
     json_close(j, ']');
-    json_key(j, "groups");
-    json_open(j, '[');
+    json_key_open(j, "groups", '[');
     for (size_t g = 0; g < stbds_arrlenu(groups); g++) {
         json_open(j, '{');
         json_key_text(j, "name", groups[g].name);
-        json_key(j, "words");
-        json_open(j, '[');
+        json_key_open(j, "words", '[');
         for (size_t i = 0; i < r->count; i++)
             if (r->group[i] == g) json_text(j, r->word[i]);
         json_close(j, ']');
-        json_key(j, "sentences");
-        json_open(j, '[');
+        json_key_open(j, "sentences", '[');
         for (size_t i = 0; i < stbds_arrlenu(groups[g].sentences); i++) json_text(j, groups[g].sentences[i]);
         json_close(j, ']');
-        json_key(j, "mean");
-        json_open(j, '[');
+        json_key_open(j, "mean", '[');
         for (size_t l = 0; l < s.layers; l++) write_point(j, &s, row(s.means, &s, g, l), l);
         json_close(j, ']');
         json_close(j, '}');
     }
     json_close(j, ']');
-    json_key(j, "cosines");
-    json_open(j, '[');
+    json_key_open(j, "cosines", '[');
     for (size_t i = 0; i < probes; i++) write_cosines(j, &s, r, groups, i);
     json_close(j, ']');
-    json_key(j, "nearest");
-    json_open(j, '[');
+    json_key_open(j, "nearest", '[');
     for (size_t i = 0; i < probes; i++) {
         json_open(j, '{');
         json_key_text(j, "role", i == 0 ? "this" : "compare");

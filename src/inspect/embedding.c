@@ -1,4 +1,3 @@
-/* Embedding rows, positions, and which tokens' rows are near which. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -14,39 +13,27 @@ static const real *table_of(const Observation *o, bool target) {
 static void write_rows(Json *j, const char *key, const real *table, const int32_t *ids, size_t n, size_t D) {
     real *rows = memory_new(n, D * sizeof *rows);
     for (size_t i = 0; i < n; i++) vector_copy(rows + i * D, table + (size_t)ids[i] * D, D);
-    json_key(j, key);
-    json_array(j, 0, n, D, rows, D);
+    json_key_array(j, key, 0, n, D, rows, D);
     free(rows);
-}
-
-static void write_token(Json *j, const Observation *o, int32_t id) {
-    size_t length;
-    const char *bytes = tokenizer_token_bytes(o->tokenizer, id, &length);
-    json_key_integer(j, "id", id);
-    json_key(j, "text");
-    json_string(j, bytes, length);
 }
 
 /* The tokens of largest cosine with this one, itself left out, of equals the lower; norms: (V) */
 static void write_near(Json *j, const Observation *o, const real *table, const double *norms, int32_t id) {
     const size_t V = o->file->params.hyper.vocab, D = o->file->params.hyper.width;
-    size_t near[INSPECT_NEIGHBOURS], count = 0;
+    int32_t near[INSPECT_NEIGHBOURS];
     double cosines[INSPECT_NEIGHBOURS];
+    size_t count = 0;
     for (size_t v = 0; v < V; v++) {
+        if (v == (size_t)id) continue;
         const double length = norms[v] * norms[id];
         const double cosine = length > 0 ? (double)vector_dot(table + v * D, table + (size_t)id * D, D) / length : 0;
-        if (v == (size_t)id || (count == INSPECT_NEIGHBOURS && !(cosine > cosines[count - 1]))) continue;
-        size_t at = count < INSPECT_NEIGHBOURS ? count++ : count - 1;
-        for (; at > 0 && cosine > cosines[at - 1]; at--) near[at] = near[at - 1], cosines[at] = cosines[at - 1];
-        near[at] = v, cosines[at] = cosine;
+        count = inspect_insert(near, cosines, count, INSPECT_NEIGHBOURS, (int32_t)v, cosine);
     }
-    json_key(j, "near");
-    json_open(j, '[');
+    json_key_open(j, "near", '[');
     for (size_t i = 0; i < count; i++) {
         json_open(j, '{');
-        write_token(j, o, (int32_t)near[i]);
-        json_key(j, "cosine");
-        json_short(j, cosines[i]);
+        inspect_write_token(j, o->tokenizer, near[i]);
+        json_key_short(j, "cosine", cosines[i]);
         json_close(j, '}');
     }
     json_close(j, ']');
@@ -63,7 +50,7 @@ static void write_neighbours(Json *j, const Observation *o, bool target) {
         while (ids[before] != ids[i]) before++;
         if (before < i) continue;
         json_open(j, '{');
-        write_token(j, o, ids[i]);
+        inspect_write_token(j, o->tokenizer, ids[i]);
         json_key_text(j, "side", target ? "target" : "source");
         write_near(j, o, table, norms, ids[i]);
         json_close(j, '}');
@@ -81,12 +68,9 @@ static void write_positions(Json *j, const real *positions, size_t P, size_t D) 
             sum += (double)vector_dot(positions + i * D, positions + (i + distance) * D, D);
         dots[distance] = (real)(sum / (double)(n - distance));
     }
-    json_key(j, "positions");
-    json_open(j, '{');
-    json_key(j, "picture");
-    json_array(j, 0, n, D, positions, D);
-    json_key(j, "dots");
-    json_array(j, 0, 0, n, dots, n);
+    json_key_open(j, "positions", '{');
+    json_key_array(j, "picture", 0, n, D, positions, D);
+    json_key_array(j, "dots", 0, 0, n, dots, n);
     json_close(j, '}');
     free(dots);
 }
@@ -95,22 +79,15 @@ void inspect_write_embedding(Json *j, const Observation *o) {
     const Hyper *h = &o->file->params.hyper;
     const size_t D = h->width, n = o->S > o->T ? o->S : o->T;
     const real *encoder = pass_positions(&o->pass, STACK_ENCODER), *decoder = pass_positions(&o->pass, STACK_DECODER);
-    json_key(j, "embedding");
-    json_open(j, '{');
+    json_key_open(j, "embedding", '{');
     json_key_number(j, "scale", (double)(real)sqrt((double)D));
     write_rows(j, "source", table_of(o, false), o->source, o->S, D);
     write_rows(j, "target", table_of(o, true), o->target, o->T, D);
-    json_key(j, "source_positions");
-    json_array(j, 0, n, D, encoder, D);
-    json_key(j, "target_positions");
-    if (decoder == encoder)
-        json_null(j);
-    else
-        json_array(j, 0, n, D, decoder, D);
+    json_key_array(j, "source_positions", 0, n, D, encoder, D);
+    json_key_array(j, "target_positions", 0, n, D, decoder == encoder ? NULL : decoder, D);
     json_close(j, '}');
     write_positions(j, encoder, h->max_length, D);
-    json_key(j, "neighbours");
-    json_open(j, '[');
+    json_key_open(j, "neighbours", '[');
     write_neighbours(j, o, false);
     write_neighbours(j, o, true);
     json_close(j, ']');

@@ -45,11 +45,9 @@ void inspect_example(Json *j, Pool *pool) {
     json_open(j, '{');
     json_key_text(j, "format", "nmt.inspect");
     json_key_integer(j, "version", 1);
-    json_key(j, "source");
-    json_open(j, '{');
+    json_key_open(j, "source", '{');
     json_key_text(j, "text", "write a poem");
-    json_key(j, "tokens");
-    json_open(j, '[');
+    json_key_open(j, "tokens", '[');
     for (size_t i = 0; i < T; i++) {
         json_open(j, '{');
         json_key_integer(j, "id", (long long)i);
@@ -60,8 +58,7 @@ void inspect_example(Json *j, Pool *pool) {
     json_close(j, ']');
     json_close(j, '}');
     for (size_t i = 0; i < COUNT(missing); i++) {
-        json_key(j, missing[i]);
-        json_null(j);
+        json_key_text(j, missing[i], NULL);
     }
     inspect_write_attention(j, &view, 1, (AttentionChoice){.x = x}, SIZE_MAX);
     json_close(j, '}');

@@ -1,4 +1,3 @@
-/* Labels of heads. */
 #include "inspect/heads.h"
 
 #include <math.h>

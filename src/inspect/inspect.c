@@ -1,4 +1,3 @@
-/* The whole of an inspection. */
 #include "inspect/inspect.h"
 
 #include <stdlib.h>
@@ -48,29 +47,26 @@ static void write_model(Json *j, const ModelFile *file) {
     json_close(j, '}');
 }
 
-static void write_token(Json *j, const Tokenizer *tokenizer, int32_t id) {
+void inspect_write_token(Json *j, const Tokenizer *tokenizer, int32_t id) {
     size_t length;
     const char *bytes = tokenizer_token_bytes(tokenizer, id, &length);
     json_key_integer(j, "id", id);
-    json_key(j, "text");
-    json_string(j, bytes, length);
+    json_key_string(j, "text", bytes, length);
 }
 
-static void write_tokens(Json *j, const char *key, const Tokenizer *tokenizer, const int32_t *ids, size_t n,
-                         const int32_t *said, size_t said_count) {
+/* A sequence of tokens; its text is that of `said`. */
+static void write_tokens(Json *j, const char *key, const Tokenizer *tokenizer, const int32_t *ids, const int32_t *said,
+                         size_t n) {
     int32_t *word = memory_new(n, sizeof *word);
     char *text = NULL;
-    tokenizer_decode(tokenizer, &text, said, said_count);
+    tokenizer_decode(tokenizer, &text, said, n);
     align_words(tokenizer, word, ids, n);
-    json_key(j, key);
-    json_open(j, '{');
-    json_key(j, "text");
-    json_string(j, text, stbds_arrlenu(text));
-    json_key(j, "tokens");
-    json_open(j, '[');
+    json_key_open(j, key, '{');
+    json_key_string(j, "text", text, stbds_arrlenu(text));
+    json_key_open(j, "tokens", '[');
     for (size_t i = 0; i < n; i++) {
         json_open(j, '{');
-        write_token(j, tokenizer, ids[i]);
+        inspect_write_token(j, tokenizer, ids[i]);
         json_key_integer(j, "word", word[i]);
         json_close(j, '}');
     }
@@ -80,40 +76,41 @@ static void write_tokens(Json *j, const char *key, const Tokenizer *tokenizer, c
     free(word);
 }
 
-size_t inspect_candidates(const Observation *o, size_t row, int32_t *best, size_t most) {
-    const size_t V = o->file->params.hyper.vocab;
-    const real *p = o->probabilities + row * V;
-    size_t count = 0;
-    for (size_t v = 0; v < V; v++) {
-        if (count == most && !(p[v] > p[best[count - 1]])) continue;
-        size_t at = count < most ? count++ : count - 1;
-        for (; at > 0 && p[v] > p[best[at - 1]]; at--) best[at] = best[at - 1];
-        best[at] = (int32_t)v;
-    }
+size_t inspect_insert(int32_t *ids, double *values, size_t count, size_t most, int32_t id, double value) {
+    if (count == most && !(value > values[count - 1])) return count;
+    size_t at = count < most ? count++ : count - 1;
+    for (; at > 0 && value > values[at - 1]; at--) ids[at] = ids[at - 1], values[at] = values[at - 1];
+    ids[at] = id, values[at] = value;
     return count;
 }
 
+size_t inspect_candidates(const Observation *o, size_t row, int32_t *best, double *p, size_t most) {
+    const size_t V = o->file->params.hyper.vocab;
+    size_t count = 0;
+    for (size_t v = 0; v < V; v++)
+        count = inspect_insert(best, p, count, most, (int32_t)v, (double)o->probabilities[row * V + v]);
+    return count;
+}
+
+static void write_probable(Json *j, const Observation *o, int32_t id, double p) {
+    json_open(j, '{');
+    inspect_write_token(j, o->tokenizer, id);
+    json_key_number(j, "p", p);
+    json_close(j, '}');
+}
+
 static void write_steps(Json *j, const Observation *o) {
-    json_key(j, "steps");
-    json_open(j, '[');
+    json_key_open(j, "steps", '[');
     for (size_t i = 0; i < o->T; i++) {
-        const real *p = o->probabilities + i * o->file->params.hyper.vocab;
         int32_t best[INSPECT_CANDIDATES];
-        const size_t count = inspect_candidates(o, i, best, INSPECT_CANDIDATES);
+        double p[INSPECT_CANDIDATES];
+        const size_t count = inspect_candidates(o, i, best, p, INSPECT_CANDIDATES);
         json_open(j, '{');
         json_key(j, "says");
-        json_open(j, '{');
-        write_token(j, o->tokenizer, o->says[i]);
-        json_key_number(j, "p", (double)p[o->says[i]]);
-        json_close(j, '}');
-        json_key(j, "candidates");
-        json_open(j, '[');
-        for (size_t k = 0; k < count; k++) {
-            json_open(j, '{');
-            write_token(j, o->tokenizer, best[k]);
-            json_key_number(j, "p", (double)p[best[k]]);
-            json_close(j, '}');
-        }
+        write_probable(j, o, o->says[i],
+                       (double)o->probabilities[i * o->file->params.hyper.vocab + (size_t)o->says[i]]);
+        json_key_open(j, "candidates", '[');
+        for (size_t k = 0; k < count; k++) write_probable(j, o, best[k], p[k]);
         json_close(j, ']');
         json_close(j, '}');
     }
@@ -121,22 +118,18 @@ static void write_steps(Json *j, const Observation *o) {
 }
 
 static void write_search(Json *j, const Observation *o) {
-    json_key(j, "beam");
-    json_open(j, '[');
+    json_key_open(j, "beam", '[');
     for (size_t t = 0; t < stbds_arrlenu(o->beam); t++) {
         json_open(j, '[');
         for (size_t i = 0; i < stbds_arrlenu(o->beam[t]); i++) {
             const Considered *one = &o->beam[t][i];
             json_open(j, '{');
-            write_token(j, o->tokenizer, one->token);
+            inspect_write_token(j, o->tokenizer, one->token);
             json_key_integer(j, "parent", one->parent);
             json_key_number(j, "log_probability", one->log_probability);
-            json_key(j, "kept");
-            json_bool(j, one->kept);
-            json_key(j, "finished");
-            json_bool(j, one->kept && one->token == TOKEN_END);
-            json_key(j, "best");
-            json_bool(j, one->best);
+            json_key_bool(j, "kept", one->kept);
+            json_key_bool(j, "finished", one->kept && one->token == TOKEN_END);
+            json_key_bool(j, "best", one->best);
             json_close(j, '}');
         }
         json_close(j, ']');
@@ -145,14 +138,12 @@ static void write_search(Json *j, const Observation *o) {
     size_t count;
     const Translation *all = decode_hypotheses(o->decode, 0, &count);
     char *text = NULL;
-    json_key(j, "hypotheses");
-    json_open(j, '[');
+    json_key_open(j, "hypotheses", '[');
     for (size_t i = 0; i < count; i++) {
         stbds_arrsetlen(text, 0);
         tokenizer_decode(o->tokenizer, &text, all[i].ids, all[i].length);
         json_open(j, '{');
-        json_key(j, "text");
-        json_string(j, text, stbds_arrlenu(text));
+        json_key_string(j, "text", text, stbds_arrlenu(text));
         json_key_number(j, "log_probability", all[i].log_probability);
         json_key_number(j, "score", all[i].score);
         json_close(j, '}');
@@ -236,8 +227,8 @@ bool inspect_write(Json *j, const InspectRequest *request, const Observation *o,
     json_key_text(j, "format", "nmt.inspect");
     json_key_integer(j, "version", 1);
     write_model(j, o->file);
-    write_tokens(j, "source", o->tokenizer, o->source, o->S, o->source, o->S);
-    write_tokens(j, "target", o->tokenizer, o->target, o->T, o->says, o->T);
+    write_tokens(j, "source", o->tokenizer, o->source, o->source, o->S);
+    write_tokens(j, "target", o->tokenizer, o->target, o->says, o->T);
     write_steps(j, o);
     write_search(j, o);
     inspect_write_embedding(j, o);

@@ -56,8 +56,16 @@ void inspect_write_attention(Json *json, const AttentionView *views, size_t coun
 /* The number of the attention whose arithmetic is shown. */
 size_t inspect_chosen(const InspectRequest *request, const Observation *o);
 
-/* The most likely tokens of what row `row` says, at most `most`, the likeliest first; returns how many. */
-size_t inspect_candidates(const Observation *o, size_t row, int32_t *best, size_t most);
+/* Puts a token into a list of those of the `most` largest values, the largest first, behind its equals. Returns the
+ * list's new length. */
+size_t inspect_insert(int32_t *ids, double *values, size_t count, size_t most, int32_t id, double value);
+
+/* The most likely tokens of what row `row` says, at most `most`, the likeliest first, and their probabilities.
+ * Returns how many. */
+size_t inspect_candidates(const Observation *o, size_t row, int32_t *best, double *p, size_t most);
+
+/* The keys id and text of a TOKEN. */
+void inspect_write_token(Json *json, const Tokenizer *tokenizer, int32_t id);
 
 /* embedding, positions and neighbours. */
 void inspect_write_embedding(Json *json, const Observation *o);

@@ -30,15 +30,11 @@ static Words choose(const References *r, const Group *groups) {
 
 static void write_points(Json *j, const char *key, const double *x, size_t n, size_t D, const double *axes,
                          const double *mean) {
-    json_key(j, key);
-    json_open(j, '[');
+    json_key_open(j, key, '[');
     for (size_t i = 0; i < n; i++) {
         double xy[2];
         project_point(xy, x + i * D, axes, mean, D);
-        json_open(j, '[');
-        json_short(j, xy[0]);
-        json_short(j, xy[1]);
-        json_close(j, ']');
+        json_pair(j, xy[0], xy[1]);
     }
     json_close(j, ']');
 }
@@ -57,36 +53,24 @@ static void between_planes(double matrix[2][2], const real *W, const double *bef
         }
 }
 
-static void write_pair(Json *j, const char *key, double a, double b) {
-    if (key) json_key(j, key);
-    json_open(j, '[');
-    json_short(j, a);
-    json_short(j, b);
-    json_close(j, ']');
-}
-
 /* One item: before (n, D) and its axes, after (n, K). W: (K, D). */
 static void write_item(Json *j, const double *before, const double *axes, const double *mean, const double *after,
                        const real *W, Words words, size_t K, size_t D) {
-    double *axes_after = memory_new(2, K * sizeof *axes_after), *mean_after = memory_new(K, sizeof *mean_after);
+    double *axes_after = memory_new(3, K * sizeof *axes_after), *mean_after = axes_after + 2 * K;
     double matrix[2][2];
     principal_axes(axes_after, mean_after, after, words.count, K);
     between_planes(matrix, W, axes, axes_after, K, D);
     const PlaneMap plane = plane_map((const double(*)[2])matrix);
-    json_key(j, "matrix");
-    json_open(j, '[');
-    write_pair(j, NULL, matrix[0][0], matrix[0][1]);
-    write_pair(j, NULL, matrix[1][0], matrix[1][1]);
+    json_key_open(j, "matrix", '[');
+    for (size_t i = 0; i < 2; i++) json_pair(j, matrix[i][0], matrix[i][1]);
     json_close(j, ']');
-    json_key(j, "rotation");
-    json_short(j, plane.rotation);
-    write_pair(j, "scale", plane.scale[0], plane.scale[1]);
-    json_key(j, "shear");
-    json_short(j, plane.shear);
+    json_key_short(j, "rotation", plane.rotation);
+    json_key(j, "scale");
+    json_pair(j, plane.scale[0], plane.scale[1]);
+    json_key_short(j, "shear", plane.shear);
     write_points(j, "before", before, words.count, D, axes, mean);
     write_points(j, "after", after, words.count, K, axes_after, mean_after);
     free(axes_after);
-    free(mean_after);
 }
 
 /* The items of one layer; best: the highest ratio so far, and whose it is. */
@@ -96,9 +80,9 @@ static void write_layer(Json *j, const References *r, const Observation *o, Word
     const Hyper *h = &o->file->params.hyper;
     const size_t D = h->width, H = h->heads, K = D / H, n = words.count;
     const LinearParams in = o->file->params.encoder[l].self_attention.in;
-    real *x = memory_new(n, D * sizeof *x), *y = memory_new(n, 3 * D * sizeof *y);
-    double *before = memory_new(n, D * sizeof *before), *after = memory_new(n, K * sizeof *after);
-    double *axes = memory_new(2, D * sizeof *axes), *mean = memory_new(D, sizeof *mean);
+    real *x = memory_new(n, 4 * D * sizeof *x), *y = x + n * D;                          /* (n, D), (n, 3D) */
+    double *before = memory_new(n + 3, 2 * D * sizeof *before), *after = before + n * D; /* (n, D), (n, K) */
+    double *axes = after + n * K, *mean = axes + 2 * D;
     for (size_t i = 0; i < n; i++)
         memcpy(before + i * D, r->inputs + (words.at[i] * h->encoder_layers + l) * D, D * sizeof *before);
     for (size_t i = 0; i < n * D; i++) x[i] = (real)before[i];
@@ -121,30 +105,23 @@ static void write_layer(Json *j, const References *r, const Observation *o, Word
             json_close(j, '}');
         }
     free(x);
-    free(y);
     free(before);
-    free(after);
-    free(axes);
-    free(mean);
 }
 
 void inspect_write_maps(Json *j, const References *r, const Group *groups, const Observation *o) {
     const size_t D = o->file->params.hyper.width;
-    json_key(j, "maps");
     Words words = stbds_arrlenu(groups) >= 2 ? choose(r, groups) : (Words){0};
     if (words.n1 < 2 || words.count - words.n1 < 2) { /* too few to compare */
         free(words.at);
-        json_null(j);
+        json_key_text(j, "maps", NULL);
         return;
     }
-    json_open(j, '{');
-    json_key(j, "groups");
-    json_open(j, '[');
+    json_key_open(j, "maps", '{');
+    json_key_open(j, "groups", '[');
     for (size_t g = 0; g < 2; g++) {
         json_open(j, '{');
         json_key_text(j, "name", groups[g].name);
-        json_key(j, "words");
-        json_open(j, '[');
+        json_key_open(j, "words", '[');
         for (size_t i = 0; i < words.count; i++)
             if (r->group[words.at[i]] == g) json_text(j, r->word[words.at[i]]);
         json_close(j, ']');
@@ -156,8 +133,7 @@ void inspect_write_maps(Json *j, const References *r, const Group *groups, const
         memcpy(embedding + i * D, r->embedding + words.at[i] * D, D * sizeof *embedding);
     json_key_number(j, "before_ratio", fisher_ratio(embedding, words.n1, words.count - words.n1, D));
     free(embedding);
-    json_key(j, "items");
-    json_open(j, '[');
+    json_key_open(j, "items", '[');
     size_t best = 0, number = 0;
     for (size_t l = 0; l < o->file->params.hyper.encoder_layers; l++)
         write_layer(j, r, o, words, l, &most, &best, &number);

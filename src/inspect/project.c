@@ -1,4 +1,3 @@
-/* Principal axes, Fisher's ratio, maps of a plane. */
 #include "inspect/project.h"
 
 #include <math.h>

@@ -1,4 +1,3 @@
-/* An inspection for the terminal. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,14 +94,14 @@ static void print_rows(FILE *f, const Observation *o, const AttentionView *v, co
     }
 }
 
-void inspect_text(FILE *f, const InspectRequest *request, const Observation *o, size_t width, bool colours) {
-    static const char *const whose[] = {"what source tokens (rows) see of each other",
-                                        "what the decoder's tokens (rows) see before them",
-                                        "where the translation (rows) looks in the source"};
-    const Hyper *h = &o->file->params.hyper;
+static void print_attention(FILE *f, const InspectRequest *request, const Observation *o, size_t width, bool colours) {
+    static const char *const whose[] = {
+        [ATTENTION_ENCODER] = "what source tokens (rows) see of each other",
+        [ATTENTION_DECODER] = "what the decoder's tokens (rows) see before them",
+        [ATTENTION_CROSS] = "where the translation (rows) looks in the source",
+    };
     const bool chosen = request->kind != INSPECT_NONE || request->layer >= 0 || request->head >= 0;
-    const size_t number =
-        chosen ? inspect_chosen(request, o) : observation_number(o, ATTENTION_CROSS, h->decoder_layers - 1);
+    const size_t number = chosen ? inspect_chosen(request, o) : observation_attentions(o) - 1;
     const AttentionView v = observation_view(o, number);
     const size_t cells = v.Tq * v.Tk;
     real *p = memory_new(cells, sizeof *p);
@@ -129,22 +128,31 @@ void inspect_text(FILE *f, const InspectRequest *request, const Observation *o, 
     fputs("\nfrom", f);
     for (size_t shade = 1; shade < 5; shade++)
         fprintf(f, "  %s%s %.0f%%", shades[shade], shades[shade], 100 * from[shade]);
-    fputs("\n\nwhat each step says, of what was most likely\n\n", f);
+}
+
+/* What each row says, beside what was most likely. */
+static void print_steps(FILE *f, const Observation *o, size_t width, bool colours) {
     for (size_t i = 0; i < o->T; i++) {
         int32_t best[TEXT_CANDIDATES];
-        const size_t count = inspect_candidates(o, i, best, TEXT_CANDIDATES);
+        double p[TEXT_CANDIDATES];
+        const size_t count = inspect_candidates(o, i, best, p, TEXT_CANDIDATES);
         char *said = printable(o, o->says[i], LABEL_COLUMNS);
         print_padded(f, said, LABEL_COLUMNS, true);
         stbds_arrfree(said);
         for (size_t k = 0; k < count && LABEL_COLUMNS + 16 * (k + 1) <= width; k++) {
             char *text = printable(o, best[k], 7);
             const bool strong = colours && best[k] == o->says[i];
-            fprintf(f, "  %5.1f%% %s", 100 * (double)o->probabilities[i * h->vocab + (size_t)best[k]],
-                    strong ? STRONG : "");
+            fprintf(f, "  %5.1f%% %s", 100 * p[k], strong ? STRONG : "");
             print_padded(f, text, k + 1 < count ? 7 : 0, false);
             if (strong) fputs(PLAIN, f);
             stbds_arrfree(text);
         }
         fputc('\n', f);
     }
+}
+
+void inspect_text(FILE *f, const InspectRequest *request, const Observation *o, size_t width, bool colours) {
+    print_attention(f, request, o, width, colours);
+    fputs("\n\nwhat each step says, of what was most likely\n\n", f);
+    print_steps(f, o, width, colours);
 }

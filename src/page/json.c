@@ -92,6 +92,13 @@ void json_short(Json *j, double value) {
     number(j, 5, value);
 }
 
+void json_pair(Json *j, double a, double b) {
+    json_open(j, '[');
+    json_short(j, a);
+    json_short(j, b);
+    json_close(j, ']');
+}
+
 void json_bool(Json *j, bool value) {
     begin(j);
     put(j, value ? "true" : "false", value ? 4 : 5);
@@ -125,8 +132,7 @@ void json_array(Json *j, size_t outer, size_t rows, size_t cols, const real *dat
         for (int k = 0; k < 4; k++) bytes[4 * i + (size_t)k] = (unsigned char)(bits >> 8 * k);
     }
     json_open(j, '{');
-    json_key(j, "shape");
-    json_open(j, '[');
+    json_key_open(j, "shape", '[');
     if (outer > 0) json_integer(j, (long long)outer);
     if (rows > 0) json_integer(j, (long long)(outer > 0 ? rows / outer : rows));
     json_integer(j, (long long)cols);
@@ -143,9 +149,35 @@ size_t json_array_size(size_t elements) {
     return (4 * elements + 2) / 3 * 4 + 64;
 }
 
+void json_key_open(Json *j, const char *key, char bracket) {
+    json_key(j, key);
+    json_open(j, bracket);
+}
+
 void json_key_text(Json *j, const char *key, const char *text) {
     json_key(j, key);
-    json_text(j, text);
+    if (text)
+        json_text(j, text);
+    else
+        json_null(j);
+}
+
+void json_key_string(Json *j, const char *key, const char *bytes, size_t length) {
+    json_key(j, key);
+    json_string(j, bytes, length);
+}
+
+void json_key_bool(Json *j, const char *key, bool value) {
+    json_key(j, key);
+    json_bool(j, value);
+}
+
+void json_key_array(Json *j, const char *key, size_t outer, size_t rows, size_t cols, const real *data, size_t stride) {
+    json_key(j, key);
+    if (data)
+        json_array(j, outer, rows, cols, data, stride);
+    else
+        json_null(j);
 }
 
 void json_key_integer(Json *j, const char *key, long long value) {
@@ -156,4 +188,9 @@ void json_key_integer(Json *j, const char *key, long long value) {
 void json_key_number(Json *j, const char *key, double value) {
     json_key(j, key);
     json_number(j, value);
+}
+
+void json_key_short(Json *j, const char *key, double value) {
+    json_key(j, key);
+    json_short(j, value);
 }

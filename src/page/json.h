@@ -29,7 +29,8 @@ void json_string(Json *json, const char *bytes, size_t length);
 void json_text(Json *json, const char *text); /* up to its NUL */
 void json_integer(Json *json, long long value);
 void json_number(Json *json, double value);
-void json_short(Json *json, double value); /* 5 significant digits, for what is only drawn */
+void json_short(Json *json, double value);      /* 5 significant digits, for what is only drawn */
+void json_pair(Json *json, double a, double b); /* [a,b], each with 5 significant digits */
 void json_bool(Json *json, bool value);
 void json_null(Json *json);
 
@@ -40,10 +41,16 @@ void json_array(Json *json, size_t outer, size_t rows, size_t cols, const real *
 /* About the bytes that an array of so many elements takes, never less. */
 size_t json_array_size(size_t elements);
 
-/* key and value in one. */
+/* A key and its value. text and data: NULL is written as null. */
+void json_key_open(Json *json, const char *key, char bracket);
 void json_key_text(Json *json, const char *key, const char *text);
+void json_key_string(Json *json, const char *key, const char *bytes, size_t length);
+void json_key_bool(Json *json, const char *key, bool value);
+void json_key_array(Json *json, const char *key, size_t outer, size_t rows, size_t cols, const real *data,
+                    size_t stride);
 void json_key_integer(Json *json, const char *key, long long value);
 void json_key_number(Json *json, const char *key, double value);
+void json_key_short(Json *json, const char *key, double value);
 
 /* Base64 with padding; appended to *text, a stb_ds array. */
 void json_base64(char **text, const unsigned char *bytes, size_t count);
