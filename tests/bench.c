@@ -38,6 +38,7 @@
 #include "math/vector.h"
 #include "model/transformer.h"
 #include "optim/adam.h"
+#include "optim/optimiser.h"
 #include "text/bpe_train.h"
 #include "text/tokenizer.h"
 
@@ -309,8 +310,8 @@ static double step_run(Step *s) {
     vector_clear(s->dw, count);
     transformer_train(&s->model, s->w, s->dw, s->source, s->target, s->target.token, s->size->smoothing,
                       (real)(1.0 / s->target.start[s->target.B]), (TransformerStep){1, ++s->t, 0});
-    const double norm = adam_norm(s->pool, s->dw, count);
-    adam_update(s->pool, &s->model.params, s->w, s->m, s->v, s->dw, s->t, 1e-3, adam_clip(norm, 1), options);
+    const double norm = optimiser_norm(s->pool, s->dw, count);
+    adam_update(s->pool, &s->model.params, s->w, s->m, s->v, s->dw, s->t, 1e-3, optimiser_clip(norm, 1), options);
     return terminal_seconds() - began;
 }
 

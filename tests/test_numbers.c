@@ -7,7 +7,7 @@
 #include "base/terminal.h"
 #include "command.h"
 #include "math/cpu.h"
-#include "optim/adam.h"
+#include "optim/optimiser.h"
 #include "train/checkpoint.h"
 #include "train/loop.h"
 
@@ -79,8 +79,7 @@ static bool same_block(const Trainer *a, const Trainer *b, const real *x, const 
 /* Same parameters, moments, average and state. */
 static void expect_same(const Run *a, const Run *b) {
     EXPECT(same_block(&a->t, &b->t, a->t.w, b->t.w));
-    EXPECT(same_block(&a->t, &b->t, a->t.m, b->t.m));
-    EXPECT(same_block(&a->t, &b->t, a->t.v, b->t.v));
+    for (size_t i = 0; i < 2; i++) EXPECT(same_block(&a->t, &b->t, a->t.optimiser.blocks[i], b->t.optimiser.blocks[i]));
     EXPECT(same_block(&a->t, &b->t, a->t.average, b->t.average));
     EXPECT(memcmp(&a->t.state, &b->t.state, sizeof a->t.state) == 0);
 }
@@ -99,12 +98,14 @@ static void test_parameters(void) {
         for (size_t part = 0; part < 4; part++) {
             const size_t at = i == 3 ? r.t.model.params.decoder_norm.weight : part * (count - 1) / 3;
             const TrainState before = r.t.state;
-            memcpy(w, r.t.w, bytes), memcpy(m, r.t.m, bytes), memcpy(v, r.t.v, bytes);
+            memcpy(w, r.t.w, bytes), memcpy(m, r.t.optimiser.blocks[0], bytes),
+                memcpy(v, r.t.optimiser.blocks[1], bytes);
             r.t.w[at] = wrong[i];
             const StepReport report = trainer_step(&r.t);
             if (!report.skipped) TEST_FAIL("parameter %zu, %g: expected the step to be skipped", at, (double)wrong[i]);
             r.t.w[at] = w[at];
-            EXPECT(memcmp(w, r.t.w, bytes) == 0 && memcmp(m, r.t.m, bytes) == 0 && memcmp(v, r.t.v, bytes) == 0);
+            EXPECT(memcmp(w, r.t.w, bytes) == 0 && memcmp(m, r.t.optimiser.blocks[0], bytes) == 0 &&
+                   memcmp(v, r.t.optimiser.blocks[1], bytes) == 0);
             EXPECT_INT(r.t.state.skipped, before.skipped + 1);
             EXPECT_INT(r.t.state.streak, 1);
             EXPECT_INT(r.t.state.tokens, before.tokens); /* the log's mean is of steps that were taken */
@@ -126,17 +127,17 @@ static void test_norm(void) {
     static const size_t places[] = {0, 1, 4095, 4096, 12345, N - 1};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         g[places[i]] = NAN;
-        EXPECT(isnan(adam_norm(pool, g, N)));
+        EXPECT(isnan(optimiser_norm(pool, g, N)));
         g[places[i]] = -INFINITY;
-        EXPECT(isinf(adam_norm(pool, g, N)));
+        EXPECT(isinf(optimiser_norm(pool, g, N)));
         g[places[i]] = 3e38f; /* its square is above any float */
-        EXPECT_NEAR(adam_norm(pool, g, N) / 3e38, 1, 1e-6);
+        EXPECT_NEAR(optimiser_norm(pool, g, N) / 3e38, 1, 1e-6);
         g[places[i]] = 1e-41f;
-        EXPECT_NEAR(adam_norm(pool, g, N) / (double)1e-41f, 1, 1e-6);
+        EXPECT_NEAR(optimiser_norm(pool, g, N) / (double)1e-41f, 1, 1e-6);
         g[places[i]] = 0;
     }
     for (size_t i = 0; i < N; i++) g[i] = 1e-41f;
-    EXPECT_NEAR(adam_norm(pool, g, N) / ((double)1e-41f * sqrt(N)), 1, 1e-6);
+    EXPECT_NEAR(optimiser_norm(pool, g, N) / ((double)1e-41f * sqrt(N)), 1, 1e-6);
     free(g);
     pool_free(pool);
 }
@@ -150,8 +151,8 @@ static void test_small_numbers(void) {
         const size_t count = r.t.model.params.count;
         for (size_t k = 0; k < count; k++) {
             if (k % 3) r.t.w[k] = small[i];
-            r.t.m[k] = small[i];
-            r.t.v[k] = fabsf(small[i]);
+            r.t.optimiser.blocks[0][k] = small[i];
+            r.t.optimiser.blocks[1][k] = fabsf(small[i]);
         }
         for (int step = 0; step < 5; step++) EXPECT(!trainer_step(&r.t).skipped);
         for (size_t k = 0; k < count; k++)

@@ -21,6 +21,7 @@
 #include "nn/positional.h"
 #include "nn/residual.h"
 #include "optim/adam.h"
+#include "optim/optimiser.h"
 #include "testlib.h"
 
 typedef struct Reference {
@@ -408,7 +409,7 @@ static void check_model(const char *prefix, Hyper hyper, double max_norm, AdamOp
         Loss loss = transformer_train(&model, w, dw, source, target_in, target_out, 0.1, (real)1 / (real)Nt,
                                       (TransformerStep){1, step, 0});
         EXPECT(forward.loss == loss.loss && forward.nll == loss.nll);
-        double norm = adam_norm(pool, dw, params->count);
+        double norm = optimiser_norm(pool, dw, params->count);
         snprintf(name, sizeof name, "loss%u", step);
         compare_number(prefix, name, loss.loss / (double)Nt);
         snprintf(name, sizeof name, "nll%u", step);
@@ -416,7 +417,7 @@ static void check_model(const char *prefix, Hyper hyper, double max_norm, AdamOp
         snprintf(name, sizeof name, "norm%u", step);
         compare_number(prefix, name, norm);
         if (step == 1) compare_block(prefix, "gradient", params, dw, true);
-        adam_update(pool, params, w, m, v, dw, step, 1e-2, adam_clip(norm, max_norm), options);
+        adam_update(pool, params, w, m, v, dw, step, 1e-2, optimiser_clip(norm, max_norm), options);
         snprintf(name, sizeof name, "step%u", step);
         compare_block(prefix, name, params, w, false);
     }

@@ -2,39 +2,9 @@
 
 #include <math.h>
 
-#include "math/vector.h"
 #include "nn/rows.h"
 #include "optim/adam_rows.h"
 #include "optim/kernels.h"
-
-enum { NORM_BLOCK = 4096, NORM_BLOCKS = 1024 };
-
-typedef struct Norm {
-    const real *gradient;
-    size_t count, block;
-    double sums[NORM_BLOCKS];
-} Norm;
-
-static void norm_task(void *context, size_t task, size_t worker) {
-    (void)worker;
-    Norm *n = context;
-    size_t first = task * n->block, left = n->count - first;
-    n->sums[task] = vector_square_sum(n->gradient + first, left < n->block ? left : n->block);
-}
-
-double adam_norm(Pool *pool, const real *gradient, size_t count) {
-    Norm n = {.gradient = gradient, .count = count, .block = NORM_BLOCK};
-    while (n.block * NORM_BLOCKS < count) n.block *= 2;
-    size_t blocks = (count + n.block - 1) / n.block;
-    pool_run(pool, "Adam", blocks, norm_task, &n);
-    double sum = 0;
-    for (size_t b = 0; b < blocks; b++) sum += n.sums[b];
-    return sqrt(sum);
-}
-
-double adam_clip(double norm, double max_norm) {
-    return max_norm > 0 && norm > max_norm ? max_norm / norm : 1;
-}
 
 typedef struct Update {
     real *w, *m, *v;

@@ -19,13 +19,6 @@ typedef struct AdamOptions {
     double beta1, beta2, epsilon, weight_decay;
 } AdamOptions;
 
-/* The square root of the sum of squares of a block of count elements, in double, in an order that depends on count
- * alone. */
-double adam_norm(Pool *pool, const real *gradient, size_t count);
-
-/* What to multiply the gradient by so that its norm is at most max_norm (0: no limit). */
-double adam_clip(double norm, double max_norm);
-
 /* Step number t (1, 2, ...). Blocks: (params->count). */
 void adam_update(Pool *pool, const Parameters *params, real *w, real *m, real *v, const real *gradient, uint64_t t,
                  double rate, double scale, AdamOptions options);

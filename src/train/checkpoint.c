@@ -8,9 +8,7 @@
 #include "math/matmul.h"
 #include "train/run.h"
 
-#define MOMENT_1 "adam.m."
-#define MOMENT_2 "adam.v."
-#define AVERAGE  "average."
+#define AVERAGE "average."
 
 /* The counters and figures of TrainState, by key. */
 typedef struct StateKey {
@@ -57,8 +55,8 @@ static bool save(const Trainer *t, const char *name, bool with_state, Error *err
                 gguf_set_uint64(out, k->key, *(const uint64_t *)at);
         }
         gguf_set_uint64(out, CORPORA_KEY, t->data.train.checksum);
-        modelfile_add_block(out, &t->model.params, MOMENT_1, t->m);
-        modelfile_add_block(out, &t->model.params, MOMENT_2, t->v);
+        for (size_t i = 0; i < t->optimiser.block_count; i++)
+            modelfile_add_block(out, &t->model.params, t->optimiser.names[i], t->optimiser.blocks[i]);
         if (t->average) modelfile_add_block(out, &t->model.params, AVERAGE, t->average);
     }
     bool ok = gguf_write(out, path, err);
@@ -95,8 +93,9 @@ static bool restore(Trainer *t, const ModelFile *last, Error *err) {
         return error_set(err, "%s: expected %zu parameters, found %zu", last->path, t->model.params.count,
                          last->params.count);
     memcpy(t->w, last->w, t->model.params.count * sizeof *t->w);
-    return modelfile_read_block(last, MOMENT_1, t->m, err) && modelfile_read_block(last, MOMENT_2, t->v, err) &&
-           (!t->average || modelfile_read_block(last, AVERAGE, t->average, err));
+    for (size_t i = 0; i < t->optimiser.block_count; i++)
+        if (!modelfile_read_block(last, t->optimiser.names[i], t->optimiser.blocks[i], err)) return false;
+    return !t->average || modelfile_read_block(last, AVERAGE, t->average, err);
 }
 
 /* Plans the epoch of a state that was read. */

@@ -13,18 +13,20 @@ static size_t batch_tokens(const Config *c) {
     return (size_t)(c->batch_tokens / c->accumulate);
 }
 
-/* A fresh arena is zero, as Adam's moments begin. */
-static bool make_blocks(Trainer *t, Error *err) {
+static void lay_out_blocks(Trainer *t, Arena *arena) {
     const size_t count = t->model.params.count;
-    const bool averages = t->config->average > 0;
+    t->w = arena_push(arena, count, sizeof *t->w);
+    t->dw = arena_push(arena, count, sizeof *t->dw);
+    optimiser_lay_out(&t->optimiser, arena, count);
+    if (t->config->average > 0) t->average = arena_push(arena, count, sizeof *t->average);
+}
+
+static bool make_blocks(Trainer *t, Error *err) {
     Arena measure = arena_measure();
-    for (int i = 0; i < (averages ? 5 : 4); i++) arena_push(&measure, count, sizeof(real));
+    t->optimiser = optimiser_new((OptimiserOptions){.adam = config_adam(t->config)});
+    lay_out_blocks(t, &measure);
     if (!arena_create(&t->blocks, measure.used, err)) return false;
-    t->w = arena_push(&t->blocks, count, sizeof(real));
-    t->dw = arena_push(&t->blocks, count, sizeof(real));
-    t->m = arena_push(&t->blocks, count, sizeof(real));
-    t->v = arena_push(&t->blocks, count, sizeof(real));
-    if (averages) t->average = arena_push(&t->blocks, count, sizeof(real));
+    lay_out_blocks(t, &t->blocks);
     return true;
 }
 
@@ -70,8 +72,7 @@ void trainer_free(Trainer *t) {
 void trainer_begin(Trainer *t) {
     const size_t count = t->model.params.count;
     t->state = (TrainState){0};
-    vector_clear(t->m, count);
-    vector_clear(t->v, count);
+    optimiser_clear(&t->optimiser, count);
     parameters_init(&t->model.params, t->w, (uint64_t)t->config->seed);
     if (t->average) vector_copy(t->average, t->w, count);
 }
@@ -141,7 +142,7 @@ static StepReport step_gradients(Trainer *t, size_t first) {
         report.loss += loss.loss;
         report.nll += loss.nll;
     }
-    report.norm = adam_norm(t->pool, t->dw, t->model.params.count);
+    report.norm = optimiser_norm(t->pool, t->dw, t->model.params.count);
     return report;
 }
 
@@ -156,8 +157,8 @@ static void step_update(Trainer *t, const StepReport *report) {
     TrainState *s = &t->state;
     const Parameters *params = &t->model.params;
     const uint64_t updates = s->step - s->skipped;
-    adam_update(t->pool, params, t->w, t->m, t->v, t->dw, updates, report->rate, adam_clip(report->norm, c->clip_norm),
-                config_adam(c));
+    optimiser_update(&t->optimiser, t->pool, params, t->w, t->dw, updates, report->rate,
+                     optimiser_clip(report->norm, c->clip_norm));
     if (t->average) average_update(t->pool, t->average, t->w, params->count, updates, c->average);
     if (report->norm > 0) {
         s->norm_steps++;

@@ -1,9 +1,10 @@
 /* A trainer: the parameters of a model, the optimiser's state and the place in the data; one training step and the
  * validation loss.
  *
- * What decides the next bits is in TrainState, the parameter block, Adam's two moments and, with train.average, the
- * average of the weights. All of it is in last.gguf: a run that continues from there is bit for bit the run that was
- * never stopped. Batches, dropout and the learning rate are functions of the config and of TrainState's counters. */
+ * What decides the next bits is in TrainState, the parameter block, the optimiser's blocks and, with train.average,
+ * the average of the weights. All of it is in last.gguf: a run that continues from there is bit for bit the run that
+ * was never stopped. Batches, dropout and the learning rate are functions of the config and of TrainState's counters.
+ */
 #ifndef NMT_TRAIN_TRAINER_H
 #define NMT_TRAIN_TRAINER_H
 
@@ -14,6 +15,7 @@
 #include "base/pool.h"
 #include "data/batches.h"
 #include "model/transformer.h"
+#include "optim/optimiser.h"
 #include "train/config.h"
 #include "train/corpora.h"
 
@@ -38,24 +40,26 @@ typedef struct TrainState {
 } TrainState;
 
 typedef struct Trainer {
-    /* As created; read by all. */
+    /* As created; others only read it. */
     const Config *config;
     Pool *pool;
     Corpora data;
-
-    /* What last.gguf keeps. Written by trainer_step and, when a run continues or goes back, by train/checkpoint.c. */
-    TrainState state;
     Transformer model;
-    real *w, *m, *v; /* parameters and Adam's moments: blocks of model.params.count elements */
-    real *average;   /* of w, what validation and model.gguf take; NULL: w itself */
 
-    /* Private to trainer.c, but for the plan, which others may read. */
+    /* What last.gguf keeps: written by trainer_step and, when a run continues or goes back, by train/checkpoint.c. The
+     * loop writes its part of the state. */
+    TrainState state;
+    real *w;       /* (model.params.count) the parameters */
+    real *average; /* of w, what validation and model.gguf take; NULL: w itself */
+    Optimiser optimiser;
+
+    /* Private to trainer.c, except the plan, which others may read. */
     BatchPlan plan; /* of epoch plan_epoch */
     uint64_t plan_epoch;
     BatchPlan valid_plan;
     real *dw;     /* gradient block */
     Arena batch;  /* one batch's packed rows */
-    Arena blocks; /* the four blocks, or five */
+    Arena blocks; /* all these blocks */
 } Trainer;
 
 /* One step's figures. */
@@ -90,7 +94,7 @@ const real *trainer_weights(const Trainer *trainer);
 
 enum { TRAINER_NORMS = 100 };
 
-/* One step: train.accumulate batches forward and backward, clipping, Adam. It updates nothing when the loss or the
+/* One step: train.accumulate batches forward and backward, clipping, update. It updates nothing when the loss or the
  * gradient is not finite, or when the gradient's norm exceeds train.skip_norm times its recent geometric mean (about
  * the last TRAINER_NORMS steps; with fewer it is not compared). */
 StepReport trainer_step(Trainer *trainer);

@@ -1,0 +1,49 @@
+/* The optimiser: the length of a gradient, the update of a step, and what is remembered from one step to the next.
+ *
+ * Remembered are blocks of the parameters' layout (model/parameters.h), zero at the beginning; last.gguf keeps each
+ * under its name. There is one optimiser, Adam. Another one has a file like adam.c, its options and blocks here, and
+ * its keys in train/config.c. */
+#ifndef NMT_OPTIM_OPTIMISER_H
+#define NMT_OPTIM_OPTIMISER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/pool.h"
+#include "math/real.h"
+#include "model/parameters.h"
+#include "optim/adam.h"
+
+enum { OPTIMISER_MOST_BLOCKS = 2 };
+
+typedef struct OptimiserOptions {
+    AdamOptions adam;
+} OptimiserOptions;
+
+typedef struct Optimiser {
+    OptimiserOptions options;
+    size_t block_count;
+    const char *names[OPTIMISER_MOST_BLOCKS]; /* what the blocks' tensors are called, before the parameters' names */
+    real *blocks[OPTIMISER_MOST_BLOCKS];      /* (params->count) */
+} Optimiser;
+
+/* One whose blocks are yet to be laid out. They are the arena's. */
+Optimiser optimiser_new(OptimiserOptions options);
+void optimiser_lay_out(Optimiser *optimiser, Arena *arena, size_t count);
+
+/* Forgets all: as before step 1. count: of a block. */
+void optimiser_clear(Optimiser *optimiser, size_t count);
+
+/* Step number t (1, 2, ...) along gradient * scale. w, gradient: (params->count). */
+void optimiser_update(Optimiser *optimiser, Pool *pool, const Parameters *params, real *w, const real *gradient,
+                      uint64_t t, double rate, double scale);
+
+/* The square root of the sum of squares of a block of count elements, in double, in an order that depends on count
+ * alone. */
+double optimiser_norm(Pool *pool, const real *gradient, size_t count);
+
+/* What to multiply a gradient of this norm by so that its norm is at most max_norm (0: no limit). */
+double optimiser_clip(double norm, double max_norm);
+
+#endif
