@@ -18,7 +18,7 @@
 #include "nn/loss.h"
 #include "nn/multihead.h"
 #include "nn/positional.h"
-#include "nn/residual.h"
+#include "nn/sublayer.h"
 #include "plain.h"
 
 enum { B = 3, H = 3, K = 4, D = H * K, F = 10, ALL = 1 << 20 };
@@ -46,12 +46,14 @@ struct Layer {
     Dropout dropout;
     Activation activation;
     AttentionShape shape;
-    ResidualShape residual;
-    ResidualTape *residual_tape;
+    NormPlace place;
+    SublayerTape *sublayer_tape;
     MultiheadTape *multihead_tape;
+    bool add; /* linear_backward_add */
     const int32_t *token;
-    real *mean, *rstd, *kept; /* (N), (N); log_sum of attention or what stands before an activation */
+    real *mean, *rstd, *kept; /* (N), (N); log_sum of attention, or room for what comes before an activation */
     size_t kept_count;
+    size_t mark; /* of the arena before forward */
 };
 
 static real *reals(size_t count) {
@@ -72,6 +74,7 @@ static real *add_input(Layer *l, const char *name, size_t count) {
 static double layer_loss(void *context) {
     const Layer *l = context;
     for (size_t i = 0; i < l->outputs; i++) l->out[i] = NAN;
+    arena_release(&arena, l->mark);
     l->forward(l);
     double loss = 0;
     for (size_t i = 0; i < l->outputs; i++) loss += l->out[i] * l->dout[i];
@@ -101,6 +104,7 @@ static void check_layer(Layer *l, size_t outputs, size_t checks) {
     l->outputs = outputs;
     l->out = reals(outputs), l->dout = reals(outputs);
     gradcheck_fill(l->dout, outputs, 1, 30);
+    l->mark = arena_mark(&arena);
     layer_loss(l);
     l->backward(l);
     const bool kinks = l->kept_count && l->activation == ACTIVATION_RELU;
@@ -114,26 +118,28 @@ static void linear_f(const Layer *l) {
 }
 
 static void linear_b(const Layer *l) {
-    linear_backward((Compute){.pool = pool}, l->in[0].dx, l->in[1].dx, l->in[2].dx, l->dout, l->in[0].x, l->in[1].x,
-                    l->N, l->I, l->O);
+    (l->add ? linear_backward_add : linear_backward)((Compute){.pool = pool}, l->in[0].dx, l->in[1].dx, l->in[2].dx,
+                                                     l->dout, l->in[0].x, l->in[1].x, l->N, l->I, l->O);
 }
 
-static void check_linear(const char *name, size_t N, size_t I, size_t O, bool bias, size_t checks) {
-    Layer l = {.name = name, .forward = linear_f, .backward = linear_b, .N = N, .I = I, .O = O};
+static void check_linear(const char *name, size_t N, size_t I, size_t O, bool bias, bool add, size_t checks) {
+    Layer l = {.name = name, .forward = linear_f, .backward = linear_b, .N = N, .I = I, .O = O, .add = add};
     add_input(&l, "in", N * I);
+    l.in[0].written = !add;
     add_input(&l, "weight", O * I);
     if (bias) add_input(&l, "bias", O);
     check_layer(&l, N * O, checks);
 }
 
 static void test_linear(void) {
-    check_linear("linear", 11, D, 70, true, ALL);
+    check_linear("linear", 11, D, 70, true, false, ALL);
+    check_linear("linear, added", 11, D, 70, true, true, ALL);
 }
 static void test_linear_without_bias(void) {
-    check_linear("linear, no bias", 11, D, F, false, ALL);
+    check_linear("linear, no bias", 11, D, F, false, false, ALL);
 }
 static void test_linear_on_threads(void) {
-    check_linear("linear, many rows", 300, 35, 42, true, 40);
+    check_linear("linear, many rows", 300, 35, 42, true, false, 40);
 }
 
 /* The gradient of the input is not always wanted. */
@@ -154,8 +160,8 @@ static void layernorm_b(const Layer *l) {
     real *again = reals(l->N * D);
     layernorm_again(pool, again, l->in[0].x, l->in[1].x, l->in[2].x, l->mean, l->rstd, l->N, D);
     EXPECT(memcmp(again, l->out, l->N * D * sizeof(real)) == 0);
-    layernorm_backward(pool, l->in[0].dx, l->in[1].dx, l->in[2].dx, l->dout, l->in[0].x, l->in[1].x, l->mean, l->rstd,
-                       l->N, D);
+    layernorm_backward_add(pool, l->in[0].dx, l->in[1].dx, l->in[2].dx, l->dout, l->in[0].x, l->in[1].x, l->mean,
+                           l->rstd, l->N, D);
     /* A few rows at a time it does the same: threads leave no row out and do none twice. */
     real *dx = reals(l->N * D), dw[D], db[D];
     memcpy(dx, l->in[0].dirt, l->N * D * sizeof(real));
@@ -163,8 +169,8 @@ static void layernorm_b(const Layer *l) {
     memcpy(db, l->in[2].dirt, sizeof db);
     for (size_t n = 0, rows; n < l->N; n += rows) {
         rows = l->N - n < 7 ? l->N - n : 7;
-        layernorm_backward(pool, dx + n * D, dw, db, l->dout + n * D, l->in[0].x + n * D, l->in[1].x, l->mean + n,
-                           l->rstd + n, rows, D);
+        layernorm_backward_add(pool, dx + n * D, dw, db, l->dout + n * D, l->in[0].x + n * D, l->in[1].x, l->mean + n,
+                               l->rstd + n, rows, D);
     }
     EXPECT(memcmp(dx, l->in[0].dx, l->N * D * sizeof(real)) == 0);
     for (size_t d = 0; d < D; d++) { /* sums over rows are taken in other pieces */
@@ -388,19 +394,25 @@ static void test_attention_cross_long(void) {
 static const MultiheadParams multihead_params = {{1, 1 + 3 * D *D}, {1 + 3 * D * D + 3 * D, 1 + 4 * D *D + 3 * D}};
 enum { MULTIHEAD_COUNT = 1 + 4 * D * D + 4 * D };
 
-static size_t memory_rows(const Layer *l) {
-    return l->inputs == 3 ? l->shape.key_start[B] : 0;
+static Net net_of(const Layer *l) {
+    return (Net){{.pool = pool}, &arena, l->in[0].x, l->in[0].dx};
+}
+
+static Multihead multihead_of(const Layer *l) {
+    const bool cross = l->inputs == 3;
+    return (Multihead){multihead_params, l->shape, l->dropout, l->in[2].x, cross ? l->shape.key_start[B] : 0};
 }
 
 static void multihead_f(const Layer *l) {
-    multihead_forward((Compute){.pool = pool}, l->out, l->multihead_tape, l->in[1].x, l->in[2].x, memory_rows(l),
-                      l->in[0].x, multihead_params, l->shape, l->dropout);
+    const Net net = net_of(l);
+    const Multihead m = multihead_of(l);
+    multihead_forward(&net, l->multihead_tape, l->out, l->in[1].x, &m);
 }
 
 static void multihead_b(const Layer *l) {
-    multihead_backward((Compute){.pool = pool}, &arena, l->in[1].dx, l->in[2].dx, l->in[0].dx, l->dout, l->in[1].x,
-                       l->in[2].x, memory_rows(l), l->in[0].x, multihead_params, l->multihead_tape, l->shape,
-                       l->dropout);
+    const Net net = net_of(l);
+    const Multihead m = multihead_of(l);
+    multihead_backward(&net, l->in[1].dx, l->in[2].dx, l->dout, l->in[1].x, l->multihead_tape, &m);
 }
 
 static void check_multihead(const char *name, const uint32_t *queries, const uint32_t *keys, bool causal) {
@@ -409,7 +421,7 @@ static void check_multihead(const char *name, const uint32_t *queries, const uin
                .backward = multihead_b,
                .shape = shape_of(queries, keys, causal),
                .dropout = dropout_make(0.3, site)};
-    MultiheadTape tape = multihead_tape(&arena, queries[B], queries == keys ? 0 : keys[B], D, H);
+    MultiheadTape tape;
     l.multihead_tape = &tape;
     pool_reserve(pool, attention_scratch(l.shape.longest_key), matmul_shared());
     real *w = add_input(&l, "parameters", MULTIHEAD_COUNT);
@@ -435,14 +447,20 @@ static void test_multihead_cross(void) {
 static const FeedforwardParams feedforward_params = {{1, 1 + F *D}, {1 + F * D + F, 1 + 2 * F *D + F}};
 enum { FEEDFORWARD_COUNT = 1 + 2 * F * D + F + D };
 
+static Feedforward feedforward_of(const Layer *l) {
+    return (Feedforward){feedforward_params, l->N, D, F, l->activation, l->dropout};
+}
+
 static void feedforward_f(const Layer *l) {
-    feedforward_forward((Compute){.pool = pool}, &arena, l->out, l->kept, l->in[1].x, l->in[0].x, feedforward_params,
-                        (FeedforwardShape){l->N, D, F, l->activation}, l->dropout);
+    const Net net = net_of(l);
+    const Feedforward f = feedforward_of(l);
+    memcpy(l->kept, feedforward_forward(&net, l->out, l->in[1].x, &f), l->N * F * sizeof(real));
 }
 
 static void feedforward_b(const Layer *l) {
-    feedforward_backward((Compute){.pool = pool}, &arena, l->in[1].dx, l->in[0].dx, l->dout, l->in[1].x, l->kept,
-                         l->in[0].x, feedforward_params, (FeedforwardShape){l->N, D, F, l->activation}, l->dropout);
+    const Net net = net_of(l);
+    const Feedforward f = feedforward_of(l);
+    feedforward_backward(&net, l->in[1].dx, l->dout, l->in[1].x, l->kept, &f);
 }
 
 static void check_feedforward(const char *name, Activation activation, Dropout dropout) {
@@ -471,59 +489,59 @@ static void test_feedforward_no_dropout(void) {
     check_feedforward("feedforward, no dropout", ACTIVATION_GELU, dropout_none());
 }
 
-/* ---- residual connection ----------------------------------------------------------------------------------------- */
+/* ---- sublayer ---------------------------------------------------------------------------------------------------- */
 
 /* Around a linear layer: weight (D, D), bias (D); before them the norm's. */
-enum { RESIDUAL_COUNT = 2 * D + D * D + D };
-static const LayernormParams residual_norm = {0, D};
+enum { SUBLAYER_COUNT = 2 * D + D * D + D };
 
-static void residual_f(const Layer *l) {
-    const real *w = l->in[0].x;
-    const size_t mark = arena_mark(&arena);
-    real *normed = reals(l->N * D), *y = reals(l->N * D);
-    const real *h = residual_enter(pool, l->residual_tape, normed, l->in[1].x, w, residual_norm, l->residual);
-    linear_forward((Compute){.pool = pool}, y, h, w + 2 * D, w + 2 * D + D * D, l->N, D, D);
-    const real *out = residual_leave(pool, l->residual_tape, y, w, residual_norm, l->residual, l->dropout);
-    EXPECT(out == l->residual_tape->out);
+static Sublayer sublayer_of(const Layer *l) {
+    return (Sublayer){l->N, D, l->place, {0, D}, l->dropout};
+}
+
+static void sublayer_f(const Layer *l) {
+    const Net net = net_of(l);
+    const Sublayer s = sublayer_of(l);
+    SublayerTape *tape = l->sublayer_tape;
+    real *y = reals(l->N * D);
+    const real *h = sublayer_input(&net, tape, l->in[1].x, &s);
+    linear_forward(net.compute, y, h, net.w + 2 * D, net.w + 2 * D + D * D, l->N, D, D);
+    memcpy(tape->sum, y, l->N * D * sizeof(real));
+    const real *out = sublayer_output(&net, tape, &s);
+    EXPECT(out == tape->out);
     memcpy(l->out, out, l->N * D * sizeof(real));
-    arena_release(&arena, mark);
 }
 
-static void residual_b(const Layer *l) {
-    const real *w = l->in[0].x;
+static void sublayer_b(const Layer *l) {
+    const Net net = net_of(l);
+    const Sublayer s = sublayer_of(l);
     const size_t count = l->N * D;
-    real *dw = l->in[0].dx, *d = reals(count), *dy = reals(count), *dh = reals(count), *normed = reals(count);
+    real *dw = net.dw + 2 * D, *d = l->in[1].dx, *dy = reals(count), *dh = reals(count), *normed = reals(count);
     memcpy(d, l->dout, count * sizeof(real));
-    residual_leave_backward(pool, d, dy, dh, dw, w, l->residual_tape, residual_norm, l->residual, l->dropout);
-    const real *h = residual_again(pool, l->residual_tape, normed, w, residual_norm, l->residual);
-    memset(dh, 0, count * sizeof(real));
-    linear_backward((Compute){.pool = pool}, dh, dw + 2 * D, dw + 2 * D + D * D, dy, h, w + 2 * D, l->N, D, D);
-    residual_enter_backward(pool, d, dh, dw, w, l->residual_tape, residual_norm, l->residual);
-    for (size_t i = 0; i < count; i++) l->in[1].dx[i] += d[i]; /* d itself is used up, not added to */
+    sublayer_output_backward_in_place(&net, d, dy, l->sublayer_tape, &s);
+    const real *h = sublayer_input_again(&net, l->sublayer_tape, normed, &s);
+    linear_backward(net.compute, dh, dw, dw + D * D, dy, h, net.w + 2 * D, l->N, D, D);
+    sublayer_input_backward_add(&net, d, dh, l->sublayer_tape, &s);
 }
 
-static void check_residual(const char *name, NormPlace place, Dropout dropout) {
-    Layer l = {.name = name,
-               .forward = residual_f,
-               .backward = residual_b,
-               .N = 11,
-               .dropout = dropout,
-               .residual = {11, D, place}};
-    ResidualTape tape = residual_tape(&arena, l.residual);
-    l.residual_tape = &tape;
-    add_input(&l, "parameters", RESIDUAL_COUNT);
+static void check_sublayer(const char *name, NormPlace place, Dropout dropout) {
+    Layer l = {
+        .name = name, .forward = sublayer_f, .backward = sublayer_b, .N = 11, .dropout = dropout, .place = place};
+    SublayerTape tape;
+    l.sublayer_tape = &tape;
+    add_input(&l, "parameters", SUBLAYER_COUNT);
     add_input(&l, "x", l.N * D);
+    l.in[1].written = true;
     check_layer(&l, l.N * D, ALL);
 }
 
-static void test_residual_pre(void) {
-    check_residual("residual, pre-norm", NORM_PRE, dropout_make(0.3, site));
+static void test_sublayer_pre(void) {
+    check_sublayer("sublayer, pre-norm", NORM_PRE, dropout_make(0.3, site));
 }
-static void test_residual_post(void) {
-    check_residual("residual, post-norm", NORM_POST, dropout_make(0.3, site));
+static void test_sublayer_post(void) {
+    check_sublayer("sublayer, post-norm", NORM_POST, dropout_make(0.3, site));
 }
-static void test_residual_no_dropout(void) {
-    check_residual("residual, no dropout", NORM_POST, dropout_none());
+static void test_sublayer_no_dropout(void) {
+    check_sublayer("sublayer, no dropout", NORM_POST, dropout_none());
 }
 
 /* ---- loss -------------------------------------------------------------------------------------------------------- */
@@ -536,10 +554,8 @@ typedef struct LossCase {
 
 static double loss_loss(void *context) {
     const LossCase *c = context;
-    return loss_run((Compute){.pool = pool}, &arena, NULL, NULL, c->l.in[0].x, c->l.in[1].x, c->l.token, c->scale,
-                    c->shape)
-               .loss *
-           c->scale;
+    const Net net = {{.pool = pool}, &arena, c->l.in[1].x, NULL};
+    return loss_run(&net, NULL, 0, c->l.in[0].x, c->l.token, c->scale, c->shape).loss * c->scale;
 }
 
 /* The two figures by their definitions. */
@@ -563,7 +579,9 @@ static Loss plain_loss(const LossCase *c) {
 static void check_loss(const char *name, const int32_t *token, LossShape shape, size_t checks) {
     LossCase c = {.l = {.name = name, .token = token}, .shape = shape, .scale = 1.0 / (double)shape.N};
     real *h = add_input(&c.l, "h", shape.N * shape.D), *w = add_input(&c.l, "weight", shape.V * shape.D);
-    Loss loss = loss_run((Compute){.pool = pool}, &arena, c.l.in[0].dx, c.l.in[1].dx, h, w, token, c.scale, shape);
+    const Net net = {{.pool = pool}, &arena, w, c.l.in[1].dx};
+    Loss loss = loss_run(&net, c.l.in[0].dx, 0, h, token, c.scale, shape);
+    c.l.in[0].written = true;
     Loss plain = plain_loss(&c);
     EXPECT_NEAR(loss.loss, plain.loss, 1e-12 * plain.loss);
     EXPECT_NEAR(loss.nll, plain.nll, 1e-12 * plain.nll);
@@ -623,9 +641,9 @@ int main(int argc, char **argv) {
     RUN(test_feedforward_relu);
     RUN(test_feedforward_gelu);
     RUN(test_feedforward_no_dropout);
-    RUN(test_residual_pre);
-    RUN(test_residual_post);
-    RUN(test_residual_no_dropout);
+    RUN(test_sublayer_pre);
+    RUN(test_sublayer_post);
+    RUN(test_sublayer_no_dropout);
     RUN(test_loss);
     RUN(test_loss_not_smoothed);
     RUN(test_loss_blocks);

@@ -249,25 +249,22 @@ static void case_close(Case *c) {
 }
 
 /* Encoder and decoder outputs of a batch, in fresh arrays. */
-typedef struct Stacks {
+typedef struct Outputs {
     real *memory, *out;
-} Stacks;
+} Outputs;
 
-static Stacks run_stacks(Case *c, Packed source, Packed target) {
+static Outputs run_stacks(Case *c, Packed source, Packed target) {
     const size_t Ns = source.start[source.B], Nt = target.start[target.B];
-    Pass pass = transformer_pass(&c->model, c->w);
-    encoder_lay_out(&c->model.encoder, pass.arena, &c->model.params, Ns, false);
-    decoder_lay_out(&c->model.decoder, pass.arena, &c->model.params, Nt, Ns, false);
-    Stacks stacks = {zeros(Ns * D), zeros(Nt * D)};
-    const real *memory = encoder_forward(&pass, &c->model.encoder, source);
-    const real *out = decoder_forward(&pass, &c->model.decoder, target, source, memory);
-    vector_copy(stacks.memory, memory, Ns * D);
-    vector_copy(stacks.out, out, Nt * D);
-    return stacks;
+    const Pass pass = transformer_pass(&c->model, c->w);
+    const Stacks stacks = transformer_forward(&c->model, &pass, source, target);
+    Outputs outputs = {zeros(Ns * D), zeros(Nt * D)};
+    vector_copy(outputs.memory, stacks.memory, Ns * D);
+    vector_copy(outputs.out, stacks.out, Nt * D);
+    return outputs;
 }
 
-static void stacks_free(Stacks stacks) {
-    free(stacks.memory), free(stacks.out);
+static void outputs_free(Outputs outputs) {
+    free(outputs.memory), free(outputs.out);
 }
 
 /* Later target tokens do not change earlier rows of the decoder; another source does. */
@@ -276,24 +273,24 @@ static void check_causal_decoder(void) {
     for (int norm = NORM_PRE; norm <= NORM_POST; norm++) {
         Case c;
         case_open(&c, pool, hyper_of((NormPlace)norm), source, target, 2, false);
-        Stacks before = run_stacks(&c, c.source.packed, c.target.packed);
+        Outputs before = run_stacks(&c, c.source.packed, c.target.packed);
         for (size_t b = 0; b < 2; b++) {
             const size_t first = c.target.start[b], rows = target[b];
             for (size_t t = rows - 1; t > 0; t -= t > 10 ? 9 : 1) {
                 int32_t *token = &c.target.token[first + t];
                 *token = (*token + 1) % V;
-                Stacks after = run_stacks(&c, c.source.packed, c.target.packed);
+                Outputs after = run_stacks(&c, c.source.packed, c.target.packed);
                 EXPECT(same_bits(before.out + first * D, after.out + first * D, t * D));
                 EXPECT(!same_bits(before.out + (first + t) * D, after.out + (first + t) * D, D));
                 *token = (*token + V - 1) % V;
-                stacks_free(after);
+                outputs_free(after);
             }
         }
         c.source.token[3] = (c.source.token[3] + 1) % V; /* the last of the first sentence */
-        Stacks after = run_stacks(&c, c.source.packed, c.target.packed);
+        Outputs after = run_stacks(&c, c.source.packed, c.target.packed);
         for (size_t d = 0; d < target[0]; d++) EXPECT(!same_bits(before.out + d * D, after.out + d * D, D));
         EXPECT(same_bits(before.out + target[0] * D, after.out + target[0] * D, target[1] * D));
-        stacks_free(before), stacks_free(after);
+        outputs_free(before), outputs_free(after);
         case_close(&c);
     }
 }
@@ -305,17 +302,17 @@ static void check_neighbours(void) {
     for (int norm = NORM_PRE; norm <= NORM_POST; norm++) {
         Case c;
         case_open(&c, pool, hyper_of((NormPlace)norm), source, target, B, false);
-        Stacks together = run_stacks(&c, c.source.packed, c.target.packed);
+        Outputs together = run_stacks(&c, c.source.packed, c.target.packed);
         EXPECT(all_finite(together.out, rows_of(&c.target) * D));
         for (size_t b = 0; b < B; b++) {
             uint32_t source_start[2], target_start[2];
             Packed one_source = alone(&c.source, b, source_start), one_target = alone(&c.target, b, target_start);
-            Stacks one = run_stacks(&c, one_source, one_target);
+            Outputs one = run_stacks(&c, one_source, one_target);
             EXPECT(same_bits(together.memory + c.source.start[b] * D, one.memory, source[b] * D));
             EXPECT(same_bits(together.out + c.target.start[b] * D, one.out, target[b] * D));
-            stacks_free(one);
+            outputs_free(one);
         }
-        stacks_free(together);
+        outputs_free(together);
         case_close(&c);
     }
 }
@@ -330,7 +327,7 @@ static void check_cache(NormPlace norm, size_t T) {
     Case c;
     case_open(&c, pool, hyper_of(norm), shared, target, B, false);
     memcpy(c.source.token + c.source.start[3], c.source.token, 5 * sizeof(int32_t));
-    Stacks whole = run_stacks(&c, c.source.packed, c.target.packed);
+    Outputs whole = run_stacks(&c, c.source.packed, c.target.packed);
 
     const size_t M = 76; /* rows of the three sources */
     real *self[L], *cross[L];
@@ -352,13 +349,12 @@ static void check_cache(NormPlace norm, size_t T) {
         }
         const DecoderCache cache = {self, cross, self_start, self_end, cross_start, cross_end, t + 1, 70};
         pass = transformer_pass(&c.model, c.w);
-        decoder_lay_out(&c.model.decoder, pass.arena, &c.model.params, B, 0, false);
-        const real *out = decoder_step(&pass, &c.model.decoder, token, B, t, &cache);
+        const real *out = decoder_step(&pass, token, B, t, &cache);
         for (size_t b = 0; b < B; b++) different += !same_bits(out + b * D, whole.out + (b * T + t) * D, D);
     }
     EXPECT_INT(different, 0);
     for (size_t l = 0; l < L; l++) free(self[l]), free(cross[l]);
-    stacks_free(whole);
+    outputs_free(whole);
     case_close(&c);
 }
 
@@ -444,7 +440,7 @@ static void check_dropout_places(void) {
     enum { ELEMENTS = 1000, MOST = 2 * 2 * 2 * 7 };
     Hyper hyper = dropping(NORM_PRE);
     Parameters params = parameters_create(&hyper);
-    Pass pass = {.compute = {.pool = pool}, .params = &params, .training = true, .seed = 5, .step = 9};
+    Pass pass = {.params = &params, .training = true, .seed = 5, .step = 9};
     real *ones = zeros(ELEMENTS), *masks = zeros(MOST * ELEMENTS);
     for (size_t i = 0; i < ELEMENTS; i++) ones[i] = 1;
     size_t count = 0;

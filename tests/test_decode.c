@@ -117,10 +117,7 @@ static void whole_logits_shown(Model *m, real *logits, Packed source, const int3
     const uint32_t start[2] = {0, (uint32_t)count};
     Pass pass = transformer_pass(&m->transformer, m->w);
     pass.shown[ATTENTION_CROSS] = shown;
-    encoder_lay_out(&m->transformer.encoder, pass.arena, m->params, source.start[1], false);
-    decoder_lay_out(&m->transformer.decoder, pass.arena, m->params, count, source.start[1], false);
-    const real *memory = encoder_forward(&pass, &m->transformer.encoder, source);
-    const real *h = decoder_forward(&pass, &m->transformer.decoder, (Packed){1, target, start, count}, source, memory);
+    const real *h = transformer_forward(&m->transformer, &pass, source, (Packed){1, target, start, count}).out;
     linear_forward((Compute){.pool = m->pool}, logits, h, m->w + m->params->output, NULL, count, m->hyper.width, V);
 }
 

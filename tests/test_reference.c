@@ -19,7 +19,7 @@
 #include "nn/loss.h"
 #include "nn/multihead.h"
 #include "nn/positional.h"
-#include "nn/residual.h"
+#include "nn/sublayer.h"
 #include "optim/adam.h"
 #include "optim/optimiser.h"
 #include "testlib.h"
@@ -160,7 +160,7 @@ static void check_layernorm(void) {
     real *out = zeros(N * D), *mean = zeros(N), *rstd = zeros(N);
     real *dx = zeros(N * D), *dweight = zeros(D), *dbias = zeros(D);
     layernorm_forward(pool, out, mean, rstd, x, weight, bias, N, D);
-    layernorm_backward(pool, dx, dweight, dbias, dout, x, weight, mean, rstd, N, D);
+    layernorm_backward_add(pool, dx, dweight, dbias, dout, x, weight, mean, rstd, N, D);
     compare("layernorm", "out", out, N * D);
     vector_clear(out, N * D);
     layernorm_again(pool, out, x, weight, bias, mean, rstd, N, D);
@@ -234,10 +234,11 @@ static void check_multihead(const char *name, const uint32_t *query_start, const
     Arena arena;
     Error err;
     EXPECT(arena_create(&arena, 1 << 20, &err));
-    MultiheadTape tape = multihead_tape(&arena, Nq, Nk, D, H);
-    multihead_forward((Compute){.pool = pool}, out, &tape, x, memory, Nk, w, at, shape, dropout_none());
-    multihead_backward((Compute){.pool = pool}, &arena, dx, dmemory, dw, dout, x, memory, Nk, w, at, &tape, shape,
-                       dropout_none());
+    const Net net = {{.pool = pool}, &arena, w, dw};
+    const Multihead m = {at, shape, dropout_none(), memory, Nk};
+    MultiheadTape tape;
+    multihead_forward(&net, &tape, out, x, &m);
+    multihead_backward(&net, dx, dmemory, dout, x, &tape, &m);
     arena_free(&arena);
 
     settle(name, "out", out, Nq * D);
@@ -262,7 +263,7 @@ static void check_feedforward(void) {
     const size_t offset[4] = {0, F * D, F * D + F, 2 * F * D + F}, count[4] = {F * D, F, D * F, D};
     const FeedforwardParams at = {{offset[0], offset[1]}, {offset[2], offset[3]}};
     for (int kind = ACTIVATION_RELU; kind <= ACTIVATION_GELU; kind++) {
-        const FeedforwardShape shape = {N, D, F, (Activation)kind};
+        const Feedforward f = {at, N, D, F, (Activation)kind, dropout_none()};
         real *w = zeros(BLOCK), *dw = zeros(BLOCK);
         for (int i = 0; i < 4; i++) {
             real *tensor = input(names[kind], part[i], count[i], 1, 0);
@@ -270,28 +271,29 @@ static void check_feedforward(void) {
             free(tensor);
         }
         real *x = input(names[kind], "x", N * D, 2, 0), *dout = input(names[kind], "dout", N * D, 1, 0);
-        real *out = zeros(N * D), *dx = zeros(N * D), *pre = zeros(N * F);
+        real *out = zeros(N * D), *dx = zeros(N * D);
         Arena arena;
         Error err;
         EXPECT(arena_create(&arena, 1 << 16, &err));
-        feedforward_forward((Compute){.pool = pool}, &arena, out, pre, x, w, at, shape, dropout_none());
-        feedforward_backward((Compute){.pool = pool}, &arena, dx, dw, dout, x, pre, w, at, shape, dropout_none());
+        const Net net = {{.pool = pool}, &arena, w, dw};
+        const real *pre = feedforward_forward(&net, out, x, &f);
+        feedforward_backward(&net, dx, dout, x, pre, &f);
         arena_free(&arena);
         settle(names[kind], "out", out, N * D);
         settle(names[kind], "dx", dx, N * D);
         for (int i = 0; i < 4; i++) compare(names[kind], gradient[i], dw + offset[i], count[i]);
-        free(w), free(dw), free(x), free(dout), free(pre);
+        free(w), free(dw), free(x), free(dout);
     }
 }
 
 /* Around a linear layer without bias. Block: scale, shift (the norm's), weight. */
-static void check_residual(void) {
+static void check_sublayer(void) {
     enum { N = 5, D = 8, BLOCK = 2 * D + D * D };
     static const char *const names[] = {"residual.pre", "residual.post"};
     const LayernormParams norm = {0, D};
     for (int place = NORM_PRE; place <= NORM_POST; place++) {
         const char *name = names[place];
-        const ResidualShape shape = {N, D, (NormPlace)place};
+        const Sublayer s = {N, D, (NormPlace)place, norm, dropout_none()};
         real *scale = input(name, "scale", D, 0.5, 1), *shift = input(name, "shift", D, 1, 0);
         real *weight = input(name, "weight", D * D, 1, 0), *w = zeros(BLOCK), *dw = zeros(BLOCK);
         vector_copy(w, scale, D);
@@ -302,18 +304,18 @@ static void check_residual(void) {
         Arena arena;
         Error err;
         EXPECT(arena_create(&arena, 1 << 16, &err));
-        ResidualTape tape = residual_tape(&arena, shape);
+        const Net net = {{.pool = pool}, &arena, w, dw};
+        SublayerTape tape;
 
-        const real *h = residual_enter(pool, &tape, normed, x, w, norm, shape);
-        linear_forward((Compute){.pool = pool}, y, h, w + 2 * D, NULL, N, D, D);
-        compare(name, "out", residual_leave(pool, &tape, y, w, norm, shape, dropout_none()), N * D);
+        const real *h = sublayer_input(&net, &tape, x, &s);
+        linear_forward(net.compute, y, h, w + 2 * D, NULL, N, D, D);
+        vector_copy(tape.sum, y, N * D);
+        compare(name, "out", sublayer_output(&net, &tape, &s), N * D);
 
-        vector_clear(normed, N * D);
-        residual_leave_backward(pool, d, dy, dh, dw, w, &tape, norm, shape, dropout_none());
-        h = residual_again(pool, &tape, normed, w, norm, shape);
-        vector_clear(dh, N * D);
-        linear_backward((Compute){.pool = pool}, dh, dw + 2 * D, NULL, dy, h, w + 2 * D, N, D, D);
-        residual_enter_backward(pool, d, dh, dw, w, &tape, norm, shape);
+        sublayer_output_backward_in_place(&net, d, dy, &tape, &s);
+        h = sublayer_input_again(&net, &tape, normed, &s);
+        linear_backward(net.compute, dh, dw + 2 * D, NULL, dy, h, w + 2 * D, N, D, D);
+        sublayer_input_backward_add(&net, d, dh, &tape, &s);
         compare(name, "dx", d, N * D);
         compare(name, "dscale", dw, D);
         compare(name, "dshift", dw + D, D);
@@ -335,8 +337,9 @@ static void check_loss(void) {
         Arena arena;
         Error err;
         EXPECT(arena_create(&arena, loss_scratch(shape), &err));
-        Loss loss = loss_run((Compute){.pool = pool}, &arena, dh, dweight, h, weight, target, (real)1 / N, shape);
-        Loss only = loss_run((Compute){.pool = pool}, &arena, NULL, NULL, h, weight, target, 1, shape);
+        const Net net = {{.pool = pool}, &arena, weight, dweight};
+        Loss loss = loss_run(&net, dh, 0, h, target, (real)1 / N, shape);
+        Loss only = loss_run(&net, NULL, 0, h, target, 1, shape);
         arena_free(&arena);
         EXPECT(only.loss == loss.loss && only.nll == loss.nll);
         compare_number(names[smooth], "loss", loss.loss / N);
@@ -487,8 +490,8 @@ static void test_attentions(void) {
 static void test_feedforward(void) {
     on_each(check_feedforward);
 }
-static void test_residual(void) {
-    on_each(check_residual);
+static void test_sublayer(void) {
+    on_each(check_sublayer);
 }
 static void test_loss(void) {
     on_each(check_loss);
@@ -516,7 +519,7 @@ int main(int argc, char **argv) {
     RUN(test_embedding);
     RUN(test_attentions);
     RUN(test_feedforward);
-    RUN(test_residual);
+    RUN(test_sublayer);
     RUN(test_loss);
     RUN(test_pre_norm_model);
     RUN(test_post_norm_model);

@@ -7,17 +7,14 @@
 #include "math/vector.h"
 #include "text/utf8.h"
 
-/* Runs encoder and decoder over whole sentences, and shows what the pass is told to. */
+/* Runs encoder and decoder over whole sentences and writes the cross-attention's weights into `shown`. */
 static bool forced_pass(Transformer *model, const real *w, Packed source, Packed target, real *const *shown,
                         Error *err) {
-    const size_t Ns = source.start[source.B], Nt = target.start[target.B];
-    const TransformerLimits limits = {Ns, Nt, source.longest, target.longest};
+    const TransformerLimits limits = {source.start[source.B], target.start[target.B], source.longest, target.longest};
     if (!transformer_reserve(model, limits, false, err)) return false;
     Pass pass = transformer_pass(model, w);
     pass.shown[ATTENTION_CROSS] = shown;
-    encoder_lay_out(&model->encoder, pass.arena, pass.params, Ns, false);
-    decoder_lay_out(&model->decoder, pass.arena, pass.params, Nt, Ns, false);
-    decoder_forward(&pass, &model->decoder, target, source, encoder_forward(&pass, &model->encoder, source));
+    transformer_forward(model, &pass, source, target);
     return true;
 }
 

@@ -1,12 +1,13 @@
 /* The arena of a session, for one batch, with L decoder layers:
  *
  *     | cross 0 | self 0 | ... | cross L-1 | self L-1 | row numbers | used twice, see below |
+ *                                                                          ^ scratch
  *
  *     cross l: (M, 2D) keys and values of the source tokens, written once, by session_begin
  *     self l:  (slots * capacity, 2D) keys and values of the target tokens, one more of each row in each step
  *
- * The last part holds, in session_begin, what the encoder needs; from then on, what the decoder needs for one position,
- * and the logits. */
+ * The last part holds, in session_begin, what the encoder needs; then, for each step anew, what the decoder needs for
+ * one position, and the logits. */
 #include "decode/session.h"
 
 #include <stdlib.h>
@@ -22,37 +23,32 @@
 struct Session {
     Pass pass;
     Arena arena;
-    real *positions; /* (P, D) sinusoidal positions; NULL: learned */
-    EncoderTape encoder;
-    DecoderTape decoder;
+    real *sinusoidal; /* (P, D) sinusoidal positions; NULL: learned */
     size_t each, slots, capacity;
     size_t M, longest;      /* source tokens; of the longest sentence */
     uint32_t *source_start; /* (B + 1) */
     real **self, **cross;   /* (decoder_layers) arrays (slots * capacity, 2D) and (M, 2D): keys, values */
     /* The rows of a step, (slots): where their keys and values are. */
     uint32_t *self_start, *self_end, *cross_start, *cross_end;
-    real *logits; /* (slots, V) */
+    size_t scratch; /* the arena's mark where the last part begins */
 };
 
 Session *session_create(const Parameters *params, const real *w, Pool *pool) {
     const Hyper *h = &params->hyper;
     Session *s = memory_new(1, sizeof *s);
-    s->positions = pass_sinusoidal(h);
+    s->sinusoidal = pass_sinusoidal(h);
     const Compute compute = {.pool = pool, .packed = packed_weights_create(w, params->count)};
-    s->encoder = encoder_tape_new(params);
-    s->decoder = decoder_tape_new(params);
     s->self = memory_new(h->decoder_layers, sizeof *s->self);
     s->cross = memory_new(h->decoder_layers, sizeof *s->cross);
-    s->pass = (Pass){.compute = compute, .arena = &s->arena, .params = params, .w = w, .positions = s->positions};
+    s->pass =
+        (Pass){.net = {.compute = compute, .arena = &s->arena, .w = w}, .params = params, .sinusoidal = s->sinusoidal};
     return s;
 }
 
 void session_free(Session *s) {
     if (!s) return;
-    packed_weights_free(s->pass.compute.packed);
-    encoder_tape_free(&s->encoder);
-    decoder_tape_free(&s->decoder);
-    free(s->positions);
+    packed_weights_free(s->pass.net.compute.packed);
+    free(s->sinusoidal);
     free(s->self);
     free(s->cross);
     arena_free(&s->arena);
@@ -70,24 +66,14 @@ static void lay_out_cache(Session *s, Arena *arena) {
     for (size_t i = 0; i < 4; i++) *rows[i] = arena_push(arena, s->slots, sizeof(uint32_t));
 }
 
-static void lay_out_step(Session *s, Arena *arena) {
-    decoder_lay_out(&s->decoder, arena, s->pass.params, s->slots, 0, false);
-    s->logits = arena_push(arena, s->slots * s->pass.params->hyper.vocab, sizeof(real));
-}
-
-/* The arena that a batch of the present sizes needs; the tapes' pointers are made anew afterwards. */
+/* The arena that a batch of the present sizes needs: the cache, then the larger of encoding and a step. */
 static size_t arena_bytes(Session *s) {
-    const Parameters *params = s->pass.params;
+    const Hyper *h = &s->pass.params->hyper;
     Arena arena = arena_measure();
     lay_out_cache(s, &arena);
-    const size_t mark = arena_mark(&arena);
-    encoder_lay_out(&s->encoder, &arena, params, s->M, false);
-    const size_t encoding = arena.used + encoder_scratch(params, s->M) * sizeof(real);
-    arena_release(&arena, mark);
-    lay_out_step(s, &arena);
-    const size_t row_numbers = (s->slots + 1) * sizeof(uint32_t); /* decoder_step's */
-    const size_t stepping = arena.used + decoder_scratch(params, s->slots, 0) * sizeof(real) + row_numbers;
-    return size_max(encoding, stepping) + 16 * ARENA_ALIGNMENT; /* a dozen pushes are rounded up */
+    const size_t logits = s->slots * h->vocab * sizeof(real) + 2 * ARENA_ALIGNMENT;
+    return arena.used +
+           size_max(block_stack_bytes(h, STACK_ENCODER, s->M, 0, false), decoder_step_bytes(h, s->slots) + logits);
 }
 
 /* Room in the arena. A little more than is needed, where the system has it, spares the next longer batch a new one. */
@@ -113,18 +99,15 @@ bool session_begin(Session *s, Packed source, size_t each, size_t capacity, Erro
     }
     if (!make_room(s, err)) return false;
     const size_t keys = size_max(s->longest, capacity);
-    pool_reserve(s->pass.compute.pool, size_max(matmul_scratch(), attention_scratch(keys)), matmul_shared());
+    pool_reserve(s->pass.net.compute.pool, size_max(matmul_scratch(), attention_scratch(keys)), matmul_shared());
 
     lay_out_cache(s, &s->arena);
     for (size_t b = 0; b <= source.B; b++) s->source_start[b] = source.start[b];
-    const size_t mark = arena_mark(&s->arena);
+    s->scratch = arena_mark(&s->arena);
     if (source.B > 0) {
-        encoder_lay_out(&s->encoder, &s->arena, s->pass.params, s->M, false);
-        const real *memory = encoder_forward(&s->pass, &s->encoder, source);
-        decoder_project_memory(&s->pass, s->cross, memory, s->M);
-        arena_release(&s->arena, mark);
+        EncoderTape tape;
+        decoder_project_memory(&s->pass, s->cross, encoder_forward(&s->pass, &tape, source), s->M);
     }
-    lay_out_step(s, &s->arena);
     return true;
 }
 
@@ -139,10 +122,12 @@ real *session_step(Session *s, const uint32_t *slot, const int32_t *token, size_
     }
     const DecoderCache cache = {s->self,        s->cross,     s->self_start, s->self_end,
                                 s->cross_start, s->cross_end, position + 1,  s->longest};
-    const real *h = decoder_step(&s->pass, &s->decoder, token, R, position, &cache);
-    linear_forward(s->pass.compute, s->logits, h, s->pass.w + params->output, NULL, R, params->hyper.width,
+    arena_release(&s->arena, s->scratch);
+    const real *h = decoder_step(&s->pass, token, R, position, &cache);
+    real *logits = net_reals(&s->pass.net, R * params->hyper.vocab);
+    linear_forward(s->pass.net.compute, logits, h, s->pass.net.w + params->output, NULL, R, params->hyper.width,
                    params->hyper.vocab);
-    return s->logits;
+    return logits;
 }
 
 typedef struct Copying {
@@ -165,5 +150,5 @@ void session_copy(Session *s, const SessionCopy *copies, size_t count, size_t le
     if (count == 0 || length == 0) return;
     CHECK(length <= s->capacity, "a slot has as many positions");
     Copying c = {s, copies, count, length};
-    pool_run(s->pass.compute.pool, "cache", count * s->pass.params->hyper.decoder_layers, copy_task, &c);
+    pool_run(s->pass.net.compute.pool, "cache", count * s->pass.params->hyper.decoder_layers, copy_task, &c);
 }

@@ -7,7 +7,7 @@
 
 static const real *table_of(const Observation *o, bool target) {
     const Parameters *params = &o->file->params;
-    return o->pass.w + (target ? params->decoder_embedding : params->encoder_embedding);
+    return o->pass.net.w + (target ? params->decoder_embedding : params->encoder_embedding);
 }
 
 static void write_rows(Json *j, const char *key, const real *table, const int32_t *ids, size_t n, size_t D) {

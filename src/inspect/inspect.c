@@ -242,15 +242,15 @@ bool inspect_write(Json *j, const InspectRequest *request, const Observation *o,
     const size_t D = view->H * view->K;
     real *x = memory_new(view->Tq, D * sizeof *x), *projected = memory_new(view->Tq, D * sizeof *projected);
     observation_inputs(o, view, x);
-    linear_forward(o->pass.compute, projected, view->joined, view->out_weight, view->out_bias, view->Tq, D, D);
+    linear_forward(o->pass.net.compute, projected, view->joined, view->out_weight, view->out_bias, view->Tq, D, D);
     const bool normed = o->file->params.hyper.norm == NORM_PRE;
     const AttentionChoice chosen = {number,
                                     request->head > 0 ? (size_t)request->head : 0,
                                     view->kind == ATTENTION_ENCODER ? row : view->Tq / 2,
                                     x,
                                     projected,
-                                    normed ? o->pass.w + view->norm.weight : NULL,
-                                    normed ? o->pass.w + view->norm.bias : NULL};
+                                    normed ? o->pass.net.w + view->norm.weight : NULL,
+                                    normed ? o->pass.net.w + view->norm.bias : NULL};
     inspect_write_attention(j, views, count, chosen, request->budget > 0 ? request->budget : INSPECT_BUDGET);
     json_close(j, '}');
     free(x);

@@ -86,7 +86,7 @@ static void write_layer(Json *j, const References *r, const Observation *o, Word
     for (size_t i = 0; i < n; i++)
         memcpy(before + i * D, r->inputs + (words.at[i] * h->encoder_layers + l) * D, D * sizeof *before);
     for (size_t i = 0; i < n * D; i++) x[i] = (real)before[i];
-    linear_forward(o->pass.compute, y, x, o->pass.w + in.weight, o->pass.w + in.bias, n, D, 3 * D);
+    linear_forward(o->pass.net.compute, y, x, o->pass.net.w + in.weight, o->pass.net.w + in.bias, n, D, 3 * D);
     principal_axes(axes, mean, before, n, D);
     for (size_t head = 0; head < H; head++)
         for (size_t map = 0; map < 3; map++, ++*number) {
@@ -101,7 +101,7 @@ static void write_layer(Json *j, const References *r, const Observation *o, Word
             json_key_text(j, "map", maps[map]);
             json_key_number(j, "ratio", ratio);
             json_key_number(j, "ratio_before", fisher_ratio(before, words.n1, n - words.n1, D));
-            write_item(j, before, axes, mean, after, o->pass.w + in.weight + first * D, words, K, D);
+            write_item(j, before, axes, mean, after, o->pass.net.w + in.weight + first * D, words, K, D);
             json_close(j, '}');
         }
     free(x);

@@ -9,7 +9,7 @@
 #include "base/ds.h"
 #include "decode/translator.h"
 #include "math/vector.h"
-#include "nn/residual.h"
+#include "nn/sublayer.h"
 
 /* ---- the search -------------------------------------------------------------------------------------------------- */
 
@@ -93,13 +93,12 @@ static bool run_model(Observation *o, Error *err) {
         for (size_t l = 0; l < layers; l++) o->shown[kind][l] = memory_new(h->heads * queries, keys * sizeof(real));
         o->pass.shown[kind] = o->shown[kind];
     }
-    encoder_lay_out(&o->model.encoder, o->pass.arena, params, S, true);
-    decoder_lay_out(&o->model.decoder, o->pass.arena, params, T, S, true);
-    o->memory = encoder_forward(&o->pass, &o->model.encoder, source);
-    const real *out = decoder_forward(&o->pass, &o->model.decoder, target, source, o->memory);
+    o->pass.keep = true;
+    const Stacks stacks = transformer_forward(&o->model, &o->pass, source, target);
+    o->memory = stacks.memory;
     o->probabilities = memory_new(T * V, sizeof(real));
-    matmul(o->pass.compute, MATMUL_WRITE, o->probabilities, V, matrix(out, D),
-           transposed(o->pass.w + params->output, D), T, V, D, NULL);
+    matmul(o->pass.net.compute, MATMUL_WRITE, o->probabilities, V, matrix(stacks.out, D),
+           transposed(o->pass.net.w + params->output, D), T, V, D, NULL);
     for (size_t i = 0; i < T; i++)
         if (!isfinite(vector_softmax(o->probabilities + i * V, o->probabilities + i * V, V)))
             return error_set(err, "%s: the model's numbers are not finite for this sentence", o->file->path);
@@ -174,7 +173,7 @@ AttentionView observation_view(const Observation *o, size_t number) {
     const MultiheadParams at = kind == ATTENTION_ENCODER   ? params->encoder[l].self_attention
                                : kind == ATTENTION_DECODER ? params->decoder[l].self_attention
                                                            : params->decoder[l].cross_attention;
-    const real *w = o->pass.w;
+    const real *w = o->pass.net.w;
     view.weight = w + at.in.weight, view.bias = w + at.in.bias;
     view.out_weight = w + at.out.weight, view.out_bias = w + at.out.bias;
     view.in = multihead_input(&view.tape->attention, h->width);
@@ -184,7 +183,7 @@ AttentionView observation_view(const Observation *o, size_t number) {
 
 void observation_inputs(const Observation *o, const AttentionView *view, real *x) {
     const Hyper *h = &o->file->params.hyper;
-    const ResidualShape shape = {view->Tq, h->width, h->norm};
-    const real *in = residual_again(o->pool, &view->tape->residual, x, o->pass.w, view->norm, shape);
+    const Sublayer sublayer = {.N = view->Tq, .D = h->width, .place = h->norm, .norm = view->norm};
+    const real *in = sublayer_input_again(&o->pass.net, &view->tape->sublayer, x, &sublayer);
     if (in != x) vector_copy(x, in, view->Tq * h->width);
 }

@@ -172,16 +172,15 @@ static bool encode(const Observation *o, const Mention *mentions, const Place *p
         transformer_create(&model, h, (Compute){.pool = o->pool}, (TransformerLimits){N, 1, longest, 1}, true, err);
     if (ok) {
         Pass pass = transformer_pass(&model, o->file->w);
-        encoder_lay_out(&model.encoder, pass.arena, params, N, true);
+        pass.keep = true;
         const real *out = encoder_forward(&pass, &model.encoder, (Packed){count, ids, start, longest});
-        real *normed = arena_push(pass.arena, N * D, sizeof(real));
+        real *normed = net_reals(&pass.net, N * D);
         for (size_t l = 0; l <= n; l++) {
             const EncoderLayerTape *tape = &model.encoder.layers[l < n ? l : n - 1];
-            const real *x = l < n ? tape->self.residual.x : out;
-            const real *in =
-                l < n ? residual_again(pass.compute.pool, &tape->self.residual, normed, pass.w,
-                                       params->encoder[l].self_attention_norm, (ResidualShape){N, D, h->norm})
-                      : NULL;
+            const real *x = l < n ? tape->self.sublayer.x : out;
+            const Sublayer sublayer = {N, D, h->norm, params->encoder[l < n ? l : 0].self_attention_norm,
+                                       dropout_none()};
+            const real *in = l < n ? sublayer_input_again(&pass.net, &tape->self.sublayer, normed, &sublayer) : NULL;
             for (size_t i = 0; i < count; i++) {
                 const Place *place = &places[i];
                 add_mean(place->layers + l * D, x, start[i], &mentions[i], D, place->parts);
@@ -192,7 +191,7 @@ static bool encode(const Observation *o, const Mention *mentions, const Place *p
             for (size_t t = 0; places[i].embedding && t < mentions[i].count; t++) {
                 const size_t id = (size_t)mentions[i].ids[mentions[i].first + t];
                 const Mention one = {NULL, 0, 1};
-                add_mean(places[i].embedding, pass.w + params->encoder_embedding, id, &one, D,
+                add_mean(places[i].embedding, pass.net.w + params->encoder_embedding, id, &one, D,
                          mentions[i].count * places[i].parts);
             }
         transformer_free(&model);

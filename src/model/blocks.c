@@ -1,6 +1,6 @@
-/* The blocks of encoder and decoder. */
 #include "model/blocks.h"
 
+#include "base/size.h"
 #include "math/vector.h"
 #include "nn/embedding.h"
 
@@ -12,171 +12,164 @@ static size_t table_of(const Pass *pass, StackName stack) {
 
 void block_embedding_forward(const Pass *pass, StackName stack, real *out, Packed tokens) {
     const size_t N = tokens.start[tokens.B], D = pass->params->hyper.width;
-    embedding_forward(pass->compute.pool, out, tokens.token, tokens.start, pass->w + table_of(pass, stack),
+    Pool *pool = pass->net.compute.pool;
+    embedding_forward(pool, out, tokens.token, tokens.start, pass->net.w + table_of(pass, stack),
                       pass_positions(pass, stack), tokens.B, D);
-    dropout_forward(pass->compute.pool, out, out, pass_dropout(pass, stack, 0, PLACE_EMBEDDING), N * D);
+    dropout_forward(pool, out, out, pass_dropout(pass, stack, 0, PLACE_EMBEDDING), N * D);
 }
 
 void block_embedding_backward(const Pass *pass, StackName stack, real *d, Packed tokens) {
     const size_t N = tokens.start[tokens.B], D = pass->params->hyper.width;
-    dropout_forward(pass->compute.pool, d, d, pass_dropout(pass, stack, 0, PLACE_EMBEDDING), N * D);
-    embedding_backward(pass->compute.pool, pass->dw + table_of(pass, stack), pass_dpositions(pass, stack), d,
-                       tokens.token, tokens.start, tokens.B, D);
+    Pool *pool = pass->net.compute.pool;
+    dropout_forward(pool, d, d, pass_dropout(pass, stack, 0, PLACE_EMBEDDING), N * D);
+    embedding_backward(pool, pass->net.dw + table_of(pass, stack), pass_dpositions(pass, stack), d, tokens.token,
+                       tokens.start, tokens.B, D);
 }
 
 /* ---- attention --------------------------------------------------------------------------------------------------- */
 
-static ResidualShape residual_shape(const Pass *pass, size_t N) {
-    return (ResidualShape){N, pass->params->hyper.width, pass->params->hyper.norm};
-}
-
-AttentionBlockTape block_attention_tape(Arena *arena, const Hyper *h, size_t N, size_t M) {
-    return (AttentionBlockTape){
-        .attention = multihead_tape(arena, N, M, h->width, h->heads),
-        .residual = residual_tape(arena, (ResidualShape){N, h->width, h->norm}),
+AttentionBlock block_attention(const Pass *pass, AttentionKind kind, size_t layer, AttentionShape shape,
+                               const real *memory, size_t M) {
+    const Parameters *params = pass->params;
+    const bool cross = kind == ATTENTION_CROSS;
+    const StackName stack = kind == ATTENTION_ENCODER ? STACK_ENCODER : STACK_DECODER;
+    if (pass->shown[kind]) shape.shown = pass->shown[kind] + layer * shape.B;
+    return (AttentionBlock){
+        .sublayer = {.N = shape.query_start[shape.B],
+                     .D = params->hyper.width,
+                     .place = params->hyper.norm,
+                     .norm = stack == STACK_ENCODER ? params->encoder[layer].self_attention_norm
+                             : cross                ? params->decoder[layer].cross_attention_norm
+                                                    : params->decoder[layer].self_attention_norm,
+                     .dropout = pass_dropout(pass, stack, layer, cross ? PLACE_CROSS_RESIDUAL : PLACE_SELF_RESIDUAL)},
+        .attention = {.params = stack == STACK_ENCODER ? params->encoder[layer].self_attention
+                                : cross                ? params->decoder[layer].cross_attention
+                                                       : params->decoder[layer].self_attention,
+                      .shape = shape,
+                      .dropout = pass_dropout(pass, stack, layer, cross ? PLACE_CROSS_WEIGHTS : PLACE_SELF_WEIGHTS),
+                      .memory = memory,
+                      .Nk = M},
     };
 }
 
-/* Attention over kept keys and values; those of the new rows join them first. */
-static void attend_kept(const Pass *pass, real *y, MultiheadTape *tape, const AttentionBlock *b, const real *in) {
-    const size_t D = pass->params->hyper.width, rows = b->shape.B;
-    size_t q_stride = D;
-    if (b->append) {
-        q_stride = 3 * D;
-        multihead_project_self(pass->compute, tape, in, pass->w, b->params, rows, D);
-        for (size_t r = 0; r < rows; r++)
-            vector_copy(b->kept + ((size_t)b->append[r] - 1) * 2 * D, tape->q + r * 3 * D + D, 2 * D);
-    } else {
-        multihead_project_query(pass->compute, tape, in, pass->w, b->params, rows, D);
-    }
-    multihead_attend(pass->compute, y, tape, (AttentionInput){tape->q, b->kept, b->kept + D, q_stride, 2 * D}, pass->w,
-                     b->params, b->shape, dropout_none());
+const real *block_attention_forward(const Net *net, AttentionBlockTape *tape, const real *x, const AttentionBlock *b) {
+    const real *h = sublayer_input(net, &tape->sublayer, x, &b->sublayer);
+    multihead_forward(net, &tape->attention, tape->sublayer.sum, h, &b->attention);
+    return sublayer_output(net, &tape->sublayer, &b->sublayer);
 }
 
-/* The block's shape, and where the pass shows its probabilities. */
-static AttentionShape shape_shown(const Pass *pass, const AttentionBlock *b) {
-    const AttentionKind kind = b->weights_place == PLACE_CROSS_WEIGHTS ? ATTENTION_CROSS
-                               : b->stack == STACK_DECODER             ? ATTENTION_DECODER
-                                                                       : ATTENTION_ENCODER;
-    AttentionShape shape = b->shape;
-    if (pass->shown[kind]) shape.shown = pass->shown[kind] + b->layer * shape.B;
-    return shape;
-}
-
-const real *block_attention_forward(const Pass *pass, const AttentionBlock *b, AttentionBlockTape *tape,
-                                    const real *x) {
-    const ResidualShape shape = residual_shape(pass, b->shape.query_start[b->shape.B]);
-    const size_t mark = arena_mark(pass->arena);
-    real *normed = arena_push(pass->arena, shape.N * shape.D, sizeof(real));
-    real *y = arena_push(pass->arena, shape.N * shape.D, sizeof(real));
-
-    const real *in = residual_enter(pass->compute.pool, &tape->residual, normed, x, pass->w, b->norm, shape);
-    if (b->kept)
-        attend_kept(pass, y, &tape->attention, b, in);
-    else
-        multihead_forward(pass->compute, y, &tape->attention, in, b->memory, b->M, pass->w, b->params,
-                          shape_shown(pass, b), pass_dropout(pass, b->stack, b->layer, b->weights_place));
-    const real *out = residual_leave(pass->compute.pool, &tape->residual, y, pass->w, b->norm, shape,
-                                     pass_dropout(pass, b->stack, b->layer, b->residual_place));
-    arena_release(pass->arena, mark);
-    return out;
-}
-
-void block_attention_backward(const Pass *pass, const AttentionBlock *b, const AttentionBlockTape *tape, real *d,
-                              real *dmemory) {
-    const ResidualShape shape = residual_shape(pass, b->shape.query_start[b->shape.B]);
-    const size_t count = shape.N * shape.D, mark = arena_mark(pass->arena);
-    real *normed = arena_push(pass->arena, count, sizeof(real));
-    real *dy = arena_push(pass->arena, count, sizeof(real)), *dh = arena_push(pass->arena, count, sizeof(real));
-
-    residual_leave_backward(pass->compute.pool, d, dy, dh, pass->dw, pass->w, &tape->residual, b->norm, shape,
-                            pass_dropout(pass, b->stack, b->layer, b->residual_place));
-    const real *in = residual_again(pass->compute.pool, &tape->residual, normed, pass->w, b->norm, shape);
-    multihead_backward(pass->compute, pass->arena, dh, dmemory, pass->dw, dy, in, b->memory, b->M, pass->w, b->params,
-                       &tape->attention, b->shape, pass_dropout(pass, b->stack, b->layer, b->weights_place));
-    residual_enter_backward(pass->compute.pool, d, dh, pass->dw, pass->w, &tape->residual, b->norm, shape);
-    arena_release(pass->arena, mark);
+/* The ten steps of a layer's backward pass, from its last line of forward to its first. d is the gradient of the
+ * residual stream throughout; f is attention here, and feed-forward in block_feedforward_backward.
+ *
+ *     forward                     backward
+ *     ---------------------------------------------------------------------------------------------
+ *      out = norm(sum)             1  d: of out -> of sum                        post-norm only
+ *      sum = x + dropout(y)        2  dy = d with y's elements dropped; d stays as x's direct share
+ *      h = norm(x), or x           3  h computed again: it was not kept
+ *      y = att Wo^T + bo           4  dWo, dbo += ...     datt = dy Wo
+ *      att = weight v              5  dv = weight^T datt     dweight = datt v^T  }
+ *      weight = dropout(prob)      6  dprob = dropout(dweight)                   }  for each sentence and head
+ *      prob = softmax(score)       7  dscore = prob (dprob - sum(prob dprob))    }
+ *      score = q k^T / sqrt(K)     8  dq = dscore k / sqrt(K)     dk = dscore^T q / sqrt(K)
+ *      q, k, v = h W^T + b         9  dW, db += ...     dh = dq Wq + dk Wk + dv Wv
+ *      h = norm(x), or x          10  d += dh through the norm, or as it is */
+void block_attention_backward(const Net *net, real *d, real *dmemory, const AttentionBlockTape *tape,
+                              const AttentionBlock *b) {
+    const size_t count = b->sublayer.N * b->sublayer.D, mark = arena_mark(net->arena);
+    real *normed = net_reals(net, count), *dy = net_reals(net, count), *dh = net_reals(net, count);
+    sublayer_output_backward_in_place(net, d, dy, &tape->sublayer, &b->sublayer);     /* 1, 2 */
+    const real *h = sublayer_input_again(net, &tape->sublayer, normed, &b->sublayer); /* 3 */
+    multihead_backward(net, dh, dmemory, dy, h, &tape->attention, &b->attention);     /* 4 .. 9 */
+    sublayer_input_backward_add(net, d, dh, &tape->sublayer, &b->sublayer);           /* 10 */
+    arena_release(net->arena, mark);
 }
 
 /* ---- feed-forward ------------------------------------------------------------------------------------------------ */
 
-static FeedforwardShape feedforward_shape(const Hyper *h, size_t N) {
-    return (FeedforwardShape){N, h->width, h->feedforward, h->activation};
-}
-
-FeedforwardBlockTape block_feedforward_tape(Arena *arena, const Hyper *h, size_t N) {
-    return (FeedforwardBlockTape){
-        .pre = arena_push(arena, N * h->feedforward, sizeof(real)),
-        .residual = residual_tape(arena, (ResidualShape){N, h->width, h->norm}),
+FeedforwardBlock block_feedforward(const Pass *pass, StackName stack, size_t layer, size_t N) {
+    const Parameters *params = pass->params;
+    const Hyper *h = &params->hyper;
+    const bool encoder = stack == STACK_ENCODER;
+    return (FeedforwardBlock){
+        .sublayer = {.N = N,
+                     .D = h->width,
+                     .place = h->norm,
+                     .norm = encoder ? params->encoder[layer].final_norm : params->decoder[layer].final_norm,
+                     .dropout = pass_dropout(pass, stack, layer, PLACE_FEEDFORWARD_RESIDUAL)},
+        .feedforward = {.params = encoder ? params->encoder[layer].feedforward : params->decoder[layer].feedforward,
+                        .N = N,
+                        .D = h->width,
+                        .F = h->feedforward,
+                        .activation = h->activation,
+                        .dropout = pass_dropout(pass, stack, layer, PLACE_ACTIVATION)},
     };
 }
 
-const real *block_feedforward_forward(const Pass *pass, const FeedforwardBlock *b, FeedforwardBlockTape *tape,
-                                      const real *x) {
-    const ResidualShape shape = residual_shape(pass, b->N);
-    const size_t mark = arena_mark(pass->arena);
-    real *normed = arena_push(pass->arena, shape.N * shape.D, sizeof(real));
-    real *y = arena_push(pass->arena, shape.N * shape.D, sizeof(real));
+const real *block_feedforward_forward(const Net *net, FeedforwardBlockTape *tape, const real *x,
+                                      const FeedforwardBlock *b) {
+    const real *h = sublayer_input(net, &tape->sublayer, x, &b->sublayer);
+    tape->pre = feedforward_forward(net, tape->sublayer.sum, h, &b->feedforward);
+    return sublayer_output(net, &tape->sublayer, &b->sublayer);
+}
 
-    const real *in = residual_enter(pass->compute.pool, &tape->residual, normed, x, pass->w, b->norm, shape);
-    feedforward_forward(pass->compute, pass->arena, y, tape->pre, in, pass->w, b->params,
-                        feedforward_shape(&pass->params->hyper, b->N),
-                        pass_dropout(pass, b->stack, b->layer, PLACE_ACTIVATION));
-    const real *out = residual_leave(pass->compute.pool, &tape->residual, y, pass->w, b->norm, shape,
-                                     pass_dropout(pass, b->stack, b->layer, PLACE_FEEDFORWARD_RESIDUAL));
-    arena_release(pass->arena, mark);
+void block_feedforward_backward(const Net *net, real *d, const FeedforwardBlockTape *tape, const FeedforwardBlock *b) {
+    const size_t count = b->sublayer.N * b->sublayer.D, mark = arena_mark(net->arena);
+    real *normed = net_reals(net, count), *dy = net_reals(net, count), *dh = net_reals(net, count);
+    sublayer_output_backward_in_place(net, d, dy, &tape->sublayer, &b->sublayer);
+    const real *h = sublayer_input_again(net, &tape->sublayer, normed, &b->sublayer);
+    feedforward_backward(net, dh, dy, h, tape->pre, &b->feedforward);
+    sublayer_input_backward_add(net, d, dh, &tape->sublayer, &b->sublayer);
+    arena_release(net->arena, mark);
+}
+
+/* ---- the end of a layer and of a stack --------------------------------------------------------------------------- */
+
+static LayernormParams final_norm(const Pass *pass, StackName stack) {
+    return stack == STACK_ENCODER ? pass->params->encoder_norm : pass->params->decoder_norm;
+}
+
+const real *block_final_norm_forward(const Pass *pass, StackName stack, FinalNormTape *tape, const real *x, size_t N) {
+    const Net *net = &pass->net;
+    const size_t D = pass->params->hyper.width;
+    const LayernormParams norm = final_norm(pass, stack);
+    if (pass->params->hyper.norm == NORM_POST) return x;
+    *tape = (FinalNormTape){x, net_reals(net, N), net_reals(net, N)};
+    real *out = net_reals(net, N * D);
+    layernorm_forward(net->compute.pool, out, tape->mean, tape->rstd, x, net->w + norm.weight, net->w + norm.bias, N,
+                      D);
     return out;
 }
 
-void block_feedforward_backward(const Pass *pass, const FeedforwardBlock *b, const FeedforwardBlockTape *tape,
-                                real *d) {
-    const ResidualShape shape = residual_shape(pass, b->N);
-    const size_t count = shape.N * shape.D, mark = arena_mark(pass->arena);
-    real *normed = arena_push(pass->arena, count, sizeof(real));
-    real *dy = arena_push(pass->arena, count, sizeof(real)), *dh = arena_push(pass->arena, count, sizeof(real));
-
-    residual_leave_backward(pass->compute.pool, d, dy, dh, pass->dw, pass->w, &tape->residual, b->norm, shape,
-                            pass_dropout(pass, b->stack, b->layer, PLACE_FEEDFORWARD_RESIDUAL));
-    const real *in = residual_again(pass->compute.pool, &tape->residual, normed, pass->w, b->norm, shape);
-    feedforward_backward(pass->compute, pass->arena, dh, pass->dw, dy, in, tape->pre, pass->w, b->params,
-                         feedforward_shape(&pass->params->hyper, b->N),
-                         pass_dropout(pass, b->stack, b->layer, PLACE_ACTIVATION));
-    residual_enter_backward(pass->compute.pool, d, dh, pass->dw, pass->w, &tape->residual, b->norm, shape);
-    arena_release(pass->arena, mark);
-}
-
-/* ---- final norm -------------------------------------------------------------------------------------------------- */
-
-FinalNormTape block_final_norm_tape(Arena *arena, const Hyper *h, size_t N) {
-    if (h->norm == NORM_POST) return (FinalNormTape){0};
-    return (FinalNormTape){
-        .out = arena_push(arena, N * h->width, sizeof(real)),
-        .mean = arena_push(arena, N, sizeof(real)),
-        .rstd = arena_push(arena, N, sizeof(real)),
-    };
-}
-
-const real *block_final_norm_forward(const Pass *pass, LayernormParams norm, FinalNormTape *tape, const real *x,
-                                     size_t N) {
-    if (pass->params->hyper.norm == NORM_POST) return x;
-    tape->x = x;
-    layernorm_forward(pass->compute.pool, tape->out, tape->mean, tape->rstd, x, pass->w + norm.weight,
-                      pass->w + norm.bias, N, pass->params->hyper.width);
-    return tape->out;
-}
-
-void block_final_norm_backward(const Pass *pass, LayernormParams norm, const FinalNormTape *tape, real *d, size_t N) {
-    const size_t D = pass->params->hyper.width, mark = arena_mark(pass->arena);
+void block_final_norm_backward(const Pass *pass, StackName stack, real *d, const FinalNormTape *tape, size_t N) {
+    const Net *net = &pass->net;
+    const size_t D = pass->params->hyper.width, mark = arena_mark(net->arena);
+    const LayernormParams norm = final_norm(pass, stack);
     if (pass->params->hyper.norm == NORM_POST) return;
     /* forward: out = norm(x) */
-    real *spare = arena_push(pass->arena, N * D, sizeof(real));
-    layernorm_backward_in_place(pass->compute.pool, d, spare, pass->dw + norm.weight, pass->dw + norm.bias, tape->x,
-                                pass->w + norm.weight, tape->mean, tape->rstd, N, D);
-    arena_release(pass->arena, mark);
+    layernorm_backward_in_place(net->compute.pool, d, net_reals(net, N * D), net->dw + norm.weight, net->dw + norm.bias,
+                                tape->x, net->w + norm.weight, tape->mean, tape->rstd, N, D);
+    arena_release(net->arena, mark);
 }
 
-size_t block_scratch(const Hyper *h, size_t N, size_t M) {
-    const size_t attention = multihead_scratch(N, M, h->width);
-    const size_t feedforward = feedforward_scratch(feedforward_shape(h, N));
-    return 3 * N * h->width + (attention > feedforward ? attention : feedforward);
+const real *block_layer_end(const Pass *pass, real *x, const real *out, size_t N, size_t mark) {
+    if (pass->keep) return out;
+    vector_copy(x, out, N * pass->params->hyper.width);
+    arena_release(pass->net.arena, mark);
+    return x;
+}
+
+size_t block_stack_bytes(const Hyper *h, StackName stack, size_t N, size_t M, bool keep) {
+    enum { ROUNDED = 28 }; /* arrays of a layer, its tape's pointers, and as many of all else: rounded up */
+    const bool decoder = stack == STACK_DECODER;
+    const size_t D = h->width, H = h->heads, F = h->feedforward;
+    const size_t all = decoder ? h->decoder_layers : h->encoder_layers, layers = keep ? all : 1;
+    const size_t sublayer = N * (2 * D + 2);                                   /* sum, out, mean, rstd */
+    const size_t self = sublayer + N * (3 * D + D + H);                        /* q k v, att, log_sum */
+    const size_t feedforward = sublayer + N * F;                               /* pre */
+    const size_t cross = decoder ? sublayer + N * (D + D + H) + M * 2 * D : 0; /* q, att, log_sum, k v */
+    const size_t ends = N * D + N * (D + 2); /* the embedded rows; the final norm's out, mean, rstd */
+    const size_t scratch =
+        N * 3 * D /* normed, dy, dh */ + size_max(N * 4 * D + M * 2 * D /* datt, dq k v */, N * 2 * F);
+    return (layers * (self + cross + feedforward) + ends + scratch) * sizeof(real) +
+           (all + 1) * ROUNDED * ARENA_ALIGNMENT;
 }

@@ -1,6 +1,6 @@
 /* The decoder: embedding, then L layers of causal self-attention, cross-attention to the encoder's memory, and
- * feed-forward, each in a residual connection; with pre-norm a last layer norm (Vaswani et al. 2017, section 3.1).
- * N: target tokens, M: source tokens.
+ * feed-forward, each with norm, dropout and a residual connection; with pre-norm a last layer norm (Vaswani et al.
+ * 2017, section 3.1). N: target tokens, M: source tokens.
  *
  * The same layers run two ways: over whole target sentences (training, evaluation), or one token of each sentence at a
  * time with keys and values kept in a DecoderCache (translation). */
@@ -15,28 +15,21 @@ typedef struct DecoderLayerTape {
     FeedforwardBlockTape feedforward;
 } DecoderLayerTape;
 
-/* What forward keeps. */
+/* What forward keeps, in the arena. */
 typedef struct DecoderTape {
     DecoderLayerTape *layers; /* (decoder_layers) */
-    real *embedded;           /* (N, D) */
     FinalNormTape norm;
 } DecoderTape;
 
-/* As the encoder's. M: rows of memory; 0 where keys and values are kept. keep: for a backward pass. */
-DecoderTape decoder_tape_new(const Parameters *params);
-void decoder_tape_free(DecoderTape *tape);
-void decoder_lay_out(DecoderTape *tape, Arena *arena, const Parameters *params, size_t N, size_t M, bool keep);
-size_t decoder_scratch(const Parameters *params, size_t N, size_t M);
-
-/* memory: (M, D), packed like `source`, whose tokens are not looked at. Returns (N, D), on the tape: the rows that the
- * output layer takes. */
+/* memory: (M, D), packed like `source`, whose tokens are not looked at. Returns the rows (N, D) that the output layer
+ * takes; they are in the arena. */
 const real *decoder_forward(const Pass *pass, DecoderTape *tape, Packed target, Packed source, const real *memory);
 
 /* d: (N, D), the gradient of what forward returned; used up. dmemory (M, D) is added to. */
 void decoder_backward(const Pass *pass, const DecoderTape *tape, real *d, real *dmemory, Packed target, Packed source,
                       const real *memory);
 
-/* Keys and values of past positions, kept by whoever decodes (src/decode/). A row of a layer's array is k then v. */
+/* Keys and values of past positions, kept by the caller (src/decode/). A row of a layer's array is k then v. */
 typedef struct DecoderCache {
     real *const *self;           /* (decoder_layers) arrays (rows, 2D) */
     real *const *cross;          /* (decoder_layers) arrays (M, 2D), from decoder_project_memory */
@@ -51,8 +44,10 @@ typedef struct DecoderCache {
 void decoder_project_memory(const Pass *pass, real *const *cross, const real *memory, size_t M);
 
 /* One position: token (B), at `position` of their sentences. The new keys and values are put into row self_end[b] - 1.
- * The tape is laid out for N = B, M = 0 rows. Returns (B, D), bit for bit what decoder_forward has in these rows. */
-const real *decoder_step(const Pass *pass, DecoderTape *tape, const int32_t *token, size_t B, size_t position,
-                         const DecoderCache *cache);
+ * Returns (B, D), in the arena: bit for bit what decoder_forward has in these rows. The pass keeps nothing. */
+const real *decoder_step(const Pass *pass, const int32_t *token, size_t B, size_t position, const DecoderCache *cache);
+
+/* Bytes that decoder_step takes from the arena. */
+size_t decoder_step_bytes(const Hyper *hyper, size_t B);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "nn/activation.h"
-#include "nn/residual.h"
+#include "nn/sublayer.h"
 
 /* Which of the three V x D matrices are one: the encoder's embedding, the decoder's embedding, the output layer. */
 typedef enum Tying {

@@ -1,4 +1,3 @@
-/* Dropout sites and positions of a pass. */
 #include "model/pass.h"
 
 #include "base/check.h"
@@ -25,15 +24,15 @@ real *pass_sinusoidal(const Hyper *h) {
     return table;
 }
 
-/* Where a stack's learned positions stand in the block. */
+/* The offset of a stack's learned positions. */
 static size_t learned(const Pass *pass, StackName stack) {
     return stack == STACK_ENCODER ? pass->params->encoder_positions : pass->params->decoder_positions;
 }
 
 const real *pass_positions(const Pass *pass, StackName stack) {
-    return pass->positions ? pass->positions : pass->w + learned(pass, stack);
+    return pass->params->hyper.positions == POSITIONS_LEARNED ? pass->net.w + learned(pass, stack) : pass->sinusoidal;
 }
 
 real *pass_dpositions(const Pass *pass, StackName stack) {
-    return pass->positions ? NULL : pass->dw + learned(pass, stack);
+    return pass->params->hyper.positions == POSITIONS_LEARNED ? pass->net.dw + learned(pass, stack) : NULL;
 }

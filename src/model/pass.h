@@ -2,16 +2,20 @@
 #ifndef NMT_MODEL_PASS_H
 #define NMT_MODEL_PASS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/arena.h"
-#include "math/matmul.h"
 #include "math/real.h"
 #include "model/parameters.h"
 #include "nn/dropout.h"
+#include "nn/net.h"
 
-/* Sentences packed one after another: sentence b's tokens are token[start[b]] .. token[start[b + 1] - 1]. */
+/* B sentences packed one after another, without padding. Sentence b's tokens are token[start[b]] .. token[start[b + 1]
+ * - 1]; here of 3, 2 and 4 tokens:
+ *
+ *     token   a0 a1 a2 b0 b1 c0 c1 c2 c3
+ *     start   0        3     5           9 */
 typedef struct Packed {
     size_t B;
     const int32_t *token;  /* (start[B]) */
@@ -24,14 +28,13 @@ typedef enum AttentionKind { ATTENTION_ENCODER, ATTENTION_DECODER, ATTENTION_CRO
 enum { ATTENTION_KINDS = 3 };
 
 typedef struct Pass {
-    Compute compute;
-    Arena *arena; /* tapes are laid out in it first; layers take and give back scratch behind them */
+    Net net;
     const Parameters *params;
-    const real *w;         /* the parameter block */
-    real *dw;              /* the gradient block, added to; NULL in a pass that does not go backward */
-    const real *positions; /* (P, D) sinusoidal positions; NULL: learned, in the block */
-    bool training;         /* dropout is on */
-    uint64_t seed;         /* dropout: seed, step, and the number of the pass within the step */
+    const real *sinusoidal; /* (P, D) the table of sinusoidal positions, for a model that has them */
+    bool keep;              /* what forward computes stays in the arena, for backward or for looking at it; else each
+                               layer gives its memory back */
+    bool training;          /* dropout is on */
+    uint64_t seed;          /* of dropout: seed, step, and the number of the pass within the step */
     uint32_t step, piece;
     /* Where a forward pass over whole sentences writes what attends to what, without dropout: of each kind NULL, or
      * (layers * B) pointers, layer after layer, each NULL or with room for a sentence's probabilities (H, queries,
@@ -57,10 +60,10 @@ enum { PASS_MAX_PIECES = 4096 };
 /* The dropout of one place; none when the pass does not train. */
 Dropout pass_dropout(const Pass *pass, StackName stack, size_t layer, DropoutPlace place);
 
-/* The table that Pass.positions is to point to, freshly made, or NULL. Free with free. */
+/* The table for Pass.sinusoidal, freshly made; NULL for a model with learned positions. Free with free. */
 real *pass_sinusoidal(const Hyper *hyper);
 
-/* A stack's positions, sinusoidal or its learned ones, and the gradient of these (NULL: they are sinusoidal). (P, D) */
+/* A stack's positions (P, D), and their gradient: NULL unless they are learned. */
 const real *pass_positions(const Pass *pass, StackName stack);
 real *pass_dpositions(const Pass *pass, StackName stack);
 

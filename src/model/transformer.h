@@ -1,7 +1,18 @@
 /* The whole model: encoder, decoder, output layer and loss, forward and backward over one batch.
  *
- * A Transformer owns no parameters: blocks are the caller's (mapped from a file, or trained). It owns the tables and
- * the arena that a pass of at most `limits` needs; nothing is allocated inside a pass. */
+ *      source                          target: <s> y1 y2 ...
+ *        |                               |
+ *      embedding + positions           embedding + positions
+ *        |                               |
+ *      encoder layers (L):             decoder layers (L):
+ *        self-attention                  causal self-attention
+ *        feed-forward                    cross-attention <---- memory
+ *        |                               feed-forward            |
+ *        '------------> memory ----------|-----------------------'
+ *                                      output layer, softmax, loss with y1 y2 ... </s>
+ *
+ * A Transformer owns no parameters: blocks are the caller's (mapped from a file, or trained). It owns the table of
+ * positions and the arena that a pass of at most `limits` needs; nothing is allocated inside a pass. */
 #ifndef NMT_MODEL_TRANSFORMER_H
 #define NMT_MODEL_TRANSFORMER_H
 
@@ -20,20 +31,14 @@ typedef struct Transformer {
     Parameters params;
     Compute compute; /* of transformer_train, except attention's own products, which are always in float32 */
     Arena arena;
-    EncoderTape encoder;
+    EncoderTape encoder; /* of the last pass */
     DecoderTape decoder;
-    real *positions; /* (max_length, D) sinusoidal positions; NULL: learned */
+    real *sinusoidal; /* (max_length, D) sinusoidal positions; NULL: learned */
 } Transformer;
 
-/* Which random numbers dropout draws; a step made of several batches numbers them. */
-typedef struct TransformerStep {
-    uint64_t seed;
-    uint32_t step, piece;
-} TransformerStep;
-
-/* hyper has passed hyper_check. The pool must outlive it; its scratch is reserved here. training: passes go backward.
- * Fails, leaving all 0, when there is no memory for the arena; without memory for the tables or the pool's scratch the
- * process ends (base/memory.h). Release with transformer_free. */
+/* hyper has passed hyper_check. compute.pool must outlive the model; its scratch is reserved here. training: passes go
+ * backward. Fails, leaving all 0, when there is no memory for the arena; without memory for the tables or the pool's
+ * scratch the process ends (base/memory.h). Release with transformer_free. */
 bool transformer_create(Transformer *model, const Hyper *hyper, Compute compute, TransformerLimits limits,
                         bool training, Error *err);
 void transformer_free(Transformer *model); /* all 0 is fine */
@@ -41,6 +46,24 @@ void transformer_free(Transformer *model); /* all 0 is fine */
 /* The same in two steps: one that is for batches of no size yet, and room for larger ones, between passes. */
 Transformer transformer_new(const Hyper *hyper, Compute compute);
 bool transformer_reserve(Transformer *model, TransformerLimits limits, bool training, Error *err);
+
+/* A new pass in float32, without dropout and gradients. What the pass before left in the arena is gone. */
+Pass transformer_pass(Transformer *model, const real *w);
+
+/* What encoder and decoder return: memory (Ns, D) and out (Nt, D), in the arena until the next pass. */
+typedef struct Stacks {
+    const real *memory, *out;
+} Stacks;
+
+/* Runs a pass over whole sentences. With pass->keep what the layers computed is on the model's tapes; pass->shown says
+ * which attention weights to write down. */
+Stacks transformer_forward(Transformer *model, const Pass *pass, Packed source, Packed target);
+
+/* Which random numbers dropout draws; a step made of several batches numbers them. */
+typedef struct TransformerStep {
+    uint64_t seed;
+    uint32_t step, piece;
+} TransformerStep;
 
 /* One batch, forward and backward with dropout: adds to the gradient block dw that of the smoothed loss's sum times
  * `scale`. target_in: <s> y1 ..., target_out: (Nt) y1 ... </s>. */
@@ -50,9 +73,5 @@ Loss transformer_train(Transformer *model, const real *w, real *dw, Packed sourc
 /* Forward only, without dropout. */
 Loss transformer_evaluate(Transformer *model, const real *w, Packed source, Packed target_in, const int32_t *target_out,
                           double smoothing);
-
-/* For those who run the parts themselves (src/decode/, tests): a pass without dropout and gradients in an empty arena.
- */
-Pass transformer_pass(Transformer *model, const real *w);
 
 #endif

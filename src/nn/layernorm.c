@@ -46,8 +46,8 @@ static void backward_rows(void *context, real *sums, size_t first, size_t last) 
                                              l->kept_mean[n], l->kept_rstd[n], l->weight, D);
 }
 
-void layernorm_backward(Pool *pool, real *din, real *dweight, real *dbias, const real *dout, const real *in,
-                        const real *weight, const real *mean, const real *rstd, size_t N, size_t D) {
+void layernorm_backward_add(Pool *pool, real *din, real *dweight, real *dbias, const real *dout, const real *in,
+                            const real *weight, const real *mean, const real *rstd, size_t N, size_t D) {
     Layernorm l = {.din = din, .dout = dout, .in = in, .weight = weight, .kept_mean = mean, .kept_rstd = rstd, .D = D};
     real *const sums[2] = {dweight, dbias};
     rows_sum(pool, "layer norm", sums, 2, N, D, backward_rows, &l);
@@ -57,5 +57,5 @@ void layernorm_backward_in_place(Pool *pool, real *d, real *spare, real *dweight
                                  const real *weight, const real *mean, const real *rstd, size_t N, size_t D) {
     vector_copy(spare, d, N * D);
     vector_clear(d, N * D);
-    layernorm_backward(pool, d, dweight, dbias, spare, in, weight, mean, rstd, N, D);
+    layernorm_backward_add(pool, d, dweight, dbias, spare, in, weight, mean, rstd, N, D);
 }

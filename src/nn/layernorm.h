@@ -28,8 +28,8 @@ void layernorm_again(Pool *pool, real *out, const real *in, const real *weight, 
                      const real *rstd, size_t N, size_t D);
 
 /* Adds to din (N, D), dweight (D), dbias (D). */
-void layernorm_backward(Pool *pool, real *din, real *dweight, real *dbias, const real *dout, const real *in,
-                        const real *weight, const real *mean, const real *rstd, size_t N, size_t D);
+void layernorm_backward_add(Pool *pool, real *din, real *dweight, real *dbias, const real *dout, const real *in,
+                            const real *weight, const real *mean, const real *rstd, size_t N, size_t D);
 
 /* The same where dout becomes din: d (N, D). spare (N, D): scratch. */
 void layernorm_backward_in_place(Pool *pool, real *d, real *spare, real *dweight, real *dbias, const real *in,

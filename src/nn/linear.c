@@ -1,4 +1,3 @@
-/* Linear layer: three matrix products and a sum over rows. */
 #include "nn/linear.h"
 
 #include "math/vector.h"
@@ -19,15 +18,10 @@ static void bias_backward(void *context, real *partial, size_t first, size_t las
     for (size_t n = first; n < last; n++) vector_add(partial, b->dout + n * b->O, b->O);
 }
 
-void linear_backward_input(Compute compute, MatmulMode mode, real *din, const real *dout, const real *weight, size_t N,
-                           size_t I, size_t O) {
-    /* forward: out = in weight^T */
-    matmul(compute, mode, din, I, matrix(dout, O), matrix(weight, I), N, I, O, NULL);
-}
-
-void linear_backward_params(Compute compute, real *dweight, real *dbias, const real *dout, const real *in, size_t N,
-                            size_t I, size_t O) {
+static void backward(Compute compute, MatmulMode mode, real *din, real *dweight, real *dbias, const real *dout,
+                     const real *in, const real *weight, size_t N, size_t I, size_t O) {
     /* forward: out = in weight^T + bias */
+    if (din) matmul(compute, mode, din, I, matrix(dout, O), matrix(weight, I), N, I, O, NULL);
     matmul(compute, MATMUL_ADD, dweight, I, transposed(dout, O), matrix(in, I), O, I, N, NULL);
     BiasBackward b = {dout, O};
     if (dbias) rows_sum(compute.pool, "bias gradient", &dbias, 1, N, O, bias_backward, &b);
@@ -35,6 +29,10 @@ void linear_backward_params(Compute compute, real *dweight, real *dbias, const r
 
 void linear_backward(Compute compute, real *din, real *dweight, real *dbias, const real *dout, const real *in,
                      const real *weight, size_t N, size_t I, size_t O) {
-    if (din) linear_backward_input(compute, MATMUL_ADD, din, dout, weight, N, I, O);
-    linear_backward_params(compute, dweight, dbias, dout, in, N, I, O);
+    backward(compute, MATMUL_WRITE, din, dweight, dbias, dout, in, weight, N, I, O);
+}
+
+void linear_backward_add(Compute compute, real *din, real *dweight, real *dbias, const real *dout, const real *in,
+                         const real *weight, size_t N, size_t I, size_t O) {
+    backward(compute, MATMUL_ADD, din, dweight, dbias, dout, in, weight, N, I, O);
 }

@@ -2,9 +2,9 @@
  *
  * in: (N, I)   weight: (O, I)   bias: (O)   out: (N, O)
  *
- *     dout -> din      += dout weight
- *             dweight  += dout^T in
- *             dbias    += sum of dout's rows */
+ *     dout -> din      = dout weight
+ *             dweight += dout^T in
+ *             dbias   += sum of dout's rows */
 #ifndef NMT_NN_LINEAR_H
 #define NMT_NN_LINEAR_H
 
@@ -13,7 +13,7 @@
 #include "math/matmul.h"
 #include "math/real.h"
 
-/* Where a linear layer's tensors stand in the parameter block, and in the gradient block alike. */
+/* Where a linear layer's tensors are in the parameter block, and in the gradient block alike. */
 typedef struct LinearParams {
     size_t weight, bias; /* offsets, in elements */
 } LinearParams;
@@ -22,14 +22,12 @@ typedef struct LinearParams {
 void linear_forward(Compute compute, real *out, const real *in, const real *weight, const real *bias, size_t N,
                     size_t I, size_t O);
 
-/* Adds to din, dweight and dbias; din and dbias may be NULL. */
+/* Writes din, adds to dweight and dbias. din and dbias may be NULL: not wanted. */
 void linear_backward(Compute compute, real *din, real *dweight, real *dbias, const real *dout, const real *in,
                      const real *weight, size_t N, size_t I, size_t O);
 
-/* Its two halves. With mode MATMUL_WRITE din is written: for one that holds nothing yet. dbias may be NULL. */
-void linear_backward_input(Compute compute, MatmulMode mode, real *din, const real *dout, const real *weight, size_t N,
-                           size_t I, size_t O);
-void linear_backward_params(Compute compute, real *dweight, real *dbias, const real *dout, const real *in, size_t N,
-                            size_t I, size_t O);
+/* The same, but adds to din, too. */
+void linear_backward_add(Compute compute, real *din, real *dweight, real *dbias, const real *dout, const real *in,
+                         const real *weight, size_t N, size_t I, size_t O);
 
 #endif

@@ -1,4 +1,3 @@
-/* Output layer and label-smoothed cross-entropy. */
 #include "nn/loss.h"
 
 #include <math.h>
@@ -48,21 +47,24 @@ static void loss_rows(void *context, size_t first, size_t last) {
     }
 }
 
-Loss loss_run(Compute compute, Arena *arena, real *dh, real *dweight, const real *h, const real *weight,
-              const int32_t *target, real scale, LossShape s) {
+Loss loss_run(const Net *net, real *dh, size_t output, const real *h, const int32_t *target, real scale, LossShape s) {
+    Arena *const arena = net->arena;
+    const real *weight = net->w + output;
     const size_t mark = arena_mark(arena), block = block_rows(s.V);
     double *loss = arena_push(arena, s.N, sizeof(double)), *nll = arena_push(arena, s.N, sizeof(double));
     real *z = arena_push(arena, (block < s.N ? block : s.N) * s.V, sizeof(real));
     for (size_t n0 = 0; n0 < s.N; n0 += block) {
         const size_t rows = s.N - n0 < block ? s.N - n0 : block;
         const real *h_rows = h + n0 * s.D;
-        matmul(compute, MATMUL_WRITE, z, s.V, matrix(h_rows, s.D), transposed(weight, s.D), rows, s.V, s.D, NULL);
+        matmul(net->compute, MATMUL_WRITE, z, s.V, matrix(h_rows, s.D), transposed(weight, s.D), rows, s.V, s.D, NULL);
         Rows r = {z, loss + n0, nll + n0, target + n0, scale, s.V, s.smoothing, dh != NULL};
-        rows_run(compute.pool, "loss rows", rows, s.V, loss_rows, &r);
+        rows_run(net->compute.pool, "loss rows", rows, s.V, loss_rows, &r);
         if (!dh) continue;
         /* forward: z = h W^T */
-        matmul(compute, MATMUL_ADD, dh + n0 * s.D, s.D, matrix(z, s.V), matrix(weight, s.D), rows, s.D, s.V, NULL);
-        matmul(compute, MATMUL_ADD, dweight, s.D, transposed(z, s.V), matrix(h_rows, s.D), s.V, s.D, rows, NULL);
+        matmul(net->compute, MATMUL_WRITE, dh + n0 * s.D, s.D, matrix(z, s.V), matrix(weight, s.D), rows, s.D, s.V,
+               NULL);
+        matmul(net->compute, MATMUL_ADD, net->dw + output, s.D, transposed(z, s.V), matrix(h_rows, s.D), s.V, s.D, rows,
+               NULL);
     }
     Loss total = {0, 0};
     for (size_t n = 0; n < s.N; n++) total.loss += loss[n], total.nll += nll[n];

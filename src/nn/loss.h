@@ -5,7 +5,7 @@
  *     loss = (1 - e) nll + (e / V) sum over j of -log p[j]            (Szegedy et al. 2016, section 7)
  *
  *     dz[j] = p[j] - (1 - e) [j = y] - e / V,  times `scale`
- *     dh += dz W     dW += dz^T h
+ *     dh = dz W     dW += dz^T h
  *
  * h, dh: (N, D)   W, dW: (V, D)   y: (N) */
 #ifndef NMT_NN_LOSS_H
@@ -14,9 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/arena.h"
-#include "math/matmul.h"
 #include "math/real.h"
+#include "nn/net.h"
 
 /* Sums over rows. Divide by the number of target tokens for the usual figures; exp of the mean nll is the perplexity.
  */
@@ -30,10 +29,11 @@ typedef struct LossShape {
     double smoothing; /* e, in [0, 1) */
 } LossShape;
 
-/* With dh NULL only the loss; else gradients too, added to dh and dweight, for a loss multiplied by `scale` (one over
- * the target tokens of the whole step). Targets must be below V. Scratch from the arena: loss_scratch bytes at most. */
-Loss loss_run(Compute compute, Arena *arena, real *dh, real *dweight, const real *h, const real *weight,
-              const int32_t *target, real scale, LossShape shape);
+/* output: W's offset in the parameter block. target: (N), y, below V. Unless dh is NULL, also goes backward: writes dh
+ * and adds to dW the gradients of the loss times `scale` (one over the target tokens of the whole step). Scratch from
+ * the arena: loss_scratch bytes at most. */
+Loss loss_run(const Net *net, real *dh, size_t output, const real *h, const int32_t *target, real scale,
+              LossShape shape);
 size_t loss_scratch(LossShape shape);
 
 #endif

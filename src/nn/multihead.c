@@ -1,13 +1,24 @@
-/* Multi-head attention with its projections. */
 #include "nn/multihead.h"
 
-MultiheadTape multihead_tape(Arena *arena, size_t Nq, size_t Nk, size_t D, size_t H) {
-    return (MultiheadTape){
-        .q = arena_push(arena, Nq * (Nk ? D : 3 * D), sizeof(real)),
-        .kv = Nk ? arena_push(arena, Nk * 2 * D, sizeof(real)) : NULL,
-        .att = arena_push(arena, Nq * D, sizeof(real)),
-        .log_sum = arena_push(arena, Nq * H, sizeof(real)),
-    };
+/* The part of the input projection that begins at output row `row` of its 3D: 0 for Wq, D for Wk. */
+static LinearParams part(MultiheadParams params, size_t row, size_t D) {
+    return (LinearParams){params.in.weight + row * D, params.in.bias + row};
+}
+
+static void project(const Net *net, real *out, const real *x, LinearParams p, size_t N, size_t D, size_t O) {
+    linear_forward(net->compute, out, x, net->w + p.weight, net->w + p.bias, N, D, O);
+}
+
+void multihead_project_qkv(const Net *net, real *qkv, const real *x, MultiheadParams params, size_t N, size_t D) {
+    project(net, qkv, x, part(params, 0, D), N, D, 3 * D);
+}
+
+void multihead_project_q(const Net *net, real *q, const real *x, MultiheadParams params, size_t N, size_t D) {
+    project(net, q, x, part(params, 0, D), N, D, D);
+}
+
+void multihead_project_kv(const Net *net, real *kv, const real *memory, MultiheadParams params, size_t N, size_t D) {
+    project(net, kv, memory, part(params, D, D), N, D, 2 * D);
 }
 
 AttentionInput multihead_input(const MultiheadTape *tape, size_t D) {
@@ -15,75 +26,48 @@ AttentionInput multihead_input(const MultiheadTape *tape, size_t D) {
     return (AttentionInput){tape->q, tape->q + D, tape->q + 2 * D, 3 * D, 3 * D};
 }
 
-/* The part of the input projection that starts at output row `row` of its 3D. */
-static LinearParams part(MultiheadParams params, size_t row, size_t D) {
-    return (LinearParams){params.in.weight + row * D, params.in.bias + row};
+void multihead_attend(const Net *net, MultiheadTape *tape, real *out, AttentionInput in, const Multihead *m) {
+    const size_t H = m->shape.H, D = H * m->shape.K, Nq = m->shape.query_start[m->shape.B];
+    tape->att = net_reals(net, Nq * D);
+    tape->log_sum = net_reals(net, Nq * H);
+    attention_forward(net->compute.pool, tape->att, tape->log_sum, in, m->shape, m->dropout);
+    project(net, out, tape->att, m->params.out, Nq, D, D);
 }
 
-static void project(Compute compute, real *out, const real *x, const real *w, LinearParams p, size_t N, size_t D,
-                    size_t O) {
-    linear_forward(compute, out, x, w + p.weight, w + p.bias, N, D, O);
-}
-
-void multihead_project_self(Compute compute, MultiheadTape *tape, const real *x, const real *w, MultiheadParams params,
-                            size_t Nq, size_t D) {
-    project(compute, tape->q, x, w, part(params, 0, D), Nq, D, 3 * D);
-}
-
-void multihead_project_query(Compute compute, MultiheadTape *tape, const real *x, const real *w, MultiheadParams params,
-                             size_t Nq, size_t D) {
-    project(compute, tape->q, x, w, part(params, 0, D), Nq, D, D);
-}
-
-void multihead_project_memory(Compute compute, real *kv, const real *memory, const real *w, MultiheadParams params,
-                              size_t Nk, size_t D) {
-    project(compute, kv, memory, w, part(params, D, D), Nk, D, 2 * D);
-}
-
-void multihead_attend(Compute compute, real *out, MultiheadTape *tape, AttentionInput in, const real *w,
-                      MultiheadParams params, AttentionShape shape, Dropout dropout) {
-    const size_t D = shape.H * shape.K, Nq = shape.query_start[shape.B];
-    attention_forward(compute.pool, tape->att, tape->log_sum, in, shape, dropout);
-    project(compute, out, tape->att, w, params.out, Nq, D, D);
-}
-
-void multihead_forward(Compute compute, real *out, MultiheadTape *tape, const real *x, const real *memory, size_t Nk,
-                       const real *w, MultiheadParams params, AttentionShape shape, Dropout dropout) {
-    const size_t D = shape.H * shape.K, Nq = shape.query_start[shape.B];
-    if (memory) {
-        multihead_project_query(compute, tape, x, w, params, Nq, D);
-        multihead_project_memory(compute, tape->kv, memory, w, params, Nk, D);
+void multihead_forward(const Net *net, MultiheadTape *tape, real *out, const real *x, const Multihead *m) {
+    const size_t D = m->shape.H * m->shape.K, Nq = m->shape.query_start[m->shape.B];
+    tape->q = net_reals(net, Nq * (m->memory ? D : 3 * D));
+    tape->kv = m->memory ? net_reals(net, m->Nk * 2 * D) : NULL;
+    if (m->memory) {
+        multihead_project_q(net, tape->q, x, m->params, Nq, D);
+        multihead_project_kv(net, tape->kv, m->memory, m->params, m->Nk, D);
     } else {
-        multihead_project_self(compute, tape, x, w, params, Nq, D);
+        multihead_project_qkv(net, tape->q, x, m->params, Nq, D);
     }
-    multihead_attend(compute, out, tape, multihead_input(tape, D), w, params, shape, dropout);
+    multihead_attend(net, tape, out, multihead_input(tape, D), m);
 }
 
-size_t multihead_scratch(size_t Nq, size_t Nk, size_t D) {
-    return Nq * D + (Nk ? Nq * D + Nk * 2 * D : Nq * 3 * D);
-}
-
-void multihead_backward(Compute compute, Arena *arena, real *dx, real *dmemory, real *dw, const real *dout,
-                        const real *x, const real *memory, size_t Nk, const real *w, MultiheadParams params,
-                        const MultiheadTape *tape, AttentionShape shape, Dropout dropout) {
-    const size_t D = shape.H * shape.K, Nq = shape.query_start[shape.B];
-    const size_t q_width = memory ? D : 3 * D, mark = arena_mark(arena);
-    real *datt = arena_push(arena, Nq * D, sizeof(real));
-    real *dq = arena_push(arena, Nq * q_width, sizeof(real));
-    real *dkv = memory ? arena_push(arena, Nk * 2 * D, sizeof(real)) : NULL;
+void multihead_backward(const Net *net, real *dx, real *dmemory, const real *dout, const real *x,
+                        const MultiheadTape *tape, const Multihead *m) {
+    const size_t D = m->shape.H * m->shape.K, Nq = m->shape.query_start[m->shape.B];
+    const size_t q_width = m->memory ? D : 3 * D, mark = arena_mark(net->arena);
+    const LinearParams q = part(m->params, 0, D), kv = part(m->params, D, D), o = m->params.out;
+    const real *w = net->w;
+    real *dw = net->dw, *datt = net_reals(net, Nq * D), *dq = net_reals(net, Nq * q_width);
+    real *dkv = m->memory ? net_reals(net, m->Nk * 2 * D) : NULL;
 
     /* forward: out = att Wo^T + bo */
-    linear_backward_input(compute, MATMUL_WRITE, datt, dout, w + params.out.weight, Nq, D, D);
-    linear_backward_params(compute, dw + params.out.weight, dw + params.out.bias, dout, tape->att, Nq, D, D);
+    linear_backward(net->compute, datt, dw + o.weight, dw + o.bias, dout, tape->att, w + o.weight, Nq, D, D);
     /* forward: att = attention(q, k, v) */
-    AttentionGradient gradient =
-        memory ? (AttentionGradient){dq, dkv, dkv + D} : (AttentionGradient){dq, dq + D, dq + 2 * D};
-    attention_backward(compute.pool, gradient, datt, tape->log_sum, multihead_input(tape, D), shape, dropout);
-    /* forward: kv = memory Wkv^T + bkv;  q (or q, k, v) = x W^T + b */
-    const LinearParams q = part(params, 0, D), kv = part(params, D, D);
-    if (memory)
-        linear_backward(compute, dmemory, dw + kv.weight, dw + kv.bias, dkv, memory, w + kv.weight, Nk, D, 2 * D);
-    linear_backward_input(compute, MATMUL_WRITE, dx, dq, w + q.weight, Nq, D, q_width);
-    linear_backward_params(compute, dw + q.weight, dw + q.bias, dq, x, Nq, D, q_width);
-    arena_release(arena, mark);
+    const AttentionGradient gradient =
+        m->memory ? (AttentionGradient){dq, dkv, dkv + D} : (AttentionGradient){dq, dq + D, dq + 2 * D};
+    attention_backward(net->compute.pool, gradient, datt, tape->log_sum, multihead_input(tape, D), m->shape,
+                       m->dropout);
+    /* forward: kv = memory Wkv^T + bkv */
+    if (m->memory)
+        linear_backward_add(net->compute, dmemory, dw + kv.weight, dw + kv.bias, dkv, m->memory, w + kv.weight, m->Nk,
+                            D, 2 * D);
+    /* forward: q = x Wq^T + bq; in self-attention k and v follow in the same rows */
+    linear_backward(net->compute, dx, dw + q.weight, dw + q.bias, dq, x, w + q.weight, Nq, D, q_width);
+    arena_release(net->arena, mark);
 }

@@ -2,25 +2,33 @@
  *
  *     q = x Wq^T + bq     k = m Wk^T + bk     v = m Wv^T + bv     out = attention(q, k, v) Wo^T + bo
  *
- * Self-attention has m = x, and computes q, k and v as one product with the three weights, which stand one after
- * another in the parameter block; cross-attention has m = the encoder's output, and computes q, then k and v together.
+ * Self-attention has m = x. It computes q, k and v as one product, because the three weights follow each other in the
+ * parameter block. Cross-attention has m = memory, the encoder's output; it computes q, then k and v together.
  *
- * x, out: (Nq, D)   m: (Nk, D)   Wq, Wk, Wv, Wo: (D, D) */
+ * x, out: (Nq, D)   memory: (Nk, D)   Wq, Wk, Wv, Wo: (D, D) */
 #ifndef NMT_NN_MULTIHEAD_H
 #define NMT_NN_MULTIHEAD_H
 
 #include <stddef.h>
 
-#include "base/arena.h"
 #include "math/real.h"
 #include "nn/attention.h"
 #include "nn/dropout.h"
 #include "nn/linear.h"
+#include "nn/net.h"
 
 /* Offsets in the parameter block. in.weight: (3D, D), the rows of Wq, Wk, Wv; in.bias: (3D). */
 typedef struct MultiheadParams {
     LinearParams in, out;
 } MultiheadParams;
+
+typedef struct Multihead {
+    MultiheadParams params;
+    AttentionShape shape; /* D = H K; Nq = query_start[B] */
+    Dropout dropout;      /* of the attention weights */
+    const real *memory;   /* (Nk, D) for cross-attention; NULL, 0 for self-attention */
+    size_t Nk;
+} Multihead;
 
 /* What forward keeps for backward. Self-attention: q is (Nq, 3D), rows of q, k, v together, and kv is NULL.
  * Cross-attention: q is (Nq, D), kv is (Nk, 2D). att: (Nq, D)   log_sum: (Nq, H) */
@@ -28,32 +36,24 @@ typedef struct MultiheadTape {
     real *q, *kv, *att, *log_sum;
 } MultiheadTape;
 
-/* Lays the tape out in an arena. Nk: 0 for self-attention. */
-MultiheadTape multihead_tape(Arena *arena, size_t Nq, size_t Nk, size_t D, size_t H);
+/* out may be x. */
+void multihead_forward(const Net *net, MultiheadTape *tape, real *out, const real *x, const Multihead *m);
 
-/* How attention finds q, k and v on the tape. */
+/* Writes dx (Nq, D); adds to dmemory (Nk, D), because the layers of a decoder share one memory (NULL: self-attention),
+ * and to the parameters' gradients. */
+void multihead_backward(const Net *net, real *dx, real *dmemory, const real *dout, const real *x,
+                        const MultiheadTape *tape, const Multihead *m);
+
+/* The steps of forward, for decoding position by position with keys and values kept. N rows: q, k and v of x into qkv
+ * (N, 3D); q of x into q (N, D); k and v of memory into kv (N, 2D). */
+void multihead_project_qkv(const Net *net, real *qkv, const real *x, MultiheadParams params, size_t N, size_t D);
+void multihead_project_q(const Net *net, real *q, const real *x, MultiheadParams params, size_t N, size_t D);
+void multihead_project_kv(const Net *net, real *kv, const real *memory, MultiheadParams params, size_t N, size_t D);
+
+/* Attention to q, k and v wherever `in` says, then the output projection. Sets the tape's att and log_sum. */
+void multihead_attend(const Net *net, MultiheadTape *tape, real *out, AttentionInput in, const Multihead *m);
+
+/* Where q, k and v are on the tape. */
 AttentionInput multihead_input(const MultiheadTape *tape, size_t D);
-
-/* Nk: rows of memory (NULL, 0: self-attention). w: the parameter block. */
-void multihead_forward(Compute compute, real *out, MultiheadTape *tape, const real *x, const real *memory, size_t Nk,
-                       const real *w, MultiheadParams params, AttentionShape shape, Dropout dropout);
-
-/* The parts of the above, for decoding step by step with kept keys and values: q, k and v of x into tape->q; q alone;
- * k and v of memory, into kv (Nk, 2D); attention and the output projection, from wherever `in` says. */
-void multihead_project_self(Compute compute, MultiheadTape *tape, const real *x, const real *w, MultiheadParams params,
-                            size_t Nq, size_t D);
-void multihead_project_query(Compute compute, MultiheadTape *tape, const real *x, const real *w, MultiheadParams params,
-                             size_t Nq, size_t D);
-void multihead_project_memory(Compute compute, real *kv, const real *memory, const real *w, MultiheadParams params,
-                              size_t Nk, size_t D);
-void multihead_attend(Compute compute, real *out, MultiheadTape *tape, AttentionInput in, const real *w,
-                      MultiheadParams params, AttentionShape shape, Dropout dropout);
-
-/* Writes dx (Nq, D), which is this block's alone; adds to dmemory (Nk, D), when memory is given, and to the parameters'
- * gradients in dw. Scratch comes from the arena: multihead_scratch elements at most. */
-void multihead_backward(Compute compute, Arena *arena, real *dx, real *dmemory, real *dw, const real *dout,
-                        const real *x, const real *memory, size_t Nk, const real *w, MultiheadParams params,
-                        const MultiheadTape *tape, AttentionShape shape, Dropout dropout);
-size_t multihead_scratch(size_t Nq, size_t Nk, size_t D);
 
 #endif

@@ -1,0 +1,53 @@
+/* What is around a sublayer f, which is attention or feed-forward: layer norm, dropout, residual connection.
+ *
+ *     pre-norm:   h = norm(x)   y = f(h)   out = x + dropout(y)
+ *     post-norm:  h = x         y = f(h)   out = norm(x + dropout(y))     (Vaswani et al. 2017, section 5.4)
+ *
+ * Forward: h = sublayer_input(...), f writes y to tape.sum, sublayer_output(...). Backward, in reverse, with one array
+ * d (N, D), the gradient of the residual stream, which passes f by and is changed in place: of out before, of x after.
+ *
+ *     sublayer_output_backward_in_place   d: of out -> of x, along the way past f;  writes dy
+ *     f's backward                        dy -> dh
+ *     sublayer_input_backward_add         d += the way through f, from dh
+ *
+ * x, h, y, out: (N, D) */
+#ifndef NMT_NN_SUBLAYER_H
+#define NMT_NN_SUBLAYER_H
+
+#include <stddef.h>
+
+#include "math/real.h"
+#include "nn/dropout.h"
+#include "nn/layernorm.h"
+#include "nn/net.h"
+
+typedef enum NormPlace { NORM_PRE, NORM_POST } NormPlace;
+#define NORM_PLACE_NAMES "pre|post" /* in the order of the enum */
+
+typedef struct Sublayer {
+    size_t N, D;
+    NormPlace place;
+    LayernormParams norm;
+    Dropout dropout; /* of y */
+} Sublayer;
+
+/* What forward keeps for backward. x is the caller's and must stay. sum (N, D): first y, then x + dropout(y); with
+ * pre-norm that is out, and the same array holds h before. out: (N, D)   mean, rstd: (N) */
+typedef struct SublayerTape {
+    const real *x;
+    real *sum, *out, *mean, *rstd;
+} SublayerTape;
+
+/* Returns h, which f may overwrite with y when it is tape.sum. */
+const real *sublayer_input(const Net *net, SublayerTape *tape, const real *x, const Sublayer *s);
+
+/* From y in tape.sum makes tape.out, and returns it. */
+const real *sublayer_output(const Net *net, SublayerTape *tape, const Sublayer *s);
+
+/* h again, for the backward pass of f: x itself, or the normed rows, written to `normed` (N, D). */
+const real *sublayer_input_again(const Net *net, const SublayerTape *tape, real *normed, const Sublayer *s);
+
+void sublayer_output_backward_in_place(const Net *net, real *d, real *dy, const SublayerTape *tape, const Sublayer *s);
+void sublayer_input_backward_add(const Net *net, real *d, const real *dh, const SublayerTape *tape, const Sublayer *s);
+
+#endif
