@@ -7,14 +7,17 @@
 #include "inspect/inspect.h"
 #include "inspect/project.h"
 
+static const char *const roles[] = {"this", "compare"}; /* of the probes */
+
 /* What everything is drawn in: at each layer, points are taken relative to the mean of the groups' means, in units of
  * the reference words' distance from it (root mean square), along two directions that are the same at all layers. */
 typedef struct Space {
     size_t layers, groups, D;
-    double *centre;    /* (layers, D) */
-    double *unit;      /* (layers) */
-    double *axes;      /* (2, D), and room for one that is not used */
+    double *block;     /* has the four that follow */
     double *means;     /* (groups, layers, D) */
+    double *centre;    /* (layers, D) */
+    double *axes;      /* (2, D), and room for one that is not used */
+    double *unit;      /* (layers) */
     size_t between[2]; /* the two groups that the first axis goes from and to */
 } Space;
 
@@ -28,13 +31,9 @@ static void centred(const Space *s, double *out, const double *point, size_t lay
 }
 
 static Space space_make(const References *r, size_t groups, size_t layers, size_t D) {
-    Space s = {.layers = layers,
-               .groups = groups,
-               .D = D,
-               .centre = memory_new(layers, D * sizeof(double)),
-               .unit = memory_new(layers, sizeof(double)),
-               .axes = memory_new(3, D * sizeof(double)),
-               .means = memory_new(groups * layers, D * sizeof(double))};
+    Space s = {layers, groups, D, .block = memory_new(((groups + 1) * layers + 3) * D + layers, sizeof(double))};
+    s.means = s.block, s.centre = s.means + groups * layers * D;
+    s.axes = s.centre + layers * D, s.unit = s.axes + 3 * D;
     size_t *members = memory_new(groups, sizeof *members);
     double *mean = memory_new(D, sizeof *mean);
     for (size_t i = 0; i < r->count; i++) members[r->group[i]]++;
@@ -102,10 +101,15 @@ static void find_axes(Space *s, const References *r, size_t probes) {
     free(words);
 }
 
-static void write_point(Json *j, const Space *s, const double *point, size_t layer) {
-    double xy[2];
-    project_point(xy, point, s->axes, s->centre + layer * s->D, s->D);
-    json_pair(j, xy[0] / s->unit[layer], xy[1] / s->unit[layer]);
+/* A word's or group's points at all layers. */
+static void write_points(Json *j, const char *key, const Space *s, double *x, size_t i) {
+    json_key_open(j, key, '[');
+    for (size_t l = 0; l < s->layers; l++) {
+        double xy[2];
+        project_point(xy, row(x, s, i, l), s->axes, s->centre + l * s->D, s->D);
+        json_pair(j, xy[0] / s->unit[l], xy[1] / s->unit[l]);
+    }
+    json_close(j, ']');
 }
 
 static void write_path(Json *j, const Space *s, const char *name, const char *role, const char *group, double *x,
@@ -114,16 +118,32 @@ static void write_path(Json *j, const Space *s, const char *name, const char *ro
     json_key_text(j, "name", name);
     json_key_text(j, "role", role);
     json_key_text(j, "group", group);
-    json_key_open(j, "xy", '[');
-    for (size_t l = 0; l < s->layers; l++) write_point(j, s, row(x, s, i, l), l);
-    json_close(j, ']');
+    write_points(j, "xy", s, x, i);
     json_close(j, '}');
+}
+
+static void write_groups(Json *j, const Space *s, const References *r, const Group *groups) {
+    json_key_open(j, "groups", '[');
+    for (size_t g = 0; g < s->groups; g++) {
+        json_open(j, '{');
+        json_key_text(j, "name", groups[g].name);
+        json_key_open(j, "words", '[');
+        for (size_t i = 0; i < r->count; i++)
+            if (r->group[i] == g) json_text(j, r->word[i]);
+        json_close(j, ']');
+        json_key_open(j, "sentences", '[');
+        for (size_t i = 0; i < stbds_arrlenu(groups[g].sentences); i++) json_text(j, groups[g].sentences[i]);
+        json_close(j, ']');
+        write_points(j, "mean", s, s->means, g);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
 }
 
 static void write_cosines(Json *j, const Space *s, const References *r, const Group *groups, size_t probe) {
     for (size_t g = 0; g < s->groups; g++) {
         json_open(j, '{');
-        json_key_text(j, "role", probe == 0 ? "this" : "compare");
+        json_key_text(j, "role", roles[probe]);
         json_key_text(j, "group", groups[g].name);
         json_key_open(j, "by_layer", '[');
         for (size_t l = 0; l < s->layers; l++) json_short(j, cosine_at(s, r, probe, g, l));
@@ -159,43 +179,24 @@ void inspect_write_context(Json *j, const References *r, const InspectRequest *r
     json_key_open(j, "paths", '[');
     for (size_t i = 0; i < probes; i++) {
         char *name = memory_format("%s (%s sentence)", word, i == 0 ? "this" : "the other");
-        write_path(j, &s, name, i == 0 ? "this" : "compare", NULL, r->probes, i);
+        write_path(j, &s, name, roles[i], NULL, r->probes, i);
         free(name);
     }
     for (size_t i = 0; i < r->count; i++)
         write_path(j, &s, r->word[i], "reference", groups[r->group[i]].name, r->layers, i);
     json_close(j, ']');
-    json_key_open(j, "groups", '[');
-    for (size_t g = 0; g < stbds_arrlenu(groups); g++) {
-        json_open(j, '{');
-        json_key_text(j, "name", groups[g].name);
-        json_key_open(j, "words", '[');
-        for (size_t i = 0; i < r->count; i++)
-            if (r->group[i] == g) json_text(j, r->word[i]);
-        json_close(j, ']');
-        json_key_open(j, "sentences", '[');
-        for (size_t i = 0; i < stbds_arrlenu(groups[g].sentences); i++) json_text(j, groups[g].sentences[i]);
-        json_close(j, ']');
-        json_key_open(j, "mean", '[');
-        for (size_t l = 0; l < s.layers; l++) write_point(j, &s, row(s.means, &s, g, l), l);
-        json_close(j, ']');
-        json_close(j, '}');
-    }
-    json_close(j, ']');
+    write_groups(j, &s, r, groups);
     json_key_open(j, "cosines", '[');
     for (size_t i = 0; i < probes; i++) write_cosines(j, &s, r, groups, i);
     json_close(j, ']');
     json_key_open(j, "nearest", '[');
     for (size_t i = 0; i < probes; i++) {
         json_open(j, '{');
-        json_key_text(j, "role", i == 0 ? "this" : "compare");
+        json_key_text(j, "role", roles[i]);
         json_key_text(j, "group", groups[nearest(&s, r, i, SIZE_MAX)].name);
         json_close(j, '}');
     }
     json_close(j, ']');
     json_close(j, '}');
-    free(s.centre);
-    free(s.unit);
-    free(s.axes);
-    free(s.means);
+    free(s.block);
 }

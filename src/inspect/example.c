@@ -1,13 +1,9 @@
 /* A worked example: self-attention of three tokens of two numbers with one head, small enough to check by hand. Its
  * weights were made up with four digits; that x W of the textbook is W^T x here, so rows and columns are exchanged. */
 #include "base/size.h"
-#include "nn/attention.h"
-
-#include <stdlib.h>
-
-#include "base/memory.h"
 #include "inspect/inspect.h"
 #include "math/matmul.h"
+#include "nn/attention.h"
 #include "nn/linear.h"
 
 enum { T = 3, D = 2 };
@@ -26,8 +22,7 @@ void inspect_example(Json *j, Pool *pool) {
     const uint32_t start[] = {0, T};
     const AttentionShape shape = {1, 1, D, start, start, start + 1, T, false, shown};
     const AttentionInput in = {qkv, qkv + D, qkv + 2 * D, 3 * D, 3 * D};
-    const size_t scratch = attention_scratch(T);
-    pool_reserve(pool, scratch > matmul_scratch() ? scratch : matmul_scratch(), matmul_shared());
+    pool_reserve(pool, size_max(attention_scratch(T), matmul_scratch()), matmul_shared());
     linear_forward((Compute){.pool = pool}, qkv, x, weight, NULL, T, D, 3 * D);
     attention_forward(pool, joined, log_sum, in, shape, dropout_none());
 

@@ -1,4 +1,3 @@
-/* Making an observation. */
 #include "inspect/observe.h"
 
 #include <math.h>

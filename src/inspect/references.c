@@ -1,11 +1,9 @@
-/* Reference words. */
 #include "inspect/references.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/ds.h"
-#include "math/vector.h"
 #include "model/encoder.h"
 #include "text/utf8.h"
 
@@ -215,10 +213,10 @@ bool references_make(References *r, const Observation *o, const Group *groups, c
     for (size_t g = 0; g < stbds_arrlenu(groups); g++) room += stbds_arrlenu(groups[g].words);
     r->group = memory_new(room, sizeof *r->group);
     r->word = memory_new(room, sizeof *r->word);
-    r->layers = memory_new(room, (n + 1) * D * sizeof *r->layers);
-    r->inputs = memory_new(room, n * D * sizeof *r->inputs);
-    r->embedding = memory_new(room, D * sizeof *r->embedding);
-    r->probes = memory_new(probe_count + 1, (n + 1) * D * sizeof *r->probes);
+    r->layers = memory_new(2 * room + probe_count, (n + 1) * D * sizeof *r->layers); /* the others lie behind it */
+    r->probes = r->layers + room * (n + 1) * D;
+    r->inputs = r->probes + probe_count * (n + 1) * D;
+    r->embedding = r->inputs + room * n * D;
 
     Mention *mentions = NULL; /* stb_ds arrays */
     Place *places = NULL;
@@ -256,8 +254,5 @@ void references_free(References *r) {
     free(r->group);
     free(r->word);
     free(r->layers);
-    free(r->inputs);
-    free(r->embedding);
-    free(r->probes);
     *r = (References){0};
 }
