@@ -74,8 +74,9 @@ echo "$includes" | sed 's/_internal\.h/.h/g; s/\.[ch]\( \|$\)/\1/g' | awk '{ pri
 if command -v nm >/dev/null; then
     find build/release -name '*.o' -path 'build/release/*/*' ! -path '*/tests/*' 2>/dev/null |
         while read -r object; do
-            [ -f "src/${object#build/release/}" ] || [ -f "src/$(echo "${object#build/release/}" | sed 's/o$/c/')" ] || continue
-            nm -g "$object" | sed "s|^|$(echo "${object#build/release/}" | sed 's/\.o$//') |"
+            room=$(echo "${object#build/release/}" | sed 's/\..*//') # of nn/kernels.avx2.o: nn/kernels
+            [ -f "src/$room.c" ] || continue
+            nm -g "$object" | sed "s|^|$room |"
         done | awk '
         NF == 3 && $2 == "U" { uses[$1 " " $3]; next }
         NF == 4 { owner[$4] = $1 }

@@ -7,26 +7,26 @@
 
 #include "base/error.h"
 
-/* The sets that loops are compiled for (math/isa.h). */
+/* The instruction sets that loops are compiled for (math/isa.h). */
 typedef enum Isa { ISA_GENERIC, ISA_AVX2, ISA_AVX512, ISA_NEON } Isa;
 
-/* Whose loops to use: those of the set in use, or of the set that it extends (avx512 for amx). */
+/* The one whose loops are in use. A set with products of its own, such as amx, extends another: amx extends avx512. */
 Isa cpu_isa(void);
 
 /* Products in bfloat16 of the set in use (math/product.h); NULL where it has no instructions for them. */
 const struct ProductKernels *cpu_bfloat16(void);
 
-/* Every instruction set this program has kernels for and this CPU can run, best last; returns how many. The array is
- * static. */
+/* The names of all sets that this program has loops for and this CPU can run, the best last; returns how many. The
+ * array is static. */
 size_t cpu_instruction_sets(const char *const **names);
 
 /* The one in use: the environment variable NMT_ISA's, or the best. */
 const char *cpu_instruction_set(void);
 
 /* Fails when NMT_ISA names an instruction set that does not exist or that this CPU lacks. ./train, ./translate
- * and ./inspect call it before they compute; without the call, such a name is ignored. It also has this thread, and
- * those started from now on, take denormal numbers (below 1.2e-38) for 0: a moment of Adam that fades away gets there,
- * and some CPUs compute with them a hundred times slower. */
+ * and ./inspect call it before they compute; without the call, such a name is ignored. From the call on, this thread
+ * and those it starts treat denormal numbers (below 1.2e-38) as 0: Adam's moments fade into that range, and some CPUs
+ * compute with such numbers a hundred times slower. */
 bool cpu_check(Error *err);
 
 /* For tests: uses the named instruction set from now on. False when it is not available. Not while a pool runs. */

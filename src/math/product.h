@@ -21,13 +21,13 @@ typedef struct Slivers {
     size_t sliver, row, col;
 } Slivers;
 
-/* The matrix product in one precision. Factors are packed into cells of a real's size, which hold one number, or two
- * bfloat16 numbers that follow each other along k, the first in the lower half. A packed run of k numbers is filled up
- * with zeros to a multiple of `run` (which divides MATMUL_KC), and so takes cells(k) = that / per_cell cells. */
+/* The matrix product in one precision. Factors are packed into cells of a real's size, each with one number, or with
+ * two bfloat16 numbers that are neighbours along k, the first in the lower half. A packed run of k numbers is filled up
+ * with zeros to a multiple of `run` (which divides MATMUL_KC); divided by per_cell, that is cells(k), its cells. */
 typedef struct ProductKernels {
     size_t mr, nr; /* rows and columns of the register tile */
     size_t run, per_cell;
-    bool preferred; /* faster than float32 by so much that train.precision = auto takes it */
+    bool preferred; /* so much faster than float32 that train.precision = auto takes it */
 
     /* c (mr, nr; row stride ldc) = [c or bias +] a (mr, cells) times b (cells, nr).
      * a: cell (i, p) at a[i * a_row + p * a_col]. b: packed, row p at b + p * nr. Only the first `rows` rows of a and c
@@ -38,10 +38,10 @@ typedef struct ProductKernels {
     /* Packs b (k, cols), element (p, j) at b[p * row + j * col], into slivers of nr columns one after another: row p of
      * that from column j on at out + j * cells(k) + p * nr. Columns that do not exist are zeros. */
     void (*pack)(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols);
-    /* a (rows, k), element (i, p) at a[i * row + p * col], as the tile takes it: where it stands, or packed at out,
+    /* a (rows, k), element (i, p) at a[i * row + p * col], as the tile takes it: where it is, or packed at out,
      * which has room for cells(k) * (rows + MATMUL_MR_MAX) cells. */
     Slivers (*slivers)(real *out, const real *a, size_t row, size_t col, size_t k, size_t rows);
-    /* Come before and after the tiles of a task, on its thread; or NULL. */
+    /* Called before and after the tiles of a task, on its thread; NULL: there is nothing to do. */
     void (*begin)(void);
     void (*end)(void);
 } ProductKernels;

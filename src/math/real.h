@@ -1,5 +1,5 @@
-/* real: the number the numeric code computes in. float in the product; double in the gradient-check build, which
- * compiles the very same files with -DNMT_DOUBLE so that a backward pass is checked far below float noise. */
+/* real: the number the numeric code computes in. float, or double in the gradient-check build, which
+ * compiles the same files with -DNMT_DOUBLE, so that rounding does not hide an error in a backward pass. */
 #ifndef NMT_MATH_REAL_H
 #define NMT_MATH_REAL_H
 

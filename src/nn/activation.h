@@ -2,7 +2,10 @@
  *
  *     RELU   max(0, x)                                      derivative 1 where x > 0, else 0
  *     GELU   x Phi(x), Phi the normal distribution function derivative Phi(x) + x phi(x)
- *            (Hendrycks, Gimpel 2016; the exact form, not the tanh approximation) */
+ *            (Hendrycks, Gimpel 2016; the exact form, not the tanh approximation)
+ *
+ * The loops are in activation_rows.h. In float, GELU is within 4 units in the last place; for negative x its relative
+ * error grows with x^2, to 2e-6 at -5. */
 #ifndef NMT_NN_ACTIVATION_H
 #define NMT_NN_ACTIVATION_H
 

@@ -18,7 +18,7 @@ Dropout dropout_none(void) {
     return (Dropout){65536, 1, {0, 0, 0}};
 }
 
-/* out = [add +] dropped in. */
+/* out = [add +] dropout(in) */
 static void drop(real *out, const real *add, const real *in, Dropout dropout, size_t first, size_t count) {
     if (!dropout_is_none(dropout))
         nn_kernels()->dropout(out, in, add, dropout.keep, dropout.scale, dropout.site, first, count);

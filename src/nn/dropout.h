@@ -1,8 +1,8 @@
-/* Dropout (Srivastava et al. 2014): an element is kept with probability 1 - rate and then divided by it, else 0.
+/* Dropout (Srivastava et al. 2014): an element is kept with probability 1 - rate and divided by it; else it becomes 0.
  *
  * Which elements are kept is a function of (seed, step, site, index): nothing is stored, and the backward pass asks the
  * same question again. The probability is rounded to a 65536th, and the divisor is the rounded one, so the expectation
- * is exact. Rate 0 (inference, too) copies. */
+ * is exact. Rate 0, as in inference, copies. The mask and its loop are in dropout_rows.h. */
 #ifndef NMT_NN_DROPOUT_H
 #define NMT_NN_DROPOUT_H
 
@@ -29,13 +29,13 @@ static inline int dropout_is_none(Dropout d) {
     return d.keep == 65536;
 }
 
-/* out = dropped in; in place allowed. count elements. Its backward is itself: din = dropped dout, by the same mask. */
+/* out = dropout(in), count elements; in place allowed. The backward pass is the same function: din = dropout(dout). */
 void dropout_forward(Pool *pool, real *out, const real *in, Dropout dropout, size_t count);
 
 /* Elements first .. first + count - 1 of the same, on the calling thread; out and in point to element `first`. */
 void dropout_span(real *out, const real *in, Dropout dropout, size_t first, size_t count);
 
-/* out = residual + dropped in; out may be either input. The residual's gradient is dout itself. */
+/* out = residual + dropout(in); out may be either input. The residual's gradient is dout itself. */
 void dropout_add_forward(Pool *pool, real *out, const real *residual, const real *in, Dropout dropout, size_t count);
 
 #endif

@@ -1,4 +1,4 @@
-/* Dropout of n elements in one piece, with Philox in vector lanes. */
+/* Dropout of n elements: which ones are kept, and the loop over them. */
 #ifndef NMT_NN_DROPOUT_ROWS_H
 #define NMT_NN_DROPOUT_ROWS_H
 
@@ -9,7 +9,7 @@
 
 /* Element `index` of a site is kept when its 16 random bits are below `keep`. They come from blocks of 128 elements
  * made by 16 calls of Philox: element e of a block is half (e / 16) % 2 of word e / 32 of call e % 16. So 16
- * neighbouring elements stand in the same word of 16 calls, which are computed side by side in vector lanes. */
+ * neighbouring elements use the same word of 16 calls, which are computed side by side in vector lanes. */
 enum { CALLS = 16, BLOCK = 128 };
 typedef uint64_t vlong __attribute__((vector_size(VECTOR)));
 enum { WORDS = VECTOR / 4, VECTORS = CALLS / WORDS };
@@ -72,7 +72,8 @@ static void philox_calls(uint32_t random[4][CALLS], RngSite site, uint64_t index
     }
 }
 
-/* out = [add +] in * scale where kept, else 0 [or add]. index: that of the first element. */
+/* out = [add +] (kept ? in * scale : 0). index: of the first element. keep: 0 to 65536. add may be NULL; out may be in
+ * or add. Backward is the same: din = kept ? dout * scale : 0. */
 static void dropout(real *out, const real *in, const real *add, uint32_t keep, real scale, RngSite site, uint64_t index,
                     size_t n) {
     size_t i = 0;

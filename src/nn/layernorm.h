@@ -7,7 +7,9 @@
  *             dbias   += sum over rows of dout
  *             din     += rstd (g - mean(g) - y mean(g y)),   g = dout weight
  *
- * in, out: (N, D)   weight, bias: (D)   mean, rstd: (N), kept for the backward pass */
+ * in, out: (N, D)   weight, bias: (D)   mean, rstd: (N), kept for the backward pass
+ *
+ * The arithmetic of one row is in layernorm_rows.h; layernorm.c shares the rows out to the threads. */
 #ifndef NMT_NN_LAYERNORM_H
 #define NMT_NN_LAYERNORM_H
 
@@ -23,7 +25,7 @@ typedef struct LayernormParams {
 void layernorm_forward(Pool *pool, real *out, real *mean, real *rstd, const real *in, const real *weight,
                        const real *bias, size_t N, size_t D);
 
-/* Makes `out` again from what forward kept, so that it need not be saved. */
+/* Computes `out` again from what forward kept, so that `out` need not be kept. */
 void layernorm_again(Pool *pool, real *out, const real *in, const real *weight, const real *bias, const real *mean,
                      const real *rstd, size_t N, size_t D);
 
@@ -31,7 +33,7 @@ void layernorm_again(Pool *pool, real *out, const real *in, const real *weight, 
 void layernorm_backward_add(Pool *pool, real *din, real *dweight, real *dbias, const real *dout, const real *in,
                             const real *weight, const real *mean, const real *rstd, size_t N, size_t D);
 
-/* The same where dout becomes din: d (N, D). spare (N, D): scratch. */
+/* The same in place: d (N, D) is dout on entry and din on return. spare (N, D): scratch. */
 void layernorm_backward_in_place(Pool *pool, real *d, real *spare, real *dweight, real *dbias, const real *in,
                                  const real *weight, const real *mean, const real *rstd, size_t N, size_t D);
 

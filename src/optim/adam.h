@@ -4,8 +4,8 @@
  *     m = beta1 m + (1 - beta1) g             v = beta2 v + (1 - beta2) g^2
  *     w = w - rate ((m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon) + decay w)
  *
- * Parameters, gradient, m and v are blocks of one layout (model/parameters.h), so it is one loop. Decay spares vectors
- * (biases and norms). */
+ * Parameters, gradient, m and v are blocks of one layout (model/parameters.h), so it is one loop, that of
+ * adam_rows.h. Vectors (biases and norms) do not decay. */
 #ifndef NMT_OPTIM_ADAM_H
 #define NMT_OPTIM_ADAM_H
 

@@ -1,10 +1,10 @@
-/* Exponential moving average of the parameters, a variant of Polyak and Juditsky's (1992), who weigh all steps alike;
- * with this warm-up in TensorFlow:
+/* Exponential moving average of the parameters. Polyak and Juditsky (1992) give all steps the same weight; this variant
+ * prefers later ones. The warm-up of d is TensorFlow's:
  *
  *     average += (1 - d) (w - average)        d = min(decay, (1 + t) / (10 + t))
  *
- * after each step t. Its weights are nearer to the middle of the region that the steps wander in, and translate better
- * than any of theirs; validation and model.gguf take them, training goes on from w. */
+ * after each step t. The average lies nearer the middle of the region that single steps wander around in, and
+ * translates better than any of them. Validation and model.gguf use it; training continues from w. */
 #ifndef NMT_OPTIM_AVERAGE_H
 #define NMT_OPTIM_AVERAGE_H
 
