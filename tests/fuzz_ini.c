@@ -6,13 +6,15 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     Error err;
     Config config = {0};
+    Field *fields = config_fields();
     Ini *ini = ini_parse("fuzz.ini", (const char *)data, size, &err);
-    if (!ini || !ini_bind(ini, config_fields, config_field_count, &config, &err)) {
+    const bool ok = ini && ini_bind(ini, fields, &config, &err);
+    ini_free(ini);
+    free(fields);
+    if (!ok) {
         fuzz_message(err.text);
-        if (ini) ini_free(ini);
         return 0;
     }
-    ini_free(ini);
     char *text = config_text(&config);
     if (!config_may_resume(&config, text, "fuzz.ini", &err)) {
         puts(err.text);

@@ -29,12 +29,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const char *path = fuzz_file(&descriptor, copy, size);
     free(copy);
     if (modelfile_open(&file, path, &err)) {
-        const ModelInfo *info = &file.info;
         float sum = 0;
         for (size_t i = 0; i < file.params.count; i++) sum += file.w[i];
         if (sum > 1e38f) putchar('\0'); /* what was read has to be there */
-        Tokenizer *tokenizer = tokenizer_create(
-            info->merges, info->merge_count, (Normalisation){info->lowercase, info->apostrophes, info->spaces}, &err);
+        Tokenizer *tokenizer = modelfile_tokenizer(&file, &err);
         if (tokenizer)
             tokenizer_free(tokenizer);
         else

@@ -123,7 +123,9 @@ static const TextRow configs[] = {
      {"bad.ini: model.width: expected a multiple", "(3), found 16"}},
     {"odd width", WHOLE "[model]\nwidth = 15\nheads = 3\n", {"bad.ini: model.width", "expected even", "found 15"}},
     {"odd feedforward", WHOLE "[model]\nfeedforward = 15\n", {"bad.ini:", "model.feedforward: expected even", "15"}},
-    {"heads beyond width", WHOLE "[model]\nwidth = 4\nheads = 8\n", {"bad.ini: model.heads: expected 1 to 4, found 8"}},
+    {"heads beyond width",
+     WHOLE "[model]\nwidth = 4\nheads = 8\n",
+     {"bad.ini: model.width: expected a multiple", "(8), found 4"}},
     {"cosine without its end",
      START "[train]\nschedule = cosine\nmax_epochs = 1\n",
      {"bad.ini:", "cosine", "train.max_steps"}},
@@ -198,14 +200,14 @@ static void test_long_configs(void) {
 
 /* Every number of the table just outside its bounds, and every key with a value of no type. */
 static void test_bounds(void) {
-    for (size_t i = 0; i < config_field_count; i++) {
-        const IniField *f = &config_fields[i];
-        if (f->type == INI_STRING) continue;
-        const bool number = f->type == INI_INTEGER || f->type == INI_REAL;
-        const double past = f->type == INI_INTEGER ? 1 : 1e-4;
-        const char *wish = f->type == INI_BOOL     ? "expected true or false"
-                           : f->type == INI_CHOICE ? "expected one of"
-                                                   : "expected a";
+    Field *fields = config_fields();
+    for (const Field *f = fields; f->key; f++) {
+        if (f->type == FIELD_TEXT) continue;
+        const bool number = f->type == FIELD_INTEGER || f->type == FIELD_REAL;
+        const double past = f->type == FIELD_INTEGER ? 1 : 1e-4;
+        const char *wish = f->type == FIELD_SWITCH   ? "expected true or false"
+                           : f->type == FIELD_CHOICE ? "expected one of"
+                                                     : "expected a";
         for (int kind = 0; kind < (number ? 3 : 1); kind++) {
             char assignment[128], value[64] = "?!", found[160];
             if (kind == 1) snprintf(value, sizeof value, "%.17g", f->min - past);
@@ -217,6 +219,7 @@ static void test_bounds(void) {
                            PARTS(found, wish));
         }
     }
+    free(fields);
 }
 
 static void test_overrides(void) {
@@ -550,51 +553,51 @@ static const Change changes[] = {
     {"nmt.width", DROP_KEY, .parts = {"key nmt.width", "found no such key"}},
     {"nmt.width", SET_TEXT, .text = "16", .parts = {"key nmt.width: expected an integer", "found a string"}},
     {"nmt.width", SET_REAL, 16, .parts = {"key nmt.width: expected an integer", "found a float64"}},
-    {"nmt.width", SET_UINT, 0, .parts = {"width: expected 2 to 8192, found 0"}},
+    {"nmt.width", SET_UINT, 0, .parts = {"width: expected an integer from 2 to 8192, found 0"}},
     {"nmt.width", SET_UINT, 15, .parts = {"width: expected a multiple of", "found 15"}},
     {"nmt.width", SET_UINT, 32, .parts = {"tensor shared.weight: expected dims {32, 300}, found {16, 300}"}},
-    {"nmt.width", SET_UINT, 8193, .parts = {"width: expected 2 to 8192, found 8193"}},
-    {"nmt.width", SET_UINT, 1e19, .parts = {"width: expected 2 to 8192, found 10000000000000000000"}},
-    {"nmt.heads", SET_UINT, 0, .parts = {"heads: expected 1 to 16, found 0"}},
+    {"nmt.width", SET_UINT, 8193, .parts = {"width: expected an integer from 2 to 8192, found 8193"}},
+    {"nmt.width", SET_UINT, 1e19, .parts = {"width: expected an integer from 2 to 8192, found 10000000000000000000"}},
+    {"nmt.heads", SET_UINT, 0, .parts = {"heads: expected an integer from 1 to 8192, found 0"}},
     {"nmt.heads", SET_UINT, 5, .parts = {"expected a multiple of", "(5), found 16"}},
-    {"nmt.heads", SET_UINT, 17, .parts = {"heads: expected 1 to 16, found 17"}},
-    {"nmt.feedforward", SET_UINT, 0, .parts = {"feedforward: expected 2 to 65536, found 0"}},
+    {"nmt.heads", SET_UINT, 17, .parts = {"expected a multiple of", "(17), found 16"}},
+    {"nmt.feedforward", SET_UINT, 0, .parts = {"feedforward: expected an integer from 2 to 65536, found 0"}},
     {"nmt.feedforward", SET_UINT, 33, .parts = {"feedforward: expected even", "33"}},
     {"nmt.feedforward", SET_UINT, 64, .parts = {"tensor encoder.layers.0.fc1.weight: expected dims {16, 64}"}},
-    {"nmt.feedforward", SET_UINT, 65538, .parts = {"feedforward: expected 2 to 65536, found 65538"}},
-    {"nmt.encoder_layers", SET_UINT, 0, .parts = {"encoder_layers: expected 1 to 64, found 0"}},
+    {"nmt.feedforward", SET_UINT, 65538, .parts = {"feedforward: expected an integer from 2 to 65536, found 65538"}},
+    {"nmt.encoder_layers", SET_UINT, 0, .parts = {"encoder_layers: expected an integer from 1 to 64, found 0"}},
     {"nmt.encoder_layers", SET_UINT, 2, .parts = {"tensor encoder.layers.1.", "found none"}},
-    {"nmt.encoder_layers", SET_UINT, 65, .parts = {"encoder_layers: expected 1 to 64, found 65"}},
-    {"nmt.decoder_layers", SET_UINT, 0, .parts = {"decoder_layers: expected 1 to 64, found 0"}},
+    {"nmt.encoder_layers", SET_UINT, 65, .parts = {"encoder_layers: expected an integer from 1 to 64, found 65"}},
+    {"nmt.decoder_layers", SET_UINT, 0, .parts = {"decoder_layers: expected an integer from 1 to 64, found 0"}},
     {"nmt.decoder_layers", SET_UINT, 64, .parts = {"tensor decoder.layers.1.", "found none"}},
-    {"nmt.decoder_layers", SET_UINT, 4294967296.0, .parts = {"decoder_layers: expected 1 to 64, found 4294967296"}},
-    {"nmt.max_length", SET_UINT, 1, .parts = {"max_length: expected 2 to 65536, found 1"}},
-    {"nmt.max_length", SET_UINT, 1e18, .parts = {"max_length: expected 2 to 65536, found 1000000000000000000"}},
-    {"nmt.vocab_size", SET_UINT, 257, .parts = {"vocabulary size: expected 258 to 65536, found 257"}},
+    {"nmt.decoder_layers", SET_UINT, 4294967296.0,
+     .parts = {"decoder_layers: expected an integer from 1 to 64, found 4294967296"}},
+    {"nmt.max_length", SET_UINT, 1, .parts = {"max_length: expected an integer from 2 to 65536, found 1"}},
+    {"nmt.max_length", SET_UINT, 1e18,
+     .parts = {"max_length: expected an integer from 2 to 65536, found 1000000000000000000"}},
+    {"nmt.vocab_size", SET_UINT, 257, .parts = {"text.vocab_size: expected an integer from 258 to 65536, found 257"}},
     {"nmt.vocab_size", SET_UINT, 258, .parts = {"nmt.tokenizer.merges: expected 0 numbers for a vocabulary of 258"}},
-    {"nmt.vocab_size", SET_UINT, 65537, .parts = {"vocabulary size: expected 258 to 65536, found 65537"}},
+    {"nmt.vocab_size", SET_UINT, 65537,
+     .parts = {"text.vocab_size: expected an integer from 258 to 65536, found 65537"}},
     {"nmt.norm", SET_TEXT, .text = "both", .parts = {"nmt.norm: expected pre|post, found \"both\""}},
     {"nmt.norm", SET_TEXT, .text = "", .parts = {"nmt.norm: expected pre|post, found \"\""}},
     {"nmt.norm", SET_TEXT, .text = "post", .parts = {NULL}}, /* a good file: two tensors of it are left unused */
     {"nmt.activation", SET_TEXT, .text = "swish", .parts = {"nmt.activation: expected relu|gelu, found \"swish\""}},
     {"nmt.tying", SET_TEXT, .text = "none", .parts = {"tensor encoder.embed_tokens.weight", "found none"}},
-    {"nmt.tying", DROP_KEY, .parts = {"key nmt.tying", "found no such key"}},
     {"nmt.positions", SET_TEXT, .text = "learned", .parts = {"tensor encoder.embed_positions.weight", "found none"}},
-    {"nmt.dropout", SET_REAL, 1, .parts = {"dropout: expected a rate", "found 1"}},
-    {"nmt.dropout", SET_REAL, -0.5, .parts = {"dropout: expected a rate", "found -0.5"}},
-    {"nmt.dropout", SET_REAL, NAN, .parts = {"dropout: expected a rate", "nan"}},
-    {"nmt.attention_dropout", DROP_KEY, .parts = {"key nmt.attention_dropout", "found no such key"}},
-    {"nmt.text.lowercase", DROP_KEY, .parts = {"key nmt.text.lowercase", "found no such key"}},
+    {"nmt.dropout", SET_REAL, 1, .parts = {"dropout: expected a number from 0 to 0.9999", "found 1"}},
+    {"nmt.dropout", SET_REAL, -0.5, .parts = {"dropout: expected a number from 0 to 0.9999", "found -0.5"}},
+    {"nmt.dropout", SET_REAL, NAN, .parts = {"dropout: expected a number from 0 to 0.9999", "nan"}},
     {"nmt.text.spaces", SET_UINT, 1, .parts = {"key nmt.text.spaces: expected a bool, found uint64 1"}},
-    {"nmt.decode.beam", SET_UINT, 0, .parts = {"nmt.decode", "beam"}},
-    {"nmt.decode.beam", SET_UINT, 65, .parts = {"nmt.decode", "beam"}},
-    {"nmt.decode.beam", SET_UINT, 1e15, .parts = {"nmt.decode", "beam"}},
-    {"nmt.decode.length_alpha", SET_REAL, NAN, .parts = {"nmt.decode", "length_alpha"}},
-    {"nmt.decode.length_alpha", SET_REAL, -1, .parts = {"nmt.decode", "length_alpha"}},
-    {"nmt.decode.max_ratio", SET_REAL, INFINITY, .parts = {"nmt.decode", "max_ratio"}},
-    {"nmt.decode.max_ratio", SET_REAL, -1, .parts = {"nmt.decode", "max_ratio"}},
-    {"nmt.decode.max_extra", SET_UINT, 1e12, .parts = {"nmt.decode", "max_extra"}},
-    {"nmt.decode.max_extra", DROP_KEY, .parts = {"key nmt.decode.max_extra", "found no such key"}},
+    {"nmt.decode.beam", SET_UINT, 0, .parts = {"decode.beam"}},
+    {"nmt.decode.beam", SET_UINT, 65, .parts = {"decode.beam"}},
+    {"nmt.decode.beam", SET_UINT, 1e15, .parts = {"decode.beam"}},
+    {"nmt.decode.length_alpha", SET_REAL, NAN, .parts = {"decode.length_alpha"}},
+    {"nmt.decode.length_alpha", SET_REAL, -1, .parts = {"decode.length_alpha"}},
+    {"nmt.decode.max_ratio", SET_REAL, INFINITY, .parts = {"decode.max_ratio"}},
+    {"nmt.decode.max_ratio", SET_REAL, -1, .parts = {"decode.max_ratio"}},
+    {"nmt.decode.max_extra", SET_UINT, 1e12, .parts = {"decode.max_extra"}},
+    {"nmt.heads", DROP_KEY, .parts = {"key nmt.heads", "found no such key"}},
     {"nmt.config", DROP_KEY, .parts = {"key nmt.config", "found no such key"}},
     {"nmt.step", SET_REAL, 2, .parts = {"key nmt.step: expected an integer", "found a float64"}},
     {"nmt.tokenizer.merges", DROP_KEY, .parts = {"key nmt.tokenizer.merges", "found no such key"}},
@@ -774,10 +777,10 @@ static void test_fuzz(void) {
             if (strncmp(err.text, "bad.gguf: ", 10) != 0) TEST_FAIL("found \"%s\"", err.text);
             continue;
         }
-        Tokenizer *tokenizer = translator_tokenizer(&model, &err);
+        Tokenizer *tokenizer = modelfile_tokenizer(&model, &err);
         if (tokenizer && opened++ < 100) {
             Pool *pool = pool_create(1, &err);
-            const DecodeOptions how = translator_options(&model);
+            const DecodeOptions how = model.info.decode;
             EXPECT(decode_check(&how, &model.params.hyper, "bad.gguf", &err));
             Translator *translator = translator_create(&model.params, model.w, tokenizer, pool, how);
             const Text text = {"the red cat", 11};

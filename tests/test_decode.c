@@ -902,7 +902,7 @@ static void test_options_are_checked(void) {
     EXPECT(decode_check(&good, &h, "a.ini", &err));
     o = good, o.beam = 0;
     EXPECT(!decode_check(&o, &h, "a.ini", &err));
-    EXPECT_STR(err.text, "a.ini: decode.beam: expected 1 to 64, found 0");
+    EXPECT_STR(err.text, "a.ini: decode.beam: expected an integer from 1 to 64, found 0");
     o = good, o.n_best = 5;
     EXPECT(!decode_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.n_best");

@@ -2,39 +2,42 @@
 #include "base/ini.h"
 
 #include <float.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/memory.h"
 #include "testlib.h"
 
+#define LONG "over and over, until the line of the template has as many characters as it may have: xx."
+
 typedef struct Config {
-    int64_t width;
+    size_t width;
     double dropout;
-    int norm;
+    enum { PRE, POST } norm;
     bool tied;
-    int64_t seed;
+    uint64_t seed;
     double rate;
     char *train, *note;
-    int64_t last;
+    size_t last;
 } Config;
 
-#define FIELD(key, type, member, standard, min, max, choices)                                                          \
-    { key, type, offsetof(Config, member), standard, min, max, choices, "help" }
+#define NORMS ((const char *const[]){[POST] = "post", [PRE] = "pre", [2] = NULL}) /* in any order */
 
-static const IniField fields[] = {
-    FIELD("model.width", INI_INTEGER, width, "512", 2, 8192, NULL),
-    FIELD("model.dropout", INI_REAL, dropout, "0.1", 0, 0.9, NULL),
-    FIELD("model.norm", INI_CHOICE, norm, "pre", 0, 0, "pre|post"),
-    FIELD("model.tied", INI_BOOL, tied, "true", 0, 0, NULL),
-    FIELD("train.seed", INI_INTEGER, seed, "1", -0x1p63, 0x1p63, NULL),
-    FIELD("train.rate", INI_REAL, rate, "0.001", -DBL_MAX, DBL_MAX, NULL),
-    FIELD("data.train", INI_STRING, train, NULL, 0, 0, NULL),
-    FIELD("data.note", INI_STRING, note, "", 0, 0, NULL),
-    FIELD("run.last", INI_INTEGER, last, "1", 1, 9, NULL),
+static const Field fields[] = {
+    ROW_INTEGER("model.width", Config, width, "512", 2, 8192, "help"),
+    ROW_REAL("model.dropout", Config, dropout, "0.1", 0, 0.9, "help"),
+    ROW_CHOICE("model.norm", Config, norm, "pre", NORMS, "help"),
+    ROW_SWITCH("model.tied", Config, tied, "true", "help"),
+    ROW_INTEGER("train.seed", Config, seed, "1", 0, 0x1p64, "help"),
+    ROW_REAL("train.rate", Config, rate, "0.001", -DBL_MAX, DBL_MAX, "help"),
+    ROW_TEXT("data.train", Config, train, NULL, "help", .example = "a.tsv"),
+    ROW_TEXT("data.note", Config, note, "", "help"),
+    ROW_INTEGER("run.last", Config, last, "1", 1, 9, "help that is long: " LONG, .example = "3"),
+    ROW_END,
 };
-enum { FIELDS = COUNT(fields) };
 
 /* Parses, overrides (up to a NULL) and binds. */
 static bool bind(Config *config, const char *text, const char *const *overrides, Error *err) {
@@ -43,7 +46,7 @@ static bool bind(Config *config, const char *text, const char *const *overrides,
     if (!ini) return false;
     bool good = true;
     for (; overrides && *overrides && good; overrides++) good = ini_override(ini, *overrides, err);
-    good = good && ini_bind(ini, fields, FIELDS, config, err);
+    good = good && ini_bind(ini, fields, config, err);
     ini_free(ini);
     return good;
 }
@@ -53,7 +56,7 @@ static bool bind(Config *config, const char *text, const char *const *overrides,
 static void expect_error(const char *text, const char *const *overrides, const char *message) {
     Config config;
     Error err = {"no error"};
-    if (bind(&config, text, overrides, &err)) ini_release(fields, FIELDS, &config);
+    if (bind(&config, text, overrides, &err)) fields_release(fields, &config);
     EXPECT_STR(err.text, message);
     EXPECT(!config.train && !config.note);
 }
@@ -66,7 +69,7 @@ static void expect_note(const char *line, const char *note) {
     EXPECT(bind(&config, text, NULL, &err));
     EXPECT_STR(err.text, "no error");
     if (config.note) EXPECT_STR(config.note, note);
-    ini_release(fields, FIELDS, &config);
+    fields_release(fields, &config);
     free(text);
 }
 
@@ -75,18 +78,18 @@ static void test_values_and_defaults(void) {
     Error err = {"fine"};
     EXPECT(bind(&config,
                 "# a comment\n\n[model] ; another\n  width = 64 # wide\n\tdropout=.25\nnorm = post\ntied = off\n"
-                "[data]\ntrain = a/b c.tsv\n[train]\nseed = -9223372036854775808",
+                "[data]\ntrain = a/b c.tsv\n[train]\nseed = 18446744073709551615",
                 NULL, &err));
     EXPECT_STR(err.text, "fine");
     EXPECT_INT(config.width, 64);
     EXPECT(config.dropout == 0.25);
     EXPECT_INT(config.norm, 1);
     EXPECT(!config.tied);
-    EXPECT(config.seed == INT64_MIN);
+    EXPECT(config.seed == UINT64_MAX);
     EXPECT(config.rate == 0.001);
     EXPECT_STR(config.train, "a/b c.tsv");
     EXPECT_STR(config.note, "");
-    ini_release(fields, FIELDS, &config);
+    fields_release(fields, &config);
     EXPECT(!config.train);
 }
 
@@ -97,7 +100,7 @@ static void test_byte_order_mark_and_crlf(void) {
     EXPECT_STR(config.train, "x");
     EXPECT_STR(config.note, "");
     EXPECT_INT(config.width, 8);
-    ini_release(fields, FIELDS, &config);
+    fields_release(fields, &config);
 }
 
 static void test_strings(void) {
@@ -122,7 +125,7 @@ static void test_words_for_bool(void) {
         char *assignment = memory_format("model.tied=%s", words[i]);
         EXPECT(bind(&config, "", OVERRIDES("data.train=x", assignment), &err));
         EXPECT_INT(config.tied, i % 2);
-        ini_release(fields, FIELDS, &config);
+        fields_release(fields, &config);
         free(assignment);
     }
 }
@@ -134,7 +137,7 @@ static void test_overrides_win(void) {
                 OVERRIDES("model.width=16", "model.width=32", "data.note=a # b=\"c\" "), &err));
     EXPECT_INT(config.width, 32);
     EXPECT_STR(config.note, "a # b=\"c\" ");
-    ini_release(fields, FIELDS, &config);
+    fields_release(fields, &config);
 }
 
 static void test_bad_values(void) {
@@ -159,9 +162,11 @@ static void test_bad_values(void) {
         free(assignment);
         free(message);
     }
-    expect_error("", OVERRIDES("train.seed=9223372036854775808"),
-                 "command line: train.seed=9223372036854775808: expected an integer from -9223372036854775808 to "
-                 "9223372036854775808, found \"9223372036854775808\"");
+    expect_error("", OVERRIDES("train.seed=18446744073709551616"),
+                 "command line: train.seed=18446744073709551616: expected an integer from 0 to "
+                 "18446744073709551616, found \"18446744073709551616\"");
+    expect_error("", OVERRIDES("train.seed=-1"),
+                 "command line: train.seed=-1: expected an integer from 0 to 18446744073709551616, found \"-1\"");
     expect_error("[model]\ntied = maybe\n", NULL, "x.ini:2: model.tied: expected true or false, found \"maybe\"");
     expect_error("[model]\nnorm = pr\n", NULL, "x.ini:2: model.norm: expected one of pre|post, found \"pr\"");
     expect_error("[model]\nnorm = pre|post\n", NULL,
@@ -242,7 +247,7 @@ static void test_too_many_keys(void) {
 
 /* Formats, parses and binds again. */
 static void expect_round_trip(const Config *config) {
-    char *text = ini_format(fields, FIELDS, config);
+    char *text = ini_format(fields, config);
     Config again;
     Error err = {"fine"};
     EXPECT(bind(&again, text, NULL, &err));
@@ -255,34 +260,84 @@ static void expect_round_trip(const Config *config) {
     EXPECT_INT(again.seed, config->seed);
     if (again.train) EXPECT_STR(again.train, config->train);
     if (again.note) EXPECT_STR(again.note, config->note);
-    ini_release(fields, FIELDS, &again);
+    fields_release(fields, &again);
     free(text);
 }
 
 static void test_format(void) {
     char train[] = "a.tsv", note[] = " x";
-    const Config config = {64, 0.1, 1, true, -3, 7e-4, train, note, 2};
-    char *text = ini_format(fields, FIELDS, &config);
+    const Config config = {64, 0.1, POST, true, 3, 7e-4, train, note, 2};
+    char *text = ini_format(fields, &config);
     EXPECT_STR(text,
-               "[model]\nwidth = 64\ndropout = 0.1\nnorm = post\ntied = true\n\n[train]\nseed = -3\nrate = 0.0007\n\n"
+               "[model]\nwidth = 64\ndropout = 0.1\nnorm = post\ntied = true\n\n[train]\nseed = 3\nrate = 0.0007\n\n"
                "[data]\ntrain = a.tsv\nnote = \" x\"\n\n[run]\nlast = 2\n");
     free(text);
 }
 
-static void test_help(void) {
-    char *text = ini_help(fields, FIELDS);
-    EXPECT_STR(text, "model.width                512           an integer from 2 to 8192\n    help\n"
-                     "model.dropout              0.1           a number from 0 to 0.9\n    help\n"
-                     "model.norm                 pre           one of pre|post\n    help\n"
-                     "model.tied                 true          true or false\n    help\n"
-                     "train.seed                 1             an integer from -9223372036854775808 to "
-                     "9223372036854775808\n    help\n"
-                     "train.rate                 0.001         a number from -1.79769313486232e+308 to "
-                     "1.79769313486232e+308\n    help\n"
-                     "data.train                 (required)    text\n    help\n"
-                     "data.note                  (empty)       text\n    help\n"
-                     "run.last                   1             an integer from 1 to 9\n    help\n");
+static void test_template(void) {
+    char *text = ini_template(fields, "# a head\n");
+    EXPECT_STR(text, "# a head\n\n[model]\nwidth = 512     # help [2 to 8192]\ndropout = 0.1   # help [0 to 0.9]\n"
+                     "norm = pre      # help [pre|post]\ntied = true     # help [true or false]\n\n[train]\n"
+                     "seed = 1       # help [0 to 18446744073709551616]\n"
+                     "rate = 0.001   # help [-1.79769313486232e+308 to 1.79769313486232e+308]\n\n[data]\n"
+                     "train = a.tsv   # help; required\nnote =          # help\n\n[run]\n"
+                     "last = 3   # help that is long: " LONG "\n           # [1 to 9]; default 1\n");
+    Config config;
+    Error err = {"fine"};
+    EXPECT(bind(&config, text, NULL, &err));
+    EXPECT_STR(err.text, "fine");
+    EXPECT_INT(config.width, 512);
+    EXPECT_STR(config.train, "a.tsv");
+    EXPECT_INT(config.last, 3);
+    fields_release(fields, &config);
     free(text);
+}
+
+/* A key that is gone: 0 is what there is without it; anything else is refused. */
+static void test_removed_key(void) {
+    static const struct {
+        const char *text, *override, *message;
+    } rows[] = {
+        {"[data]\ntrain = x\ngone = 0\n", NULL, ""},
+        {"[data]\ntrain = x\ngone = 0.0\n", "data.gone=0", ""},
+        {"[data]\ntrain = x\ngone = 0.1\n", "data.gone=0", ""},
+        {"[data]\ntrain = x\n", NULL, ""},
+        {"[data]\ntrain = x\ngone = 0.1\n", NULL, "x.ini:3: data.gone = 0.1: this option is gone: no gain"},
+        {"[data]\ntrain = x\ngone =\n", NULL, "x.ini:3: data.gone = : this option is gone: no gain"},
+        {"[data]\ntrain = x\n", "data.gone=1", "command line: data.gone=1: this option is gone: no gain"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Config config = {0};
+        Error err = {""};
+        Ini *ini = ini_parse("x.ini", rows[i].text, strlen(rows[i].text), &err);
+        CHECK(ini, err.text);
+        if (rows[i].override) EXPECT(ini_override(ini, rows[i].override, &err));
+        const bool ok = ini_drop_removed(ini, "data.gone", "no gain", &err) && ini_bind(ini, fields, &config, &err);
+        EXPECT_INT(ok, !*rows[i].message);
+        if (!ok) EXPECT_STR(err.text, rows[i].message);
+        fields_release(fields, &config);
+        ini_free(ini);
+    }
+}
+
+/* The bounds hold for values that were not read from text, too. */
+static void test_fields_check(void) {
+    Config config = {.width = 2, .seed = UINT64_MAX, .dropout = 0.9, .last = 9};
+    Error err = {"fine"};
+    EXPECT(fields_check(fields, &config, "x", &err));
+    EXPECT_STR(err.text, "fine");
+    config.width = 8193;
+    EXPECT(!fields_check(fields, &config, "x", &err));
+    EXPECT_STR(err.text, "x: model.width: expected an integer from 2 to 8192, found 8193");
+    config.width = 2, config.dropout = NAN;
+    EXPECT(!fields_check(fields, &config, "x", &err));
+    EXPECT_STR(err.text, "x: model.dropout: expected a number from 0 to 0.9, found nan");
+    config.dropout = 0, config.rate = INFINITY;
+    EXPECT(!fields_check(fields, &config, "x", &err));
+    EXPECT_HAS(err.text, "x: train.rate: expected a number");
+    config.rate = 0, config.last = 0;
+    EXPECT(!fields_check(fields, &config, "x", &err));
+    EXPECT_STR(err.text, "x: run.last: expected an integer from 1 to 9, found 0");
 }
 
 static void test_format_reads_back(void) {
@@ -293,15 +348,8 @@ static void test_format_reads_back(void) {
     for (size_t i = 0; i < COUNT(notes); i++) {
         char *note = memory_string(notes[i]);
         double rate = rates[i % COUNT(rates)];
-        Config config = {2 + (int64_t)i,
-                         0.9 / (double)(i + 1),
-                         (int)i % 2,
-                         i % 3 == 0,
-                         INT64_MAX - (int64_t)i,
-                         rate,
-                         train,
-                         note,
-                         9};
+        Config config = {
+            2 + i, 0.9 / (double)(i + 1), i % 2 ? POST : PRE, i % 3 == 0, UINT64_MAX - i, rate, train, note, 9};
         expect_round_trip(&config);
         free(note);
     }
@@ -326,9 +374,9 @@ static void test_damaged_texts(void) {
         Ini *ini = ini_parse("x", exact, length, &err);
         free(exact);
         Config config = {0};
-        if (ini && ini_bind(ini, fields, FIELDS, &config, &err)) {
+        if (ini && ini_bind(ini, fields, &config, &err)) {
             good++;
-            ini_release(fields, FIELDS, &config);
+            fields_release(fields, &config);
         }
         ini_free(ini);
     }
@@ -364,7 +412,9 @@ int main(void) {
     RUN(test_missing_key);
     RUN(test_too_many_keys);
     RUN(test_format);
-    RUN(test_help);
+    RUN(test_template);
+    RUN(test_removed_key);
+    RUN(test_fields_check);
     RUN(test_format_reads_back);
     RUN(test_damaged_texts);
     RUN(test_read_file);

@@ -318,11 +318,10 @@ static Fixture fixture_make(NormPlace norm, Positions positions, Tying tying, do
                          .positions = positions};
     static const uint32_t merges[] = {2 + ' ', 2 + 'a', 2 + 'p', 2 + 'p'};
     f.file.info = (ModelInfo){.hyper = hyper,
-                              .lowercase = true,
-                              .spaces = true,
+                              .text = {.lowercase = true, .spaces = true},
                               .merges = merges,
                               .merge_count = 2,
-                              .decode = {4, 1, 1, 2},
+                              .decode = {.beam = 4, .n_best = 1, .length_alpha = 1, .max_ratio = 1, .max_extra = 2},
                               .config = "",
                               .step = 17};
     f.file.path = memory_string("random.gguf");
@@ -335,7 +334,7 @@ static Fixture fixture_make(NormPlace norm, Positions positions, Tying tying, do
         f.w[f.file.params.decoder_norm.weight] = 0, f.w[f.file.params.decoder_norm.bias] = 1;
         for (size_t v = 0; v < hyper.vocab; v++) f.w[f.file.params.output + v * hyper.width] = v == TOKEN_END ? 5 : 0;
     }
-    f.tokenizer = translator_tokenizer(&f.file, &err);
+    f.tokenizer = modelfile_tokenizer(&f.file, &err);
     f.pool = pool_create(2, &err);
     CHECK(f.tokenizer && f.pool, "a fixture");
     return f;
@@ -548,7 +547,7 @@ static void test_watch_changes_nothing(void) {
     const int32_t ids[] = {40, 41, 42, TOKEN_END, 99, 98, TOKEN_END, 77, TOKEN_END};
     const uint32_t start[] = {0, 4, 7, 9};
     for (size_t beam = 1; beam <= 8; beam += beam) {
-        DecodeOptions how = translator_options(&f.file);
+        DecodeOptions how = f.file.info.decode;
         how.beam = how.n_best = beam;
         Decode *plain = decode_create(&f.file.params, f.w, f.pool, how);
         Decode *watched = decode_create(&f.file.params, f.w, f.pool, how);

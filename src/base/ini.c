@@ -1,6 +1,6 @@
-/* Reading INI text. */
-#include "base/ini_internal.h"
+#include "base/ini.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,18 +8,33 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-enum { INI_MOST_ENTRIES = 4096 }; /* each is compared with those before it */
+enum {
+    INI_MOST_ENTRIES = 4096, /* each is compared with those before it */
+    INI_LONGEST_KEY = 64,    /* for which a suggestion is looked for */
+};
+
+/* A key with its value, or, with value NULL, the heading of a section. */
+typedef struct IniEntry {
+    char *key; /* "section.name" */
+    char *value;
+    size_t line; /* 0: from the command line */
+} IniEntry;
+
+struct Ini {
+    char *name;
+    IniEntry *entries; /* stb_ds array, in the order of the text */
+};
 
 /* A piece of the text, not ended by a NUL. */
 typedef struct Span {
     const char *start, *end;
 } Span;
 
-bool ini_blank(char c) {
+static bool ini_blank(char c) {
     return c == ' ' || c == '\t';
 }
 
-bool ini_control(char c) {
+static bool ini_control(char c) {
     return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7F;
 }
 
@@ -29,7 +44,8 @@ static Span ini_trim(Span span) {
     return span;
 }
 
-bool ini_comment(const char *line, const char *p) {
+/* Whether position p of a line starts a comment that reaches to its end. */
+static bool ini_comment(const char *line, const char *p) {
     return (*p == '#' || *p == ';') && (p == line || ini_blank(p[-1]));
 }
 
@@ -42,24 +58,15 @@ static bool ini_name(Span span) {
     return true;
 }
 
-IniEntry *ini_find(const Ini *ini, const char *key) {
+/* The entry of a key, or NULL. */
+static IniEntry *ini_find(const Ini *ini, const char *key) {
     for (ptrdiff_t i = 0; i < stbds_arrlen(ini->entries); i++) {
         if (ini->entries[i].value && strcmp(ini->entries[i].key, key) == 0) return &ini->entries[i];
     }
     return NULL;
 }
 
-size_t ini_section(const char *key) {
-    const char *dot = strchr(key, '.');
-    return dot ? (size_t)(dot - key) : 0;
-}
-
-const char *ini_short_name(const char *key) {
-    const char *dot = strchr(key, '.');
-    return dot ? dot + 1 : key;
-}
-
-/* The value of a line from behind its `=`, in a fresh string: up to a comment, or what stands between quotes, where \"
+/* The value of a line from behind its `=`, in a fresh string: up to a comment, or what is between quotes, where \"
  * and \\ are a quote and a backslash. NULL when something follows the closing quote, or there is none. */
 static char *ini_value(Span line, const char *from) {
     Span span = ini_trim((Span){from, line.end});
@@ -207,7 +214,7 @@ bool ini_override(Ini *ini, const char *assignment, Error *err) {
 }
 
 bool ini_drop_removed(Ini *ini, const char *key, const char *why, Error *err) {
-    IniEntry *entry = (IniEntry *)(uintptr_t)ini_find(ini, key);
+    IniEntry *entry = ini_find(ini, key);
     if (!entry) return true;
     const char *value = entry->value;
     if (!strchr(value, '0') || value[strspn(value, "0.")]) {
@@ -218,4 +225,78 @@ bool ini_drop_removed(Ini *ini, const char *key, const char *why, Error *err) {
     free(entry->value);
     stbds_arrdel(ini->entries, entry - ini->entries);
     return true;
+}
+
+/* ---- Binding ---- */
+
+/* The known key, or with `section` the key of the known section, that is most like a wrong one: the same name in
+ * another section, or else the one at the least distance; NULL if none is alike. */
+static const char *ini_nearest(const Field *fields, const char *wrong, bool section) {
+    const char *nearest = NULL;
+    size_t least = names_limit(wrong);
+    for (const Field *f = fields; f->key; f++) {
+        if (!section && strcmp(field_name(f->key), field_name(wrong)) == 0) return f->key;
+        char known[INI_LONGEST_KEY + 2];
+        snprintf(known, sizeof known, "%.*s", (int)(section ? field_section(f->key) : strlen(f->key)), f->key);
+        size_t distance = names_distance(wrong, known);
+        if (distance < least) least = distance, nearest = f->key;
+    }
+    return nearest;
+}
+
+/* Whether the table has this key, or this section. */
+static bool ini_is_known(const Field *fields, const IniEntry *entry) {
+    for (; fields->key; fields++) {
+        const size_t length = entry->value ? strlen(fields->key) : field_section(fields->key);
+        if (strlen(entry->key) == length && strncmp(fields->key, entry->key, length) == 0) return true;
+    }
+    return false;
+}
+
+/* Every heading and key of the text is known. */
+static bool ini_check_keys(const Ini *ini, const Field *fields, Error *err) {
+    for (size_t e = 0; e < stbds_arrlenu(ini->entries); e++) {
+        const IniEntry *entry = &ini->entries[e];
+        if (ini_is_known(fields, entry)) continue;
+        const bool section = !entry->value;
+        const char *near = ini_nearest(fields, entry->key, section);
+        char hint[INI_LONGEST_KEY + 32] = "";
+        if (near && section)
+            snprintf(hint, sizeof hint, "; did you mean [%.*s]?", (int)field_section(near), near);
+        else if (near)
+            snprintf(hint, sizeof hint, "; did you mean \"%s\"?", near);
+        if (section) return error_set(err, "%s:%zu: unknown section [%s]%s", ini->name, entry->line, entry->key, hint);
+        if (entry->line == 0)
+            return error_set(err, "command line: %s=%s: unknown key%s", entry->key, entry->value, hint);
+        return error_set(err, "%s:%zu: unknown key \"%s\"%s", ini->name, entry->line, entry->key, hint);
+    }
+    return true;
+}
+
+static bool ini_bind_field(const Ini *ini, const Field *field, void *config, Error *err) {
+    const IniEntry *entry = ini_find(ini, field->key);
+    if (!entry && field->standard) {
+        field_set_standard(field, config);
+        return true;
+    }
+    if (!entry)
+        return error_set(err, "%s: missing key \"%s\" in section [%.*s]", ini->name, field->key,
+                         (int)field_section(field->key), field->key);
+    if (field_set(field, entry->value, config)) return true;
+    char *wish = field_wish(field);
+    if (entry->line == 0)
+        error_set(err, "command line: %s=%s: expected %s, found \"%s\"", entry->key, entry->value, wish, entry->value);
+    else
+        error_set(err, "%s:%zu: %s: expected %s, found \"%s\"", ini->name, entry->line, entry->key, wish, entry->value);
+    free(wish);
+    return false;
+}
+
+bool ini_bind(const Ini *ini, const Field *fields, void *config, Error *err) {
+    for (const Field *f = fields; f->key; f++)
+        if (f->type == FIELD_TEXT) *(char **)(void *)((char *)config + f->offset) = NULL;
+    bool ok = ini_check_keys(ini, fields, err);
+    for (const Field *f = fields; ok && f->key; f++) ok = ini_bind_field(ini, f, config, err);
+    if (!ok) fields_release(fields, config);
+    return ok;
 }

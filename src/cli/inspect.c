@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/choice.h"
 #include "base/ds.h"
 #include "base/file.h"
 #include "base/size.h"
@@ -106,7 +105,7 @@ static bool inspect_sentence(const Arguments *a, Pool *pool, Error *err) {
         free(path);
         return false;
     }
-    Tokenizer *tokenizer = translator_tokenizer(&model, err);
+    Tokenizer *tokenizer = modelfile_tokenizer(&model, err);
     Observation o;
     bool ok = tokenizer && inspect_check(&a->request, &model, err) &&
               observation_make(&o, &model, tokenizer, pool, a->sentence, a->beam, err);
@@ -164,9 +163,9 @@ int main(int argc, char **argv) {
             a.request.word = value;
             break;
         case OPTION_KIND:
-            a.request.kind = choice_number(ATTENTION_KIND_NAMES, value);
+            a.request.kind = names_find(ATTENTION_KIND_NAMES, value);
             if (a.request.kind < 0)
-                options_usage(&command, "--kind: expected %s, found \"%s\"", ATTENTION_KIND_NAMES, value);
+                options_usage(&command, "--kind: expected %s, found \"%s\"", names_list(ATTENTION_KIND_NAMES), value);
             break;
         case OPTION_LAYER:
             a.request.layer = (int)options_integer(&reader, option, value, 0, HYPER_MAX_LAYERS - 1);

@@ -15,7 +15,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/suggest.h"
+#include "base/names.h"
 #include "base/version.h"
 #include "math/cpu.h"
 
@@ -61,13 +61,13 @@ static bool is_name(const char *argument, const char *name, const char **value) 
 }
 
 _Noreturn static void unknown(const Command *c, const char *argument) {
-    char wrong[SUGGEST_LONGEST + 1];
+    char wrong[NAMES_LONGEST + 1];
     snprintf(wrong, sizeof wrong, "%.*s", (int)strcspn(argument, "="), argument);
     const char *nearest = NULL;
-    size_t least = suggest_limit(wrong);
+    size_t least = names_limit(wrong);
     for (size_t i = 0; i < c->option_count + 2; i++) {
         const char *known = i < c->option_count ? c->options[i].name : i == c->option_count ? "--help" : "--version";
-        size_t distance = suggest_distance(wrong, known);
+        size_t distance = names_distance(wrong, known);
         if (distance < least) least = distance, nearest = known;
     }
     if (nearest) options_usage(c, "unknown option \"%s\"; did you mean \"%s\"?", wrong, nearest);
@@ -127,6 +127,12 @@ double options_real(const OptionReader *r, int option, const char *value, double
         options_usage(r->command, "%s: expected a number from %g to %g, found \"%s\"", r->command->options[option].name,
                       low, high, value);
     return number;
+}
+
+void options_field(const OptionReader *r, int option, const char *value, const Field *field, void *of) {
+    if (field_set(field, value, of)) return;
+    options_usage(r->command, "%s: expected %s, found \"%s\"", r->command->options[option].name, field_wish(field),
+                  value);
 }
 
 char *options_model(const char *given, Error *err) {

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/fields.h"
 
 /* Exit codes. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
@@ -44,6 +45,9 @@ int options_next(OptionReader *reader, const char **value);
 /* Integers and reals in options, within bounds; a bad one ends the process with EXIT_USAGE. */
 long long options_integer(const OptionReader *reader, int option, const char *value, long long low, long long high);
 double options_real(const OptionReader *reader, int option, const char *value, double low, double high);
+
+/* Sets a field of the struct `of` from an option's argument, within the field's bounds. */
+void options_field(const OptionReader *reader, int option, const char *value, const Field *field, void *of);
 
 /* The model file that a command is to open, in a fresh string: the one that was given or, for NULL, the newest
  * runs/NAME/model.gguf. NULL when there is none. */

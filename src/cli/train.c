@@ -125,7 +125,7 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
                   t->model.compute.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
     if (t->data.merges_missing)
         progress_line(progress, "the corpus has no more pairs of tokens to merge: vocabulary %s instead of %lld", d,
-                      (long long)c->vocab_size);
+                      (long long)c->hyper.vocab);
     tell_lines(t->data.flaws, progress);
     if (resumed) {
         terminal_count(a, (long long)t->state.step);
@@ -172,7 +172,7 @@ static int train_locked(const Config *config, FileLock *lock, bool fresh, bool d
             progress_line(&progress,
                           "nothing left to do: step %s is the last (train.max_steps, train.max_epochs); %sstart over "
                           "with --fresh",
-                          step, config->schedule == SCHEDULE_COSINE ? "" : "raise it, or ");
+                          step, config->schedule.kind == SCHEDULE_COSINE ? "" : "raise it, or ");
         else
             progress_line(&progress, "done: %s steps%s%s: %s/model.gguf", step, s->best_step ? ", best at step " : "",
                           s->best_step ? best : "", config->dir);
@@ -218,7 +218,7 @@ static int train(const Config *config, bool fresh, bool dry, Error *err) {
 }
 
 _Noreturn static void print_keys(void) {
-    char *text = ini_help(config_fields, config_field_count);
+    char *text = config_template();
     fputs(text, stdout);
     free(text);
     options_done(&command);

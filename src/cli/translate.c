@@ -1,6 +1,5 @@
 /* ./translate [-m MODEL] ["text" ...]: translates its arguments, or the lines of stdin, to stdout. */
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include "base/lines.h"
 #include "base/size.h"
 #include "cli/options.h"
+#include "decode/modelfile.h"
 #include "decode/translator.h"
 #include "math/cpu.h"
 
@@ -31,6 +31,7 @@ enum {
     OPTION_TOP_K,
     OPTION_SEED,
     OPTION_THREADS,
+    OPTIONS,
 };
 static const Option options[] = {
     [OPTION_MODEL] = {"--model", "-m", "FILE", "the model (default: the newest runs/*/model.gguf)"},
@@ -63,6 +64,19 @@ static const Command command = {
     .option_count = COUNT(options),
 };
 
+/* The options that set one of decode/search.h, by its key. */
+static const char *const keys[OPTIONS] = {
+    [OPTION_BEAM] = "decode.beam",
+    [OPTION_ALPHA] = "decode.length_alpha",
+    [OPTION_N_BEST] = "decode.n_best",
+    [OPTION_NO_REPEAT] = "decode.no_repeat_ngram",
+    [OPTION_MIN_LENGTH] = "decode.min_length",
+    [OPTION_MAX_LENGTH] = "decode.max_length",
+    [OPTION_TEMPERATURE] = "decode.temperature",
+    [OPTION_TOP_K] = "decode.top_k",
+    [OPTION_SEED] = "decode.seed",
+};
+
 enum { LINES_TOGETHER = 512 }; /* lines that have come together are translated together, up to so many */
 
 typedef enum Alignment { ALIGNMENT_NONE, ALIGNMENT_HARD, ALIGNMENT_SOFT } Alignment;
@@ -70,13 +84,12 @@ typedef enum Alignment { ALIGNMENT_NONE, ALIGNMENT_HARD, ALIGNMENT_SOFT } Alignm
 /* What to do, from the command line. */
 typedef struct Request {
     const char *model, *prefix;
-    size_t beam;  /* 0: the model's */
-    double alpha; /* < 0: the model's */
-    size_t n_best, threads;
+    const char *given[OPTIONS]; /* the arguments of options that are in `keys`; NULL: not given */
+    DecodeOptions search;       /* what they say */
+    size_t threads;
     Alignment alignment;
-    DecodeOptions more; /* what has no place in the model file */
-    Text *texts;        /* stb_ds array */
-    bool lost;          /* for one of the texts so far the model's numbers were not finite, which was told */
+    Text *texts; /* stb_ds array */
+    bool lost;   /* for one of the texts so far the model's numbers were not finite, which was told */
 } Request;
 
 static void print_text(const char *bytes, size_t length) {
@@ -102,13 +115,13 @@ static void print_alignment(Alignment how, const TranslatorHypothesis *h, size_t
 static void print_result(const Request *request, const TranslatorResult *result, size_t number) {
     for (size_t rank = 0; rank < result->count; rank++) {
         const TranslatorHypothesis *h = &result->hypotheses[rank];
-        if (request->n_best > 0) printf("%zu ||| ", number);
+        if (request->given[OPTION_N_BEST]) printf("%zu ||| ", number);
         print_text(h->bytes, h->length);
         if (request->alignment != ALIGNMENT_NONE) {
             fputs(" ||| ", stdout);
             print_alignment(request->alignment, h, result->source_words);
         }
-        if (request->n_best > 0) printf(" ||| F0= %.6g ||| %.6g", h->log_probability, h->score);
+        if (request->given[OPTION_N_BEST]) printf(" ||| F0= %.6g ||| %.6g", h->log_probability, h->score);
         putchar('\n');
     }
 }
@@ -158,18 +171,23 @@ static bool answer_lines(Request *request, Translator *translator, Error *err) {
     return ok;
 }
 
+static const Field *search_field(int option) {
+    const Field *field = fields_find(search_fields, keys[option]);
+    return field ? field : fields_find(search_more_fields, keys[option]);
+}
+
 /* The search that is asked for: the model's own way, and what the request says. *prefix: a stb_ds array that it uses.
  */
 static bool search_options(DecodeOptions *how, int32_t **prefix, const Request *request, const ModelFile *model,
                            const Tokenizer *tokenizer, Error *err) {
-    const DecodeOptions of_model = translator_options(model);
     const size_t most = model->info.hyper.max_length - 1;
-    *how = request->more;
-    how->beam = how->sample ? 1 : request->beam > 0 ? request->beam : of_model.beam;
-    how->n_best = request->n_best > 0 ? request->n_best : 1;
+    *how = model->info.decode;
+    how->seed = request->search.seed;
+    for (int option = 0; option < OPTIONS; option++)
+        if (request->given[option]) field_set(search_field(option), request->given[option], how);
+    how->sample = request->search.sample;
+    if (how->sample) how->beam = 1;
     if (how->beam < how->n_best) how->beam = how->n_best;
-    how->length_alpha = request->alpha >= 0 ? request->alpha : of_model.length_alpha;
-    how->max_ratio = of_model.max_ratio, how->max_extra = of_model.max_extra;
     if (request->prefix) tokenizer_encode(tokenizer, prefix, request->prefix, strlen(request->prefix));
     how->prefix = *prefix, how->prefix_length = stbds_arrlenu(*prefix);
     if (how->prefix_length > most)
@@ -188,7 +206,7 @@ static int run(Request *request, Error *err) {
     int32_t *prefix = NULL;
     Translator *translator = NULL;
     Pool *pool = pool_create(request->threads, err);
-    Tokenizer *tokenizer = pool ? translator_tokenizer(&model, err) : NULL;
+    Tokenizer *tokenizer = pool ? modelfile_tokenizer(&model, err) : NULL;
     bool ok = tokenizer && search_options(&how, &prefix, request, &model, tokenizer, err);
     if (ok) {
         translator = translator_create(&model.params, model.w, tokenizer, pool, how);
@@ -206,20 +224,21 @@ static int run(Request *request, Error *err) {
 }
 
 /* What goes together and what does not. */
-static void check_request(const Request *request, bool drawing) {
-    const DecodeOptions *more = &request->more;
-    if (drawing && !more->sample) options_usage(&command, "--temperature, --top-k and --seed go with --sample");
-    if (more->sample && (request->beam > 1 || request->n_best > 1))
+static void check_request(const Request *request) {
+    const DecodeOptions *search = &request->search;
+    const char *const *given = request->given;
+    if (!search->sample && (given[OPTION_TEMPERATURE] || given[OPTION_TOP_K] || given[OPTION_SEED]))
+        options_usage(&command, "--temperature, --top-k and --seed go with --sample");
+    if (search->sample && (search->beam > 1 || search->n_best > 1))
         options_usage(&command, "--sample draws one translation: expected no --beam or --n-best beside it");
-    if (more->max_length > 0 && more->min_length >= more->max_length)
-        options_usage(&command, "--min-length: expected less than --max-length %zu, found %zu", more->max_length,
-                      more->min_length);
+    if (search->max_length > 0 && search->min_length >= search->max_length)
+        options_usage(&command, "--min-length: expected less than --max-length %zu, found %zu", search->max_length,
+                      search->min_length);
 }
 
 int main(int argc, char **argv) {
     Error err;
-    Request request = {.alpha = -1, .more = {.seed = 1}};
-    bool drawing = false; /* by options that mean something with --sample alone */
+    Request request = {.search = {.seed = 1}};
     OptionReader reader = options_start(&command, argc, argv);
     const char *value;
     for (int option; (option = options_next(&reader, &value)) != -2;) {
@@ -227,17 +246,8 @@ int main(int argc, char **argv) {
         case OPTION_MODEL:
             request.model = value;
             break;
-        case OPTION_BEAM:
-            request.beam = (size_t)options_integer(&reader, option, value, 1, DECODE_MAX_BEAM);
-            break;
-        case OPTION_ALPHA:
-            request.alpha = options_real(&reader, option, value, 0, DECODE_MAX_ALPHA);
-            break;
         case OPTION_THREADS:
             request.threads = (size_t)options_integer(&reader, option, value, 0, 1024);
-            break;
-        case OPTION_N_BEST:
-            request.n_best = (size_t)options_integer(&reader, option, value, 1, DECODE_MAX_BEAM);
             break;
         case OPTION_ALIGNMENT:
             request.alignment = strcmp(value, "hard") == 0   ? ALIGNMENT_HARD
@@ -246,37 +256,23 @@ int main(int argc, char **argv) {
             if (request.alignment == ALIGNMENT_NONE)
                 options_usage(&command, "--alignment: expected hard or soft, found \"%s\"", value);
             break;
-        case OPTION_NO_REPEAT:
-            request.more.no_repeat_ngram = (size_t)options_integer(&reader, option, value, 1, HYPER_MAX_LENGTH);
-            break;
-        case OPTION_MIN_LENGTH:
-            request.more.min_length = (size_t)options_integer(&reader, option, value, 0, HYPER_MAX_LENGTH);
-            break;
-        case OPTION_MAX_LENGTH:
-            request.more.max_length = (size_t)options_integer(&reader, option, value, 1, HYPER_MAX_LENGTH);
-            break;
         case OPTION_PREFIX:
             request.prefix = value;
             break;
         case OPTION_SAMPLE:
-            request.more.sample = true;
+            request.search.sample = true;
             break;
-        case OPTION_TEMPERATURE:
-            request.more.temperature = options_real(&reader, option, value, 0.01, 100), drawing = true;
-            break;
-        case OPTION_TOP_K:
-            request.more.top_k = (size_t)options_integer(&reader, option, value, 1, DECODE_MAX_BEAM), drawing = true;
-            break;
-        case OPTION_SEED:
-            request.more.seed = (uint64_t)options_integer(&reader, option, value, 0, LLONG_MAX), drawing = true;
-            break;
-        default: {
+        case -1: {
             Text text = {value, strlen(value)};
             stbds_arrput(request.texts, text);
+            break;
         }
+        default:
+            options_field(&reader, option, value, search_field(option), &request.search);
+            request.given[option] = value;
         }
     }
-    check_request(&request, drawing);
+    check_request(&request);
     options_keep_going();
     int code = EXIT_FAILED;
     char *model = cpu_check(&err) ? options_model(request.model, &err) : NULL;

@@ -1,84 +1,104 @@
-/* The model file. */
 #include "decode/modelfile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/choice.h"
+#include "base/check.h"
 #include "base/memory.h"
 #include "base/size.h"
 #include "math/cpu.h"
 
 static const char *const architecture = "nmt";
 
-#define PRECISION_KEY "nmt.precision"
+_Static_assert((int)HYPER_MIN_VOCAB == (int)TOKEN_FIRST_MERGE && (int)HYPER_MAX_VOCAB == (int)TOKENIZER_VOCAB_MAX,
+               "the model has the tokenizer's vocabulary");
 
-/* One hyper-parameter that is a number, and where it stands in Hyper. */
-typedef struct SizeKey {
-    const char *key;
+static const Field info_fields[] = {
+    ROW_CHOICE("precision", ModelInfo, precision, "float32", PRECISION_NAMES, "what it was trained in"),
+    ROW_END,
+};
+
+/* The tables of ModelInfo, and what their keys begin with. */
+static const struct {
+    const Field *fields;
     size_t offset;
-} SizeKey;
-
-static const SizeKey size_keys[] = {
-    {"nmt.vocab_size", offsetof(Hyper, vocab)},
-    {"nmt.width", offsetof(Hyper, width)},
-    {"nmt.heads", offsetof(Hyper, heads)},
-    {"nmt.feedforward", offsetof(Hyper, feedforward)},
-    {"nmt.encoder_layers", offsetof(Hyper, encoder_layers)},
-    {"nmt.decoder_layers", offsetof(Hyper, decoder_layers)},
-    {"nmt.max_length", offsetof(Hyper, max_length)},
+    const char *prefix;
+} tables[] = {
+    {hyper_fields, offsetof(ModelInfo, hyper), "nmt."},
+    {normalise_fields, offsetof(ModelInfo, text), "nmt.text."},
+    {search_fields, offsetof(ModelInfo, decode), "nmt.decode."},
+    {info_fields, 0, "nmt."},
 };
 
-static const SizeKey rate_keys[] = {
-    {"nmt.dropout", offsetof(Hyper, dropout)},
-    {"nmt.attention_dropout", offsetof(Hyper, attention_dropout)},
-    {"nmt.activation_dropout", offsetof(Hyper, activation_dropout)},
-};
+static void write_fields(GgufWriter *out, const Field *fields, const char *prefix, const void *of) {
+    for (const Field *f = fields; f->key; f++) {
+        char *key = memory_format("%s%s", prefix, field_name(f->key));
+        const void *at = (const char *)of + f->offset;
+        switch (f->type) {
+        case FIELD_INTEGER:
+            gguf_set_uint32(out, key, (uint32_t)(*(const uint64_t *)at));
+            break;
+        case FIELD_REAL:
+            gguf_set_float64(out, key, *(const double *)at);
+            break;
+        case FIELD_SWITCH:
+            gguf_set_bool(out, key, *(const bool *)at);
+            break;
+        case FIELD_CHOICE:
+            gguf_set_string(out, key, f->names[*(const int *)at]);
+            break;
+        case FIELD_TEXT:
+            CHECK(false, "texts are no part of these tables");
+        }
+        free(key);
+    }
+}
 
-/* One that is a choice; the fields are enums, which are ints. */
-typedef struct ChoiceKey {
-    const char *key;
-    size_t offset;
-    const char *names; /* "pre|post" */
-} ChoiceKey;
+static bool read_field(const ModelFile *file, const Field *f, const char *key, void *of, Error *err) {
+    void *at = (char *)of + f->offset;
+    const char *name;
+    switch (f->type) {
+    case FIELD_INTEGER:
+        return gguf_uint64(file->gguf, key, at, err);
+    case FIELD_REAL:
+        return gguf_double(file->gguf, key, at, err);
+    case FIELD_SWITCH:
+        return gguf_bool(file->gguf, key, at, err);
+    case FIELD_CHOICE:
+        name = gguf_string(file->gguf, key, NULL, err);
+        if (!name || field_set(f, name, of)) return name;
+        char *range = field_range(f);
+        error_set(err, "%s: %s: expected %s, found \"%s\"", file->path, key, range, name);
+        free(range);
+        return false;
+    case FIELD_TEXT:
+        break;
+    }
+    CHECK(false, "texts are no part of these tables");
+}
 
-static const ChoiceKey choice_keys[] = {
-    {"nmt.norm", offsetof(Hyper, norm), NORM_PLACE_NAMES},
-    {"nmt.activation", offsetof(Hyper, activation), ACTIVATION_NAMES},
-    {"nmt.tying", offsetof(Hyper, tying), TYING_NAMES},
-    {"nmt.positions", offsetof(Hyper, positions), POSITIONS_NAMES},
-};
-
-#define FIELD(type, base, at) ((type *)((char *)(base) + (at)))
-
-static void set_choice(GgufWriter *out, const char *key, const char *names, int number) {
-    char *name = choice_name(names, number);
-    gguf_set_string(out, key, name);
-    free(name);
+static bool read_fields(const ModelFile *file, const Field *fields, const char *prefix, void *of, Error *err) {
+    bool ok = true;
+    for (const Field *f = fields; ok && f->key; f++) {
+        char *key = memory_format("%s%s", prefix, field_name(f->key));
+        if (f->essential || gguf_has(file->gguf, key))
+            ok = read_field(file, f, key, of, err);
+        else
+            field_set_standard(f, of);
+        free(key);
+    }
+    return ok;
 }
 
 GgufWriter *modelfile_writer(const ModelInfo *info, const Parameters *params, const float *w) {
     GgufWriter *out = gguf_writer_new(GGUF_MIN_ALIGNMENT);
-    Hyper hyper = info->hyper;
     gguf_set_string(out, "general.architecture", architecture);
-    for (size_t i = 0; i < COUNT(size_keys); i++)
-        gguf_set_uint32(out, size_keys[i].key, (uint32_t)*FIELD(size_t, &hyper, size_keys[i].offset));
-    for (size_t i = 0; i < COUNT(choice_keys); i++)
-        set_choice(out, choice_keys[i].key, choice_keys[i].names, *FIELD(int, &hyper, choice_keys[i].offset));
-    for (size_t i = 0; i < COUNT(rate_keys); i++)
-        gguf_set_float64(out, rate_keys[i].key, *FIELD(double, &hyper, rate_keys[i].offset));
-    gguf_set_bool(out, "nmt.text.lowercase", info->lowercase);
-    gguf_set_bool(out, "nmt.text.apostrophes", info->apostrophes);
-    gguf_set_bool(out, "nmt.text.spaces", info->spaces);
+    for (size_t i = 0; i < COUNT(tables); i++)
+        write_fields(out, tables[i].fields, tables[i].prefix, (const char *)info + tables[i].offset);
     gguf_set_array(out, "nmt.tokenizer.merges", GGUF_UINT32, info->merges, 2 * info->merge_count);
-    gguf_set_uint32(out, "nmt.decode.beam", info->decode.beam);
-    gguf_set_float64(out, "nmt.decode.length_alpha", info->decode.length_alpha);
-    gguf_set_float64(out, "nmt.decode.max_ratio", info->decode.max_ratio);
-    gguf_set_uint32(out, "nmt.decode.max_extra", info->decode.max_extra);
     gguf_set_string(out, "nmt.config", info->config);
     gguf_set_uint64(out, "nmt.step", info->step);
-    set_choice(out, PRECISION_KEY, PRECISION_NAMES, (int)info->precision);
     gguf_set_string(out, "nmt.instruction_set", cpu_instruction_set());
     modelfile_add_block(out, params, "", w);
     return out;
@@ -118,52 +138,6 @@ bool modelfile_read_block(const ModelFile *file, const char *prefix, float *bloc
     return true;
 }
 
-static bool read_choice(const ModelFile *file, const char *key, const char *names, int *number, Error *err) {
-    const char *name = gguf_string(file->gguf, key, NULL, err);
-    if (!name) return false;
-    *number = choice_number(names, name);
-    return *number >= 0 || error_set(err, "%s: %s: expected %s, found \"%s\"", file->path, key, names, name);
-}
-
-static bool read_hyper(const ModelFile *file, Hyper *hyper, Error *err) {
-    for (size_t i = 0; i < COUNT(size_keys); i++) {
-        uint64_t value;
-        if (!gguf_uint64(file->gguf, size_keys[i].key, &value, err)) return false;
-        *FIELD(size_t, hyper, size_keys[i].offset) = value;
-    }
-    for (size_t i = 0; i < COUNT(rate_keys); i++)
-        if (!gguf_double(file->gguf, rate_keys[i].key, FIELD(double, hyper, rate_keys[i].offset), err)) return false;
-    for (size_t i = 0; i < COUNT(choice_keys); i++) {
-        const ChoiceKey *c = &choice_keys[i];
-        if (!read_choice(file, c->key, c->names, FIELD(int, hyper, c->offset), err)) return false;
-    }
-    return hyper_check(hyper, file->path, err);
-}
-
-static bool read_decode(const ModelFile *file, ModelDecode *decode, Error *err) {
-    uint64_t beam, extra;
-    if (!gguf_uint64(file->gguf, "nmt.decode.beam", &beam, err) ||
-        !gguf_uint64(file->gguf, "nmt.decode.max_extra", &extra, err) ||
-        !gguf_double(file->gguf, "nmt.decode.length_alpha", &decode->length_alpha, err) ||
-        !gguf_double(file->gguf, "nmt.decode.max_ratio", &decode->max_ratio, err))
-        return false;
-    if (beam < 1 || beam > DECODE_MAX_BEAM)
-        return error_set(err, "%s: nmt.decode.beam: expected 1 to %d, found %llu", file->path, DECODE_MAX_BEAM,
-                         (unsigned long long)beam);
-    if (extra > DECODE_MAX_EXTRA)
-        return error_set(err, "%s: nmt.decode.max_extra: expected 0 to %d, found %llu", file->path, DECODE_MAX_EXTRA,
-                         (unsigned long long)extra);
-    if (!(decode->length_alpha >= 0 && decode->length_alpha <= DECODE_MAX_ALPHA))
-        return error_set(err, "%s: nmt.decode.length_alpha: expected 0 to %d, found %g", file->path, DECODE_MAX_ALPHA,
-                         decode->length_alpha);
-    if (!(decode->max_ratio >= 0 && decode->max_ratio <= DECODE_MAX_RATIO))
-        return error_set(err, "%s: nmt.decode.max_ratio: expected 0 to %d, found %g", file->path, DECODE_MAX_RATIO,
-                         decode->max_ratio);
-    decode->beam = (uint32_t)beam;
-    decode->max_extra = (uint32_t)extra;
-    return true;
-}
-
 static bool read_info(ModelFile *file, Error *err) {
     ModelInfo *info = &file->info;
     const char *found = gguf_string(file->gguf, "general.architecture", NULL, err);
@@ -171,18 +145,15 @@ static bool read_info(ModelFile *file, Error *err) {
     if (strcmp(found, architecture) != 0)
         return error_set(err, "%s: general.architecture: expected \"%s\", found \"%s\"", file->path, architecture,
                          found);
+    for (size_t i = 0; i < COUNT(tables); i++)
+        if (!read_fields(file, tables[i].fields, tables[i].prefix, (char *)info + tables[i].offset, err)) return false;
+    info->decode.n_best = 1;
     size_t ids;
-    int precision;
-    if (!read_hyper(file, &info->hyper, err) || !read_decode(file, &info->decode, err) ||
-        !gguf_bool(file->gguf, "nmt.text.lowercase", &info->lowercase, err) ||
-        !gguf_bool(file->gguf, "nmt.text.apostrophes", &info->apostrophes, err) ||
-        !gguf_bool(file->gguf, "nmt.text.spaces", &info->spaces, err) ||
+    if (!hyper_check(&info->hyper, file->path, err) || !decode_check(&info->decode, &info->hyper, file->path, err) ||
         !(info->merges = gguf_array(file->gguf, "nmt.tokenizer.merges", GGUF_UINT32, &ids, err)) ||
         !(info->config = gguf_string(file->gguf, "nmt.config", NULL, err)) ||
-        !gguf_uint64(file->gguf, "nmt.step", &info->step, err) ||
-        !read_choice(file, PRECISION_KEY, PRECISION_NAMES, &precision, err))
+        !gguf_uint64(file->gguf, "nmt.step", &info->step, err))
         return false;
-    info->precision = (Precision)precision;
     info->merge_count = ids / 2;
     if (ids % 2 != 0 || HYPER_MIN_VOCAB + info->merge_count != info->hyper.vocab)
         return error_set(err, "%s: nmt.tokenizer.merges: expected %zu numbers for a vocabulary of %zu, found %zu",
@@ -229,4 +200,12 @@ void modelfile_close(ModelFile *file) {
     free(file->copy);
     free(file->path);
     *file = (ModelFile){0};
+}
+
+Tokenizer *modelfile_tokenizer(const ModelFile *file, Error *err) {
+    const ModelInfo *info = &file->info;
+    Error why;
+    Tokenizer *tokenizer = tokenizer_create(info->merges, info->merge_count, info->text, &why);
+    if (!tokenizer) error_set(err, "%s: nmt.tokenizer.merges: %s", file->path, why.text);
+    return tokenizer;
 }

@@ -1,13 +1,15 @@
 /* The model file: one GGUF file with all that translating needs (gguf/gguf.h has the format).
  *
  *     general.architecture   "nmt"
- *     nmt.width, nmt.heads, nmt.norm, ...       hyper-parameters, by the names of their config keys
- *     nmt.text.lowercase, ...                   normalisation
+ *     nmt.width, nmt.heads, nmt.norm, ...       hyper-parameters (hyper_fields of model/hyper.h)
+ *     nmt.text.lowercase, ...                   normalisation (normalise_fields of text/normalise.h)
  *     nmt.tokenizer.merges                      uint32 (count, 2): pairs of token ids (text/tokenizer.h)
- *     nmt.decode.beam, ...                      how to translate unless told otherwise
+ *     nmt.decode.beam, ...                      how to translate (search_fields of decode/search.h)
  *     nmt.config                                the config, as INI text
  *     nmt.step, nmt.precision, nmt.instruction_set   where it comes from
  *     tensors                                   float32, the parameter block in order (model/parameters.h)
+ *
+ * A key of the three tables that the file lacks has the table's default, but for those marked essential.
  *
  * Alignment is 8 bytes, so in a file written here the tensor data is the parameter block and is used where it is
  * mapped; from a file with other padding it is copied. A file without a checksum (gguf/gguf.h) is refused. */
@@ -19,27 +21,22 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "decode/search.h"
 #include "gguf/gguf.h"
 #include "math/matmul.h"
 #include "model/parameters.h"
-
-/* How a model translates unless told otherwise (decode/search.h says what the numbers mean). */
-typedef struct ModelDecode {
-    uint32_t beam;
-    double length_alpha, max_ratio;
-    uint32_t max_extra;
-} ModelDecode;
+#include "text/tokenizer.h"
 
 /* What a model file holds besides the parameters. When written, everything is the caller's; when read, the file's. */
 typedef struct ModelInfo {
     Hyper hyper;
-    bool lowercase, apostrophes, spaces; /* normalisation */
-    const uint32_t *merges;              /* (merge_count, 2) */
+    Normalisation text;
+    const uint32_t *merges; /* (merge_count, 2) */
     size_t merge_count;
-    ModelDecode decode;
-    const char *config;  /* INI text */
-    uint64_t step;       /* training steps it has behind it */
-    Precision precision; /* that they were computed in */
+    DecodeOptions decode; /* the options of search_fields; the others are off */
+    const char *config;   /* INI text */
+    uint64_t step;        /* training steps it has behind it */
+    Precision precision;  /* that they were computed in */
 } ModelInfo;
 
 typedef struct ModelFile {
@@ -54,6 +51,9 @@ typedef struct ModelFile {
 /* Maps a model file and checks everything in it. Close with modelfile_close. */
 bool modelfile_open(ModelFile *file, const char *path, Error *err);
 void modelfile_close(ModelFile *file);
+
+/* The tokenizer of an open file. */
+Tokenizer *modelfile_tokenizer(const ModelFile *file, Error *err);
 
 /* A writer that has the model in it: write it with gguf_write, perhaps after adding more; free it with
  * gguf_writer_free. w must stay until then. */

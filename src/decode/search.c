@@ -86,21 +86,36 @@ static bool check_prefix(const DecodeOptions *o, const Hyper *h, const char *whe
     return true;
 }
 
+const Field search_fields[] = {
+    ROW_INTEGER("decode.beam", DecodeOptions, beam, "4", 1, DECODE_MAX_BEAM, "hypotheses kept; 1: greedy search"),
+    ROW_REAL("decode.length_alpha", DecodeOptions, length_alpha, "1", 0, 10,
+             "hypotheses are ranked by log probability / length ^ length_alpha"),
+    ROW_REAL("decode.max_ratio", DecodeOptions, max_ratio, "2", 0, 1000,
+             "a translation has at most max_ratio times the source's tokens, ..."),
+    ROW_INTEGER("decode.max_extra", DecodeOptions, max_extra, "10", 0, HYPER_MAX_LENGTH, "... and max_extra more"),
+    ROW_END,
+};
+
+const Field search_more_fields[] = {
+    ROW_INTEGER("decode.n_best", DecodeOptions, n_best, "1", 1, DECODE_MAX_BEAM, "hypotheses wanted"),
+    ROW_INTEGER("decode.max_length", DecodeOptions, max_length, "0", 1, HYPER_MAX_LENGTH, "tokens at most",
+                .or_zero = true),
+    ROW_INTEGER("decode.min_length", DecodeOptions, min_length, "0", 0, HYPER_MAX_LENGTH, "tokens at least"),
+    ROW_INTEGER("decode.no_repeat_ngram", DecodeOptions, no_repeat_ngram, "0", 1, HYPER_MAX_LENGTH,
+                "no n tokens in a row come twice", .or_zero = true),
+    ROW_REAL("decode.temperature", DecodeOptions, temperature, "1", 0.01, 100,
+             "draw by probability ^ (1 / temperature)", .or_zero = true),
+    ROW_INTEGER("decode.top_k", DecodeOptions, top_k, "0", 1, DECODE_MAX_BEAM, "draw from the k most likely tokens",
+                .or_zero = true),
+    ROW_INTEGER("decode.seed", DecodeOptions, seed, "1", 0, 0x1p63, "of the draws"),
+    ROW_END,
+};
+
 bool decode_check(const DecodeOptions *o, const Hyper *h, const char *where, Error *err) {
-    if (o->beam < 1 || o->beam > DECODE_MAX_BEAM)
-        return error_set(err, "%s: decode.beam: expected 1 to %d, found %zu", where, DECODE_MAX_BEAM, o->beam);
-    if (o->n_best < 1 || o->n_best > o->beam)
+    if (!fields_check(search_fields, o, where, err) || !fields_check(search_more_fields, o, where, err)) return false;
+    if (o->n_best > o->beam)
         return error_set(err, "%s: decode.n_best: expected 1 to decode.beam (%zu), found %zu", where, o->beam,
                          o->n_best);
-    if (!(o->length_alpha >= 0 && o->length_alpha <= DECODE_MAX_ALPHA))
-        return error_set(err, "%s: decode.length_alpha: expected 0 to %d, found %g", where, DECODE_MAX_ALPHA,
-                         o->length_alpha);
-    if (!(o->max_ratio >= 0 && o->max_ratio <= DECODE_MAX_RATIO))
-        return error_set(err, "%s: decode.max_ratio: expected 0 to %d, found %g", where, DECODE_MAX_RATIO,
-                         o->max_ratio);
-    if (o->max_extra > DECODE_MAX_EXTRA)
-        return error_set(err, "%s: decode.max_extra: expected 0 to %d, found %zu", where, DECODE_MAX_EXTRA,
-                         o->max_extra);
     if (o->max_length > 0 && o->min_length >= o->max_length)
         return error_set(err, "%s: decode.min_length: expected less than decode.max_length (%zu), found %zu", where,
                          o->max_length, o->min_length);
@@ -109,10 +124,6 @@ bool decode_check(const DecodeOptions *o, const Hyper *h, const char *where, Err
                          h->max_length, o->min_length);
     if (o->sample && o->beam > 1)
         return error_set(err, "%s: decode.sample: expected decode.beam 1, found %zu", where, o->beam);
-    if (!(o->temperature == 0 || (o->temperature >= 0.01 && o->temperature <= 100)))
-        return error_set(err, "%s: decode.temperature: expected 0.01 to 100, found %g", where, o->temperature);
-    if (o->top_k > DECODE_MAX_BEAM)
-        return error_set(err, "%s: decode.top_k: expected 0 to %d, found %zu", where, DECODE_MAX_BEAM, o->top_k);
     return check_prefix(o, h, where, err);
 }
 

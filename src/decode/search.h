@@ -25,12 +25,15 @@
 #ifndef NMT_DECODE_SEARCH_H
 #define NMT_DECODE_SEARCH_H
 
+#include "base/fields.h"
 #include "model/pass.h"
 
-/* Limits: model/hyper.h. */
+enum { DECODE_MAX_BEAM = 64 };
+
+/* search_fields and search_more_fields, below, have the bounds and defaults. */
 typedef struct DecodeOptions {
-    size_t beam;         /* k, 1 to DECODE_MAX_BEAM; 1: greedy */
-    size_t n_best;       /* how many of a sentence's best hypotheses are wanted, 1 to beam */
+    size_t beam;         /* k; 1: greedy */
+    size_t n_best;       /* how many of a sentence's best hypotheses are wanted, at most beam */
     double length_alpha; /* larger favours longer translations */
     /* The limit, in tokens with </s>: max_ratio * source tokens + max_extra, at most the model's max_length. */
     double max_ratio;
@@ -44,10 +47,14 @@ typedef struct DecodeOptions {
                                limit. They must outlive the Decode. */
     size_t prefix_length;   /* less than the model's max_length */
     bool sample;            /* beam is 1 */
-    double temperature;     /* 0.01 to 100; 0: 1 */
-    size_t top_k;           /* at most DECODE_MAX_BEAM; equals of the last are in */
+    double temperature;     /* 0: 1 */
+    size_t top_k;           /* equals of the last are in */
     uint64_t seed;
 } DecodeOptions;
+
+/* The options that a model keeps, as [decode] of a config and nmt.decode.NAME of a model file, and the others. A new
+ * one of the first needs a default that does what was done before it, as files without it are read by that. */
+extern const Field search_fields[], search_more_fields[];
 
 /* What sentence of a run it is: part of a text, from 0 on. A prefix is for the first part of a text alone. */
 typedef struct DecodePlace {

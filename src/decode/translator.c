@@ -256,21 +256,3 @@ bool translator_run(Translator *t, const Text *texts, size_t count, TranslatorRe
     t->texts_before += count;
     return true;
 }
-
-Tokenizer *translator_tokenizer(const ModelFile *file, Error *err) {
-    const ModelInfo *info = &file->info;
-    Error why;
-    Tokenizer *tokenizer = tokenizer_create(info->merges, info->merge_count,
-                                            (Normalisation){info->lowercase, info->apostrophes, info->spaces}, &why);
-    if (!tokenizer) error_set(err, "%s: nmt.tokenizer.merges: %s", file->path, why.text);
-    return tokenizer;
-}
-
-DecodeOptions translator_options(const ModelFile *file) {
-    const ModelDecode *d = &file->info.decode;
-    return (DecodeOptions){.beam = d->beam,
-                           .n_best = 1,
-                           .length_alpha = d->length_alpha,
-                           .max_ratio = d->max_ratio,
-                           .max_extra = d->max_extra};
-}

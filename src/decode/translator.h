@@ -17,7 +17,6 @@
 #include <stddef.h>
 
 #include "base/pool.h"
-#include "decode/modelfile.h"
 #include "decode/search.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
@@ -65,9 +64,5 @@ void translator_align(Translator *translator);
  * ... Fails when there is no memory for a large block; without memory for a small one the process ends
  * (base/memory.h). */
 bool translator_run(Translator *translator, const Text *texts, size_t count, TranslatorResult *results, Error *err);
-
-/* A tokenizer and search options as a model file has them. */
-Tokenizer *translator_tokenizer(const ModelFile *file, Error *err);
-DecodeOptions translator_options(const ModelFile *file);
 
 #endif

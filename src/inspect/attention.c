@@ -4,12 +4,10 @@
 #include "inspect/heads.h"
 #include "inspect/inspect.h"
 
-static const char *const kinds[] = {"encoder", "decoder", "cross"};
-
 static void write_view(Json *j, const AttentionView *v, bool vectors) {
     const size_t D = v->H * v->K;
     json_open(j, '{');
-    json_key_text(j, "kind", kinds[v->kind]);
+    json_key_text(j, "kind", ATTENTION_KIND_NAMES[v->kind]);
     json_key_integer(j, "layer", (long long)v->layer);
     json_key_array(j, "p", v->H, v->H * v->Tq, v->Tk, v->p, v->Tk);
     json_key_array(j, "q", 0, v->Tq, D, vectors ? v->in.q : NULL, v->in.q_stride);

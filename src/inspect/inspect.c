@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/choice.h"
 #include "base/ds.h"
 #include "decode/align.h"
 #include "nn/linear.h"
@@ -19,10 +18,18 @@ bool inspect_check(const InspectRequest *r, const ModelFile *file, Error *err) {
 
 /* ---- what was said ----------------------------------------------------------------------------------------------- */
 
-static void write_choice(Json *j, const char *key, const char *names, int value) {
-    char *name = choice_name(names, value);
-    json_key_text(j, key, name);
-    free(name);
+/* Every hyper-parameter by the name of its config key; the vocabulary's size is "vocab". */
+static void write_hyper(Json *j, const Hyper *h) {
+    for (const Field *f = hyper_fields; f->key; f++) {
+        const void *at = (const char *)h + f->offset;
+        json_key(j, at == &h->vocab ? "vocab" : field_name(f->key));
+        if (f->type == FIELD_INTEGER)
+            json_integer(j, (long long)*(const uint64_t *)at);
+        else if (f->type == FIELD_REAL)
+            json_number(j, *(const double *)at);
+        else
+            json_text(j, f->names[*(const int *)at]);
+    }
 }
 
 static void write_model(Json *j, const ModelFile *file) {
@@ -30,18 +37,8 @@ static void write_model(Json *j, const ModelFile *file) {
     json_key(j, "model");
     json_open(j, '{');
     json_key_text(j, "file", file->path);
-    json_key_integer(j, "width", (long long)h->width);
-    json_key_integer(j, "heads", (long long)h->heads);
+    write_hyper(j, h);
     json_key_integer(j, "head_width", (long long)(h->width / h->heads));
-    json_key_integer(j, "feedforward", (long long)h->feedforward);
-    json_key_integer(j, "encoder_layers", (long long)h->encoder_layers);
-    json_key_integer(j, "decoder_layers", (long long)h->decoder_layers);
-    json_key_integer(j, "vocab", (long long)h->vocab);
-    json_key_integer(j, "max_length", (long long)h->max_length);
-    write_choice(j, "norm", NORM_PLACE_NAMES, (int)h->norm);
-    write_choice(j, "activation", ACTIVATION_NAMES, (int)h->activation);
-    write_choice(j, "positions", POSITIONS_NAMES, (int)h->positions);
-    write_choice(j, "tying", TYING_NAMES, (int)h->tying);
     json_key_integer(j, "parameters", (long long)file->params.count);
     json_key_integer(j, "step", (long long)file->info.step);
     json_close(j, '}');

@@ -53,7 +53,7 @@ static bool search(Observation *o, const char *text, size_t beam, Error *err) {
     if (o->S > P)
         return error_set(err, "a text of %zu tokens: expected at most %zu, which %s takes", o->S - 1, P - 1, path);
     stbds_arrput(o->source, TOKEN_END);
-    DecodeOptions how = translator_options(o->file);
+    DecodeOptions how = o->file->info.decode;
     if (beam > 0) how.beam = beam;
     if (!decode_check(&how, &o->file->params.hyper, path, err)) return false;
     o->decode = decode_create(&o->file->params, o->file->w, o->pool, how);

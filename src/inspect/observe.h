@@ -65,7 +65,9 @@ size_t observation_attentions(const Observation *o);
 AttentionView observation_view(const Observation *o, size_t number);
 /* The number of the attention of a kind and layer; they are there. */
 size_t observation_number(const Observation *o, AttentionKind kind, size_t layer);
-#define ATTENTION_KIND_NAMES "encoder|decoder|cross" /* in the order of AttentionKind */
+#define ATTENTION_KIND_NAMES                                                                                           \
+    ((const char *const[]){                                                                                            \
+        [ATTENTION_ENCODER] = "encoder", [ATTENTION_DECODER] = "decoder", [ATTENTION_CROSS] = "cross", NULL})
 
 /* x of an attention into (Tq, D): after the norm, where norm is pre. */
 void observation_inputs(const Observation *o, const AttentionView *view, real *x);

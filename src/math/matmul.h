@@ -39,7 +39,8 @@ enum { MATMUL_WHOLE = 32 };
 /* What both factors of a product are rounded to; products are summed, and the output is written, in float. bfloat16 is
  * the upper half of a float: a sign, its 8 bits of exponent and 7 of fraction (to nearest, ties to even; NaN stays). */
 typedef enum Precision { PRECISION_FLOAT32, PRECISION_BFLOAT16 } Precision;
-#define PRECISION_NAMES "float32|bfloat16"
+#define PRECISION_NAMES                                                                                                \
+    ((const char *const[]){[PRECISION_FLOAT32] = "float32", [PRECISION_BFLOAT16] = "bfloat16", NULL})
 
 /* Weights w (count) that nobody changes while this lives: those of a trained model. A product that has them in its
  * Compute, and whose b lies in w, packs b (see matmul.c) the first time only: the same bits, a third of the time for a

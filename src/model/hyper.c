@@ -1,28 +1,35 @@
-/* Hyper-parameters and their bounds. */
 #include "model/hyper.h"
 
-static bool within(const char *where, const char *key, size_t value, size_t low, size_t high, Error *err) {
-    if (value >= low && value <= high) return true;
-    return error_set(err, "%s: %s: expected %zu to %zu, found %zu", where, key, low, high, value);
-}
+/* For what has to stay below 1. Of dropout's 65536ths it leaves 7. */
+#define RATE_MAX 0.9999
 
-static bool rate(const char *where, const char *key, double value, Error *err) {
-    if (value >= 0 && value < 1) return true;
-    return error_set(err, "%s: %s: expected a rate from 0 up to, but not including, 1, found %g", where, key, value);
-}
+#define SIZE(key, field, std, low, high, help) ROW_INTEGER(key, Hyper, field, std, low, high, help, .essential = true)
+#define RATE(key, field, std, help)            ROW_REAL(key, Hyper, field, std, 0, RATE_MAX, help)
+#define CHOICE(key, field, std, names, help)   ROW_CHOICE(key, Hyper, field, std, names, help)
+
+const Field hyper_fields[] = {
+    SIZE("text.vocab_size", vocab, "8000", HYPER_MIN_VOCAB, HYPER_MAX_VOCAB, "most tokens of the joint vocabulary"),
+    SIZE("model.width", width, "256", 2, HYPER_MAX_WIDTH, "D, width of a token's vector; even, a multiple of heads"),
+    SIZE("model.heads", heads, "4", 1, HYPER_MAX_WIDTH, "H, attention heads, each D / H wide"),
+    SIZE("model.feedforward", feedforward, "1024", 2, HYPER_MAX_FEEDFORWARD,
+         "F, inner width of feed-forward blocks; even"),
+    SIZE("model.encoder_layers", encoder_layers, "4", 1, HYPER_MAX_LAYERS, "layers of the encoder"),
+    SIZE("model.decoder_layers", decoder_layers, "4", 1, HYPER_MAX_LAYERS, "layers of the decoder"),
+    SIZE("model.max_length", max_length, "256", 2, HYPER_MAX_LENGTH,
+         "tokens of the longest sentence; longer pairs are left out"),
+    CHOICE("model.norm", norm, "pre", NORM_PLACE_NAMES, "layer norm: before each block, or after each residual sum"),
+    CHOICE("model.activation", activation, "relu", ACTIVATION_NAMES, "activation of the feed-forward blocks"),
+    CHOICE("model.tying", tying, "all", TYING_NAMES,
+           "which share one matrix: both embeddings and the output layer, the decoder's two, or none"),
+    CHOICE("model.positions", positions, "sinusoidal", POSITIONS_NAMES, "position vectors"),
+    RATE("model.dropout", dropout, "0.1", "dropout of embeddings and residual branches"),
+    RATE("model.attention_dropout", attention_dropout, "0", "dropout of attention weights"),
+    RATE("model.activation_dropout", activation_dropout, "0", "dropout inside the feed-forward blocks"),
+    ROW_END,
+};
 
 bool hyper_check(const Hyper *h, const char *where, Error *err) {
-    if (!within(where, "vocabulary size", h->vocab, HYPER_MIN_VOCAB, HYPER_MAX_VOCAB, err) ||
-        !within(where, "model.width", h->width, 2, HYPER_MAX_WIDTH, err) ||
-        !within(where, "model.heads", h->heads, 1, h->width, err) ||
-        !within(where, "model.feedforward", h->feedforward, 2, HYPER_MAX_FEEDFORWARD, err) ||
-        !within(where, "model.encoder_layers", h->encoder_layers, 1, HYPER_MAX_LAYERS, err) ||
-        !within(where, "model.decoder_layers", h->decoder_layers, 1, HYPER_MAX_LAYERS, err) ||
-        !within(where, "model.max_length", h->max_length, 2, HYPER_MAX_LENGTH, err) ||
-        !rate(where, "model.dropout", h->dropout, err) ||
-        !rate(where, "model.attention_dropout", h->attention_dropout, err) ||
-        !rate(where, "model.activation_dropout", h->activation_dropout, err))
-        return false;
+    if (!fields_check(hyper_fields, h, where, err)) return false;
     if (h->width % h->heads != 0)
         return error_set(err, "%s: model.width: expected a multiple of model.heads (%zu), found %zu", where, h->heads,
                          h->width);

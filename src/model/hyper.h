@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/fields.h"
 #include "nn/activation.h"
 #include "nn/sublayer.h"
 
@@ -15,10 +16,12 @@ typedef enum Tying {
     TYING_DECODER, /* the decoder's embedding and the output layer */
     TYING_NONE,
 } Tying;
-#define TYING_NAMES "all|decoder|none" /* in the order of the enum */
+#define TYING_NAMES                                                                                                    \
+    ((const char *const[]){[TYING_ALL] = "all", [TYING_DECODER] = "decoder", [TYING_NONE] = "none", NULL})
 
 typedef enum Positions { POSITIONS_SINUSOIDAL, POSITIONS_LEARNED } Positions;
-#define POSITIONS_NAMES "sinusoidal|learned"
+#define POSITIONS_NAMES                                                                                                \
+    ((const char *const[]){[POSITIONS_SINUSOIDAL] = "sinusoidal", [POSITIONS_LEARNED] = "learned", NULL})
 
 typedef struct Hyper {
     size_t vocab;          /* V */
@@ -47,15 +50,11 @@ enum {
     HYPER_MAX_LENGTH = 65536,
 };
 
-/* Limits of the search's options: what a config may ask for, a model file may have, and decode/search.h takes. */
-enum {
-    DECODE_MAX_BEAM = 64,
-    DECODE_MAX_ALPHA = 10,
-    DECODE_MAX_RATIO = 1000,
-    DECODE_MAX_EXTRA = HYPER_MAX_LENGTH,
-};
+/* Every hyper-parameter: its key in a config, bounds, default and help. A model file has it as nmt.NAME. A new one
+ * needs a default that does what was done before it, as files without it are read by that. */
+extern const Field hyper_fields[];
 
-/* Checks every bound and that D divides into heads; `where` begins the message (a file's name). */
+/* Checks every bound, that H divides D and that D and F are even; `where` begins the message (a file's name). */
 bool hyper_check(const Hyper *hyper, const char *where, Error *err);
 
 #endif

@@ -14,7 +14,7 @@
 #include "math/real.h"
 
 typedef enum Activation { ACTIVATION_RELU, ACTIVATION_GELU } Activation;
-#define ACTIVATION_NAMES "relu|gelu" /* in the order of the enum */
+#define ACTIVATION_NAMES ((const char *const[]){[ACTIVATION_RELU] = "relu", [ACTIVATION_GELU] = "gelu", NULL})
 
 /* out, in: (count) */
 void activation_forward(real *out, const real *in, Activation kind, size_t count);

@@ -22,7 +22,7 @@
 #include "nn/net.h"
 
 typedef enum NormPlace { NORM_PRE, NORM_POST } NormPlace;
-#define NORM_PLACE_NAMES "pre|post" /* in the order of the enum */
+#define NORM_PLACE_NAMES ((const char *const[]){[NORM_PRE] = "pre", [NORM_POST] = "post", NULL})
 
 typedef struct Sublayer {
     size_t N, D;

@@ -14,7 +14,12 @@
 #include <stdint.h>
 
 typedef enum ScheduleKind { SCHEDULE_CONSTANT, SCHEDULE_INVERSE_SQRT, SCHEDULE_NOAM, SCHEDULE_COSINE } ScheduleKind;
-#define SCHEDULE_NAMES "constant|inverse_sqrt|noam|cosine" /* in the order of the enum */
+#define SCHEDULE_NAMES                                                                                                 \
+    ((const char *const[]){[SCHEDULE_CONSTANT] = "constant",                                                           \
+                           [SCHEDULE_INVERSE_SQRT] = "inverse_sqrt",                                                   \
+                           [SCHEDULE_NOAM] = "noam",                                                                   \
+                           [SCHEDULE_COSINE] = "cosine",                                                               \
+                           NULL})
 
 typedef struct Schedule {
     ScheduleKind kind;

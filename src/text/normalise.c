@@ -5,6 +5,13 @@
 #include "base/ds.h"
 #include "text/utf8.h"
 
+const Field normalise_fields[] = {
+    ROW_SWITCH("text.lowercase", Normalisation, lowercase, "false", "make all letters small"),
+    ROW_SWITCH("text.apostrophes", Normalisation, apostrophes, "true", "typographic apostrophes become '"),
+    ROW_SWITCH("text.spaces", Normalisation, spaces, "true", "white space becomes one space; none at the ends"),
+    ROW_END,
+};
+
 static bool is_apostrophe(uint32_t code) {
     return code == 0x2018 || code == 0x2019 || code == 0x201B || code == 0x02BC || code == 0xFF07;
 }

@@ -8,11 +8,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/fields.h"
+
 typedef struct Normalisation {
     bool lowercase;   /* A becomes a */
     bool apostrophes; /* U+2018, U+2019, U+201B, U+02BC, U+FF07 become ' */
     bool spaces;      /* any run of white space (tabs, no-break spaces) becomes one space; none at either end */
 } Normalisation;
+
+/* The switches: keys of a config, and nmt.text.NAME of a model file. */
+extern const Field normalise_fields[];
 
 /* Appends the normalised text to *out, a stb_ds array (NULL: an empty one; the caller frees it). */
 void normalise_text(char **out, const char *text, size_t length, Normalisation how);

@@ -32,13 +32,10 @@ enum { STATE_KEYS = sizeof state_keys / sizeof *state_keys };
 /* Writes run.dir/name, whole or not at all. */
 static bool save(const Trainer *t, const char *name, bool with_state, Error *err) {
     char *config = config_text(t->config), *path = file_join(t->config->dir, name);
-    const Normalisation how = tokenizer_normalisation(t->data.tokenizer);
     ModelInfo info = {
         .hyper = t->model.params.hyper,
-        .lowercase = how.lowercase,
-        .apostrophes = how.apostrophes,
-        .spaces = how.spaces,
-        .decode = config_decode(t->config),
+        .text = t->config->text,
+        .decode = t->config->decode,
         .config = config,
         .step = t->state.step,
         .precision = t->model.compute.precision,
@@ -107,7 +104,8 @@ static bool check_place(Trainer *t, Error *err) {
 /* With auto, a run continues in the precision it was begun with, wherever that was; config_may_resume has compared what
  * was asked for. */
 static Precision choose_precision(const Config *config, const ModelFile *last) {
-    if (config->precision != PRECISION_AUTO) return (Precision)config->precision;
+    if (config->precision != TRAIN_AUTO)
+        return config->precision == TRAIN_BFLOAT16 ? PRECISION_BFLOAT16 : PRECISION_FLOAT32;
     return last ? last->info.precision : matmul_fast_precision();
 }
 

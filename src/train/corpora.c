@@ -14,7 +14,7 @@
 enum { BLOCK_LINES = 1 << 13 }; /* lines read at a time */
 
 static bool learn_tokenizer(Corpora *d, const Config *c, CorpusReader *reader, Error *err) {
-    BpeTrainer *bpe = bpe_train_create(config_normalisation(c));
+    BpeTrainer *bpe = bpe_train_create(c->text);
     Corpus block = {0};
     CorpusReport report = {0};
     bool ok;
@@ -30,32 +30,19 @@ static bool learn_tokenizer(Corpora *d, const Config *c, CorpusReader *reader, E
         bpe_train_free(bpe);
         return false;
     }
-    uint32_t *merges = bpe_train_finish(bpe, (size_t)c->vocab_size);
+    uint32_t *merges = bpe_train_finish(bpe, c->hyper.vocab);
     const size_t count = stbds_arrlenu(merges) / 2;
-    d->tokenizer = tokenizer_create(merges, count, config_normalisation(c), err);
+    d->tokenizer = tokenizer_create(merges, count, c->text, err);
     stbds_arrfree(merges);
     return d->tokenizer != NULL;
 }
 
-static bool take_tokenizer(Corpora *d, const Config *c, const ModelFile *last, Error *err) {
-    const ModelInfo *info = &last->info;
-    Error why;
-    d->tokenizer = tokenizer_create(info->merges, info->merge_count, config_normalisation(c), &why);
-    return d->tokenizer || error_set(err, "%s: nmt.tokenizer.merges: %s", last->path, why.text);
-}
-
 /* What the cache is made from: another text or another of these settings asks for another cache. */
 static uint64_t cache_key(const Config *c, const CorpusReader *reader) {
-    uint64_t parts[] = {corpus_checksum(reader),
-                        (uint64_t)c->vocab_size,
-                        c->lowercase,
-                        c->apostrophes,
-                        c->spaces,
-                        (uint64_t)c->max_length,
-                        c->swap,
-                        c->unique,
-                        0};
-    memcpy(&parts[sizeof parts / sizeof *parts - 1], &c->pair_ratio, sizeof c->pair_ratio);
+    uint64_t parts[] = {corpus_checksum(reader), c->hyper.vocab,  c->text.lowercase,
+                        c->text.apostrophes,     c->text.spaces,  c->hyper.max_length,
+                        c->rules.swap,           c->rules.unique, 0};
+    memcpy(&parts[sizeof parts / sizeof *parts - 1], &c->rules.max_ratio, sizeof c->rules.max_ratio);
     Checksum sum;
     checksum_start(&sum);
     checksum_add(&sum, parts, sizeof parts);
@@ -63,7 +50,7 @@ static uint64_t cache_key(const Config *c, const CorpusReader *reader) {
 }
 
 static bool open_cache(Corpora *d, const Config *c, const char *path, uint64_t key) {
-    return cache_open(&d->train, path, key, &d->tokenizer, config_normalisation(c), (size_t)c->max_length);
+    return cache_open(&d->train, path, key, &d->tokenizer, c->text, c->hyper.max_length);
 }
 
 /* Other pairs under the same name would silently make another run. */
@@ -82,7 +69,7 @@ static bool check_pairs(const Config *c, const ModelFile *last, uint64_t checksu
 static bool make_cache(Corpora *d, const Config *c, Pool *pool, CorpusReader *reader, const char *path, uint64_t key,
                        const ModelFile *last, Error *err) {
     uint64_t checksum;
-    FileWriter *file = cache_write(path, c->dir, key, reader, d->tokenizer, config_rules(c), pool, &checksum, err);
+    FileWriter *file = cache_write(path, c->dir, key, reader, d->tokenizer, c->rules, pool, &checksum, err);
     if (!file) return false;
     if (!check_pairs(c, last, checksum, err)) {
         file_cancel(file);
@@ -93,14 +80,14 @@ static bool make_cache(Corpora *d, const Config *c, Pool *pool, CorpusReader *re
 }
 
 static bool read_valid(Corpora *d, const Config *c, CorpusReader **reader, Error *err) {
-    CorpusRules rules = config_rules(c);
+    CorpusRules rules = c->rules;
     rules.unique = false;
     *reader = corpus_open(c->data_valid, NULL, rules, err);
     return *reader && corpus_next(*reader, &d->valid_lines, UINT32_MAX, &d->valid.report, err);
 }
 
 static bool encode_valid(Corpora *d, const Config *c, Pool *pool, const CorpusReader *reader, Error *err) {
-    pairs_add(&d->valid, pool, &d->valid_lines, d->tokenizer, config_rules(c));
+    pairs_add(&d->valid, pool, &d->valid_lines, d->tokenizer, c->rules);
     return d->valid.count > 0 || corpus_none(reader, &d->valid.report, "data.valid", err);
 }
 
@@ -116,13 +103,13 @@ static char *tell_flaws(const Corpora *d, const CorpusReader *train, const Corpu
 bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last, Error *err) {
     *d = (Corpora){0};
     char *path = file_join(c->dir, RUN_CACHE);
-    CorpusReader *valid = NULL, *train = corpus_open(c->data_train, c->dir, config_rules(c), err);
-    bool ok = train && read_valid(d, c, &valid, err) && (!last || take_tokenizer(d, c, last, err));
+    CorpusReader *valid = NULL, *train = corpus_open(c->data_train, c->dir, c->rules, err);
+    bool ok = train && read_valid(d, c, &valid, err) && (!last || (d->tokenizer = modelfile_tokenizer(last, err)));
     const uint64_t key = ok ? cache_key(c, train) : 0;
     const bool cached = ok && open_cache(d, c, path, key);
     ok = ok && (d->tokenizer || learn_tokenizer(d, c, train, err)) && encode_valid(d, c, pool, valid, err) &&
          (cached ? check_pairs(c, last, d->train.checksum, err) : make_cache(d, c, pool, train, path, key, last, err));
-    if (ok && !last) d->merges_missing = (size_t)c->vocab_size - tokenizer_vocab_size(d->tokenizer);
+    if (ok && !last) d->merges_missing = c->hyper.vocab - tokenizer_vocab_size(d->tokenizer);
     if (ok) d->flaws = tell_flaws(d, train, valid);
     corpus_close(train);
     corpus_close(valid);

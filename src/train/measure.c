@@ -75,13 +75,9 @@ static void compare(Measured *measured, const TranslatorResult *results, size_t 
 }
 
 bool measure_translations(const Trainer *t, size_t count, Measured *measured, Error *err) {
-    const Config *c = t->config;
     const Corpus *corpus = &t->data.valid_lines;
-    const DecodeOptions greedy = {.beam = 1,
-                                  .n_best = 1,
-                                  .length_alpha = c->length_alpha,
-                                  .max_ratio = c->max_ratio,
-                                  .max_extra = (size_t)c->max_extra};
+    DecodeOptions greedy = t->config->decode;
+    greedy.beam = 1;
     count = size_min(count, corpus->count);
     Text *texts = memory_new(count, sizeof *texts);
     TranslatorResult *results = memory_new(count, sizeof *results);

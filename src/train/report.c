@@ -6,6 +6,7 @@
 
 #include "base/ds.h"
 #include "base/file.h"
+#include "base/ini.h"
 #include "base/version.h"
 #include "math/cpu.h"
 #include "page/json.h"
@@ -90,7 +91,8 @@ bool report_write(const Trainer *t, RunStatus status, Error *err) {
     bool ok = file_map(&log, log_path, err);
     if (ok) page = file_create(path, err);
     if (page) {
-        char *config = ini_format(config_fields, config_field_count, t->config);
+        Field *fields = config_fields();
+        char *config = ini_format(fields, t->config);
         Json out = {0};
         json_open(&out, '{');
         json_key_text(&out, "format", "nmt.run");
@@ -105,6 +107,7 @@ bool report_write(const Trainer *t, RunStatus status, Error *err) {
         page_write(page, "report", out.text, stbds_arrlenu(out.text));
         json_free(&out);
         free(config);
+        free(fields);
     }
     if (ok) file_unmap(&log);
     ok = page && file_commit(page, err);

@@ -23,7 +23,7 @@ static void lay_out_blocks(Trainer *t, Arena *arena) {
 
 static bool make_blocks(Trainer *t, Error *err) {
     Arena measure = arena_measure();
-    t->optimiser = optimiser_new((OptimiserOptions){.adam = config_adam(t->config)});
+    t->optimiser = optimiser_new(t->config->optimiser);
     lay_out_blocks(t, &measure);
     if (!arena_create(&t->blocks, measure.used, err)) return false;
     lay_out_blocks(t, &t->blocks);
@@ -32,7 +32,6 @@ static bool make_blocks(Trainer *t, Error *err) {
 
 static bool make_memory(Trainer *t, Precision precision, Error *err) {
     const Config *c = t->config;
-    const Tokenizer *tokenizer = t->data.tokenizer;
     const size_t tokens = batch_tokens(c);
     const BatchLimits a = batches_limits(&t->data.train, tokens);
     const BatchLimits b = batches_limits(&t->data.valid, tokens);
@@ -42,7 +41,8 @@ static bool make_memory(Trainer *t, Precision precision, Error *err) {
         .longest_source = size_max(a.longest_source, b.longest_source),
         .longest_target = size_max(a.longest_target, b.longest_target),
     };
-    const Hyper hyper = config_hyper(c, tokenizer_vocab_size(tokenizer));
+    Hyper hyper = c->hyper;
+    hyper.vocab = tokenizer_vocab_size(t->data.tokenizer);
     return transformer_create(&t->model, &hyper, (Compute){.pool = t->pool, .precision = precision}, limits, true,
                               err) &&
            arena_create(&t->batch, size_max(batch_bytes(&a), batch_bytes(&b)), err) && make_blocks(t, err);
@@ -171,12 +171,11 @@ static void step_update(Trainer *t, const StepReport *report) {
 }
 
 StepReport trainer_step_from(Trainer *t, size_t first) {
-    const Schedule schedule = config_schedule(t->config);
     TrainState *s = &t->state;
     pairs_forget(&t->data.train); /* of the step before */
     s->step++;
     StepReport report = step_gradients(t, first);
-    report.rate = ldexp(schedule_rate(&schedule, s->step), -(int)s->returns);
+    report.rate = ldexp(schedule_rate(&t->config->schedule, s->step), -(int)s->returns);
     report.usual_norm = t->config->skip_norm > 0 && s->norm_steps >= TRAINER_NORMS ? exp(s->norm_log) : 0;
     report.skipped = step_is_outlying(t, &report);
     if (report.skipped) {

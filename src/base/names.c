@@ -1,19 +1,38 @@
-/* How alike two words are, by Wagner and Fischer's table, of which three rows are kept. */
-#include "base/suggest.h"
+#include "base/names.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
-size_t suggest_limit(const char *wrong) {
+#include "base/memory.h"
+
+int names_find(const char *const *names, const char *name) {
+    for (int value = 0; names[value]; value++)
+        if (strcmp(names[value], name) == 0) return value;
+    return -1;
+}
+
+char *names_list(const char *const *names) {
+    char *list = memory_string(names[0]);
+    for (size_t i = 1; names[i]; i++) {
+        char *longer = memory_format("%s|%s", list, names[i]);
+        free(list);
+        list = longer;
+    }
+    return list;
+}
+
+size_t names_limit(const char *wrong) {
     return 2 + strlen(wrong) / 4;
 }
 
-size_t suggest_distance(const char *a, const char *b) {
-    size_t rows[3][SUGGEST_LONGEST + 1];
+/* Wagner and Fischer's table, of which three rows are kept. */
+size_t names_distance(const char *a, const char *b) {
+    size_t rows[3][NAMES_LONGEST + 1];
     size_t *before = rows[0], *above = rows[1], *row = rows[2];
     size_t length = strlen(b);
-    if (strlen(a) > SUGGEST_LONGEST || length > SUGGEST_LONGEST) return SIZE_MAX;
+    if (strlen(a) > NAMES_LONGEST || length > NAMES_LONGEST) return SIZE_MAX;
     for (size_t j = 0; j <= length; j++) above[j] = j;
     for (size_t i = 1; a[i - 1]; i++) {
         row[0] = i;

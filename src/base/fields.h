@@ -1,0 +1,75 @@
+/* Settings: one table describes the fields of a struct. What a setting is called, what it may be, its default and what
+ * it does is written in its row and nowhere else; config files, model files, JSON and help are made from the table.
+ *
+ * A table is an array of rows that ends with a row without a key. */
+#ifndef NMT_BASE_FIELDS_H
+#define NMT_BASE_FIELDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/names.h"
+
+/* What a value may be, and the type of the struct's field. */
+typedef enum FieldType {
+    FIELD_INTEGER, /* uint64_t or size_t, from min to max */
+    FIELD_REAL,    /* double, from min to max */
+    FIELD_SWITCH,  /* bool */
+    FIELD_CHOICE,  /* an enum, by its names */
+    FIELD_TEXT,    /* char *, allocated: free it with fields_release */
+} FieldType;
+
+typedef struct Field {
+    const char *key; /* "section.name" */
+    FieldType type;
+    size_t offset;            /* in the struct */
+    const char *standard;     /* the default as text; NULL: a config must have the key */
+    double min, max;          /* FIELD_INTEGER, FIELD_REAL */
+    const char *const *names; /* FIELD_CHOICE (base/names.h) */
+    const char *help;
+    const char *example; /* what a template shows instead of the default */
+    bool or_zero;        /* 0 in the struct is fine, too: it means "off", which text cannot say */
+    bool essential;      /* a model file must have the key; one that lacks another key has its default */
+} Field;
+
+/* Rows: the last arguments are the help and, perhaps, `.example = ...`, `.or_zero = true` or `.essential = true`. */
+#define ROW(kind, name, S, field, std, ...)                                                                            \
+    { .key = name, .type = kind, .offset = offsetof(S, field), .standard = std, __VA_ARGS__ }
+#define ROW_INTEGER(name, S, field, std, low, high, ...)                                                               \
+    ROW(FIELD_INTEGER, name, S, field, std, .min = low, .max = high, .help = __VA_ARGS__)
+#define ROW_REAL(name, S, field, std, low, high, ...)                                                                  \
+    ROW(FIELD_REAL, name, S, field, std, .min = low, .max = high, .help = __VA_ARGS__)
+#define ROW_SWITCH(name, S, field, std, ...) ROW(FIELD_SWITCH, name, S, field, std, .help = __VA_ARGS__)
+#define ROW_CHOICE(name, S, field, std, list, ...)                                                                     \
+    ROW(FIELD_CHOICE, name, S, field, std, .names = list, .help = __VA_ARGS__)
+#define ROW_TEXT(name, S, field, std, ...) ROW(FIELD_TEXT, name, S, field, std, .help = __VA_ARGS__)
+#define ROW_END                                                                                                        \
+    { .key = NULL }
+
+/* Bytes of "section" in "section.name", and the name behind the dot. */
+size_t field_section(const char *key);
+const char *field_name(const char *key);
+
+/* Sets one field of the struct `of` from text: decimal numbers; true, false, yes, no, on, off, 1, 0. False when the
+ * text is not a value of this field (which then has any value). */
+bool field_set(const Field *field, const char *text, void *of);
+void field_set_standard(const Field *field, void *of); /* to its default, which there is */
+
+/* The values a field may have ("1 to 8", "pre|post"); what it expects ("an integer from 1 to 8"); and its value as text
+ * that field_set takes. Fresh strings. */
+char *field_range(const Field *field);
+char *field_wish(const Field *field);
+char *field_text(const Field *field, const void *of);
+
+/* The field with this key, or NULL. */
+const Field *fields_find(const Field *fields, const char *key);
+
+/* Checks every bound of a struct; `where` begins the message (a file's name). */
+bool fields_check(const Field *fields, const void *of, const char *where, Error *err);
+
+/* Frees the texts of a struct. */
+void fields_release(const Field *fields, void *of);
+
+#endif

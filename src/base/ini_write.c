@@ -1,0 +1,112 @@
+/* Writing a config as INI text. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/ini.h"
+#include "base/memory.h"
+
+enum { INI_WIDTH = 120 }; /* of a template's lines */
+
+/* In quotes where reading might take it for something else. */
+static void ini_print_value(FILE *out, const char *text) {
+    const size_t length = strlen(text);
+    const bool blank_ends = length > 0 && (strchr(" \t", text[0]) || strchr(" \t", text[length - 1]));
+    const bool quotes = blank_ends || strpbrk(text, "\"#;");
+    if (quotes) fputc('"', out);
+    for (size_t i = 0; i < length; i++) {
+        CHECK((unsigned char)text[i] >= ' ' || text[i] == '\t', "ini_format: a string with control characters");
+        if (quotes && (text[i] == '"' || text[i] == '\\')) fputc('\\', out);
+        fputc(text[i], out);
+    }
+    if (quotes) fputc('"', out);
+}
+
+static bool ini_same_section(const Field *a, const Field *b) {
+    return strncmp(a->key, b->key, field_section(a->key) + 1) == 0; /* with the dot */
+}
+
+/* Prints a heading, after a blank line, when field i begins a section. */
+static bool ini_print_heading(FILE *out, const Field *fields, size_t i) {
+    if (i > 0 && ini_same_section(&fields[i], &fields[i - 1])) return false;
+    fprintf(out, "%s[%.*s]\n", ftell(out) > 0 ? "\n" : "", (int)field_section(fields[i].key), fields[i].key);
+    return true;
+}
+
+char *ini_format(const Field *fields, const void *config) {
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    CHECK(out, "a stream in memory");
+    for (size_t i = 0; fields[i].key; i++) {
+        ini_print_heading(out, fields, i);
+        char *value = field_text(&fields[i], config);
+        fprintf(out, "%s = ", field_name(fields[i].key));
+        ini_print_value(out, value);
+        fputc('\n', out);
+        free(value);
+    }
+    CHECK(fclose(out) == 0, "memory for a config");
+    return text;
+}
+
+/* "key = value" of a template. */
+static char *ini_assignment(const Field *f) {
+    const char *value = f->example ? f->example : f->standard ? f->standard : "";
+    return memory_format("%s =%s%s", field_name(f->key), *value ? " " : "", value);
+}
+
+/* The help, what is allowed, and the default where it is not the value shown. */
+static char *ini_remark(const Field *f) {
+    char *range = field_range(f);
+    const bool text = f->type == FIELD_TEXT;
+    char *remark = memory_format("%s%s%s%s%s%s", f->help, text ? "" : " [", text ? "" : range, text ? "" : "]",
+                                 !f->standard ? "; required"
+                                 : f->example ? "; default "
+                                              : "",
+                                 f->standard && f->example ? f->standard : "");
+    free(range);
+    return remark;
+}
+
+/* Where the comments of the section that begins with this field start: three blanks behind the longest assignment. */
+static int ini_column(const Field *first) {
+    int column = 0;
+    for (const Field *f = first; f->key && ini_same_section(f, first); f++) {
+        char *text = ini_assignment(f);
+        if ((int)strlen(text) + 3 > column) column = (int)strlen(text) + 3;
+        free(text);
+    }
+    return column;
+}
+
+/* A row of a template: the comment begins at the column, and takes as many lines as it needs. */
+static void ini_print_row(FILE *out, const Field *field, int column) {
+    char *assignment = ini_assignment(field), *remark = ini_remark(field);
+    const int room = INI_WIDTH - column - 2;
+    const char *left = assignment, *text = remark;
+    for (int length; *text; text += length + (text[length] == ' '), left = "") {
+        length = (int)strlen(text);
+        if (length > room)
+            for (length = room; text[length] != ' '; length--) CHECK(length > 0, "ini_template: a word too long");
+        fprintf(out, "%-*s# %.*s\n", column, left, length, text);
+    }
+    free(assignment);
+    free(remark);
+}
+
+char *ini_template(const Field *fields, const char *head) {
+    char *text = NULL;
+    size_t size;
+    int column = 0;
+    FILE *out = open_memstream(&text, &size);
+    CHECK(out, "a stream in memory");
+    fputs(head, out);
+    for (size_t i = 0; fields[i].key; i++) {
+        if (ini_print_heading(out, fields, i)) column = ini_column(&fields[i]);
+        ini_print_row(out, &fields[i], column);
+    }
+    CHECK(fclose(out) == 0, "memory for a template");
+    return text;
+}
