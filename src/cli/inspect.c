@@ -33,16 +33,19 @@ enum {
 static const Option options[] = {
     [OPTION_MODEL] = {"--model", "-m", "FILE", "the model (default: the newest runs/*/model.gguf)"},
     [OPTION_OUTPUT] = {"--output", "-o", "FILE", "the page (default: inspect.html)"},
-    [OPTION_JSON] = {"--json", NULL, NULL, "the page's data instead, to stdout (or to the file of -o)"},
-    [OPTION_TEXT] = {"--text", NULL, NULL, "attention and candidates on stdout instead (with -o: besides)"},
-    [OPTION_COMPARE] = {"--compare", NULL, "TEXT", "a sentence in which the word may mean something else"},
-    [OPTION_WORD] = {"--word", NULL, "WORD", "of the sentence: how context pulls it (default: one that groups have)"},
-    [OPTION_KIND] = {"--kind", NULL, "KIND", "whose arithmetic: encoder, decoder or cross (default: encoder)"},
-    [OPTION_LAYER] = {"--layer", NULL, "L", "of which layer, from 0 on (default: 0)"},
-    [OPTION_HEAD] = {"--head", NULL, "H", "of which head, from 0 on (default: 0)"},
-    [OPTION_GROUP] = {"--group", NULL, "GROUP", "NAME=word,word,...[:the * is ripe/...]; several: one after another"},
+    [OPTION_JSON] = {"--json", NULL, NULL, "print the page's data as JSON instead (with -o: write it to FILE)"},
+    [OPTION_TEXT] = {"--text", NULL, NULL, "print attention and candidates as text instead (with -o: as well)"},
+    [OPTION_COMPARE] = {"--compare", NULL, "TEXT", "another sentence, in which the word may have another meaning"},
+    [OPTION_WORD] = {"--word", NULL, "WORD",
+                     "follow this word of the sentence through the layers (default: one of a group)"},
+    [OPTION_KIND] = {"--kind", NULL, "KIND",
+                     "show the arithmetic of encoder, decoder or cross attention (default: encoder)"},
+    [OPTION_LAYER] = {"--layer", NULL, "L", "... in this layer, counted from 0 (default: 0)"},
+    [OPTION_HEAD] = {"--head", NULL, "H", "... and this head, counted from 0 (default: 0)"},
+    [OPTION_GROUP] = {"--group", NULL, "GROUP",
+                      "reference words: NAME=word,word,...[:the * is ripe/...]; may be repeated"},
     [OPTION_BEAM] = {"--beam", "-b", "N", "hypotheses kept; 1: greedy (default: the model's decode.beam)"},
-    [OPTION_EXAMPLE] = {"--example", NULL, NULL, "an attention small enough to check by hand, without a model"},
+    [OPTION_EXAMPLE] = {"--example", NULL, NULL, "show an attention small enough to check by hand; needs no model"},
     [OPTION_THREADS] = {"--threads", NULL, "N", "threads; 0: one for each core (default: 0)"},
 };
 
@@ -195,9 +198,9 @@ int main(int argc, char **argv) {
     if (a.json && a.text) options_usage(&command, "expected --json or --text, found both");
     if (a.text && !a.output && (a.request.word || a.request.compare || a.request.groups))
         options_usage(&command,
-                      "--text: expected -o FILE beside --word, --compare and --group, which the page alone shows");
+                      "--text does not show --word, --compare and --group: expected -o FILE as well, for the page");
     if (a.example && (a.sentence || a.text))
-        options_usage(&command, "--example: expected no %s beside it", a.text ? "--text" : "sentence");
+        options_usage(&command, "--example: expected no %s with it", a.text ? "--text" : "sentence");
     if (!a.example && !a.sentence) options_usage(&command, "expected a sentence, found none");
     for (size_t i = 0; stbds_arrlenu(a.request.groups) == i && group_defaults[i]; i++)
         groups_add(&a.request.groups, group_defaults[i], &err);

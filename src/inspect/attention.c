@@ -1,3 +1,5 @@
+/* The page's attention maps, and the arithmetic of the chosen head. The probabilities are always there; vectors are
+ * left out, those of the first blocks first, where the page would become too large. */
 #include <stdlib.h>
 
 #include "base/ds.h"

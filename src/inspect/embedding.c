@@ -1,3 +1,5 @@
+/* The page's embedding: the rows of the tokens, the positions, and the tokens whose rows point in similar directions.
+ */
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,3 +1,5 @@
+/* The whole JSON, in the order of the page: the model, the tokens, what each step said, the search, the embedding, the
+ * word in context, attention. What the first four show is written here, the rest in files of their own. */
 #include "inspect/inspect.h"
 
 #include <stdlib.h>
