@@ -406,7 +406,7 @@ static void check_observation(const Fixture *f, const Observation *o) {
     Transformer model = transformer_new(&f->file.params.hyper, (Compute){.pool = f->pool});
     EXPECT(align_run(&model, f->w, (Packed){1, o->source, start, o->S}, &best, shares, &err));
     transformer_free(&model);
-    const real *p = o->shown[ATTENTION_CROSS][3];
+    const real *p = o->shown[observation_number(o, ATTENTION_CROSS, 3)];
     size_t different = 0;
     for (size_t i = 0; i < best.length; i++)
         for (size_t k = 0; k < o->S; k++) {

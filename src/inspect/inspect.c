@@ -248,8 +248,8 @@ bool inspect_write(Json *j, const InspectRequest *request, const Observation *o,
                                     view->kind == ATTENTION_ENCODER ? row : view->Tq / 2,
                                     x,
                                     projected,
-                                    normed ? o->pass.net.w + view->norm.weight : NULL,
-                                    normed ? o->pass.net.w + view->norm.bias : NULL};
+                                    normed ? o->pass.net.w + view->sublayer.norm.weight : NULL,
+                                    normed ? o->pass.net.w + view->sublayer.norm.bias : NULL};
     inspect_write_attention(j, views, count, chosen, request->budget > 0 ? request->budget : INSPECT_BUDGET);
     json_close(j, '}');
     free(x);

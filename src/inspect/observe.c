@@ -74,6 +74,59 @@ static bool search(Observation *o, const char *text, size_t beam, Error *err) {
     return true;
 }
 
+/* ---- its attentions ---------------------------------------------------------------------------------------------- */
+
+size_t observation_attentions(const Observation *o) {
+    const Hyper *h = &o->file->params.hyper;
+    return h->encoder_layers + 2 * h->decoder_layers;
+}
+
+size_t observation_number(const Observation *o, AttentionKind kind, size_t layer) {
+    const Hyper *h = &o->file->params.hyper;
+    return layer + (kind == ATTENTION_ENCODER   ? 0
+                    : kind == ATTENTION_DECODER ? h->encoder_layers
+                                                : h->encoder_layers + h->decoder_layers);
+}
+
+/* The view of an attention but for what the pass computes. */
+static AttentionView view_of(const Observation *o, size_t number) {
+    const Hyper *h = &o->file->params.hyper;
+    const AttentionKind kind = number < h->encoder_layers                       ? ATTENTION_ENCODER
+                               : number < h->encoder_layers + h->decoder_layers ? ATTENTION_DECODER
+                                                                                : ATTENTION_CROSS;
+    return (AttentionView){.kind = kind,
+                           .layer = number - observation_number(o, kind, 0),
+                           .H = h->heads,
+                           .K = h->width / h->heads,
+                           .Tq = kind == ATTENTION_ENCODER ? o->S : o->T,
+                           .Tk = kind == ATTENTION_DECODER ? o->T : o->S};
+}
+
+AttentionView observation_view(const Observation *o, size_t number) {
+    AttentionView view = view_of(o, number);
+    const uint32_t rows[] = {0, (uint32_t)view.Tq};
+    const AttentionShape shape = {.B = 1, .query_start = rows};
+    const AttentionBlock block = block_attention(&o->pass, view.kind, view.layer, shape, NULL, 0);
+    const MultiheadParams params = block.attention.params;
+    const real *w = o->pass.net.w;
+    const AttentionBlockTape *tape = view.kind == ATTENTION_ENCODER   ? &o->model.encoder.layers[view.layer].self
+                                     : view.kind == ATTENTION_DECODER ? &o->model.decoder.layers[view.layer].self
+                                                                      : &o->model.decoder.layers[view.layer].cross;
+    view.p = o->shown[number];
+    view.in = multihead_input(&tape->attention, o->file->params.hyper.width);
+    view.joined = tape->attention.att;
+    view.memory = view.kind == ATTENTION_CROSS ? o->memory : NULL;
+    view.weight = w + params.in.weight, view.bias = w + params.in.bias;
+    view.out_weight = w + params.out.weight, view.out_bias = w + params.out.bias;
+    view.tape = &tape->sublayer, view.sublayer = block.sublayer;
+    return view;
+}
+
+void observation_inputs(const Observation *o, const AttentionView *view, real *x) {
+    const real *in = sublayer_input_again(&o->pass.net, view->tape, x, &view->sublayer);
+    if (in != x) vector_copy(x, in, view->Tq * view->sublayer.D);
+}
+
 /* ---- the pass ---------------------------------------------------------------------------------------------------- */
 
 static bool run_model(Observation *o, Error *err) {
@@ -85,12 +138,11 @@ static bool run_model(Observation *o, Error *err) {
     if (!transformer_create(&o->model, h, (Compute){.pool = o->pool}, (TransformerLimits){S, T, S, T}, true, err))
         return false;
     o->pass = transformer_pass(&o->model, o->file->w);
-    for (int kind = 0; kind < ATTENTION_KINDS; kind++) {
-        const size_t layers = kind == ATTENTION_ENCODER ? h->encoder_layers : h->decoder_layers;
-        const size_t queries = kind == ATTENTION_ENCODER ? S : T, keys = kind == ATTENTION_DECODER ? T : S;
-        o->shown[kind] = memory_new(layers, sizeof *o->shown[kind]);
-        for (size_t l = 0; l < layers; l++) o->shown[kind][l] = memory_new(h->heads * queries, keys * sizeof(real));
-        o->pass.shown[kind] = o->shown[kind];
+    o->shown = memory_new(observation_attentions(o), sizeof *o->shown);
+    for (size_t i = 0; i < observation_attentions(o); i++) {
+        const AttentionView view = view_of(o, i);
+        o->shown[i] = memory_new(view.H * view.Tq, view.Tk * sizeof(real));
+        if (view.layer == 0) o->pass.shown[view.kind] = &o->shown[i];
     }
     o->pass.keep = true;
     const Stacks stacks = transformer_forward(&o->model, &o->pass, source, target);
@@ -113,13 +165,8 @@ bool observation_make(Observation *o, const ModelFile *file, const Tokenizer *to
 }
 
 void observation_free(Observation *o) {
-    for (int kind = 0; kind < ATTENTION_KINDS; kind++) {
-        if (!o->shown[kind]) continue;
-        const Hyper *h = &o->file->params.hyper;
-        const size_t layers = kind == ATTENTION_ENCODER ? h->encoder_layers : h->decoder_layers;
-        for (size_t l = 0; l < layers; l++) free(o->shown[kind][l]);
-        free(o->shown[kind]);
-    }
+    for (size_t i = 0; o->shown && i < observation_attentions(o); i++) free(o->shown[i]);
+    free(o->shown);
     for (size_t t = 0; t < stbds_arrlenu(o->beam); t++) stbds_arrfree(o->beam[t]);
     stbds_arrfree(o->beam);
     stbds_arrfree(o->source);
@@ -128,61 +175,4 @@ void observation_free(Observation *o) {
     free(o->probabilities);
     decode_free(o->decode);
     transformer_free(&o->model);
-}
-
-/* ---- its attentions ---------------------------------------------------------------------------------------------- */
-
-size_t observation_attentions(const Observation *o) {
-    const Hyper *h = &o->file->params.hyper;
-    return h->encoder_layers + 2 * h->decoder_layers;
-}
-
-size_t observation_number(const Observation *o, AttentionKind kind, size_t layer) {
-    const Hyper *h = &o->file->params.hyper;
-    return layer + (kind == ATTENTION_ENCODER   ? 0
-                    : kind == ATTENTION_DECODER ? h->encoder_layers
-                                                : h->encoder_layers + h->decoder_layers);
-}
-
-AttentionView observation_view(const Observation *o, size_t number) {
-    const Parameters *params = &o->file->params;
-    const Hyper *h = &params->hyper;
-    const size_t decoder = observation_number(o, ATTENTION_DECODER, 0),
-                 cross = observation_number(o, ATTENTION_CROSS, 0);
-    const AttentionKind kind = number < decoder ? ATTENTION_ENCODER
-                               : number < cross ? ATTENTION_DECODER
-                                                : ATTENTION_CROSS;
-    const size_t l = number - observation_number(o, kind, 0);
-    AttentionView view = {
-        .kind = kind,
-        .layer = l,
-        .H = h->heads,
-        .K = h->width / h->heads,
-        .Tq = kind == ATTENTION_ENCODER ? o->S : o->T,
-        .Tk = kind == ATTENTION_DECODER ? o->T : o->S,
-        .p = o->shown[kind][l],
-        .memory = kind == ATTENTION_CROSS ? o->memory : NULL,
-        .tape = kind == ATTENTION_ENCODER   ? &o->model.encoder.layers[l].self
-                : kind == ATTENTION_DECODER ? &o->model.decoder.layers[l].self
-                                            : &o->model.decoder.layers[l].cross,
-        .norm = kind == ATTENTION_ENCODER   ? params->encoder[l].self_attention_norm
-                : kind == ATTENTION_DECODER ? params->decoder[l].self_attention_norm
-                                            : params->decoder[l].cross_attention_norm,
-    };
-    const MultiheadParams at = kind == ATTENTION_ENCODER   ? params->encoder[l].self_attention
-                               : kind == ATTENTION_DECODER ? params->decoder[l].self_attention
-                                                           : params->decoder[l].cross_attention;
-    const real *w = o->pass.net.w;
-    view.weight = w + at.in.weight, view.bias = w + at.in.bias;
-    view.out_weight = w + at.out.weight, view.out_bias = w + at.out.bias;
-    view.in = multihead_input(&view.tape->attention, h->width);
-    view.joined = view.tape->attention.att;
-    return view;
-}
-
-void observation_inputs(const Observation *o, const AttentionView *view, real *x) {
-    const Hyper *h = &o->file->params.hyper;
-    const Sublayer sublayer = {.N = view->Tq, .D = h->width, .place = h->norm, .norm = view->norm};
-    const real *in = sublayer_input_again(&o->pass.net, &view->tape->sublayer, x, &sublayer);
-    if (in != x) vector_copy(x, in, view->Tq * h->width);
 }

@@ -34,9 +34,9 @@ typedef struct Observation {
     Considered **beam;      /* stb_ds array, one for each position, of stb_ds arrays */
     Transformer model;      /* has the tapes */
     Pass pass;
-    const real *memory;            /* (S, D) the encoder's output */
-    real *probabilities;           /* (T, V) of what each row says */
-    real **shown[ATTENTION_KINDS]; /* (layers) arrays (H, queries, keys) */
+    const real *memory;  /* (S, D) the encoder's output */
+    real *probabilities; /* (T, V) of what each row says */
+    real **shown;        /* of each attention, by number: (H, Tq, Tk) */
 } Observation;
 
 /* The tokenizer is of this model, and beam 0 its own. All arguments but the text must outlive the observation. Fails
@@ -56,8 +56,8 @@ typedef struct AttentionView {
     const real *x, *memory;            /* (Tq, D) what queries are made of; (Tk, D) keys and values: NULL: x */
     const real *weight, *bias;         /* (3D, D), (3D) rows of Wq, Wk, Wv; bias NULL: none */
     const real *out_weight, *out_bias; /* (D, D), (D); NULL: none */
-    const AttentionBlockTape *tape;    /* NULL: none */
-    LayernormParams norm;
+    const SublayerTape *tape;          /* of x, for observation_inputs */
+    Sublayer sublayer;
 } AttentionView;
 
 /* Attentions are numbered: the encoder's layers, the decoder's own, the decoder's to the encoder. view.x is NULL. */

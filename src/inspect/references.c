@@ -173,12 +173,14 @@ static bool encode(const Observation *o, const Mention *mentions, const Place *p
         pass.keep = true;
         const real *out = encoder_forward(&pass, &model.encoder, (Packed){count, ids, start, longest});
         real *normed = net_reals(&pass.net, N * D);
+        const AttentionShape shape = {.B = count, .query_start = start};
         for (size_t l = 0; l <= n; l++) {
-            const EncoderLayerTape *tape = &model.encoder.layers[l < n ? l : n - 1];
-            const real *x = l < n ? tape->self.sublayer.x : out;
-            const Sublayer sublayer = {N, D, h->norm, params->encoder[l < n ? l : 0].self_attention_norm,
-                                       dropout_none()};
-            const real *in = l < n ? sublayer_input_again(&pass.net, &tape->self.sublayer, normed, &sublayer) : NULL;
+            const real *x = out, *in = NULL;
+            if (l < n) {
+                const SublayerTape *tape = &model.encoder.layers[l].self.sublayer;
+                const Sublayer sublayer = block_attention(&pass, ATTENTION_ENCODER, l, shape, NULL, 0).sublayer;
+                x = tape->x, in = sublayer_input_again(&pass.net, tape, normed, &sublayer);
+            }
             for (size_t i = 0; i < count; i++) {
                 const Place *place = &places[i];
                 add_mean(place->layers + l * D, x, start[i], &mentions[i], D, place->parts);
