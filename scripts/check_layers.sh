@@ -2,6 +2,7 @@
 # Checks the order of the folders. Prints each broken rule, and exits with 1 if there is one:
 #   - a file in src/X/ includes only headers of its own folder and of folders on lower floors;
 #   - no two rooms (x.c with x.h) include each other, directly or through other rooms; x_internal.h belongs to room x;
+#   - a file uses something of each header that it includes: a function, a macro, a type or a constant;
 #   - no two object files call each other, by the symbols that `nm` finds in build/release, if that exists.
 # usage: scripts/check_layers.sh             checks this project
 #        scripts/check_layers.sh --planted   tests the check: it must find each fault planted in a copy of src/
@@ -24,7 +25,8 @@ if [ "${1:-}" = --planted ]; then
     planted "src/micro/" micro/micro.c base/error.h
     planted "circle: these include" base/error.c base/file.h
     planted "circle: these include" model/parameters.h model/transformer.h # through several files
-    echo "6 planted faults found"
+    planted "src/base/rng.h:.*nothing of" base/rng.h base/error.h
+    echo "7 planted faults found"
     exit 0
 fi
 bad=$(mktemp)
@@ -70,6 +72,33 @@ circles() {
     }'
 }
 echo "$includes" | sed 's/_internal\.h/.h/g; s/\.[ch]\( \|$\)/\1/g' | awk '{ print $1, $3 }' | circles include >>"$bad"
+
+# Names that a header declares: those that begin with a capital or are called, and lower-case types.
+echo "$includes" | awk '
+FILENAME == "-" && NF == 3 { user[++n] = $1; at[n] = $2; header[n] = $3 }
+FILENAME == "-" || /^ *#include/ || /^ ?\/?\*/ { next }
+{
+    file = substr(FILENAME, 5)
+    sub(/\/\*.*/, "")
+    if (/stbds_/) uses[file, "STBDS_FREE"]
+    for (rest = $0; match(rest, /[A-Za-z_][A-Za-z_0-9]*/);) {
+        word = substr(rest, RSTART, RLENGTH)
+        rest = substr(rest, RSTART + RLENGTH)
+        uses[file, word]
+        if (file ~ /h$/ && (word ~ /^[A-Z]/ || rest ~ /^\(/ || (/^(typedef|extern)/ && rest ~ /^(\[\])?;/)))
+            declares[file] = declares[file] " " word
+    }
+}
+END {
+    for (i = 1; i <= n; i++) {
+        room = user[i]
+        sub(/(_internal)?\.[ch]$/, "", room)
+        words = split(declares[header[i]], name, " ")
+        while (words > 0 && !((user[i], name[words]) in uses)) words--
+        if (!words && header[i] != room ".h")
+            printf "src/%s:%s: nothing of \"%s\" is used\n", user[i], at[i], header[i]
+    }
+}' - src/*/*.[ch] >>"$bad"
 
 if command -v nm >/dev/null; then
     find build/release -name '*.o' -path 'build/release/*/*' ! -path '*/tests/*' 2>/dev/null |

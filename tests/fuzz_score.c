@@ -1,7 +1,6 @@
 /* Any hypothesis against any references, by every metric: a score from 0 to 100, no more matches than there are
  * n-grams, and as many when the hypothesis is one of the references. One byte says how; then the hypothesis, up to a
  * newline; the rest are references, one a line. */
-#include <math.h>
 
 #include "eval/score.h"
 #include "fuzz.h"

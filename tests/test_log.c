@@ -1,7 +1,6 @@
 /* The log of a run on a disk that is full for a while. */
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include "command.h"
 #include "train/log.h"

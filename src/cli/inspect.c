@@ -1,6 +1,5 @@
 /* ./inspect "sentence": shows what a model computes for one translation, as a page, as JSON, or in the terminal. */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

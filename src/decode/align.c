@@ -4,7 +4,6 @@
 
 #include "base/ds.h"
 #include "base/memory.h"
-#include "math/vector.h"
 #include "text/utf8.h"
 
 /* Runs encoder and decoder over whole sentences and writes the cross-attention's weights into `shown`. */

@@ -3,7 +3,6 @@
 #include "inspect/inspect.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/ds.h"
 #include "decode/align.h"

@@ -9,7 +9,6 @@
 #ifndef NMT_TEXT_TOKENIZER_H
 #define NMT_TEXT_TOKENIZER_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

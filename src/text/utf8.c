@@ -1,6 +1,5 @@
 #include "text/utf8.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/check.h"
