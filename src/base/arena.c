@@ -8,8 +8,8 @@
 #include "base/check.h"
 #include "base/size.h"
 
-/* In a build with AddressSanitizer, what is not pushed may not be touched, and memory given back is filled with bits
- * that read as NaN, so that values kept across a release or never written show themselves. */
+/* In a build with AddressSanitizer, only pushed memory may be accessed, and memory that is given back is filled with
+ * the bits of NaN. So values that are read after a release, or before they are written, are noticed. */
 #if defined(__SANITIZE_ADDRESS__)
 #define ARENA_GUARDED 1
 #elif defined(__has_feature)
@@ -24,7 +24,7 @@
 #define ASAN_UNPOISON_MEMORY_REGION(block, size) ((void)(block), (void)(size))
 #endif
 
-/* Larger blocks ask for large pages: fewer misses of the processor's address cache. */
+/* Blocks of this size and above ask for large pages, for fewer misses in the processor's address cache. */
 enum { ARENA_LARGE = 1 << 22 };
 
 Arena arena_measure(void) {
@@ -40,7 +40,7 @@ bool arena_create(Arena *arena, size_t size, Error *err) {
                          strerror(errno));
     }
 #ifdef MADV_HUGEPAGE
-    if (room >= ARENA_LARGE) madvise(base, room, MADV_HUGEPAGE); /* a wish: where it fails, small pages do */
+    if (room >= ARENA_LARGE) madvise(base, room, MADV_HUGEPAGE); /* only a hint: small pages work, too */
 #endif
     *arena = (Arena){base, room, 0};
     ASAN_POISON_MEMORY_REGION(base, room);

@@ -1,8 +1,13 @@
-/* Arena: one block of memory, handed out from the front, given back all at once.
+/* Arena: one block of memory that is handed out from the front.
  *
- * A training step takes every activation and scratch array from one arena whose size was found once by laying the
- * largest step out in a measuring arena; the step itself allocates nothing. Pages are touched only when used. The debug
- * build reports any touch of what is not handed out, and fills what was given back with NaN. */
+ *     base            mark                used                     size
+ *      |---------------|-------------------|------------------------|
+ *        pushed before   given back by       not handed out yet
+ *                        arena_release(mark)
+ *
+ * A training step takes every activation and scratch array from one arena. Its size was found before training, by the
+ * same pushes into a measuring arena, so the step itself allocates nothing. The debug build reports any access outside
+ * what is handed out, and fills what is given back with NaN. */
 #ifndef NMT_BASE_ARENA_H
 #define NMT_BASE_ARENA_H
 
@@ -30,7 +35,7 @@ void arena_free(Arena *arena);
  * (CHECK), and so is an overflowing product. */
 void *arena_push(Arena *arena, size_t count, size_t size);
 
-/* Everything pushed since a mark is given back by releasing to it; mark 0 is the empty arena. */
+/* arena_release gives back everything that was pushed since arena_mark returned this mark. 0 marks the empty arena. */
 size_t arena_mark(const Arena *arena);
 void arena_release(Arena *arena, size_t mark);
 

@@ -2,9 +2,8 @@
 
 #include <string.h>
 
-/* The five primes and the steps below are those of the XXH64 specification (xxhash_spec.md in the xxHash repository).
- * Four lanes each take every fourth 8-byte word; what is left at the end is mixed in word by word, then byte by byte.
- */
+/* The five primes and the steps are those of the XXH64 specification (xxhash_spec.md in the xxHash repository). Each of
+ * four lanes takes every fourth 8-byte word; the rest at the end is mixed in word by word, then byte by byte. */
 static const uint64_t PRIME_1 = 0x9E3779B185EBCA87, PRIME_2 = 0xC2B2AE3D27D4EB4F, PRIME_3 = 0x165667B19E3779F9,
                       PRIME_4 = 0x85EBCA77C2B2AE63, PRIME_5 = 0x27D4EB2F165667C5;
 
@@ -12,7 +11,7 @@ static uint64_t checksum_rotate(uint64_t value, int bits) {
     return value << bits | value >> (64 - bits);
 }
 
-/* A little-endian number of 4 or 8 bytes; compilers make one load of it. */
+/* A little-endian number of 4 or 8 bytes; compilers turn it into one load. */
 static uint64_t checksum_read4(const unsigned char *p) {
     return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24;
 }

@@ -1,6 +1,7 @@
-/* XXH64 (xxHash by Yann Collet, the 64-bit variant, seed 0), for finding damaged files; not for security.
+/* XXH64 (xxHash by Yann Collet, 64 bits, seed 0): it finds damaged files, but gives no security.
  *
- * Streaming: start, add any pieces, end. The result depends on the bytes only, not on how they were cut. */
+ * Call start, add for each piece, then end. The result depends on the bytes only, not on how they were cut into pieces.
+ */
 #ifndef NMT_BASE_CHECKSUM_H
 #define NMT_BASE_CHECKSUM_H
 

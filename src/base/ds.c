@@ -1,3 +1,3 @@
-/* The one file that holds the functions of stb_ds. */
+/* The functions of stb_ds are compiled here, once. */
 #define STB_DS_IMPLEMENTATION
 #include "base/ds.h"

@@ -1,8 +1,8 @@
-/* The door to stb_ds (Sean Barrett's dynamic arrays and hash maps): the one place that includes it.
+/* The only file that includes stb_ds, Sean Barrett's dynamic arrays and hash maps.
  *
- * Debian's libstb-dev has it as <stb/stb_ds.h>; elsewhere `make STB=/folder/with/stb_ds.h`. Its macros expand in the
- * caller, so the allocator is set here, for all: it never returns NULL (base/memory.h). Without the prefix-less names:
- * arrays are stbds_arrput(a, x), stbds_arrlen(a), stbds_arrfree(a); maps stbds_hmput, stbds_hmgeti and so on. */
+ * Debian's libstb-dev installs it as <stb/stb_ds.h>; elsewhere use `make STB=/folder/with/stb_ds.h`. Its macros expand
+ * in the caller, so the allocator is set here for everybody: it never returns NULL (base/memory.h). Names have their
+ * prefix: stbds_arrput(array, x), stbds_arrlen(array), stbds_arrfree(array); stbds_hmput, stbds_hmgeti for maps. */
 #ifndef NMT_BASE_DS_H
 #define NMT_BASE_DS_H
 

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Keeps a message one printable line: text from files and arguments may hold anything, terminal commands too. Bytes of
- * UTF-8 stay, except its control characters U+0080 to U+009F. A character cut in two at the end goes. */
+/* Makes a message one printable line, since text from files and arguments may hold anything, even terminal commands.
+ * Bytes of UTF-8 stay, except the control characters U+0080 to U+009F. If the message was cut in the middle of a
+ * character, its first bytes are removed. */
 static void error_clean(char *text, bool cut) {
     unsigned char *bytes = (unsigned char *)text;
     size_t length = strlen(text);
@@ -19,7 +20,7 @@ static void error_clean(char *text, bool cut) {
     bytes[length] = 0;
 }
 
-/* Formats aside first, so that an argument may be the old err->text. */
+/* Formats into another buffer first, because an argument may be err->text itself. */
 static void __attribute__((format(printf, 2, 0))) error_format(Error *err, const char *format, va_list arguments) {
     Error fresh;
     int length = vsnprintf(fresh.text, sizeof fresh.text, format, arguments);

@@ -1,9 +1,9 @@
-/* Errors as values: what a user can cause comes back as one line of text.
+/* Errors as values: whatever a user can cause is reported as one line of text.
  *
- * Convention, where a header does not say otherwise: a function that can fail takes `Error *err` last and returns bool
- * (false: failed) or a pointer (NULL: failed). On failure it has called error_set; after success what *err holds means
- * nothing. The message names the file, the line or key, what was expected and what was found; it has no trailing
- * newline. The commands in src/cli/ print it; so does the training loop, of what does not end a run. */
+ * Unless its header says otherwise, a function that can fail takes `Error *err` as its last argument and returns bool
+ * (false: failed) or a pointer (NULL: failed). On failure *err holds the message; on success its content means nothing.
+ * The message names the file, the line or key, what was expected and what was found, without a newline at the end. The
+ * commands in src/cli/ print it; the training loop prints the errors that do not end a run. */
 #ifndef NMT_BASE_ERROR_H
 #define NMT_BASE_ERROR_H
 

@@ -24,7 +24,8 @@ struct FileWriter {
 };
 
 int file_open(const char *path, size_t *size, Error *err) {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not to wait for the writer of a named pipe */
+    int descriptor =
+        open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* or it would wait for the writer of a named pipe */
     if (descriptor < 0) {
         error_set(err, "%s: cannot open: %s", path, strerror(errno));
         return -1;
@@ -48,7 +49,7 @@ bool file_map(FileMap *map, const char *path, Error *err) {
     int descriptor = file_open(path, &size, err);
     if (descriptor < 0) return false;
     void *data = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : (void *)(uintptr_t) "";
-    close(descriptor); /* a map outlives it */
+    close(descriptor); /* the map remains */
     if (data == MAP_FAILED) return error_set(err, "%s: cannot map: %s", path, strerror(errno));
     *map = (FileMap){data, size};
     return true;
@@ -111,7 +112,7 @@ static char *file_folder(const char *path) {
     return slash ? memory_string_n(path, slash > path ? (size_t)(slash - path) : 1) : memory_string(".");
 }
 
-/* Removes temporary files of this path whose process is no more. */
+/* Removes temporary files of this path whose process no longer exists. */
 static void file_clean(const char *path) {
     char *folder = file_folder(path);
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -130,7 +131,7 @@ static void file_clean(const char *path) {
     free(folder);
 }
 
-/* Memory may run out while a file is being written, which ends the process. */
+/* The files being written, to remove them when the process ends before they are done, as when memory runs out. */
 static FileWriter *open_writers;
 
 static void remove_unfinished(void) {
@@ -148,7 +149,7 @@ static void file_free(FileWriter *writer) {
 
 FileWriter *file_create(const char *path, Error *err) {
     struct stat info;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) { /* or the renaming would put a file in its place */
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) { /* or the new name would replace it */
         return error_null(err, "%s: cannot write: it is %s", path,
                           S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
     }
@@ -198,7 +199,7 @@ void file_write(FileWriter *writer, const void *data, size_t size) {
     }
 }
 
-/* The folder that path is in: a descriptor, or -1. */
+/* A descriptor of the folder that path is in, or -1. */
 static int file_open_folder(const char *path) {
     char *folder = file_folder(path);
     const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -206,8 +207,7 @@ static int file_open_folder(const char *path) {
     return descriptor;
 }
 
-/* Makes the renaming itself last. A file system that cannot do this to folders says EINVAL; the file is whole anyway.
- */
+/* Flushes the new name to disk. EINVAL means that the file system cannot do this; the file is whole anyway. */
 static int file_sync_folder(const char *path) {
     int failure = 0;
     const int descriptor = file_open_folder(path);
@@ -245,7 +245,7 @@ bool file_exists(const char *path) {
     return lstat(path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG);
 }
 
-/* The path leads to what the descriptor was opened as. */
+/* Whether the path leads to the file that the descriptor has open. */
 static bool file_is(int descriptor, const char *path) {
     struct stat opened, named;
     return fstat(descriptor, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino &&
@@ -270,7 +270,7 @@ bool file_lock(FileLock *lock, const char *path, Error *err) {
             *lock = (FileLock){descriptor, file_open_folder(path), memory_string(path)};
             return true;
         }
-        close(descriptor); /* whoever held it removed the file in between */
+        close(descriptor); /* its holder removed the file in the meantime */
     }
 }
 
@@ -306,12 +306,12 @@ bool file_make_folder(const char *path, Error *err) {
     char *part = memory_string(path);
     bool good = true;
     size_t length = strlen(path);
-    for (size_t i = 1; i <= length && good; i++) { /* from 1: the root is there */
+    for (size_t i = 1; i <= length && good; i++) { /* from 1: the root exists */
         if (path[i] != '/' && path[i] != 0) continue;
         part[i] = 0;
         struct stat info;
         if (mkdir(part, 0777) != 0) {
-            int failure = errno; /* EEXIST, EROFS, EACCES: fine if the folder is there */
+            int failure = errno; /* EEXIST, EROFS, EACCES: no failure if the folder exists */
             if (stat(part, &info) != 0) {
                 good = error_set(err, "%s: cannot make the folder: %s", part, strerror(failure));
             } else if (!S_ISDIR(info.st_mode)) {

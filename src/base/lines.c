@@ -46,7 +46,7 @@ size_t lines_count(const LineReader *r) {
     return r->count;
 }
 
-/* Moves what is left to the front and reads on behind it. */
+/* Moves what is not yet taken to the front, and reads more behind it. */
 static bool read_more(LineReader *r, Error *err) {
     memmove(r->buffer, r->buffer + r->start, r->end - r->start);
     r->end -= r->start;

@@ -1,5 +1,5 @@
-/* Lines from a file descriptor, as they come: a line can be answered as soon as it is there, and lines that came
- * together can be taken together. */
+/* Lines from a file descriptor, as they arrive: a line can be answered at once, and lines that arrived together can be
+ * processed together. */
 #ifndef NMT_BASE_LINES_H
 #define NMT_BASE_LINES_H
 
@@ -12,17 +12,18 @@ enum { LINES_LONGEST = 1 << 24 }; /* bytes; a longer line is an error */
 
 typedef struct LineReader LineReader;
 
-/* name: what messages call the input. Does not close the descriptor. Free with lines_free. */
+/* name: what messages call the input. The descriptor remains the caller's to close. Free with lines_free. */
 LineReader *lines_open(int descriptor, const char *name);
 void lines_free(LineReader *reader);
 
 typedef enum LinesNext { LINES_LINE, LINES_END, LINES_FAILED } LinesNext;
 
-/* The next line without its LF or CRLF, waiting for it; the last one need not end. The bytes (any, NUL too; none after
- * them) live until a call that has to wait: while lines_ready is true, earlier lines stay. */
+/* Waits for the next line, and gives it without its LF or CRLF, which the last line may lack. The bytes may have any
+ * values, NUL too, and no NUL follows them. They stay valid until a call that has to wait: as long as lines_ready is
+ * true, lines_next moves no earlier line. */
 LinesNext lines_next(LineReader *reader, const char **line, size_t *length, Error *err);
 
-/* Whether a whole line is there already, so that lines_next will neither wait nor move earlier ones. */
+/* Whether a whole line has already arrived, so that lines_next need not wait. */
 bool lines_ready(const LineReader *reader);
 
 /* How many lines have been taken. */

@@ -12,8 +12,8 @@ static _Noreturn void memory_out(size_t count, size_t size) {
 }
 
 void *memory_new(size_t count, size_t size) {
-    if (count == 0 || size == 0) count = size = 1; /* the system may answer NULL for nothing */
-    void *block = calloc(count, size);             /* which checks the product */
+    if (count == 0 || size == 0) count = size = 1; /* calloc(0, ...) may return NULL */
+    void *block = calloc(count, size);             /* calloc checks the product */
     if (!block) memory_out(count, size);
     return block;
 }

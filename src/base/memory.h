@@ -1,9 +1,9 @@
-/* Checked allocation for small and middling things, and for a few large ones: the plan of an epoch, a model file copied
- * together, the pool's scratch. The other large blocks come from an Arena, which reports failure as
- * an Error; they are what other headers mean by "fails when there is no memory".
+/* Allocation that ends the process when memory runs out: one line on stderr, exit code 1. The product count * size is
+ * checked for overflow.
  *
- * Running out of memory here ends the process: one line on stderr, exit code 1. The product count * size is checked
- * for overflow. */
+ * Large blocks come from an Arena instead, which reports failure as an Error: that is what other headers mean by "fails
+ * when there is no memory". A few large blocks are allocated here all the same: the plan of an epoch, the bytes
+ * of a model file, the pool's scratch. */
 #ifndef NMT_BASE_MEMORY_H
 #define NMT_BASE_MEMORY_H
 

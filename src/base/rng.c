@@ -34,8 +34,8 @@ double rng_uniform(RngSite site, uint64_t index) {
     return rng_unit(rng_bits(site, index));
 }
 
-/* sqrt(-2 ln u) cos(2 pi v), with u in (0, 1] so that its logarithm is finite. Half of the words of the index give u,
- * the other half v; the second normal that Box-Muller offers is left, so that every index stands alone. */
+/* sqrt(-2 ln u) cos(2 pi v), with u in (0, 1] so that its logarithm is finite. Two of the four words give u, the other
+ * two give v. Box-Muller would give a second normal; it is not used, so that each index gives one number. */
 double rng_normal(RngSite site, uint64_t index) {
     const double two_pi = 6.283185307179586;
     uint32_t word[4];

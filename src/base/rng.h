@@ -1,4 +1,5 @@
-/* Counter-based random numbers: a value is a function of (seed, step, site, index); there is no state to save or share.
+/* Counter-based random numbers: a value is a function of (seed, step, site, index), so there is no state to save or to
+ * share.
  *
  * The function is Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011):
  * key = seed, counter = (index low, index high, site, step). A `site` names one use of randomness: a dropout place in
@@ -8,7 +9,7 @@
 
 #include <stdint.h>
 
-/* Where a random stream is drawn: everything but the index. */
+/* What a random stream is for: everything except the index. */
 typedef struct RngSite {
     uint64_t seed;
     uint32_t step;

@@ -40,7 +40,7 @@ const char *progress_style(const Progress *progress, Style style) {
     return progress->colours ? codes[style] : "";
 }
 
-/* Bytes of the text that fill at most `width` columns: one for each UTF-8 character, none for a style. */
+/* How many bytes of the text fit in `width` columns. A UTF-8 character takes one column, a style none. */
 static size_t progress_cut(const char *text, size_t width) {
     size_t bytes = 0, columns = 0;
     for (; text[bytes]; bytes++) {
@@ -53,7 +53,8 @@ static size_t progress_cut(const char *text, size_t width) {
     return bytes;
 }
 
-/* A line that never wraps: one as wide as the terminal would make some scroll. A style left open by the cut ends. */
+/* Draws a line that never wraps; a line of the full width would make some terminals scroll. Ends a style that the cut
+ * has left open. */
 __attribute__((format(printf, 2, 0))) static void progress_draw(const Progress *progress, const char *format,
                                                                 va_list arguments) {
     char text[1024];
@@ -104,7 +105,7 @@ double terminal_seconds(void) {
 }
 
 char *terminal_duration(char *buffer, double seconds) {
-    const double most = 4e9; /* a century; a NaN becomes 0 */
+    const double most = 4e9; /* more than a century; NaN becomes 0 */
     unsigned whole = seconds > 0 ? (unsigned)((seconds < most ? seconds : most) + 0.5) : 0;
     unsigned hours = whole / 3600, minutes = whole / 60 % 60, rest = whole % 60;
     if (hours > 0)

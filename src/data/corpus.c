@@ -10,7 +10,7 @@
 #include "base/ds.h"
 #include "data/corpus_internal.h"
 
-/* Whether the pair is in the hash table; from now on it is. */
+/* Whether the pair is in the hash table; adds it if not. */
 static bool was_seen(CorpusReader *r, Text source, Text target) {
     if (!r->seen) {
         r->slots = r->lines + r->lines / 3 + 2;
@@ -74,7 +74,7 @@ static LinesNext read_side(CorpusReader *r, int side, Text *line, Error *err) {
     return LINES_FAILED;
 }
 
-/* Appends text, TABs as spaces when they are not to part columns. */
+/* Appends text. plain: TABs become spaces, because they separate no columns. */
 static void append(Corpus *corpus, Text text, bool plain) {
     char *out = stbds_arraddnptr(corpus->text, text.length);
     memcpy(out, text.bytes, text.length);
@@ -82,7 +82,7 @@ static void append(Corpus *corpus, Text text, bool plain) {
         if (out[i] == '\t') out[i] = ' ';
 }
 
-/* Cuts off what is before the first TAB. */
+/* Cuts the text before the first TAB off *rest, and returns it. */
 static Text first_column(Text *rest) {
     const char *tab = memchr(rest->bytes, '\t', rest->length);
     const Text first = {rest->bytes, tab ? (size_t)(tab - rest->bytes) : rest->length};
@@ -91,7 +91,7 @@ static Text first_column(Text *rest) {
     return first;
 }
 
-/* Adds the pair, or the flaw. sides[1] is not used for a TSV. */
+/* Adds the pair to the corpus, or its flaw to the report. sides[1] is not used for a TSV. */
 static void take_line(CorpusReader *r, Corpus *corpus, const Text sides[2], CorpusReport *report) {
     const CorpusItem *item = &r->items[r->item];
     const bool is_tsv = !item->names[1];

@@ -1,15 +1,15 @@
-/* Reading parallel text: one or several files, a pair of sentences on each line.
+/* Reads parallel text: one or several files with a pair of sentences on each line.
  *
- * A list names them, with spaces between:
+ * A list names the files, with spaces between them:
  *
- *     pairs.tsv        lines of `source TAB target`; further columns are further accepted targets
+ *     pairs.tsv            lines of `source TAB target`; further columns are further accepted targets
  *     train.en+train.fr    two files side by side: line i of the second translates line i of the first
- *     -                standard input, lines as in a TSV
+ *     -                    standard input, with lines as in a TSV
  *
- * A name that a file has is that file, whatever is in it: so may a name have a `+`, and a list of one file spaces.
- * Lines end in LF or CRLF, the last one need not end; a byte order mark at the start of a file is skipped. A line that
- * cannot be used is left out, counted by what is wrong with it, and the first of each kind remembered (CorpusReport).
- * Text is read block by block, so that memory does not grow with it. */
+ * If a file has exactly this name, it is that file: so a file name may contain `+`, and a list of one file may contain
+ * spaces. Lines end in LF or CRLF, which the last line may lack; a byte order mark at the start of a file is skipped. A
+ * line that cannot be used is left out and counted by its flaw; the first line with each flaw is remembered
+ * (CorpusReport). Text is read block by block, so memory does not grow with it. */
 #ifndef NMT_DATA_CORPUS_H
 #define NMT_DATA_CORPUS_H
 
@@ -22,26 +22,27 @@
 
 enum { CORPUS_LONGEST_LINE = 1 << 20, CORPUS_RATIO_FREE = 16 };
 
-/* Why a line is left out; of several reasons the first. */
+/* Why a line is left out; of several reasons the first in this order. */
 typedef enum CorpusFlaw {
     CORPUS_NO_TAB,
-    CORPUS_EMPTY,     /* a column without text: nothing, or white space alone */
+    CORPUS_EMPTY,     /* a column is empty or has only white space */
     CORPUS_NOT_UTF8,  /* somewhere in the line */
-    CORPUS_DUPLICATE, /* unique: source and first target are, byte for byte, those of a line before */
-    CORPUS_TOO_LONG,  /* a side above max_length tokens, </s> included, or a line above CORPUS_LONGEST_LINE bytes */
-    CORPUS_RATIO,     /* a side of more than CORPUS_RATIO_FREE tokens and max_ratio times those of the other */
+    CORPUS_DUPLICATE, /* unique: source and first target are byte for byte those of an earlier line */
+    CORPUS_TOO_LONG, /* a side of more than max_length tokens, counting </s>, or a line of more than CORPUS_LONGEST_LINE
+                        bytes */
+    CORPUS_RATIO,    /* a side of more than CORPUS_RATIO_FREE tokens and more than max_ratio times those of the other */
     CORPUS_FLAWS
 } CorpusFlaw;
 
 typedef struct CorpusRules {
-    bool swap;   /* source and first target change places; further targets are left out */
-    bool unique; /* of lines that are the same only the first is taken */
+    bool swap;   /* exchange source and first target; leave out further targets */
+    bool unique; /* take only the first of equal lines */
     size_t max_length;
     double max_ratio; /* 0: any */
 } CorpusRules;
 
-/* Where a line is: file 2 i for item i of the list, from 0, or its first file, 2 i + 1 for its second one; and which
- * line of it, from 1. */
+/* Where a line is. file: 2 i for item i of the list (from 0), or for its first file; 2 i + 1 for its second file. line:
+ * from 1. */
 typedef struct CorpusPlace {
     uint64_t file, line;
 } CorpusPlace;
@@ -54,7 +55,7 @@ typedef struct CorpusReport {
 
 void corpus_report_add(CorpusReport *report, CorpusFlaw flaw, CorpusPlace place);
 
-/* A line in memory: the source, a TAB, the targets with TABs between them. */
+/* A line in memory: the source, a TAB, and the targets with TABs between them. */
 typedef struct CorpusLine {
     uint64_t start;          /* of the source, in `text` */
     uint32_t source_length;  /* bytes */
@@ -78,27 +79,28 @@ Text corpus_target(const Corpus *corpus, size_t line, size_t target);
 
 typedef struct CorpusReader CorpusReader;
 
-/* Opens all files of a list and reads them once for their checksum. folder: where standard input is copied to, into a
- * file without a name, to be read several times; NULL: it may not be in the list. Release with corpus_close. */
+/* Opens all files of a list and reads them once for their checksum. Standard input is copied to a file without a name
+ * in `folder`, so that it can be read several times; with folder NULL it must not be in the list. Release with
+ * corpus_close. */
 CorpusReader *corpus_open(const char *list, const char *folder, CorpusRules rules, Error *err);
 void corpus_close(CorpusReader *reader);
 
 /* The list as given, for messages. */
 const char *corpus_list(const CorpusReader *reader);
 
-/* Of all bytes of all files, and of which files make a pair; not of their names. */
+/* A checksum of all bytes of all files, and of which files form a pair, but not of their names. */
 uint64_t corpus_checksum(const CorpusReader *reader);
 
-/* Reads on: at most `most` usable lines in place of those in *corpus, none at the end, after which reading begins again
- * at the start. Fails, naming file and line, at a NUL byte, at two files with different numbers of lines, at a file
- * without a usable line, and at the end when a file has changed since it was opened. */
+/* Replaces the lines in *corpus by the next usable ones, at most `most`. Gives no lines at the end; the call after that
+ * begins again at the start. Fails, with file and line, at a NUL byte, when two files side by side have different
+ * numbers of lines, when a file has no usable line, and when a file has changed since it was opened. */
 bool corpus_next(CorpusReader *reader, Corpus *corpus, size_t most, CorpusReport *report, Error *err);
 
-/* A line of text for each kind of flaw in the report, with the first place; "" when there is none. key: what the list
- * is called. A fresh string. */
+/* One line of text for each flaw in the report, with the place of its first line; "" when there is none. key: the name
+ * of the list in messages. A fresh string. */
 char *corpus_tell(const CorpusReader *reader, const CorpusReport *report, const char *key);
 
-/* For a list of which no pair is left: sets the error, with the reasons, and returns false. */
+/* The error for a list without a usable pair: sets it, with the reasons, and returns false. */
 bool corpus_none(const CorpusReader *reader, const CorpusReport *report, const char *key, Error *err);
 
 #endif

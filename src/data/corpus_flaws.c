@@ -4,7 +4,7 @@
 #include "base/ds.h"
 #include "data/corpus_internal.h"
 
-/* A line's first characters for a message, bad bytes shown as '?'. */
+/* The first characters of a line for a message, with '?' for bad bytes. */
 enum { EXCERPT_LONGEST = 40 };
 
 typedef struct Excerpt {
@@ -32,7 +32,7 @@ static bool is_blank(const char *text, size_t length) {
     return true;
 }
 
-/* Where the first byte is that is not UTF-8; the length if there is none. */
+/* The position of the first byte that is not UTF-8; the length if there is none. */
 static size_t bad_byte(Text line) {
     size_t at = 0;
     while (at < line.length) {
@@ -97,7 +97,7 @@ char *corpus_tell(const CorpusReader *r, const CorpusReport *report, const char 
     for (int flaw = 0; flaw < CORPUS_FLAWS; flaw++) {
         const CorpusPlace first = report->first[flaw];
         if (!report->count[flaw]) continue;
-        /* The report may come from a file. */
+        /* A report may come from a file, so its place may be wrong. */
         const char *name =
             first.file / 2 < stbds_arrlenu(r->items) ? r->items[first.file / 2].names[first.file % 2] : "";
         char *more = memory_format("%s%s%s: left out %llu line%s %s, first %s:%llu", text, *text ? "\n" : "", key,

@@ -15,8 +15,8 @@ typedef struct CorpusItem {
     struct stat before[2]; /* as they were when the corpus was opened */
 } CorpusItem;
 
-/* 48 bits of the hash of a pair; 0: none. With some 10 of them looked at for a line, one line in 10^13 is taken for
- * another. */
+/* 48 bits of the hash of a pair; 0: none. A line is compared with about 10 of them, so one line in 10^13 is mistaken
+ * for another. */
 typedef struct Fingerprint {
     uint16_t part[3];
 } Fingerprint;
@@ -32,15 +32,14 @@ struct CorpusReader {
     LineReader *open[2]; /* of the item; NULL: not begun */
     size_t good;         /* usable lines of the item, duplicates among them */
     Error flaw;          /* its first flaw */
-    Fingerprint *seen;   /* unique: (slots), a hash table three quarters full at most: 8 bytes a line */
+    Fingerprint *seen;   /* unique: (slots), a hash table, at most three quarters full: 8 bytes a line */
     size_t slots;
 };
 
 /* Ends reading the item; its files stay open. */
 void corpus_close_item(CorpusReader *reader);
 
-/* Whether something is wrong with the line of one file, and what; says so in *why. name, number: of the file and the
- * line, for the message. */
+/* Whether a line of one file has a flaw; *why is a message about it. name, number: of the file and the line. */
 bool corpus_flaw(CorpusFlaw *flaw, Text line, bool is_tsv, const char *name, size_t number, Error *why);
 
 #endif

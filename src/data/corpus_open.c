@@ -14,7 +14,7 @@ static void add_item(CorpusReader *r, char *source, char *target) {
     stbds_arrput(r->items, ((CorpusItem){.names = {source, target}, .descriptors = {-1, -1}}));
 }
 
-/* A file of this name, standard input, or two names with a `+` between. */
+/* Adds a file of this name, standard input, or two names with a `+` between them. */
 static bool add_name(CorpusReader *r, const char *name, Error *err) {
     if (file_exists(name) || strcmp(name, "-") == 0 || !strchr(name, '+')) {
         add_item(r, memory_string(name), NULL);
@@ -75,7 +75,7 @@ static bool scan_file(CorpusReader *r, int descriptor, const char *name, Checksu
         checksum_add(sum, buffer, (size_t)got);
         for (char *at = buffer; (at = memchr(at, '\n', (size_t)(buffer + got - at))); at++) r->lines++;
     }
-    r->lines++; /* the last one may lack its end */
+    r->lines++; /* the last line may lack its LF */
     free(buffer);
     return got == 0 || error_set(err, "%s: cannot read: %s", name, strerror(errno));
 }

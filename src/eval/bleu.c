@@ -1,4 +1,3 @@
-/* BLEU. */
 #include "eval/bleu.h"
 
 #include <math.h>
@@ -39,7 +38,7 @@ void bleu_add(NgramCounts *counts, Ngrams *n, Text hypothesis, const Text *refer
 BleuScore bleu_score(const NgramCounts *c, bool effective) {
     BleuScore s = {.penalty = 1, .length = c->hypothesis[0], .reference = c->reference[0]};
     if (s.length < s.reference) s.penalty = s.length ? exp(1 - (double)s.reference / (double)s.length) : 0;
-    if (c->match[0] == 0) return s; /* nor is there a match of a higher order */
+    if (c->match[0] == 0) return s; /* then no higher order has a match either */
     double logarithms = 0, smoothing = 1;
     size_t orders = 0;
     for (; orders < BLEU_ORDERS && c->hypothesis[orders] > 0; orders++) {

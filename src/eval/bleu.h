@@ -13,18 +13,17 @@ enum { BLEU_ORDERS = 4 };
 typedef struct BleuScore {
     double score;                  /* 0 .. 100 */
     double precision[BLEU_ORDERS]; /* percent, smoothed */
-    double penalty;                /* for brevity: exp(1 - r/c) when c < r */
-    uint64_t length, reference;    /* c and r: words of the hypotheses, and of the references closest in length */
+    double penalty;                /* brevity penalty: exp(1 - r/c) when c < r, else 1 */
+    uint64_t length, reference;    /* c and r: words of the hypotheses and of the references closest in length */
 } BleuScore;
 
-/* Adds one sentence. references: count, at least 1; an n-gram may match as often as the reference with the most of it
- * has it. tokenise: "13a"; otherwise words are what white space separates. Of counts->reference only the first order is
- * used: the length of the reference that is closest in length (the shorter of two). */
+/* Adds one sentence. references: count, at least 1. An n-gram may match as often as it occurs in the reference that has
+ * most of it. tokenise: by "13a"; otherwise white space separates words. Only the first order of counts->reference is
+ * used: the length of the reference closest in length, the shorter of two. */
 void bleu_add(NgramCounts *counts, Ngrams *work, Text hypothesis, const Text *references, size_t count, bool tokenise,
               bool lowercase);
 
-/* The score of a sum. effective: only the orders that the hypothesis has n-grams of count, as suits single sentences.
- */
+/* The score of a sum. effective: orders without n-grams in the hypothesis are left out, as suits single sentences. */
 BleuScore bleu_score(const NgramCounts *counts, bool effective);
 
 #endif

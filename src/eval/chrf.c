@@ -1,4 +1,3 @@
-/* chrF2 and chrF++. */
 #include "eval/chrf.h"
 
 #include "base/ds.h"
@@ -14,8 +13,8 @@ static void list_text(Ngrams *n, NgramList *list, Text text, bool words, bool lo
     const size_t count = stbds_arrlenu(codes);
     stbds_arrsetlen(n->symbols, 0);
     for (size_t at = 0, length; words && (length = tokenise_word(codes, count, &at)) > 0; at += length) {
-        /* One punctuation character is taken off the end, or if there is none, off the beginning: "(hi)" gives "(hi"
-         * and ")". */
+        /* A punctuation character at the end, or else one at the start, is a word of its own: "(hi)" gives "(hi" and
+         * ")". */
         size_t first = length;
         if (length > 1 && is_punctuation(codes[at + length - 1]))
             first = length - 1;

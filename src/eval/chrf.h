@@ -11,8 +11,8 @@
 
 enum { CHRF_CHARACTER_ORDERS = 6, CHRF_WORD_ORDERS = 2 };
 
-/* Adds one sentence, with the counts of the reference (of count, at least 1) that it scores best with. words: chrF++.
- */
+/* Adds one sentence, with the counts of the reference that gives it the highest score. references: count, at least 1.
+ * words: chrF++. */
 void chrf_add(NgramCounts *counts, Ngrams *work, Text hypothesis, const Text *references, size_t count, bool words,
               bool lowercase);
 

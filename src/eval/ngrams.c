@@ -1,4 +1,3 @@
-/* Counting n-grams. */
 #include "eval/ngrams.h"
 
 #include <string.h>
@@ -43,7 +42,7 @@ void ngrams_clear(Ngrams *n) {
     for (size_t i = 0; i < NGRAMS_ROOTS; i++) stbds_arrput(n->nodes, (struct NgramNode){0});
 }
 
-/* The number of a sequence with one symbol more. The roots have keys below 2^32, other sequences have not. */
+/* The number of a sequence with one more symbol. The keys of the roots are below 2^32, all others above. */
 static uint32_t next_number(Ngrams *n, uint32_t sequence, uint32_t symbol) {
     const uint32_t number = table_add(&n->table, (uint64_t)(sequence + 1) << 32 | symbol);
     if (number == stbds_arrlenu(n->nodes)) stbds_arrput(n->nodes, (struct NgramNode){0});
@@ -63,7 +62,7 @@ void ngrams_start(NgramList *list) {
 
 void ngrams_list(Ngrams *n, NgramList *list, uint32_t root, const uint32_t *symbols, size_t count, size_t orders) {
     CHECK(list->orders + orders <= NGRAMS_ORDERS, "orders of n-grams");
-    size_t shorter = 0; /* where those of the order before begin */
+    size_t shorter = 0; /* where the n-grams of the previous order begin */
     for (size_t k = 0; k < orders; k++) {
         const size_t found = count > k ? count - k : 0, start = stbds_arrlenu(list->numbers);
         list->count[list->orders++] = found;

@@ -1,4 +1,3 @@
-/* Metrics by name, and paired bootstrap resampling. */
 #include "eval/score.h"
 
 #include <math.h>
@@ -48,7 +47,7 @@ static int by_size(const void *a, const void *b) {
 
 double score_paired(ScoreSystem systems[2], ScoreOptions how, const NgramCounts *const counts[2], size_t lines,
                     ScoreResampling r) {
-    CHECK(lines > 0 && r.resamples > 0, "something to draw from, and draws");
+    CHECK(lines > 0 && r.resamples > 0, "there are sentences and draws");
     double *scores[2], mean_difference = 0;
     for (size_t s = 0; s < 2; s++) {
         NgramCounts sum = {{0}, {0}, {0}};
@@ -67,8 +66,8 @@ double score_paired(ScoreSystem systems[2], ScoreOptions how, const NgramCounts 
         mean_difference += fabs(scores[0][k] - scores[1][k]);
     }
     mean_difference /= (double)r.resamples;
-    /* Shifted to mean 0, the differences are what chance gives; p counts those above the one that was found. Equal
-     * scores give 1 (less in sacreBLEU, and almost 0 for systems that are the same). */
+    /* The differences, shifted to mean 0, are what chance would give; p counts those above the difference found. Equal
+     * scores give p = 1 (in sacreBLEU less, and almost 0 for identical systems). */
     const double found = fabs(systems[0].score - systems[1].score);
     size_t above = 0;
     for (size_t k = 0; k < r.resamples; k++)

@@ -1,4 +1,4 @@
-/* The door to the metrics: counts of sentences, the score of their sum, and whether two systems really differ.
+/* BLEU and chrF: counts of each sentence, the score of their sum, and whether two systems really differ.
  *
  *     Ngrams *work = ngrams_create();
  *     NgramCounts sum = {{0}, {0}, {0}};
@@ -16,18 +16,18 @@
 
 typedef enum ScoreMetric { SCORE_BLEU, SCORE_CHRF, SCORE_CHRFPP, SCORE_METRICS } ScoreMetric;
 
-/* All false: as usual. */
+/* All false is the usual way. */
 typedef struct ScoreOptions {
     ScoreMetric metric;
-    bool lowercase;   /* both sides first */
-    bool split_on_space;    /* BLEU's words are what white space separates, instead of tokenisation "13a" */
+    bool lowercase;       /* both sides first */
+    bool split_on_space;  /* BLEU's words are what white space separates, instead of tokenisation "13a" */
     bool effective_order; /* BLEU counts only the orders that the hypothesis has */
 } ScoreOptions;
 
 /* "BLEU", "chrF2", "chrF2++". */
 const char *score_name(ScoreMetric metric);
 
-/* Adds one sentence. references: count, at least 1, of any length. */
+/* Adds one sentence. references: count, at least 1. */
 void score_add(NgramCounts *sum, Ngrams *work, ScoreOptions how, Text hypothesis, const Text *references, size_t count);
 
 /* The score of a sum, 0 .. 100. */
@@ -38,18 +38,18 @@ typedef struct ScoreResampling {
     uint64_t seed;
 } ScoreResampling;
 
-/* sacreBLEU's description of how a score was made, in a fresh string. references: for each sentence; 0: varying. */
+/* How a score was made, as sacreBLEU's signature, in a fresh string. references: of each sentence; 0: varying. */
 char *score_signature(ScoreOptions how, size_t references, ScoreResampling resampling);
 
-/* One of two systems: its score, and the mean and half the width of the middle 95% of its scores on resamples. */
+/* One of two systems: its score, the mean of its scores on resamples, and half the width of their middle 95%. */
 typedef struct ScoreSystem {
     double score, mean, half_width;
 } ScoreSystem;
 
-/* Paired bootstrap resampling (Koehn 2004, "Statistical significance tests for machine translation evaluation"):
- * both systems are scored on test sets of as many sentences, drawn with replacement from this one. counts[s]: (lines,
- * at least 1), the sentences of system s. Returns p: how often two systems would differ as much by chance if they were
- * equally good, as sacreBLEU estimates it. The same seed draws the same test sets. */
+/* Paired bootstrap resampling (Koehn 2004, "Statistical significance tests for machine translation evaluation"): both
+ * systems are scored on many test sets of `lines` sentences drawn with replacement from this one. counts[s]: (lines),
+ * at least 1, the sentences of system s. Returns sacreBLEU's estimate of p, the probability that two equally good
+ * systems differ this much by chance. The same seed draws the same test sets. */
 double score_paired(ScoreSystem systems[2], ScoreOptions how, const NgramCounts *const counts[2], size_t lines,
                     ScoreResampling resampling);
 

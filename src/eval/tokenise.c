@@ -1,4 +1,3 @@
-/* Texts to words. */
 #include "eval/tokenise.h"
 
 #include <string.h>
@@ -22,7 +21,7 @@ void tokenise_decode(uint32_t **codes, Text text, bool lowercase) {
     stbds_arrsetlen(*codes, count);
 }
 
-/* Each `word` in the codes becomes the character `by`, or nothing when this is 0; left to right. */
+/* Replaces each `word` in the codes, from left to right, by the character `by`, or by nothing if this is 0. */
 static void replace(uint32_t *codes, const char *word, char by) {
     const size_t count = stbds_arrlenu(codes), length = strlen(word);
     size_t out = 0;
@@ -61,8 +60,8 @@ static bool is_hyphen(uint32_t code) {
     return code == '-';
 }
 
-/* Wherever one character is of the first kind and the next of the second, puts a space between them, and one before or
- * after both. Pairs do not overlap: after one the search goes on behind it. */
+/* Wherever a character of the first kind is followed by one of the second, puts a space between them, and one before or
+ * after both. Pairs do not overlap: the search continues after each pair. */
 static void split_pairs(uint32_t **codes, bool (*first)(uint32_t), bool (*second)(uint32_t), bool before) {
     const size_t count = stbds_arrlenu(*codes);
     const uint32_t *in = *codes;

@@ -1,3 +1,11 @@
+/* Each distinct piece of the text is a row of tokens, and each pair of neighbouring tokens knows the pieces it is in:
+ *
+ *     pieces   " low" x 5     [ ][l][o][w]            pairs   (l, o)   count 7   where: pieces 0, 1
+ *              " lower" x 2   [ ][l][o][w][e][r]              (e, r)   count 2   where: piece 1
+ *
+ * A merge visits only the pieces of its pair and changes only the counts of the pairs beside it. Counts of pairs only
+ * fall once their newest token has been made. So the heap may hold a count that is too high, never one that is too low:
+ * a candidate is checked when it comes to the top, and goes back with its present count if that is lower. */
 #include "text/bpe_train.h"
 
 #include <stdbool.h>
@@ -10,22 +18,22 @@
 #include "text/pieces.h"
 #include "text/tokenizer.h"
 
-/* A distinct piece. While text is added, start and length are of its bytes in `bytes`; while merges are learnt they are
- * of its tokens in `ids`, of which it has ever fewer. */
+/* A distinct piece. While text is added, start and length are those of its bytes in `bytes`; while merges are learnt,
+ * those of its tokens in `ids`, which become fewer. */
 typedef struct Piece {
     size_t start;
     uint64_t count; /* how often it was added */
     uint32_t length;
 } Piece;
 
-/* What is known of a pair of neighbouring tokens. */
+/* A pair of neighbouring tokens. */
 typedef struct Pair {
     uint32_t left, right;
     uint64_t count;  /* in all pieces, weighted by how often each was added */
-    uint32_t *where; /* stb_ds array: the pieces it is in, or was */
+    uint32_t *where; /* stb_ds array: the pieces it is in, or once was */
 } Pair;
 
-/* A pair that may be merged next, with the count it had when it was offered. */
+/* A pair that may be merged next, with the count it had when it was put on the heap. */
 typedef struct Candidate {
     uint64_t count;
     uint32_t left, right;
@@ -37,13 +45,13 @@ struct BpeTrainer {
     Piece *pieces; /* stb_ds array */
     char *bytes;   /* stb_ds array */
     Table piece_table;
-    char *text; /* stb_ds array: the normalised text of bpe_train_add, a space in front */
+    char *text; /* stb_ds array: a space and the normalised text of bpe_train_add */
 
     uint32_t *ids;     /* tokens of all pieces */
     uint32_t *lengths; /* stb_ds array: bytes of each token */
     Pair *pairs;       /* stb_ds array */
     Table pair_table;
-    Candidate *heap; /* stb_ds array: the best candidate on top */
+    Candidate *heap; /* stb_ds array: the best candidate comes first */
 };
 
 BpeTrainer *bpe_train_create(Normalisation how) {
@@ -110,7 +118,7 @@ void bpe_train_add(BpeTrainer *trainer, const char *text, size_t length) {
     }
 }
 
-/* The order of learning: more often first, then the smaller left id, then the smaller right one. */
+/* The order of learning: higher count first, then the smaller left id, then the smaller right id. */
 static bool comes_first(Candidate a, Candidate b) {
     if (a.count != b.count) return a.count > b.count;
     return a.left != b.left ? a.left < b.left : a.right < b.right;
@@ -137,7 +145,7 @@ static Candidate heap_pop(BpeTrainer *trainer) {
     return top;
 }
 
-/* Puts a pair up for merging, unless it is too rare or makes too long a token. */
+/* Makes a pair a candidate, unless it is too rare or makes too long a token. */
 static void offer(BpeTrainer *trainer, uint32_t number) {
     const Pair *pair = &trainer->pairs[number];
     uint32_t length = trainer->lengths[pair->left] + trainer->lengths[pair->right];
@@ -145,20 +153,20 @@ static void offer(BpeTrainer *trainer, uint32_t number) {
         heap_push(trainer, (Candidate){pair->count, pair->left, pair->right, number});
 }
 
-/* Adds the piece to the counts of its pairs, or takes it away. */
+/* Adds the piece to the counts of its pairs, or subtracts it. */
 static void count_pairs(BpeTrainer *trainer, uint32_t number, bool add) {
     const Piece *piece = &trainer->pieces[number];
     const uint32_t *ids = trainer->ids + piece->start;
     uint32_t newest = (uint32_t)stbds_arrlen(trainer->lengths) - 1;
-    bool overlaps = false; /* with the pair before, which is the same and was counted: `aaa` has one pair `aa` */
+    bool overlaps = false; /* with an equal pair before it that was counted: `aaa` has one pair `aa` */
     for (size_t i = 0; i + 1 < piece->length; i++) {
         overlaps = i > 0 && !overlaps && ids[i - 1] == ids[i] && ids[i] == ids[i + 1];
         if (overlaps) continue;
         uint32_t at = pair_number(trainer, ids[i], ids[i + 1]);
         Pair *pair = &trainer->pairs[at];
         pair->count += add ? piece->count : 0 - piece->count;
-        /* Pairs of older tokens know the piece already: merging brings no such pair about. Pieces come in rising order,
-         * so one that is in the list is its last. */
+        /* Merging makes no pair of older tokens, so such a pair has the piece in its list already. Pieces come in
+         * rising order, so one that is in the list is its last. */
         bool is_new = newest < TOKEN_FIRST_MERGE || ids[i] == newest || ids[i + 1] == newest;
         if (add && is_new && (stbds_arrlen(pair->where) == 0 || stbds_arrlast(pair->where) != number))
             stbds_arrput(pair->where, number);
@@ -172,7 +180,7 @@ static bool has_pair(const BpeTrainer *trainer, const Piece *piece, uint32_t lef
     return false;
 }
 
-/* Puts the token in the place of the pair, from left to right. */
+/* Replaces the pair by the token, from left to right. */
 static void replace_pair(BpeTrainer *trainer, Piece *piece, uint32_t left, uint32_t right, uint32_t token) {
     uint32_t *ids = trainer->ids + piece->start, kept = 0;
     for (size_t i = 0; i < piece->length; kept++) {
@@ -183,7 +191,7 @@ static void replace_pair(BpeTrainer *trainer, Piece *piece, uint32_t left, uint3
     piece->length = kept;
 }
 
-/* Pieces become byte tokens, and every pair of them a candidate. */
+/* Pieces become rows of byte tokens, and every pair a candidate. */
 static void start_learning(BpeTrainer *trainer) {
     size_t total = (size_t)stbds_arrlen(trainer->bytes);
     trainer->ids = memory_new(total + 1, sizeof *trainer->ids);
@@ -194,8 +202,7 @@ static void start_learning(BpeTrainer *trainer) {
     for (ptrdiff_t i = 0; i < stbds_arrlen(trainer->pairs); i++) offer(trainer, (uint32_t)i);
 }
 
-/* Makes the pair the next token in all pieces. Only the counts of pairs beside it change; the pairs that are new have
- * the new token in them. */
+/* Makes the pair the next token in all pieces. Every new pair contains the new token. */
 static void learn(BpeTrainer *trainer, uint32_t number) {
     uint32_t left = trainer->pairs[number].left, right = trainer->pairs[number].right;
     uint32_t token = (uint32_t)stbds_arrlen(trainer->lengths), *where = trainer->pairs[number].where;
@@ -219,7 +226,7 @@ uint32_t *bpe_train_finish(BpeTrainer *trainer, size_t vocab_size) {
     uint32_t *merges = NULL;
     while ((size_t)stbds_arrlen(trainer->lengths) < vocab_size && stbds_arrlen(trainer->heap) > 0) {
         Candidate best = heap_pop(trainer);
-        if (trainer->pairs[best.pair].count < best.count) { /* merges since then took some away */
+        if (trainer->pairs[best.pair].count < best.count) { /* later merges have lowered it */
             offer(trainer, best.pair);
             continue;
         }

@@ -1,11 +1,11 @@
-/* Learning the merges of a tokenizer (text/tokenizer.h) from text.
+/* Learns the merges of a tokenizer (text/tokenizer.h) from text.
  *
- * Sennrich, Haddow, Birch, ACL 2016: again and again the pair of neighbouring tokens that occurs most often becomes one
- * new token. Of pairs equally often, the one with the smaller left id comes first, then the smaller right id. In a run
- * of one token, as in `aaa`, pairs are counted without overlap. Learning ends at the size asked for, or when no pair
- * occurs twice any more.
+ * Sennrich, Haddow, Birch, ACL 2016: the pair of neighbouring tokens that occurs most often becomes one new token,
+ * again and again. Of equally frequent pairs, the one with the smaller left id comes first, then the smaller right id.
+ * In a run of one token, as in `aaa`, pairs are counted without overlap. Learning ends when the vocabulary has the size
+ * asked for, or when no pair occurs twice.
  *
- * Text is added a bit at a time and only its distinct pieces are kept with their counts, so that memory grows with the
+ * Text is added sentence by sentence. Only its distinct pieces and their counts are kept, so memory grows with the
  * number of different words, not with the corpus. */
 #ifndef NMT_TEXT_BPE_TRAIN_H
 #define NMT_TEXT_BPE_TRAIN_H
@@ -23,8 +23,8 @@ BpeTrainer *bpe_train_create(Normalisation how);
 void bpe_train_add(BpeTrainer *trainer, const char *text, size_t length);
 
 /* Learns merges until the vocabulary has vocab_size tokens, and frees the trainer. Returns a stb_ds array of 2 * count
- * ids (free it with stbds_arrfree; NULL when there is none). The vocabulary has 258 + count tokens, which is fewer than
- * asked for when the text has no more pairs: the caller should say so. */
+ * ids (free it with stbds_arrfree; NULL when there are none). The vocabulary has 258 + count tokens: fewer than asked
+ * for when no pair occurs twice any more, which the caller should report. */
 uint32_t *bpe_train_finish(BpeTrainer *trainer, size_t vocab_size);
 
 /* Frees a trainer without learning. */

@@ -2,10 +2,10 @@
 
 #include "text/utf8.h"
 
-/* Length of the run of characters of one class at the start of the text: at most so many bytes that the space before it
- * (1 byte) and the apostrophe after it (3 bytes) both find room. */
+/* Leaves room for the space before a run (1 byte) and the apostrophe after it (3 bytes). */
 enum { RUN_LONGEST = PIECE_LONGEST - 4 };
 
+/* Length of the run of characters of one class at the start of the text. */
 static size_t run_of(Utf8Class class, const char *text, size_t length) {
     size_t at = 0;
     while (at < length) {
@@ -23,7 +23,7 @@ static Utf8Class class_at(const char *text, size_t length) {
     return utf8_class(code);
 }
 
-/* Length of the apostrophe at the start of the text when a letter follows it; 0 otherwise. */
+/* Length of the apostrophe at the start of the text if a letter follows it; 0 otherwise. */
 static size_t tying_apostrophe(const char *text, size_t length) {
     if (length == 0) return 0;
     uint32_t code;
@@ -38,7 +38,7 @@ size_t piece_next(const char *text, size_t length) {
     if (class == UTF8_SPACE) {
         size_t run = run_of(UTF8_SPACE, text, length);
         if (run == length || text[run - 1] != ' ') return run;
-        if (run > 1) return run - 1; /* the last space goes with what follows */
+        if (run > 1) return run - 1; /* the last space belongs to the next piece */
         at = 1;
         class = class_at(text + at, length - at);
     }

@@ -1,12 +1,11 @@
-/* Pieces: where a text is cut before byte pairs are merged; a merge never crosses the border of a piece.
+/* A text is cut into pieces before byte pairs are merged: no merge crosses the border between two pieces.
  *
  * A piece is one of
  *   - an optional space and a run of letters, with the apostrophe that ties them to the next word: ` l'` + `arbre`
  *   - an optional space and a run of digits
  *   - an optional space and a run of other characters (punctuation, symbols, bytes that are not UTF-8)
- *   - white space, but for the one space that belongs to the piece after it
- * and is at most PIECE_LONGEST bytes long: a longer one is cut there. Pieces side by side give the text again, whatever
- * bytes it is made of. */
+ *   - white space, without a last space that begins the next piece
+ * A piece longer than PIECE_LONGEST bytes is cut there. All pieces together are the text again, for any bytes. */
 #ifndef NMT_TEXT_PIECES_H
 #define NMT_TEXT_PIECES_H
 

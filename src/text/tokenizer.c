@@ -32,7 +32,7 @@ static void add_spelling(Tokenizer *tokenizer, size_t id, const char *bytes, siz
     memcpy(stbds_arraddnptr(tokenizer->spelling, length), bytes, length);
 }
 
-/* Makes token 258 + i of merge i, unless the merge is not a possible one. */
+/* Makes token 258 + i from merge i; fails if the merge is not possible. */
 static bool add_merge(Tokenizer *tokenizer, size_t i, Error *err) {
     uint32_t left = tokenizer->merges[2 * i], right = tokenizer->merges[2 * i + 1];
     size_t id = TOKEN_FIRST_MERGE + i;
@@ -99,8 +99,9 @@ const uint32_t *tokenizer_merges(const Tokenizer *tokenizer, size_t *count) {
     return tokenizer->merges;
 }
 
-/* Merges the bytes of a piece into ids; returns how many. The lowest merge goes first, at its first place, as learning
- * had it; merging[i] is the merge of ids[i] and ids[i + 1]. Quadratic in the length of a piece, which is bounded. */
+/* Merges the bytes of a piece into ids, and returns how many there are. The lowest merge comes first, at its leftmost
+ * place, as in learning; merging[i] is the merge of ids[i] and ids[i + 1]. The time is quadratic in the length of a
+ * piece, which is bounded. */
 static size_t merge_piece(const Tokenizer *tokenizer, uint32_t ids[PIECE_LONGEST], const char *piece, size_t length) {
     uint32_t merging[PIECE_LONGEST];
     size_t count = length;

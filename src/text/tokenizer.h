@@ -1,11 +1,16 @@
 /* Tokenizer: text to token ids and back, by byte-level byte-pair encoding.
  *
- * Sennrich, Haddow, Birch: "Neural Machine Translation of Rare Words with Subword Units", ACL 2016; on bytes, so that
- * there is no unknown word and decoding gives back any (normalised) bytes whatever. One vocabulary serves both
- * languages:
- *   0 <s>, begin of a sentence    1 </s>, its end    2 .. 257 the bytes    258 + i: the two tokens of merge i, joined
- * A text is encoded as if one space stood in front of it, so that a word is the same token at the start of a sentence
- * and inside it; decoding drops that space. Pieces (text/pieces.h) are merged one by one, lowest merge first. */
+ * Sennrich, Haddow, Birch: "Neural Machine Translation of Rare Words with Subword Units", ACL 2016. It works on bytes,
+ * so no word is unknown, and decoding gives back exactly the bytes of the (normalised) text. Both languages share one
+ * vocabulary:
+ *
+ *     0         <s>, the begin of a sentence
+ *     1         </s>, its end
+ *     2 .. 257  the bytes 0 .. 255
+ *     258 + i   the two tokens of merge i, joined
+ *
+ * A text is encoded with a space put before it, so that a word is the same token at the start of a sentence and inside
+ * it; decoding drops that space. Each piece (text/pieces.h) is merged by itself, lowest merge first. */
 #ifndef NMT_TEXT_TOKENIZER_H
 #define NMT_TEXT_TOKENIZER_H
 
@@ -24,16 +29,16 @@ enum {
     TOKENIZER_VOCAB_MAX = 65536, /* a token id fits 16 bits */
 };
 
-/* The key of a pair of tokens in a Table (base/table.h). */
+/* A pair of tokens as a key of a Table (base/table.h). */
 static inline uint64_t token_pair(uint32_t left, uint32_t right) {
     return (uint64_t)left << 32 | right;
 }
 
 typedef struct Tokenizer Tokenizer;
 
-/* merges: (count, 2) ids, in order of learning; copied. They may come from a file: fails, saying which merge is wrong,
- * when there are too many, one refers to a later token or to <s> or </s>, stands twice, or makes too long a token.
- * Free with tokenizer_free. */
+/* merges: (count, 2) ids, in order of learning; copied. They may come from a file: fails, and says which merge is
+ * wrong, when there are too many, or when one of them has a later token, <s> or </s>, occurs twice, or makes too long a
+ * token. Free with tokenizer_free. */
 Tokenizer *tokenizer_create(const uint32_t *merges, size_t count, Normalisation how, Error *err);
 void tokenizer_free(Tokenizer *tokenizer);
 
@@ -47,11 +52,11 @@ const uint32_t *tokenizer_merges(const Tokenizer *tokenizer, size_t *count);
  * caller frees it). An empty text has no tokens. Several threads may encode with one tokenizer at once. */
 void tokenizer_encode(const Tokenizer *tokenizer, int32_t **ids, const char *text, size_t length);
 
-/* Appends the bytes of the tokens to *text, a stb_ds array (no NUL at its end), without the space in front; <s> and
- * </s> give no bytes. An id outside the vocabulary is a bug (CHECK). */
+/* Appends the bytes of the tokens, without the space before the text, to *text, a stb_ds array (no NUL at its end). <s>
+ * and </s> have no bytes. An id outside the vocabulary is a bug (CHECK). */
 void tokenizer_decode(const Tokenizer *tokenizer, char **text, const int32_t *ids, size_t count);
 
-/* The *length bytes of one token as it stands in a text, a space in front included; "<s>" and "</s>" for those two. */
+/* The *length bytes of one token, including a space at its start; "<s>" and "</s>" for those two. */
 const char *tokenizer_token_bytes(const Tokenizer *tokenizer, int32_t id, size_t *length);
 
 #endif

@@ -42,7 +42,7 @@ size_t utf8_encode(char out[UTF8_LONGEST], uint32_t code) {
 
 void utf8_show(char *out, size_t size, const char *text, size_t length) {
     static const char dots[] = "\u2026";
-    size_t end = 0, room_for_dots = 0; /* the last place where the dots fit, too */
+    size_t end = 0, room_for_dots = 0; /* the last place where the dots still fit */
     while (length > 0) {
         char bytes[UTF8_LONGEST];
         uint32_t code;
@@ -66,7 +66,7 @@ typedef struct Range {
     uint32_t first, last;
 } Range;
 
-/* Above ASCII everything is a letter but for what these three tables hold, each in rising order. */
+/* Above ASCII, everything is a letter except what these three tables hold, each in rising order. */
 static const Range space_ranges[] = {{0x85, 0x85},     {0xA0, 0xA0},     {0x1680, 0x1680}, {0x2000, 0x200A},
                                      {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}};
 
@@ -92,8 +92,8 @@ static const Range other_ranges[] = {
     {0xFEFF, 0xFF0F},   {0xFF1A, 0xFF20},   {0xFF3B, 0xFF40},   {0xFF5B, 0xFF65}, {0xFFE0, 0xFFFF}, {0x10100, 0x1013F},
     {0x1F000, 0x1FAFF}, {0xE0000, 0xE00FF}, {0xF0000, 0x110000}};
 
-/* The number of the entry whose range has the code, or count. Entries, of `size` bytes each, begin with a range, and
- * their ranges rise. */
+/* The index of the table's entry whose range holds the code, or count. Each entry has `size` bytes and begins with a
+ * range; ranges are in rising order. */
 static inline size_t find(uint32_t code, const void *table, size_t count, size_t size) {
     Range range;
     size_t low = 0, high = count; /* ranges below `low` end before the code; those from `high` on do not */
@@ -125,9 +125,9 @@ Utf8Class utf8_class(uint32_t code) {
     return IN(code, other_ranges) ? UTF8_OTHER : UTF8_LETTER;
 }
 
-/* Upper-case letters beyond ASCII and how far their lower-case ones are, in rising order; PAIRS: capitals and small
- * letters take turns, beginning with a capital. All of Latin, Greek, Coptic, Cyrillic and Armenian in Unicode 14, but
- * for U+023A and U+023E, whose small letters take more bytes. */
+/* Upper-case letters above ASCII and the distance to their lower-case ones, in rising order. PAIRS: capitals and small
+ * letters alternate, a capital first. This is all of Latin, Greek, Coptic, Cyrillic and Armenian in Unicode 14, except
+ * U+023A and U+023E, whose small letters take more bytes. */
 enum { PAIRS = 0 };
 
 static const struct Case {

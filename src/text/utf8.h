@@ -1,10 +1,10 @@
-/* UTF-8, decoded without ever failing, and what kind of character a code point is.
+/* UTF-8 that never fails to decode, classes of characters, and lower case.
  *
  * Text comes from anywhere, so bytes that are not UTF-8 are kept: each is a character of its own, with a code above all
- * code points. Nothing here depends on the locale. Classes and lower-casing are compact rules rather than the whole
- * Unicode database (compared with version 14). Classes are exact up to U+05FF and for Latin and Greek letters with more
- * accents (U+1E00 to U+1FFF), and good enough to split words elsewhere. Lower-casing knows the capitals of Latin,
- * Greek, Coptic, Cyrillic and Armenian, one letter for one; others stay as they are. */
+ * code points. Nothing depends on the locale. Classes and lower case come from small tables, not from the whole Unicode
+ * database; they were compared with its version 14. Classes are exact up to U+05FF and from U+1E00 to U+1FFF (Latin and
+ * Greek letters with more accents), and elsewhere good enough to split words. Lower-casing knows the capitals of Latin,
+ * Greek, Coptic, Cyrillic and Armenian, and turns one letter into one letter. */
 #ifndef NMT_TEXT_UTF8_H
 #define NMT_TEXT_UTF8_H
 
@@ -29,21 +29,21 @@ typedef enum Utf8Class {
     UTF8_OTHER, /* punctuation, symbols, controls, bad bytes */
 } Utf8Class;
 
-/* The first character of the text (length >= 1) into *code; returns how many bytes it takes. A byte that does not start
- * a well-formed character (truncated, overlong, a surrogate, above U+10FFFF) is taken alone, as UTF8_BAD + byte. */
+/* Decodes the first character of the text (length >= 1) into *code, and returns how many bytes it takes. If they are
+ * not well formed (truncated, overlong, a surrogate, above U+10FFFF), takes one byte, with the code UTF8_BAD + byte. */
 size_t utf8_decode(uint32_t *code, const char *text, size_t length);
 
-/* The reverse, for bad bytes too; returns how many bytes were written. */
+/* The reverse, also for bad bytes; returns how many bytes were written. */
 size_t utf8_encode(char out[UTF8_LONGEST], uint32_t code);
 
-/* A line to show, with a NUL, into a buffer of size >= 4: well-formed UTF-8 whatever the bytes are, bad ones and
- * control characters as U+FFFD; what does not fit is left out, and a U+2026 (three dots) put there. */
+/* Writes text for display, with a NUL at its end, into a buffer of size >= 4. Bad bytes and control characters become
+ * U+FFFD; if not everything fits, U+2026 (three dots) replaces the rest. */
 void utf8_show(char *out, size_t size, const char *text, size_t length);
 
 Utf8Class utf8_class(uint32_t code);
 
-/* The lower-case letter of an upper-case one (simple mapping, one to one, never of more bytes; that of the dotted I is
- * i, that of sigma the same at the end of a word); any other code is returned as it is. */
+/* The lower-case letter of an upper-case one; any other code is returned as it is. The result never has more bytes. The
+ * dotted capital I becomes i, and capital sigma the same small letter everywhere in a word. */
 uint32_t utf8_lower(uint32_t code);
 
 #endif
