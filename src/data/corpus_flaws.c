@@ -4,22 +4,14 @@
 #include "base/ds.h"
 #include "data/corpus_internal.h"
 
-/* The first characters of a line for a message, with '?' for bad bytes. */
-enum { EXCERPT_LONGEST = 40 };
-
+/* The beginning of a line for a message. */
 typedef struct Excerpt {
-    char text[EXCERPT_LONGEST + UTF8_LONGEST + 4];
+    char text[44];
 } Excerpt;
 
 static Excerpt excerpt_of(Text line) {
-    Excerpt excerpt = {0};
-    size_t used = 0, at = 0;
-    while (at < line.length && used < EXCERPT_LONGEST) {
-        uint32_t code;
-        at += utf8_decode(&code, line.bytes + at, line.length - at);
-        used += utf8_encode(excerpt.text + used, code >= UTF8_BAD || code < ' ' ? '?' : code);
-    }
-    if (at < line.length) memcpy(excerpt.text + used, "...", 3);
+    Excerpt excerpt;
+    utf8_show(excerpt.text, sizeof excerpt.text, line.bytes, line.length);
     return excerpt;
 }
 

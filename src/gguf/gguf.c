@@ -1,4 +1,3 @@
-/* Types, names, and what is in a GGUF file. Specification: docs/gguf.md of the ggml project. */
 #include "gguf/gguf_internal.h"
 
 #include <inttypes.h>
@@ -77,7 +76,7 @@ bool gguf_has(const GgufFile *file, const char *key) {
     return find_pair(file, key) != NULL;
 }
 
-/* An integer of any width, as two's complement in 64 bits, and whether it is below 0. */
+/* An integer of any width as 64 bits in two's complement, and whether it is below 0. False if it is no integer. */
 static bool as_integer(const GgufPair *pair, uint64_t *bits, bool *negative) {
     const size_t size = TYPES[pair->type].size;
     if (TYPES[pair->type].kind == OTHER) return false;
@@ -88,7 +87,7 @@ static bool as_integer(const GgufPair *pair, uint64_t *bits, bool *negative) {
     return true;
 }
 
-/* Says what a key holds instead of what was expected (pair NULL: there is none); always false. */
+/* The error for a key that holds something else than expected, or is missing (pair NULL); returns false. */
 static bool unexpected(const GgufFile *file, const char *key, const GgufPair *pair, const char *expected, Error *err) {
     uint64_t bits;
     bool negative;

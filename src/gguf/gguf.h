@@ -1,23 +1,29 @@
-/* GGUF version 3, the ggml project's single-file format for models: a reader over a memory map (gguf_reader.c,
- * gguf.c) and a writer (gguf_writer.c).
+/* GGUF version 3, the ggml project's format for a model in one file (its specification: docs/gguf.md): a reader over a
+ * memory map (gguf_reader.c, gguf.c) and a writer (gguf_writer.c). All numbers are little-endian:
  *
- *     "GGUF"  version  tensor count  key count      4 + 4 + 8 + 8 bytes; all numbers little-endian
- *     key-values                                    key, type, value: each straight after the one before
- *     tensor infos                                  name, number of dims, dims, type, offset into the data
- *     zeros up to a multiple of the alignment
- *     tensor data                                   each tensor at a multiple of the alignment, zeros between
+ *     +--------+---------+--------------+-----------+
+ *     | "GGUF" | version | tensor count | key count |       4 + 4 + 8 + 8 bytes
+ *     +--------+---------+--------------+-----------+
+ *     | key  type  value | key  type  value | ...   |       without gaps
+ *     +---------------------------------------------+
+ *     | name  n_dims  dims  type  offset | ...      |       of each tensor; offsets count from the tensor data
+ *     +---------------------------------------------+
+ *     | zeros                                       |       up to a multiple of the alignment
+ *     +---------------------------------------------+
+ *     | tensor | zeros | tensor | zeros | ...       |       each tensor begins at a multiple of the alignment
+ *     +---------------------------------------------+
  *
- * Dims stand in ggml's order: dims[0] runs fastest. A row-major matrix of shape (rows, cols) has dims {cols, rows}.
+ * Dims are in ggml's order: dims[0] runs fastest. A row-major matrix of shape (rows, cols) has dims {cols, rows}.
  *
- * Every file written here ends its key-values with nmt.checksum: XXH64 over the whole file, with these eight bytes
- * themselves taken as zero. It finds a flipped bit anywhere. Reading verifies it when it is there.
+ * The last key of every file written here is nmt.checksum: XXH64 over the whole file, with these eight bytes taken as
+ * zero. It finds any flipped bit. A reader verifies it if it is there.
  *
- * Nothing in a file is trusted: whatever its bytes, reading stays inside the map, allocates and runs in proportion to
- * the file's size, and refuses unknown value types, arrays of arrays, duplicate names, and tensors that are unaligned,
- * overlap or leave the file. Bytes after the last tensor are tolerated (and are part of the checksum).
+ * Nothing in a file is trusted. Whatever its bytes, reading stays inside the map, takes time and memory in proportion
+ * to the file's size, and refuses unknown value types, arrays of arrays, duplicate names, and tensors that are
+ * unaligned, overlap or leave the file. Bytes after the last tensor are allowed, and covered by the checksum.
  *
- * Failure: false or NULL, with an Error that names the file, the key or tensor, what was expected and what was found.
- * What the reader returns belongs to the GgufFile and lives until gguf_close. */
+ * On failure functions return false or NULL, with an Error that names the file, the key or tensor, what was expected
+ * and what was found. What the reader returns belongs to the GgufFile and lives until gguf_close. */
 #ifndef NMT_GGUF_GGUF_H
 #define NMT_GGUF_GGUF_H
 
@@ -39,7 +45,7 @@ enum {
     GGUF_MAX_DIMS = 4
 };
 
-/* Types of values, by their code in the file. */
+/* The types of values; the number is the code in the file. */
 typedef enum GgufType {
     GGUF_UINT8,
     GGUF_INT8,
@@ -57,7 +63,7 @@ typedef enum GgufType {
     GGUF_TYPES
 } GgufType;
 
-/* Types of tensors, by their code in the file, as far as this reader knows their sizes. */
+/* The types of tensors whose size this reader knows, by their code in the file. */
 enum { GGUF_TENSOR_F32 = 0, GGUF_TENSOR_BF16 = 30 };
 
 /* Any bytes; the reader adds a NUL after them. */
@@ -68,33 +74,33 @@ typedef struct GgufString {
 
 size_t gguf_type_size(GgufType type); /* bytes; 0 for strings and arrays */
 
-/* Keys and tensor names: 1 to `limit` bytes, no spaces and no control characters, so no NUL either. */
+/* Whether this may be a key or tensor name: 1 to `limit` bytes without spaces and control characters, thus no NUL. */
 bool gguf_name_is_good(const char *text, size_t length, size_t limit);
 
-/* Reading. Without require_checksum a file that has no checksum opens too (one from another tool); a checksum that is
- * there is verified in any case. */
+/* Reading. Without require_checksum, a file without a checksum opens, too (other tools write such files). A checksum
+ * that is there is always verified. */
 typedef struct GgufFile GgufFile;
 
 GgufFile *gguf_open(const char *path, bool require_checksum, Error *err);
 void gguf_close(GgufFile *file); /* NULL is fine */
 
-/* Values by key. A missing key and a value of another type fail; *value is then left alone. */
+/* Values by key. Fails when the key is missing or has another type; *value then stays as it is. */
 bool gguf_has(const GgufFile *file, const char *key);
 bool gguf_uint64(const GgufFile *file, const char *key, uint64_t *value, Error *err); /* any integer >= 0 */
 bool gguf_double(const GgufFile *file, const char *key, double *value, Error *err);   /* float32 or float64 */
 bool gguf_bool(const GgufFile *file, const char *key, bool *value, Error *err);
-/* Without a place for the length (NULL), a text with a NUL inside fails. */
+/* length may be NULL; then a text that contains a NUL fails. */
 const char *gguf_string(const GgufFile *file, const char *key, size_t *length, Error *err);
-/* The elements (count), of exactly this type; GgufString for strings. Not NULL when empty. */
+/* The elements (count), of exactly this type; GgufString for strings. An empty array is not NULL. */
 const void *gguf_array(const GgufFile *file, const char *key, GgufType element, size_t *count, Error *err);
 
 /* The data of a float32 tensor of exactly these dims. */
 const float *gguf_floats(const GgufFile *file, const char *name, size_t n_dims, const size_t *dims, Error *err);
 
-/* Writing. Keys, values and names are copied, tensor data is not: it must stay until gguf_write. A bad or repeated key
- * or name is a bug (CHECK). The alignment, a power of two from 8 up, is written as general.alignment; with 8, float
- * tensors of an even number of elements stand back to back. Tensor names have 63 bytes at most here: ggml keeps them
- * in 64 with a NUL. */
+/* Writing. Keys, values and names are copied; tensor data is not, and must stay until gguf_write. A bad or repeated key
+ * or name is a bug (CHECK). The alignment is a power of two from 8 up, and is written as general.alignment; with 8,
+ * there are no gaps between float tensors of an even number of elements. Tensor names have at most 63 bytes, because
+ * ggml keeps them in 64 with a NUL. */
 typedef struct GgufWriter GgufWriter;
 
 GgufWriter *gguf_writer_new(uint32_t alignment);
@@ -110,7 +116,7 @@ void gguf_set_array(GgufWriter *writer, const char *key, GgufType element, const
 
 void gguf_add_tensor(GgufWriter *writer, const char *name, size_t n_dims, const size_t *dims, const float *data);
 
-/* Writes the file whole or not at all (base/file.h). The writer can be used again. */
+/* Writes the whole file or nothing (base/file.h). The writer can be used again. */
 bool gguf_write(const GgufWriter *writer, const char *path, Error *err);
 
 #endif

@@ -1,5 +1,4 @@
-/* What the reader of GGUF files (gguf_reader.c) leaves for looking things up in them (gguf.c). For the files of
- * gguf/gguf.h, and for tests. */
+/* An open GGUF file: gguf_reader.c fills it, gguf.c looks things up in it. For gguf/ and for tests. */
 #ifndef NMT_GGUF_GGUF_INTERNAL_H
 #define NMT_GGUF_GGUF_INTERNAL_H
 
@@ -16,7 +15,7 @@ typedef struct GgufPair {
 
 typedef struct GgufTensor {
     char name[GGUF_MAX_NAME + 1];
-    uint32_t type; /* code; any may be there */
+    uint32_t type; /* any code may occur */
     size_t n_dims; /* 1 to 4 */
     size_t dims[GGUF_MAX_DIMS];
     size_t count;     /* product of dims */
@@ -25,7 +24,7 @@ typedef struct GgufTensor {
     const void *data; /* into the map, aligned to 8 at least; NULL when the type is neither F32 nor BF16 */
 } GgufTensor;
 
-/* Names in order, to find one, or two that are equal, in a time that no choice of names makes long. */
+/* An entry of a sorted list of names. Sorting finds duplicates, and no choice of names makes it slow. */
 typedef struct GgufName {
     const char *text;
     size_t at; /* index into the pairs or tensors */
@@ -43,7 +42,7 @@ struct GgufFile {
 /* "uint64" */
 const char *gguf_type_name(GgufType type);
 
-/* Sorts, and returns a name that is there twice, or NULL. */
+/* Sorts the names, and returns one that occurs twice, or NULL. */
 const char *gguf_names_sort(GgufName *names, size_t count);
 
 #endif

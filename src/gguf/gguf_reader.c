@@ -1,4 +1,5 @@
-/* The reader of GGUF files. Specification: docs/gguf.md of the ggml project. */
+/* A cursor moves once through the map, and every byte is reached by `take`, which checks that the file has it. Each
+ * count and length is compared with the bytes that are left before anything is allocated for it. */
 #include "base/size.h"
 #include "gguf/gguf_internal.h"
 
@@ -10,13 +11,13 @@
 #include "base/checksum.h"
 #include "base/memory.h"
 
-/* Numbers and tensor data are used as they lie in the file, and sizes of files are kept in size_t. */
+/* Numbers and tensor data are used as they are in the file, and size_t holds the size of any file. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "GGUF files are little-endian");
 _Static_assert(sizeof(size_t) == 8, "needs 64-bit sizes");
 
 enum {
     DEFAULT_ALIGNMENT = 32,
-    /* The fewest bytes a key-value and a tensor info can take: a length, one character, and the rest of the fields. */
+    /* The fewest bytes of a key-value and of a tensor info: a length, one character, and the other fields. */
     MIN_PAIR = 8 + 1 + 4 + 1,
     MIN_TENSOR = 8 + 1 + 4 + 8 + 4 + 8
 };
@@ -29,7 +30,7 @@ typedef struct Cursor {
     Error *err;
 } Cursor;
 
-/* The next bytes, or NULL when the file ends before. */
+/* The next bytes, or NULL with an error when the file has fewer. */
 static const void *take(Cursor *c, uint64_t size, const char *what) {
     const unsigned char *bytes = c->data + c->at;
     if (size > c->size - c->at)
@@ -73,7 +74,8 @@ static bool take_type(Cursor *c, GgufType *type) {
 
 /* ---- key-values ---- */
 
-/* One block: the GgufStrings, then their texts. The first pass bounds every length and finds the size of the block. */
+/* Reads strings into one block: the GgufStrings, then their texts. The first pass checks every length and computes the
+ * size of the block. */
 static bool read_strings(Cursor *c, GgufPair *pair) {
     const size_t start = c->at;
     size_t text_size = 0;
@@ -106,7 +108,7 @@ static bool read_value(Cursor *c, GgufPair *pair) {
         if (!take_number(c, &count, sizeof count, "an array length")) return false;
     }
     const size_t size = gguf_type_size(pair->element);
-    const size_t least = size ? size : sizeof(uint64_t); /* a string takes the bytes of its length at least */
+    const size_t least = size ? size : sizeof(uint64_t); /* a string has at least its length */
     if (count > (c->size - c->at) / least)
         return error_set(c->err, "%s: %s: expected %" PRIu64 " values of type %s at byte %zu, found only %zu bytes",
                          c->path, c->item, count, gguf_type_name(pair->element), c->at, c->size - c->at);
@@ -124,7 +126,7 @@ static bool read_value(Cursor *c, GgufPair *pair) {
     return true;
 }
 
-/* XXH64 of the file with the checksum's own eight bytes, which end at `end`, taken as zero. */
+/* Compares the checksum with that of the file, in which its own eight bytes, which end at `end`, are taken as zero. */
 static bool verify_checksum(const Cursor *c, const GgufPair *pair, size_t end) {
     if (pair->type != GGUF_UINT64)
         return error_set(c->err, "%s: key %s: expected uint64, found %s", c->path, pair->key,
@@ -197,7 +199,7 @@ static bool read_tensor(Cursor *c, GgufTensor *tensor) {
     return take_number(c, &tensor->offset, sizeof tensor->offset, "an offset");
 }
 
-/* Bounds a tensor by the data section (its first byte and size) and points it there. */
+/* Checks that a tensor lies inside the data, which begins at `start` and has `size` bytes, and points it there. */
 static bool place_tensor(const Cursor *c, GgufTensor *tensor, uint64_t alignment, size_t start, size_t size) {
     const char *name = tensor->name;
     const size_t width = tensor->type == GGUF_TENSOR_F32 ? 4 : tensor->type == GGUF_TENSOR_BF16 ? 2 : 0;
@@ -223,7 +225,7 @@ static int offset_compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* A tensor of a type whose size is not known counts as one byte. */
+/* A tensor whose type has no known size counts as one byte. */
 static bool check_overlaps(const GgufFile *file, Error *err) {
     bool ok = true;
     const GgufTensor **order = memory_new(file->n_tensors, sizeof *order);
@@ -263,7 +265,7 @@ static bool read_tensors(GgufFile *file, Cursor *c, uint64_t count) {
     }
     const char *twice = gguf_names_sort(file->names, file->n_tensors);
     if (twice) return error_set(c->err, "%s: tensor %s: expected once, found twice", c->path, twice);
-    /* Past the end (size 0) only when the file stops short of the padding: fine without tensors. */
+    /* A file without tensors may end before the padding does: then size is 0. */
     const uint64_t start = size_round_up(c->at, alignment);
     const size_t size = start < c->size ? c->size - (size_t)start : 0;
     for (size_t i = 0; i < count; i++)

@@ -1,5 +1,5 @@
-/* The writer: key-values are kept as the bytes they will be in the file; one routine lays the file out, first into the
- * checksum, then onto the disk. */
+/* Key-values are kept as the bytes that the file will have. One function produces the file twice: first for its
+ * checksum, then for the disk. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #include "base/size.h"
 #include "gguf/gguf_internal.h"
 
-/* A set of names, to notice one that comes twice. */
+/* A set of names, to notice one that occurs twice. */
 typedef struct NameSet {
     char *key;
     bool value; /* not used */
@@ -19,7 +19,7 @@ typedef struct NameSet {
 
 struct GgufWriter {
     uint32_t alignment;
-    unsigned char *pairs; /* stb_ds array: the key-values as they stand in the file, all but the checksum */
+    unsigned char *pairs; /* stb_ds array: the key-values as they will be in the file, without the checksum */
     GgufTensor *tensors;  /* stb_ds array */
     NameSet *keys, *names;
 };
@@ -128,7 +128,7 @@ void gguf_add_tensor(GgufWriter *writer, const char *name, size_t n_dims, const 
     stbds_arrput(writer->tensors, tensor);
 }
 
-/* Where the bytes of a file go: onto the disk, or (file NULL) only into a checksum. */
+/* Where the bytes of a file go: to the disk, or (file NULL) only into a checksum. */
 typedef struct Sink {
     FileWriter *file;
     Checksum sum;
@@ -162,7 +162,7 @@ static void emit_padding(Sink *sink, uint64_t alignment) {
     while (sink->at < end) emit(sink, zeros, end - sink->at < sizeof zeros ? end - sink->at : sizeof zeros);
 }
 
-/* The whole file; the last tensor is padded like the others, as ggml's own reader wants it. */
+/* The whole file. The last tensor is padded like the others, because ggml's own reader requires it. */
 static void emit_file(Sink *sink, const GgufWriter *writer, uint64_t checksum) {
     const size_t n_tensors = stbds_arrlenu(writer->tensors);
     emit(sink, GGUF_MAGIC, strlen(GGUF_MAGIC));

@@ -1,4 +1,3 @@
-/* A JSON writer. */
 #include "page/json.h"
 
 #include <math.h>
@@ -14,7 +13,7 @@ static void put(Json *j, const char *bytes, size_t length) {
     if (length > 0) memcpy(stbds_arraddnptr(j->text, length), bytes, length);
 }
 
-/* Before every value, and every key. */
+/* To be called before every value and every key. */
 static void begin(Json *j) {
     if (j->separate) stbds_arrput(j->text, ',');
     j->separate = true;

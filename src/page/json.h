@@ -1,8 +1,8 @@
-/* JSON, written into a growing buffer. Commas are put where they belong; what is opened must be closed by the caller.
+/* Writes JSON into a growing buffer. Commas are added where they belong; the caller closes what he opens.
  *
- * The text can stand inside an HTML page: a "<" in a string becomes \u003c. Bytes that are not UTF-8 become the four
- * characters \xNN. Numbers have 9 significant digits, from which a float can be read back exactly; a number that is not
- * finite becomes null.
+ * The text can be embedded in an HTML page: a "<" in a string becomes \u003c. Bytes that are not UTF-8 become the four
+ * characters \xNN. Numbers have 9 significant digits, which give every float back exactly; a number that is not finite
+ * becomes null.
  *
  * An array of floats is {"shape":[a,b,...],"f32":"..."}: little-endian float32, row-major, in base64 (RFC 4648). */
 #ifndef NMT_PAGE_JSON_H
@@ -20,7 +20,7 @@ typedef struct Json {
 
 void json_free(Json *json);
 
-/* '{' or '['; '}' or ']'. In an object a key comes before each value. */
+/* bracket: '{' or '[' to open, '}' or ']' to close. In an object each value needs a key before it. */
 void json_open(Json *json, char bracket);
 void json_close(Json *json, char bracket);
 void json_key(Json *json, const char *key);
@@ -34,11 +34,11 @@ void json_pair(Json *json, double a, double b); /* [a,b], each with 5 significan
 void json_bool(Json *json, bool value);
 void json_null(Json *json);
 
-/* Rows of `cols` elements that are `stride` apart, of shape (rows, cols); where outer > 0 of shape (outer, rows /
- * outer, cols); with rows 0 of shape (cols). */
+/* An array of shape (rows, cols), whose rows are `stride` elements apart. With outer > 0 its shape is
+ * (outer, rows / outer, cols); with rows 0 it is (cols). */
 void json_array(Json *json, size_t outer, size_t rows, size_t cols, const real *data, size_t stride);
 
-/* About the bytes that an array of so many elements takes, never less. */
+/* An upper bound, close to the truth, of the bytes that an array of this many elements takes. */
 size_t json_array_size(size_t elements);
 
 /* A key and its value. text and data: NULL is written as null. */
@@ -52,7 +52,7 @@ void json_key_integer(Json *json, const char *key, long long value);
 void json_key_number(Json *json, const char *key, double value);
 void json_key_short(Json *json, const char *key, double value);
 
-/* Base64 with padding; appended to *text, a stb_ds array. */
+/* Appends the bytes in base64, with padding, to *text, a stb_ds array. */
 void json_base64(char **text, const unsigned char *bytes, size_t count);
 
 #endif

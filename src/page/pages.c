@@ -1,4 +1,3 @@
-/* Pages from their parts. */
 #include "page/pages.h"
 
 #include <stdlib.h>
@@ -14,7 +13,7 @@ const PageFile *page_find(const char *name) {
     return NULL;
 }
 
-/* The file NAME + ending, if there is one. */
+/* Writes the file NAME + ending, if there is one. */
 static void write_part(FileWriter *out, const char *name, const char *ending) {
     char *whole = memory_format("%s%s", name, ending);
     const PageFile *file = page_find(whole);
@@ -28,7 +27,7 @@ void page_write(FileWriter *out, const char *name, const char *data, size_t size
     const PageFile *page = page_find(whole);
     CHECK(page, "src/page/web/ has the HTML file of every page");
     free(whole);
-    const char *text = (const char *)page->bytes; /* a NUL stands behind it */
+    const char *text = (const char *)page->bytes; /* a NUL follows it */
     for (;;) {
         const char *next = NULL;
         size_t mark = 0;

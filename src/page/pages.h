@@ -1,9 +1,9 @@
-/* Pages: the HTML, CSS and JavaScript files of src/page/web/, which the Makefile puts into the program, and how a
- * self-contained page is made of them.
+/* Self-contained pages, made from the HTML, CSS and JavaScript files in src/page/web/, which the Makefile puts into the
+ * program.
  *
  * The page NAME is NAME.html with these marks replaced:
  *
- *     slash-star CSS star-slash     style.css, then NAME.css (where there are such files)
+ *     slash-star CSS star-slash     style.css, then NAME.css (if there are such files)
  *     slash-star JS star-slash      NAME.js
  *     slash-star DATA star-slash    the data, which is JSON without a "<" (page/json.h) */
 #ifndef NMT_PAGE_PAGES_H
@@ -19,13 +19,13 @@ typedef struct PageFile {
     size_t size;
 } PageFile;
 
-/* Made by the Makefile: all files, then one whose name is NULL. */
+/* All files, then an entry whose name is NULL. The Makefile generates it. */
 extern const PageFile page_files[];
 
 /* The file of this name, or NULL. */
 const PageFile *page_find(const char *name);
 
-/* Writes the page; its HTML file is there, or it is a bug. */
+/* Writes the page NAME. That NAME.html is missing is a bug (CHECK). */
 void page_write(FileWriter *out, const char *name, const char *data, size_t size);
 
 #endif
