@@ -73,7 +73,8 @@ circles() {
 }
 echo "$includes" | sed 's/_internal\.h/.h/g; s/\.[ch]\( \|$\)/\1/g' | awk '{ print $1, $3 }' | circles include >>"$bad"
 
-# Names that a header declares: those that begin with a capital or are called, and lower-case types.
+# Names that a header declares: those that begin with a capital or come before a bracket, and lower-case types. The loops
+# of x_rows.h have their names in macros of kernels.h.
 echo "$includes" | awk '
 FILENAME == "-" && NF == 3 { user[++n] = $1; at[n] = $2; header[n] = $3 }
 FILENAME == "-" || /^ *#include/ || /^ ?\/?\*/ { next }
@@ -85,7 +86,7 @@ FILENAME == "-" || /^ *#include/ || /^ ?\/?\*/ { next }
         word = substr(rest, RSTART, RLENGTH)
         rest = substr(rest, RSTART + RLENGTH)
         uses[file, word]
-        if (file ~ /h$/ && (word ~ /^[A-Z]/ || rest ~ /^\(/ || (/^(typedef|extern)/ && rest ~ /^(\[\])?;/)))
+        if (file ~ /h$/ && (word ~ /^[A-Z]/ || rest ~ /^(\(|\)$)/ || (/^(typedef|extern)/ && rest ~ /^(\[\])?;/)))
             declares[file] = declares[file] " " word
     }
 }
@@ -95,7 +96,7 @@ END {
         sub(/(_internal)?\.[ch]$/, "", room)
         words = split(declares[header[i]], name, " ")
         while (words > 0 && !((user[i], name[words]) in uses)) words--
-        if (!words && header[i] != room ".h")
+        if (!words && header[i] != room ".h" && header[i] !~ /_rows\.h$/)
             printf "src/%s:%s: nothing of \"%s\" is used\n", user[i], at[i], header[i]
     }
 }' - src/*/*.[ch] >>"$bad"
