@@ -32,13 +32,9 @@ static const ProductKernels *product_kernels(Precision precision) {
     return cpu_bfloat16() ? cpu_bfloat16() : &math_kernels()->bfloat16;
 }
 
-static size_t pieces(size_t whole, size_t piece) {
-    return (whole + piece - 1) / piece;
-}
-
 /* Cells that k numbers take when they are packed. */
 static size_t cells(const ProductKernels *kernel, size_t k) {
-    return pieces(k, kernel->run) * (kernel->run / kernel->per_cell);
+    return size_divide_up(k, kernel->run) * (kernel->run / kernel->per_cell);
 }
 
 /* A task's slivers of a, and, for matmul_alone, its panel of b. */
@@ -83,11 +79,11 @@ static Slivers slivers_of(const ProductKernels *kernel, real *scratch, Matrix a,
 static void multiply_panel(const ProductKernels *kernel, real *c, size_t ldc, Slivers a, const real *panel, size_t m,
                            size_t n, size_t deep, bool add, bool whole, const real *bias) {
     const size_t mr = kernel->mr, nr = kernel->nr;
-    const size_t line = LINE / sizeof(real), row_lines = pieces(deep, line);
+    const size_t line = LINE / sizeof(real), row_lines = size_divide_up(deep, line);
     for (size_t i = 0; i < m; i += mr, a.data += a.sliver) {
         const size_t rows = size_min(mr, m - i), next_rows = i + mr < m && a.col == 1 ? size_min(mr, m - i - mr) : 0;
         /* While this sliver's tiles are worked on, the rows of the next one come into the cache. */
-        const size_t lines = next_rows * row_lines, share = pieces(lines, pieces(n, nr));
+        const size_t lines = next_rows * row_lines, share = size_divide_up(lines, size_divide_up(n, nr));
         size_t fetched = 0;
         for (size_t j = 0; j < n; j += nr) {
             for (size_t end = size_min(lines, fetched + share); fetched < end; fetched++)
@@ -98,9 +94,9 @@ static void multiply_panel(const ProductKernels *kernel, real *c, size_t ldc, Sl
     }
 }
 
-/* The whole product on one thread. */
+/* The whole product on one thread. whole: the last tile of a row is written with all its columns. */
 static void multiply_alone(const ProductKernels *kernel, real *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a,
-                           Matrix b, size_t m, size_t n, size_t k, const real *bias) {
+                           Matrix b, size_t m, size_t n, size_t k, bool whole, const real *bias) {
     real *panel = scratch + SLIVERS;
     const size_t nc = panel_columns(kernel);
     begin_tiles(kernel);
@@ -111,19 +107,23 @@ static void multiply_alone(const ProductKernels *kernel, real *scratch, MatmulMo
             for (size_t i = 0; i < m; i += MC) {
                 const size_t rows = size_min(MC, m - i);
                 multiply_panel(kernel, c + i * ldc + j, ldc, slivers_of(kernel, scratch, a, i, rows, p, depth), panel,
-                               rows, columns, cells(kernel, depth), mode == MATMUL_ADD || p > 0,
-                               mode == MATMUL_WRITE_WHOLE, bias ? bias + j : NULL);
+                               rows, columns, cells(kernel, depth), mode == MATMUL_ADD || p > 0, whole,
+                               bias ? bias + j : NULL);
             }
         }
     end_tiles(kernel);
-    const size_t written = pieces(n, kernel->nr) * kernel->nr, whole = pieces(n, MATMUL_WHOLE) * MATMUL_WHOLE;
-    for (size_t i = 0; mode == MATMUL_WRITE_WHOLE && written < whole && i < m; i++)
-        memset(c + i * ldc + written, 0, (whole - written) * sizeof *c);
 }
 
 void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
                   const real *bias) {
-    multiply_alone(product_kernels(PRECISION_FLOAT32), scratch, mode, c, ldc, a, b, m, n, k, bias);
+    multiply_alone(product_kernels(PRECISION_FLOAT32), scratch, mode, c, ldc, a, b, m, n, k, false, bias);
+}
+
+void matmul_alone_padded(void *scratch, real *c, Matrix a, Matrix b, size_t m, size_t n, size_t k) {
+    const ProductKernels *kernel = product_kernels(PRECISION_FLOAT32);
+    const size_t ldc = matmul_padded(n), written = size_divide_up(n, kernel->nr) * kernel->nr;
+    multiply_alone(kernel, scratch, MATMUL_WRITE, c, ldc, a, b, m, n, k, true, NULL);
+    for (size_t i = 0; written < ldc && i < m; i++) memset(c + i * ldc + written, 0, (ldc - written) * sizeof *c);
 }
 
 typedef struct Product {
@@ -177,7 +177,7 @@ static void multiply_task(void *context, size_t task, size_t worker) {
 }
 
 static void pack_all(Pool *pool, Product *p) {
-    pool_run(pool, "product packing", pieces(p->n, pack_columns(p->kernel)), pack_task, p);
+    pool_run(pool, "product packing", size_divide_up(p->n, pack_columns(p->kernel)), pack_task, p);
 }
 
 /* ---- weights that stay ------------------------------------------------------------------------------------------- */
@@ -226,8 +226,8 @@ static real *packed_weights(Compute compute, const ProductKernels *kernel, Matri
         weights->next = at + 1;
         return weights->factors[at].packed;
     }
-    Product p = {.kernel = kernel, .b = b, .n = n, .k = k, .columns = pieces(n, kernel->nr) * kernel->nr};
-    factor.packed = aligned_alloc(LINE, pieces(p.columns * cells(kernel, k) * sizeof(real), LINE) * LINE);
+    Product p = {.kernel = kernel, .b = b, .n = n, .k = k, .columns = size_divide_up(n, kernel->nr) * kernel->nr};
+    factor.packed = aligned_alloc(LINE, size_divide_up(p.columns * cells(kernel, k) * sizeof(real), LINE) * LINE);
     p.packed = factor.packed;
     if (p.packed) pack_all(compute.pool, &p);
     stbds_arrput(weights->factors, factor);
@@ -249,7 +249,7 @@ void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Mat
     const ProductKernels *kernel = product_kernels(compute.precision);
     real *const packed = packed_weights(compute, kernel, b, n, k);
     if (!packed && m * n * k < SPLIT) {
-        multiply_alone(kernel, pool_scratch(pool, 0, matmul_scratch()), mode, c, ldc, a, b, m, n, k, bias);
+        multiply_alone(kernel, pool_scratch(pool, 0, matmul_scratch()), mode, c, ldc, a, b, m, n, k, false, bias);
         return;
     }
     /* As much of b at a time as the shared memory holds, whole rows if it can be; the rows of c in blocks, as many for
@@ -259,13 +259,14 @@ void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Mat
                        : b.col != 1 ? "product out = in W^T"
                                     : "product din = dout W";
     const size_t nr = kernel->nr;
-    size_t columns = pieces(n, nr) * nr, depth = k;
+    size_t columns = size_divide_up(n, nr) * nr, depth = k;
     if (!packed) {
         columns = size_min(columns, SHARED / cells(kernel, size_min(k, KC)) / nr * nr);
         if (k > KC) depth = SHARED / columns / cells(kernel, KC) * KC;
     }
-    const size_t threads = pool_threads(pool), blocks = pieces(pieces(m, MC), threads) * threads;
-    const size_t rows = pieces(pieces(m, blocks), kernel->mr) * kernel->mr, high = pieces(m, rows);
+    const size_t threads = pool_threads(pool), blocks = size_divide_up(size_divide_up(m, MC), threads) * threads;
+    const size_t rows = size_divide_up(size_divide_up(m, blocks), kernel->mr) * kernel->mr,
+                 high = size_divide_up(m, rows);
     for (size_t p0 = 0; p0 < k; p0 += depth)
         for (size_t j = 0; j < n; j += columns) {
             Product p = {.kernel = kernel,
@@ -283,9 +284,9 @@ void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Mat
                          .rows = rows};
             p.a.data += p0 * a.col;
             p.b.data += p0 * b.row + j * b.col;
-            p.columns = pieces(p.n, nr) * nr;
-            p.width = pieces(p.columns / nr, m * p.n * p.k < SPLIT ? 1 : pieces(threads, high)) * nr;
-            p.blocks = pieces(p.n, p.width);
+            p.columns = size_divide_up(p.n, nr) * nr;
+            p.width = size_divide_up(p.columns / nr, m * p.n * p.k < SPLIT ? 1 : size_divide_up(threads, high)) * nr;
+            p.blocks = size_divide_up(p.n, p.width);
             if (!packed) {
                 p.packed = pool_shared(pool, matmul_shared());
                 pack_all(pool, &p);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "base/pool.h"
+#include "base/size.h"
 #include "math/real.h"
 
 enum { MATMUL_KC = 256 }; /* longest run of products summed before being added to the output */
@@ -29,12 +30,9 @@ static inline Matrix transposed(const real *data, size_t stride) {
 }
 
 typedef enum MatmulMode {
-    MATMUL_WRITE,       /* c = a b */
-    MATMUL_ADD,         /* c += a b */
-    MATMUL_WRITE_WHOLE, /* c = a b, and zeros behind it: each row of c has room for a multiple of MATMUL_WHOLE columns.
-                           matmul_alone only; it spares narrow products the handling of their edge */
+    MATMUL_WRITE, /* c = a b */
+    MATMUL_ADD,   /* c += a b */
 } MatmulMode;
-enum { MATMUL_WHOLE = 32 };
 
 /* What both factors of a product are rounded to; products are summed, and the output is written, in float. bfloat16 is
  * the upper half of a float: a sign, its 8 bits of exponent and 7 of fraction (to nearest, ties to even; NaN stays). */
@@ -73,6 +71,15 @@ void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Mat
 /* The same in float32 on the calling thread, inside a pool task; scratch: matmul_scratch() bytes of the caller's. */
 void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
                   const real *bias);
+
+/* c = a b with rows of matmul_padded(n) elements, of which those from n on are 0. A narrow product is faster so,
+ * because it needs no code for the edge of its last tile. */
+void matmul_alone_padded(void *scratch, real *c, Matrix a, Matrix b, size_t m, size_t n, size_t k);
+
+/* n rounded up to the columns of whole tiles. */
+static inline size_t matmul_padded(size_t n) {
+    return size_round_up(n, 32);
+}
 
 /* Bytes of memory that a product needs, of each thread and of the pool: pool_reserve(pool, matmul_scratch(),
  * matmul_shared()) comes before the first matmul on it. */

@@ -12,7 +12,7 @@ static void relu(real *restrict out, const real *restrict in, size_t n) {
 
 /* forward: out = max(0, in) */
 static void relu_backward(real *restrict din, const real *restrict dout, const real *restrict in, size_t n) {
-    for (size_t i = 0; i < n; i++) din[i] += in[i] > 0 ? dout[i] : 0;
+    for (size_t i = 0; i < n; i++) din[i] = in[i] > 0 ? dout[i] : 0;
 }
 
 #ifdef NMT_DOUBLE
@@ -63,11 +63,11 @@ static inline vreal gelu_slope(vreal x) {
 
 static void gelu_backward(real *din, const real *dout, const real *in, size_t n) {
     size_t i = 0;
-    for (; i + LANES <= n; i += LANES) store(din + i, load(din + i) + load(dout + i) * gelu_slope(load(in + i)));
+    for (; i + LANES <= n; i += LANES) store(din + i, load(dout + i) * gelu_slope(load(in + i)));
     if (i < n) {
         size_t left = n - i;
         vreal slope = gelu_slope(load_part(in + i, left));
-        store_part(din + i, load_part(din + i, left) + load_part(dout + i, left) * slope, left);
+        store_part(din + i, load_part(dout + i, left) * slope, left);
     }
 }
 

@@ -1,4 +1,8 @@
-/* Scaled dot-product attention. A pool task is one (sentence, head) pair, which owns its slices of every output. */
+/* A pool task is one (sentence, head) pair, which owns its slices of every output.
+ *
+ * A row of scores has W elements: its Tk keys and up to 31 more, because products with such rows are faster
+ * (matmul_alone_padded). Those more are hidden as the causal mask hides keys: their score is -infinity, so their weight
+ * and every gradient through them is 0, and they change no bit of a sum. */
 #include "nn/attention.h"
 
 #include <math.h>
@@ -9,14 +13,14 @@
 
 enum { QUERY_ROWS = 64 }; /* query rows worked on at a time */
 
-/* The score of what the causal mask hides, and of what fills rows up to their stride: its exp is 0. */
+/* A score whose exp is 0. */
 static const real HIDDEN = (real)-INFINITY;
 
 /* One (sentence, head) pair: pointers to its first query and key row. */
 typedef struct Pair {
     size_t number; /* b * H + h */
     size_t Tq, Tk, query0;
-    size_t stride; /* of the rows of scores, weights and their gradients: Tk and some that are never seen */
+    size_t W; /* of the rows of scores, weights and their gradients */
     const real *q, *k, *v;
     real scale;
 } Pair;
@@ -31,12 +35,8 @@ typedef struct Attention {
     Dropout dropout;
 } Attention;
 
-static size_t stride_of(size_t Tk) {
-    return (Tk + MATMUL_WHOLE - 1) / MATMUL_WHOLE * MATMUL_WHOLE;
-}
-
 size_t attention_scratch(size_t longest_key) {
-    return matmul_scratch() + 3 * QUERY_ROWS * stride_of(longest_key) * sizeof(real);
+    return matmul_scratch() + 3 * QUERY_ROWS * matmul_padded(longest_key) * sizeof(real);
 }
 
 static Pair pair_of(AttentionInput in, AttentionShape s, size_t b, size_t h) {
@@ -46,7 +46,7 @@ static Pair pair_of(AttentionInput in, AttentionShape s, size_t b, size_t h) {
         .Tq = s.query_start[b + 1] - query0,
         .Tk = s.key_end[b] - key0,
         .query0 = query0,
-        .stride = stride_of(s.key_end[b] - key0),
+        .W = matmul_padded(s.key_end[b] - key0),
         .q = in.q + query0 * in.q_stride + h * s.K,
         .k = in.k + key0 * in.kv_stride + h * s.K,
         .v = in.v + key0 * in.kv_stride + h * s.K,
@@ -54,28 +54,19 @@ static Pair pair_of(AttentionInput in, AttentionShape s, size_t b, size_t h) {
     };
 }
 
-/* How many keys query row i of the pair sees. */
-static size_t keys_seen(const Pair *p, bool causal, size_t i) {
-    return causal ? i + 1 : p->Tk;
-}
-
-/* scores (rows, stride) = q[i0 ..] k^T / sqrt(K), with what is not seen hidden. */
+/* scores (rows, W) = q k^T / sqrt(K) of the query rows from i0 on; what they do not see is hidden. */
 static void score(real *scores, const Pair *p, AttentionInput in, bool causal, size_t i0, size_t rows, size_t K,
                   void *scratch) {
-    matmul_alone(scratch, MATMUL_WRITE_WHOLE, scores, p->stride, matrix(p->q + i0 * in.q_stride, in.q_stride),
-                 transposed(p->k, in.kv_stride), rows, p->Tk, K, NULL);
-    vector_scale(scores, p->scale, rows * p->stride);
+    matmul_alone_padded(scratch, scores, matrix(p->q + i0 * in.q_stride, in.q_stride), transposed(p->k, in.kv_stride),
+                        rows, p->Tk, K);
+    vector_scale(scores, p->scale, rows * p->W);
     for (size_t r = 0; r < rows; r++)
-        for (size_t j = keys_seen(p, causal, i0 + r); j < p->stride; j++) scores[r * p->stride + j] = HIDDEN;
+        for (size_t j = causal ? i0 + r + 1 : p->Tk; j < p->W; j++) scores[r * p->W + j] = HIDDEN;
 }
 
-/* Dropout of a block of rows, (rows, stride) from row i0 on. A pair has 2^32 indices of its own. */
+/* Dropout of a block (rows, W) of the query rows from i0 on. A pair has 2^32 indices of its own, W for each row. */
 static void drop_block(real *out, const real *in, Dropout dropout, const Pair *p, size_t i0, size_t rows) {
-    if (!dropout_is_none(dropout))
-        nn_kernels()->dropout(out, in, NULL, dropout.keep, dropout.scale, dropout.site,
-                              ((uint64_t)p->number << 32) + i0 * p->stride, rows * p->stride);
-    else if (out != in)
-        vector_copy(out, in, rows * p->stride);
+    dropout_span(out, in, dropout, ((uint64_t)p->number << 32) + i0 * p->W, rows * p->W);
 }
 
 static size_t block_rows(const Pair *p, size_t i0) {
@@ -94,12 +85,12 @@ static void forward_pair(void *context, size_t task, size_t worker) {
         const size_t rows = block_rows(&p, i0);
         score(weights, &p, a->in, a->shape.causal, i0, rows, K, scratch);
         for (size_t r = 0; r < rows; r++) {
-            real *row = weights + r * p.stride;
-            a->log_sum[(p.query0 + i0 + r) * H + h] = vector_softmax(row, row, p.stride);
+            real *row = weights + r * p.W;
+            a->log_sum[(p.query0 + i0 + r) * H + h] = vector_softmax(row, row, p.W);
             if (shown) vector_copy(shown + (h * p.Tq + i0 + r) * p.Tk, row, p.Tk);
         }
         drop_block(weights, weights, a->dropout, &p, i0, rows);
-        matmul_alone(scratch, MATMUL_WRITE, a->out + (p.query0 + i0) * D + h * K, D, matrix(weights, p.stride),
+        matmul_alone(scratch, MATMUL_WRITE, a->out + (p.query0 + i0) * D + h * K, D, matrix(weights, p.W),
                      matrix(p.v, a->in.kv_stride), rows, K, p.Tk, NULL);
     }
 }
@@ -116,35 +107,34 @@ static void backward_pair(void *context, size_t task, size_t worker) {
     const size_t key0 = a->shape.key_start[task / H];
     const Pair p = pair_of(a->in, a->shape, task / H, h);
     void *scratch = pool_scratch(a->pool, worker, attention_scratch(a->shape.longest_key));
-    real *P = (real *)((char *)scratch + matmul_scratch()); /* prob; (rows, stride) as the other two */
-    real *A = P + QUERY_ROWS * p.stride;                    /* weight */
-    real *dA = A + QUERY_ROWS * p.stride;                   /* dweight; becomes dprob, then dscore / sqrt(K) */
+    real *P = (real *)((char *)scratch + matmul_scratch()); /* prob; (rows, W) as the other two */
+    real *A = P + QUERY_ROWS * p.W;                         /* weight */
+    real *dA = A + QUERY_ROWS * p.W;                        /* dweight; becomes dprob, then dscore / sqrt(K) */
     real *dq = a->gradient.q + p.query0 * q_stride + h * K;
     real *dk = a->gradient.k + key0 * kv_stride + h * K, *dv = a->gradient.v + key0 * kv_stride + h * K;
 
-    for (size_t i0 = 0; i0 == 0 || i0 < p.Tq; i0 += QUERY_ROWS) {
+    for (size_t i0 = 0; i0 < p.Tq; i0 += QUERY_ROWS) {
         const size_t rows = block_rows(&p, i0);
         const MatmulMode mode = i0 == 0 ? MATMUL_WRITE : MATMUL_ADD; /* dk and dv are sums over the blocks */
         const real *dO = a->dout + (p.query0 + i0) * D + h * K;
         score(P, &p, a->in, a->shape.causal, i0, rows, K, scratch);
         /* forward: out = weight v */
-        matmul_alone(scratch, MATMUL_WRITE_WHOLE, dA, p.stride, matrix(dO, D), transposed(p.v, kv_stride), rows, p.Tk,
-                     K, NULL);
+        matmul_alone_padded(scratch, dA, matrix(dO, D), transposed(p.v, kv_stride), rows, p.Tk, K);
         for (size_t r = 0; r < rows; r++) { /* forward: prob = softmax(score) */
-            real *row = P + r * p.stride;
-            vector_exp_sum(row, row, a->kept_log_sum[(p.query0 + i0 + r) * H + h], p.stride);
+            real *row = P + r * p.W;
+            vector_exp_sum(row, row, a->kept_log_sum[(p.query0 + i0 + r) * H + h], p.W);
         }
         drop_block(A, P, a->dropout, &p, i0, rows);   /* forward: weight = dropout(prob) */
         drop_block(dA, dA, a->dropout, &p, i0, rows); /* now dprob */
         for (size_t r = 0; r < rows; r++) {           /* dscore = prob (dprob - rowsum(prob dprob)), 0 where prob is */
-            real *P_row = P + r * p.stride, *dP_row = dA + r * p.stride;
-            nn_kernels()->softmax_backward(dP_row, P_row, dP_row, p.scale, p.stride);
+            real *P_row = P + r * p.W, *dP_row = dA + r * p.W;
+            nn_kernels()->softmax_backward(dP_row, P_row, dP_row, p.scale, p.W);
         }
-        matmul_alone(scratch, mode, dv, kv_stride, transposed(A, p.stride), matrix(dO, D), p.Tk, K, rows, NULL);
-        matmul_alone(scratch, MATMUL_WRITE, dq + i0 * q_stride, q_stride, matrix(dA, p.stride), matrix(p.k, kv_stride),
-                     rows, K, p.Tk, NULL);
-        matmul_alone(scratch, mode, dk, kv_stride, transposed(dA, p.stride), matrix(p.q + i0 * q_stride, q_stride),
-                     p.Tk, K, rows, NULL);
+        matmul_alone(scratch, mode, dv, kv_stride, transposed(A, p.W), matrix(dO, D), p.Tk, K, rows, NULL);
+        matmul_alone(scratch, MATMUL_WRITE, dq + i0 * q_stride, q_stride, matrix(dA, p.W), matrix(p.k, kv_stride), rows,
+                     K, p.Tk, NULL);
+        matmul_alone(scratch, mode, dk, kv_stride, transposed(dA, p.W), matrix(p.q + i0 * q_stride, q_stride), p.Tk, K,
+                     rows, NULL);
     }
 }
 

@@ -25,13 +25,20 @@
 #include "nn/dropout.h"
 
 /* What attends to what. Sentence b's queries are rows query_start[b] .. query_start[b + 1] - 1, and its keys are rows
- * key_start[b] .. key_end[b] - 1: for packed sentences key_end is key_start + 1; beams of one source sentence share
- * keys. */
+ * key_start[b] .. key_end[b] - 1. For packed sentences, here of 3, 2 and 4 keys, both are one array: pass start as
+ * key_start, and start + 1, a pointer to its second element, as key_end.
+ *
+ *     key rows    a0 a1 a2 | b0 b1 | c0 c1 c2 c3
+ *     start       0          3       5             9
+ *     key_start   0          3       5
+ *     key_end                3       5             9
+ *
+ * Beams of one source sentence share its keys. */
 typedef struct AttentionShape {
     size_t B, H, K;              /* sentences, heads, width of a head */
     const uint32_t *query_start; /* (B + 1) */
     const uint32_t *key_start;   /* (B) */
-    const uint32_t *key_end;     /* (B); every sentence has a key at least */
+    const uint32_t *key_end;     /* (B); every sentence has a key and, going backward, a query */
     size_t longest_key;          /* most keys of a sentence */
     bool causal;                 /* query i of a sentence sees its keys 0 .. i only; as many queries as keys */
     real *const *shown;          /* (B) where forward also writes each sentence's prob, (H, Tq, Tk), for those who want

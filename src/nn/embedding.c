@@ -1,9 +1,7 @@
-/* Token embedding plus position. */
 #include "nn/embedding.h"
 
 #include <math.h>
 
-#include "math/vector.h"
 #include "nn/rows.h"
 
 typedef struct Embedding {
@@ -21,10 +19,6 @@ static void forward_sentences(void *context, size_t first, size_t last) {
     for (size_t b = first; b < last; b++)
         for (size_t n = e->start[b]; n < e->start[b + 1]; n++) {
             const real *position = e->position + (n - e->start[b]) * D;
-            if (e->token[n] < 0) {
-                vector_copy(e->out + n * D, position, D);
-                continue;
-            }
             const real *row = e->table + (size_t)e->token[n] * D;
             for (size_t d = 0; d < D; d++) e->out[n * D + d] = row[d] * e->scale + position[d];
         }
@@ -50,10 +44,8 @@ static void backward_columns(void *context, size_t first, size_t last) {
     for (size_t b = 0; b < e->B; b++)
         for (size_t n = e->start[b]; n < e->start[b + 1]; n++) {
             const real *dout = e->dout + n * D;
-            if (e->token[n] >= 0) {
-                real *dtable = e->dtable + (size_t)e->token[n] * D;
-                for (size_t d = first; d < last; d++) dtable[d] += dout[d] * e->scale; /* forward: row[d] * scale */
-            }
+            real *dtable = e->dtable + (size_t)e->token[n] * D;
+            for (size_t d = first; d < last; d++) dtable[d] += dout[d] * e->scale; /* forward: row[d] * scale */
             if (!e->dposition) continue;
             real *dposition = e->dposition + (n - e->start[b]) * D;
             for (size_t d = first; d < last; d++) dposition[d] += dout[d]; /* forward: + position[d] */

@@ -4,8 +4,6 @@
  *
  *     dout -> dtable[token[n]] += dout[n] sqrt(D)      dposition[p] += dout[n], for learned positions
  *
- * A token below 0 stands for a word that was dropped (data/batches.h): only its position is left.
- *
  * out: (N, D)   token: (N)   start: (B + 1), the packed sentences   table: (V, D)   position: (P, D) */
 #ifndef NMT_NN_EMBEDDING_H
 #define NMT_NN_EMBEDDING_H

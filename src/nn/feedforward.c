@@ -1,6 +1,5 @@
 #include "nn/feedforward.h"
 
-#include "math/vector.h"
 #include "nn/rows.h"
 
 typedef struct Hidden {
@@ -22,7 +21,6 @@ static void act_backward_span(void *context, size_t first, size_t last) {
     const Hidden *h = context;
     real *dact = h->dact + first, *dpre = h->dpre + first;
     dropout_span(dact, dact, h->f->dropout, first, last - first);
-    vector_clear(dpre, last - first);
     activation_backward(dpre, dact, h->pre + first, h->f->activation, last - first);
 }
 
