@@ -133,71 +133,65 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
     }
 }
 
+/* Says how the run ended, which began at step `first`; returns the exit code. */
+static int tell_end(RunStatus status, const Trainer *t, uint64_t first, Progress *progress, const Error *err) {
+    const TrainState *s = &t->state;
+    const char *dir = t->config->dir;
+    char step[32], best[64] = "", count[32];
+    terminal_count(step, (long long)s->step);
+    if (s->best_step) snprintf(best, sizeof best, "best at step %s", terminal_count(count, (long long)s->best_step));
+    switch (status) {
+    case RUN_FINISHED:
+        if (s->step == first)
+            progress_line(progress,
+                          "nothing left to do: step %s is the last (train.max_steps, train.max_epochs); %sstart over "
+                          "with --fresh",
+                          step, t->config->schedule.kind == SCHEDULE_COSINE ? "" : "raise it, or ");
+        else
+            progress_line(progress, "done: %s steps%s%s: %s/%s", step, *best ? ", " : "", best, dir, RUN_MODEL);
+        return EXIT_DONE;
+    case RUN_STALLED:
+        progress_line(progress, "stopped early at step %s: no better model in %llu validations%s%s: %s/%s", step,
+                      (unsigned long long)s->stalled, *best ? "; " : "", best, dir, RUN_MODEL);
+        return EXIT_DONE;
+    case RUN_STOPPED:
+        progress_line(progress, "stopped after step %s, everything saved; the same command goes on", step);
+        return EXIT_INTERRUPTED;
+    case RUN_UNSAVED:
+        progress_line(progress, "ended at step %s, but not all could be saved; the same command goes on from what was",
+                      step);
+        break;
+    case RUN_RUNNING:
+    case RUN_FAILED:
+        progress_line(progress, "failed at step %s", step);
+        break;
+    }
+    return options_fail(&command, err);
+}
+
+static int run(Trainer *t, FileLock *lock, bool fresh, bool resumed, Error *err) {
+    catch_signals();
+    /* At once: killed before its first validation, the run would else go on from the last.gguf of the one before. */
+    if (fresh && !checkpoint_save_last(t, err)) return options_fail(&command, err);
+    Progress progress = progress_start(stderr);
+    tell_start(t, resumed, &progress);
+    const uint64_t first = t->state.step;
+    const RunStatus status = loop_run(t, lock, &progress, &stop_asked, err);
+    return tell_end(status, t, first, &progress, err);
+}
+
 static int train_locked(const Config *config, FileLock *lock, bool fresh, bool dry, Error *err) {
     bool resumed;
     Trainer trainer;
-    Pool *pool = NULL;
-    if (!(pool = pool_create((size_t)config->threads, err)) ||
-        !checkpoint_open(&trainer, config, pool, !fresh, &resumed, err)) {
-        if (pool) pool_free(pool);
-        return options_fail(&command, err);
-    }
-    if (dry) {
-        const int code = dry_run(&trainer, err);
+    Pool *pool = pool_create((size_t)config->threads, err);
+    int code;
+    if (pool && checkpoint_open(&trainer, config, pool, !fresh, &resumed, err)) {
+        code = dry ? dry_run(&trainer, err) : run(&trainer, lock, fresh, resumed, err);
         trainer_free(&trainer);
-        pool_free(pool);
-        return code;
-    }
-    catch_signals();
-    /* At once: killed before its first validation, the run would else go on from the last.gguf of the one before. */
-    if (fresh && !checkpoint_save_last(&trainer, err)) {
-        trainer_free(&trainer);
-        pool_free(pool);
-        return options_fail(&command, err);
-    }
-    Progress progress = progress_start(stderr);
-    tell_start(&trainer, resumed, &progress);
-    const uint64_t first = trainer.state.step;
-    RunStatus status = loop_run(&trainer, lock, &progress, &stop_asked, err);
-
-    const TrainState *s = &trainer.state;
-    char step[32], best[32];
-    terminal_count(step, (long long)s->step);
-    terminal_count(best, (long long)s->best_step);
-    int code = EXIT_DONE;
-    switch (status) {
-    case RUN_RUNNING:
-    case RUN_FINISHED:
-        if (s->step == first)
-            progress_line(&progress,
-                          "nothing left to do: step %s is the last (train.max_steps, train.max_epochs); %sstart over "
-                          "with --fresh",
-                          step, config->schedule.kind == SCHEDULE_COSINE ? "" : "raise it, or ");
-        else
-            progress_line(&progress, "done: %s steps%s%s: %s/model.gguf", step, s->best_step ? ", best at step " : "",
-                          s->best_step ? best : "", config->dir);
-        break;
-    case RUN_STALLED:
-        progress_line(&progress, "stopped early at step %s: no better model in %llu validations%s%s: %s/model.gguf",
-                      step, (unsigned long long)s->stalled, s->best_step ? "; best at step " : "",
-                      s->best_step ? best : "", config->dir);
-        break;
-    case RUN_STOPPED:
-        progress_line(&progress, "stopped after step %s, everything saved; the same command goes on", step);
-        code = EXIT_INTERRUPTED;
-        break;
-    case RUN_UNSAVED:
-        progress_line(&progress, "ended at step %s, but not all could be saved; the same command goes on from what was",
-                      step);
+    } else {
         code = options_fail(&command, err);
-        break;
-    case RUN_FAILED:
-        progress_line(&progress, "failed at step %s", step);
-        code = options_fail(&command, err);
-        break;
     }
-    trainer_free(&trainer);
-    pool_free(pool);
+    if (pool) pool_free(pool);
     return code;
 }
 

@@ -25,38 +25,30 @@ typedef struct Loop {
     uint64_t began_at; /* step */
     double logged;     /* seconds, at the last log line */
     uint64_t logged_tokens;
-    bool lost;    /* the validation loss is not finite */
-    bool unsaved; /* something could not be written, and has not been since */
-    Error why;
+    bool lost;     /* the validation loss is not finite */
+    bool unsaved;  /* something could not be written, and has not been since */
+    Error problem; /* why */
 } Loop;
 
-/* A full disk does not end a run: what cannot be written is told, tried again at the next validation, and told again at
- * the end. Returns whether it was written. */
-static bool written(Loop *l, bool ok, const Error *err) {
-    if (ok) return true;
-    if (!l->unsaved) progress_line(l->progress, "%s; training goes on, and tries again when it saves next", err->text);
-    l->unsaved = true;
-    l->why = *err;
-    return false;
-}
-
-/* A report that cannot be written harms nothing that the run is for. */
-static void report(Loop *l, RunStatus status) {
-    Error err;
-    if (!report_write(l->trainer, status, &err) && !l->unsaved)
-        progress_line(l->progress, "%s; training does not need it", err.text);
-}
+/* ---- Where the run is ---- */
 
 static bool is_over(const Config *c, const TrainState *s) {
-    return (c->max_steps && s->step >= (uint64_t)c->max_steps) ||
-           (c->max_epochs && s->epoch >= (uint64_t)c->max_epochs);
+    return (c->max_steps && s->step >= c->max_steps) ||
+           (c->max_epochs && s->epoch >= c->max_epochs);
 }
 
 static bool is_stalled(const Config *c, const TrainState *s) {
-    return c->patience && s->stalled >= (uint64_t)c->patience;
+    return c->patience && s->stalled >= c->patience;
 }
 
-/* ", 12:34 left", by the mean speed since this process began. */
+/* Speeds are measured from here on. */
+static void start_clock(Loop *l) {
+    l->began = l->logged = terminal_seconds();
+    l->began_at = l->trainer->state.step;
+    l->logged_tokens = 0;
+}
+
+/* ", 12:34 left", by the mean speed. */
 static const char *time_left(char buffer[64], const Loop *l) {
     const TrainState *s = &l->trainer->state;
     uint64_t last = trainer_last_step(l->trainer);
@@ -70,7 +62,7 @@ static const char *time_left(char buffer[64], const Loop *l) {
     return buffer;
 }
 
-/* The moving line: what matters most stands first, where a narrow terminal shows it. `what` is said of the step. */
+/* The moving line, with what matters most first, where a narrow terminal shows it. `what`: more about the step. */
 static void show(Loop *l, const char *what) {
     const TrainState *s = &l->trainer->state;
     const uint64_t last = trainer_last_step(l->trainer);
@@ -83,98 +75,51 @@ static void show(Loop *l, const char *what) {
                   progress_style(l->progress, STYLE_NONE), 100 * fmin(share, 1), step, time_left(left, l), what);
 }
 
-static void tell_skipped(Loop *l, const StepReport *r) {
+/* ---- Writing ---- */
+
+/* A full disk does not end a run: what cannot be written is reported, tried again at the next validation, and reported
+ * again at the end. ok: whether something was written; if not, l->problem is why. Returns ok. */
+static bool written(Loop *l, bool ok) {
+    if (!ok && !l->unsaved)
+        progress_line(l->progress, "%s; training goes on, and tries again when it saves next", l->problem.text);
+    l->unsaved = l->unsaved || !ok;
+    return ok;
+}
+
+/* A run does not depend on its report. */
+static void report(Loop *l, RunStatus status) {
     Error err;
-    const TrainState *s = &l->trainer->state;
-    const unsigned long long step = s->step;
-    if (isfinite(r->loss) && isfinite(r->norm))
-        progress_line(l->progress, "step %llu: skipped: the gradient's norm is %.3g, usual is %.3g", step, r->norm,
-                      r->usual_norm);
-    else
-        progress_line(l->progress, "step %llu: skipped: loss or gradient is not finite", step);
-    written(l, log_skip(&l->log, s, r, &err), &err);
+    if (!report_write(l->trainer, status, &err) && !l->unsaved)
+        progress_line(l->progress, "%s; training does not need it", err.text);
 }
 
-static void report_step(Loop *l, const StepReport *r) {
-    Error err;
-    TrainState *s = &l->trainer->state;
-    char left[64], step[32], speed[32];
-    const double now = terminal_seconds();
-    l->logged_tokens += r->tokens;
-    const double tokens_per_second = (double)l->logged_tokens / fmax(now - l->logged, 1e-9);
-    terminal_count(step, (long long)s->step);
-    terminal_count(speed, (long long)tokens_per_second);
-    const bool log = s->step % (uint64_t)l->config->log_every == 0;
-    const double tokens = s->tokens ? (double)s->tokens : 1;
-    if (l->progress->live) {
-        char what[160];
-        snprintf(what, sizeof what, ", loss %.3f, %s tokens/s, epoch %llu, rate %.1e, norm %.2f", s->loss_sum / tokens,
-                 speed, (unsigned long long)s->epoch + 1, r->rate, r->norm);
-        show(l, what);
-    } else if (log) {
-        progress_line(l->progress, "epoch %llu, step %s%s: loss %.3f, rate %.1e, norm %.2f, %s tokens/s",
-                      (unsigned long long)s->epoch + 1, step, time_left(left, l), s->loss_sum / tokens, r->rate,
-                      r->norm, speed);
-    }
-    if (!log) return;
-    written(l, log_step(&l->log, s, r, tokens_per_second, &err), &err);
-    s->loss_sum = s->nll_sum = 0;
-    s->tokens = 0;
-    l->logged = now;
-    l->logged_tokens = 0;
+/* Whether the run may still write into its folder. */
+static bool owns_folder(const Loop *l, Error *err) {
+    return !l->lock || file_lock_keep(l->lock) ||
+           error_set(err, "%s: another folder took its place, or another run holds its lock", l->config->dir);
 }
 
-static bool is_better(const Config *c, const TrainState *s, double loss, const Measured *measured) {
-    if (s->best_step == 0) return true;
-    if (c->metric == METRIC_EXACT && measured->exact != s->best_exact) return measured->exact > s->best_exact;
-    if (c->metric == METRIC_BLEU && measured->bleu != s->best_bleu) return measured->bleu > s->best_bleu;
-    return !(loss >= s->best_loss); /* a NaN from a file is worse than any number */
-}
-
-/* "stalled 3 (best 61.20 at step 8,000)" */
-static void tell_stalled(char verdict[128], const Config *c, const TrainState *s) {
-    char step[32], best[32];
-    terminal_count(step, (long long)s->best_step);
-    if (c->metric == METRIC_EXACT)
-        snprintf(best, sizeof best, "%.1f%%", 100 * s->best_exact);
-    else if (c->metric == METRIC_BLEU)
-        snprintf(best, sizeof best, "%.2f", s->best_bleu);
-    else
-        snprintf(best, sizeof best, "%.4f", s->best_loss);
-    snprintf(verdict, 128, "stalled %llu (best %s at step %s)", (unsigned long long)s->stalled, best, step);
-}
-
-/* Some sentences and their translations, for whoever watches: right ones in colour. */
-static void tell_samples(Progress *progress, const Measured *measured) {
-    for (size_t i = 0; i < measured->sample_count && i < SAMPLES_TOLD; i++) {
-        const Sample *sample = &measured->samples[i];
-        const char *end = progress_style(progress, STYLE_NONE);
-        progress_note(progress, "    %s%s%s", progress_style(progress, STYLE_FAINT), sample->source, end);
-        progress_note(progress, "    -> %s%s%s", sample->right ? progress_style(progress, STYLE_GOOD) : "",
-                      sample->said, sample->right ? end : "");
-    }
-}
-
-/* A last.gguf and, if it is `better` than what stood before, a model.gguf. The model first: a crash between the two
- * leaves a last.gguf that will make the same model again. So does a model that could not be written: the best is then
- * still the one before, and the run is not saved. */
+/* Writes last.gguf and, if it is `better` than what was there before, model.gguf. The model comes first: a crash
+ * between the two leaves a last.gguf that will make the same model again. So does a model that could not be written:
+ * the state is the one before, whose best model is still there. */
 static void save(Loop *l, bool better, TrainState before) {
-    Error err;
-    if (better && !written(l, checkpoint_save_model(l->trainer, &err), &err))
-        l->trainer->state = before;
-    else if (written(l, checkpoint_save_last(l->trainer, &err), &err))
+    TrainState *s = &l->trainer->state;
+    if (better && !written(l, checkpoint_save_model(l->trainer, &l->problem)))
+        *s = before;
+    else if (written(l, checkpoint_save_last(l->trainer, &l->problem)))
         l->unsaved = false;
     else
-        l->trainer->state.saved = before.saved;
+        s->saved = before.saved;
 }
 
-/* Between two validations; the state of the last one is kept beside it. */
+/* Between two validations. The state of the last one is kept, to go back to. */
 static void save_stopped(Loop *l) {
     Error err;
-    if (l->trainer->state.saved == l->trainer->state.step) return; /* a validation, or gone back to: it is there */
+    const TrainState *s = &l->trainer->state;
+    if (s->saved == s->step) return; /* a validation, or gone back to: it is there */
     if (!checkpoint_keep_back(l->trainer, &err))
         progress_line(l->progress, "%s; should the run diverge, it cannot go back to its last validation", err.text);
-    save(l, l->trainer->state.best_step == 0, l->trainer->state);
+    save(l, s->best_step == 0, *s);
 }
 
 /* Makes the validation that was just made the one to go back to. */
@@ -185,55 +130,144 @@ static void save_validated(Loop *l, bool better, TrainState before) {
     if (s->saved == s->step) checkpoint_remove_back(l->trainer);
 }
 
-/* Measures, tells, and saves. In the middle of skipped steps it tells alone, for what makes them fail may be the
- * parameters: such a state is none to go back to, and neither the best nor one without progress; but a run's last state
- * counts in any case. */
+/* If the best model is not where it was saved, the present one takes its place until a validation finds a better. */
+static void replace_missing_model(Loop *l) {
+    TrainState *s = &l->trainer->state;
+    char *path = file_join(l->config->dir, RUN_MODEL), best[32], now[32];
+    if (s->best_step && !file_exists(path)) {
+        progress_line(l->progress,
+                      "%s: expected the best model, of step %s, found none; that of step %s takes its place", path,
+                      terminal_count(best, (long long)s->best_step), terminal_count(now, (long long)s->step));
+        s->best_step = 0;
+        if (written(l, checkpoint_save_model(l->trainer, &l->problem)))
+            written(l, checkpoint_save_last(l->trainer, &l->problem));
+    }
+    free(path);
+}
+
+/* ---- After a step ---- */
+
+static void tell_skipped(Loop *l, const StepReport *step) {
+    const TrainState *s = &l->trainer->state;
+    const unsigned long long number = s->step;
+    if (isfinite(step->loss) && isfinite(step->norm))
+        progress_line(l->progress, "step %llu: skipped: the gradient's norm is %.3g, usual is %.3g", number, step->norm,
+                      step->usual_norm);
+    else
+        progress_line(l->progress, "step %llu: skipped: loss or gradient is not finite", number);
+    written(l, log_skip(&l->log, s, step, &l->problem));
+}
+
+/* The moving line; every train.log_every steps a line that stays and one in the log, both of means since the last. */
+static void tell_step(Loop *l, const StepReport *step) {
+    TrainState *s = &l->trainer->state;
+    char left[64], number[32], speed[32], what[160];
+    const unsigned long long epoch = s->epoch + 1;
+    const double now = terminal_seconds(), loss = s->loss_sum / (s->tokens ? (double)s->tokens : 1);
+    l->logged_tokens += step->tokens;
+    const double tokens_per_second = (double)l->logged_tokens / fmax(now - l->logged, 1e-9);
+    terminal_count(number, (long long)s->step);
+    terminal_count(speed, (long long)tokens_per_second);
+    const bool log = s->step % l->config->log_every == 0;
+    if (l->progress->live) {
+        snprintf(what, sizeof what, ", loss %.3f, %s tokens/s, epoch %llu, rate %.1e, norm %.2f", loss, speed, epoch,
+                 step->rate, step->norm);
+        show(l, what);
+    } else if (log) {
+        progress_line(l->progress, "epoch %llu, step %s%s: loss %.3f, rate %.1e, norm %.2f, %s tokens/s", epoch, number,
+                      time_left(left, l), loss, step->rate, step->norm, speed);
+    }
+    if (!log) return;
+    written(l, log_step(&l->log, s, step, tokens_per_second, &l->problem));
+    s->loss_sum = s->nll_sum = 0;
+    s->tokens = 0;
+    l->logged = now;
+    l->logged_tokens = 0;
+}
+
+/* ---- Validation ---- */
+
+static bool is_better(const Config *c, const TrainState *s, double loss, const Measured *measured) {
+    if (s->best_step == 0) return true;
+    if (c->metric == METRIC_EXACT && measured->exact != s->best_exact) return measured->exact > s->best_exact;
+    if (c->metric == METRIC_BLEU && measured->bleu != s->best_bleu) return measured->bleu > s->best_bleu;
+    return !(loss >= s->best_loss); /* a NaN from a file is worse than any number */
+}
+
+/* "stalled 3 (best 61.20 at step 8,000)" */
+static void put_stalled(char verdict[128], const Config *c, const TrainState *s) {
+    char step[32], best[32];
+    if (c->metric == METRIC_EXACT)
+        snprintf(best, sizeof best, "%.1f%%", 100 * s->best_exact);
+    else if (c->metric == METRIC_BLEU)
+        snprintf(best, sizeof best, "%.2f", s->best_bleu);
+    else
+        snprintf(best, sizeof best, "%.4f", s->best_loss);
+    snprintf(verdict, 128, "stalled %llu (best %s at step %s)", (unsigned long long)s->stalled, best,
+             terminal_count(step, (long long)s->best_step));
+}
+
+/* measured: NULL when nothing was translated. */
+static void tell_validation(Loop *l, Loss loss, const Measured *measured, bool better, const char *verdict) {
+    char step[32], told[64] = "";
+    const char *none = progress_style(l->progress, STYLE_NONE), *good = progress_style(l->progress, STYLE_GOOD);
+    if (measured)
+        snprintf(told, sizeof told, ", BLEU %.2f, %.1f%% exactly right", measured->bleu, 100 * measured->exact);
+    progress_line(l->progress, "validation at step %s: loss %.4f, perplexity %.3f%s, %s%s%s",
+                  terminal_count(step, (long long)l->trainer->state.step), loss.loss, exp(loss.nll), told,
+                  better ? good : progress_style(l->progress, STYLE_BAD), verdict, none);
+    for (size_t i = 0; measured && i < measured->sample_count && i < SAMPLES_TOLD; i++) {
+        const Sample *sample = &measured->samples[i];
+        progress_note(l->progress, "    %s%s%s", progress_style(l->progress, STYLE_FAINT), sample->source, none);
+        progress_note(l->progress, "    -> %s%s%s", sample->right ? good : "", sample->said, sample->right ? none : "");
+    }
+}
+
+/* Measures, reports and saves. Among skipped steps it only reports, for the parameters may be what makes them fail:
+ * such a state is not one to go back to, and is neither the best nor one without progress. A run's last state always
+ * counts.
+ */
 static bool validate(Loop *l, Error *err) {
     Trainer *t = l->trainer;
     TrainState *s = &t->state;
+    const Config *c = l->config;
     const TrainState before = *s;
-    Error why;
     l->progress->last_draw = -1;
     show(l, ", validating");
     const Loss loss = trainer_valid_loss(t);
-    Measured measured = {0};
+    Measured all = {0}, *measured = NULL;
     l->lost = !isfinite(loss.loss);
-    const bool translated = l->config->translate > 0 && !l->lost;
-    if (translated && !measure_translations(t, (size_t)l->config->translate, &measured, err)) return false;
+    if (c->translate > 0 && !l->lost) {
+        if (!measure_translations(t, (size_t)c->translate, &all, err)) return false;
+        measured = &all;
+    }
 
-    const bool counts = !l->lost && (s->streak == 0 || is_over(l->config, s));
-    const bool better = counts && is_better(l->config, s, loss.loss, &measured);
-    char step[32], verdict[128] = "new best", told[64] = "";
-    terminal_count(step, (long long)s->step);
+    const bool counts = !l->lost && (s->streak == 0 || is_over(c, s));
+    const bool better = counts && is_better(c, s, loss.loss, &all);
+    char verdict[128] = "new best";
     if (better) {
         s->best_step = s->step;
         s->best_loss = loss.loss;
-        s->best_exact = measured.exact;
-        s->best_bleu = measured.bleu;
+        s->best_exact = all.exact;
+        s->best_bleu = all.bleu;
         s->stalled = 0;
     } else if (counts) {
         s->stalled++;
-        tell_stalled(verdict, l->config, s);
+        put_stalled(verdict, c, s);
     } else {
         snprintf(verdict, sizeof verdict, l->lost ? "which is not finite" : "not counted: the last step was skipped");
     }
-    if (translated)
-        snprintf(told, sizeof told, ", BLEU %.2f, %.1f%% exactly right", measured.bleu, 100 * measured.exact);
-    progress_line(l->progress, "validation at step %s: loss %.4f, perplexity %.3f%s, %s%s%s", step, loss.loss,
-                  exp(loss.nll), told, progress_style(l->progress, better ? STYLE_GOOD : STYLE_BAD), verdict,
-                  progress_style(l->progress, STYLE_NONE));
-    tell_samples(l->progress, &measured);
-    written(l, log_valid(&l->log, s, loss, better, translated ? &measured : NULL, &why), &why);
+    tell_validation(l, loss, measured, better, verdict);
+    written(l, log_valid(&l->log, s, loss, better, measured, &l->problem));
     if (counts) save_validated(l, better, before);
     return true;
 }
 
-/* Back to what was saved last, in the log, too. False when that did not help so many times, or is not there. */
+/* Back to what was saved last, in the log, too. Fails when it is not there, or did not help MOST_RETURNS times. */
 static bool go_back(Loop *l, Error *err) {
     TrainState *s = &l->trainer->state;
     const uint64_t from = s->step;
     char why[64] = "the validation loss is not finite";
-    Error cause;
     if (!l->lost) snprintf(why, sizeof why, "%d steps in a row were skipped", SKIPS_IN_A_ROW);
     if (s->returns == MOST_RETURNS)
         return error_set(err,
@@ -245,38 +279,14 @@ static bool go_back(Loop *l, Error *err) {
     const double scale = ldexp(1, -(int)s->returns);
     progress_line(l->progress, "step %llu: %s: back to step %llu, the learning rate times %g from there on",
                   (unsigned long long)from, why, (unsigned long long)s->step, scale);
-    written(l, log_cut(&l->log, s->step, &cause), &cause);
-    written(l, log_back(&l->log, s, from, scale, &cause), &cause);
+    written(l, log_cut(&l->log, s->step, &l->problem));
+    written(l, log_back(&l->log, s, from, scale, &l->problem));
     l->lost = false;
-    l->began = l->logged = terminal_seconds();
-    l->began_at = s->step;
-    l->logged_tokens = 0;
+    start_clock(l);
     return true;
 }
 
-/* A best model that is not where it was saved: the present one takes its place until a validation finds a better. */
-static void replace_missing_model(Loop *l) {
-    Error err;
-    TrainState *s = &l->trainer->state;
-    char *path = file_join(l->config->dir, RUN_MODEL), step[32], now[32];
-    if (s->best_step && !file_exists(path)) {
-        terminal_count(step, (long long)s->best_step);
-        terminal_count(now, (long long)s->step);
-        progress_line(l->progress,
-                      "%s: expected the best model, of step %s, found none; that of step %s takes its place", path,
-                      step, now);
-        s->best_step = 0;
-        if (written(l, checkpoint_save_model(l->trainer, &err), &err))
-            written(l, checkpoint_save_last(l->trainer, &err), &err);
-    }
-    free(path);
-}
-
-/* Whether the run may still write into its folder. */
-static bool owns_folder(const Loop *l, Error *err) {
-    return !l->lock || file_lock_keep(l->lock) ||
-           error_set(err, "%s: another folder took its place, or another run holds its lock", l->config->dir);
-}
+/* ---- The run ---- */
 
 static RunStatus run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     Trainer *t = l->trainer;
@@ -285,9 +295,9 @@ static RunStatus run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     while (!is_over(c, &t->state)) {
         const StepReport step = trainer_step(t);
         if (step.skipped) tell_skipped(l, &step);
-        report_step(l, &step);
+        tell_step(l, &step);
         bool over = is_over(c, &t->state), lost = t->state.streak >= SKIPS_IN_A_ROW;
-        const bool stops = *stop, validates = !lost && (over || t->state.step % (uint64_t)c->every_steps == 0);
+        const bool stops = *stop, validates = !lost && (over || t->state.step % c->every_steps == 0);
         if ((validates || lost || stops) && !owns_folder(l, err)) return RUN_FAILED;
         if (validates) {
             if (!validate(l, err)) return RUN_FAILED;
@@ -311,18 +321,17 @@ RunStatus loop_run(Trainer *trainer, FileLock *lock, Progress *progress, const v
     char *path = file_join(l.config->dir, RUN_LOG);
     RunStatus end = RUN_FAILED;
     if (log_open(&l.log, path, trainer->state.step, err)) {
-        l.began = l.logged = terminal_seconds();
-        l.began_at = trainer->state.step;
+        start_clock(&l);
         if (trainer->state.saved == trainer->state.step) checkpoint_remove_back(trainer);
         replace_missing_model(&l);
         end = run(&l, stop, err);
-        Error why;
-        written(&l, log_write(&l.log, &why), &why);
+        written(&l, log_write(&l.log, &l.problem));
         if (l.unsaved && end != RUN_FAILED) {
-            *err = l.why;
+            *err = l.problem;
             end = RUN_UNSAVED;
         }
-        if (owns_folder(&l, &why)) report(&l, end);
+        Error lost;
+        if (owns_folder(&l, &lost)) report(&l, end);
     }
     log_close(&l.log);
     free(path);
