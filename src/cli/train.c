@@ -183,7 +183,7 @@ static int run(Trainer *t, FileLock *lock, bool fresh, bool resumed, Error *err)
 static int train_locked(const Config *config, FileLock *lock, bool fresh, bool dry, Error *err) {
     bool resumed;
     Trainer trainer;
-    Pool *pool = pool_create((size_t)config->threads, err);
+    Pool *pool = pool_create(config->threads, err);
     int code;
     if (pool && checkpoint_open(&trainer, config, pool, !fresh, &resumed, err)) {
         code = dry ? dry_run(&trainer, err) : run(&trainer, lock, fresh, resumed, err);

@@ -68,7 +68,7 @@ static bool validation_seconds(double *seconds, const DryRun *dry, Trainer *t, E
     trainer_valid_loss(t);
     *seconds = terminal_seconds() - began;
     if (c->translate == 0) return true;
-    const size_t sentences = size_min((size_t)c->translate, t->data.valid_lines.count);
+    const size_t sentences = size_min(c->translate, t->data.valid_lines.count);
     const size_t tried = size_min(sentences, SENTENCES);
     const double limit = c->decode.max_ratio * dry->source.mean + (double)c->decode.max_extra;
     began = terminal_seconds();
@@ -79,7 +79,7 @@ static bool validation_seconds(double *seconds, const DryRun *dry, Trainer *t, E
 }
 
 bool dryrun_measure(DryRun *dry, Trainer *t, Error *err) {
-    const uint64_t last = trainer_last_step(t), step = t->state.step, every = (uint64_t)t->config->every_steps;
+    const uint64_t last = trainer_last_step(t), step = t->state.step, every = t->config->every_steps;
     *dry = (DryRun){.source = length_stats(&t->data.train, false), .target = length_stats(&t->data.train, true)};
     dry->steps = last > step ? last - step : 0;
     dry->validations = dry->steps ? last / every - step / every + (last % every != 0) : 0;

@@ -33,8 +33,7 @@ typedef struct Loop {
 /* ---- Where the run is ---- */
 
 static bool is_over(const Config *c, const TrainState *s) {
-    return (c->max_steps && s->step >= c->max_steps) ||
-           (c->max_epochs && s->epoch >= c->max_epochs);
+    return (c->max_steps && s->step >= c->max_steps) || (c->max_epochs && s->epoch >= c->max_epochs);
 }
 
 static bool is_stalled(const Config *c, const TrainState *s) {
@@ -238,7 +237,7 @@ static bool validate(Loop *l, Error *err) {
     Measured all = {0}, *measured = NULL;
     l->lost = !isfinite(loss.loss);
     if (c->translate > 0 && !l->lost) {
-        if (!measure_translations(t, (size_t)c->translate, &all, err)) return false;
+        if (!measure_translations(t, c->translate, &all, err)) return false;
         measured = &all;
     }
 

@@ -10,7 +10,7 @@
 
 /* Target tokens of one batch: a step is train.accumulate of them. */
 static size_t batch_tokens(const Config *c) {
-    return (size_t)(c->batch_tokens / c->accumulate);
+    return c->batch_tokens / c->accumulate;
 }
 
 static void lay_out_blocks(Trainer *t, Arena *arena) {
@@ -73,7 +73,7 @@ void trainer_begin(Trainer *t) {
     const size_t count = t->model.params.count;
     t->state = (TrainState){0};
     optimiser_clear(&t->optimiser, count);
-    parameters_init(&t->model.params, t->w, (uint64_t)t->config->seed);
+    parameters_init(&t->model.params, t->w, t->config->seed);
     if (t->average) vector_copy(t->average, t->w, count);
 }
 
@@ -83,23 +83,23 @@ bool trainer_plan(Trainer *t) {
     const Config *c = t->config;
     const PairSet *pairs = &t->data.train;
     if (t->plan.count == 0)
-        t->plan = batches_plan(pairs, batch_tokens(c), (uint64_t)c->seed, (uint32_t)t->state.epoch);
+        t->plan = batches_plan(pairs, batch_tokens(c), c->seed, (uint32_t)t->state.epoch);
     else if (t->plan_epoch != t->state.epoch)
-        batches_plan_again(&t->plan, pairs, batch_tokens(c), (uint64_t)c->seed, (uint32_t)t->state.epoch);
+        batches_plan_again(&t->plan, pairs, batch_tokens(c), c->seed, (uint32_t)t->state.epoch);
     t->plan_epoch = t->state.epoch;
     return t->state.batch < t->plan.count;
 }
 
 size_t trainer_epoch_steps(const Trainer *t) {
-    const size_t pieces = (size_t)t->config->accumulate;
+    const size_t pieces = t->config->accumulate;
     return (t->plan.count + pieces - 1) / pieces;
 }
 
 uint64_t trainer_last_step(const Trainer *t) {
     const Config *c = t->config;
-    uint64_t last = (uint64_t)c->max_steps;
+    uint64_t last = c->max_steps;
     if (c->max_epochs) {
-        const uint64_t by_epochs = (uint64_t)c->max_epochs * trainer_epoch_steps(t);
+        const uint64_t by_epochs = c->max_epochs * trainer_epoch_steps(t);
         if (!last || by_epochs < last) last = by_epochs;
     }
     return last;
@@ -128,14 +128,14 @@ static uint64_t target_tokens(const Trainer *t, size_t index) {
  * and their losses. */
 static StepReport step_gradients(Trainer *t, size_t first) {
     const Config *c = t->config;
-    StepReport report = {.batches = size_min(t->plan.count - first, (size_t)c->accumulate)};
+    StepReport report = {.batches = size_min(t->plan.count - first, c->accumulate)};
     for (size_t i = 0; i < report.batches; i++) report.tokens += target_tokens(t, first + i);
     vector_clear(t->dw, t->model.params.count); /* the one place that clears gradients */
     for (size_t i = 0; i < report.batches; i++) {
         Batch batch;
         arena_release(&t->batch, 0);
         batch_fill(&batch, &t->batch, &t->data.train, &t->plan, first + i);
-        const TransformerStep numbers = {(uint64_t)c->seed, (uint32_t)t->state.step, (uint32_t)i};
+        const TransformerStep numbers = {c->seed, (uint32_t)t->state.step, (uint32_t)i};
         const Loss loss =
             transformer_train(&t->model, t->w, t->dw, packed_source(&batch), packed_target(&batch), batch.target_out,
                               c->label_smoothing, (real)(1.0 / (double)report.tokens), numbers);
