@@ -513,7 +513,7 @@ static void test_wrong_options(void) {
     } cases[] = {
         {{"--n-best=0"}, "--n-best: expected an integer from 1 to 64, found \"0\""},
         {{"--n-best", "65"}, "--n-best: expected an integer from 1 to 64, found \"65\""},
-        {{"--alignment=firm"}, "--alignment: expected hard or soft, found \"firm\""},
+        {{"--alignment=firm"}, "--alignment: expected hard|soft, found \"firm\""},
         {{"--no-repeat-ngram=0"}, "--no-repeat-ngram: expected an integer from 1 to "},
         {{"--min-length=-1"}, "--min-length: expected an integer from 0 to "},
         {{"--max-length=x"}, "--max-length: expected an integer from 1 to "},

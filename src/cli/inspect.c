@@ -141,59 +141,26 @@ static int run(const Arguments *a) {
 
 int main(int argc, char **argv) {
     Error err;
-    Arguments a = {.request = {.kind = INSPECT_NONE, .layer = INSPECT_NONE, .head = INSPECT_NONE}};
+    Arguments a = {0};
     OptionReader reader = options_start(&command, argc, argv);
     const char *value;
     for (int option; (option = options_next(&reader, &value)) != -2;) {
-        switch (option) {
-        case OPTION_MODEL:
-            a.model = value;
-            break;
-        case OPTION_OUTPUT:
-            a.output = value;
-            break;
-        case OPTION_JSON:
-            a.json = true;
-            break;
-        case OPTION_TEXT:
-            a.text = true;
-            break;
-        case OPTION_COMPARE:
-            a.request.compare = value;
-            break;
-        case OPTION_WORD:
-            a.request.word = value;
-            break;
-        case OPTION_KIND:
-            a.request.kind = names_find(ATTENTION_KIND_NAMES, value);
-            if (a.request.kind < 0)
-                options_usage(&command, "--kind: expected %s, found \"%s\"", names_list(ATTENTION_KIND_NAMES), value);
-            break;
-        case OPTION_LAYER:
-            a.request.layer = (int)options_integer(&reader, option, value, 0, HYPER_MAX_LAYERS - 1);
-            break;
-        case OPTION_HEAD:
-            a.request.head = (int)options_integer(&reader, option, value, 0, HYPER_MAX_WIDTH - 1);
-            break;
-        case OPTION_GROUP:
-            if (!groups_add(&a.request.groups, value, &err)) options_usage(&command, "--group: %s", err.text);
-            break;
-        case OPTION_BEAM:
-            a.beam = (size_t)options_integer(&reader, option, value, 1, DECODE_MAX_BEAM);
-            break;
-        case OPTION_EXAMPLE:
-            a.example = true;
-            break;
-        case OPTION_THREADS:
-            a.threads = (size_t)options_integer(&reader, option, value, 0, 1024);
-            break;
-        default:
-            if (a.sentence)
-                options_usage(&command, "expected one sentence, found \"%s\" and \"%s\"; put it in quotes", a.sentence,
-                              value);
-            a.sentence = value;
-        }
+        if (option == OPTION_GROUP && !groups_add(&a.request.groups, value, &err))
+            options_usage(&command, "--group: %s", err.text);
+        if (option == -1 && a.sentence)
+            options_usage(&command, "expected one sentence, found \"%s\" and \"%s\"; put it in quotes", a.sentence,
+                          value);
+        if (option == -1) a.sentence = value;
     }
+    const char *const *given = reader.given;
+    a.model = given[OPTION_MODEL], a.output = given[OPTION_OUTPUT];
+    a.json = given[OPTION_JSON], a.text = given[OPTION_TEXT], a.example = given[OPTION_EXAMPLE];
+    a.request.compare = given[OPTION_COMPARE], a.request.word = given[OPTION_WORD];
+    a.request.kind = options_choice(&reader, OPTION_KIND, ATTENTION_KIND_NAMES);
+    a.request.layer = (int)options_integer(&reader, OPTION_LAYER, 0, HYPER_MAX_LAYERS - 1, INSPECT_NONE);
+    a.request.head = (int)options_integer(&reader, OPTION_HEAD, 0, HYPER_MAX_WIDTH - 1, INSPECT_NONE);
+    a.beam = (size_t)options_integer(&reader, OPTION_BEAM, 1, DECODE_MAX_BEAM, 0);
+    a.threads = (size_t)options_integer(&reader, OPTION_THREADS, 0, 1024, 0);
     if (a.json && a.text) options_usage(&command, "expected --json or --text, found both");
     if (a.text && !a.output && (a.request.word || a.request.compare || a.request.groups))
         options_usage(&command,

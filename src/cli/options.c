@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/check.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/names.h"
@@ -42,7 +43,8 @@ OptionReader options_start(const Command *command, int argc, char **argv) {
      * Opened the wrong way round, each of them still fails when used. */
     for (int file = 0; file < 3; file++)
         if (fcntl(file, F_GETFD) < 0) (void)!open("/dev/null", file == 0 ? O_WRONLY : O_RDONLY);
-    return (OptionReader){command, argv + 1, argc > 0 ? (size_t)argc - 1 : 0, 0, 0};
+    CHECK(command->option_count <= OPTIONS_MOST, "options of one command");
+    return (OptionReader){.command = command, .arguments = argv + 1, .count = argc > 0 ? (size_t)argc - 1 : 0};
 }
 
 /* Whether the argument is this name, perhaps with "=value" behind it. */
@@ -102,6 +104,7 @@ int options_next(OptionReader *r, const char **value) {
                     options_usage(c, "%s: expected %s after it, found nothing", o->name, o->argument);
                 *value = r->arguments[r->at++];
             }
+            r->given[i] = *value ? *value : "";
             return (int)i;
         }
         unknown(c, argument);
@@ -109,29 +112,33 @@ int options_next(OptionReader *r, const char **value) {
     return -2;
 }
 
-long long options_integer(const OptionReader *r, int option, const char *value, long long low, long long high) {
+long long options_integer(const OptionReader *r, int option, long long low, long long high, long long otherwise) {
+    const char *value = r->given[option];
+    if (!value) return otherwise;
     char *end;
     errno = 0;
-    long long number = strtoll(value, &end, 10);
+    const long long number = strtoll(value, &end, 10);
     if (end == value || *end || errno || number < low || number > high)
         options_usage(r->command, "%s: expected an integer from %lld to %lld, found \"%s\"",
                       r->command->options[option].name, low, high, value);
     return number;
 }
 
-double options_real(const OptionReader *r, int option, const char *value, double low, double high) {
-    char *end;
-    double number = strtod(value, &end);
-    if (end == value || *end || !(number >= low && number <= high))
-        options_usage(r->command, "%s: expected a number from %g to %g, found \"%s\"", r->command->options[option].name,
-                      low, high, value);
-    return number;
+int options_choice(const OptionReader *r, int option, const char *const *names) {
+    const int found = r->given[option] ? names_find(names, r->given[option]) : -1;
+    if (found < 0 && r->given[option])
+        options_usage(r->command, "%s: expected %s, found \"%s\"", r->command->options[option].name, names_list(names),
+                      r->given[option]);
+    return found;
 }
 
-void options_field(const OptionReader *r, int option, const char *value, const Field *field, void *of) {
-    if (field_set(field, value, of)) return;
-    options_usage(r->command, "%s: expected %s, found \"%s\"", r->command->options[option].name, field_wish(field),
-                  value);
+void options_fields(const OptionReader *r, const Field *fields, void *of) {
+    for (size_t i = 0; i < r->command->option_count; i++) {
+        const Option *option = &r->command->options[i];
+        const Field *field = r->given[i] && option->key ? fields_find(fields, option->key) : NULL;
+        if (field && !field_set(field, r->given[i], of))
+            options_usage(r->command, "%s: expected %s, found \"%s\"", option->name, field_wish(field), r->given[i]);
+    }
 }
 
 char *options_model(const char *given, Error *err) {

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/fields.h"
+#include "base/names.h"
 
 /* Exit codes. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
@@ -15,7 +16,10 @@ typedef struct Option {
     const char *brief;    /* "-b", or NULL */
     const char *argument; /* what --help calls its argument: "N"; NULL: it takes none */
     const char *help;
+    const char *key; /* of the setting that it sets (base/fields.h), or NULL */
 } Option;
+
+enum { OPTIONS_MOST = 16 }; /* of one command */
 
 typedef struct Command {
     const char *name;
@@ -31,6 +35,8 @@ typedef struct OptionReader {
     char **arguments; /* argv + 1 */
     size_t count, at;
     int plain_from_here; /* after "--" */
+    const char
+        *given[OPTIONS_MOST]; /* the last argument of each option that was read; "" if it takes none; else NULL */
 } OptionReader;
 
 /* Call it first: it also makes sure that no file which is opened later can take the place of a closed stdin, stdout or
@@ -42,12 +48,13 @@ OptionReader options_start(const Command *command, int argc, char **argv);
  * the process with EXIT_USAGE; --help and --version print theirs and end it with EXIT_DONE. */
 int options_next(OptionReader *reader, const char **value);
 
-/* Integers and reals in options, within bounds; a bad one ends the process with EXIT_USAGE. */
-long long options_integer(const OptionReader *reader, int option, const char *value, long long low, long long high);
-double options_real(const OptionReader *reader, int option, const char *value, double low, double high);
+/* The values of options that were read; a wrong one ends the process with EXIT_USAGE. The number of an option between
+ * bounds, or `otherwise` if it was not given; the place of its argument in a list of names (base/names.h), or -1. */
+long long options_integer(const OptionReader *reader, int option, long long low, long long high, long long otherwise);
+int options_choice(const OptionReader *reader, int option, const char *const *names);
 
-/* Sets a field of the struct `of` from an option's argument, within the field's bounds. */
-void options_field(const OptionReader *reader, int option, const char *value, const Field *field, void *of);
+/* Sets the settings of `fields` in the struct `of` for which options were given. */
+void options_fields(const OptionReader *reader, const Field *fields, void *of);
 
 /* The model file that a command is to open, in a fresh string: the one that was given or, for NULL, the newest
  * runs/NAME/model.gguf. NULL when there is none. */

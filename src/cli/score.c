@@ -229,7 +229,16 @@ static void set_metric(Request *r, const char *value) {
     if (!known) options_usage(&command, "--metric: expected bleu, chrf, chrf++ or all, found \"%s\"", value);
 }
 
-static void check_request(Request *r) {
+static void check_request(Request *r, const OptionReader *reader) {
+    static const char *const tokenizers[] = {"13a", "none", NULL};
+    const char *const *given = reader->given;
+    r->how.split_on_space = options_choice(reader, OPTION_TOKENIZE, tokenizers) == 1;
+    r->how.lowercase = given[OPTION_LOWERCASE] != NULL;
+    r->how.effective_order = given[OPTION_PER_LINE] != NULL;
+    r->tsv = given[OPTION_TSV] != NULL;
+    r->other = given[OPTION_PAIRED];
+    r->resampling.resamples = (size_t)options_integer(reader, OPTION_RESAMPLES, 1, 1000000, 1000);
+    r->resampling.seed = (uint64_t)options_integer(reader, OPTION_SEED, 0, INT64_MAX, 12345);
     const size_t files = stbds_arrlenu(r->paths);
     if (files < 2)
         options_usage(&command, "expected HYPOTHESIS and at least one REFERENCE, found %s",
@@ -259,42 +268,14 @@ static int run(const Request *r) {
 }
 
 int main(int argc, char **argv) {
-    Request request = {.resampling = {1000, 12345}};
+    Request request = {0};
     OptionReader reader = options_start(&command, argc, argv);
     const char *value;
     for (int option; (option = options_next(&reader, &value)) != -2;) {
-        switch (option) {
-        case OPTION_METRIC:
-            set_metric(&request, value);
-            break;
-        case OPTION_TOKENIZE:
-            request.how.split_on_space = strcmp(value, "none") == 0;
-            if (!request.how.split_on_space && strcmp(value, "13a") != 0)
-                options_usage(&command, "--tokenize: expected 13a or none, found \"%s\"", value);
-            break;
-        case OPTION_LOWERCASE:
-            request.how.lowercase = true;
-            break;
-        case OPTION_TSV:
-            request.tsv = true;
-            break;
-        case OPTION_PER_LINE:
-            request.how.effective_order = true;
-            break;
-        case OPTION_PAIRED:
-            request.other = value;
-            break;
-        case OPTION_RESAMPLES:
-            request.resampling.resamples = (size_t)options_integer(&reader, option, value, 1, 1000000);
-            break;
-        case OPTION_SEED:
-            request.resampling.seed = (uint64_t)options_integer(&reader, option, value, 0, INT64_MAX);
-            break;
-        default:
-            stbds_arrput(request.paths, value);
-        }
+        if (option == OPTION_METRIC) set_metric(&request, value);
+        if (option == -1) stbds_arrput(request.paths, value);
     }
-    check_request(&request);
+    check_request(&request, &reader);
     options_keep_going();
     const int code = run(&request);
     stbds_arrfree(request.paths);

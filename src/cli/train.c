@@ -228,21 +228,17 @@ int main(int argc, char **argv) {
     OptionReader reader = options_start(&command, argc, argv);
     const char *value, *path = NULL;
     char **overrides = NULL;
-    bool fresh = false, dry = false;
     for (int option; (option = options_next(&reader, &value)) != -2;) {
-        if (option == OPTION_FRESH)
-            fresh = true;
-        else if (option == OPTION_DRY_RUN)
-            dry = true;
-        else if (option == OPTION_KEYS)
-            print_keys();
-        else if (is_override(value))
+        if (option == OPTION_KEYS) print_keys();
+        if (option != -1) continue;
+        if (is_override(value))
             stbds_arrput(overrides, (char *)value);
         else if (!path)
             path = value;
         else
             options_usage(&command, "expected one CONFIG.ini, found \"%s\" and \"%s\"", path, value);
     }
+    const bool fresh = reader.given[OPTION_FRESH], dry = reader.given[OPTION_DRY_RUN];
     if (!path) options_usage(&command, "expected a CONFIG.ini (for a start: configs/tiny.ini), found none");
 
     Config config;

@@ -31,23 +31,29 @@ enum {
     OPTION_TOP_K,
     OPTION_SEED,
     OPTION_THREADS,
-    OPTIONS,
 };
 static const Option options[] = {
     [OPTION_MODEL] = {"--model", "-m", "FILE", "the model (default: the newest runs/*/model.gguf)"},
-    [OPTION_BEAM] = {"--beam", "-b", "N", "hypotheses kept; 1: greedy (default: the model's decode.beam)"},
-    [OPTION_ALPHA] = {"--alpha", NULL, "A", "score = log probability / length ^ A (default: decode.length_alpha)"},
-    [OPTION_N_BEST] = {"--n-best", "-n", "N", "print the N best: NUMBER ||| TEXT ||| F0= LOG_PROBABILITY ||| SCORE"},
+    [OPTION_BEAM] = {"--beam", "-b", "N", "hypotheses kept; 1: greedy (default: the model's decode.beam)",
+                     "decode.beam"},
+    [OPTION_ALPHA] = {"--alpha", NULL, "A", "score = log probability / length ^ A (default: decode.length_alpha)",
+                      "decode.length_alpha"},
+    [OPTION_N_BEST] = {"--n-best", "-n", "N", "print the N best: NUMBER ||| TEXT ||| F0= LOG_PROBABILITY ||| SCORE",
+                       "decode.n_best"},
     [OPTION_ALIGNMENT] = {"--alignment", NULL, "HOW", "add ||| and aligned words: hard (0-0 1-2) or soft (shares)"},
     [OPTION_NO_REPEAT] = {"--no-repeat-ngram", NULL, "N",
-                          "no N tokens in a row come twice in a translation (in parts: in each)"},
-    [OPTION_MIN_LENGTH] = {"--min-length", NULL, "N", "tokens of a translation (in parts: of each) at least"},
-    [OPTION_MAX_LENGTH] = {"--max-length", NULL, "N", "tokens at most, that of its end included (in parts: of each)"},
+                          "no N tokens in a row come twice in a translation (in parts: in each)",
+                          "decode.no_repeat_ngram"},
+    [OPTION_MIN_LENGTH] = {"--min-length", NULL, "N", "tokens of a translation (in parts: of each) at least",
+                           "decode.min_length"},
+    [OPTION_MAX_LENGTH] = {"--max-length", NULL, "N", "tokens at most, that of its end included (in parts: of each)",
+                           "decode.max_length"},
     [OPTION_PREFIX] = {"--prefix", NULL, "TEXT", "what every translation begins with"},
     [OPTION_SAMPLE] = {"--sample", NULL, NULL, "draw each token by its probability, instead of a search"},
-    [OPTION_TEMPERATURE] = {"--temperature", NULL, "T", "draw by probability ^ (1 / T) (default: 1)"},
-    [OPTION_TOP_K] = {"--top-k", NULL, "K", "draw from the K most likely (default: from all)"},
-    [OPTION_SEED] = {"--seed", NULL, "N", "draws are a function of N, line and position (default: 1)"},
+    [OPTION_TEMPERATURE] = {"--temperature", NULL, "T", "draw by probability ^ (1 / T) (default: 1)",
+                            "decode.temperature"},
+    [OPTION_TOP_K] = {"--top-k", NULL, "K", "draw from the K most likely (default: from all)", "decode.top_k"},
+    [OPTION_SEED] = {"--seed", NULL, "N", "draws are a function of N, line and position (default: 1)", "decode.seed"},
     [OPTION_THREADS] = {"--threads", NULL, "N", "threads; 0: one for each core (default: 0)"},
 };
 
@@ -64,29 +70,14 @@ static const Command command = {
     .option_count = COUNT(options),
 };
 
-/* The options that set one of decode/search.h, by its key. */
-static const char *const keys[OPTIONS] = {
-    [OPTION_BEAM] = "decode.beam",
-    [OPTION_ALPHA] = "decode.length_alpha",
-    [OPTION_N_BEST] = "decode.n_best",
-    [OPTION_NO_REPEAT] = "decode.no_repeat_ngram",
-    [OPTION_MIN_LENGTH] = "decode.min_length",
-    [OPTION_MAX_LENGTH] = "decode.max_length",
-    [OPTION_TEMPERATURE] = "decode.temperature",
-    [OPTION_TOP_K] = "decode.top_k",
-    [OPTION_SEED] = "decode.seed",
-};
-
 enum { LINES_TOGETHER = 512 }; /* lines that have come together are translated together, up to so many */
 
-typedef enum Alignment { ALIGNMENT_NONE, ALIGNMENT_HARD, ALIGNMENT_SOFT } Alignment;
+typedef enum Alignment { ALIGNMENT_NONE = -1, ALIGNMENT_HARD, ALIGNMENT_SOFT } Alignment;
 
 /* What to do, from the command line. */
 typedef struct Request {
-    const char *model, *prefix;
-    const char *given[OPTIONS]; /* the arguments of options that are in `keys`; NULL: not given */
-    DecodeOptions search;       /* what they say */
-    size_t threads;
+    const OptionReader *options;
+    const char *model;
     Alignment alignment;
     Text *texts; /* stb_ds array */
     bool lost;   /* for one of the texts so far the model's numbers were not finite, which was told */
@@ -115,13 +106,13 @@ static void print_alignment(Alignment how, const TranslatorHypothesis *h, size_t
 static void print_result(const Request *request, const TranslatorResult *result, size_t number) {
     for (size_t rank = 0; rank < result->count; rank++) {
         const TranslatorHypothesis *h = &result->hypotheses[rank];
-        if (request->given[OPTION_N_BEST]) printf("%zu ||| ", number);
+        if (request->options->given[OPTION_N_BEST]) printf("%zu ||| ", number);
         print_text(h->bytes, h->length);
         if (request->alignment != ALIGNMENT_NONE) {
             fputs(" ||| ", stdout);
             print_alignment(request->alignment, h, result->source_words);
         }
-        if (request->given[OPTION_N_BEST]) printf(" ||| F0= %.6g ||| %.6g", h->log_probability, h->score);
+        if (request->options->given[OPTION_N_BEST]) printf(" ||| F0= %.6g ||| %.6g", h->log_probability, h->score);
         putchar('\n');
     }
 }
@@ -171,24 +162,19 @@ static bool answer_lines(Request *request, Translator *translator, Error *err) {
     return ok;
 }
 
-static const Field *search_field(int option) {
-    const Field *field = fields_find(search_fields, keys[option]);
-    return field ? field : fields_find(search_more_fields, keys[option]);
-}
-
-/* The search that is asked for: the model's own way, and what the request says. *prefix: a stb_ds array that it uses.
- */
+/* The model's own way of searching, except where an option says otherwise. *prefix: a stb_ds array that it uses. */
 static bool search_options(DecodeOptions *how, int32_t **prefix, const Request *request, const ModelFile *model,
                            const Tokenizer *tokenizer, Error *err) {
     const size_t most = model->info.hyper.max_length - 1;
+    const char *text = request->options->given[OPTION_PREFIX];
     *how = model->info.decode;
-    how->seed = request->search.seed;
-    for (int option = 0; option < OPTIONS; option++)
-        if (request->given[option]) field_set(search_field(option), request->given[option], how);
-    how->sample = request->search.sample;
+    how->seed = 1;
+    options_fields(request->options, search_fields, how);
+    options_fields(request->options, search_more_fields, how);
+    how->sample = request->options->given[OPTION_SAMPLE] != NULL;
     if (how->sample) how->beam = 1;
     if (how->beam < how->n_best) how->beam = how->n_best;
-    if (request->prefix) tokenizer_encode(tokenizer, prefix, request->prefix, strlen(request->prefix));
+    if (text) tokenizer_encode(tokenizer, prefix, text, strlen(text));
     how->prefix = *prefix, how->prefix_length = stbds_arrlenu(*prefix);
     if (how->prefix_length > most)
         return error_set(err, "--prefix: expected less than %zu tokens (the model's max_length), found %zu",
@@ -205,7 +191,7 @@ static int run(Request *request, Error *err) {
     DecodeOptions how;
     int32_t *prefix = NULL;
     Translator *translator = NULL;
-    Pool *pool = pool_create(request->threads, err);
+    Pool *pool = pool_create((size_t)options_integer(request->options, OPTION_THREADS, 0, 1024, 0), err);
     Tokenizer *tokenizer = pool ? modelfile_tokenizer(&model, err) : NULL;
     bool ok = tokenizer && search_options(&how, &prefix, request, &model, tokenizer, err);
     if (ok) {
@@ -223,59 +209,35 @@ static int run(Request *request, Error *err) {
     return !ok ? options_fail(&command, err) : request->lost ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* What goes together and what does not. */
-static void check_request(const Request *request) {
-    const DecodeOptions *search = &request->search;
-    const char *const *given = request->given;
-    if (!search->sample && (given[OPTION_TEMPERATURE] || given[OPTION_TOP_K] || given[OPTION_SEED]))
+/* Wrong values, and what does not go together. */
+static void check_request(const OptionReader *reader) {
+    const char *const *given = reader->given;
+    DecodeOptions search = {0};
+    options_fields(reader, search_fields, &search);
+    options_fields(reader, search_more_fields, &search);
+    options_integer(reader, OPTION_THREADS, 0, 1024, 0);
+    if (!given[OPTION_SAMPLE] && (given[OPTION_TEMPERATURE] || given[OPTION_TOP_K] || given[OPTION_SEED]))
         options_usage(&command, "--temperature, --top-k and --seed go with --sample");
-    if (search->sample && (search->beam > 1 || search->n_best > 1))
+    if (given[OPTION_SAMPLE] && (search.beam > 1 || search.n_best > 1))
         options_usage(&command, "--sample draws one translation: expected no --beam or --n-best beside it");
-    if (search->max_length > 0 && search->min_length >= search->max_length)
-        options_usage(&command, "--min-length: expected less than --max-length %zu, found %zu", search->max_length,
-                      search->min_length);
+    if (search.max_length > 0 && search.min_length >= search.max_length)
+        options_usage(&command, "--min-length: expected less than --max-length %zu, found %zu", search.max_length,
+                      search.min_length);
 }
 
 int main(int argc, char **argv) {
+    static const char *const alignments[] = {[ALIGNMENT_HARD] = "hard", [ALIGNMENT_SOFT] = "soft", NULL};
     Error err;
-    Request request = {.search = {.seed = 1}};
     OptionReader reader = options_start(&command, argc, argv);
+    Request request = {.options = &reader};
     const char *value;
-    for (int option; (option = options_next(&reader, &value)) != -2;) {
-        switch (option) {
-        case OPTION_MODEL:
-            request.model = value;
-            break;
-        case OPTION_THREADS:
-            request.threads = (size_t)options_integer(&reader, option, value, 0, 1024);
-            break;
-        case OPTION_ALIGNMENT:
-            request.alignment = strcmp(value, "hard") == 0   ? ALIGNMENT_HARD
-                                : strcmp(value, "soft") == 0 ? ALIGNMENT_SOFT
-                                                             : ALIGNMENT_NONE;
-            if (request.alignment == ALIGNMENT_NONE)
-                options_usage(&command, "--alignment: expected hard or soft, found \"%s\"", value);
-            break;
-        case OPTION_PREFIX:
-            request.prefix = value;
-            break;
-        case OPTION_SAMPLE:
-            request.search.sample = true;
-            break;
-        case -1: {
-            Text text = {value, strlen(value)};
-            stbds_arrput(request.texts, text);
-            break;
-        }
-        default:
-            options_field(&reader, option, value, search_field(option), &request.search);
-            request.given[option] = value;
-        }
-    }
-    check_request(&request);
+    for (int option; (option = options_next(&reader, &value)) != -2;)
+        if (option == -1) stbds_arrput(request.texts, ((Text){value, strlen(value)}));
+    check_request(&reader);
+    request.alignment = (Alignment)options_choice(&reader, OPTION_ALIGNMENT, alignments);
     options_keep_going();
     int code = EXIT_FAILED;
-    char *model = cpu_check(&err) ? options_model(request.model, &err) : NULL;
+    char *model = cpu_check(&err) ? options_model(reader.given[OPTION_MODEL], &err) : NULL;
     request.model = model;
     if (model)
         code = run(&request, &err);
