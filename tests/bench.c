@@ -463,8 +463,8 @@ static void translation(size_t threads) {
     Translation *out = memory_new(BATCH, sizeof *out);
     for (size_t beam = 1; beam <= 5; beam += 4)
         for (size_t batch = BATCH; batch; batch = batch == BATCH ? 1 : 0) {
-            Decode *decode = decode_create(
-                &params, w, pool, (DecodeOptions){.beam = beam, .n_best = 1, .length_alpha = 1, .max_extra = TARGET});
+            Search *decode = search_create(
+                &params, w, pool, (SearchOptions){.beam = beam, .n_best = 1, .length_alpha = 1, .max_extra = TARGET});
             const size_t count = batch == 1 ? ALONE : SENTENCES;
             double seconds = 1e9;
             for (int run = 0; run < 3; run++) {
@@ -472,7 +472,7 @@ static void translation(size_t threads) {
                 for (size_t first = 0; first < count; first += batch) {
                     uint32_t start[BATCH + 1];
                     for (size_t b = 0; b <= batch; b++) start[b] = all.start[first + b] - all.start[first];
-                    if (!decode_run(decode, (Packed){batch, all.token + all.start[first], start, all.longest}, out,
+                    if (!search_run(decode, (Packed){batch, all.token + all.start[first], start, all.longest}, out,
                                     &err))
                         return;
                 }
@@ -482,7 +482,7 @@ static void translation(size_t threads) {
             printf("translation, small, %zu thread%s, beam %zu, %-16s %7.0f sentences/s\n", threads, plural(threads),
                    beam, batch == 1 ? "one by one:" : "batches of 128:", (double)count / seconds);
             fflush(stdout);
-            decode_free(decode);
+            search_free(decode);
         }
     free(out);
     free(w);

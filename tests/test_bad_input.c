@@ -780,8 +780,8 @@ static void test_fuzz(void) {
         Tokenizer *tokenizer = modelfile_tokenizer(&model, &err);
         if (tokenizer && opened++ < 100) {
             Pool *pool = pool_create(1, &err);
-            const DecodeOptions how = model.info.decode;
-            EXPECT(decode_check(&how, &model.params.hyper, "bad.gguf", &err));
+            const SearchOptions how = model.info.decode;
+            EXPECT(search_check(&how, &model.params.hyper, "bad.gguf", &err));
             Translator *translator = translator_create(&model.params, model.w, tokenizer, pool, how);
             const Text text = {"the red cat", 11};
             TranslatorResult result;

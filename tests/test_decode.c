@@ -136,15 +136,15 @@ static void plain_log_softmax(Model *m, double *out, Packed source, const int32_
     for (size_t j = 0; j < V; j++) out[j] = (double)z[j] - max - log(sum);
 }
 
-static DecodeOptions options_of(size_t beam) {
-    return (DecodeOptions){.beam = beam, .n_best = 1, .length_alpha = 0.7, .max_ratio = 1.5, .max_extra = 5};
+static SearchOptions options_of(size_t beam) {
+    return (SearchOptions){.beam = beam, .n_best = 1, .length_alpha = 0.7, .max_ratio = 1.5, .max_extra = 5};
 }
 
 /* Ways to search: greedy and with a beam, and with everything that can be asked for besides. */
 enum { WAYS = 10 };
-static DecodeOptions way(size_t number) {
+static SearchOptions way(size_t number) {
     static const int32_t prefix[] = {50, 51, 50};
-    DecodeOptions o = options_of(number % 2 ? 4 : 1);
+    SearchOptions o = options_of(number % 2 ? 4 : 1);
     switch (number / 2) {
     case 1:
         o.no_repeat_ngram = 2, o.min_length = 7;
@@ -164,7 +164,7 @@ static DecodeOptions way(size_t number) {
     return o;
 }
 
-static size_t limit_of(DecodeOptions o, Packed source) {
+static size_t limit_of(SearchOptions o, Packed source) {
     size_t limit = (size_t)(o.max_ratio * source.start[1]) + o.max_extra;
     if (o.max_length > 0 && o.max_length < limit) limit = o.max_length;
     if (limit < o.prefix_length + 1) limit = o.prefix_length + 1;
@@ -172,7 +172,7 @@ static size_t limit_of(DecodeOptions o, Packed source) {
     return limit < P ? limit : P;
 }
 
-static double score_of(DecodeOptions o, double log_probability, size_t tokens) {
+static double score_of(SearchOptions o, double log_probability, size_t tokens) {
     return log_probability / pow((double)tokens, o.length_alpha);
 }
 
@@ -231,7 +231,7 @@ typedef struct Plain {
 } Plain;
 
 /* Whether tokens (count, <s> first) may be continued by one. */
-static bool plain_allowed(DecodeOptions o, const int32_t *target, size_t count, int32_t token) {
+static bool plain_allowed(SearchOptions o, const int32_t *target, size_t count, int32_t token) {
     const size_t length = count - 1, n = o.no_repeat_ngram;
     if (length < o.prefix_length) return token == o.prefix[length];
     if (token == TOKEN_END) return length >= o.min_length;
@@ -245,7 +245,7 @@ static bool plain_allowed(DecodeOptions o, const int32_t *target, size_t count, 
 }
 
 /* The most likely token at each position, by whole forward passes. */
-static Plain plain_greedy(Model *m, Packed source, DecodeOptions options) {
+static Plain plain_greedy(Model *m, Packed source, SearchOptions options) {
     Plain p = {.target = {TOKEN_BEGIN}, .count = 1};
     double log_p[V];
     for (size_t t = 0; t < limit_of(options, source); t++) {
@@ -275,10 +275,10 @@ static void test_beam_one_is_greedy(void) {
     for (size_t kind = 0; kind < KINDS; kind++) {
         Model m;
         model_make(&m, kinds[kind], 1);
-        Decode *decode = decode_create(m.params, m.w, m.pool, options_of(1));
+        Search *decode = search_create(m.params, m.w, m.pool, options_of(1));
         Translation out[BATCH];
         Error err;
-        EXPECT(decode_run(decode, sources_all(&sources), out, &err));
+        EXPECT(search_run(decode, sources_all(&sources), out, &err));
         size_t finished = 0, different = 0;
         for (size_t b = 0; b < BATCH; b++) {
             uint32_t start[2];
@@ -289,7 +289,7 @@ static void test_beam_one_is_greedy(void) {
         }
         /* The models are such that this test says something. */
         EXPECT(finished >= 10 && finished <= 54 && different >= 10);
-        decode_free(decode);
+        search_free(decode);
         model_free(&m);
     }
 }
@@ -305,7 +305,7 @@ static int by_probability(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-static Plain plain_beam(Model *m, Packed source, DecodeOptions o) {
+static Plain plain_beam(Model *m, Packed source, SearchOptions o) {
     Plain *all = memory_new(o.beam * V, sizeof *all);
     Plain live[K_MAX] = {{.target = {TOKEN_BEGIN}, .count = 1}}, done[K_MAX];
     size_t lives = 1, dones = 0;
@@ -348,10 +348,10 @@ static void test_beam_equals_plain_beam(void) {
         model_make(&m, kinds[kind], 1);
         size_t better = 0, finished = 0;
         for (size_t beam = 2; beam <= 5; beam += 3) {
-            Decode *decode = decode_create(m.params, m.w, m.pool, options_of(beam));
+            Search *decode = search_create(m.params, m.w, m.pool, options_of(beam));
             Translation out[BATCH];
             Error err;
-            EXPECT(decode_run(decode, sources_all(&sources), out, &err));
+            EXPECT(search_run(decode, sources_all(&sources), out, &err));
             for (size_t b = beam; b < BATCH; b += 9) {
                 uint32_t start[2];
                 Packed source = sources_one(&sources, b, start);
@@ -361,7 +361,7 @@ static void test_beam_equals_plain_beam(void) {
                 better += plain.count != greedy.count || memcmp(plain.target, greedy.target, plain.count * 4) != 0;
                 finished += plain.finished;
             }
-            decode_free(decode);
+            search_free(decode);
         }
         EXPECT(better >= 5 && finished >= 5);
         model_free(&m);
@@ -384,8 +384,8 @@ static void test_wide_beam_is_exhaustive(void) {
         Model m;
         model_make(&m, kinds[kind], 1);
         restrict_to_three(&m);
-        DecodeOptions o = {.beam = 64, .n_best = ALL, .length_alpha = 1.3, .max_ratio = 0, .max_extra = LIMIT};
-        Decode *decode = decode_create(m.params, m.w, m.pool, o);
+        SearchOptions o = {.beam = 64, .n_best = ALL, .length_alpha = 1.3, .max_ratio = 0, .max_extra = LIMIT};
+        Search *decode = search_create(m.params, m.w, m.pool, o);
         for (size_t b = 0; b < 3; b++) {
             uint32_t start[2];
             Packed source = sources_one(&sources, b, start);
@@ -410,8 +410,8 @@ static void test_wide_beam_is_exhaustive(void) {
             Translation best;
             Error err;
             size_t found_count = 0;
-            EXPECT(decode_run(decode, source, &best, &err));
-            const Translation *found = decode_hypotheses(decode, 0, &found_count);
+            EXPECT(search_run(decode, source, &best, &err));
+            const Translation *found = search_hypotheses(decode, 0, &found_count);
             EXPECT_INT(found_count, count);
             for (size_t i = 0; i < found_count && i < count; i++) {
                 expect_plain(&found[i], &all[i]);
@@ -419,7 +419,7 @@ static void test_wide_beam_is_exhaustive(void) {
             }
             expect_same(&best, &found[0]);
         }
-        decode_free(decode);
+        search_free(decode);
         model_free(&m);
     }
 }
@@ -435,27 +435,27 @@ static void test_stopping_is_sound(void) {
     model_make(&m, kinds[0], 1);
     size_t fewer = 0;
     for (size_t a = 0; a < sizeof alphas / sizeof *alphas; a++) {
-        DecodeOptions o = options_of(6);
+        SearchOptions o = options_of(6);
         o.length_alpha = alphas[a];
-        Decode *decode[3];
+        Search *decode[3];
         Translation out[BATCH];
         Error err;
         for (size_t i = 0; i < 3; i++) {
             o.n_best = (size_t[]){1, 3, 6}[i];
-            decode[i] = decode_create(m.params, m.w, m.pool, o);
-            EXPECT(decode_run(decode[i], source, out, &err));
+            decode[i] = search_create(m.params, m.w, m.pool, o);
+            EXPECT(search_run(decode[i], source, out, &err));
         }
         for (size_t b = 0; b < source.B; b++)
             for (size_t i = 0; i < 2; i++) {
                 size_t count, full_count;
-                const Translation *some = decode_hypotheses(decode[i], b, &count);
-                const Translation *full = decode_hypotheses(decode[2], b, &full_count);
+                const Translation *some = search_hypotheses(decode[i], b, &count);
+                const Translation *full = search_hypotheses(decode[2], b, &full_count);
                 EXPECT(count <= full_count);
                 fewer += count < full_count;
                 for (size_t n = 0; n < (i ? 3 : 1) && n < count; n++) expect_same(&some[n], &full[n]);
                 for (size_t n = 1; n < count; n++) EXPECT(some[n - 1].score >= some[n].score);
             }
-        for (size_t i = 0; i < 3; i++) decode_free(decode[i]);
+        for (size_t i = 0; i < 3; i++) search_free(decode[i]);
     }
     EXPECT(fewer > 10);
     model_free(&m);
@@ -467,15 +467,15 @@ static void test_restricted_searches(void) {
     sources_fill(&sources);
     size_t different = 0, longer = 0;
     for (size_t number = 2; number < 8; number++) {
-        const DecodeOptions o = way(number);
+        const SearchOptions o = way(number);
         Model m;
         model_make(&m, kinds[number % KINDS], 1);
-        Decode *decode = decode_create(m.params, m.w, m.pool, o),
-               *free_one = decode_create(m.params, m.w, m.pool, way(number % 2));
+        Search *decode = search_create(m.params, m.w, m.pool, o),
+               *free_one = search_create(m.params, m.w, m.pool, way(number % 2));
         Translation out[BATCH], other[BATCH];
         Error err;
-        EXPECT(decode_run(decode, sources_all(&sources), out, &err));
-        EXPECT(decode_run(free_one, sources_all(&sources), other, &err));
+        EXPECT(search_run(decode, sources_all(&sources), out, &err));
+        EXPECT(search_run(free_one, sources_all(&sources), other, &err));
         for (size_t b = 0; b < BATCH; b += number % 2 ? 9 : 1) {
             uint32_t start[2];
             Packed source = sources_one(&sources, b, start);
@@ -484,8 +484,8 @@ static void test_restricted_searches(void) {
             different += out[b].length != other[b].length || memcmp(out[b].ids, other[b].ids, out[b].length * 4) != 0;
             longer += out[b].length > other[b].length;
         }
-        decode_free(decode);
-        decode_free(free_one);
+        search_free(decode);
+        search_free(free_one);
         model_free(&m);
     }
     EXPECT(different > 100 && longer > 20);
@@ -497,23 +497,23 @@ static void test_prefix_of_parts(void) {
     sources_fill(&sources);
     Model m;
     model_make(&m, kinds[0], 1);
-    Decode *decode = decode_create(m.params, m.w, m.pool, way(6)),
-           *plain = decode_create(m.params, m.w, m.pool, way(0));
+    Search *decode = search_create(m.params, m.w, m.pool, way(6)),
+           *plain = search_create(m.params, m.w, m.pool, way(0));
     Packed source = sources_all(&sources);
     source.B = 6;
-    const DecodePlace place[6] = {{0, 0}, {0, 1}, {0, 2}, {1, 0}, {1, 1}, {2, 0}};
+    const SearchPlace place[6] = {{0, 0}, {0, 1}, {0, 2}, {1, 0}, {1, 1}, {2, 0}};
     Translation out[6], other[6];
     Error err;
-    decode_places(decode, place);
-    EXPECT(decode_run(decode, source, out, &err));
-    EXPECT(decode_run(plain, source, other, &err));
+    search_places(decode, place);
+    EXPECT(search_run(decode, source, out, &err));
+    EXPECT(search_run(plain, source, other, &err));
     for (size_t b = 0; b < 6; b++) {
         const bool begins = out[b].length >= 3 && out[b].ids[0] == 50 && out[b].ids[1] == 51 && out[b].ids[2] == 50;
         EXPECT_INT(begins, place[b].part == 0);
         if (place[b].part > 0 && other[b].length > 0) EXPECT_INT(out[b].ids[0], other[b].ids[0]);
     }
-    decode_free(decode);
-    decode_free(plain);
+    search_free(decode);
+    search_free(plain);
     model_free(&m);
 }
 
@@ -538,25 +538,25 @@ static void test_sampling(void) {
     model_make(&m, kinds[1], 1);
     restrict_to_three(&m);
     /* A draw is also a function of the position. */
-    DecodeOptions hot = options_of(1);
+    SearchOptions hot = options_of(1);
     hot.sample = true, hot.temperature = 100, hot.min_length = 8, hot.max_length = 9, hot.max_extra = 20;
-    Decode *decode = decode_create(m.params, m.w, m.pool, hot);
+    Search *decode = search_create(m.params, m.w, m.pool, hot);
     Translation out[BATCH];
     Error err;
-    EXPECT(decode_run(decode, source, out, &err));
+    EXPECT(search_run(decode, source, out, &err));
     size_t same = 0;
     for (size_t b = 0; b < BATCH; b++) {
         EXPECT(out[b].length >= 8);
         for (size_t i = 1; i < 8; i++) same += out[b].ids[i] == out[b].ids[i - 1];
     }
     EXPECT_NEAR((double)same / (7 * BATCH), 0.5, 0.12);
-    decode_free(decode);
+    search_free(decode);
 
     m.w[m.params->output + 100 * m.hyper.width] = (real)1.2;
     double log_p[V];
     plain_log_softmax(&m, log_p, one, (int32_t[]){TOKEN_BEGIN}, 1);
     for (size_t i = 0; i < 6; i++) {
-        DecodeOptions o = options_of(1);
+        SearchOptions o = options_of(1);
         o.max_length = 1, o.sample = true, o.seed = 5, o.temperature = temperatures[i / 2], o.top_k = i % 2 ? 2 : 0;
         double expected[3], total = 0;
         size_t found[3] = {0}, least = 0, moved = 0;
@@ -566,13 +566,13 @@ static void test_sampling(void) {
             expected[t] = o.top_k && t == least ? 0 : exp(log_p[three[t]] / (o.temperature > 0 ? o.temperature : 1));
             total += expected[t];
         }
-        decode = decode_create(m.params, m.w, m.pool, o);
+        decode = search_create(m.params, m.w, m.pool, o);
         int32_t before[BATCH] = {0};
         for (size_t run = 0; run < RUNS; run++) {
-            DecodePlace place[BATCH];
-            for (size_t b = 0; b < BATCH; b++) place[b] = (DecodePlace){run * BATCH + b, run % 3 == 0};
-            decode_places(decode, place);
-            EXPECT(decode_run(decode, source, out, &err));
+            SearchPlace place[BATCH];
+            for (size_t b = 0; b < BATCH; b++) place[b] = (SearchPlace){run * BATCH + b, run % 3 == 0};
+            search_places(decode, place);
+            EXPECT(search_run(decode, source, out, &err));
             for (size_t b = 0; b < BATCH; b++) {
                 const int32_t drawn = out[b].finished ? TOKEN_END : out[b].ids[0];
                 for (size_t t = 0; t < 3; t++) found[t] += drawn == three[t];
@@ -587,7 +587,7 @@ static void test_sampling(void) {
             const double p = expected[t] / total;
             EXPECT_NEAR((double)found[t] / DRAWS, p, 4 * sqrt(p * (1 - p) / DRAWS)); /* four standard deviations */
         }
-        decode_free(decode);
+        search_free(decode);
     }
     model_free(&m);
 }
@@ -678,20 +678,20 @@ static void test_bits_do_not_depend_on_batch(void) {
         for (size_t kind = 0; kind < KINDS; kind++) {
             Model m;
             model_make(&m, kinds[kind], 1);
-            Decode *decode = decode_create(m.params, m.w, m.pool, way(number));
-            Decode *alone = decode_create(m.params, m.w, m.pool, way(number));
+            Search *decode = search_create(m.params, m.w, m.pool, way(number));
+            Search *alone = search_create(m.params, m.w, m.pool, way(number));
             Translation out[BATCH], one;
             Error err;
-            EXPECT(decode_run(decode, sources_all(&sources), out, &err));
+            EXPECT(search_run(decode, sources_all(&sources), out, &err));
             for (size_t b = number; b < BATCH; b += number < 2 ? 1 : 5) {
                 uint32_t start[2];
-                const DecodePlace place = {b, 0};
-                decode_places(alone, &place);
-                EXPECT(decode_run(alone, sources_one(&sources, b, start), &one, &err));
+                const SearchPlace place = {b, 0};
+                search_places(alone, &place);
+                EXPECT(search_run(alone, sources_one(&sources, b, start), &one, &err));
                 expect_same(&one, &out[b]);
             }
-            decode_free(decode);
-            decode_free(alone);
+            search_free(decode);
+            search_free(alone);
             model_free(&m);
         }
 }
@@ -702,42 +702,42 @@ static void test_bits_do_not_depend_on_threads(void) {
     sources_fill(&sources);
     for (size_t number = 0; number < WAYS; number++) {
         Model m[4];
-        Decode *decode[4];
+        Search *decode[4];
         Translation out[4][BATCH];
         Error err;
         for (size_t i = 0; i < 4; i++) {
             model_make(&m[i], kinds[number % KINDS], threads[i]);
-            decode[i] = decode_create(m[i].params, m[i].w, m[i].pool, way(number));
-            EXPECT(decode_run(decode[i], sources_all(&sources), out[i], &err));
+            decode[i] = search_create(m[i].params, m[i].w, m[i].pool, way(number));
+            EXPECT(search_run(decode[i], sources_all(&sources), out[i], &err));
             for (size_t b = 0; b < BATCH; b++) expect_same(&out[i][b], &out[0][b]);
         }
         for (size_t i = 0; i < 4; i++) {
-            decode_free(decode[i]);
+            search_free(decode[i]);
             model_free(&m[i]);
         }
     }
 }
 
-/* One Decode for batches that grow and shrink gives what a fresh one gives. */
+/* One Search for batches that grow and shrink gives what a fresh one gives. */
 static void test_runs_do_not_see_each_other(void) {
     Sources sources;
     sources_fill(&sources);
     Model m;
     model_make(&m, kinds[1], 2);
-    Decode *used = decode_create(m.params, m.w, m.pool, options_of(3));
+    Search *used = search_create(m.params, m.w, m.pool, options_of(3));
     static const size_t sizes[] = {1, 5, 40, 0, 40, 9};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         Packed source = sources_all(&sources);
         source.B = sizes[i];
         Translation out[BATCH], expected[BATCH];
         Error err;
-        Decode *fresh = decode_create(m.params, m.w, m.pool, options_of(3));
-        EXPECT(decode_run(used, source, out, &err));
-        EXPECT(decode_run(fresh, source, expected, &err));
+        Search *fresh = search_create(m.params, m.w, m.pool, options_of(3));
+        EXPECT(search_run(used, source, out, &err));
+        EXPECT(search_run(fresh, source, expected, &err));
         for (size_t b = 0; b < sizes[i]; b++) expect_same(&out[b], &expected[b]);
-        decode_free(fresh);
+        search_free(fresh);
     }
-    decode_free(used);
+    search_free(used);
     model_free(&m);
 }
 
@@ -758,22 +758,22 @@ static void test_limits(void) {
     const int32_t token[9] = {9, 8, 7, 6, 5, 4, 3, 2, TOKEN_END};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (size_t beam = 1; beam <= 3; beam += 2) {
-            DecodeOptions o = options_of(beam);
+            SearchOptions o = options_of(beam);
             o.max_ratio = cases[i].ratio, o.max_extra = cases[i].extra;
             o.min_length = cases[i].least, o.max_length = cases[i].most;
             const uint32_t start[2] = {0, (uint32_t)cases[i].source};
-            Decode *decode = decode_create(m.params, m.w, m.pool, o);
+            Search *decode = search_create(m.params, m.w, m.pool, o);
             Translation out;
             Error err;
-            EXPECT(decode_run(decode, (Packed){1, token, start, start[1]}, &out, &err));
+            EXPECT(search_run(decode, (Packed){1, token, start, start[1]}, &out, &err));
             EXPECT_INT(out.length, cases[i].expected);
             EXPECT(!out.finished);
             EXPECT_NEAR(out.score, out.log_probability / pow((double)out.length, 0.7), 1e-12);
             size_t count;
-            const Translation *all = decode_hypotheses(decode, 0, &count);
+            const Translation *all = search_hypotheses(decode, 0, &count);
             EXPECT(count >= 1 && count <= beam);
             for (size_t n = 0; n < count; n++) EXPECT(!all[n].finished);
-            decode_free(decode);
+            search_free(decode);
         }
     model_free(&m);
 }
@@ -783,17 +783,17 @@ static void test_score_counts_the_end(void) {
     sources_fill(&sources);
     Model m;
     model_make(&m, kinds[0], 1);
-    Decode *decode = decode_create(m.params, m.w, m.pool, options_of(4));
+    Search *decode = search_create(m.params, m.w, m.pool, options_of(4));
     Translation out[BATCH];
     Error err;
-    EXPECT(decode_run(decode, sources_all(&sources), out, &err));
+    EXPECT(search_run(decode, sources_all(&sources), out, &err));
     for (size_t b = 0; b < BATCH; b++) {
         EXPECT(out[b].log_probability < 0);
         const double tokens = (double)(out[b].length + out[b].finished);
         EXPECT_NEAR(out[b].score, out[b].log_probability / pow(tokens, 0.7), 1e-12);
         for (size_t i = 0; i < out[b].length; i++) EXPECT(out[b].ids[i] > 1 && out[b].ids[i] < V);
     }
-    decode_free(decode);
+    search_free(decode);
     model_free(&m);
 }
 
@@ -804,29 +804,29 @@ static void test_ties_and_begin(void) {
     Model m;
     model_make(&m, kinds[0], 1);
     memset(m.w + m.params->output, 0, V * m.hyper.width * sizeof *m.w);
-    DecodeOptions o = options_of(3);
+    SearchOptions o = options_of(3);
     o.max_ratio = 0, o.max_extra = 2, o.n_best = 3, o.length_alpha = 0;
-    Decode *decode = decode_create(m.params, m.w, m.pool, o);
+    Search *decode = search_create(m.params, m.w, m.pool, o);
     Translation out;
     Error err;
     size_t count;
-    EXPECT(decode_run(decode, (Packed){1, token, start, 2}, &out, &err));
-    const Translation *all = decode_hypotheses(decode, 0, &count);
+    EXPECT(search_run(decode, (Packed){1, token, start, 2}, &out, &err));
+    const Translation *all = search_hypotheses(decode, 0, &count);
     /* First </s>, 2, 3; then 2 </s>, 2 2. */
     EXPECT_INT(count, 2);
     EXPECT(out.finished && out.length == 0);
     EXPECT_NEAR(out.log_probability, -log(V), 1e-6);
     EXPECT(count == 2 && all[1].finished && all[1].length == 1 && all[1].ids[0] == 2);
-    decode_free(decode);
+    search_free(decode);
 
     restrict_to_three(&m);
     m.w[m.params->output] = 20, m.w[m.params->output + 299 * m.hyper.width] = 1;
     o.beam = o.n_best = 1;
-    decode = decode_create(m.params, m.w, m.pool, o);
-    EXPECT(decode_run(decode, (Packed){1, token, start, 2}, &out, &err));
+    decode = search_create(m.params, m.w, m.pool, o);
+    EXPECT(search_run(decode, (Packed){1, token, start, 2}, &out, &err));
     EXPECT(!out.finished && out.length == 2 && out.ids[0] == 299 && out.ids[1] == 299);
     EXPECT_NEAR(out.log_probability, -38, 1e-4); /* <s> has its share of the probability */
-    decode_free(decode);
+    search_free(decode);
     model_free(&m);
 }
 
@@ -837,12 +837,12 @@ static void test_one_token_source(void) {
         for (size_t beam = 1; beam <= 4; beam += 3) {
             Model m;
             model_make(&m, kinds[kind], 1);
-            Decode *decode = decode_create(m.params, m.w, m.pool, options_of(beam));
+            Search *decode = search_create(m.params, m.w, m.pool, options_of(beam));
             Translation out;
             Error err;
-            EXPECT(decode_run(decode, (Packed){1, token, start, 1}, &out, &err));
+            EXPECT(search_run(decode, (Packed){1, token, start, 1}, &out, &err));
             EXPECT(out.length <= 6);
-            decode_free(decode);
+            search_free(decode);
             model_free(&m);
         }
 }
@@ -857,10 +857,10 @@ static void test_not_a_number(void) {
         for (size_t i = 0; i < 5; i++) {
             Model m;
             model_make(&m, kinds[0], 2);
-            Decode *decode = decode_create(m.params, m.w, m.pool, options_of(beam));
+            Search *decode = search_create(m.params, m.w, m.pool, options_of(beam));
             Translation clean[2], out[2];
             Error err;
-            EXPECT(decode_run(decode, (Packed){2, token, start, 3}, clean, &err));
+            EXPECT(search_run(decode, (Packed){2, token, start, 3}, clean, &err));
             Translation kept = clean[1];
             int32_t ids[P];
             memcpy(ids, clean[1].ids, clean[1].length * sizeof *ids);
@@ -875,9 +875,9 @@ static void test_not_a_number(void) {
                 m.w[m.params->output + 77 * 24 + 3] = (real)wrong[i % 2];
                 m.w[m.params->output + 78 * 24 + 3] = (real)-wrong[i % 2];
             }
-            decode_free(decode); /* it knows the weights as they were */
-            decode = decode_create(m.params, m.w, m.pool, options_of(beam));
-            EXPECT(decode_run(decode, (Packed){2, token, start, 3}, out, &err));
+            search_free(decode); /* it knows the weights as they were */
+            decode = search_create(m.params, m.w, m.pool, options_of(beam));
+            EXPECT(search_run(decode, (Packed){2, token, start, 3}, out, &err));
             if (i < 4) EXPECT(!out[0].finished && out[0].length == 0);
             if (i < 4) EXPECT(out[0].log_probability == -INFINITY && out[0].score == -INFINITY);
             if (i < 2)
@@ -888,7 +888,7 @@ static void test_not_a_number(void) {
                 EXPECT(!out[1].finished && out[1].length == 1 && out[1].log_probability == -INFINITY);
             else /* others go on */
                 EXPECT(isfinite(out[1].log_probability) && out[1].length > 0 && out[1].ids[0] != ids[0]);
-            decode_free(decode);
+            search_free(decode);
             model_free(&m);
         }
 }
@@ -898,51 +898,51 @@ static void test_options_are_checked(void) {
     int32_t prefix[P] = {2, V - 1};
     for (size_t i = 2; i < P; i++) prefix[i] = 50;
     Error err;
-    DecodeOptions good = options_of(4), o;
-    EXPECT(decode_check(&good, &h, "a.ini", &err));
+    SearchOptions good = options_of(4), o;
+    EXPECT(search_check(&good, &h, "a.ini", &err));
     o = good, o.beam = 0;
-    EXPECT(!decode_check(&o, &h, "a.ini", &err));
+    EXPECT(!search_check(&o, &h, "a.ini", &err));
     EXPECT_STR(err.text, "a.ini: decode.beam: expected an integer from 1 to 64, found 0");
     o = good, o.n_best = 5;
-    EXPECT(!decode_check(&o, &h, "a.ini", &err));
+    EXPECT(!search_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.n_best");
     o = good, o.length_alpha = NAN;
-    EXPECT(!decode_check(&o, &h, "a.ini", &err));
+    EXPECT(!search_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.length_alpha");
     o = good, o.max_ratio = -1;
-    EXPECT(!decode_check(&o, &h, "a.ini", &err));
+    EXPECT(!search_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.max_ratio");
     o = good, o.max_extra = 100000;
-    EXPECT(!decode_check(&o, &h, "a.ini", &err));
+    EXPECT(!search_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.max_extra");
     o = good, o.max_length = 5, o.min_length = 5;
-    EXPECT(!decode_check(&o, &h, "a.ini", &err));
+    EXPECT(!search_check(&o, &h, "a.ini", &err));
     EXPECT_STR(err.text, "a.ini: decode.min_length: expected less than decode.max_length (5), found 5");
     o = good, o.min_length = P;
-    EXPECT(!decode_check(&o, &h, "a.ini", &err));
+    EXPECT(!search_check(&o, &h, "a.ini", &err));
     EXPECT_STR(err.text, "a.ini: decode.min_length: expected less than model.max_length (40), found 40");
     o = good, o.sample = true;
-    EXPECT(!decode_check(&o, &h, "a.ini", &err));
+    EXPECT(!search_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.sample");
     o = good, o.temperature = 0.001;
-    EXPECT(!decode_check(&o, &h, "a.ini", &err));
+    EXPECT(!search_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.temperature");
     o = good, o.top_k = 65;
-    EXPECT(!decode_check(&o, &h, "a.ini", &err));
+    EXPECT(!search_check(&o, &h, "a.ini", &err));
     EXPECT_HAS(err.text, "decode.top_k");
     o = good, o.prefix = prefix, o.prefix_length = P - 1;
-    EXPECT(decode_check(&o, &h, "a.ini", &err));
+    EXPECT(search_check(&o, &h, "a.ini", &err));
     o.prefix_length = P;
-    EXPECT(!decode_check(&o, &h, "a.ini", &err));
+    EXPECT(!search_check(&o, &h, "a.ini", &err));
     EXPECT_STR(err.text, "a.ini: decode.prefix_length: expected less than model.max_length (40), found 40");
     o.prefix = NULL, o.prefix_length = 2;
-    EXPECT(!decode_check(&o, &h, "a.ini", &err));
+    EXPECT(!search_check(&o, &h, "a.ini", &err));
     EXPECT_STR(err.text, "a.ini: decode.prefix: expected 2 tokens, found NULL");
     const int32_t wrong[] = {-5, TOKEN_BEGIN, TOKEN_END, V, 999999};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char message[96];
         prefix[1] = wrong[i], o.prefix = prefix;
-        EXPECT(!decode_check(&o, &h, "a.ini", &err));
+        EXPECT(!search_check(&o, &h, "a.ini", &err));
         snprintf(message, sizeof message, "a.ini: decode.prefix: expected tokens from 2 to 299, found %d", wrong[i]);
         EXPECT_STR(err.text, message);
     }

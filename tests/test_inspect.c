@@ -400,7 +400,7 @@ static void check_observation(const Fixture *f, const Observation *o) {
     /* The mean over the last layer's heads is what alignment has, to the bit. */
     size_t count;
     Error err;
-    const Translation best = decode_hypotheses(o->decode, 0, &count)[0];
+    const Translation best = search_hypotheses(o->search, 0, &count)[0];
     const uint32_t start[] = {0, (uint32_t)o->S};
     real *shares = memory_new(o->T, o->S * sizeof *shares);
     Transformer model = transformer_new(&f->file.params.hyper, (Compute){.pool = f->pool});
@@ -427,7 +427,7 @@ static void check_observation(const Fixture *f, const Observation *o) {
 /* The search's tree: as long as the translation or longer, its best path gives it, children of what was kept. */
 static size_t check_beam(const Observation *o) {
     size_t count, early = 0; /* finished with worse ones behind them that went on */
-    const Translation best = decode_hypotheses(o->decode, 0, &count)[0];
+    const Translation best = search_hypotheses(o->search, 0, &count)[0];
     EXPECT(stbds_arrlenu(o->beam) >= o->T);
     for (size_t t = 0; t < stbds_arrlenu(o->beam); t++) {
         size_t marked = 0, kept = 0;
@@ -535,7 +535,7 @@ static void test_observation(void) {
     }
 }
 
-static void count_calls(void *context, size_t b, size_t position, const DecodeConsidered *list, size_t count) {
+static void count_calls(void *context, size_t b, size_t position, const SearchConsidered *list, size_t count) {
     (void)b, (void)position, (void)list;
     *(size_t *)context += count;
 }
@@ -547,26 +547,26 @@ static void test_watch_changes_nothing(void) {
     const int32_t ids[] = {40, 41, 42, TOKEN_END, 99, 98, TOKEN_END, 77, TOKEN_END};
     const uint32_t start[] = {0, 4, 7, 9};
     for (size_t beam = 1; beam <= 8; beam += beam) {
-        DecodeOptions how = f.file.info.decode;
+        SearchOptions how = f.file.info.decode;
         how.beam = how.n_best = beam;
-        Decode *plain = decode_create(&f.file.params, f.w, f.pool, how);
-        Decode *watched = decode_create(&f.file.params, f.w, f.pool, how);
+        Search *plain = search_create(&f.file.params, f.w, f.pool, how);
+        Search *watched = search_create(&f.file.params, f.w, f.pool, how);
         size_t calls = 0;
         Translation a[3], b[3];
-        decode_watch(watched, count_calls, &calls);
-        EXPECT(decode_run(plain, (Packed){3, ids, start, 4}, a, &err));
-        EXPECT(decode_run(watched, (Packed){3, ids, start, 4}, b, &err));
+        search_watch(watched, count_calls, &calls);
+        EXPECT(search_run(plain, (Packed){3, ids, start, 4}, a, &err));
+        EXPECT(search_run(watched, (Packed){3, ids, start, 4}, b, &err));
         EXPECT(calls > 0);
         for (size_t s = 0; s < 3; s++) {
             size_t x, y;
-            const Translation *p = decode_hypotheses(plain, s, &x), *q = decode_hypotheses(watched, s, &y);
+            const Translation *p = search_hypotheses(plain, s, &x), *q = search_hypotheses(watched, s, &y);
             EXPECT_INT(x, y);
             for (size_t i = 0; i < x && i < y; i++)
                 EXPECT(p[i].length == q[i].length && p[i].log_probability == q[i].log_probability &&
                        memcmp(p[i].ids, q[i].ids, p[i].length * sizeof *p[i].ids) == 0);
         }
-        decode_free(plain);
-        decode_free(watched);
+        search_free(plain);
+        search_free(watched);
     }
     fixture_free(&f);
 }

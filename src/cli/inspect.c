@@ -159,7 +159,7 @@ int main(int argc, char **argv) {
     a.request.kind = options_choice(&reader, OPTION_KIND, ATTENTION_KIND_NAMES);
     a.request.layer = (int)options_integer(&reader, OPTION_LAYER, 0, HYPER_MAX_LAYERS - 1, INSPECT_NONE);
     a.request.head = (int)options_integer(&reader, OPTION_HEAD, 0, HYPER_MAX_WIDTH - 1, INSPECT_NONE);
-    a.beam = (size_t)options_integer(&reader, OPTION_BEAM, 1, DECODE_MAX_BEAM, 0);
+    a.beam = (size_t)options_integer(&reader, OPTION_BEAM, 1, SEARCH_MAX_BEAM, 0);
     a.threads = (size_t)options_integer(&reader, OPTION_THREADS, 0, 1024, 0);
     if (a.json && a.text) options_usage(&command, "expected --json or --text, found both");
     if (a.text && !a.output && (a.request.word || a.request.compare || a.request.groups))

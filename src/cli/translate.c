@@ -163,7 +163,7 @@ static bool answer_lines(Request *request, Translator *translator, Error *err) {
 }
 
 /* The model's own way of searching, except where an option says otherwise. *prefix: a stb_ds array that it uses. */
-static bool search_options(DecodeOptions *how, int32_t **prefix, const Request *request, const ModelFile *model,
+static bool search_options(SearchOptions *how, int32_t **prefix, const Request *request, const ModelFile *model,
                            const Tokenizer *tokenizer, Error *err) {
     const size_t most = model->info.hyper.max_length - 1;
     const char *text = request->options->given[OPTION_PREFIX];
@@ -182,13 +182,13 @@ static bool search_options(DecodeOptions *how, int32_t **prefix, const Request *
     if (how->min_length > most)
         return error_set(err, "--min-length: expected less than %zu (the model's max_length), found %zu",
                          model->info.hyper.max_length, how->min_length);
-    return decode_check(how, &model->info.hyper, model->path, err);
+    return search_check(how, &model->info.hyper, model->path, err);
 }
 
 static int run(Request *request, Error *err) {
     ModelFile model;
     if (!modelfile_open(&model, request->model, err)) return options_fail(&command, err);
-    DecodeOptions how;
+    SearchOptions how;
     int32_t *prefix = NULL;
     Translator *translator = NULL;
     Pool *pool = pool_create((size_t)options_integer(request->options, OPTION_THREADS, 0, 1024, 0), err);
@@ -212,7 +212,7 @@ static int run(Request *request, Error *err) {
 /* Wrong values, and what does not go together. */
 static void check_request(const OptionReader *reader) {
     const char *const *given = reader->given;
-    DecodeOptions search = {0};
+    SearchOptions search = {0};
     options_fields(reader, search_fields, &search);
     options_fields(reader, search_more_fields, &search);
     options_integer(reader, OPTION_THREADS, 0, 1024, 0);

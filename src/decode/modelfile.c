@@ -149,7 +149,7 @@ static bool read_info(ModelFile *file, Error *err) {
         if (!read_fields(file, tables[i].fields, tables[i].prefix, (char *)info + tables[i].offset, err)) return false;
     info->decode.n_best = 1;
     size_t ids;
-    if (!hyper_check(&info->hyper, file->path, err) || !decode_check(&info->decode, &info->hyper, file->path, err) ||
+    if (!hyper_check(&info->hyper, file->path, err) || !search_check(&info->decode, &info->hyper, file->path, err) ||
         !(info->merges = gguf_array(file->gguf, "nmt.tokenizer.merges", GGUF_UINT32, &ids, err)) ||
         !(info->config = gguf_string(file->gguf, "nmt.config", NULL, err)) ||
         !gguf_uint64(file->gguf, "nmt.step", &info->step, err))

@@ -33,7 +33,7 @@ typedef struct ModelInfo {
     Normalisation text;
     const uint32_t *merges; /* (merge_count, 2) */
     size_t merge_count;
-    DecodeOptions decode; /* the options of search_fields; the others are off */
+    SearchOptions decode; /* the options of search_fields; the others are off */
     const char *config;   /* INI text */
     uint64_t step;        /* training steps it has behind it */
     Precision precision;  /* that they were computed in */

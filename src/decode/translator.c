@@ -42,7 +42,7 @@ struct Translator {
     bool align;
     Transformer aligner;   /* align_run's */
     uint64_t texts_before; /* of all runs before this one */
-    Decode *decode;
+    Search *search;
     /* All stb_ds arrays, kept from run to run. */
     int32_t *ids;
     int32_t *source_word; /* of each id; empty when there are no alignments */
@@ -50,7 +50,7 @@ struct Translator {
     Part **order;         /* the parts in the order in which they are translated */
     int32_t *batch;
     uint32_t *start;
-    DecodePlace *places;
+    SearchPlace *places;
     Translation *found;
     Made *made;
     char *made_text;
@@ -62,20 +62,20 @@ struct Translator {
 };
 
 Translator *translator_create(const Parameters *params, const real *w, const Tokenizer *tokenizer, Pool *pool,
-                              DecodeOptions options) {
+                              SearchOptions options) {
     Translator *t = memory_new(1, sizeof *t);
     t->params = params;
     t->w = w;
     t->tokenizer = tokenizer;
     t->pool = pool;
     t->beam = options.beam, t->n_best = options.n_best;
-    t->decode = decode_create(params, w, pool, options);
+    t->search = search_create(params, w, pool, options);
     return t;
 }
 
 void translator_free(Translator *t) {
     if (!t) return;
-    decode_free(t->decode);
+    search_free(t->search);
     transformer_free(&t->aligner);
     stbds_arrfree(t->ids);
     stbds_arrfree(t->source_word);
@@ -143,8 +143,8 @@ static size_t pack(Translator *t, size_t first, Packed *source) {
     size_t n = 0, longest = 0; /* the highest limit; a short part that begins with a long prefix may have it */
     for (; first + n < stbds_arrlenu(t->order); n++) {
         const Part *part = t->order[first + n];
-        const DecodePlace place = {t->texts_before + part->text, part->number};
-        longest = size_max(longest, decode_limit(t->decode, part->count + 1, place));
+        const SearchPlace place = {t->texts_before + part->text, part->number};
+        longest = size_max(longest, search_limit(t->search, part->count + 1, place));
         if (n > 0 && stbds_arrlenu(t->batch) + part->count + 1 > BATCH_TOKENS) break;
         if (n > 0 && (n + 1) * t->beam * longest > BATCH_POSITIONS) break;
         memcpy(stbds_arraddnptr(t->batch, part->count), t->ids + part->first, part->count * sizeof *t->ids);
@@ -164,7 +164,7 @@ static bool keep(Translator *t, size_t first, size_t n, Packed source, Error *er
         size_t room = 0;
         for (size_t i = 0; i < n; i++) {
             Part *part = t->order[first + i];
-            const Translation *all = decode_hypotheses(t->decode, i, &part->made_count);
+            const Translation *all = search_hypotheses(t->search, i, &part->made_count);
             part->made = base + i * t->n_best;
             t->found[i] = rank < part->made_count ? all[rank] : (Translation){0};
             room += t->found[i].length * (part->count + 1);
@@ -249,8 +249,8 @@ bool translator_run(Translator *t, const Text *texts, size_t count, TranslatorRe
         Packed source;
         n = pack(t, first, &source);
         stbds_arrsetlen(t->found, n);
-        decode_places(t->decode, t->places);
-        if (!decode_run(t->decode, source, t->found, err) || !keep(t, first, n, source, err)) return false;
+        search_places(t->search, t->places);
+        if (!search_run(t->search, source, t->found, err) || !keep(t, first, n, source, err)) return false;
     }
     assemble(t, count, results);
     t->texts_before += count;

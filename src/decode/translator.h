@@ -51,9 +51,9 @@ typedef struct TranslatorResult {
 
 typedef struct Translator Translator;
 
-/* All arguments must outlive it, and w stay as it is; options have passed decode_check. Free with translator_free. */
+/* All arguments must outlive it, and w stay as it is; options have passed search_check. Free with translator_free. */
 Translator *translator_create(const Parameters *params, const real *w, const Tokenizer *tokenizer, Pool *pool,
-                              DecodeOptions options);
+                              SearchOptions options);
 void translator_free(Translator *translator); /* NULL is fine */
 
 /* From now on results have alignments. */

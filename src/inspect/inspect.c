@@ -134,7 +134,7 @@ static void write_search(Json *j, const Observation *o) {
     }
     json_close(j, ']');
     size_t count;
-    const Translation *all = decode_hypotheses(o->decode, 0, &count);
+    const Translation *all = search_hypotheses(o->search, 0, &count);
     char *text = NULL;
     json_key_open(j, "hypotheses", '[');
     for (size_t i = 0; i < count; i++) {

@@ -19,7 +19,7 @@ static ptrdiff_t unfinished(const Considered *list, size_t nth) {
     CHECK(false, "a continuation has a parent");
 }
 
-static void watch(void *context, size_t b, size_t position, const DecodeConsidered *list, size_t count) {
+static void watch(void *context, size_t b, size_t position, const SearchConsidered *list, size_t count) {
     (void)b;
     Observation *o = context;
     Considered *here = NULL;
@@ -53,14 +53,14 @@ static bool search(Observation *o, const char *text, size_t beam, Error *err) {
     if (o->S > P)
         return error_set(err, "a text of %zu tokens: expected at most %zu, which %s takes", o->S - 1, P - 1, path);
     stbds_arrput(o->source, TOKEN_END);
-    DecodeOptions how = o->file->info.decode;
+    SearchOptions how = o->file->info.decode;
     if (beam > 0) how.beam = beam;
-    if (!decode_check(&how, &o->file->params.hyper, path, err)) return false;
-    o->decode = decode_create(&o->file->params, o->file->w, o->pool, how);
-    decode_watch(o->decode, watch, o);
+    if (!search_check(&how, &o->file->params.hyper, path, err)) return false;
+    o->search = search_create(&o->file->params, o->file->w, o->pool, how);
+    search_watch(o->search, watch, o);
     const uint32_t start[] = {0, (uint32_t)o->S};
     Translation found;
-    if (!decode_run(o->decode, (Packed){1, o->source, start, o->S}, &found, err)) return false;
+    if (!search_run(o->search, (Packed){1, o->source, start, o->S}, &found, err)) return false;
     if (!isfinite(found.log_probability))
         return error_set(err, "%s: the model's numbers are not finite for this sentence", path);
     o->T = found.length + found.finished;
@@ -173,6 +173,6 @@ void observation_free(Observation *o) {
     free(o->target);
     free(o->says);
     free(o->probabilities);
-    decode_free(o->decode);
+    search_free(o->search);
     transformer_free(&o->model);
 }

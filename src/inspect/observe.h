@@ -30,7 +30,7 @@ typedef struct Observation {
     size_t S, T;
     int32_t *source;        /* (S) */
     int32_t *target, *says; /* (T) the decoder's input, and the token after each */
-    Decode *decode;         /* has the hypotheses */
+    Search *search;         /* has the hypotheses */
     Considered **beam;      /* stb_ds array, one for each position, of stb_ds arrays */
     Transformer model;      /* has the tapes */
     Pass pass;

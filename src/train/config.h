@@ -38,7 +38,7 @@ typedef struct Config {
     uint64_t threads, log_every;
     uint64_t every_steps, translate, patience; /* [valid] */
     ValidMetric metric;
-    DecodeOptions decode;
+    SearchOptions decode;
     char *dir;
 } Config;
 

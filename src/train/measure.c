@@ -76,7 +76,7 @@ static void compare(Measured *measured, const TranslatorResult *results, size_t 
 
 bool measure_translations(const Trainer *t, size_t count, Measured *measured, Error *err) {
     const Corpus *corpus = &t->data.valid_lines;
-    DecodeOptions greedy = t->config->decode;
+    SearchOptions greedy = t->config->decode;
     greedy.beam = 1;
     count = size_min(count, corpus->count);
     Text *texts = memory_new(count, sizeof *texts);
