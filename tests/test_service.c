@@ -197,7 +197,7 @@ static void test_ignored_signals(void) {
             }
             command_wait(&run);
             EXPECT_INT(run.code, 130);
-            EXPECT_HAS(run.err, "everything saved; the same command goes on\n");
+            EXPECT_HAS(run.err, "everything saved; the same command continues\n");
             command_free(&run);
             remove_folder("signals");
         }
@@ -217,7 +217,7 @@ static void test_closed_terminal(void) {
         }
         command_wait(&run);
         EXPECT_INT(run.code, 130);
-        EXPECT_HAS(run.err, "everything saved; the same command goes on\n");
+        EXPECT_HAS(run.err, "everything saved; the same command continues\n");
         command_free(&run);
         remove_folder("closed");
     }
@@ -231,7 +231,7 @@ static void test_moved(void) {
     CHECK(mkdir("else", 0777) == 0 && rename("before", "else/where") == 0, "the folder moves");
     CommandRun run = command_run(MOVED("run.dir=else/where", "train.max_steps=60"), NULL);
     EXPECT_INT(run.code, 0);
-    EXPECT_HAS(run.err, "going on from step 20\n");
+    EXPECT_HAS(run.err, "continuing from step 20\n");
     EXPECT(same_bytes("stays/last.gguf", "else/where/last.gguf"));
     EXPECT(same_bytes("stays/model.gguf", "else/where/model.gguf"));
     EXPECT(!file_exists("before"));

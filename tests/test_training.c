@@ -208,7 +208,7 @@ static int run_with_signals(const Way *way, const char *folder, int number) {
         EXPECT_STR(run.out, "");
         const bool hit = run.code != 0;
         if (hit) EXPECT_INT(run.code, number == SIGKILL ? 1000 + SIGKILL : 130);
-        if (hit && number != SIGKILL) EXPECT_HAS(run.err, "everything saved; the same command goes on\n");
+        if (hit && number != SIGKILL) EXPECT_HAS(run.err, "everything saved; the same command continues\n");
         hits += hit;
         command_free(&run);
     }
@@ -253,7 +253,7 @@ static void test_halves(void) {
         command_gives(0, WAY_ARGS(&ways[w], "half", "train.max_steps=40"), NULL);
         CommandRun run = command_run(WAY_ARGS(&ways[w], "half", "train.threads=1"), NULL);
         EXPECT_INT(run.code, 0);
-        EXPECT_HAS(run.err, "going on from step 40\n");
+        EXPECT_HAS(run.err, "continuing from step 40\n");
         EXPECT_HAS(run.err, "done: " STEPS " steps");
         command_free(&run);
         expect_same_run(ways[w].name, "half");
@@ -268,8 +268,8 @@ static void test_full_disk(void) {
     copy_file("full/last.gguf", "before.gguf");
     CommandRun run = command_run(WAY_ARGS(&ways[1], "full", "train.threads=2"), &(CommandHow){.largest_file = 100000});
     EXPECT_INT(run.code, 1);
-    EXPECT_HAS(run.err, "full/last.gguf: cannot write: File too large; training goes on");
-    EXPECT_HAS(run.err, "ended at step " STEPS ", but not all could be saved; the same command goes on from what "
+    EXPECT_HAS(run.err, "full/last.gguf: cannot write: File too large; training continues");
+    EXPECT_HAS(run.err, "ended at step " STEPS ", but not all could be saved; the same command continues from what "
                         "was\ntrain: full/last.gguf: cannot write: File too large\n");
     EXPECT(same_bytes("full/last.gguf", "before.gguf"));
     command_free(&run);
@@ -343,7 +343,7 @@ static void test_fresh_then_killed(void) {
     command_free(&run);
     run = command_run(ARGS("train", "tiny.ini", "run.dir=over", "train.max_steps=20"), NULL);
     EXPECT_INT(run.code, 0);
-    EXPECT_HAS(run.err, "going on from step 0\n");
+    EXPECT_HAS(run.err, "continuing from step 0\n");
     command_free(&run);
 }
 

@@ -1,4 +1,4 @@
-/* ./train CONFIG.ini [section.key=value ...]: trains a model, or goes on where the last run in its folder stopped. */
+/* ./train CONFIG.ini [section.key=value ...]: trains a model, or continues the run in its folder. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,11 +29,12 @@ static const Option options[] = {
 static const Command command = {
     .name = "train",
     .usage = "train CONFIG.ini [section.key=value ...] [--fresh] [--dry-run]\n       train --keys",
-    .about = "Trains a translator as CONFIG.ini says; every key can be set on the command line, too. A run keeps\n"
-             "model.gguf (the best model), last.gguf (to go on from), log.jsonl and report.html (curves and sample\n"
-             "translations, for a browser) in its folder, run.dir; the same command goes on where it stopped. Ctrl-C\n"
-             "finishes the step and saves.\n\n"
-             "example: ./train configs/tiny.ini train.seed=2 run.dir=runs/second",
+    .about =
+        "Trains a translator as CONFIG.ini says; every key can be set on the command line, too. A run keeps\n"
+        "model.gguf (the best model), last.gguf (to go on from), log.jsonl and report.html (curves and sample\n"
+        "translations, for a browser) in its folder, run.dir; the same command continues where it stopped. Ctrl-C\n"
+        "finishes the step and saves.\n\n"
+        "example: ./train configs/tiny.ini train.seed=2 run.dir=runs/second",
     .options = options,
     .option_count = COUNT(options),
 };
@@ -129,7 +130,7 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
     tell_lines(t->data.flaws, progress);
     if (resumed) {
         terminal_count(a, (long long)t->state.step);
-        progress_line(progress, "going on from step %s", a);
+        progress_line(progress, "continuing from step %s", a);
     }
 }
 
@@ -155,11 +156,11 @@ static int tell_end(RunStatus status, const Trainer *t, uint64_t first, Progress
                       (unsigned long long)s->stalled, *best ? "; " : "", best, dir, RUN_MODEL);
         return EXIT_DONE;
     case RUN_STOPPED:
-        progress_line(progress, "stopped after step %s, everything saved; the same command goes on", step);
+        progress_line(progress, "stopped after step %s, everything saved; the same command continues", step);
         return EXIT_INTERRUPTED;
     case RUN_UNSAVED:
-        progress_line(progress, "ended at step %s, but not all could be saved; the same command goes on from what was",
-                      step);
+        progress_line(progress,
+                      "ended at step %s, but not all could be saved; the same command continues from what was", step);
         break;
     case RUN_RUNNING:
     case RUN_FAILED:

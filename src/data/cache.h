@@ -1,12 +1,12 @@
-/* The cache of a training corpus: its pairs as tokens in one file beside the run, so that a run that is started again
- * reads and encodes nothing anew, and so that the pairs can be mapped instead of held in memory.
+/* The cache of a training corpus: its pairs as tokens in one file beside the run, so that a run that continues need
+ * not read and encode the corpus again, and so that the pairs can be mapped instead of held in memory.
  *
  *     tokens   (tokens) uint16, and zeros up to a multiple of 8 bytes
  *     start    (2 count + 1) uint64, as in PairSet
  *     merges   (merges, 2) uint32, the tokenizer's
  *     CacheEnd (cache.c): magic, version, key, these sizes, the report, and checksums over all but the zeros
  *
- * Little-endian, as everything here. The key tells from what text and with which settings it was made. */
+ * Little-endian, like all files of the program. The key is a checksum of the text and the settings it was made from. */
 #ifndef NMT_DATA_CACHE_H
 #define NMT_DATA_CACHE_H
 
@@ -21,8 +21,8 @@
 #include "text/tokenizer.h"
 
 /* Maps the file and looks at all of it. False, with nothing opened, when it is not there, was made from something else
- * or for another tokenizer, or is damaged: it is to be written again. *tokenizer: which one; NULL: the file's own is
- * made, with `how`. max_length: of a side. Release with pairs_free. */
+ * or for another tokenizer, or is damaged: then it must be written again. *tokenizer: the run's; NULL: set to
+ * the file's own, with `how`. max_length: of a side. Release with pairs_free. */
 bool cache_open(PairSet *pairs, const char *path, uint64_t key, Tokenizer **tokenizer, Normalisation how,
                 size_t max_length);
 

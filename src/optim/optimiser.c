@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/size.h"
 #include "math/vector.h"
 
 Optimiser optimiser_new(OptimiserOptions options) {
@@ -41,7 +42,7 @@ static void norm_task(void *context, size_t task, size_t worker) {
 double optimiser_norm(Pool *pool, const real *gradient, size_t count) {
     Norm n = {.gradient = gradient, .count = count, .block = NORM_BLOCK};
     while (n.block * NORM_BLOCKS < count) n.block *= 2;
-    size_t blocks = (count + n.block - 1) / n.block;
+    size_t blocks = size_divide_up(count, n.block);
     pool_run(pool, "gradient norm", blocks, norm_task, &n);
     double sum = 0;
     for (size_t b = 0; b < blocks; b++) sum += n.sums[b];

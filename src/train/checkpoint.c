@@ -85,7 +85,7 @@ static bool restore(Trainer *t, const ModelFile *last, Error *err) {
     if (t->state.skipped > t->state.step) /* Adam's own count of steps is the difference */
         return error_set(err, "%s: nmt.train.skipped: expected at most nmt.train.step (%llu), found %llu", last->path,
                          (unsigned long long)t->state.step, (unsigned long long)t->state.skipped);
-    /* The config is the same but for harmless keys, and so is the shape; this guards against a file patched by hand. */
+    /* The config is the same except harmless keys, and so is the shape; this guards against a file patched by hand. */
     if (last->params.count != t->model.params.count)
         return error_set(err, "%s: expected %zu parameters, found %zu", last->path, t->model.params.count,
                          last->params.count);

@@ -1,10 +1,10 @@
-/* A dry run: what a run will take, found by doing a little of it and keeping nothing of that. (The trainer it is given
- * has made run.dir/train.cache, which stays.)
+/* A dry run: how long a run will take and how much memory, found by doing a little of it. Nothing of that is kept,
+ * except run.dir/train.cache, which the trainer has made.
  *
  * Time: a few seconds of steps on batches from all over the epoch, one validation loss and the translation of some
  * validation sentences, times how many of each the run has; early stopping is not foreseen. An untrained model
  * translates up to the length limit, so that time is scaled to translations as long as the targets are on average.
- * Memory: the most that this process had in memory, the batch with the longest sentences among its steps. */
+ * Memory: the most that this process had in memory. The batch with the longest target is one of those tried. */
 #ifndef NMT_TRAIN_DRYRUN_H
 #define NMT_TRAIN_DRYRUN_H
 
@@ -18,7 +18,7 @@
 /* Tokens of a sentence, </s> included. */
 typedef struct LengthStats {
     size_t least, most;
-    size_t half, ninety, ninety_nine; /* so many percent of the sentences have at most that */
+    size_t half, ninety, ninety_nine; /* 50%, 90% and 99% of the sentences have at most this many */
     double mean;
 } LengthStats;
 

@@ -129,8 +129,7 @@ static void put_sample(Json *out, const Sample *sample) {
     json_key_text(out, "source", sample->source);
     json_key_text(out, "reference", sample->reference);
     json_key_text(out, "said", sample->said);
-    json_key(out, "right");
-    json_bool(out, sample->right);
+    json_key_bool(out, "right", sample->right);
     json_close(out, '}');
 }
 
@@ -140,13 +139,11 @@ bool log_valid(Log *log, const TrainState *s, Loss loss, bool best, const Measur
     json_key_number(out, "loss", loss.loss);
     json_key_number(out, "nll", loss.nll);
     json_key_number(out, "perplexity", exp(loss.nll));
-    json_key(out, "best");
-    json_bool(out, best);
+    json_key_bool(out, "best", best);
     if (measured) {
         json_key_number(out, "bleu", measured->bleu);
         json_key_number(out, "exact", measured->exact);
-        json_key(out, "samples");
-        json_open(out, '[');
+        json_key_open(out, "samples", '[');
         for (size_t i = 0; i < measured->sample_count; i++) put_sample(out, &measured->samples[i]);
         json_close(out, ']');
     }

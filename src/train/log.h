@@ -30,7 +30,7 @@ typedef struct Log {
     Json waiting; /* lines that could not be written yet */
 } Log;
 
-/* Opens path for appending. step: where the run stands; lines of later steps, left by a run that died after its last
+/* Opens path for appending. step: the step of the run; lines of later steps, left by a run that died after its last
  * save, are taken out first (0: all are). */
 bool log_open(Log *log, const char *path, uint64_t step, Error *err);
 void log_close(Log *log);

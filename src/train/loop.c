@@ -80,7 +80,7 @@ static void show(Loop *l, const char *what) {
  * again at the end. ok: whether something was written; if not, l->problem is why. Returns ok. */
 static bool written(Loop *l, bool ok) {
     if (!ok && !l->unsaved)
-        progress_line(l->progress, "%s; training goes on, and tries again when it saves next", l->problem.text);
+        progress_line(l->progress, "%s; training continues, and tries again when it saves next", l->problem.text);
     l->unsaved = l->unsaved || !ok;
     return ok;
 }

@@ -1,14 +1,14 @@
-/* How well the present parameters translate the validation sentences, greedily: the exact-match rate, which is a hard
- * measure, and the right one for a corpus with one right answer; and BLEU (eval/bleu.h, tokenisation 13a). Accepted
- * targets are normalised as the tokenizer does. */
+/* How well the present parameters translate the validation sentences, greedily: by the share that is exactly right,
+ * which fits a corpus with one right answer, and by BLEU (eval/bleu.h, tokenisation 13a). Accepted targets are
+ * normalised as the tokenizer does. */
 #ifndef NMT_TRAIN_MEASURE_H
 #define NMT_TRAIN_MEASURE_H
 
 #include "base/error.h"
 #include "train/trainer.h"
 
-/* A validation sentence and what it was translated as, for people to see (utf8_show). reference: the first accepted
- * target, normalised; right: an accepted one was said. */
+/* A validation sentence and its translation, for people to see (utf8_show). reference: the first accepted target,
+ * normalised; right: the translation is an accepted target. */
 enum { SAMPLES = 5, SAMPLE_BYTES = 400 };
 typedef struct Sample {
     char source[SAMPLE_BYTES], reference[SAMPLE_BYTES], said[SAMPLE_BYTES];

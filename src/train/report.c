@@ -39,8 +39,7 @@ static void put_log(Json *out, const FileMap *map) {
     for (const char *line = begin; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1)
         count += is_train(line, (size_t)(next - line));
     const size_t each = 1 + count / RUN_LINES;
-    json_key(out, "log");
-    json_open(out, '[');
+    json_key_open(out, "log", '[');
     for (const char *line = begin; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1) {
         const size_t length = (size_t)(next - line);
         if (!is_train(line, length) || seen++ % each == 0) json_string(out, line, length);
@@ -50,8 +49,7 @@ static void put_log(Json *out, const FileMap *map) {
 
 static void put_state(Json *out, const Trainer *t) {
     const TrainState *s = &t->state;
-    json_key(out, "state");
-    json_open(out, '{');
+    json_key_open(out, "state", '{');
     json_key_integer(out, "step", (long long)s->step);
     json_key_integer(out, "last_step", (long long)trainer_last_step(t));
     json_key_integer(out, "epoch", (long long)s->epoch);
@@ -62,16 +60,14 @@ static void put_state(Json *out, const Trainer *t) {
 }
 
 static void put_machine(Json *out, const Trainer *t) {
-    json_key(out, "machine");
-    json_open(out, '{');
+    json_key_open(out, "machine", '{');
     put_cpu(out);
     json_key_text(out, "instruction_set", cpu_instruction_set());
     json_key_integer(out, "threads", (long long)pool_threads(t->pool));
     json_key_text(out, "precision", t->model.compute.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
     json_key_text(out, "version", NMT_VERSION);
     json_close(out, '}');
-    json_key(out, "model");
-    json_open(out, '{');
+    json_key_open(out, "model", '{');
     json_key_integer(out, "parameters", (long long)t->model.params.count);
     json_key_integer(out, "vocabulary", (long long)tokenizer_vocab_size(t->data.tokenizer));
     json_key_integer(out, "pairs", (long long)t->data.train.count);

@@ -1,7 +1,7 @@
 /* report.html of a training run: a self-contained page, written again at each validation, that shows the curves, the
  * same few validation sentences over time, the config and the machine.
  *
- * Its data are run.dir/log.jsonl, which a resumed run goes on with, and what the trainer knows:
+ * Its data are run.dir/log.jsonl, which a resumed run continues, and what the trainer knows:
  *
  *     {"format":"nmt.run","version":1,"name":run.dir,"status":"running|finished|stalled|stopped|unsaved|failed",
  *      "state":{"step":..,"last_step":..,"epoch":..,"best_step":..,"stalled":..,"skipped":..},

@@ -91,8 +91,7 @@ bool trainer_plan(Trainer *t) {
 }
 
 size_t trainer_epoch_steps(const Trainer *t) {
-    const size_t pieces = t->config->accumulate;
-    return (t->plan.count + pieces - 1) / pieces;
+    return size_divide_up(t->plan.count, t->config->accumulate);
 }
 
 uint64_t trainer_last_step(const Trainer *t) {

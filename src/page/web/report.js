@@ -50,8 +50,8 @@ function drawHead() {
             `this page was written, about ${duration(left)} left. Each validation writes it again; then load it again.`,
         finished: `Finished: ${at} steps.`,
         stalled: `Stopped early at step ${at}: no better model in ${whole(state.stalled)} validations.`,
-        stopped: `Stopped after step ${at} of ${whole(state.last_step)}, everything saved; the same command goes on.`,
-        unsaved: `Ended at step ${at}, but the last save failed; the same command goes on from the one before.`,
+        stopped: `Stopped after step ${at} of ${whole(state.last_step)}, everything saved; the same command continues.`,
+        unsaved: `Ended at step ${at}, but the last save failed; the same command continues from the one before.`,
         failed: `Failed at step ${at}.`,
     }[run.status];
     if (run.status === 'running' || run.status === 'stopped')
