@@ -58,7 +58,7 @@ Pass transformer_pass(Transformer *model, const real *w) {
 }
 
 Transformer transformer_new(const Hyper *hyper, Compute compute) {
-    return (Transformer){.params = parameters_create(hyper), .compute = compute, .sinusoidal = pass_sinusoidal(hyper)};
+    return (Transformer){.params = parameters_create(hyper), .compute = compute};
 }
 
 bool transformer_reserve(Transformer *model, TransformerLimits limits, bool training, Error *err) {
@@ -73,6 +73,7 @@ bool transformer_reserve(Transformer *model, TransformerLimits limits, bool trai
         arena_free(&model->arena);
         if (!arena_create(&model->arena, bytes, err)) return false;
     }
+    if (!model->sinusoidal) model->sinusoidal = pass_sinusoidal(h);
     pool_reserve(model->compute.pool, size_max(matmul_scratch(), attention_scratch(keys)),
                  size_max(matmul_shared(), rows_sum_shared(1, size_max(3 * h->width, h->feedforward))));
     return true;
