@@ -637,6 +637,32 @@ static void test_changed_models(void) {
     }
 }
 
+/* A file without one key of a table has its default, as far as the key is not one that every file has had. */
+static void expect_defaults(const Field *fields, const char *prefix, size_t offset) {
+    for (const Field *f = fields; f->key; f++) {
+        if (f->essential) continue;
+        char *key = memory_format("%s%s", prefix, field_name(f->key));
+        write_changed("run/model.gguf", "bad.gguf", &(Change){.name = key, .act = DROP_KEY});
+        ModelFile model;
+        Error err = {""};
+        CHECK(modelfile_open(&model, "bad.gguf", &err), err.text);
+        EXPECT(!gguf_has(model.gguf, key));
+        char *value = field_text(f, (const char *)&model.info + offset);
+        EXPECT_STR(value, f->standard);
+        modelfile_close(&model);
+        free(value);
+        free(key);
+    }
+}
+
+static void test_missing_keys(void) {
+    expect_defaults(hyper_fields, "nmt.", offsetof(ModelInfo, hyper));
+    expect_defaults(normalise_fields, "nmt.text.", offsetof(ModelInfo, text));
+    expect_defaults(search_fields, "nmt.decode.", offsetof(ModelInfo, decode));
+    write_changed("run/model.gguf", "bad.gguf", &(Change){.name = "nmt.decode.beam", .act = DROP_KEY});
+    command_gives(0, ARGS("translate", "-m", "bad.gguf", "the cat"), NULL);
+}
+
 /* The model with `size` bytes at `at` replaced, cut to `length` bytes. */
 static void write_patched(const char *path, size_t at, const void *bytes, size_t size, size_t length) {
     size_t whole = 0;
@@ -1016,6 +1042,7 @@ int main(void) {
     RUN(test_changed_configs);
     RUN(test_changed_corpus);
     RUN(test_changed_models);
+    RUN(test_missing_keys);
     RUN(test_model_files);
     RUN(test_truncations);
     RUN(test_flips);
