@@ -1,9 +1,9 @@
-/* Alignment: which source tokens and words a translation's come from, as the decoder's cross-attention has it.
+/* Alignment: which source tokens and words the tokens and words of a translation come from, by cross-attention.
  *
  * The finished translations are run through the whole model once more, all positions at a time, with the probabilities
  * of the last layer's cross-attention written down (Pass.shown). A token's shares of the source are the mean over the
- * heads, in the row that says the token, whose input is the token before it. That is what aligns best on the shipped
- * corpus (scripts/check_alignment.py): more than 99 of 100 nouns, where the row whose input is the token has 1 in 10.
+ * heads, in the row that predicts the token, whose input is the token before it. This row aligns best on the shipped
+ * corpus (scripts/check_alignment.py): it finds more than 99 of 100 nouns; the row whose input is the token, 1 in 10.
  *
  * S, T: tokens of a source sentence with its </s>, and of its translation without. */
 #ifndef NMT_DECODE_ALIGN_H

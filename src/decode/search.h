@@ -1,8 +1,8 @@
 /* Translation of a batch of source sentences: greedy and beam search, over the model's incremental decoder.
  *
  * The search (k = beam). A sentence has at most k hypotheses. At each position every unfinished one is continued by
- * every token but <s>, and of all these continuations those with the highest log p = sum over tokens of
- * log p(token | source, tokens before) go on, as many as k less the hypotheses that have finished. One that ends in
+ * every token except <s>. Of all these continuations, k minus the number of finished hypotheses are kept: those with
+ * the highest log p = sum over tokens of log p(token | source, tokens before). One that ends in
  * </s> has finished. So the beam narrows as hypotheses finish, and beam 1 is greedy search. Of equals, the one of the
  * better hypothesis before comes first, then the lower token.
  *
@@ -93,7 +93,7 @@ typedef struct SearchConsidered {
     size_t parent;          /* the number, from 0 on, of the hypothesis it continues, among those of the position before
                                that were kept and have not finished */
     double log_probability; /* the sum so far */
-    bool kept;              /* it goes on, or has finished (token is </s>) */
+    bool kept;              /* it is continued, or has finished (token is </s>) */
 } SearchConsidered;
 
 /* Called for each sentence b and position with the best 2 k continuations (or fewer), the best first: those kept and

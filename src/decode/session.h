@@ -2,9 +2,9 @@
  * values of past positions kept.
  *
  * Sentence b owns slots b * each .. b * each + each - 1. A slot is room for the keys and values of one unfinished
- * translation, `capacity` positions of it; which slots are in use, and what they are to say, is the caller's business
- * (decode.h: greedy and beam search). A step runs any set of slots, so those that have finished cost nothing, and what
- * a slot gets does not depend, to the bit, on which others run beside it.
+ * translation, `capacity` positions of it; the caller decides which slots are in use, and with which tokens
+ * (decode/search.h). A step runs any set of slots, so those that have finished cost nothing. The
+ * numbers of a slot do not depend, to the bit, on which others run with it.
  *
  * R: rows of a step, one for each slot in it. V: vocabulary. */
 #ifndef NMT_DECODE_SESSION_H
@@ -18,16 +18,16 @@ typedef struct Session Session;
 Session *session_create(const Parameters *params, const real *w, Pool *pool);
 void session_free(Session *session);
 
-/* Runs the encoder over the batch (not looked at afterwards) and forgets what was before. Each sentence has 1 to
- * max_length tokens; capacity is at most max_length. Memory is taken here, when no batch before needed as much; fails
- * when there is none. */
+/* Runs the encoder over the batch (which is not used afterwards) and forgets the batch before. Each sentence has 1 to
+ * max_length tokens; capacity is at most max_length. Takes memory when no batch before needed as much; fails when
+ * there is none. */
 bool session_begin(Session *session, Packed source, size_t each, size_t capacity, Error *err);
 
 /* Feeds token[r] at `position` of slot[r], and returns the logits of what comes next, (R, V): the caller's to change,
  * until the next step. All slots of a step are at the same position, and have been at those before. No slot twice. */
 real *session_step(Session *session, const uint32_t *slot, const int32_t *token, size_t R, size_t position);
 
-/* Slot `to` is to go on from what slot `from` has heard. */
+/* Slot `to` continues what slot `from` has read. */
 typedef struct SessionCopy {
     uint32_t from, to;
 } SessionCopy;

@@ -8,8 +8,8 @@
  * too long, at the last white space that fits; a word that is too long, within. The parts are translated one by one,
  * and their translations joined by spaces.
  *
- * Such a program calls cpu_check (math/cpu.h) before it makes the pool, as ./translate does: that refuses an NMT_ISA
- * which the CPU lacks, and has this thread and the pool's take denormal numbers for 0. */
+ * Such a program calls cpu_check (math/cpu.h) before it makes the pool, as ./translate does. cpu_check refuses an
+ * NMT_ISA that the CPU does not have, and makes this thread and those of the pool treat denormal numbers as 0. */
 #ifndef NMT_DECODE_TRANSLATOR_H
 #define NMT_DECODE_TRANSLATOR_H
 
@@ -21,9 +21,9 @@
 #include "text/tokenizer.h"
 #include "text/utf8.h"
 
-/* Where a word of a translation comes from (decode/align.h): its shares of the source words from number `first` on,
- * `count` of them: all, or those of its part of the text. What is missing to 1 is </s>'s. Words are what white space
- * separates, numbered from 0 in the normalised text. */
+/* Where a word of a translation comes from (decode/align.h): its shares of `count` source words, of which the first has
+ * the number `first`: all words of the text, or those of its part. Their sum may be less than 1; the rest went to </s>.
+ * Words are separated by white space, and numbered from 0 in the normalised text. */
 typedef struct TranslatorWord {
     const real *shares;           /* (count) */
     size_t first, count, largest; /* largest: the number of the word with the largest share, the first of equals */
@@ -60,9 +60,8 @@ void translator_free(Translator *translator); /* NULL is fine */
 void translator_align(Translator *translator);
 
 /* Translates count texts into results (count). A text without tokens (empty, or blank where spaces are normalised)
- * gives an empty translation. Sampling takes the texts since the beginning, whatever run they were in, for texts 0, 1,
- * ... Fails when there is no memory for a large block; without memory for a small one the process ends
- * (base/memory.h). */
+ * gives an empty translation. Sampling numbers the texts of all runs together, from 0. Fails when there is no memory
+ * for a large block; without memory for a small one the process ends (base/memory.h). */
 bool translator_run(Translator *translator, const Text *texts, size_t count, TranslatorResult *results, Error *err);
 
 #endif

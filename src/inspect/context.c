@@ -78,7 +78,7 @@ static size_t nearest(const Space *s, const References *r, size_t probe, size_t 
 
 /* The axes, at the encoder's output: from the mean of the group that the word is nearest to in this sentence to that of
  * the one it is nearest to in the other (or second nearest to in this); and, at right angles, the direction in which
- * the reference words vary most besides. */
+ * the reference words vary most otherwise. */
 static void find_axes(Space *s, const References *r, size_t probes) {
     const size_t D = s->D, last = s->layers - 1;
     s->between[0] = nearest(s, r, 0, SIZE_MAX);

@@ -152,7 +152,7 @@ static void write_search(Json *j, const Observation *o) {
 
 /* ---- words in context -------------------------------------------------------------------------------------------- */
 
-/* The word of the groups' that stands in the sentence and is in most groups, of equals the first in the groups. */
+/* The word of the sentence that is in most groups; of equals the first in the groups. */
 static const char *default_word(const InspectRequest *request, const Observation *o, const char *sentence) {
     const char *word = NULL;
     size_t most = 0;
@@ -171,13 +171,13 @@ static const char *default_word(const InspectRequest *request, const Observation
     return word;
 }
 
-/* Every group has a word besides the probed one. */
+/* Every group has another word than the probed one. */
 static bool check_groups(const References *r, const Group *groups, const char *word, Error *err) {
     for (size_t g = 0; g < stbds_arrlenu(groups); g++) {
         size_t members = 0;
         for (size_t i = 0; i < r->count; i++) members += r->group[i] == g;
         if (members == 0)
-            return error_set(err, "--group: %s: expected a word besides \"%s\", whose meaning is looked for",
+            return error_set(err, "--group: %s: expected another word than \"%s\", whose meaning is sought",
                              groups[g].name, word);
     }
     return true;

@@ -10,36 +10,36 @@
 #include "page/json.h"
 
 enum {
-    INSPECT_BUDGET = 850000, /* bytes of JSON: with the 110 KB of the page itself, under a megabyte; what is never left
-                                out takes up to 1.4 MB alone for 120 tokens of the model of configs/tiny.ini */
+    INSPECT_BUDGET = 850000, /* bytes of JSON: with the 110 KB of the page itself, less than a megabyte; what is never
+                                left out takes up to 1.4 MB for 120 tokens of the model of configs/tiny.ini */
     INSPECT_NONE = -1,       /* no choice */
     INSPECT_CANDIDATES = 10, /* of each step */
     INSPECT_NEIGHBOURS = 8,  /* of each token */
     INSPECT_POSITIONS = 48,  /* positions drawn, at most */
 };
 
-/* What is asked for; all but the groups may be left out. */
+/* What the user asked for; only the groups are required. */
 typedef struct InspectRequest {
     const char *word, *compare; /* for the context view: a word of the sentence, another sentence that has it. NULL: the
                                    first word that most groups have, if any; none */
     Group *groups;              /* stb_ds array, one at least */
     int kind, layer, head;      /* whose arithmetic is shown, or INSPECT_NONE: the encoder, layer 0, head 0 */
-    size_t budget;              /* bytes that the JSON may have before it leaves out what can be left out; 0:
+    size_t budget;              /* limit on the bytes of the JSON, as far as parts can be left out; 0:
                                    INSPECT_BUDGET */
 } InspectRequest;
 
-/* Checks what is asked for against the model. */
+/* Checks the request against the model. */
 bool inspect_check(const InspectRequest *request, const ModelFile *file, Error *err);
 
 /* Appends the whole JSON; the request was checked. Fails when a word is not where it should be, or there is no memory.
  */
 bool inspect_write(Json *json, const InspectRequest *request, const Observation *o, Error *err);
 
-/* The same for three vectors of two numbers and one head, a known example, computed by nn/attention.h. */
+/* The same for a small example: three vectors of two numbers and one head, computed by nn/attention.h. */
 void inspect_example(Json *json, Pool *pool);
 
-/* Draws an attention (the chosen one: its head, or the mean of its heads; else the last across) and the candidates of
- * each step, in `width` columns. colours: with ECMA-48 colours. */
+/* Draws an attention (the chosen one: its head, or the mean of its heads; else the last cross-attention) and the
+ * candidates of each step, in `width` columns. colours: with ECMA-48 colours. */
 void inspect_text(FILE *stream, const InspectRequest *request, const Observation *o, size_t width, bool colours);
 
 /* ---- The parts of inspect_write, in files of their own. ---- */

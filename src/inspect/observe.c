@@ -88,7 +88,7 @@ size_t observation_number(const Observation *o, AttentionKind kind, size_t layer
                                                 : h->encoder_layers + h->decoder_layers);
 }
 
-/* The view of an attention but for what the pass computes. */
+/* The part of a view that is known before the pass. */
 static AttentionView view_of(const Observation *o, size_t number) {
     const Hyper *h = &o->file->params.hyper;
     const AttentionKind kind = number < h->encoder_layers                       ? ATTENTION_ENCODER

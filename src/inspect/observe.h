@@ -1,12 +1,12 @@
 /* An observation: one translation, with everything that the model computed for it kept.
  *
- * The search (decode/search.h) finds the translation, watched. Then encoder and decoder run once more over the whole
- * sentences, all positions at a time, without dropout, with a tape for every layer and the probabilities of every
- * attention written down: what is shown is what the model itself computed, bit for bit.
+ * The search (decode/search.h) finds the translation, and what it considered is recorded. Then encoder and decoder run
+ * once more over the whole sentences, all positions at a time, without dropout. They keep a tape for every layer and
+ * the probabilities of every attention, so what is shown is what the model itself computed, bit for bit.
  *
- * S: source tokens with </s>. T: rows of the decoder, whose input is <s> and the translation's tokens but the last
- * said: row i says token i + 1. The last says </s>, or, where the search came to its limit, the last token. D, H, K:
- * width, heads, width of a head. V: vocabulary. */
+ * S: source tokens with </s>. T: rows of the decoder. Their inputs are <s> and the tokens of the translation, shifted
+ * by one: row i predicts ("says") the token that is the input of row i + 1. The last row says </s> or, where the search
+ * reached its limit, the last token. D, H, K: width, heads, width of a head. V: vocabulary. */
 #ifndef NMT_INSPECT_OBSERVE_H
 #define NMT_INSPECT_OBSERVE_H
 
@@ -46,7 +46,7 @@ bool observation_make(Observation *o, const ModelFile *file, const Tokenizer *to
                       size_t beam, Error *err);
 void observation_free(Observation *o);
 
-/* One attention, for those who show it. */
+/* One attention, as it is shown. */
 typedef struct AttentionView {
     AttentionKind kind;
     size_t layer, H, K, Tq, Tk;
@@ -63,7 +63,7 @@ typedef struct AttentionView {
 /* Attentions are numbered: the encoder's layers, the decoder's own, the decoder's to the encoder. view.x is NULL. */
 size_t observation_attentions(const Observation *o);
 AttentionView observation_view(const Observation *o, size_t number);
-/* The number of the attention of a kind and layer; they are there. */
+/* The number of the attention of a kind and layer, which exist. */
 size_t observation_number(const Observation *o, AttentionKind kind, size_t layer);
 #define ATTENTION_KIND_NAMES                                                                                           \
     ((const char *const[]){                                                                                            \

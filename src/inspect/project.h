@@ -18,8 +18,8 @@ void project_point(double xy[2], const double *x, const double *axes, const doub
  * The first n1 rows of x (n1 + n2, D) are one group. 0 where v1 + v2 is. */
 double fisher_ratio(const double *x, size_t n1, size_t n2, size_t D);
 
-/* matrix = rotation diag(s1, s2) [1 k; 0 1]: shears by k along the first axis, scales the axes, then turns by so many
- * degrees. A negative s2 mirrors. */
+/* matrix = rotation diag(s1, s2) [1 k; 0 1]: shears by k along the first axis, scales the axes, then turns by
+ * `rotation` degrees. A negative s2 mirrors. */
 typedef struct PlaneMap {
     double rotation, scale[2], shear;
 } PlaneMap;

@@ -17,7 +17,7 @@ const char *const group_defaults[] = {
 
 /* ---- groups ------------------------------------------------------------------------------------------------------ */
 
-/* Adds what stands between separators to *list, a stb_ds array. */
+/* Adds the texts between separators to *list, a stb_ds array. */
 static void split(char ***list, const char *text, size_t length, char separator) {
     for (size_t at = 0, end; at < length; at = end + 1) {
         end = at;

@@ -1,8 +1,8 @@
 /* Groups of reference words (fruits, companies), and what the encoder makes of words in sentences.
  *
- * A group is written NAME=word,word,...[:sentence/sentence/...]. Each word is read in each sentence, where it stands
- * for the *, and its vectors are the means over these sentences: so "apple" the fruit is told from the company by the
- * words around it. Without sentences a word is read alone.
+ * A group is written NAME=word,word,...[:sentence/sentence/...]. Each word is put into each sentence in the
+ * place of the *, and its vectors are the means over these sentences. So the words around it distinguish "apple" the
+ * fruit from the company. Without sentences a word is read alone.
  *
  * n: encoder layers. D: width. A word's vector is the mean of its tokens'. Layer 0 is what enters the first layer, the
  * embedding and position; layer l < n what leaves layer l; layer n the encoder's output, after its norm. */
@@ -15,17 +15,16 @@ typedef struct Group {
     char *name, **words, **sentences; /* stb_ds arrays */
 } Group;
 
-/* Groups that fit the shipped corpus, in the above notation; NULL at the end. */
+/* Groups for the shipped corpus, written as above; NULL at the end. */
 extern const char *const group_defaults[];
 
 /* Adds a group to *groups, a stb_ds array. */
 bool groups_add(Group **groups, const char *text, Error *err);
 void groups_free(Group *groups);
-/* How many of the groups have this word. */
+/* The number of groups that have this word. */
 size_t groups_with(const Group *groups, const char *word);
 
-/* Where a word's tokens stand in a sentence: the first place where they do, and the word is not part of a longer one.
- */
+/* Where a word's tokens are in a sentence: the first place where the word is not part of a longer one. */
 typedef struct Mention {
     int32_t *ids; /* stb_ds array, the sentence with </s> */
     size_t first, count;
@@ -46,8 +45,9 @@ typedef struct References {
     double *probes;    /* (probe count, n + 1, D) */
 } References;
 
-/* Reads all words of the groups but one (NULL: all), however it is spelt where the model reads it alike, and the
- * probes, in one pass of the encoder. The groups must outlive the references. Release with references_free. */
+/* Reads the probes and all words of the groups except `but` (NULL: all) in one pass of the encoder. A word that the
+ * model reads as `but` is left out, however it is spelt. The groups must outlive the references. Release with
+ * references_free. */
 bool references_make(References *r, const Observation *o, const Group *groups, const char *but, const Mention *probes,
                      size_t probe_count, Error *err);
 void references_free(References *r);
