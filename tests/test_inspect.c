@@ -611,7 +611,7 @@ static void test_refused(void) {
     expect_refused(&f, "x", &request, "--head: expected 0 to 2, found 3");
     request.head = INSPECT_NONE;
     EXPECT(groups_add(&request.groups, "alone=apple", &err));
-    expect_refused(&f, "buy an apple", &request, "alone: expected a word besides \"apple\"");
+    expect_refused(&f, "buy an apple", &request, "alone: expected another word than \"apple\"");
     static const char *const bad[] = {
         "", "fruits", "=a", "fruits=", "fruits=,", "fruits=a:no star", "fruits=a:*/* and *"};
     for (size_t i = 0; i < COUNT(bad); i++) {

@@ -2,9 +2,9 @@
  *
  * The search (k = beam). A sentence has at most k hypotheses. At each position every unfinished one is continued by
  * every token except <s>. Of all these continuations, k minus the number of finished hypotheses are kept: those with
- * the highest log p = sum over tokens of log p(token | source, tokens before). One that ends in
- * </s> has finished. So the beam narrows as hypotheses finish, and beam 1 is greedy search. Of equals, the one of the
- * better hypothesis before comes first, then the lower token.
+ * the highest log p = sum over tokens of log p(token | source, tokens before). One that ends in </s> has finished. So
+ * the beam narrows as hypotheses finish, and beam 1 is greedy search. Of equals, the one of the better hypothesis
+ * before comes first, then the lower token.
  *
  * Finished hypotheses are compared by   score = log p / n^alpha,   n tokens, </s> included (alpha = 0: log p).
  *
@@ -18,7 +18,7 @@
  * Options forbid continuations (a token that would repeat an n-gram, </s> too early, what is not the wanted prefix);
  * what is left keeps the probability the model gives it. Sampling, with beam 1, draws each token instead of taking the
  * best: among the top_k most likely that are allowed, with probabilities proportional to p^(1 / temperature). The draw
- * is a function of the seed, of what sentence it is (SearchPlace) and of the position.
+ * is a function of the seed, of the place of the sentence (SearchPlace) and of the position.
  *
  * Sentences do not see each other: bits of a translation depend neither on the batch nor on the number of threads. A
  * sentence whose search has ended is not part of later steps. */
