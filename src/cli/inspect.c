@@ -45,7 +45,7 @@ static const Option options[] = {
                       "reference words: NAME=word,word,...[:the * is ripe/...]; may be repeated"},
     [OPTION_BEAM] = {"--beam", "-b", "N", "hypotheses kept; 1: greedy (default: the model's decode.beam)"},
     [OPTION_EXAMPLE] = {"--example", NULL, NULL, "show an attention small enough to check by hand; needs no model"},
-    [OPTION_THREADS] = {"--threads", NULL, "N", "threads; 0: one for each core (default: 0)"},
+    [OPTION_THREADS] = {"--threads", NULL, "N", "number of threads; 0: one for each core (default: 0)"},
 };
 
 static const Command command = {

@@ -186,6 +186,6 @@ void options_usage(const Command *c, const char *format, ...) {
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     error_set(&err, "%s", text); /* makes control characters harmless */
-    fprintf(stderr, "%s: %s (%s --help lists what there is)\n", c->name, err.text, c->name);
+    fprintf(stderr, "%s: %s (see %s --help)\n", c->name, err.text, c->name);
     exit(EXIT_USAGE);
 }

@@ -1,4 +1,4 @@
-/* The command line of every command: options from one table, which --help is printed from, too. */
+/* The command line of every command: one table of options, from which --help is also printed. */
 #ifndef NMT_CLI_OPTIONS_H
 #define NMT_CLI_OPTIONS_H
 
@@ -29,17 +29,16 @@ typedef struct Command {
     size_t option_count;
 } Command;
 
-/* Where options_next has come to in main's arguments. */
+/* How far options_next has read main's arguments. */
 typedef struct OptionReader {
     const Command *command;
     char **arguments; /* argv + 1 */
     size_t count, at;
-    int plain_from_here; /* after "--" */
-    const char
-        *given[OPTIONS_MOST]; /* the last argument of each option that was read; "" if it takes none; else NULL */
+    int plain_from_here;             /* after "--" */
+    const char *given[OPTIONS_MOST]; /* the last argument of each option read, "" if it takes none; NULL: not read */
 } OptionReader;
 
-/* Call it first: it also makes sure that no file which is opened later can take the place of a closed stdin, stdout or
+/* Call it first: it also prevents files that are opened later from taking the place of a closed stdin, stdout or
  * stderr. */
 OptionReader options_start(const Command *command, int argc, char **argv);
 
@@ -60,11 +59,11 @@ void options_fields(const OptionReader *reader, const Field *fields, void *of);
  * runs/NAME/model.gguf. NULL when there is none. */
 char *options_model(const char *given, Error *err);
 
-/* Ends with EXIT_DONE, when what was printed (--help ...) could be written: it is a result like any other. */
+/* Ends the process: with EXIT_DONE if what was printed (--help ...) could be written, else with EXIT_FAILED. */
 _Noreturn void options_done(const Command *command);
 
-/* From now on a reader that went away, and a file above the limit on its size, are errors of writing like any other,
- * and do not end the process without a word. */
+/* From now on a closed pipe, or a file above the size limit, is an ordinary write error instead of a signal that ends
+ * the process silently. */
 void options_keep_going(void);
 
 /* Prints "NAME: message" and returns or ends with the code. */

@@ -26,14 +26,13 @@ enum {
 };
 static const Option options[] = {
     [OPTION_METRIC] = {"--metric", "-m", "NAME", "bleu, chrf, chrf++ or all; can be repeated (default: bleu)"},
-    [OPTION_TOKENIZE] = {"--tokenize", NULL, "NAME",
-                         "BLEU's words: 13a, or none: as white space has them (default: 13a)"},
+    [OPTION_TOKENIZE] = {"--tokenize", NULL, "NAME", "BLEU's words: 13a, or none: split at white space (default: 13a)"},
     [OPTION_LOWERCASE] = {"--lowercase", "-l", NULL, "lower-case both sides first"},
     [OPTION_TSV] = {"--tsv", NULL, NULL, "REFERENCE has lines \"source TAB reference TAB reference ...\""},
     [OPTION_PER_LINE] = {"--per-line", NULL, NULL, "print only each line's score, TABs between metrics"},
     [OPTION_PAIRED] = {"--paired", NULL, "FILE", "compare with the hypotheses of another system"},
     [OPTION_RESAMPLES] = {"--resamples", NULL, "N", "test sets to draw for --paired (default: 1000)"},
-    [OPTION_SEED] = {"--seed", NULL, "N", "another seed draws other ones (default: 12345)"},
+    [OPTION_SEED] = {"--seed", NULL, "N", "seed of these draws (default: 12345)"},
 };
 
 static const Command command = {
@@ -41,8 +40,8 @@ static const Command command = {
     .usage = "score [options] HYPOTHESIS REFERENCE...",
     .about =
         "Scores the lines of HYPOTHESIS (-: stdin) against the same lines of each REFERENCE, as sacreBLEU does, and\n"
-        "prints sacreBLEU's signature. In a file for --tsv, lines may have unequal numbers of references; empty\n"
-        "columns are none. --paired tells by bootstrap resampling whether two systems differ by more than chance:\n"
+        "prints sacreBLEU's signature. In a file for --tsv, lines may have different numbers of references; empty\n"
+        "columns are ignored. --paired tests by bootstrap resampling whether two systems differ by more than chance:\n"
         "it adds the mean and the half width of the 95% interval to each score, and p.\n\n"
         "example: ./score french.txt reference.fr\n"
         "         cut -f1 test.tsv | ./translate | ./score -m all --tsv - test.tsv",

@@ -20,18 +20,18 @@
 
 enum { OPTION_FRESH, OPTION_DRY_RUN, OPTION_KEYS };
 static const Option options[] = {
-    [OPTION_FRESH] = {"--fresh", NULL, NULL, "start over, although the run's folder has a last.gguf"},
+    [OPTION_FRESH] = {"--fresh", NULL, NULL, "start over, even if the run's folder has a last.gguf"},
     [OPTION_DRY_RUN] = {"--dry-run", NULL, NULL,
-                        "tell what is in the corpora and what the run will take; train nothing"},
-    [OPTION_KEYS] = {"--keys", NULL, NULL, "print every key with its default, what it may be, and what it is for"},
+                        "report what is in the corpora and what the run will need; do not train"},
+    [OPTION_KEYS] = {"--keys", NULL, NULL, "print every key with its default, its allowed values and its purpose"},
 };
 
 static const Command command = {
     .name = "train",
     .usage = "train CONFIG.ini [section.key=value ...] [--fresh] [--dry-run]\n       train --keys",
     .about =
-        "Trains a translator as CONFIG.ini says; every key can be set on the command line, too. A run keeps\n"
-        "model.gguf (the best model), last.gguf (to go on from), log.jsonl and report.html (curves and sample\n"
+        "Trains a translator as CONFIG.ini says; every key can also be set on the command line. A run keeps\n"
+        "model.gguf (the best model), last.gguf (to resume from), log.jsonl and report.html (curves and sample\n"
         "translations, for a browser) in its folder, run.dir; the same command continues where it stopped. Ctrl-C\n"
         "finishes the step and saves.\n\n"
         "example: ./train configs/tiny.ini train.seed=2 run.dir=runs/second",

@@ -40,37 +40,38 @@ static const Option options[] = {
                       "decode.length_alpha"},
     [OPTION_N_BEST] = {"--n-best", "-n", "N", "print the N best: NUMBER ||| TEXT ||| F0= LOG_PROBABILITY ||| SCORE",
                        "decode.n_best"},
-    [OPTION_ALIGNMENT] = {"--alignment", NULL, "HOW", "add ||| and aligned words: hard (0-0 1-2) or soft (shares)"},
+    [OPTION_ALIGNMENT] = {"--alignment", NULL, "HOW",
+                          "append ||| and the aligned words: hard (0-0 1-2) or soft (shares)"},
     [OPTION_NO_REPEAT] = {"--no-repeat-ngram", NULL, "N",
-                          "no N tokens in a row come twice in a translation (in parts: in each)",
+                          "no N tokens in a row occur twice in a translation (or in one of its parts)",
                           "decode.no_repeat_ngram"},
-    [OPTION_MIN_LENGTH] = {"--min-length", NULL, "N", "tokens of a translation (in parts: of each) at least",
+    [OPTION_MIN_LENGTH] = {"--min-length", NULL, "N", "fewest tokens of a translation (or of each of its parts)",
                            "decode.min_length"},
-    [OPTION_MAX_LENGTH] = {"--max-length", NULL, "N", "tokens at most, that of its end included (in parts: of each)",
+    [OPTION_MAX_LENGTH] = {"--max-length", NULL, "N", "most tokens, the end token included (or of each of its parts)",
                            "decode.max_length"},
-    [OPTION_PREFIX] = {"--prefix", NULL, "TEXT", "what every translation begins with"},
-    [OPTION_SAMPLE] = {"--sample", NULL, NULL, "draw each token by its probability, instead of a search"},
+    [OPTION_PREFIX] = {"--prefix", NULL, "TEXT", "begin every translation with TEXT"},
+    [OPTION_SAMPLE] = {"--sample", NULL, NULL, "draw each token by its probability instead of searching"},
     [OPTION_TEMPERATURE] = {"--temperature", NULL, "T", "draw by probability ^ (1 / T) (default: 1)",
                             "decode.temperature"},
     [OPTION_TOP_K] = {"--top-k", NULL, "K", "draw from the K most likely (default: from all)", "decode.top_k"},
-    [OPTION_SEED] = {"--seed", NULL, "N", "draws are a function of N, line and position (default: 1)", "decode.seed"},
-    [OPTION_THREADS] = {"--threads", NULL, "N", "threads; 0: one for each core (default: 0)"},
+    [OPTION_SEED] = {"--seed", NULL, "N", "the draws depend on N, line and position only (default: 1)", "decode.seed"},
+    [OPTION_THREADS] = {"--threads", NULL, "N", "number of threads; 0: one for each core (default: 0)"},
 };
 
 static const Command command = {
     .name = "translate",
     .usage = "translate [options] [\"text\" ...]",
-    .about = "Translates each text, or without one each line of stdin, to a line on stdout. Every line is answered as\n"
-             "soon as it has come; an empty line gives an empty line. One of more tokens than the model takes is "
-             "translated\n"
-             "in parts.\n\n"
-             "example: ./translate \"the cat sat\"\n"
-             "         ./translate -m runs/tiny/model.gguf < english.txt > french.txt",
+    .about =
+        "Translates each text, or each line of stdin if there is none, to a line on stdout. Each line is answered\n"
+        "as soon as it arrives; an empty line gives an empty line. A text with more tokens than the model takes\n"
+        "is translated in parts.\n\n"
+        "example: ./translate \"the cat sat\"\n"
+        "         ./translate -m runs/tiny/model.gguf < english.txt > french.txt",
     .options = options,
     .option_count = COUNT(options),
 };
 
-enum { LINES_TOGETHER = 512 }; /* lines that have come together are translated together, up to so many */
+enum { LINES_TOGETHER = 512 }; /* the most lines that are translated together, if they arrive together */
 
 typedef enum Alignment { ALIGNMENT_NONE = -1, ALIGNMENT_HARD, ALIGNMENT_SOFT } Alignment;
 
@@ -80,7 +81,7 @@ typedef struct Request {
     const char *model;
     Alignment alignment;
     Text *texts; /* stb_ds array */
-    bool lost;   /* for one of the texts so far the model's numbers were not finite, which was told */
+    bool lost;   /* for one of the texts so far the model's numbers were not finite; this is reported once */
 } Request;
 
 static void print_text(const char *bytes, size_t length) {
@@ -117,7 +118,8 @@ static void print_result(const Request *request, const TranslatorResult *result,
     }
 }
 
-/* Prints the results of texts, of which the first has this number, from 0 on. False when stdout is gone or full. */
+/* Prints the results of texts; `first` is the number of the first, counted from 0. Fails when stdout cannot be written.
+ */
 static bool answer(Request *request, Translator *translator, const Text *texts, size_t count, const char *what,
                    size_t first, Error *err) {
     TranslatorResult *results = memory_new(count, sizeof *results);
@@ -209,7 +211,7 @@ static int run(Request *request, Error *err) {
     return !ok ? options_fail(&command, err) : request->lost ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* Wrong values, and what does not go together. */
+/* Refuses wrong values, and options that exclude each other. */
 static void check_request(const OptionReader *reader) {
     const char *const *given = reader->given;
     SearchOptions search = {0};
@@ -219,7 +221,7 @@ static void check_request(const OptionReader *reader) {
     if (!given[OPTION_SAMPLE] && (given[OPTION_TEMPERATURE] || given[OPTION_TOP_K] || given[OPTION_SEED]))
         options_usage(&command, "--temperature, --top-k and --seed go with --sample");
     if (given[OPTION_SAMPLE] && (search.beam > 1 || search.n_best > 1))
-        options_usage(&command, "--sample draws one translation: expected no --beam or --n-best beside it");
+        options_usage(&command, "--sample draws one translation: expected no --beam or --n-best with it");
     if (search.max_length > 0 && search.min_length >= search.max_length)
         options_usage(&command, "--min-length: expected less than --max-length %zu, found %zu", search.max_length,
                       search.min_length);
