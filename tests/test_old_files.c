@@ -46,7 +46,7 @@ static void test_resumes(void) {
     take("last.gguf", "run/last.gguf");
     CommandRun run = command_run(ARGS("train", "old.ini"), &(CommandHow){.variable = "NMT_ISA", .value = "generic"});
     EXPECT_INT(run.code, 0);
-    EXPECT_HAS(run.err, "going on from step 200");
+    EXPECT_HAS(run.err, "continuing from step 200");
     command_free(&run);
     const bool open = modelfile_open(&old, "old.gguf", &err);
     CHECK(open && modelfile_open(&now, "run/model.gguf", &err), err.text);
