@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/names.h"
 
 _Static_assert(_Generic((size_t)0, uint64_t : 1, default : 0), "FIELD_INTEGER is either of the two");
 

@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/names.h"
 
 /* What a value may be, and the type of the struct's field. */
 typedef enum FieldType {

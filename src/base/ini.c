@@ -7,6 +7,7 @@
 #include "base/ds.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/names.h"
 
 enum {
     INI_MOST_ENTRIES = 4096, /* each is compared with those before it */

@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "base/fields.h"
-#include "base/names.h"
 
 /* Exit codes. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
