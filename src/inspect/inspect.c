@@ -45,13 +45,6 @@ static void write_model(Json *j, const ModelFile *file) {
     json_close(j, '}');
 }
 
-void inspect_write_token(Json *j, const Tokenizer *tokenizer, int32_t id) {
-    size_t length;
-    const char *bytes = tokenizer_token_bytes(tokenizer, id, &length);
-    json_key_integer(j, "id", id);
-    json_key_string(j, "text", bytes, length);
-}
-
 /* A sequence of tokens; its text is that of `said`. */
 static void write_tokens(Json *j, const char *key, const Tokenizer *tokenizer, const int32_t *ids, const int32_t *said,
                          size_t n) {
@@ -72,22 +65,6 @@ static void write_tokens(Json *j, const char *key, const Tokenizer *tokenizer, c
     json_close(j, '}');
     stbds_arrfree(text);
     free(word);
-}
-
-size_t inspect_insert(int32_t *ids, double *values, size_t count, size_t most, int32_t id, double value) {
-    if (count == most && !(value > values[count - 1])) return count;
-    size_t at = count < most ? count++ : count - 1;
-    for (; at > 0 && value > values[at - 1]; at--) ids[at] = ids[at - 1], values[at] = values[at - 1];
-    ids[at] = id, values[at] = value;
-    return count;
-}
-
-size_t inspect_candidates(const Observation *o, size_t row, int32_t *best, double *p, size_t most) {
-    const size_t V = o->file->params.hyper.vocab;
-    size_t count = 0;
-    for (size_t v = 0; v < V; v++)
-        count = inspect_insert(best, p, count, most, (int32_t)v, (double)o->probabilities[row * V + v]);
-    return count;
 }
 
 static void write_probable(Json *j, const Observation *o, int32_t id, double p) {
