@@ -17,7 +17,6 @@
 #include "nn/linear.h"
 #include "nn/loss.h"
 #include "nn/multihead.h"
-#include "nn/positional.h"
 #include "nn/sublayer.h"
 #include "plain.h"
 
@@ -309,7 +308,7 @@ static void check_embedding(const char *name, const int32_t *token, const uint32
 }
 
 static void test_embedding_sinusoidal(void) {
-    positional_fill(sinusoidal, P, D);
+    embedding_positions(sinusoidal, P, D);
     check_embedding("embedding, sinusoidal", few_tokens, target, 0, ALL);
 }
 

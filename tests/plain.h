@@ -3,6 +3,7 @@
 #define NMT_TESTS_PLAIN_H
 
 #include "base/rng.h"
+#include "math/matmul.h"
 
 /* Whether dropout keeps element `index` of a site (nn/dropout_rows.h). */
 static inline int dropout_keeps(uint32_t keep, RngSite site, uint64_t index) {
@@ -11,6 +12,18 @@ static inline int dropout_keeps(uint32_t keep, RngSite site, uint64_t index) {
     rng_philox(random, site, block * 16 + element % 16);
     uint32_t word = random[element / 32];
     return (element / 16 % 2 ? word >> 16 : word & 0xffff) < keep;
+}
+
+/* What the product is (math/matmul.h), in three plain loops. */
+static inline void matmul_reference(MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n,
+                                    size_t k, const real *bias) {
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++) {
+            double sum = mode == MATMUL_ADD ? c[i * ldc + j] : bias ? bias[j] : 0;
+            for (size_t p = 0; p < k; p++)
+                sum += (double)a.data[i * a.row + p * a.col] * (double)b.data[p * b.row + j * b.col];
+            c[i * ldc + j] = (real)sum;
+        }
 }
 
 #endif

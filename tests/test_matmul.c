@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "math/cpu.h"
+#include "plain.h"
 #include "testlib.h"
 
 static Pool *single, *pool; /* of one thread, and of two */

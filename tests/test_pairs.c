@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "math/matmul.h"
+#include "plain.h"
 #include "testlib.h"
 
 /* ---- the instructions ---- */

@@ -18,7 +18,6 @@
 #include "nn/linear.h"
 #include "nn/loss.h"
 #include "nn/multihead.h"
-#include "nn/positional.h"
 #include "nn/sublayer.h"
 #include "optim/adam.h"
 #include "optim/optimiser.h"
@@ -195,7 +194,7 @@ static void check_embedding(void) {
         real *table = input(name, "table", V * D, 1, 0), *position = input(name, "positions", P * D, 1, 0);
         real *dout = input(name, "dout", N * D, 1, 0);
         real *out = zeros(N * D), *dtable = zeros(V * D), *dposition = zeros(P * D);
-        if (!learned) positional_fill(position, P, D);
+        if (!learned) embedding_positions(position, P, D);
         embedding_forward(pool, out, token, start, table, position, B, D);
         embedding_backward(pool, dtable, learned ? dposition : NULL, dout, token, start, B, D);
         settle(name, "out", out, N * D);

@@ -104,23 +104,26 @@ GgufWriter *modelfile_writer(const ModelInfo *info, const Parameters *params, co
     return out;
 }
 
-static void tensor_name(char name[GGUF_MAX_NAME + 1], const char *prefix, const Tensor *tensor) {
+/* A tensor as GGUF has it: its name, and its dims in ggml's order, columns first; returns how many dims. */
+static size_t describe(char name[GGUF_MAX_NAME + 1], size_t dims[2], const char *prefix, const Tensor *tensor) {
     snprintf(name, GGUF_MAX_NAME + 1, "%s%s", prefix, tensor->name);
+    dims[0] = tensor->cols, dims[1] = tensor->rows;
+    return tensor->rows ? 2 : 1;
 }
 
-/* ggml's order of dims: columns first. */
-static size_t tensor_dims(size_t dims[2], const Tensor *tensor) {
-    dims[0] = tensor->cols;
-    dims[1] = tensor->rows;
-    return tensor->rows ? 2 : 1;
+static const float *find_tensor(const ModelFile *file, const char *prefix, const Tensor *tensor, Error *err) {
+    char name[GGUF_MAX_NAME + 1];
+    size_t dims[2];
+    const size_t n_dims = describe(name, dims, prefix, tensor);
+    return gguf_floats(file->gguf, name, n_dims, dims, err);
 }
 
 void modelfile_add_block(GgufWriter *writer, const Parameters *params, const char *prefix, const float *block) {
     for (size_t t = 0; t < params->tensor_count; t++) {
         const Tensor *tensor = &params->tensors[t];
         char name[GGUF_MAX_NAME + 1];
-        size_t dims[2], n_dims = tensor_dims(dims, tensor);
-        tensor_name(name, prefix, tensor);
+        size_t dims[2];
+        const size_t n_dims = describe(name, dims, prefix, tensor);
         gguf_add_tensor(writer, name, n_dims, dims, block + tensor->offset);
     }
 }
@@ -128,10 +131,7 @@ void modelfile_add_block(GgufWriter *writer, const Parameters *params, const cha
 bool modelfile_read_block(const ModelFile *file, const char *prefix, float *block, Error *err) {
     for (size_t t = 0; t < file->params.tensor_count; t++) {
         const Tensor *tensor = &file->params.tensors[t];
-        char name[GGUF_MAX_NAME + 1];
-        size_t dims[2], n_dims = tensor_dims(dims, tensor);
-        tensor_name(name, prefix, tensor);
-        const float *data = gguf_floats(file->gguf, name, n_dims, dims, err);
+        const float *data = find_tensor(file, prefix, tensor, err);
         if (!data) return false;
         memcpy(block + tensor->offset, data, tensor->count * sizeof *data);
     }
@@ -163,16 +163,12 @@ static bool read_info(ModelFile *file, Error *err) {
 
 /* Points w at the mapped block, or copies it together when the file has gaps between tensors. */
 static bool read_tensors(ModelFile *file, Error *err) {
-    const Tensor *first = &file->params.tensors[0];
-    size_t dims[2], n_dims = tensor_dims(dims, first);
-    file->w = gguf_floats(file->gguf, first->name, n_dims, dims, err);
-    if (!file->w) return false;
     bool together = true;
     for (size_t t = 0; t < file->params.tensor_count; t++) {
         const Tensor *tensor = &file->params.tensors[t];
-        n_dims = tensor_dims(dims, tensor);
-        const float *data = gguf_floats(file->gguf, tensor->name, n_dims, dims, err);
+        const float *data = find_tensor(file, "", tensor, err);
         if (!data) return false;
+        if (t == 0) file->w = data;
         together = together && (uintptr_t)data == (uintptr_t)file->w + tensor->offset * sizeof *data;
     }
     if (together) return true;

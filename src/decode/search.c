@@ -25,18 +25,12 @@
 #include "nn/rows.h"
 #include "text/tokenizer.h"
 
-/* A hypothesis continued by one token. */
+/* A hypothesis continued by one token; once it is kept, a hypothesis, whose last token the model has not read yet. */
 typedef struct Candidate {
     double log_probability;
     int32_t token;
     uint32_t slot; /* the hypothesis's */
 } Candidate;
-
-typedef struct Hypothesis {
-    double log_probability;
-    int32_t token; /* its last, which the model has not read yet */
-    uint32_t slot;
-} Hypothesis;
 
 /* The search of one sentence. */
 typedef struct Sentence {
@@ -58,7 +52,7 @@ struct Search {
     size_t B, capacity;  /* of this run; capacity: the highest limit */
     size_t length;       /* tokens that the hypotheses have now */
     Sentence *sentences; /* (B) */
-    Hypothesis *live;    /* (B, k), the best first */
+    Candidate *live;     /* (B, k), the best first */
     int32_t *tokens;     /* (B * k, capacity) by slot, <s> left out */
     Translation *found;  /* (B, k), the best first */
     int32_t *found_ids;  /* (B * k, capacity) */
@@ -66,6 +60,7 @@ struct Search {
     uint32_t *row_slot;      /* (B * k) */
     int32_t *row_token;      /* (B * k) */
     double *row_probability; /* (B * k), log; -INFINITY when the logits turn out not to be finite */
+    real *logits;            /* (R, V) the session's */
     Candidate *candidates;   /* (B * k, each) the best continuations of each row, the best first */
     size_t *candidate_count; /* (B * k) */
     SessionCopy *copies;     /* (B * k) */
@@ -138,7 +133,7 @@ static void begin(Search *s, Packed source, size_t capacity) {
     s->live = memory_new(rows, sizeof *s->live);
     for (size_t b = 0; b < source.B; b++) {
         s->sentences[b] = (Sentence){limit_of(s, source, b), 1, 0, place_of(s, b)};
-        s->live[b * k] = (Hypothesis){0, TOKEN_BEGIN, (uint32_t)(b * k)};
+        s->live[b * k] = (Candidate){0, TOKEN_BEGIN, (uint32_t)(b * k)};
     }
     s->tokens = memory_new(rows, s->capacity * sizeof *s->tokens);
     s->found = memory_new(rows, sizeof *s->found);
@@ -235,20 +230,14 @@ static size_t draw(const Search *s, Candidate *drawn, const real *z, uint32_t sl
     return 1;
 }
 
-typedef struct Rows {
-    Search *search;
-    real *logits; /* (R, V) */
-} Rows;
-
 /* The continuations of rows first .. last-1: the best, or one drawn. They are found among the logits z, as
  * log softmax(z)[j] = z[j] - max - log(sum of exp(z - max)) keeps their order; the row's logits are used up for the
  * sum. A NaN or an infinity above makes the sum a NaN, and so every log p of the row: it will not be continued. */
 static void continue_rows(void *context, size_t first, size_t last) {
-    const Rows *rows = context;
-    Search *s = rows->search;
+    Search *s = context;
     const size_t V = s->params->hyper.vocab;
     for (size_t r = first; r < last; r++) {
-        real *z = rows->logits + r * V, max;
+        real *z = s->logits + r * V, max;
         Candidate *best = s->candidates + r * s->each;
         const size_t count = s->options.sample ? draw(s, best, z, s->row_slot[r], &max)
                                                : most_likely(s, best, s->each, z, s->row_slot[r], &max);
@@ -291,7 +280,7 @@ static bool decided(const Search *s, size_t b, double log_probability) {
  * hypothesis stays in its slot; the others get copies in slots that no continuation uses. */
 static void continue_with(Search *s, size_t b, const Candidate *chosen, size_t count, size_t length) {
     const size_t k = s->options.beam, first = b * k;
-    Hypothesis *live = s->live + first;
+    Candidate *live = s->live + first;
     bool used[SEARCH_MAX_BEAM] = {false}, stays[SEARCH_MAX_BEAM];
     for (size_t i = 0; i < count; i++) {
         const size_t slot = chosen[i].slot - first;
@@ -307,7 +296,7 @@ static void continue_with(Search *s, size_t b, const Candidate *chosen, size_t c
             for (size_t t = 0; t < length; t++)
                 s->tokens[slot * s->capacity + t] = s->tokens[chosen[i].slot * s->capacity + t];
         }
-        live[i] = (Hypothesis){chosen[i].log_probability, chosen[i].token, slot};
+        live[i] = (Candidate){chosen[i].log_probability, chosen[i].token, slot};
     }
     for (size_t i = 0; i < count; i++) s->tokens[live[i].slot * s->capacity + length] = live[i].token;
     s->sentences[b].live = count;
@@ -368,7 +357,7 @@ static size_t gather_rows(Search *s) {
     size_t R = 0;
     for (size_t b = 0; b < s->B; b++)
         for (size_t i = 0; i < s->sentences[b].live; i++, R++) {
-            const Hypothesis *h = &s->live[b * s->options.beam + i];
+            const Candidate *h = &s->live[b * s->options.beam + i];
             s->row_slot[R] = h->slot, s->row_token[R] = h->token, s->row_probability[R] = h->log_probability;
         }
     return R;
@@ -385,8 +374,8 @@ bool search_run(Search *s, Packed source, Translation *out, Error *err) {
         const size_t R = gather_rows(s);
         if (R == 0) break;
         s->length = t;
-        Rows rows = {s, session_step(s->session, s->row_slot, s->row_token, R, t)};
-        rows_run(s->pool, "candidates", R, s->params->hyper.vocab, continue_rows, &rows);
+        s->logits = session_step(s->session, s->row_slot, s->row_token, R, t);
+        rows_run(s->pool, "candidates", R, s->params->hyper.vocab, continue_rows, s);
 
         s->copy_count = 0;
         for (size_t b = 0, row = 0; b < s->B; b++) {

@@ -1,5 +1,5 @@
 /* Texts become parts, parts batches, batches hypotheses of parts, and these the hypotheses of texts. Almost every text
- * is one part; only one that is too long for the model has several (decode/split.h). A part's hypotheses are put
+ * is one part; only one that is too long for the model has several. A part's hypotheses are put
  * together in Translator.made, `n_best` places for each part in the order of the batches. */
 #include "decode/translator.h"
 
@@ -10,7 +10,6 @@
 #include "base/ds.h"
 #include "base/size.h"
 #include "decode/align.h"
-#include "decode/split.h"
 
 /* Bounds of a batch: enough rows for the products, little enough memory. */
 enum {
@@ -105,6 +104,22 @@ static int longer_first(const void *a, const void *b) {
     const Part *x = *(Part *const *)a, *y = *(Part *const *)b;
     if (x->count != y->count) return x->count > y->count ? -1 : 1;
     return x < y ? -1 : 1;
+}
+
+/* The length of the next part: how many of the first `count` ids, at least 1 and at most `most`. */
+static size_t split_next(const Tokenizer *tokenizer, const int32_t *ids, size_t count, size_t most) {
+    size_t space = 0; /* the last token that begins with white space */
+    char before = 0;  /* the last byte of the token before */
+    for (size_t i = 0; i < count && i <= most; i++) {
+        size_t length;
+        const char *bytes = tokenizer_token_bytes(tokenizer, ids[i], &length);
+        if (i > 0 && bytes[0] == ' ') {
+            space = i;
+            if (before == '.' || before == '!' || before == '?') return i;
+        }
+        before = bytes[length - 1];
+    }
+    return count <= most ? count : space > 0 ? space : most;
 }
 
 /* Tokenises the texts and cuts them into parts. */

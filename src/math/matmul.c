@@ -47,13 +47,9 @@ size_t matmul_shared(void) {
     return (SHARED + KC * MATMUL_NR_MAX) * sizeof(real);
 }
 
-/* Columns of a panel: whole slivers. */
-static size_t panel_columns(const ProductKernels *kernel) {
-    return NC / kernel->nr * kernel->nr;
-}
-
-static size_t pack_columns(const ProductKernels *kernel) {
-    return PACK_COLUMNS / kernel->nr * kernel->nr;
+/* As many of so many columns as are whole slivers. */
+static size_t whole_slivers(const ProductKernels *kernel, size_t columns) {
+    return columns / kernel->nr * kernel->nr;
 }
 
 static void begin_tiles(const ProductKernels *kernel) {
@@ -98,7 +94,7 @@ static void multiply_panel(const ProductKernels *kernel, real *c, size_t ldc, Sl
 static void multiply_alone(const ProductKernels *kernel, real *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a,
                            Matrix b, size_t m, size_t n, size_t k, bool whole, const real *bias) {
     real *panel = scratch + SLIVERS;
-    const size_t nc = panel_columns(kernel);
+    const size_t nc = whole_slivers(kernel, NC);
     begin_tiles(kernel);
     for (size_t j = 0; j < n; j += nc)
         for (size_t p = 0; p == 0 || p < k; p += KC) {
@@ -145,7 +141,7 @@ typedef struct Product {
 static void pack_task(void *context, size_t task, size_t worker) {
     (void)worker;
     const Product *p = context;
-    const size_t width = pack_columns(p->kernel), j = task * width, columns = size_min(width, p->n - j);
+    const size_t width = whole_slivers(p->kernel, PACK_COLUMNS), j = task * width, columns = size_min(width, p->n - j);
     for (size_t row = 0; row < p->k; row += KC) {
         const size_t depth = size_min(KC, p->k - row);
         real *out = p->packed + cells(p->kernel, row) * p->columns + j * cells(p->kernel, depth);
@@ -156,7 +152,7 @@ static void pack_task(void *context, size_t task, size_t worker) {
 static void multiply_task(void *context, size_t task, size_t worker) {
     const Product *p = context;
     const ProductKernels *kernel = p->kernel;
-    const size_t nc = panel_columns(kernel);
+    const size_t nc = whole_slivers(kernel, NC);
     real *scratch = pool_scratch(p->pool, worker, matmul_scratch());
     const size_t first = task / p->blocks * p->rows, end = size_min(p->m, first + p->rows);
     const size_t left = task % p->blocks * p->width, right = size_min(p->n, left + p->width);
@@ -177,7 +173,7 @@ static void multiply_task(void *context, size_t task, size_t worker) {
 }
 
 static void pack_all(Pool *pool, Product *p) {
-    pool_run(pool, "product packing", size_divide_up(p->n, pack_columns(p->kernel)), pack_task, p);
+    pool_run(pool, "product packing", size_divide_up(p->n, whole_slivers(p->kernel, PACK_COLUMNS)), pack_task, p);
 }
 
 /* ---- weights that stay ------------------------------------------------------------------------------------------- */
@@ -269,19 +265,10 @@ void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Mat
                  high = size_divide_up(m, rows);
     for (size_t p0 = 0; p0 < k; p0 += depth)
         for (size_t j = 0; j < n; j += columns) {
-            Product p = {.kernel = kernel,
-                         .pool = pool,
-                         .mode = p0 > 0 ? MATMUL_ADD : mode,
-                         .c = c + j,
-                         .ldc = ldc,
-                         .a = a,
-                         .b = b,
-                         .m = m,
-                         .n = size_min(columns, n - j),
-                         .k = size_min(depth, k - p0),
-                         .bias = bias ? bias + j : NULL,
-                         .packed = packed,
-                         .rows = rows};
+            Product p = {.kernel = kernel, .pool = pool, .ldc = ldc, .a = a, .b = b, .packed = packed, .rows = rows};
+            p.mode = p0 > 0 ? MATMUL_ADD : mode;
+            p.c = c + j, p.bias = bias ? bias + j : NULL;
+            p.m = m, p.n = size_min(columns, n - j), p.k = size_min(depth, k - p0);
             p.a.data += p0 * a.col;
             p.b.data += p0 * b.row + j * b.col;
             p.columns = size_divide_up(p.n, nr) * nr;
@@ -297,15 +284,4 @@ void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Mat
 
 double matmul_peak(size_t rounds) {
     return math_kernels()->peak(rounds);
-}
-
-void matmul_reference(MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
-                      const real *bias) {
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < n; j++) {
-            double sum = mode == MATMUL_ADD ? c[i * ldc + j] : bias ? bias[j] : 0;
-            for (size_t p = 0; p < k; p++)
-                sum += (double)a.data[i * a.row + p * a.col] * (double)b.data[p * b.row + j * b.col];
-            c[i * ldc + j] = (real)sum;
-        }
 }

@@ -90,8 +90,4 @@ size_t matmul_shared(void);
  * returns how many floating-point operations that was. */
 double matmul_peak(size_t rounds);
 
-/* What the product is, in three plain loops: for reading, and for tests to compare with. */
-void matmul_reference(MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
-                      const real *bias);
-
 #endif

@@ -52,6 +52,14 @@ AttentionBlock block_attention(const Pass *pass, AttentionKind kind, size_t laye
     };
 }
 
+AttentionBlock block_attention_packed(const Pass *pass, AttentionKind kind, size_t layer, Packed queries, Packed keys,
+                                      const real *memory) {
+    const Hyper *h = &pass->params->hyper;
+    const AttentionShape shape = {queries.B,      h->heads,     h->width / h->heads,       queries.start, keys.start,
+                                  keys.start + 1, keys.longest, kind == ATTENTION_DECODER, NULL};
+    return block_attention(pass, kind, layer, shape, memory, memory ? keys.start[keys.B] : 0);
+}
+
 const real *block_attention_forward(const Net *net, AttentionBlockTape *tape, const real *x, const AttentionBlock *b) {
     const real *h = sublayer_input(net, &tape->sublayer, x, &b->sublayer);
     multihead_forward(net, &tape->attention, tape->sublayer.sum, h, &b->attention);

@@ -28,6 +28,9 @@ typedef struct AttentionBlockTape {
 /* Which rows attend to which in layer `layer`. memory (M, D): NULL, 0 but for ATTENTION_CROSS. */
 AttentionBlock block_attention(const Pass *pass, AttentionKind kind, size_t layer, AttentionShape shape,
                                const real *memory, size_t M);
+/* The same where each sentence of `queries` attends to that of `keys`; in the decoder's own attention causally. */
+AttentionBlock block_attention_packed(const Pass *pass, AttentionKind kind, size_t layer, Packed queries, Packed keys,
+                                      const real *memory);
 const real *block_attention_forward(const Net *net, AttentionBlockTape *tape, const real *x, const AttentionBlock *b);
 /* dmemory (M, D) is added to; NULL for self-attention. */
 void block_attention_backward(const Net *net, real *d, real *dmemory, const AttentionBlockTape *tape,

@@ -6,20 +6,6 @@
 
 /* ---- whole sentences --------------------------------------------------------------------------------------------- */
 
-static AttentionBlock self_attention(const Pass *pass, size_t l, Packed t) {
-    const Hyper *h = &pass->params->hyper;
-    const AttentionShape shape = {t.B,  h->heads, h->width / h->heads, t.start, t.start, t.start + 1, t.longest,
-                                  true, NULL};
-    return block_attention(pass, ATTENTION_DECODER, l, shape, NULL, 0);
-}
-
-static AttentionBlock cross_attention(const Pass *pass, size_t l, Packed t, Packed s, const real *memory) {
-    const Hyper *h = &pass->params->hyper;
-    const AttentionShape shape = {t.B,   h->heads, h->width / h->heads, t.start, s.start, s.start + 1, s.longest,
-                                  false, NULL};
-    return block_attention(pass, ATTENTION_CROSS, l, shape, memory, s.start[s.B]);
-}
-
 const real *decoder_forward(const Pass *pass, DecoderTape *tape, Packed target, Packed source, const real *memory) {
     const Net *net = &pass->net;
     const size_t N = target.start[target.B], L = pass->params->hyper.decoder_layers;
@@ -28,8 +14,8 @@ const real *decoder_forward(const Pass *pass, DecoderTape *tape, Packed target, 
     block_embedding_forward(pass, STACK_DECODER, embedded, target);
     const real *x = embedded;
     for (size_t l = 0; l < L; l++) {
-        const AttentionBlock self = self_attention(pass, l, target);
-        const AttentionBlock cross = cross_attention(pass, l, target, source, memory);
+        const AttentionBlock self = block_attention_packed(pass, ATTENTION_DECODER, l, target, target, NULL);
+        const AttentionBlock cross = block_attention_packed(pass, ATTENTION_CROSS, l, target, source, memory);
         const FeedforwardBlock ff = block_feedforward(pass, STACK_DECODER, l, N);
         const size_t mark = arena_mark(net->arena);
         x = block_attention_forward(net, &tape->layers[l].self, x, &self);
@@ -46,8 +32,8 @@ void decoder_backward(const Pass *pass, const DecoderTape *tape, real *d, real *
     const size_t N = target.start[target.B];
     block_final_norm_backward(pass, STACK_DECODER, d, &tape->norm, N);
     for (size_t l = pass->params->hyper.decoder_layers; l-- > 0;) {
-        const AttentionBlock self = self_attention(pass, l, target);
-        const AttentionBlock cross = cross_attention(pass, l, target, source, memory);
+        const AttentionBlock self = block_attention_packed(pass, ATTENTION_DECODER, l, target, target, NULL);
+        const AttentionBlock cross = block_attention_packed(pass, ATTENTION_CROSS, l, target, source, memory);
         const FeedforwardBlock ff = block_feedforward(pass, STACK_DECODER, l, N);
         block_feedforward_backward(net, d, &tape->layers[l].feedforward, &ff);
         block_attention_backward(net, d, dmemory, &tape->layers[l].cross, &cross);

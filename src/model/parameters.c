@@ -1,4 +1,3 @@
-/* The one walk over a model's tensors. */
 #include "model/parameters.h"
 
 #include <math.h>
@@ -12,12 +11,7 @@
 /* Appends a tensor to the table and returns its offset. */
 static __attribute__((format(printf, 6, 7))) size_t tensor(Parameters *p, size_t rows, size_t cols, Init init,
                                                            double spread, const char *format, ...) {
-    Tensor t = {.rows = rows,
-                .cols = cols,
-                .offset = p->count,
-                .count = (rows ? rows : 1) * cols,
-                .init = init,
-                .spread = spread};
+    Tensor t = {"", rows, cols, p->count, (rows ? rows : 1) * cols, init, spread};
     va_list args;
     va_start(args, format);
     int length = vsnprintf(t.name, sizeof t.name, format, args);

@@ -2,7 +2,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
-#include "nn/positional.h"
+#include "nn/embedding.h"
 
 Dropout pass_dropout(const Pass *pass, StackName stack, size_t layer, DropoutPlace place) {
     if (!pass->training) return dropout_none();
@@ -20,7 +20,7 @@ Dropout pass_dropout(const Pass *pass, StackName stack, size_t layer, DropoutPla
 real *pass_sinusoidal(const Hyper *h) {
     if (h->positions != POSITIONS_SINUSOIDAL) return NULL;
     real *table = memory_new(h->max_length * h->width, sizeof *table);
-    positional_fill(table, h->max_length, h->width);
+    embedding_positions(table, h->max_length, h->width);
     return table;
 }
 

@@ -50,11 +50,8 @@ Loss transformer_evaluate(Transformer *model, const real *w, Packed source, Pack
 
 Pass transformer_pass(Transformer *model, const real *w) {
     arena_release(&model->arena, 0);
-    return (Pass){
-        .net = {.compute = {.pool = model->compute.pool}, .arena = &model->arena, .w = w},
-        .params = &model->params,
-        .sinusoidal = model->sinusoidal,
-    };
+    const Net net = {.compute = {.pool = model->compute.pool}, .arena = &model->arena, .w = w};
+    return (Pass){.net = net, .params = &model->params, .sinusoidal = model->sinusoidal};
 }
 
 Transformer transformer_new(const Hyper *hyper, Compute compute) {

@@ -4,6 +4,17 @@
 
 #include "nn/rows.h"
 
+void embedding_positions(real *position, size_t P, size_t D) {
+    for (size_t i = 0; i < D; i += 2) {
+        const double slowness = pow(10000.0, (double)i / (double)D);
+        for (size_t p = 0; p < P; p++) {
+            const double angle = (double)p / slowness;
+            position[p * D + i] = (real)sin(angle);
+            position[p * D + i + 1] = (real)cos(angle);
+        }
+    }
+}
+
 typedef struct Embedding {
     real *out, *dtable, *dposition;
     const int32_t *token;
@@ -26,14 +37,8 @@ static void forward_sentences(void *context, size_t first, size_t last) {
 
 void embedding_forward(Pool *pool, real *out, const int32_t *token, const uint32_t *start, const real *table,
                        const real *position, size_t B, size_t D) {
-    Embedding e = {.out = out,
-                   .token = token,
-                   .start = start,
-                   .table = table,
-                   .position = position,
-                   .scale = (real)sqrt((double)D),
-                   .B = B,
-                   .D = D};
+    Embedding e = {.token = token, .start = start, .scale = (real)sqrt((double)D), .B = B, .D = D};
+    e.out = out, e.table = table, e.position = position;
     rows_run(pool, "embedding", B, B ? (start[B] / B + 1) * D : 1, forward_sentences, &e);
 }
 
@@ -54,13 +59,7 @@ static void backward_columns(void *context, size_t first, size_t last) {
 
 void embedding_backward(Pool *pool, real *dtable, real *dposition, const real *dout, const int32_t *token,
                         const uint32_t *start, size_t B, size_t D) {
-    Embedding e = {.dtable = dtable,
-                   .dposition = dposition,
-                   .dout = dout,
-                   .token = token,
-                   .start = start,
-                   .scale = (real)sqrt((double)D),
-                   .B = B,
-                   .D = D};
+    Embedding e = {.token = token, .start = start, .scale = (real)sqrt((double)D), .B = B, .D = D};
+    e.dout = dout, e.dtable = dtable, e.dposition = dposition;
     rows_run(pool, "embedding", D, start[B], backward_columns, &e);
 }

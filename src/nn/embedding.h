@@ -4,6 +4,10 @@
  *
  *     dout -> dtable[token[n]] += dout[n] sqrt(D)      dposition[p] += dout[n], for learned positions
  *
+ * Positions are learned, or sine and cosine interleaved:
+ *
+ *     position[p][2i] = sin(p / 10000^(2i/D))     position[p][2i + 1] = cos(p / 10000^(2i/D))
+ *
  * out: (N, D)   token: (N)   start: (B + 1), the packed sentences   table: (V, D)   position: (P, D) */
 #ifndef NMT_NN_EMBEDDING_H
 #define NMT_NN_EMBEDDING_H
@@ -13,6 +17,9 @@
 
 #include "base/pool.h"
 #include "math/real.h"
+
+/* Fills position (P, D), D even, with sines and cosines. */
+void embedding_positions(real *position, size_t P, size_t D);
 
 /* Tokens must be below V and sentences no longer than P; the caller has checked. */
 void embedding_forward(Pool *pool, real *out, const int32_t *token, const uint32_t *start, const real *table,

@@ -1,4 +1,3 @@
-/* Blocks of rows as pool tasks. */
 #include "nn/rows.h"
 
 #include "math/vector.h"

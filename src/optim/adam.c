@@ -19,15 +19,9 @@ static void update_span(void *context, size_t first, size_t last) {
 
 void adam_update(Pool *pool, const Parameters *params, real *w, real *m, real *v, const real *gradient, uint64_t t,
                  double rate, double scale, AdamOptions options) {
-    AdamStep step = {
-        .rate = (real)rate,
-        .beta1 = (real)options.beta1,
-        .beta2 = (real)options.beta2,
-        .correct1 = (real)(1 / (1 - pow(options.beta1, (double)t))),
-        .correct2 = (real)(1 / (1 - pow(options.beta2, (double)t))),
-        .epsilon = (real)options.epsilon,
-        .scale = (real)scale,
-    };
+    AdamStep step = {.rate = (real)rate, .epsilon = (real)options.epsilon, .scale = (real)scale};
+    step.beta1 = (real)options.beta1, step.correct1 = (real)(1 / (1 - pow(options.beta1, (double)t)));
+    step.beta2 = (real)options.beta2, step.correct2 = (real)(1 / (1 - pow(options.beta2, (double)t)));
     if (options.weight_decay == 0) {
         Update u = {w, m, v, gradient, step};
         rows_run(pool, "Adam", params->count, 1, update_span, &u);

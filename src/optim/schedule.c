@@ -1,4 +1,3 @@
-/* Learning-rate schedules. */
 #include "optim/schedule.h"
 
 #include <math.h>
