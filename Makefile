@@ -188,7 +188,7 @@ neon:
 	    $(NEON_TESTS)
 	@EMULATOR=qemu-aarch64 sh tests/run.sh build/neon $(NEON_TESTS)
 
-## make micro        builds src/micro/micro.c, trains it and translates "the cat sat": two minutes on one core
+## make micro        build src/micro/micro.c, train it and translate "the cat sat": two minutes on one core
 micro: build/micro
 	@build/micro
 build/micro: src/micro/micro.c Makefile
