@@ -20,27 +20,14 @@ static void error_clean(char *text, bool cut) {
     bytes[length] = 0;
 }
 
-/* Formats into another buffer first, because an argument may be err->text itself. */
-static void __attribute__((format(printf, 2, 0))) error_format(Error *err, const char *format, va_list arguments) {
-    Error fresh;
+bool error_set(Error *err, const char *format, ...) {
+    Error fresh; /* because an argument may be err->text itself */
+    va_list arguments;
+    va_start(arguments, format);
     int length = vsnprintf(fresh.text, sizeof fresh.text, format, arguments);
+    va_end(arguments);
     if (length < 0) snprintf(fresh.text, sizeof fresh.text, "%s", format);
     error_clean(fresh.text, length >= (int)sizeof fresh.text);
     *err = fresh;
-}
-
-bool error_set(Error *err, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    error_format(err, format, arguments);
-    va_end(arguments);
     return false;
-}
-
-void *error_null(Error *err, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    error_format(err, format, arguments);
-    va_end(arguments);
-    return NULL;
 }

@@ -18,6 +18,6 @@ typedef struct Error {
 bool error_set(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same, for functions that return a pointer. */
-void *error_null(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define error_null(...) (error_set(__VA_ARGS__), (void *)0)
 
 #endif

@@ -88,13 +88,9 @@ char *field_range(const Field *field) {
 
 char *field_wish(const Field *field) {
     static const char *const before[] = {
-        [FIELD_INTEGER] = "an integer from ",
-        [FIELD_REAL] = "a number from ",
-        [FIELD_SWITCH] = "",
-        [FIELD_CHOICE] = "one of ",
-        [FIELD_TEXT] = "",
-    };
-    char *range = field_range(field), *wish = memory_format("%s%s", before[field->type], range);
+        [FIELD_INTEGER] = "an integer from ", [FIELD_REAL] = "a number from ", [FIELD_CHOICE] = "one of "};
+    char *range = field_range(field),
+         *wish = memory_format("%s%s", before[field->type] ? before[field->type] : "", range);
     free(range);
     return wish;
 }

@@ -92,6 +92,12 @@ static char *ini_value(Span line, const char *from) {
     return value;
 }
 
+/* The error for a line that is not what it should be; returns false. */
+static bool ini_unexpected(const Ini *ini, Span line, size_t number, const char *expected, Error *err) {
+    const int shown = line.end - line.start < 80 ? (int)(line.end - line.start) : 80;
+    return error_set(err, "%s:%zu: expected %s, found \"%.*s\"", ini->name, number, expected, shown, line.start);
+}
+
 /* One line without its end; *section is the open section, or NULL. */
 static bool ini_line(Ini *ini, Span line, size_t number, char **section, Error *err) {
     for (const char *p = line.start; p < line.end; p++) {
@@ -106,15 +112,12 @@ static bool ini_line(Ini *ini, Span line, size_t number, char **section, Error *
         return error_set(err, "%s:%zu: expected at most %d keys, found more", ini->name, number, INI_MOST_ENTRIES);
     }
 
-    int shown = line.end - line.start < 80 ? (int)(line.end - line.start) : 80;
     if (*line.start == '[') {
         const char *close = memchr(line.start, ']', (size_t)(line.end - line.start));
         Span name = ini_trim((Span){line.start + 1, close ? close : line.start + 1});
         Span rest = ini_trim((Span){close ? close + 1 : line.end, line.end});
-        if (!ini_name(name) || (rest.start < rest.end && !ini_comment(line.start, rest.start))) {
-            return error_set(err, "%s:%zu: expected \"[section]\", found \"%.*s\"", ini->name, number, shown,
-                             line.start);
-        }
+        if (!ini_name(name) || (rest.start < rest.end && !ini_comment(line.start, rest.start)))
+            return ini_unexpected(ini, line, number, "\"[section]\"", err);
         free(*section);
         *section = memory_string_n(name.start, (size_t)(name.end - name.start));
         IniEntry heading = {memory_string(*section), NULL, number};
@@ -124,19 +127,10 @@ static bool ini_line(Ini *ini, Span line, size_t number, char **section, Error *
 
     const char *equals = memchr(line.start, '=', (size_t)(line.end - line.start));
     Span name = ini_trim((Span){line.start, equals ? equals : line.start});
-    if (!ini_name(name)) {
-        return error_set(err, "%s:%zu: expected \"[section]\" or \"key = value\", found \"%.*s\"", ini->name, number,
-                         shown, line.start);
-    }
-    if (!*section) {
-        return error_set(err, "%s:%zu: expected a \"[section]\" before the first key, found \"%.*s\"", ini->name,
-                         number, shown, line.start);
-    }
+    if (!ini_name(name)) return ini_unexpected(ini, line, number, "\"[section]\" or \"key = value\"", err);
+    if (!*section) return ini_unexpected(ini, line, number, "a \"[section]\" before the first key", err);
     char *value = ini_value(line, equals + 1);
-    if (!value) {
-        return error_set(err, "%s:%zu: expected a value with a \" at both its ends, found \"%.*s\"", ini->name, number,
-                         shown, line.start);
-    }
+    if (!value) return ini_unexpected(ini, line, number, "a value with a \" at both its ends", err);
     char *key = memory_format("%s.%.*s", *section, (int)(name.end - name.start), name.start);
     const IniEntry *first = ini_find(ini, key);
     if (first) {
@@ -227,8 +221,6 @@ bool ini_drop_removed(Ini *ini, const char *key, const char *why, Error *err) {
     stbds_arrdel(ini->entries, entry - ini->entries);
     return true;
 }
-
-/* ---- Binding ---- */
 
 /* The known key, or with `section` the key of the known section, that is most like a wrong one: the same name in
  * another section, or else the one at the least distance; NULL if none is alike. */

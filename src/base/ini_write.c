@@ -1,4 +1,3 @@
-/* Writing a config as INI text. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -32,11 +32,7 @@ Progress progress_start(FILE *stream) {
 }
 
 const char *progress_style(const Progress *progress, Style style) {
-    static const char *const codes[] = {[STYLE_NONE] = "\033[m",
-                                        [STYLE_FAINT] = "\033[2m",
-                                        [STYLE_GOOD] = "\033[32m",
-                                        [STYLE_BAD] = "\033[33m",
-                                        [STYLE_BAR] = "\033[36m"};
+    static const char *const codes[] = {"\033[m", "\033[2m", "\033[32m", "\033[33m", "\033[36m"}; /* by Style */
     return progress->colours ? codes[style] : "";
 }
 

@@ -151,12 +151,6 @@ const void *gguf_array(const GgufFile *file, const char *key, GgufType element, 
     return pair->values;
 }
 
-static const GgufTensor *find_tensor(const GgufFile *file, const char *name, Error *err) {
-    const GgufName *found = names_find(file->names, file->n_tensors, name);
-    if (!found) return error_null(err, "%s: expected a tensor %s, found none of that name", file->path, name);
-    return &file->tensors[found->at];
-}
-
 static const char *dims_text(char text[96], size_t n_dims, const size_t *dims) {
     size_t used = 0;
     for (size_t i = 0; i < n_dims; i++) used += (size_t)snprintf(text + used, 96 - used, i ? ", %zu" : "%zu", dims[i]);
@@ -165,9 +159,10 @@ static const char *dims_text(char text[96], size_t n_dims, const size_t *dims) {
 
 const float *gguf_floats(const GgufFile *file, const char *name, size_t n_dims, const size_t *dims, Error *err) {
     char expected[96], found[96];
-    const GgufTensor *tensor = find_tensor(file, name, err);
+    const GgufName *entry = names_find(file->names, file->n_tensors, name);
     CHECK(n_dims >= 1 && n_dims <= GGUF_MAX_DIMS, "a tensor has 1 to 4 dims");
-    if (!tensor) return NULL;
+    if (!entry) return error_null(err, "%s: expected a tensor %s, found none of that name", file->path, name);
+    const GgufTensor *tensor = &file->tensors[entry->at];
     if (tensor->type != GGUF_TENSOR_F32)
         return error_null(err, "%s: tensor %s: expected type %d (float32), found type %" PRIu32, file->path, name,
                           GGUF_TENSOR_F32, tensor->type);

@@ -1,6 +1,5 @@
 /* A cursor moves once through the map, and every byte is reached by `take`, which checks that the file has it. Each
  * count and length is compared with the bytes that are left before anything is allocated for it. */
-#include "base/size.h"
 #include "gguf/gguf_internal.h"
 
 #include <inttypes.h>
@@ -10,6 +9,7 @@
 
 #include "base/checksum.h"
 #include "base/memory.h"
+#include "base/size.h"
 
 /* Numbers and tensor data are used as they are in the file, and size_t holds the size of any file. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "GGUF files are little-endian");
@@ -71,8 +71,6 @@ static bool take_type(Cursor *c, GgufType *type) {
     *type = (GgufType)code;
     return true;
 }
-
-/* ---- key-values ---- */
 
 /* Reads strings into one block: the GgufStrings, then their texts. The first pass checks every length and computes the
  * size of the block. */
@@ -170,8 +168,6 @@ static bool read_pairs(GgufFile *file, Cursor *c, uint64_t count, bool require_c
     const char *twice = gguf_names_sort(file->keys, file->n_pairs);
     return !twice || error_set(c->err, "%s: key %s: expected once, found twice", c->path, twice);
 }
-
-/* ---- tensors ---- */
 
 static bool read_tensor(Cursor *c, GgufTensor *tensor) {
     GgufString name;
@@ -294,8 +290,7 @@ GgufFile *gguf_open(const char *path, bool require_checksum, Error *err) {
     FileMap map;
     if (!file_map(&map, path, err)) return NULL;
     GgufFile *file = memory_new(1, sizeof *file);
-    file->path = memory_string(path);
-    file->map = map;
+    *file = (GgufFile){.path = memory_string(path), .map = map};
     Cursor c = {.path = file->path, .data = map.data, .size = map.size, .item = "header", .err = err};
     uint64_t n_tensors = 0, n_pairs = 0;
     if (read_header(&c, &n_tensors, &n_pairs) && read_pairs(file, &c, n_pairs, require_checksum) &&

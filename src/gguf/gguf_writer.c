@@ -1,5 +1,4 @@
-/* Key-values are kept as the bytes that the file will have. One function produces the file twice: first for its
- * checksum, then for the disk. */
+/* Key-values are kept as the bytes that the file will have. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,17 +33,23 @@ static void put(unsigned char **bytes, const void *data, size_t size) {
     if (size) memcpy(stbds_arraddnptr(*bytes, size), data, size);
 }
 
+static void put_u32(unsigned char **bytes, uint32_t number) {
+    put(bytes, &number, sizeof number);
+}
+
+static void put_u64(unsigned char **bytes, uint64_t number) {
+    put(bytes, &number, sizeof number);
+}
+
 static void put_string(unsigned char **bytes, const char *text, size_t length) {
-    const uint64_t length64 = length;
-    put(bytes, &length64, sizeof length64);
+    put_u64(bytes, length);
     put(bytes, text, length);
 }
 
 static void put_key(GgufWriter *writer, const char *key, GgufType type) {
-    const uint32_t code = type;
     add_name(&writer->keys, key, GGUF_MAX_KEY);
     put_string(&writer->pairs, key, strlen(key));
-    put(&writer->pairs, &code, sizeof code);
+    put_u32(&writer->pairs, type);
 }
 
 static void set_scalar(GgufWriter *writer, const char *key, GgufType type, const void *value) {
@@ -97,11 +102,9 @@ void gguf_set_bool(GgufWriter *writer, const char *key, bool value) {
 
 void gguf_set_array(GgufWriter *writer, const char *key, GgufType element, const void *values, size_t count) {
     CHECK(element < GGUF_TYPES && element != GGUF_ARRAY, "arrays hold plain values");
-    const uint32_t code = element;
-    const uint64_t count64 = count;
     put_key(writer, key, GGUF_ARRAY);
-    put(&writer->pairs, &code, sizeof code);
-    put(&writer->pairs, &count64, sizeof count64);
+    put_u32(&writer->pairs, element);
+    put_u64(&writer->pairs, count);
     if (element == GGUF_STRING) {
         const GgufString *strings = values;
         for (size_t i = 0; i < count; i++) put_string(&writer->pairs, strings[i].text, strings[i].length);
@@ -128,73 +131,58 @@ void gguf_add_tensor(GgufWriter *writer, const char *name, size_t n_dims, const 
     stbds_arrput(writer->tensors, tensor);
 }
 
-/* Where the bytes of a file go: to the disk, or (file NULL) only into a checksum. */
-typedef struct Sink {
-    FileWriter *file;
-    Checksum sum;
-    uint64_t at; /* bytes so far */
-} Sink;
-
-static void emit(Sink *sink, const void *data, size_t size) {
-    if (sink->file)
-        file_write(sink->file, data, size);
-    else
-        checksum_add(&sink->sum, data, size);
-    sink->at += size;
-}
-
-static void emit_u32(Sink *sink, uint32_t number) {
-    emit(sink, &number, sizeof number);
-}
-
-static void emit_u64(Sink *sink, uint64_t number) {
-    emit(sink, &number, sizeof number);
-}
-
-static void emit_name(Sink *sink, const char *name) {
-    emit_u64(sink, strlen(name));
-    emit(sink, name, strlen(name));
-}
-
-static void emit_padding(Sink *sink, uint64_t alignment) {
-    static const unsigned char zeros[GGUF_MIN_ALIGNMENT];
-    const uint64_t end = size_round_up(sink->at, alignment);
-    while (sink->at < end) emit(sink, zeros, end - sink->at < sizeof zeros ? end - sink->at : sizeof zeros);
-}
-
-/* The whole file. The last tensor is padded like the others, because ggml's own reader requires it. */
-static void emit_file(Sink *sink, const GgufWriter *writer, uint64_t checksum) {
+/* Everything before the tensor data, a stb_ds array, with a checksum of zero at *checksum_at. */
+static unsigned char *file_head(const GgufWriter *writer, size_t *checksum_at) {
     const size_t n_tensors = stbds_arrlenu(writer->tensors);
-    emit(sink, GGUF_MAGIC, strlen(GGUF_MAGIC));
-    emit_u32(sink, GGUF_VERSION);
-    emit_u64(sink, n_tensors);
-    emit_u64(sink, stbds_shlenu(writer->keys));
-    emit(sink, writer->pairs, stbds_arrlenu(writer->pairs));
-    emit_name(sink, GGUF_CHECKSUM_KEY);
-    emit_u32(sink, GGUF_UINT64);
-    emit_u64(sink, checksum);
+    unsigned char *head = NULL;
+    put(&head, GGUF_MAGIC, strlen(GGUF_MAGIC));
+    put_u32(&head, GGUF_VERSION);
+    put_u64(&head, n_tensors);
+    put_u64(&head, stbds_shlenu(writer->keys));
+    put(&head, writer->pairs, stbds_arrlenu(writer->pairs));
+    put_string(&head, GGUF_CHECKSUM_KEY, strlen(GGUF_CHECKSUM_KEY));
+    put_u32(&head, GGUF_UINT64);
+    *checksum_at = stbds_arrlenu(head);
+    put_u64(&head, 0);
     for (size_t i = 0; i < n_tensors; i++) {
         const GgufTensor *tensor = &writer->tensors[i];
-        emit_name(sink, tensor->name);
-        emit_u32(sink, (uint32_t)tensor->n_dims);
-        for (size_t j = 0; j < tensor->n_dims; j++) emit_u64(sink, tensor->dims[j]);
-        emit_u32(sink, tensor->type);
-        emit_u64(sink, tensor->offset);
+        put_string(&head, tensor->name, strlen(tensor->name));
+        put_u32(&head, (uint32_t)tensor->n_dims);
+        for (size_t j = 0; j < tensor->n_dims; j++) put_u64(&head, tensor->dims[j]);
+        put_u32(&head, tensor->type);
+        put_u64(&head, tensor->offset);
     }
-    emit_padding(sink, writer->alignment);
-    for (size_t i = 0; i < n_tensors; i++) {
-        emit(sink, writer->tensors[i].data, writer->tensors[i].bytes);
-        emit_padding(sink, writer->alignment);
-    }
+    while (stbds_arrlenu(head) % writer->alignment) stbds_arrput(head, 0);
+    return head;
 }
 
+/* The head and the tensors are read twice: first for the checksum, then for the disk. The last tensor is padded like
+ * the others, because ggml's own reader requires it. */
 bool gguf_write(const GgufWriter *writer, const char *path, Error *err) {
-    Sink sink = {0};
-    checksum_start(&sink.sum);
-    emit_file(&sink, writer, 0);
-    const uint64_t checksum = checksum_end(&sink.sum);
-    sink = (Sink){.file = file_create(path, err)};
-    if (!sink.file) return false;
-    emit_file(&sink, writer, checksum);
-    return file_commit(sink.file, err);
+    const GgufTensor *tensors = writer->tensors, *end = tensors + stbds_arrlenu(tensors);
+    const size_t alignment = writer->alignment;
+    unsigned char *zeros = memory_new(alignment, 1);
+    size_t checksum_at;
+    unsigned char *head = file_head(writer, &checksum_at);
+    Checksum sum;
+    checksum_start(&sum);
+    checksum_add(&sum, head, stbds_arrlenu(head));
+    for (const GgufTensor *t = tensors; t < end; t++) {
+        checksum_add(&sum, t->data, t->bytes);
+        checksum_add(&sum, zeros, size_round_up(t->bytes, alignment) - t->bytes);
+    }
+    const uint64_t checksum = checksum_end(&sum);
+    memcpy(head + checksum_at, &checksum, sizeof checksum);
+
+    FileWriter *file = file_create(path, err);
+    if (file) {
+        file_write(file, head, stbds_arrlenu(head));
+        for (const GgufTensor *t = tensors; t < end; t++) {
+            file_write(file, t->data, t->bytes);
+            file_write(file, zeros, size_round_up(t->bytes, alignment) - t->bytes);
+        }
+    }
+    free(zeros);
+    stbds_arrfree(head);
+    return file && file_commit(file, err);
 }

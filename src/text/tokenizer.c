@@ -111,18 +111,12 @@ static size_t merge_piece(const Tokenizer *tokenizer, uint32_t ids[PIECE_LONGEST
         size_t best = 0;
         uint32_t lowest = TABLE_NONE;
         for (size_t i = 0; i + 1 < count; i++) {
-            if (merging[i] < lowest) {
-                lowest = merging[i];
-                best = i;
-            }
+            if (merging[i] < lowest) lowest = merging[i], best = i;
         }
         if (lowest == TABLE_NONE) return count;
         count--;
         ids[best] = TOKEN_FIRST_MERGE + lowest;
-        for (size_t i = best + 1; i < count; i++) {
-            ids[i] = ids[i + 1];
-            merging[i] = merging[i + 1];
-        }
+        for (size_t i = best + 1; i < count; i++) ids[i] = ids[i + 1], merging[i] = merging[i + 1];
         if (best > 0) merging[best - 1] = find_merge(tokenizer, ids[best - 1], ids[best]);
         if (best + 1 < count) merging[best] = find_merge(tokenizer, ids[best], ids[best + 1]);
     }
