@@ -26,15 +26,8 @@ void inspect_example(Json *j, Pool *pool) {
     linear_forward((Compute){.pool = pool}, qkv, x, weight, NULL, T, D, 3 * D);
     attention_forward(pool, joined, log_sum, in, shape, dropout_none());
 
-    const AttentionView view = {.kind = ATTENTION_ENCODER,
-                                .H = 1,
-                                .K = D,
-                                .Tq = T,
-                                .Tk = T,
-                                .p = p,
-                                .in = in,
-                                .joined = joined,
-                                .weight = weight};
+    AttentionView view = {.kind = ATTENTION_ENCODER, .H = 1, .K = D, .Tq = T, .Tk = T, .p = p, .in = in};
+    view.joined = joined, view.weight = weight;
     static const char *const missing[] = {"model",     "target",    "steps",      "beam",    "hypotheses",
                                           "embedding", "positions", "neighbours", "context", "maps"};
     json_open(j, '{');
@@ -52,9 +45,7 @@ void inspect_example(Json *j, Pool *pool) {
     }
     json_close(j, ']');
     json_close(j, '}');
-    for (size_t i = 0; i < COUNT(missing); i++) {
-        json_key_text(j, missing[i], NULL);
-    }
+    for (size_t i = 0; i < COUNT(missing); i++) json_key_text(j, missing[i], NULL);
     inspect_write_attention(j, &view, 1, (AttentionChoice){.x = x}, SIZE_MAX);
     json_close(j, '}');
 }

@@ -4,13 +4,12 @@
  *
  * A head gets the label with the highest share, if that is 0.5 or more. Shares, from 0 to 1:
  *
- *     previous token, next token, same token    mean of p[i][i - 1], p[i][i + 1], p[i][i] over the rows that have it
- *     start or end    mean of the probability of <s> in the decoder, of </s> in the encoder and in cross-attention;
- * without row 0 of the decoder, which sees nothing else aligned         mean of the largest p of a row, without </s>;
- * cross-attention only spread          entropy divided by that of equal shares, mean over the rows that see more than
- * one key; this one comes first, and needs 0.9
+ *     previous, next, same token    mean of p[i][i - 1], p[i][i + 1], p[i][i]; self-attention only
+ *     start or end                  mean of the p of <s> in the decoder, else of </s>
+ *     aligned                       mean of a row's largest p, </s> left out; cross-attention only
+ *     spread                        mean of the entropy divided by that of equal shares; comes first, needs 0.9
  *
- * The first three labels are for self-attention only. */
+ * Means are over the rows that have such a key and see more than one. */
 #ifndef NMT_INSPECT_HEADS_H
 #define NMT_INSPECT_HEADS_H
 

@@ -218,14 +218,12 @@ bool inspect_write(Json *j, const InspectRequest *request, const Observation *o,
     real *x = memory_new(view->Tq, D * sizeof *x), *projected = memory_new(view->Tq, D * sizeof *projected);
     observation_inputs(o, view, x);
     linear_forward(o->pass.net.compute, projected, view->joined, view->out_weight, view->out_bias, view->Tq, D, D);
-    const bool normed = o->file->params.hyper.norm == NORM_PRE;
-    const AttentionChoice chosen = {number,
-                                    request->head > 0 ? (size_t)request->head : 0,
-                                    view->kind == ATTENTION_ENCODER ? row : view->Tq / 2,
-                                    x,
-                                    projected,
-                                    normed ? o->pass.net.w + view->sublayer.norm.weight : NULL,
-                                    normed ? o->pass.net.w + view->sublayer.norm.bias : NULL};
+    const LayernormParams norm = view->sublayer.norm;
+    AttentionChoice chosen = {.number = number, .x = x, .projected = projected};
+    chosen.head = request->head > 0 ? (size_t)request->head : 0;
+    chosen.row = view->kind == ATTENTION_ENCODER ? row : view->Tq / 2;
+    if (view->sublayer.place == NORM_PRE)
+        chosen.norm_weight = o->pass.net.w + norm.weight, chosen.norm_bias = o->pass.net.w + norm.bias;
     inspect_write_attention(j, views, count, chosen, request->budget > 0 ? request->budget : INSPECT_BUDGET);
     json_close(j, '}');
     free(x);

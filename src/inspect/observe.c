@@ -94,12 +94,10 @@ static AttentionView view_of(const Observation *o, size_t number) {
     const AttentionKind kind = number < h->encoder_layers                       ? ATTENTION_ENCODER
                                : number < h->encoder_layers + h->decoder_layers ? ATTENTION_DECODER
                                                                                 : ATTENTION_CROSS;
-    return (AttentionView){.kind = kind,
-                           .layer = number - observation_number(o, kind, 0),
-                           .H = h->heads,
-                           .K = h->width / h->heads,
-                           .Tq = kind == ATTENTION_ENCODER ? o->S : o->T,
-                           .Tk = kind == ATTENTION_DECODER ? o->T : o->S};
+    AttentionView view = {.kind = kind, .layer = number - observation_number(o, kind, 0), .H = h->heads};
+    view.K = h->width / h->heads;
+    view.Tq = kind == ATTENTION_ENCODER ? o->S : o->T, view.Tk = kind == ATTENTION_DECODER ? o->T : o->S;
+    return view;
 }
 
 AttentionView observation_view(const Observation *o, size_t number) {

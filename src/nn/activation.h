@@ -1,11 +1,10 @@
 /* Activation functions, element by element, on the calling thread: nn/feedforward.c calls them for spans of its rows.
  *
- *     RELU   max(0, x)                                      derivative 1 where x > 0, else 0
- *     GELU   x Phi(x), Phi the normal distribution function derivative Phi(x) + x phi(x)
- *            (Hendrycks, Gimpel 2016; the exact form, not the tanh approximation)
+ *     RELU   max(0, x)     derivative 1 where x > 0, else 0
+ *     GELU   x Phi(x)      derivative Phi(x) + x phi(x)       (Hendrycks, Gimpel 2016; the exact form)
  *
- * The loops are in activation_rows.h. In float, GELU is within 4 units in the last place; for negative x its relative
- * error grows with x^2, to 2e-6 at -5. */
+ * Phi is the normal distribution function and phi its density. The loops are in activation_rows.h. In float, GELU is
+ * within 4 units in the last place; for negative x its relative error grows with x^2, to 2e-6 at -5. */
 #ifndef NMT_NN_ACTIVATION_H
 #define NMT_NN_ACTIVATION_H
 

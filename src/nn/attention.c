@@ -140,12 +140,7 @@ static void backward_pair(void *context, size_t task, size_t worker) {
 
 void attention_backward(Pool *pool, AttentionGradient gradient, const real *dout, const real *log_sum,
                         AttentionInput in, AttentionShape shape, Dropout dropout) {
-    Attention a = {.pool = pool,
-                   .gradient = gradient,
-                   .dout = dout,
-                   .kept_log_sum = log_sum,
-                   .in = in,
-                   .shape = shape,
-                   .dropout = dropout};
+    Attention a = {.pool = pool, .in = in, .shape = shape, .dropout = dropout};
+    a.gradient = gradient, a.dout = dout, a.kept_log_sum = log_sum;
     pool_run(pool, "attention backward", shape.B * shape.H, backward_pair, &a);
 }
