@@ -139,7 +139,7 @@ static const char *finish(Json *json) {
 static void test_json(void) {
     Json j = {0};
     json_open(&j, '{');
-    json_key_text(&j, "a\"b", "<\\\n\xC3\xA9\xFF\xE2\x80\xA8");
+    json_text(json_key(&j, "a\"b"), "<\\\n\xC3\xA9\xFF\xE2\x80\xA8");
     json_key(&j, "n");
     json_open(&j, '[');
     json_number(&j, 0.1);

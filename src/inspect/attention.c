@@ -9,19 +9,19 @@
 static void write_view(Json *j, const AttentionView *v, bool vectors) {
     const size_t D = v->H * v->K;
     json_open(j, '{');
-    json_key_text(j, "kind", ATTENTION_KIND_NAMES[v->kind]);
-    json_key_integer(j, "layer", (long long)v->layer);
-    json_key_array(j, "p", v->H, v->H * v->Tq, v->Tk, v->p, v->Tk);
-    json_key_array(j, "q", 0, v->Tq, D, vectors ? v->in.q : NULL, v->in.q_stride);
-    json_key_array(j, "k", 0, v->Tk, D, vectors ? v->in.k : NULL, v->in.kv_stride);
-    json_key_array(j, "v", 0, v->Tk, D, vectors ? v->in.v : NULL, v->in.kv_stride);
-    json_key_open(j, "heads", '[');
+    json_text(json_key(j, "kind"), ATTENTION_KIND_NAMES[v->kind]);
+    json_integer(json_key(j, "layer"), (long long)v->layer);
+    json_array(json_key(j, "p"), v->H, v->H * v->Tq, v->Tk, v->p, v->Tk);
+    json_array(json_key(j, "q"), 0, v->Tq, D, vectors ? v->in.q : NULL, v->in.q_stride);
+    json_array(json_key(j, "k"), 0, v->Tk, D, vectors ? v->in.k : NULL, v->in.kv_stride);
+    json_array(json_key(j, "v"), 0, v->Tk, D, vectors ? v->in.v : NULL, v->in.kv_stride);
+    json_open(json_key(j, "heads"), '[');
     for (size_t h = 0; h < v->H; h++) {
         const HeadSummary head = head_summary(v->p + h * v->Tq * v->Tk, v->Tq, v->Tk, v->kind);
         json_open(j, '{');
-        json_key_number(j, "entropy", head.entropy);
-        json_key_text(j, "label", head.label);
-        json_key_number(j, "share", head.share);
+        json_number(json_key(j, "entropy"), head.entropy);
+        json_text(json_key(j, "label"), head.label);
+        json_number(json_key(j, "share"), head.share);
         json_close(j, '}');
     }
     json_close(j, ']');
@@ -32,23 +32,23 @@ static void write_arithmetic(Json *j, const AttentionView *v, AttentionChoice ch
     static const char *const weights[] = {"wq", "wk", "wv"}, *const biases[] = {"bq", "bk", "bv"};
     const size_t D = v->H * v->K;
     real *none = memory_new(D, sizeof *none); /* no bias */
-    json_key_open(j, "arithmetic", '{');
-    json_key_integer(j, "block", (long long)chosen.number);
-    json_key_integer(j, "head", (long long)chosen.head);
-    json_key_integer(j, "row", (long long)chosen.row);
-    json_key_array(j, "x", 0, v->Tq, D, chosen.x, D);
-    json_key_array(j, "memory", 0, v->Tk, D, v->memory, D);
+    json_open(json_key(j, "arithmetic"), '{');
+    json_integer(json_key(j, "block"), (long long)chosen.number);
+    json_integer(json_key(j, "head"), (long long)chosen.head);
+    json_integer(json_key(j, "row"), (long long)chosen.row);
+    json_array(json_key(j, "x"), 0, v->Tq, D, chosen.x, D);
+    json_array(json_key(j, "memory"), 0, v->Tk, D, v->memory, D);
     for (size_t map = 0; map < 3; map++) {
         const size_t first = map * D + chosen.head * v->K;
-        json_key_array(j, weights[map], 0, v->K, D, v->weight + first * D, D);
-        json_key_array(j, biases[map], 0, 0, v->K, v->bias ? v->bias + first : none, v->K);
+        json_array(json_key(j, weights[map]), 0, v->K, D, v->weight + first * D, D);
+        json_array(json_key(j, biases[map]), 0, 0, v->K, v->bias ? v->bias + first : none, v->K);
     }
-    json_key_array(j, "norm_weight", 0, 0, D, chosen.norm_weight, D);
-    json_key_array(j, "norm_bias", 0, 0, D, chosen.norm_bias, D);
-    json_key_array(j, "joined", 0, v->Tq, D, v->joined, D);
-    json_key_array(j, "wo", 0, D, D, whole ? v->out_weight : NULL, D);
-    json_key_array(j, "bo", 0, 0, D, v->out_bias, D);
-    json_key_array(j, "projected", 0, v->Tq, D, chosen.projected, D);
+    json_array(json_key(j, "norm_weight"), 0, 0, D, chosen.norm_weight, D);
+    json_array(json_key(j, "norm_bias"), 0, 0, D, chosen.norm_bias, D);
+    json_array(json_key(j, "joined"), 0, v->Tq, D, v->joined, D);
+    json_array(json_key(j, "wo"), 0, D, D, whole ? v->out_weight : NULL, D);
+    json_array(json_key(j, "bo"), 0, 0, D, v->out_bias, D);
+    json_array(json_key(j, "projected"), 0, v->Tq, D, chosen.projected, D);
     json_close(j, '}');
     free(none);
 }
@@ -82,7 +82,7 @@ void inspect_write_attention(Json *j, const AttentionView *views, size_t count, 
         used += vectors[i] ? vectors_size(&views[i]) : 0;
         left += !vectors[i];
     }
-    json_key_open(j, "left_out", '[');
+    json_open(json_key(j, "left_out"), '[');
     if (left > 0) {
         char *text =
             memory_format("The query, key and value vectors of %zu of the %zu attention blocks are left out to keep "
@@ -94,7 +94,7 @@ void inspect_write_attention(Json *j, const AttentionView *views, size_t count, 
     if (!whole && mine->out_weight)
         json_text(j, "The output projection's weights are left out to keep the page small; its result is here.");
     json_close(j, ']');
-    json_key_open(j, "attention", '[');
+    json_open(json_key(j, "attention"), '[');
     for (size_t i = 0; i < count; i++) write_view(j, &views[i], vectors[i]);
     json_close(j, ']');
     write_arithmetic(j, mine, chosen, whole);

@@ -103,7 +103,7 @@ static void find_axes(Space *s, const References *r, size_t probes) {
 
 /* A word's or group's points at all layers. */
 static void write_points(Json *j, const char *key, const Space *s, double *x, size_t i) {
-    json_key_open(j, key, '[');
+    json_open(json_key(j, key), '[');
     for (size_t l = 0; l < s->layers; l++) {
         double xy[2];
         project_point(xy, row(x, s, i, l), s->axes, s->centre + l * s->D, s->D);
@@ -115,23 +115,23 @@ static void write_points(Json *j, const char *key, const Space *s, double *x, si
 static void write_path(Json *j, const Space *s, const char *name, const char *role, const char *group, double *x,
                        size_t i) {
     json_open(j, '{');
-    json_key_text(j, "name", name);
-    json_key_text(j, "role", role);
-    json_key_text(j, "group", group);
+    json_text(json_key(j, "name"), name);
+    json_text(json_key(j, "role"), role);
+    json_text(json_key(j, "group"), group);
     write_points(j, "xy", s, x, i);
     json_close(j, '}');
 }
 
 static void write_groups(Json *j, const Space *s, const References *r, const Group *groups) {
-    json_key_open(j, "groups", '[');
+    json_open(json_key(j, "groups"), '[');
     for (size_t g = 0; g < s->groups; g++) {
         json_open(j, '{');
-        json_key_text(j, "name", groups[g].name);
-        json_key_open(j, "words", '[');
+        json_text(json_key(j, "name"), groups[g].name);
+        json_open(json_key(j, "words"), '[');
         for (size_t i = 0; i < r->count; i++)
             if (r->group[i] == g) json_text(j, r->word[i]);
         json_close(j, ']');
-        json_key_open(j, "sentences", '[');
+        json_open(json_key(j, "sentences"), '[');
         for (size_t i = 0; i < stbds_arrlenu(groups[g].sentences); i++) json_text(j, groups[g].sentences[i]);
         json_close(j, ']');
         write_points(j, "mean", s, s->means, g);
@@ -143,9 +143,9 @@ static void write_groups(Json *j, const Space *s, const References *r, const Gro
 static void write_cosines(Json *j, const Space *s, const References *r, const Group *groups, size_t probe) {
     for (size_t g = 0; g < s->groups; g++) {
         json_open(j, '{');
-        json_key_text(j, "role", roles[probe]);
-        json_key_text(j, "group", groups[g].name);
-        json_key_open(j, "by_layer", '[');
+        json_text(json_key(j, "role"), roles[probe]);
+        json_text(json_key(j, "group"), groups[g].name);
+        json_open(json_key(j, "by_layer"), '[');
         for (size_t l = 0; l < s->layers; l++) json_short(j, cosine_at(s, r, probe, g, l));
         json_close(j, ']');
         json_close(j, '}');
@@ -155,7 +155,7 @@ static void write_cosines(Json *j, const Space *s, const References *r, const Gr
 void inspect_write_context(Json *j, const References *r, const InspectRequest *request, const char *word,
                            const char *sentence, const Observation *o) {
     if (!word) {
-        json_key_text(j, "context", NULL);
+        json_text(json_key(j, "context"), NULL);
         return;
     }
     const Group *groups = request->groups;
@@ -163,20 +163,20 @@ void inspect_write_context(Json *j, const References *r, const InspectRequest *r
     Space s =
         space_make(r, stbds_arrlenu(groups), o->file->params.hyper.encoder_layers + 1, o->file->params.hyper.width);
     find_axes(&s, r, probes);
-    json_key_open(j, "context", '{');
-    json_key_text(j, "word", word);
-    json_key_text(j, "sentence", sentence);
-    json_key_text(j, "compare", request->compare);
-    json_key_integer(j, "layers", (long long)s.layers);
+    json_open(json_key(j, "context"), '{');
+    json_text(json_key(j, "word"), word);
+    json_text(json_key(j, "sentence"), sentence);
+    json_text(json_key(j, "compare"), request->compare);
+    json_integer(json_key(j, "layers"), (long long)s.layers);
     char *axes =
         memory_format("across: from the mean of %s to that of %s at the encoder's output; up: what the reference "
                       "words differ in most besides. The same directions at every layer; points are relative to "
                       "the mean of the groups' means at their layer, in units of the reference words' distance "
                       "from it",
                       groups[s.between[0]].name, groups[s.between[1]].name);
-    json_key_text(j, "axes", axes);
+    json_text(json_key(j, "axes"), axes);
     free(axes);
-    json_key_open(j, "paths", '[');
+    json_open(json_key(j, "paths"), '[');
     for (size_t i = 0; i < probes; i++) {
         char *name = memory_format("%s (%s sentence)", word, i == 0 ? "this" : "the other");
         write_path(j, &s, name, roles[i], NULL, r->probes, i);
@@ -186,14 +186,14 @@ void inspect_write_context(Json *j, const References *r, const InspectRequest *r
         write_path(j, &s, r->word[i], "reference", groups[r->group[i]].name, r->layers, i);
     json_close(j, ']');
     write_groups(j, &s, r, groups);
-    json_key_open(j, "cosines", '[');
+    json_open(json_key(j, "cosines"), '[');
     for (size_t i = 0; i < probes; i++) write_cosines(j, &s, r, groups, i);
     json_close(j, ']');
-    json_key_open(j, "nearest", '[');
+    json_open(json_key(j, "nearest"), '[');
     for (size_t i = 0; i < probes; i++) {
         json_open(j, '{');
-        json_key_text(j, "role", roles[i]);
-        json_key_text(j, "group", groups[nearest(&s, r, i, SIZE_MAX)].name);
+        json_text(json_key(j, "role"), roles[i]);
+        json_text(json_key(j, "group"), groups[nearest(&s, r, i, SIZE_MAX)].name);
         json_close(j, '}');
     }
     json_close(j, ']');

@@ -31,21 +31,21 @@ void inspect_example(Json *j, Pool *pool) {
     static const char *const missing[] = {"model",     "target",    "steps",      "beam",    "hypotheses",
                                           "embedding", "positions", "neighbours", "context", "maps"};
     json_open(j, '{');
-    json_key_text(j, "format", "nmt.inspect");
-    json_key_integer(j, "version", 1);
-    json_key_open(j, "source", '{');
-    json_key_text(j, "text", "write a poem");
-    json_key_open(j, "tokens", '[');
+    json_text(json_key(j, "format"), "nmt.inspect");
+    json_integer(json_key(j, "version"), 1);
+    json_open(json_key(j, "source"), '{');
+    json_text(json_key(j, "text"), "write a poem");
+    json_open(json_key(j, "tokens"), '[');
     for (size_t i = 0; i < T; i++) {
         json_open(j, '{');
-        json_key_integer(j, "id", (long long)i);
-        json_key_text(j, "text", words[i]);
-        json_key_integer(j, "word", (long long)i);
+        json_integer(json_key(j, "id"), (long long)i);
+        json_text(json_key(j, "text"), words[i]);
+        json_integer(json_key(j, "word"), (long long)i);
         json_close(j, '}');
     }
     json_close(j, ']');
     json_close(j, '}');
-    for (size_t i = 0; i < COUNT(missing); i++) json_key_text(j, missing[i], NULL);
+    for (size_t i = 0; i < COUNT(missing); i++) json_text(json_key(j, missing[i]), NULL);
     inspect_write_attention(j, &view, 1, (AttentionChoice){.x = x}, SIZE_MAX);
     json_close(j, '}');
 }

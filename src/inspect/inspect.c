@@ -37,11 +37,11 @@ static void write_model(Json *j, const ModelFile *file) {
     const Hyper *h = &file->params.hyper;
     json_key(j, "model");
     json_open(j, '{');
-    json_key_text(j, "file", file->path);
+    json_text(json_key(j, "file"), file->path);
     write_hyper(j, h);
-    json_key_integer(j, "head_width", (long long)(h->width / h->heads));
-    json_key_integer(j, "parameters", (long long)file->params.count);
-    json_key_integer(j, "step", (long long)file->info.step);
+    json_integer(json_key(j, "head_width"), (long long)(h->width / h->heads));
+    json_integer(json_key(j, "parameters"), (long long)file->params.count);
+    json_integer(json_key(j, "step"), (long long)file->info.step);
     json_close(j, '}');
 }
 
@@ -52,13 +52,13 @@ static void write_tokens(Json *j, const char *key, const Tokenizer *tokenizer, c
     char *text = NULL;
     tokenizer_decode(tokenizer, &text, said, n);
     align_words(tokenizer, word, ids, n);
-    json_key_open(j, key, '{');
-    json_key_string(j, "text", text, stbds_arrlenu(text));
-    json_key_open(j, "tokens", '[');
+    json_open(json_key(j, key), '{');
+    json_string(json_key(j, "text"), text, stbds_arrlenu(text));
+    json_open(json_key(j, "tokens"), '[');
     for (size_t i = 0; i < n; i++) {
         json_open(j, '{');
         inspect_write_token(j, tokenizer, ids[i]);
-        json_key_integer(j, "word", word[i]);
+        json_integer(json_key(j, "word"), word[i]);
         json_close(j, '}');
     }
     json_close(j, ']');
@@ -70,12 +70,12 @@ static void write_tokens(Json *j, const char *key, const Tokenizer *tokenizer, c
 static void write_probable(Json *j, const Observation *o, int32_t id, double p) {
     json_open(j, '{');
     inspect_write_token(j, o->tokenizer, id);
-    json_key_number(j, "p", p);
+    json_number(json_key(j, "p"), p);
     json_close(j, '}');
 }
 
 static void write_steps(Json *j, const Observation *o) {
-    json_key_open(j, "steps", '[');
+    json_open(json_key(j, "steps"), '[');
     for (size_t i = 0; i < o->T; i++) {
         int32_t best[INSPECT_CANDIDATES];
         double p[INSPECT_CANDIDATES];
@@ -84,7 +84,7 @@ static void write_steps(Json *j, const Observation *o) {
         json_key(j, "says");
         write_probable(j, o, o->says[i],
                        (double)o->probabilities[i * o->file->params.hyper.vocab + (size_t)o->says[i]]);
-        json_key_open(j, "candidates", '[');
+        json_open(json_key(j, "candidates"), '[');
         for (size_t k = 0; k < count; k++) write_probable(j, o, best[k], p[k]);
         json_close(j, ']');
         json_close(j, '}');
@@ -93,18 +93,18 @@ static void write_steps(Json *j, const Observation *o) {
 }
 
 static void write_search(Json *j, const Observation *o) {
-    json_key_open(j, "beam", '[');
+    json_open(json_key(j, "beam"), '[');
     for (size_t t = 0; t < stbds_arrlenu(o->beam); t++) {
         json_open(j, '[');
         for (size_t i = 0; i < stbds_arrlenu(o->beam[t]); i++) {
             const Considered *one = &o->beam[t][i];
             json_open(j, '{');
             inspect_write_token(j, o->tokenizer, one->token);
-            json_key_integer(j, "parent", one->parent);
-            json_key_number(j, "log_probability", one->log_probability);
-            json_key_bool(j, "kept", one->kept);
-            json_key_bool(j, "finished", one->kept && one->token == TOKEN_END);
-            json_key_bool(j, "best", one->best);
+            json_integer(json_key(j, "parent"), one->parent);
+            json_number(json_key(j, "log_probability"), one->log_probability);
+            json_bool(json_key(j, "kept"), one->kept);
+            json_bool(json_key(j, "finished"), one->kept && one->token == TOKEN_END);
+            json_bool(json_key(j, "best"), one->best);
             json_close(j, '}');
         }
         json_close(j, ']');
@@ -113,14 +113,14 @@ static void write_search(Json *j, const Observation *o) {
     size_t count;
     const Translation *all = search_hypotheses(o->search, 0, &count);
     char *text = NULL;
-    json_key_open(j, "hypotheses", '[');
+    json_open(json_key(j, "hypotheses"), '[');
     for (size_t i = 0; i < count; i++) {
         stbds_arrsetlen(text, 0);
         tokenizer_decode(o->tokenizer, &text, all[i].ids, all[i].length);
         json_open(j, '{');
-        json_key_string(j, "text", text, stbds_arrlenu(text));
-        json_key_number(j, "log_probability", all[i].log_probability);
-        json_key_number(j, "score", all[i].score);
+        json_string(json_key(j, "text"), text, stbds_arrlenu(text));
+        json_number(json_key(j, "log_probability"), all[i].log_probability);
+        json_number(json_key(j, "score"), all[i].score);
         json_close(j, '}');
     }
     json_close(j, ']');
@@ -199,8 +199,8 @@ size_t inspect_chosen(const InspectRequest *r, const Observation *o) {
 
 bool inspect_write(Json *j, const InspectRequest *request, const Observation *o, Error *err) {
     json_open(j, '{');
-    json_key_text(j, "format", "nmt.inspect");
-    json_key_integer(j, "version", 1);
+    json_text(json_key(j, "format"), "nmt.inspect");
+    json_integer(json_key(j, "version"), 1);
     write_model(j, o->file);
     write_tokens(j, "source", o->tokenizer, o->source, o->source, o->S);
     write_tokens(j, "target", o->tokenizer, o->target, o->says, o->T);

@@ -30,7 +30,7 @@ static Words choose(const References *r, const Group *groups) {
 
 static void write_points(Json *j, const char *key, const double *x, size_t n, size_t D, const double *axes,
                          const double *mean) {
-    json_key_open(j, key, '[');
+    json_open(json_key(j, key), '[');
     for (size_t i = 0; i < n; i++) {
         double xy[2];
         project_point(xy, x + i * D, axes, mean, D);
@@ -61,13 +61,13 @@ static void write_item(Json *j, const double *before, const double *axes, const 
     principal_axes(axes_after, mean_after, after, words.count, K);
     between_planes(matrix, W, axes, axes_after, K, D);
     const PlaneMap plane = plane_map((const double(*)[2])matrix);
-    json_key_open(j, "matrix", '[');
+    json_open(json_key(j, "matrix"), '[');
     for (size_t i = 0; i < 2; i++) json_pair(j, matrix[i][0], matrix[i][1]);
     json_close(j, ']');
-    json_key_short(j, "rotation", plane.rotation);
+    json_short(json_key(j, "rotation"), plane.rotation);
     json_key(j, "scale");
     json_pair(j, plane.scale[0], plane.scale[1]);
-    json_key_short(j, "shear", plane.shear);
+    json_short(json_key(j, "shear"), plane.shear);
     write_points(j, "before", before, words.count, D, axes, mean);
     write_points(j, "after", after, words.count, K, axes_after, mean_after);
     free(axes_after);
@@ -95,12 +95,12 @@ static void write_layer(Json *j, const References *r, const Observation *o, Word
             const double ratio = fisher_ratio(after, words.n1, n - words.n1, K);
             if (ratio > *most) *most = ratio, *best = *number;
             json_open(j, '{');
-            json_key_text(j, "kind", "encoder");
-            json_key_integer(j, "layer", (long long)l);
-            json_key_integer(j, "head", (long long)head);
-            json_key_text(j, "map", maps[map]);
-            json_key_number(j, "ratio", ratio);
-            json_key_number(j, "ratio_before", fisher_ratio(before, words.n1, n - words.n1, D));
+            json_text(json_key(j, "kind"), "encoder");
+            json_integer(json_key(j, "layer"), (long long)l);
+            json_integer(json_key(j, "head"), (long long)head);
+            json_text(json_key(j, "map"), maps[map]);
+            json_number(json_key(j, "ratio"), ratio);
+            json_number(json_key(j, "ratio_before"), fisher_ratio(before, words.n1, n - words.n1, D));
             write_item(j, before, axes, mean, after, o->pass.net.w + in.weight + first * D, words, K, D);
             json_close(j, '}');
         }
@@ -113,15 +113,15 @@ void inspect_write_maps(Json *j, const References *r, const Group *groups, const
     Words words = stbds_arrlenu(groups) >= 2 ? choose(r, groups) : (Words){0};
     if (words.n1 < 2 || words.count - words.n1 < 2) { /* too few to compare */
         free(words.at);
-        json_key_text(j, "maps", NULL);
+        json_text(json_key(j, "maps"), NULL);
         return;
     }
-    json_key_open(j, "maps", '{');
-    json_key_open(j, "groups", '[');
+    json_open(json_key(j, "maps"), '{');
+    json_open(json_key(j, "groups"), '[');
     for (size_t g = 0; g < 2; g++) {
         json_open(j, '{');
-        json_key_text(j, "name", groups[g].name);
-        json_key_open(j, "words", '[');
+        json_text(json_key(j, "name"), groups[g].name);
+        json_open(json_key(j, "words"), '[');
         for (size_t i = 0; i < words.count; i++)
             if (r->group[words.at[i]] == g) json_text(j, r->word[words.at[i]]);
         json_close(j, ']');
@@ -131,14 +131,14 @@ void inspect_write_maps(Json *j, const References *r, const Group *groups, const
     double *embedding = memory_new(words.count, D * sizeof *embedding), most = -1;
     for (size_t i = 0; i < words.count; i++)
         memcpy(embedding + i * D, r->embedding + words.at[i] * D, D * sizeof *embedding);
-    json_key_number(j, "before_ratio", fisher_ratio(embedding, words.n1, words.count - words.n1, D));
+    json_number(json_key(j, "before_ratio"), fisher_ratio(embedding, words.n1, words.count - words.n1, D));
     free(embedding);
-    json_key_open(j, "items", '[');
+    json_open(json_key(j, "items"), '[');
     size_t best = 0, number = 0;
     for (size_t l = 0; l < o->file->params.hyper.encoder_layers; l++)
         write_layer(j, r, o, words, l, &most, &best, &number);
     json_close(j, ']');
-    json_key_integer(j, "best", (long long)best);
+    json_integer(json_key(j, "best"), (long long)best);
     json_close(j, '}');
     free(words.at);
 }

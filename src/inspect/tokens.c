@@ -3,8 +3,8 @@
 void inspect_write_token(Json *j, const Tokenizer *tokenizer, int32_t id) {
     size_t length;
     const char *bytes = tokenizer_token_bytes(tokenizer, id, &length);
-    json_key_integer(j, "id", id);
-    json_key_string(j, "text", bytes, length);
+    json_integer(json_key(j, "id"), id);
+    json_string(json_key(j, "text"), bytes, length);
 }
 
 size_t inspect_insert(int32_t *ids, double *values, size_t count, size_t most, int32_t id, double value) {

@@ -35,10 +35,11 @@ void json_close(Json *j, char bracket) {
     j->separate = true;
 }
 
-void json_key(Json *j, const char *key) {
+Json *json_key(Json *j, const char *key) {
     json_text(j, key);
     stbds_arrput(j->text, ':');
     j->separate = false;
+    return j;
 }
 
 void json_string(Json *j, const char *bytes, size_t length) {
@@ -64,7 +65,10 @@ void json_string(Json *j, const char *bytes, size_t length) {
 }
 
 void json_text(Json *j, const char *text) {
-    json_string(j, text, strlen(text));
+    if (text)
+        json_string(j, text, strlen(text));
+    else
+        json_null(j);
 }
 
 static void number(Json *j, int digits, double value) {
@@ -122,6 +126,10 @@ void json_base64(char **text, const unsigned char *bytes, size_t count) {
 }
 
 void json_array(Json *j, size_t outer, size_t rows, size_t cols, const real *data, size_t stride) {
+    if (!data) {
+        json_null(j);
+        return;
+    }
     const size_t count = (rows > 0 ? rows : 1) * cols;
     unsigned char *bytes = memory_new(count, 4);
     for (size_t i = 0; i < count; i++) {
@@ -131,7 +139,7 @@ void json_array(Json *j, size_t outer, size_t rows, size_t cols, const real *dat
         for (int k = 0; k < 4; k++) bytes[4 * i + (size_t)k] = (unsigned char)(bits >> 8 * k);
     }
     json_open(j, '{');
-    json_key_open(j, "shape", '[');
+    json_open(json_key(j, "shape"), '[');
     if (outer > 0) json_integer(j, (long long)outer);
     if (rows > 0) json_integer(j, (long long)(outer > 0 ? rows / outer : rows));
     json_integer(j, (long long)cols);
@@ -146,50 +154,4 @@ void json_array(Json *j, size_t outer, size_t rows, size_t cols, const real *dat
 
 size_t json_array_size(size_t elements) {
     return (4 * elements + 2) / 3 * 4 + 64;
-}
-
-void json_key_open(Json *j, const char *key, char bracket) {
-    json_key(j, key);
-    json_open(j, bracket);
-}
-
-void json_key_text(Json *j, const char *key, const char *text) {
-    json_key(j, key);
-    if (text)
-        json_text(j, text);
-    else
-        json_null(j);
-}
-
-void json_key_string(Json *j, const char *key, const char *bytes, size_t length) {
-    json_key(j, key);
-    json_string(j, bytes, length);
-}
-
-void json_key_bool(Json *j, const char *key, bool value) {
-    json_key(j, key);
-    json_bool(j, value);
-}
-
-void json_key_array(Json *j, const char *key, size_t outer, size_t rows, size_t cols, const real *data, size_t stride) {
-    json_key(j, key);
-    if (data)
-        json_array(j, outer, rows, cols, data, stride);
-    else
-        json_null(j);
-}
-
-void json_key_integer(Json *j, const char *key, long long value) {
-    json_key(j, key);
-    json_integer(j, value);
-}
-
-void json_key_number(Json *j, const char *key, double value) {
-    json_key(j, key);
-    json_number(j, value);
-}
-
-void json_key_short(Json *j, const char *key, double value) {
-    json_key(j, key);
-    json_short(j, value);
 }

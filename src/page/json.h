@@ -20,10 +20,11 @@ typedef struct Json {
 
 void json_free(Json *json);
 
-/* bracket: '{' or '[' to open, '}' or ']' to close. In an object each value needs a key before it. */
+/* bracket: '{' or '[' to open, '}' or ']' to close. In an object each value needs a key before it:
+ * json_integer(json_key(json, "width"), 64). text and data: NULL is written as null. */
 void json_open(Json *json, char bracket);
 void json_close(Json *json, char bracket);
-void json_key(Json *json, const char *key);
+Json *json_key(Json *json, const char *key); /* returns json */
 
 void json_string(Json *json, const char *bytes, size_t length);
 void json_text(Json *json, const char *text); /* up to its NUL */
@@ -40,17 +41,6 @@ void json_array(Json *json, size_t outer, size_t rows, size_t cols, const real *
 
 /* An upper bound, close to the truth, of the bytes that an array of this many elements takes. */
 size_t json_array_size(size_t elements);
-
-/* A key and its value. text and data: NULL is written as null. */
-void json_key_open(Json *json, const char *key, char bracket);
-void json_key_text(Json *json, const char *key, const char *text);
-void json_key_string(Json *json, const char *key, const char *bytes, size_t length);
-void json_key_bool(Json *json, const char *key, bool value);
-void json_key_array(Json *json, const char *key, size_t outer, size_t rows, size_t cols, const real *data,
-                    size_t stride);
-void json_key_integer(Json *json, const char *key, long long value);
-void json_key_number(Json *json, const char *key, double value);
-void json_key_short(Json *json, const char *key, double value);
 
 /* Appends the bytes in base64, with padding, to *text, a stb_ds array. */
 void json_base64(char **text, const unsigned char *bytes, size_t count);

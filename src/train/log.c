@@ -91,8 +91,8 @@ static Json *start(Log *log, const char *kind, uint64_t step) {
     Json *out = &log->waiting;
     out->separate = false;
     json_open(out, '{');
-    json_key_text(out, "kind", kind);
-    json_key_integer(out, "step", (long long)step);
+    json_text(json_key(out, "kind"), kind);
+    json_integer(json_key(out, "step"), (long long)step);
     return out;
 }
 
@@ -105,45 +105,45 @@ static bool finish(Log *log, Error *err) {
 bool log_step(Log *log, const TrainState *s, const StepReport *step, double tokens_per_second, Error *err) {
     const double tokens = s->tokens ? (double)s->tokens : 1;
     Json *out = start(log, "train", s->step);
-    json_key_integer(out, "epoch", (long long)s->epoch);
-    json_key_number(out, "loss", s->loss_sum / tokens);
-    json_key_number(out, "nll", s->nll_sum / tokens);
-    json_key_number(out, "rate", step->rate);
-    json_key_number(out, "norm", step->norm);
-    json_key_integer(out, "tokens", (long long)s->tokens);
-    json_key_integer(out, "skipped", (long long)s->skipped);
-    json_key_number(out, "tokens_per_second", round(tokens_per_second));
+    json_integer(json_key(out, "epoch"), (long long)s->epoch);
+    json_number(json_key(out, "loss"), s->loss_sum / tokens);
+    json_number(json_key(out, "nll"), s->nll_sum / tokens);
+    json_number(json_key(out, "rate"), step->rate);
+    json_number(json_key(out, "norm"), step->norm);
+    json_integer(json_key(out, "tokens"), (long long)s->tokens);
+    json_integer(json_key(out, "skipped"), (long long)s->skipped);
+    json_number(json_key(out, "tokens_per_second"), round(tokens_per_second));
     return finish(log, err);
 }
 
 bool log_skip(Log *log, const TrainState *s, const StepReport *step, Error *err) {
     Json *out = start(log, "skip", s->step);
-    json_key_integer(out, "epoch", (long long)s->epoch);
-    json_key_number(out, "loss", step->loss / (double)step->tokens);
-    json_key_number(out, "norm", step->norm);
+    json_integer(json_key(out, "epoch"), (long long)s->epoch);
+    json_number(json_key(out, "loss"), step->loss / (double)step->tokens);
+    json_number(json_key(out, "norm"), step->norm);
     return finish(log, err);
 }
 
 static void put_sample(Json *out, const Sample *sample) {
     json_open(out, '{');
-    json_key_text(out, "source", sample->source);
-    json_key_text(out, "reference", sample->reference);
-    json_key_text(out, "said", sample->said);
-    json_key_bool(out, "right", sample->right);
+    json_text(json_key(out, "source"), sample->source);
+    json_text(json_key(out, "reference"), sample->reference);
+    json_text(json_key(out, "said"), sample->said);
+    json_bool(json_key(out, "right"), sample->right);
     json_close(out, '}');
 }
 
 bool log_valid(Log *log, const TrainState *s, Loss loss, bool best, const Measured *measured, Error *err) {
     Json *out = start(log, "valid", s->step);
-    json_key_integer(out, "epoch", (long long)s->epoch);
-    json_key_number(out, "loss", loss.loss);
-    json_key_number(out, "nll", loss.nll);
-    json_key_number(out, "perplexity", exp(loss.nll));
-    json_key_bool(out, "best", best);
+    json_integer(json_key(out, "epoch"), (long long)s->epoch);
+    json_number(json_key(out, "loss"), loss.loss);
+    json_number(json_key(out, "nll"), loss.nll);
+    json_number(json_key(out, "perplexity"), exp(loss.nll));
+    json_bool(json_key(out, "best"), best);
     if (measured) {
-        json_key_number(out, "bleu", measured->bleu);
-        json_key_number(out, "exact", measured->exact);
-        json_key_open(out, "samples", '[');
+        json_number(json_key(out, "bleu"), measured->bleu);
+        json_number(json_key(out, "exact"), measured->exact);
+        json_open(json_key(out, "samples"), '[');
         for (size_t i = 0; i < measured->sample_count; i++) put_sample(out, &measured->samples[i]);
         json_close(out, ']');
     }
@@ -152,8 +152,8 @@ bool log_valid(Log *log, const TrainState *s, Loss loss, bool best, const Measur
 
 bool log_back(Log *log, const TrainState *s, uint64_t from, double scale, Error *err) {
     Json *out = start(log, "back", s->step + 1);
-    json_key_integer(out, "from", (long long)from);
-    json_key_number(out, "scale", scale);
+    json_integer(json_key(out, "from"), (long long)from);
+    json_number(json_key(out, "scale"), scale);
     return finish(log, err);
 }
 

@@ -25,7 +25,7 @@ static void put_cpu(Json *out) {
         name += strspn(name, ": \t");
         name[strcspn(name, "\n")] = '\0';
     }
-    json_key_text(out, "cpu", name ? name : uname(&machine) == 0 ? machine.machine : "unknown");
+    json_text(json_key(out, "cpu"), name ? name : uname(&machine) == 0 ? machine.machine : "unknown");
 }
 
 static bool is_train(const char *line, size_t length) {
@@ -39,7 +39,7 @@ static void put_log(Json *out, const FileMap *map) {
     for (const char *line = begin; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1)
         count += is_train(line, (size_t)(next - line));
     const size_t each = 1 + count / RUN_LINES;
-    json_key_open(out, "log", '[');
+    json_open(json_key(out, "log"), '[');
     for (const char *line = begin; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1) {
         const size_t length = (size_t)(next - line);
         if (!is_train(line, length) || seen++ % each == 0) json_string(out, line, length);
@@ -49,30 +49,30 @@ static void put_log(Json *out, const FileMap *map) {
 
 static void put_state(Json *out, const Trainer *t) {
     const TrainState *s = &t->state;
-    json_key_open(out, "state", '{');
-    json_key_integer(out, "step", (long long)s->step);
-    json_key_integer(out, "last_step", (long long)trainer_last_step(t));
-    json_key_integer(out, "epoch", (long long)s->epoch);
-    json_key_integer(out, "best_step", (long long)s->best_step);
-    json_key_integer(out, "stalled", (long long)s->stalled);
-    json_key_integer(out, "skipped", (long long)s->skipped);
+    json_open(json_key(out, "state"), '{');
+    json_integer(json_key(out, "step"), (long long)s->step);
+    json_integer(json_key(out, "last_step"), (long long)trainer_last_step(t));
+    json_integer(json_key(out, "epoch"), (long long)s->epoch);
+    json_integer(json_key(out, "best_step"), (long long)s->best_step);
+    json_integer(json_key(out, "stalled"), (long long)s->stalled);
+    json_integer(json_key(out, "skipped"), (long long)s->skipped);
     json_close(out, '}');
 }
 
 static void put_machine(Json *out, const Trainer *t) {
-    json_key_open(out, "machine", '{');
+    json_open(json_key(out, "machine"), '{');
     put_cpu(out);
-    json_key_text(out, "instruction_set", cpu_instruction_set());
-    json_key_integer(out, "threads", (long long)pool_threads(t->pool));
-    json_key_text(out, "precision", t->model.compute.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
-    json_key_text(out, "version", NMT_VERSION);
+    json_text(json_key(out, "instruction_set"), cpu_instruction_set());
+    json_integer(json_key(out, "threads"), (long long)pool_threads(t->pool));
+    json_text(json_key(out, "precision"), t->model.compute.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
+    json_text(json_key(out, "version"), NMT_VERSION);
     json_close(out, '}');
-    json_key_open(out, "model", '{');
-    json_key_integer(out, "parameters", (long long)t->model.params.count);
-    json_key_integer(out, "vocabulary", (long long)tokenizer_vocab_size(t->data.tokenizer));
-    json_key_integer(out, "pairs", (long long)t->data.train.count);
-    json_key_integer(out, "target_tokens", (long long)t->data.train.target_tokens);
-    json_key_integer(out, "valid_pairs", (long long)t->data.valid.count);
+    json_open(json_key(out, "model"), '{');
+    json_integer(json_key(out, "parameters"), (long long)t->model.params.count);
+    json_integer(json_key(out, "vocabulary"), (long long)tokenizer_vocab_size(t->data.tokenizer));
+    json_integer(json_key(out, "pairs"), (long long)t->data.train.count);
+    json_integer(json_key(out, "target_tokens"), (long long)t->data.train.target_tokens);
+    json_integer(json_key(out, "valid_pairs"), (long long)t->data.valid.count);
     json_close(out, '}');
 }
 
@@ -91,13 +91,13 @@ bool report_write(const Trainer *t, RunStatus status, Error *err) {
         char *config = ini_format(fields, t->config);
         Json out = {0};
         json_open(&out, '{');
-        json_key_text(&out, "format", "nmt.run");
-        json_key_integer(&out, "version", 1);
-        json_key_text(&out, "name", t->config->dir);
-        json_key_text(&out, "status", names[status]);
+        json_text(json_key(&out, "format"), "nmt.run");
+        json_integer(json_key(&out, "version"), 1);
+        json_text(json_key(&out, "name"), t->config->dir);
+        json_text(json_key(&out, "status"), names[status]);
         put_state(&out, t);
         put_machine(&out, t);
-        json_key_text(&out, "config", config);
+        json_text(json_key(&out, "config"), config);
         put_log(&out, &log);
         json_close(&out, '}');
         page_write(page, "report", out.text, stbds_arrlenu(out.text));
