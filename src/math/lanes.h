@@ -22,6 +22,7 @@ typedef int32_t vlane __attribute__((vector_size(VECTOR)));
 enum { LANES = VECTOR_LANES };
 
 typedef uint32_t vword __attribute__((vector_size(VECTOR)));
+typedef uint64_t vlong __attribute__((vector_size(VECTOR)));
 typedef real vreal __attribute__((vector_size(VECTOR)));
 typedef real vreal_unaligned __attribute__((vector_size(VECTOR), aligned(sizeof(real)), may_alias));
 
@@ -85,6 +86,23 @@ static inline vreal exp_lanes(vreal x) {
     vint exponent = ((vint)shifted - (vint)spread(magic) + 127) << 23;
     return choose(tiny, (vreal){0}, p * (vreal)exponent);
 }
+#endif
+
+/* MUL_WIDE(a, b): the products of the even 32-bit lanes of two vectors, as 64-bit lanes. */
+#if VECTOR == 64
+#include <immintrin.h>
+#define MUL_WIDE(a, b) ((vlong)_mm512_mul_epu32((__m512i)(a), (__m512i)(b)))
+#elif VECTOR == 32
+#include <immintrin.h>
+#define MUL_WIDE(a, b) ((vlong)_mm256_mul_epu32((__m256i)(a), (__m256i)(b)))
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+#define MUL_WIDE(a, b) ((vlong)_mm_mul_epu32((__m128i)(a), (__m128i)(b)))
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#define MUL_WIDE(a, b) ((vlong)vmull_u32(vmovn_u64((uint64x2_t)(a)), vmovn_u64((uint64x2_t)(b))))
+#else
+#define MUL_WIDE(a, b) (((vlong)(a)&0xffffffffu) * ((vlong)(b)&0xffffffffu))
 #endif
 
 /* Transposing LANES x LANES elements in registers: log2(LANES) rounds of a perfect shuffle, each of which zips row i

@@ -43,12 +43,11 @@ static void drop_rows(void *context, size_t first, size_t last) {
     drop(s->out + first, s->add ? s->add + first : NULL, s->in + first, s->dropout, first, last - first);
 }
 
-void dropout_forward(Pool *pool, real *out, const real *in, Dropout dropout, size_t count) {
-    Span s = {out, NULL, in, dropout};
-    rows_run(pool, "dropout", count, 1, drop_rows, &s);
-}
-
 void dropout_add_forward(Pool *pool, real *out, const real *residual, const real *in, Dropout dropout, size_t count) {
     Span s = {out, residual, in, dropout};
     rows_run(pool, "dropout", count, 1, drop_rows, &s);
+}
+
+void dropout_forward(Pool *pool, real *out, const real *in, Dropout dropout, size_t count) {
+    dropout_add_forward(pool, out, NULL, in, dropout, count);
 }

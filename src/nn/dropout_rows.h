@@ -2,34 +2,13 @@
 #ifndef NMT_NN_DROPOUT_ROWS_H
 #define NMT_NN_DROPOUT_ROWS_H
 
-#include <stdint.h>
-
 #include "base/rng.h"
 #include "math/lanes.h"
 
 /* Element `index` of a site is kept when its 16 random bits are below `keep`. They come from blocks of 128 elements
  * made by 16 calls of Philox: element e of a block is half (e / 16) % 2 of word e / 32 of call e % 16. So 16
  * neighbouring elements use the same word of 16 calls, which are computed side by side in vector lanes. */
-enum { CALLS = 16, BLOCK = 128 };
-typedef uint64_t vlong __attribute__((vector_size(VECTOR)));
-enum { WORDS = VECTOR / 4, VECTORS = CALLS / WORDS };
-
-/* MUL_WIDE(a, b): the products of the even 32-bit lanes of two vectors, as 64-bit lanes. */
-#if VECTOR == 64
-#include <immintrin.h>
-#define MUL_WIDE(a, b) ((vlong)_mm512_mul_epu32((__m512i)(a), (__m512i)(b)))
-#elif VECTOR == 32
-#include <immintrin.h>
-#define MUL_WIDE(a, b) ((vlong)_mm256_mul_epu32((__m256i)(a), (__m256i)(b)))
-#elif defined(__SSE2__)
-#include <emmintrin.h>
-#define MUL_WIDE(a, b) ((vlong)_mm_mul_epu32((__m128i)(a), (__m128i)(b)))
-#elif defined(__ARM_NEON)
-#include <arm_neon.h>
-#define MUL_WIDE(a, b) ((vlong)vmull_u32(vmovn_u64((uint64x2_t)(a)), vmovn_u64((uint64x2_t)(b))))
-#else
-#define MUL_WIDE(a, b) (((vlong)(a)&0xffffffffu) * ((vlong)(b)&0xffffffffu))
-#endif
+enum { CALLS = 16, BLOCK = 128, WORDS = VECTOR / 4, VECTORS = CALLS / WORDS };
 
 /* The high and low halves of the 32-bit lanes of x times m. */
 static inline void multiply(vword *high, vword *low, vword x, uint32_t m) {
