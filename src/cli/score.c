@@ -25,14 +25,15 @@ enum {
     OPTION_SEED
 };
 static const Option options[] = {
-    [OPTION_METRIC] = {"--metric", "-m", "NAME", "bleu, chrf, chrf++ or all; can be repeated (default: bleu)"},
-    [OPTION_TOKENIZE] = {"--tokenize", NULL, "NAME", "BLEU's words: 13a, or none: split at white space (default: 13a)"},
-    [OPTION_LOWERCASE] = {"--lowercase", "-l", NULL, "lower-case both sides first"},
-    [OPTION_TSV] = {"--tsv", NULL, NULL, "REFERENCE has lines \"source TAB reference TAB reference ...\""},
-    [OPTION_PER_LINE] = {"--per-line", NULL, NULL, "print only each line's score, TABs between metrics"},
-    [OPTION_PAIRED] = {"--paired", NULL, "FILE", "compare with the hypotheses of another system"},
-    [OPTION_RESAMPLES] = {"--resamples", NULL, "N", "test sets to draw for --paired (default: 1000)"},
-    [OPTION_SEED] = {"--seed", NULL, "N", "seed of these draws (default: 12345)"},
+    [OPTION_METRIC] = {"--metric", "-m", "NAME", "bleu, chrf, chrf++ or all; can be repeated (default: bleu)", NULL},
+    [OPTION_TOKENIZE] = {"--tokenize", NULL, "NAME", "BLEU's words: 13a, or none: split at white space (default: 13a)",
+                         NULL},
+    [OPTION_LOWERCASE] = {"--lowercase", "-l", NULL, "lower-case both sides first", NULL},
+    [OPTION_TSV] = {"--tsv", NULL, NULL, "REFERENCE has lines \"source TAB reference TAB reference ...\"", NULL},
+    [OPTION_PER_LINE] = {"--per-line", NULL, NULL, "print only each line's score, TABs between metrics", NULL},
+    [OPTION_PAIRED] = {"--paired", NULL, "FILE", "compare with the hypotheses of another system", NULL},
+    [OPTION_RESAMPLES] = {"--resamples", NULL, "N", "test sets to draw for --paired (default: 1000)", NULL},
+    [OPTION_SEED] = {"--seed", NULL, "N", "seed of these draws (default: 12345)", NULL},
 };
 
 static const Command command = {

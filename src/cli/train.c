@@ -20,10 +20,11 @@
 
 enum { OPTION_FRESH, OPTION_DRY_RUN, OPTION_KEYS };
 static const Option options[] = {
-    [OPTION_FRESH] = {"--fresh", NULL, NULL, "start over, even if the run's folder has a last.gguf"},
+    [OPTION_FRESH] = {"--fresh", NULL, NULL, "start over, even if the run's folder has a last.gguf", NULL},
     [OPTION_DRY_RUN] = {"--dry-run", NULL, NULL,
-                        "report what is in the corpora and what the run will need; do not train"},
-    [OPTION_KEYS] = {"--keys", NULL, NULL, "print every key with its default, its allowed values and its purpose"},
+                        "report what is in the corpora and what the run will need; do not train", NULL},
+    [OPTION_KEYS] = {"--keys", NULL, NULL, "print every key with its default, its allowed values and its purpose",
+                     NULL},
 };
 
 static const Command command = {

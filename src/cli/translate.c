@@ -33,7 +33,7 @@ enum {
     OPTION_THREADS,
 };
 static const Option options[] = {
-    [OPTION_MODEL] = {"--model", "-m", "FILE", "the model (default: the newest runs/*/model.gguf)"},
+    [OPTION_MODEL] = {"--model", "-m", "FILE", "the model (default: the newest runs/*/model.gguf)", NULL},
     [OPTION_BEAM] = {"--beam", "-b", "N", "hypotheses kept; 1: greedy (default: the model's decode.beam)",
                      "decode.beam"},
     [OPTION_ALPHA] = {"--alpha", NULL, "A", "score = log probability / length ^ A (default: decode.length_alpha)",
@@ -41,7 +41,7 @@ static const Option options[] = {
     [OPTION_N_BEST] = {"--n-best", "-n", "N", "print the N best: NUMBER ||| TEXT ||| F0= LOG_PROBABILITY ||| SCORE",
                        "decode.n_best"},
     [OPTION_ALIGNMENT] = {"--alignment", NULL, "HOW",
-                          "append ||| and the aligned words: hard (0-0 1-2) or soft (shares)"},
+                          "append ||| and the aligned words: hard (0-0 1-2) or soft (shares)", NULL},
     [OPTION_NO_REPEAT] = {"--no-repeat-ngram", NULL, "N",
                           "no N tokens in a row occur twice in a translation (or in one of its parts)",
                           "decode.no_repeat_ngram"},
@@ -49,13 +49,13 @@ static const Option options[] = {
                            "decode.min_length"},
     [OPTION_MAX_LENGTH] = {"--max-length", NULL, "N", "most tokens, the end token included (or of each of its parts)",
                            "decode.max_length"},
-    [OPTION_PREFIX] = {"--prefix", NULL, "TEXT", "begin every translation with TEXT"},
-    [OPTION_SAMPLE] = {"--sample", NULL, NULL, "draw each token by its probability instead of searching"},
+    [OPTION_PREFIX] = {"--prefix", NULL, "TEXT", "begin every translation with TEXT", NULL},
+    [OPTION_SAMPLE] = {"--sample", NULL, NULL, "draw each token by its probability instead of searching", NULL},
     [OPTION_TEMPERATURE] = {"--temperature", NULL, "T", "draw by probability ^ (1 / T) (default: 1)",
                             "decode.temperature"},
     [OPTION_TOP_K] = {"--top-k", NULL, "K", "draw from the K most likely (default: from all)", "decode.top_k"},
     [OPTION_SEED] = {"--seed", NULL, "N", "the draws depend on N, line and position only (default: 1)", "decode.seed"},
-    [OPTION_THREADS] = {"--threads", NULL, "N", "number of threads; 0: one for each core (default: 0)"},
+    [OPTION_THREADS] = {"--threads", NULL, "N", "number of threads; 0: one for each core (default: 0)", NULL},
 };
 
 static const Command command = {
