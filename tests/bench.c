@@ -159,7 +159,7 @@ static void products(Pool *pool) {
            sgemm ? "; times OpenBLAS" : "; OpenBLAS is not installed");
     printf("%-18s %5s %5s %5s   %-19s %-19s %-19s\n", "", "rows", "out", "in", "out = in W^T", "din += dout W",
            "dW += dout^T in");
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    for (size_t i = 0; i < COUNT(shapes); i++) {
         const Shape s = shapes[i];
         real *in = memory_new(s.m * s.k, sizeof *in), *w = memory_new(s.n * s.k, sizeof *w);
         real *out = memory_new(s.m * s.n, sizeof *out);
@@ -222,7 +222,7 @@ static const Size sizes[] = {
      64,
      .1},
 };
-enum { SIZES = sizeof sizes / sizeof *sizes };
+enum { SIZES = COUNT(sizes) };
 
 /* Lengths as Multi30k has them with 10,000 subwords, in 32 quantiles: English, and French with its end token. A batch
  * has them all equally often, in an order that looks drawn by lot. */

@@ -49,9 +49,9 @@ static uint64_t model_piece(void *context) {
 /* Tables of embeddings: elements of rows of tokens that come in the source, the target, both, and not at all. */
 static void check_rows(const Gradcheck *g, const Tensor *t, real *x, const real *gradient) {
     static const size_t rows[] = {9, 254, 77, 259, 17, 5, 1, 2, 100, 0};
-    size_t at[sizeof rows / sizeof *rows];
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) at[i] = rows[i] * D + i * 5 % D;
-    gradcheck_elements(g, t->name, x, gradient, t->count, at, sizeof rows / sizeof *rows);
+    size_t at[COUNT(rows)];
+    for (size_t i = 0; i < COUNT(rows); i++) at[i] = rows[i] * D + i * 5 % D;
+    gradcheck_elements(g, t->name, x, gradient, t->count, at, COUNT(rows));
 }
 
 static void check_tensors(Model *m, const char *name, const real *gradient) {

@@ -91,7 +91,7 @@ static void check_causal_attention(void) {
     real *before = zeros(T * D), *sum_before = zeros(T * H), *after = zeros(T * D), *sum_after = zeros(T * H);
     attend(before, sum_before, q, k, v, T, T, H, K, true);
     static const size_t changed[] = {1, 2, 40, 63, 64, 65, 69};
-    for (size_t c = sizeof changed / sizeof changed[0]; c-- > 0;) { /* from the end, each change on top of the last */
+    for (size_t c = COUNT(changed); c-- > 0;) { /* from the end, each change on top of the last */
         const size_t t = changed[c];
         for (size_t d = 0; d < D; d++) k[t * D + d] = (real)-1e30, v[t * D + d] = (real)1e30;
         attend(after, sum_after, q, k, v, T, T, H, K, true);
@@ -298,7 +298,7 @@ static void check_causal_decoder(void) {
 /* A sentence has the same bits alone as among others. */
 static void check_neighbours(void) {
     static const uint32_t source[] = {1, 17, 70, 5, 2, 129}, target[] = {3, 1, 66, 70, 9, 20};
-    enum { B = sizeof source / sizeof source[0] };
+    enum { B = COUNT(source) };
     for (int norm = NORM_PRE; norm <= NORM_POST; norm++) {
         Case c;
         case_open(&c, pool, hyper_of((NormPlace)norm), source, target, B, false);
@@ -383,7 +383,7 @@ static Loss train(Case *c, real *dw, TransformerStep step) {
 /* The batch is large enough for every product and loop to be split. */
 static void check_threads(void) {
     static const uint32_t source[] = {70, 90, 1, 120, 66, 80, 40}, target[] = {90, 80, 99, 66, 70, 1, 40};
-    enum { B = sizeof source / sizeof source[0] };
+    enum { B = COUNT(source) };
     static const size_t threads[] = {1, 2, 3, 8};
     for (int norm = NORM_PRE; norm <= NORM_POST; norm++) {
         real *expected = NULL;
@@ -416,7 +416,7 @@ static void check_dropout_draws(void) {
     static const uint32_t source[] = {5, 9}, target[] = {8, 6};
     static const TransformerStep steps[] = {{1, 1, 0}, {2, 1, 0}, {1, 2, 0}, {1, 1, 1}, {(1ull << 40) + 1, 1, 0},
                                             {1, 1, 0}};
-    enum { COUNT = sizeof steps / sizeof steps[0] };
+    enum { COUNT = COUNT(steps) };
     Case c;
     case_open(&c, pool, dropping(NORM_PRE), source, target, 2, true);
     const size_t count = c.model.params.count;

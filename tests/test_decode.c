@@ -27,7 +27,7 @@ static const Kind kinds[] = {
     {NORM_PRE, POSITIONS_LEARNED, TYING_NONE, 2, 1.5, 2},
     {NORM_PRE, POSITIONS_SINUSOIDAL, TYING_ALL, 2, 1.5, 1.5},
 };
-enum { KINDS = sizeof kinds / sizeof *kinds };
+enum { KINDS = COUNT(kinds) };
 
 typedef struct Model {
     Hyper hyper;
@@ -434,7 +434,7 @@ static void test_stopping_is_sound(void) {
     Model m;
     model_make(&m, kinds[0], 1);
     size_t fewer = 0;
-    for (size_t a = 0; a < sizeof alphas / sizeof *alphas; a++) {
+    for (size_t a = 0; a < COUNT(alphas); a++) {
         SearchOptions o = options_of(6);
         o.length_alpha = alphas[a];
         Search *decode[3];
@@ -653,7 +653,7 @@ static void test_align_words(void) {
     };
     Error err;
     Tokenizer *bytes = tokenizer_create(NULL, 0, (Normalisation){0}, &err);
-    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+    for (size_t c = 0; c < COUNT(cases); c++) {
         int32_t *ids = NULL, word[16], most = -1;
         tokenizer_encode(bytes, &ids, cases[c].text, strlen(cases[c].text));
         const size_t count = stbds_arrlenu(ids), words = align_words(bytes, word, ids, count);
@@ -726,7 +726,7 @@ static void test_runs_do_not_see_each_other(void) {
     model_make(&m, kinds[1], 2);
     Search *used = search_create(m.params, m.w, m.pool, options_of(3));
     static const size_t sizes[] = {1, 5, 40, 0, 40, 9};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (size_t i = 0; i < COUNT(sizes); i++) {
         Packed source = sources_all(&sources);
         source.B = sizes[i];
         Translation out[BATCH], expected[BATCH];
@@ -756,7 +756,7 @@ static void test_limits(void) {
     restrict_to_three(&m);
     m.w[m.params->output + TOKEN_END * m.hyper.width] = -INFINITY;
     const int32_t token[9] = {9, 8, 7, 6, 5, 4, 3, 2, TOKEN_END};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < COUNT(cases); i++)
         for (size_t beam = 1; beam <= 3; beam += 2) {
             SearchOptions o = options_of(beam);
             o.max_ratio = cases[i].ratio, o.max_extra = cases[i].extra;
@@ -939,7 +939,7 @@ static void test_options_are_checked(void) {
     EXPECT(!search_check(&o, &h, "a.ini", &err));
     EXPECT_STR(err.text, "a.ini: decode.prefix: expected 2 tokens, found NULL");
     const int32_t wrong[] = {-5, TOKEN_BEGIN, TOKEN_END, V, 999999};
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    for (size_t i = 0; i < COUNT(wrong); i++) {
         char message[96];
         prefix[1] = wrong[i], o.prefix = prefix;
         EXPECT(!search_check(&o, &h, "a.ini", &err));

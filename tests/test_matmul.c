@@ -157,7 +157,7 @@ static void test_ragged(void) {
 /* Sums are cut into runs of 256, and columns into panels of about 256. */
 static void check_borders(void) {
     static const size_t lengths[] = {255, 256, 257, 300, 511, 512, 513, 770};
-    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+    for (size_t i = 0; i < COUNT(lengths); i++) {
         check_all(5, 19, lengths[i], i % 2);
         for (unsigned way = 0; way < 4; way++)
             check((Ask){17, lengths[i], 7 + 260 * (i % 2), 1, way & 1, way & 2, true, i % 3 == 0, i % 3 == 1});
@@ -207,7 +207,7 @@ static void check_threads(void) {
         const Matrix A = way & 1 ? transposed(a, M) : matrix(a, KEPT);
         const Matrix X = way & 2 ? transposed(b, KEPT) : matrix(b, N);
         multiply(first, N, A, X, M, N, KEPT, bias);
-        for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
+        for (size_t t = 0; t < COUNT(threads); t++) {
             Error err;
             Pool *some = pool_create(threads[t], &err);
             pool_reserve(some, matmul_scratch(), matmul_shared());
@@ -242,7 +242,7 @@ static void check_weights(void) {
     PackedWeights *weights = packed_weights_create(w + 7, OUTPUTS * INPUTS);
     size_t packed = 0;
     for (size_t again = 0; again < 2; again++)
-        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
+        for (size_t r = 0; r < COUNT(rows); r++)
             for (size_t way = 0; way < 3; way++) { /* the whole matrix; a few of its rows; what is none of it */
                 const size_t n = way == 1 ? 24 : OUTPUTS;
                 const Matrix b = transposed(way == 2 ? w : w + 7, INPUTS);
@@ -294,7 +294,7 @@ static void check_appended_zeros(void) {
     enum { ROWS = 21 };
     static const size_t kept[] = {1, 7, 64, 255, 256, 299};
     real *plain = memory_new(ROWS * N, sizeof *plain), *padded = memory_new(ROWS * N, sizeof *padded);
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+    for (size_t i = 0; i < COUNT(kept); i++) {
         real *a = noise(ROWS * PADDED, 12), *b = noise(PADDED * N, 13);
         for (size_t r = 0; r < ROWS; r++) memset(a + r * PADDED + kept[i], 0, (PADDED - kept[i]) * sizeof *a);
         memset(b + kept[i] * N, 0, (PADDED - kept[i]) * N * sizeof *b);
@@ -319,7 +319,7 @@ static void check_rounding(void) {
         {0x3f807fff, 0x3f800000}, {0x3f808000, 0x3f800000}, {0x3f808001, 0x3f810000}, {0x3f818000, 0x3f820000},
         {0xbfffffff, 0xc0000000}, {0x7f7fffff, 0x7f800000}, {0xff800000, 0xff800000},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         real one = 1, x, expected, found = 0;
         memcpy(&x, &cases[i].from, sizeof x);
         memcpy(&expected, precision == PRECISION_FLOAT32 ? &cases[i].from : &cases[i].to, sizeof x);
@@ -333,7 +333,7 @@ static void check_rounding(void) {
         EXPECT(found == x);
     }
     static const uint32_t nans[] = {0x7f800001, 0x7fffffff, 0xff8fffff, 0xffffffff};
-    for (size_t i = 0; i < sizeof nans / sizeof *nans; i++) {
+    for (size_t i = 0; i < COUNT(nans); i++) {
         real one = 1, x, found = 0;
         memcpy(&x, &nans[i], sizeof x);
         matmul(on(pool), MATMUL_WRITE, &found, 1, matrix(&x, 1), matrix(&one, 1), 1, 1, 1, NULL);

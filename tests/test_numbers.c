@@ -125,7 +125,7 @@ static void test_norm(void) {
     enum { N = 20000 };
     real *g = memory_new(N, sizeof *g);
     static const size_t places[] = {0, 1, 4095, 4096, 12345, N - 1};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    for (size_t i = 0; i < COUNT(places); i++) {
         g[places[i]] = NAN;
         EXPECT(isnan(optimiser_norm(pool, g, N)));
         g[places[i]] = -INFINITY;

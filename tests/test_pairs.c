@@ -86,8 +86,8 @@ static void tile_dot(int sum, int a, int b) {
 /* k is one run: at most MATMUL_KC. */
 static void multiply(const ProductKernels *kernel, bool add, real *c, size_t ldc, Matrix a, Matrix b, size_t m,
                      size_t n, size_t k, const real *bias) {
-    const size_t cells = (k + kernel->run - 1) / kernel->run * kernel->run / kernel->per_cell;
-    const size_t columns = (n + kernel->nr - 1) / kernel->nr * kernel->nr;
+    const size_t cells = size_round_up(k, kernel->run) / kernel->per_cell;
+    const size_t columns = size_round_up(n, kernel->nr);
     real *packed = memory_new(columns * cells + 1, sizeof *packed);
     real *room = memory_new((m + MATMUL_MR_MAX) * cells + 1, sizeof *room);
     kernel->pack(packed, b.data, b.row, b.col, k, n);
@@ -156,7 +156,7 @@ static void check_rounding(const ProductKernels *kernel) {
         {0x3f818000, 0x3f820000}, {0x3fffffff, 0x40000000}, {0xbf808001, 0xbf810000}, {0x7f7fffff, 0x7f800000},
         {0xff7f8000, 0xff800000}, {0x7f800000, 0x7f800000}, {0x80000000, 0x00000000},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < COUNT(cases); i++)
         for (int side = 0; side < 2; side++) {
             real one = 1, x, expected, found = 0;
             memcpy(&x, &cases[i].from, sizeof x);
@@ -166,7 +166,7 @@ static void check_rounding(const ProductKernels *kernel) {
                 TEST_FAIL("rounding %.9g: expected %.9g, found %.9g", (double)x, (double)expected, (double)found);
         }
     static const uint32_t nans[] = {0x7f800001, 0x7fffffff, 0xff8fffff, 0xffffffff};
-    for (size_t i = 0; i < sizeof nans / sizeof *nans; i++) {
+    for (size_t i = 0; i < COUNT(nans); i++) {
         real one = 1, x, found = 0;
         memcpy(&x, &nans[i], sizeof x);
         multiply(kernel, false, &found, 1, matrix(&x, 1), matrix(&one, 1), 1, 1, 1, NULL);

@@ -12,7 +12,7 @@
 enum { MOST_TASKS = 300 };
 
 static const size_t thread_counts[] = {1, 2, 3, 8};
-enum { COUNTS = sizeof thread_counts / sizeof thread_counts[0] };
+enum { COUNTS = COUNT(thread_counts) };
 
 static void spend(size_t rounds) {
     for (volatile size_t i = 0; i < rounds; i++) continue;

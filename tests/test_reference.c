@@ -32,7 +32,7 @@ typedef struct Reference {
 
 #include "reference_data.h"
 
-enum { REFERENCES = sizeof references / sizeof references[0] };
+enum { REFERENCES = COUNT(references) };
 
 static const double TOLERANCE = 1e-5;
 static bool compared[REFERENCES];

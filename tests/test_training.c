@@ -139,7 +139,7 @@ static const Way ways[] = {
      {"train.accumulate=2", "model.attention_dropout=0.1", "model.activation_dropout=0.1", "train.weight_decay=0.01",
       "model.norm=post", "train.precision=bfloat16", "train.average=0.9", "model.dropout=0.1"}},
 };
-enum { WAYS = sizeof ways / sizeof *ways };
+enum { WAYS = COUNT(ways) };
 
 /* run.dir=FOLDER; the string lives until the next call. */
 static const char *in_folder(const char *folder) {
@@ -308,7 +308,7 @@ static void test_finished(void) {
     static const char *const harmless[] = {"train.threads=1",   "train.log_every=3", "valid.every_steps=7",
                                            "valid.translate=0", "decode.beam=3",     "decode.max_ratio=1",
                                            "data.test=x",       "valid.patience=900"};
-    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++) {
+    for (size_t i = 0; i < COUNT(harmless); i++) {
         CommandRun run = command_run(WAY_ARGS(&ways[0], "plain", harmless[i]), NULL);
         EXPECT_INT(run.code, 0);
         EXPECT_STR(run.out, "");

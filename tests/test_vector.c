@@ -30,7 +30,7 @@ static void for_each_set(void (*test)(void)) {
 }
 
 static void for_each_length(void (*test)(size_t n)) {
-    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) test(lengths[i]);
+    for (size_t i = 0; i < COUNT(lengths); i++) test(lengths[i]);
 }
 
 /* An array with guards around: data() is where its n elements begin. */
@@ -278,7 +278,7 @@ static void check_exp_sum(size_t n) {
 
 static void check_softmax(size_t n) {
     static const double centres[] = {0, 90, -1e6, 1e6};
-    for (size_t c = 0; c < sizeof centres / sizeof *centres; c++) {
+    for (size_t c = 0; c < COUNT(centres); c++) {
         real *x = fill(&X, n, 3, 1), *out = fill(&OUT, n, 1, 2);
         for (size_t i = 0; i < n; i++) x[i] += (real)centres[c];
         if (n > 3) x[n / 2] = -(real)INFINITY, x[n - 1] = -FLT_MAX;
@@ -438,8 +438,8 @@ static void check_mask(uint64_t first, size_t n) {
 static void check_dropout(void) {
     static const uint64_t firsts[] = {0,   1,   15,    16,         17,          100,         127,
                                       128, 129, 16384, 0xfffffffd, 0x50000004d, 0x7ffffff9c, 0x90000000001};
-    for (size_t f = 0; f < sizeof firsts / sizeof *firsts; f++)
-        for (size_t i = f % 3; i < sizeof lengths / sizeof *lengths; i += 3) check_mask(firsts[f], lengths[i]);
+    for (size_t f = 0; f < COUNT(firsts); f++)
+        for (size_t i = f % 3; i < COUNT(lengths); i += 3) check_mask(firsts[f], lengths[i]);
 }
 static void test_dropout(void) {
     for_each_set(check_dropout);
@@ -480,7 +480,7 @@ static void check_rates(void) {
     EXPECT_INT(kept_of(65536, site, COUNT), COUNT);
     EXPECT_INT(kept_of(0, site, COUNT), 0);
     static const double rates[] = {0.1, 0.5, 0.7, 0.99};
-    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) /* within four standard deviations */
+    for (size_t i = 0; i < COUNT(rates); i++) /* within four standard deviations */
         EXPECT_NEAR(kept_of((uint32_t)(rates[i] * 65536), site, COUNT), rates[i] * COUNT,
                     4 * sqrt(COUNT * rates[i] * (1 - rates[i])));
 }

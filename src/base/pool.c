@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/size.h"
 
 /* A region is open from the moment it is announced until the caller finds no task left to claim. A worker that wakes in
  * time joins it (running counts those who have); one that wakes too late finds it closed and sleeps on, so that nobody
@@ -253,7 +254,7 @@ static void pool_grow(PoolMemory *memory, size_t bytes) {
 void pool_reserve(Pool *pool, size_t bytes, size_t shared) {
     CHECK(!pool->busy, "pool_reserve: inside a region");
     CHECK(bytes <= SIZE_MAX / pool->threads - 2 * POOL_ALIGNMENT, "pool_reserve: threads * bytes overflows");
-    size_t each = (bytes + POOL_ALIGNMENT - 1) / POOL_ALIGNMENT * POOL_ALIGNMENT;
+    size_t each = size_round_up(bytes, POOL_ALIGNMENT);
     if (each > pool->scratch_each) {
         pool_grow(&pool->scratch, pool->threads * each);
         pool->scratch_each = each;

@@ -223,7 +223,7 @@ static real *packed_weights(Compute compute, const ProductKernels *kernel, Matri
         return weights->factors[at].packed;
     }
     Product p = {.kernel = kernel, .b = b, .n = n, .k = k, .columns = size_divide_up(n, kernel->nr) * kernel->nr};
-    factor.packed = aligned_alloc(LINE, size_divide_up(p.columns * cells(kernel, k) * sizeof(real), LINE) * LINE);
+    factor.packed = aligned_alloc(LINE, size_round_up(p.columns * cells(kernel, k) * sizeof(real), LINE));
     p.packed = factor.packed;
     if (p.packed) pack_all(compute.pool, &p);
     stbds_arrput(weights->factors, factor);
@@ -260,9 +260,8 @@ void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Mat
         columns = size_min(columns, SHARED / cells(kernel, size_min(k, KC)) / nr * nr);
         if (k > KC) depth = SHARED / columns / cells(kernel, KC) * KC;
     }
-    const size_t threads = pool_threads(pool), blocks = size_divide_up(size_divide_up(m, MC), threads) * threads;
-    const size_t rows = size_divide_up(size_divide_up(m, blocks), kernel->mr) * kernel->mr,
-                 high = size_divide_up(m, rows);
+    const size_t threads = pool_threads(pool), blocks = size_round_up(size_divide_up(m, MC), threads);
+    const size_t rows = size_round_up(size_divide_up(m, blocks), kernel->mr), high = size_divide_up(m, rows);
     for (size_t p0 = 0; p0 < k; p0 += depth)
         for (size_t j = 0; j < n; j += columns) {
             Product p = {.kernel = kernel, .pool = pool, .ldc = ldc, .a = a, .b = b, .packed = packed, .rows = rows};

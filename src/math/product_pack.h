@@ -2,6 +2,7 @@
 #ifndef NMT_MATH_PRODUCT_PACK_H
 #define NMT_MATH_PRODUCT_PACK_H
 
+#include "base/size.h"
 #include "math/product.h"
 #include "math/product_tile.h"
 
@@ -79,7 +80,7 @@ static void round_all(real *out, const real *x, size_t n) {
 
 static void pack_rounded(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols) {
     pack(out, b, row, col, k, cols);
-    round_all(out, out, (cols + NR - 1) / NR * NR * k);
+    round_all(out, out, size_round_up(cols, NR) * k);
 }
 
 static Slivers slivers_rounded(real *out, const real *a, size_t row, size_t col, size_t k, size_t rows) {
@@ -88,7 +89,7 @@ static Slivers slivers_rounded(real *out, const real *a, size_t row, size_t col,
         return (Slivers){out, MR * k, k, 1};
     }
     pack_rows(out, a, row, col, k, rows);
-    round_all(out, out, (rows + MR - 1) / MR * MR * k);
+    round_all(out, out, size_round_up(rows, MR) * k);
     return (Slivers){out, MR * k, 1, MR};
 }
 

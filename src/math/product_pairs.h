@@ -47,7 +47,7 @@ static void pack_pairs(real *out, size_t stride, const real *x, size_t line, siz
 }
 
 static inline size_t pairs_cells(size_t k) {
-    return (k + PAIRS_RUN - 1) / PAIRS_RUN * LANES;
+    return size_divide_up(k, PAIRS_RUN) * LANES;
 }
 
 static void pairs_pack(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols) {

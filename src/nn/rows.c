@@ -1,5 +1,6 @@
 #include "nn/rows.h"
 
+#include "base/size.h"
 #include "math/vector.h"
 
 enum {
@@ -23,9 +24,9 @@ static void rows_task(void *context, size_t task, size_t worker) {
 
 void rows_run(Pool *pool, const char *part, size_t rows, size_t width, RowsFunction *function, void *context) {
     if (rows == 0) return;
-    size_t block = (BLOCK_ELEMENTS + width - 1) / width;
+    size_t block = size_divide_up(BLOCK_ELEMENTS, width);
     Rows r = {rows, block, function, context};
-    pool_run(pool, part, (rows + block - 1) / block, rows_task, &r);
+    pool_run(pool, part, size_divide_up(rows, block), rows_task, &r);
 }
 
 typedef struct RowsSum {
@@ -51,9 +52,9 @@ size_t rows_sum_shared(size_t count, size_t width) {
 void rows_sum(Pool *pool, const char *part, real *const *sums, size_t count, size_t rows, size_t width,
               RowsSumFunction *function, void *context) {
     if (rows == 0) return;
-    size_t block = (rows + SUM_BLOCKS - 1) / SUM_BLOCKS;
+    size_t block = size_divide_up(rows, SUM_BLOCKS);
     if (block < SUM_ROWS) block = SUM_ROWS;
-    const size_t blocks = (rows + block - 1) / block;
+    const size_t blocks = size_divide_up(rows, block);
     RowsSum s = {rows, block, count * width, pool_shared(pool, rows_sum_shared(count, width)), function, context};
     pool_run(pool, part, blocks, sum_task, &s);
     for (size_t b = 0; b < blocks; b++)

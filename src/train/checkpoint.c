@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/size.h"
 #include "math/matmul.h"
 #include "train/run.h"
 
@@ -27,7 +28,7 @@ static const StateKey state_keys[] = {
     FIGURE(best_bleu), COUNTER(stalled), COUNTER(skipped),    FIGURE(loss_sum),   FIGURE(nll_sum),   COUNTER(tokens),
     COUNTER(streak),   FIGURE(norm_log), COUNTER(norm_steps), COUNTER(saved),     COUNTER(returns),
 };
-enum { STATE_KEYS = sizeof state_keys / sizeof *state_keys };
+enum { STATE_KEYS = COUNT(state_keys) };
 
 /* Writes run.dir/name, whole or not at all. */
 static bool save(const Trainer *t, const char *name, bool with_state, Error *err) {

@@ -7,6 +7,7 @@
 #include "base/ds.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/size.h"
 #include "data/cache.h"
 #include "text/bpe_train.h"
 #include "train/run.h"
@@ -42,7 +43,7 @@ static uint64_t cache_key(const Config *c, const CorpusReader *reader) {
     uint64_t parts[] = {corpus_checksum(reader), c->hyper.vocab,  c->text.lowercase,
                         c->text.apostrophes,     c->text.spaces,  c->hyper.max_length,
                         c->rules.swap,           c->rules.unique, 0};
-    memcpy(&parts[sizeof parts / sizeof *parts - 1], &c->rules.max_ratio, sizeof c->rules.max_ratio);
+    memcpy(&parts[COUNT(parts) - 1], &c->rules.max_ratio, sizeof c->rules.max_ratio);
     Checksum sum;
     checksum_start(&sum);
     checksum_add(&sum, parts, sizeof parts);
