@@ -2,8 +2,7 @@
  * ends. Also the little world that such tests work in: a temporary folder with a toy corpus and a config for it.
  *
  * The commands are in the folder NMT_BIN (tests/run.sh sets it), or in build/release/bin. */
-#ifndef NMT_TESTS_COMMAND_H
-#define NMT_TESTS_COMMAND_H
+#pragma once
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -282,5 +281,3 @@ SHARED void world_enter(void) {
     CHECK(fclose(train) == 0 && fclose(valid) == 0, "files in the temporary folder");
     write_text("tiny.ini", config);
 }
-
-#endif

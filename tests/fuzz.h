@@ -1,6 +1,5 @@
 /* What the fuzz targets share: libFuzzer calls fuzz_one with every input it thinks of (make fuzz). */
-#ifndef NMT_TESTS_FUZZ_H
-#define NMT_TESTS_FUZZ_H
+#pragma once
 
 #include <stdint.h>
 #include <stdio.h>
@@ -26,5 +25,3 @@ static inline const char *fuzz_file(int *descriptor, const uint8_t *data, size_t
 static inline void fuzz_message(const char *text) {
     CHECK(*text && !strchr(text, '\n'), "a message of one line");
 }
-
-#endif

@@ -11,8 +11,7 @@
  * Kinks of the ReLU: such a loss is smooth in pieces, and `piece` says in which (a hash of the signs before the
  * activation). Where one of the four points lies in another piece than x, h is made smaller until none does; an element
  * for which that takes an h below 1e-5 is skipped and counted. */
-#ifndef NMT_TESTS_GRADCHECK_H
-#define NMT_TESTS_GRADCHECK_H
+#pragma once
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -126,5 +125,3 @@ static int gradcheck_finish(void) {
                gradcheck_worst_name, gradcheck_checked, gradcheck_skipped);
     return code;
 }
-
-#endif

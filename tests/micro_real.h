@@ -1,7 +1,6 @@
 /* The real program's model and optimiser for test_micro.c, which compares micro.c with them. They are in a file of
  * their own because both programs use the same names. There is one model at a time. */
-#ifndef NMT_TESTS_MICRO_REAL_H
-#define NMT_TESTS_MICRO_REAL_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -36,5 +35,3 @@ double real_learn(RealBatch batch, double smoothing);
 
 /* Step 1, 2, ... of Adam; leaves the gradients as they are. */
 void real_adam(int step, double rate, double scale, double beta1, double beta2, double epsilon);
-
-#endif

@@ -1,6 +1,5 @@
 /* What the vectorised loops compute, by the plain formula. */
-#ifndef NMT_TESTS_PLAIN_H
-#define NMT_TESTS_PLAIN_H
+#pragma once
 
 #include "base/rng.h"
 #include "math/matmul.h"
@@ -25,5 +24,3 @@ static inline void matmul_reference(MatmulMode mode, real *c, size_t ldc, Matrix
             c[i * ldc + j] = (real)sum;
         }
 }
-
-#endif

@@ -947,8 +947,10 @@ static void test_options(void) {
         {{"translate", "--threads=1025"}, {"--threads: expected an integer from 0 to 1024, found \"1025\""}},
         {{"translate", "--threads=1e3"}, {"--threads: expected an integer from 0 to 1024, found \"1e3\""}},
         {{"inspect", "the cat", "--text", "--word", "cat"}, {"--text does not show --word", "expected -o FILE"}},
-        {{"inspect", "the cat", "--text", "--compare=a cat"}, {"--text does not show", "--compare", "expected -o FILE"}},
-        {{"inspect", "--group", "few=cat,dog", "--text", "the cat"}, {"--text does not show", "--group", "expected -o FILE"}},
+        {{"inspect", "the cat", "--text", "--compare=a cat"},
+         {"--text does not show", "--compare", "expected -o FILE"}},
+        {{"inspect", "--group", "few=cat,dog", "--text", "the cat"},
+         {"--text does not show", "--group", "expected -o FILE"}},
     };
     for (size_t i = 0; i < COUNT(rows); i++)
         expect_failure(rows[i].arguments[1] ? rows[i].arguments[1] : "no argument", 2, rows[i].arguments, NULL,

@@ -54,8 +54,9 @@ static void test_escapes(void) {
     command_gives(0, ARGS("train", "tiny.ini", "run.dir=odd<", "train.max_steps=20", "data.valid=odd.tsv"), NULL);
     size_t size;
     char *log = read_bytes("odd</log.jsonl", &size), *data = report_data("odd</report.html");
-    EXPECT_HAS(log ? log : "", "\"samples\":[{\"source\":\"say \\\"hi\\\" \\\\ \\u003c/script>\\u003cb> :nan \uFFFD\uFFFD\","
-                               "\"reference\":\"dis \\\"\\\\\\\" :inf\",\"said\":\"");
+    EXPECT_HAS(log ? log : "",
+               "\"samples\":[{\"source\":\"say \\\"hi\\\" \\\\ \\u003c/script>\\u003cb> :nan \uFFFD\uFFFD\","
+               "\"reference\":\"dis \\\"\\\\\\\" :inf\",\"said\":\"");
     EXPECT_HAS(data, "\"name\":\"odd\\u003c\"");
     EXPECT_HAS(data, "say \\\\\\\"hi\\\\\\\" \\\\\\\\ \\\\u003c/script>\\\\u003cb> :nan \uFFFD\uFFFD");
     free(log);

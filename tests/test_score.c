@@ -91,8 +91,9 @@ static void test_signatures(void) {
         free(found);
         free(expected);
     }
-    const ScoreOptions how[] = {{.metric = SCORE_BLEU, .lowercase = true, .split_on_space = true, .effective_order = true},
-                                {.metric = SCORE_CHRFPP}};
+    const ScoreOptions how[] = {
+        {.metric = SCORE_BLEU, .lowercase = true, .split_on_space = true, .effective_order = true},
+        {.metric = SCORE_CHRFPP}};
     static const char *const expected[] = {"nrefs:2|bs:300|seed:7|case:lc|eff:yes|tok:none|smooth:exp|version:2.x",
                                            "nrefs:2|bs:300|seed:7|case:mixed|eff:yes|nc:6|nw:2|space:no|version:2.x"};
     for (size_t i = 0; i < 2; i++) {

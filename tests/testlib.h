@@ -5,8 +5,7 @@
  *
  * A test fails when any EXPECT in it fails; each failure prints file and line. test_finish prints "N passed, N failed,
  * N skipped" and returns the exit code. tests/run.sh adds the lines of all programs up. */
-#ifndef NMT_TESTS_TESTLIB_H
-#define NMT_TESTS_TESTLIB_H
+#pragma once
 
 #include <math.h>
 #include <stdbool.h>
@@ -91,5 +90,3 @@ static inline int test_finish(void) {
     printf("%d passed, %d failed, %d skipped\n", test_passed, test_failed, test_skipped);
     return test_failed != 0;
 }
-
-#endif

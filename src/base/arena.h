@@ -8,8 +8,7 @@
  * A training step takes every activation and scratch array from one arena. Its size was found before training, by the
  * same pushes into a measuring arena, so the step itself allocates nothing. The debug build reports any access outside
  * what is handed out, and fills what is given back with NaN. */
-#ifndef NMT_BASE_ARENA_H
-#define NMT_BASE_ARENA_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,5 +37,3 @@ void *arena_push(Arena *arena, size_t count, size_t size);
 /* arena_release gives back everything that was pushed since arena_mark returned this mark. 0 marks the empty arena. */
 size_t arena_mark(const Arena *arena);
 void arena_release(Arena *arena, size_t mark);
-
-#endif

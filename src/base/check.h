@@ -2,8 +2,7 @@
  *
  * CHECK(condition, "message") ends the process with file, line and message when the condition is false. It is for what
  * no input can cause; what a user can cause (files, text, options, a full disk) comes back as an Error instead. */
-#ifndef NMT_BASE_CHECK_H
-#define NMT_BASE_CHECK_H
+#pragma once
 
 /* Prints "file:line: bug: message (condition)" to stderr and aborts. */
 _Noreturn void check_failed(const char *file, int line, const char *condition, const char *message);
@@ -12,5 +11,3 @@ _Noreturn void check_failed(const char *file, int line, const char *condition, c
     do {                                                                                                               \
         if (!(condition)) check_failed(__FILE__, __LINE__, #condition, message);                                       \
     } while (0)
-
-#endif

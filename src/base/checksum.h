@@ -2,8 +2,7 @@
  *
  * Call start, add for each piece, then end. The result depends on the bytes only, not on how they were cut into pieces.
  */
-#ifndef NMT_BASE_CHECKSUM_H
-#define NMT_BASE_CHECKSUM_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -18,5 +17,3 @@ typedef struct Checksum {
 void checksum_start(Checksum *sum);
 void checksum_add(Checksum *sum, const void *data, size_t size);
 uint64_t checksum_end(const Checksum *sum);
-
-#endif

@@ -3,8 +3,7 @@
  * Debian's libstb-dev installs it as <stb/stb_ds.h>; elsewhere use `make STB=/folder/with/stb_ds.h`. Its macros expand
  * in the caller, so the allocator is set here for everybody: it never returns NULL (base/memory.h). Names have their
  * prefix: stbds_arrput(array, x), stbds_arrlen(array), stbds_arrfree(array); stbds_hmput, stbds_hmgeti for maps. */
-#ifndef NMT_BASE_DS_H
-#define NMT_BASE_DS_H
+#pragma once
 
 #include <stdlib.h>
 
@@ -20,6 +19,4 @@
 #include <stb/stb_ds.h>
 #else
 #include <stb_ds.h>
-#endif
-
 #endif

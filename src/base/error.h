@@ -4,8 +4,7 @@
  * (false: failed) or a pointer (NULL: failed). On failure *err holds the message; on success its content means nothing.
  * The message names the file, the line or key, what was expected and what was found, without a newline at the end. The
  * commands in src/cli/ print it; the training loop prints the errors that do not end a run. */
-#ifndef NMT_BASE_ERROR_H
-#define NMT_BASE_ERROR_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -19,5 +18,3 @@ bool error_set(Error *err, const char *format, ...) __attribute__((format(printf
 
 /* The same, for functions that return a pointer. */
 #define error_null(...) (error_set(__VA_ARGS__), (void *)0)
-
-#endif

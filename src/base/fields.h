@@ -2,8 +2,7 @@
  * it does is written in its row and nowhere else; config files, model files, JSON and help are made from the table.
  *
  * A table is an array of rows that ends with a row without a key. */
-#ifndef NMT_BASE_FIELDS_H
-#define NMT_BASE_FIELDS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,5 +69,3 @@ bool fields_check(const Field *fields, const void *of, const char *where, Error 
 
 /* Frees the texts of a struct. */
 void fields_release(const Field *fields, void *of);
-
-#endif

@@ -1,6 +1,5 @@
 /* Files: reading by memory map, and writing such that a crash leaves either the old file or the whole new one. */
-#ifndef NMT_BASE_FILE_H
-#define NMT_BASE_FILE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,5 +62,3 @@ bool file_make_folder(const char *path, Error *err);
 
 /* folder + "/" + name, in a fresh string (free it). */
 char *file_join(const char *folder, const char *name);
-
-#endif

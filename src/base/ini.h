@@ -9,8 +9,7 @@
  * The command line overrides any key with `section.key=value`. Errors name the file and line (or the override), the
  * key, what was expected and what was found; an unknown section or key suggests the nearest known one. A key that
  * is there twice is an error, and so is a line that is neither a section nor a key. */
-#ifndef NMT_BASE_INI_H
-#define NMT_BASE_INI_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,5 +42,3 @@ char *ini_format(const Field *fields, const void *config);
 /* A config with every key, its default or example, and behind it in a comment what it does and what it may be. It
  * begins with `head`, comment lines. A fresh string. */
 char *ini_template(const Field *fields, const char *head);
-
-#endif

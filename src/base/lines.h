@@ -1,7 +1,6 @@
 /* Lines from a file descriptor, as they arrive: a line can be answered at once, and lines that arrived together can be
  * processed together. */
-#ifndef NMT_BASE_LINES_H
-#define NMT_BASE_LINES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,5 +30,3 @@ size_t lines_count(const LineReader *reader);
 
 /* Bytes of the UTF-8 byte order mark that a text begins with: 3, or 0 when there is none. */
 size_t lines_mark(const char *text, size_t length);
-
-#endif

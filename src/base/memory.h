@@ -4,8 +4,7 @@
  * Large blocks come from an Arena instead, which reports failure as an Error: that is what other headers mean by "fails
  * when there is no memory". A few large blocks are allocated here all the same: the plan of an epoch, the bytes
  * of a model file, the pool's scratch. */
-#ifndef NMT_BASE_MEMORY_H
-#define NMT_BASE_MEMORY_H
+#pragma once
 
 #include <stddef.h>
 
@@ -21,5 +20,3 @@ char *memory_string_n(const char *text, size_t length);
 
 /* A printf into a fresh string. Free with free(). */
 char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-#endif

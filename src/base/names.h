@@ -1,6 +1,5 @@
 /* Names: those of an enum's values, and which known name a mistyped one was meant to be. */
-#ifndef NMT_BASE_NAMES_H
-#define NMT_BASE_NAMES_H
+#pragma once
 
 #include <stddef.h>
 
@@ -24,5 +23,3 @@ size_t names_distance(const char *a, const char *b);
 /* Two words are alike when their distance is less than this: two, and one more for every four letters of the wrong one.
  */
 size_t names_limit(const char *wrong);
-
-#endif

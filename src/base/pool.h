@@ -5,8 +5,7 @@
  * then have the same bits for any number of threads. The calling thread works too (worker 0). Waiting threads sleep,
  * after looking for work for some 20 microseconds more where each has a core of its own. Regions do not nest, and a
  * pool is used by one thread at a time. Signals go to other threads than the pool's own. */
-#ifndef NMT_BASE_POOL_H
-#define NMT_BASE_POOL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,5 +37,3 @@ void pool_watch(Pool *pool, PoolWatch *watch, void *context);
 void pool_reserve(Pool *pool, size_t bytes, size_t shared);
 void *pool_scratch(const Pool *pool, size_t worker, size_t bytes);
 void *pool_shared(const Pool *pool, size_t bytes);
-
-#endif

@@ -4,8 +4,7 @@
  * The function is Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011):
  * key = seed, counter = (index low, index high, site, step). A `site` names one use of randomness: a dropout place in
  * one layer, the initialisation of one tensor, the shuffling of an epoch. */
-#ifndef NMT_BASE_RNG_H
-#define NMT_BASE_RNG_H
+#pragma once
 
 #include <stdint.h>
 
@@ -31,5 +30,3 @@ void rng_philox(uint32_t out[4], RngSite site, uint64_t index);
 uint64_t rng_bits(RngSite site, uint64_t index);
 double rng_uniform(RngSite site, uint64_t index);
 double rng_normal(RngSite site, uint64_t index);
-
-#endif

@@ -1,6 +1,5 @@
 /* Small arithmetic on sizes. */
-#ifndef NMT_BASE_SIZE_H
-#define NMT_BASE_SIZE_H
+#pragma once
 
 #include <stddef.h>
 
@@ -23,5 +22,3 @@ static inline size_t size_divide_up(size_t whole, size_t block) {
 static inline size_t size_round_up(size_t size, size_t block) {
     return size_divide_up(size, block) * block;
 }
-
-#endif

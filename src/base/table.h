@@ -2,8 +2,7 @@
  *
  * What belongs to a key is kept by the caller, in an array in the same order. Open addressing with linear probing
  * (Knuth, The Art of Computer Programming, section 6.4). */
-#ifndef NMT_BASE_TABLE_H
-#define NMT_BASE_TABLE_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -39,5 +38,3 @@ static inline uint32_t table_find(const Table *table, uint64_t key) {
 
 /* The number of a key, which is added if it is not there: then the number is what table->count was before. */
 uint32_t table_add(Table *table, uint64_t key);
-
-#endif

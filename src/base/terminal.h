@@ -1,6 +1,5 @@
 /* What the terminal can do, and a progress line that is redrawn only where it can be. */
-#ifndef NMT_BASE_TERMINAL_H
-#define NMT_BASE_TERMINAL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,5 +45,3 @@ char *terminal_bar(char *buffer, double share, size_t columns);
 
 /* Writes an integer as "41,000" into a buffer of at least 32 bytes, and returns it. */
 char *terminal_count(char *buffer, long long value);
-
-#endif

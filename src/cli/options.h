@@ -1,6 +1,5 @@
 /* The command line of every command: one table of options, from which --help is also printed. */
-#ifndef NMT_CLI_OPTIONS_H
-#define NMT_CLI_OPTIONS_H
+#pragma once
 
 #include <stddef.h>
 
@@ -68,5 +67,3 @@ void options_keep_going(void);
 /* Prints "NAME: message" and returns or ends with the code. */
 int options_fail(const Command *command, const Error *err);
 _Noreturn void options_usage(const Command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-#endif

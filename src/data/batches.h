@@ -5,8 +5,7 @@
  * are put into random order. A resumed run makes the plan again and continues where it was. A plan takes 8 bytes a
  * pair.
  */
-#ifndef NMT_DATA_BATCHES_H
-#define NMT_DATA_BATCHES_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -65,5 +64,3 @@ size_t batch_bytes(const BatchLimits *limits);
 
 /* Batch number `index` of the plan; its arrays are pushed on the arena and live until that is released. */
 void batch_fill(Batch *batch, Arena *arena, const PairSet *pairs, const BatchPlan *plan, size_t index);
-
-#endif

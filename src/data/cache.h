@@ -7,8 +7,7 @@
  *     CacheEnd (cache.c): magic, version, key, these sizes, the report, and checksums over all but the zeros
  *
  * Little-endian, like all files of the program. The key is a checksum of the text and the settings it was made from. */
-#ifndef NMT_DATA_CACHE_H
-#define NMT_DATA_CACHE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,5 +29,3 @@ bool cache_open(PairSet *pairs, const char *path, uint64_t key, Tokenizer **toke
  * NULL. *checksum: what pairs.checksum will be. folder: for a scratch file. */
 FileWriter *cache_write(const char *path, const char *folder, uint64_t key, CorpusReader *reader,
                         const Tokenizer *tokenizer, CorpusRules rules, Pool *pool, uint64_t *checksum, Error *err);
-
-#endif

@@ -10,8 +10,7 @@
  * spaces. Lines end in LF or CRLF, which the last line may lack; a byte order mark at the start of a file is skipped. A
  * line that cannot be used is left out and counted by its flaw; the first line with each flaw is remembered
  * (CorpusReport). Text is read block by block, so memory does not grow with it. */
-#ifndef NMT_DATA_CORPUS_H
-#define NMT_DATA_CORPUS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -102,5 +101,3 @@ char *corpus_tell(const CorpusReader *reader, const CorpusReport *report, const 
 
 /* The error for a list without a usable pair: sets it, with the reasons, and returns false. */
 bool corpus_none(const CorpusReader *reader, const CorpusReport *report, const char *key, Error *err);
-
-#endif

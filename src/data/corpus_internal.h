@@ -1,7 +1,6 @@
 /* The inside of a corpus reader, which is in three files: corpus_open.c opens the files of a list, corpus.c reads
  * their lines, corpus_flaws.c says what is wrong with a line. */
-#ifndef NMT_DATA_CORPUS_INTERNAL_H
-#define NMT_DATA_CORPUS_INTERNAL_H
+#pragma once
 
 #include <sys/stat.h>
 
@@ -41,5 +40,3 @@ void corpus_close_item(CorpusReader *reader);
 
 /* Whether a line of one file has a flaw; *why is a message about it. name, number: of the file and the line. */
 bool corpus_flaw(CorpusFlaw *flaw, Text line, bool is_tsv, const char *name, size_t number, Error *why);
-
-#endif

@@ -3,8 +3,7 @@
  * All tokens lie in one array, pair after pair: source, </s>, target, </s>. The decoder's input, <s> and the target
  * without its </s>, is made where batches are filled (data/batches.h). The arrays are in memory, or in a file that is
  * mapped (data/cache.h). */
-#ifndef NMT_DATA_PAIRS_H
-#define NMT_DATA_PAIRS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -41,5 +40,3 @@ void pairs_count(PairSet *pairs, size_t source_length, size_t target_length);
 
 /* Gives the memory of what was read of a large map back, so that it does not grow with the corpus. */
 void pairs_forget(const PairSet *pairs);
-
-#endif

@@ -6,8 +6,7 @@
  * corpus (scripts/check_alignment.py): it finds more than 99 of 100 nouns; the row whose input is the token, 1 in 10.
  *
  * S, T: tokens of a source sentence with its </s>, and of its translation without. */
-#ifndef NMT_DECODE_ALIGN_H
-#define NMT_DECODE_ALIGN_H
+#pragma once
 
 #include "decode/search.h"
 #include "model/transformer.h"
@@ -33,5 +32,3 @@ typedef struct AlignedWords {
  * source_word: (count) of the sentence's tokens without </s>, from align_words. */
 AlignedWords align_word_shares(real **out, const Tokenizer *tokenizer, const Translation *found, const real *shares,
                                const int32_t *source_word, size_t count);
-
-#endif

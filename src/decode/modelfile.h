@@ -13,8 +13,7 @@
  *
  * Alignment is 8 bytes, so in a file written here the tensor data is the parameter block and is used where it is
  * mapped; from a file with other padding it is copied. A file without a checksum (gguf/gguf.h) is refused. */
-#ifndef NMT_DECODE_MODELFILE_H
-#define NMT_DECODE_MODELFILE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,5 +63,3 @@ void modelfile_add_block(GgufWriter *writer, const Parameters *params, const cha
 
 /* Copies such a block out of an open file. */
 bool modelfile_read_block(const ModelFile *file, const char *prefix, float *block, Error *err);
-
-#endif

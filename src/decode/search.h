@@ -22,8 +22,7 @@
  *
  * Sentences do not see each other: bits of a translation depend neither on the batch nor on the number of threads. A
  * sentence whose search has ended is not part of later steps. */
-#ifndef NMT_DECODE_SEARCH_H
-#define NMT_DECODE_SEARCH_H
+#pragma once
 
 #include "base/fields.h"
 #include "model/pass.h"
@@ -112,5 +111,3 @@ bool search_run(Search *search, Packed source, Translation *out, Error *err);
 /* All hypotheses of sentence b of the last run that finished (or, where none has, the unfinished), the best first.
  * The first n_best of them are certain, the others are what was found on the way. At least one. */
 const Translation *search_hypotheses(const Search *search, size_t b, size_t *count);
-
-#endif

@@ -7,8 +7,7 @@
  * numbers of a slot do not depend, to the bit, on which others run with it.
  *
  * R: rows of a step, one for each slot in it. V: vocabulary. */
-#ifndef NMT_DECODE_SESSION_H
-#define NMT_DECODE_SESSION_H
+#pragma once
 
 #include "model/pass.h"
 
@@ -34,5 +33,3 @@ typedef struct SessionCopy {
 
 /* Copies the first `length` positions. No slot that is written is read or written by another of the copies. */
 void session_copy(Session *session, const SessionCopy *copies, size_t count, size_t length);
-
-#endif

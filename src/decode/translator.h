@@ -10,8 +10,7 @@
  *
  * Such a program calls cpu_check (math/cpu.h) before it makes the pool, as ./translate does. cpu_check refuses an
  * NMT_ISA that the CPU does not have, and makes this thread and those of the pool treat denormal numbers as 0. */
-#ifndef NMT_DECODE_TRANSLATOR_H
-#define NMT_DECODE_TRANSLATOR_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,5 +62,3 @@ void translator_align(Translator *translator);
  * gives an empty translation. Sampling numbers the texts of all runs together, from 0. Fails when there is no memory
  * for a large block; without memory for a small one the process ends (base/memory.h). */
 bool translator_run(Translator *translator, const Text *texts, size_t count, TranslatorResult *results, Error *err);
-
-#endif

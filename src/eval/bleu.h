@@ -1,7 +1,6 @@
 /* BLEU (Papineni et al. 2002, "BLEU: a method for automatic evaluation of machine translation"), as sacreBLEU computes
  * it (Post 2018, "A call for clarity in reporting BLEU scores"): word n-grams of orders 1 to 4, smoothing "exp". */
-#ifndef NMT_EVAL_BLEU_H
-#define NMT_EVAL_BLEU_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -25,5 +24,3 @@ void bleu_add(NgramCounts *counts, Ngrams *work, Text hypothesis, const Text *re
 
 /* The score of a sum. effective: orders without n-grams in the hypothesis are left out, as suits single sentences. */
 BleuScore bleu_score(const NgramCounts *counts, bool effective);
-
-#endif

@@ -1,8 +1,7 @@
 /* chrF2 (Popović 2015, "chrF: character n-gram F-score") and chrF++ (Popović 2017, "chrF++: words helping character
  * n-grams"), as sacreBLEU computes them: characters without white space, orders 1 to 6; for chrF++ also words, with
  * punctuation taken off their ends, orders 1 and 2; recall counts beta^2 = 4 times as much as precision. */
-#ifndef NMT_EVAL_CHRF_H
-#define NMT_EVAL_CHRF_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -18,5 +17,3 @@ void chrf_add(NgramCounts *counts, Ngrams *work, Text hypothesis, const Text *re
 
 /* The score of a sum, 0 .. 100. */
 double chrf_score(const NgramCounts *counts);
-
-#endif

@@ -7,8 +7,7 @@
  *
  * A character n-gram is a sequence of code points. A word is such a sequence, too, and a word n-gram is a sequence of
  * numbers of words. Two n-grams have the same number only if they are equal. */
-#ifndef NMT_EVAL_NGRAMS_H
-#define NMT_EVAL_NGRAMS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -65,5 +64,3 @@ void ngrams_forbid(Ngrams *ngrams, const NgramList *list);
 
 /* Adds to match (orders) how many n-grams of the list are allowed. */
 void ngrams_match(Ngrams *ngrams, const NgramList *list, uint64_t *match);
-
-#endif

@@ -6,8 +6,7 @@
  *     double score = score_value(how, &sum);
  *
  * Scores agree with those of sacreBLEU 2 (https://github.com/mjpost/sacrebleu) for the same signature. */
-#ifndef NMT_EVAL_SCORE_H
-#define NMT_EVAL_SCORE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -52,5 +51,3 @@ typedef struct ScoreSystem {
  * systems differ this much by chance. The same seed draws the same test sets. */
 double score_paired(ScoreSystem systems[2], ScoreOptions how, const NgramCounts *const counts[2], size_t lines,
                     ScoreResampling resampling);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Bytes that are not UTF-8 are no failure: each is a character of its own (text/utf8.h), as with Python's error handler
  * "surrogateescape". */
-#ifndef NMT_EVAL_TOKENISE_H
-#define NMT_EVAL_TOKENISE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,5 +24,3 @@ void tokenise_13a(uint32_t **codes);
 
 /* Finds the next word at or after *at: sets *at to its start and returns its length, 0 if there is none. */
 size_t tokenise_word(const uint32_t *codes, size_t count, size_t *at);
-
-#endif

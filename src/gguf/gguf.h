@@ -24,8 +24,7 @@
  *
  * On failure functions return false or NULL, with an Error that names the file, the key or tensor, what was expected
  * and what was found. What the reader returns belongs to the GgufFile and lives until gguf_close. */
-#ifndef NMT_GGUF_GGUF_H
-#define NMT_GGUF_GGUF_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -118,5 +117,3 @@ void gguf_add_tensor(GgufWriter *writer, const char *name, size_t n_dims, const 
 
 /* Writes the whole file or nothing (base/file.h). The writer can be used again. */
 bool gguf_write(const GgufWriter *writer, const char *path, Error *err);
-
-#endif

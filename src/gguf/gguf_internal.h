@@ -1,6 +1,5 @@
 /* An open GGUF file: gguf_reader.c fills it, gguf.c looks things up in it. For gguf/ and for tests. */
-#ifndef NMT_GGUF_GGUF_INTERNAL_H
-#define NMT_GGUF_GGUF_INTERNAL_H
+#pragma once
 
 #include "base/file.h"
 #include "gguf/gguf.h"
@@ -44,5 +43,3 @@ const char *gguf_type_name(GgufType type);
 
 /* Sorts the names, and returns one that occurs twice, or NULL. */
 const char *gguf_names_sort(GgufName *names, size_t count);
-
-#endif

@@ -10,8 +10,7 @@
  *     spread                        mean of the entropy divided by that of equal shares; comes first, needs 0.9
  *
  * Means are over the rows that have such a key and see more than one. */
-#ifndef NMT_INSPECT_HEADS_H
-#define NMT_INSPECT_HEADS_H
+#pragma once
 
 #include "model/pass.h"
 
@@ -22,5 +21,3 @@ typedef struct HeadSummary {
 } HeadSummary;
 
 HeadSummary head_summary(const real *p, size_t Tq, size_t Tk, AttentionKind kind);
-
-#endif

@@ -1,7 +1,6 @@
 /* Inspection: what ./inspect shows of one translation, as JSON for a page (src/page/web/inspect.html) and scripts,
  * and as text for a terminal. src/inspect/FORMAT.md has the JSON's format. */
-#ifndef NMT_INSPECT_INSPECT_H
-#define NMT_INSPECT_INSPECT_H
+#pragma once
 
 #include <stdio.h>
 
@@ -75,5 +74,3 @@ void inspect_write_embedding(Json *json, const Observation *o);
 void inspect_write_context(Json *json, const References *r, const InspectRequest *request, const char *word,
                            const char *sentence, const Observation *o);
 void inspect_write_maps(Json *json, const References *r, const Group *groups, const Observation *o);
-
-#endif

@@ -7,8 +7,7 @@
  * S: source tokens with </s>. T: rows of the decoder. Their inputs are <s> and the tokens of the translation, shifted
  * by one: row i predicts ("says") the token that is the input of row i + 1. The last row says </s> or, where the search
  * reached its limit, the last token. D, H, K: width, heads, width of a head. V: vocabulary. */
-#ifndef NMT_INSPECT_OBSERVE_H
-#define NMT_INSPECT_OBSERVE_H
+#pragma once
 
 #include "decode/modelfile.h"
 #include "decode/search.h"
@@ -71,5 +70,3 @@ size_t observation_number(const Observation *o, AttentionKind kind, size_t layer
 
 /* x of an attention into (Tq, D): after the norm, where norm is pre. */
 void observation_inputs(const Observation *o, const AttentionView *view, real *x);
-
-#endif

@@ -1,6 +1,5 @@
 /* Seeing many dimensions in two: principal axes, Fisher's ratio, and what a 2 x 2 matrix does to a plane. */
-#ifndef NMT_INSPECT_PROJECT_H
-#define NMT_INSPECT_PROJECT_H
+#pragma once
 
 #include <stddef.h>
 
@@ -26,5 +25,3 @@ typedef struct PlaneMap {
 PlaneMap plane_map(const double matrix[2][2]);
 
 double cosine(const double *a, const double *b, size_t D); /* 0 where either is 0 */
-
-#endif

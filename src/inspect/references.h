@@ -6,8 +6,7 @@
  *
  * n: encoder layers. D: width. A word's vector is the mean of its tokens'. Layer 0 is what enters the first layer, the
  * embedding and position; layer l < n what leaves layer l; layer n the encoder's output, after its norm. */
-#ifndef NMT_INSPECT_REFERENCES_H
-#define NMT_INSPECT_REFERENCES_H
+#pragma once
 
 #include "inspect/observe.h"
 
@@ -51,5 +50,3 @@ typedef struct References {
 bool references_make(References *r, const Observation *o, const Group *groups, const char *but, const Mention *probes,
                      size_t probe_count, Error *err);
 void references_free(References *r);
-
-#endif

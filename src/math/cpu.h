@@ -1,6 +1,5 @@
 /* Which instruction sets the CPU has and which one is in use. */
-#ifndef NMT_MATH_CPU_H
-#define NMT_MATH_CPU_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,5 +30,3 @@ bool cpu_check(Error *err);
 
 /* For tests: uses the named instruction set from now on. False when it is not available. Not while a pool runs. */
 bool cpu_use(const char *name);
-
-#endif

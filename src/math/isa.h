@@ -8,8 +8,7 @@
  *
  * Function, pointer and call have the same name: nn_kernels()->relu is relu() of nn/activation_rows.h, compiled for the
  * set in use. A new loop is one function and one line in the list. */
-#ifndef NMT_MATH_ISA_H
-#define NMT_MATH_ISA_H
+#pragma once
 
 #include "math/cpu.h"
 
@@ -41,5 +40,3 @@
         static const Type *const tables[] = {ISA_EACH(ISA_POINTER, Type, table)};                                      \
         return tables[cpu_isa()];                                                                                      \
     }
-
-#endif

@@ -1,7 +1,6 @@
 /* The loops of math/, compiled once for each instruction set (math/isa.h): those of vector.h and the matrix product's.
  * Only files of src/math/ include this; everybody else uses matmul.h and vector.h. */
-#ifndef NMT_MATH_KERNELS_H
-#define NMT_MATH_KERNELS_H
+#pragma once
 
 #include <stddef.h>
 
@@ -32,5 +31,3 @@ typedef struct MathKernels {
     double (*peak)(size_t rounds);
 } MathKernels;
 ISA_CHOICE(MathKernels, math_kernels)
-
-#endif

@@ -2,8 +2,7 @@
  * are compiled once for each set (math/isa.h).
  *
  * GNU C vectors: + - * / work lane by lane, comparison gives lanes of all ones or zeros, a cast reinterprets. */
-#ifndef NMT_MATH_LANES_H
-#define NMT_MATH_LANES_H
+#pragma once
 
 #include <math.h>
 #include <stddef.h>
@@ -152,6 +151,4 @@ static inline vreal round_bfloat16(vreal x) {
     const vword rounded = bits + 0x7fff + (bits >> 16 & 1), quiet_nan = bits | 0x400000;
     return (vreal)(((rounded & ~is_nan) | (quiet_nan & is_nan)) & 0xffff0000);
 }
-#endif
-
 #endif

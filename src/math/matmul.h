@@ -4,8 +4,7 @@
  * row-major with a row stride. Every element of the output is the sum of its k products in order, in runs of MATMUL_KC,
  * by one thread, so its bits depend neither on the number of threads nor on how many rows stand beside it, and
  * appending zeros to both factors along k changes nothing. */
-#ifndef NMT_MATH_MATMUL_H
-#define NMT_MATH_MATMUL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -89,5 +88,3 @@ size_t matmul_shared(void);
 /* For benchmarks: the multiply-add limit of a core. Runs multiply-adds in registers, `rounds` times some dozens, and
  * returns how many floating-point operations that was. */
 double matmul_peak(size_t rounds);
-
-#endif

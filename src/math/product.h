@@ -1,8 +1,7 @@
 /* What an instruction set contributes to the matrix product (math/matmul.h): how factors are packed, and how a tile of
  * the output is computed. The loops are in product_pack.h and product_tile.h; CPUs that multiply bfloat16 numbers have
  * others for these: product_avx512_bf16.c and product_amx.c. */
-#ifndef NMT_MATH_PRODUCT_H
-#define NMT_MATH_PRODUCT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,5 +48,3 @@ typedef struct ProductKernels {
 /* Products in bfloat16 of CPUs that have instructions for them; NULL where the compiler does not know these. */
 extern const ProductKernels *const products_avx512_bf16;
 extern const ProductKernels *const products_amx;
-
-#endif

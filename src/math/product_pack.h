@@ -1,6 +1,5 @@
 /* Packing the matrix product's factors, and the multiply-add limit that benchmarks compare it with. */
-#ifndef NMT_MATH_PRODUCT_PACK_H
-#define NMT_MATH_PRODUCT_PACK_H
+#pragma once
 
 #include "base/size.h"
 #include "math/product.h"
@@ -111,5 +110,3 @@ static double peak(size_t rounds) {
     __asm__ volatile("" : : "m"(total));
     return 2.0 * (double)rounds * MR * TILE_VECTORS * LANES;
 }
-
-#endif

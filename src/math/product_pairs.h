@@ -2,8 +2,7 @@
  * of a column of b. A packed a is row-major, cells(k) cells a row; b is packed into slivers of PAIRS_NR columns, row q
  * of cells after row q - 1. Runs along k are filled up to PAIRS_RUN numbers, and rows of a to a multiple of LANES, with
  * zeros. Code, included by the .c files of such instruction sets. */
-#ifndef NMT_MATH_PRODUCT_PAIRS_H
-#define NMT_MATH_PRODUCT_PAIRS_H
+#pragma once
 
 #include "base/size.h"
 #include "math/lanes.h"
@@ -70,5 +69,3 @@ static inline Slivers pairs_slivers(real *out, const real *a, size_t row, size_t
                        size_min(PAIRS_RUN, k - p), false);
     return (Slivers){out, mr * width, width, 1};
 }
-
-#endif

@@ -3,8 +3,7 @@
  *   TILE_ROWS, TILE_VECTORS   the tile: TILE_ROWS rows of TILE_VECTORS vectors
  *   TILE_SPREAD(a)            a vector of copies of the cell at a  } unless cells are numbers
  *   TILE_ADD(sum, x, y)       sum and the products of x and y      } that are multiplied and added */
-#ifndef NMT_MATH_PRODUCT_TILE_H
-#define NMT_MATH_PRODUCT_TILE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -93,5 +92,3 @@ static void tile(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col,
 #endif
     }
 }
-
-#endif

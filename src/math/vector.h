@@ -5,8 +5,7 @@
  * squares; appended -infinities do not change a maximum, a sum of exponentials or a softmax. exp is within 2 units in
  * the last place of the exact value (float) from -87.3 to 88.3; below that it is 0, above it stays what it is at 88.3.
  * Inputs and outputs may not overlap unless said. */
-#ifndef NMT_MATH_VECTOR_H
-#define NMT_MATH_VECTOR_H
+#pragma once
 
 #include <stddef.h>
 
@@ -30,5 +29,3 @@ real vector_exp_sum(real *out, const real *x, real shift, size_t n);
 
 /* out = softmax(x), in place allowed; returns log(sum(exp(x))), without overflow for any finite x. */
 real vector_softmax(real *out, const real *x, size_t n);
-
-#endif

@@ -3,8 +3,7 @@
  * Order of summation: a sum over n elements puts element i into partial sum i mod P and adds the partial sums in a
  * fixed tree, so appended elements that add 0 do not change a bit: zeros in dot, sum and square_sum, -infinity in
  * exp_sum. P is 4 LANES in dot and sum, LANES in exp_sum, and 16 in square_sum. */
-#ifndef NMT_MATH_VECTOR_ROWS_H
-#define NMT_MATH_VECTOR_ROWS_H
+#pragma once
 
 #include "math/lanes.h"
 
@@ -109,5 +108,3 @@ static void affine(real *x, real a, real b, size_t n) {
 static void axpy(real *restrict y, real a, const real *restrict x, size_t n) {
     for (size_t i = 0; i < n; i++) y[i] += a * x[i];
 }
-
-#endif

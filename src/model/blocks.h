@@ -4,8 +4,7 @@
  * x, the rows a block takes and returns: (N, D). d, in the backward pass: (N, D), changed in place from the gradient of
  * what the block returned to that of what it took. Gradients of parameters are added to net.dw. Forward takes its tape
  * from the arena; other memory is given back. */
-#ifndef NMT_MODEL_BLOCKS_H
-#define NMT_MODEL_BLOCKS_H
+#pragma once
 
 #include "model/pass.h"
 #include "nn/multihead.h"
@@ -67,5 +66,3 @@ const real *block_layer_end(const Pass *pass, real *x, const real *out, size_t N
 /* Bytes of the arena that a stack over N rows takes at most, scratch included. M: rows of memory that the decoder has
  * not yet made keys and values of. */
 size_t block_stack_bytes(const Hyper *hyper, StackName stack, size_t N, size_t M, bool keep);
-
-#endif

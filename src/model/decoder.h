@@ -4,8 +4,7 @@
  *
  * The same layers run two ways: over whole target sentences (training, evaluation), or one token of each sentence at a
  * time with keys and values kept in a DecoderCache (translation). */
-#ifndef NMT_MODEL_DECODER_H
-#define NMT_MODEL_DECODER_H
+#pragma once
 
 #include "model/blocks.h"
 #include "model/pass.h"
@@ -49,5 +48,3 @@ const real *decoder_step(const Pass *pass, const int32_t *token, size_t B, size_
 
 /* Bytes that decoder_step takes from the arena. */
 size_t decoder_step_bytes(const Hyper *hyper, size_t B);
-
-#endif

@@ -1,7 +1,6 @@
 /* The encoder: embedding, then L layers of self-attention and feed-forward, each with norm, dropout and a residual
  * connection; with pre-norm a last layer norm (Vaswani et al. 2017, section 3.1). N: source tokens. */
-#ifndef NMT_MODEL_ENCODER_H
-#define NMT_MODEL_ENCODER_H
+#pragma once
 
 #include "model/blocks.h"
 #include "model/pass.h"
@@ -22,5 +21,3 @@ const real *encoder_forward(const Pass *pass, EncoderTape *tape, Packed source);
 
 /* d: (N, D), the gradient of the memory; used up. Adds to the gradient block. */
 void encoder_backward(const Pass *pass, const EncoderTape *tape, real *d, Packed source);
-
-#endif

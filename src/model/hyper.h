@@ -1,6 +1,5 @@
 /* Hyper-parameters: everything that decides which tensors a model has and how they are used. */
-#ifndef NMT_MODEL_HYPER_H
-#define NMT_MODEL_HYPER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,5 +55,3 @@ extern const Field hyper_fields[];
 
 /* Checks every bound, that H divides D and that D and F are even; `where` begins the message (a file's name). */
 bool hyper_check(const Hyper *hyper, const char *where, Error *err);
-
-#endif

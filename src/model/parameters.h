@@ -8,8 +8,7 @@
  * Names are those of the Hugging Face BART family. Because D and F are even, every tensor has an even number of
  * elements, so in a file with an alignment of 8 bytes the float tensors stand back to back, and the file's tensor data
  * is the block. */
-#ifndef NMT_MODEL_PARAMETERS_H
-#define NMT_MODEL_PARAMETERS_H
+#pragma once
 
 #include <stdint.h>
 
@@ -71,5 +70,3 @@ void parameters_free(Parameters *params);
 /* Fills the block (count): embeddings N(0, D^-0.5), matrices Xavier uniform (Glorot, Bengio 2010; q, k and v as for one
  * (3D, D) matrix), norms 1 and 0, biases 0. A function of the seed. */
 void parameters_init(const Parameters *params, real *block, uint64_t seed);
-
-#endif

@@ -1,6 +1,5 @@
 /* A pass: what every layer needs to run forward or backward, gathered in one place. */
-#ifndef NMT_MODEL_PASS_H
-#define NMT_MODEL_PASS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,5 +65,3 @@ real *pass_sinusoidal(const Hyper *hyper);
 /* A stack's positions (P, D), and their gradient: NULL unless they are learned. */
 const real *pass_positions(const Pass *pass, StackName stack);
 real *pass_dpositions(const Pass *pass, StackName stack);
-
-#endif

@@ -13,8 +13,7 @@
  *
  * A Transformer owns no parameters: blocks are the caller's (mapped from a file, or trained). It owns the table of
  * positions and the arena that a pass of at most `limits` needs; nothing is allocated inside a pass. */
-#ifndef NMT_MODEL_TRANSFORMER_H
-#define NMT_MODEL_TRANSFORMER_H
+#pragma once
 
 #include "model/decoder.h"
 #include "model/encoder.h"
@@ -73,5 +72,3 @@ Loss transformer_train(Transformer *model, const real *w, real *dw, Packed sourc
 /* Forward only, without dropout. */
 Loss transformer_evaluate(Transformer *model, const real *w, Packed source, Packed target_in, const int32_t *target_out,
                           double smoothing);
-
-#endif

@@ -5,8 +5,7 @@
  *
  * Phi is the normal distribution function and phi its density. The loops are in activation_rows.h. In float, GELU is
  * within 4 units in the last place; for negative x its relative error grows with x^2, to 2e-6 at -5. */
-#ifndef NMT_NN_ACTIVATION_H
-#define NMT_NN_ACTIVATION_H
+#pragma once
 
 #include <stddef.h>
 
@@ -20,5 +19,3 @@ void activation_forward(real *out, const real *in, Activation kind, size_t count
 
 /* din = dout activation'(in) */
 void activation_backward(real *din, const real *dout, const real *in, Activation kind, size_t count);
-
-#endif

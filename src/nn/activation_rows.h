@@ -1,6 +1,5 @@
 /* The activations of n elements; the formulas are in activation.h. */
-#ifndef NMT_NN_ACTIVATION_ROWS_H
-#define NMT_NN_ACTIVATION_ROWS_H
+#pragma once
 
 #include <math.h>
 
@@ -70,5 +69,3 @@ static void gelu_backward(real *din, const real *dout, const real *in, size_t n)
         store_part(din + i, load_part(dout + i, left) * slope, left);
     }
 }
-
-#endif

@@ -13,8 +13,7 @@
  * score, prob, weight: (Tq, Tk). Only the logarithm of each row's softmax sum is kept (as in FlashAttention-2, Dao
  * 2023): the backward pass makes prob again as exp(score - log_sum). A block of query rows is worked on at a time, so
  * no buffer has Tq * Tk elements. */
-#ifndef NMT_NN_ATTENTION_H
-#define NMT_NN_ATTENTION_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -65,5 +64,3 @@ void attention_forward(Pool *pool, real *out, real *log_sum, AttentionInput in, 
 /* Writes the gradient's q, k and v, for the rows of all sentences. dout: (Nq, H * K) */
 void attention_backward(Pool *pool, AttentionGradient gradient, const real *dout, const real *log_sum,
                         AttentionInput in, AttentionShape shape, Dropout dropout);
-
-#endif

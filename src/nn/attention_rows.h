@@ -1,6 +1,5 @@
 /* The softmax of one row of n scores, backward; forward is vector_softmax (math/vector.h). */
-#ifndef NMT_NN_ATTENTION_ROWS_H
-#define NMT_NN_ATTENTION_ROWS_H
+#pragma once
 
 #include "math/vector.h"
 
@@ -9,5 +8,3 @@ static void softmax_backward(real *ds, const real *p, const real *dp, real scale
     const real mean = vector_dot(p, dp, n);
     for (size_t i = 0; i < n; i++) ds[i] = p[i] * (dp[i] - mean) * scale;
 }
-
-#endif

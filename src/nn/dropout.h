@@ -3,8 +3,7 @@
  * Which elements are kept is a function of (seed, step, site, index): nothing is stored, and the backward pass asks the
  * same question again. The probability is rounded to a 65536th, and the divisor is the rounded one, so the expectation
  * is exact. Rate 0, as in inference, copies. The mask and its loop are in dropout_rows.h. */
-#ifndef NMT_NN_DROPOUT_H
-#define NMT_NN_DROPOUT_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -37,5 +36,3 @@ void dropout_span(real *out, const real *in, Dropout dropout, size_t first, size
 
 /* out = [residual +] dropout(in); residual may be NULL, out may be either. The residual's gradient is dout itself. */
 void dropout_add_forward(Pool *pool, real *out, const real *residual, const real *in, Dropout dropout, size_t count);
-
-#endif

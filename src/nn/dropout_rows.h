@@ -1,6 +1,5 @@
 /* Dropout of n elements: which ones are kept, and the loop over them. */
-#ifndef NMT_NN_DROPOUT_ROWS_H
-#define NMT_NN_DROPOUT_ROWS_H
+#pragma once
 
 #include "base/rng.h"
 #include "math/lanes.h"
@@ -74,5 +73,3 @@ static void dropout(real *out, const real *in, const real *add, uint32_t keep, r
         i += count;
     }
 }
-
-#endif

@@ -9,8 +9,7 @@
  *     position[p][2i] = sin(p / 10000^(2i/D))     position[p][2i + 1] = cos(p / 10000^(2i/D))
  *
  * out: (N, D)   token: (N)   start: (B + 1), the packed sentences   table: (V, D)   position: (P, D) */
-#ifndef NMT_NN_EMBEDDING_H
-#define NMT_NN_EMBEDDING_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -28,5 +27,3 @@ void embedding_forward(Pool *pool, real *out, const int32_t *token, const uint32
 /* Adds to dtable and, unless NULL, dposition. */
 void embedding_backward(Pool *pool, real *dtable, real *dposition, const real *dout, const int32_t *token,
                         const uint32_t *start, size_t B, size_t D);
-
-#endif

@@ -5,8 +5,7 @@
  * x, out: (N, D)   pre, act: (N, F)   W1: (F, D)   W2: (D, F)
  *
  * Only pre is kept for the backward pass, which computes act from it again. */
-#ifndef NMT_NN_FEEDFORWARD_H
-#define NMT_NN_FEEDFORWARD_H
+#pragma once
 
 #include <stddef.h>
 
@@ -34,5 +33,3 @@ real *feedforward_forward(const Net *net, real *out, const real *x, const Feedfo
 /* Writes dx (N, D); adds to the parameters' gradients. */
 void feedforward_backward(const Net *net, real *dx, const real *dout, const real *x, const real *pre,
                           const Feedforward *f);
-
-#endif

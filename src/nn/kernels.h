@@ -1,6 +1,5 @@
 /* The layers' loops, compiled once for each instruction set (math/isa.h). Only files of src/nn/ include this. */
-#ifndef NMT_NN_KERNELS_H
-#define NMT_NN_KERNELS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -34,5 +33,3 @@ typedef struct NnKernels {
     NN_KERNELS(ISA_FIELD)
 } NnKernels;
 ISA_CHOICE(NnKernels, nn_kernels)
-
-#endif

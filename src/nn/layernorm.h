@@ -10,8 +10,7 @@
  * in, out: (N, D)   weight, bias: (D)   mean, rstd: (N), kept for the backward pass
  *
  * The arithmetic of one row is in layernorm_rows.h; layernorm.c shares the rows out to the threads. */
-#ifndef NMT_NN_LAYERNORM_H
-#define NMT_NN_LAYERNORM_H
+#pragma once
 
 #include <stddef.h>
 
@@ -36,5 +35,3 @@ void layernorm_backward_add(Pool *pool, real *din, real *dweight, real *dbias, c
 /* The same in place: d (N, D) is dout on entry and din on return. spare (N, D): scratch. */
 void layernorm_backward_in_place(Pool *pool, real *d, real *spare, real *dweight, real *dbias, const real *in,
                                  const real *weight, const real *mean, const real *rstd, size_t N, size_t D);
-
-#endif

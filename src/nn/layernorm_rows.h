@@ -1,6 +1,5 @@
 /* Layer normalisation of one row of n elements; the formulas are in layernorm.h. */
-#ifndef NMT_NN_LAYERNORM_ROWS_H
-#define NMT_NN_LAYERNORM_ROWS_H
+#pragma once
 
 #include <math.h>
 
@@ -67,5 +66,3 @@ static void layernorm_row_backward(real *restrict din, real *restrict dw, real *
         db[i] += dout[i];
     }
 }
-
-#endif

@@ -5,8 +5,7 @@
  *     dout -> din      = dout weight
  *             dweight += dout^T in
  *             dbias   += sum of dout's rows */
-#ifndef NMT_NN_LINEAR_H
-#define NMT_NN_LINEAR_H
+#pragma once
 
 #include <stddef.h>
 
@@ -29,5 +28,3 @@ void linear_backward(Compute compute, real *din, real *dweight, real *dbias, con
 /* The same, but adds to din, too. */
 void linear_backward_add(Compute compute, real *din, real *dweight, real *dbias, const real *dout, const real *in,
                          const real *weight, size_t N, size_t I, size_t O);
-
-#endif

@@ -8,8 +8,7 @@
  *     dh = dz W     dW += dz^T h
  *
  * h, dh: (N, D)   W, dW: (V, D)   y: (N) */
-#ifndef NMT_NN_LOSS_H
-#define NMT_NN_LOSS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -35,5 +34,3 @@ typedef struct LossShape {
 Loss loss_run(const Net *net, real *dh, size_t output, const real *h, const int32_t *target, real scale,
               LossShape shape);
 size_t loss_scratch(LossShape shape);
-
-#endif

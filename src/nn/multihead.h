@@ -6,8 +6,7 @@
  * parameter block. Cross-attention has m = memory, the encoder's output; it computes q, then k and v together.
  *
  * x, out: (Nq, D)   memory: (Nk, D)   Wq, Wk, Wv, Wo: (D, D) */
-#ifndef NMT_NN_MULTIHEAD_H
-#define NMT_NN_MULTIHEAD_H
+#pragma once
 
 #include <stddef.h>
 
@@ -55,5 +54,3 @@ void multihead_attend(const Net *net, MultiheadTape *tape, real *out, AttentionI
 
 /* Where q, k and v are on the tape. */
 AttentionInput multihead_input(const MultiheadTape *tape, size_t D);
-
-#endif

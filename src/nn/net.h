@@ -1,7 +1,6 @@
 /* A network as the layers that are made of others see it: how products are computed, where memory comes from, and the
  * blocks in which their parameters and gradients are. */
-#ifndef NMT_NN_NET_H
-#define NMT_NN_NET_H
+#pragma once
 
 #include "base/arena.h"
 #include "math/matmul.h"
@@ -18,5 +17,3 @@ typedef struct Net {
 static inline real *net_reals(const Net *net, size_t count) {
     return arena_push(net->arena, count, sizeof(real));
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* Running a row-wise function over blocks of rows on the pool. */
-#ifndef NMT_NN_ROWS_H
-#define NMT_NN_ROWS_H
+#pragma once
 
 #include <stddef.h>
 
@@ -23,5 +22,3 @@ typedef void RowsSumFunction(void *context, real *partial, size_t first, size_t 
 void rows_sum(Pool *pool, const char *part, real *const *sums, size_t count, size_t rows, size_t width,
               RowsSumFunction *function, void *context);
 size_t rows_sum_shared(size_t count, size_t width);
-
-#endif

@@ -11,8 +11,7 @@
  *     sublayer_input_backward_add         d += the way through f, from dh
  *
  * x, h, y, out: (N, D) */
-#ifndef NMT_NN_SUBLAYER_H
-#define NMT_NN_SUBLAYER_H
+#pragma once
 
 #include <stddef.h>
 
@@ -49,5 +48,3 @@ const real *sublayer_input_again(const Net *net, const SublayerTape *tape, real 
 
 void sublayer_output_backward_in_place(const Net *net, real *d, real *dy, const SublayerTape *tape, const Sublayer *s);
 void sublayer_input_backward_add(const Net *net, real *d, const real *dh, const SublayerTape *tape, const Sublayer *s);
-
-#endif

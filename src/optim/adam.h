@@ -6,8 +6,7 @@
  *
  * Parameters, gradient, m and v are blocks of one layout (model/parameters.h), so it is one loop, that of
  * adam_rows.h. Vectors (biases and norms) do not decay. */
-#ifndef NMT_OPTIM_ADAM_H
-#define NMT_OPTIM_ADAM_H
+#pragma once
 
 #include <stdint.h>
 
@@ -22,5 +21,3 @@ typedef struct AdamOptions {
 /* Step number t (1, 2, ...). Blocks: (params->count). */
 void adam_update(Pool *pool, const Parameters *params, real *w, real *m, real *v, const real *gradient, uint64_t t,
                  double rate, double scale, AdamOptions options);
-
-#endif

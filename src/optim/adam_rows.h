@@ -1,6 +1,5 @@
 /* Adam's step for n parameters; the formulas are in adam.h. */
-#ifndef NMT_OPTIM_ADAM_ROWS_H
-#define NMT_OPTIM_ADAM_ROWS_H
+#pragma once
 
 #include <math.h>
 #include <stddef.h>
@@ -32,5 +31,3 @@ static inline void adam(real *restrict w, real *restrict m, real *restrict v, co
         w[i] -= s.rate * (m[i] * s.correct1) / (root + s.epsilon) + s.decay * w[i];
     }
 }
-
-#endif

@@ -5,8 +5,7 @@
  *
  * after each step t. The average lies nearer the middle of the region that single steps wander around in, and
  * translates better than any of them. Validation and model.gguf use it; training continues from w. */
-#ifndef NMT_OPTIM_AVERAGE_H
-#define NMT_OPTIM_AVERAGE_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -16,5 +15,3 @@
 
 /* After step t (1, 2, ...). Blocks: (count). */
 void average_update(Pool *pool, real *average, const real *w, size_t count, uint64_t t, double decay);
-
-#endif

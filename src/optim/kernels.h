@@ -1,6 +1,5 @@
 /* The optimiser's loop, compiled once for each instruction set (math/isa.h). Only files of src/optim/ include this. */
-#ifndef NMT_OPTIM_KERNELS_H
-#define NMT_OPTIM_KERNELS_H
+#pragma once
 
 #include <stddef.h>
 
@@ -19,5 +18,3 @@ typedef struct OptimKernels {
     OPTIM_KERNELS(ISA_FIELD)
 } OptimKernels;
 ISA_CHOICE(OptimKernels, optim_kernels)
-
-#endif

@@ -3,8 +3,7 @@
  * Remembered are blocks of the parameters' layout (model/parameters.h), zero at the beginning; last.gguf keeps each
  * under its name. There is one optimiser, Adam. Another one has a file like adam.c, its options and blocks here, and
  * its keys in train/config.c. */
-#ifndef NMT_OPTIM_OPTIMISER_H
-#define NMT_OPTIM_OPTIMISER_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -45,5 +44,3 @@ double optimiser_norm(Pool *pool, const real *gradient, size_t count);
 
 /* What to multiply a gradient of this norm by so that its norm is at most max_norm (0: no limit). */
 double optimiser_clip(double norm, double max_norm);
-
-#endif

@@ -7,8 +7,7 @@
  *
  * Only noam has another peak: it is the paper's D^-0.5 min(step^-0.5, step W^-1.5), times p (Vaswani et al. 2017,
  * section 5.3), which rises in a straight line to p (D W)^-0.5 at step W, and falls as inverse_sqrt does. */
-#ifndef NMT_OPTIM_SCHEDULE_H
-#define NMT_OPTIM_SCHEDULE_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -31,5 +30,3 @@ typedef struct Schedule {
 } Schedule;
 
 double schedule_rate(const Schedule *schedule, uint64_t step);
-
-#endif

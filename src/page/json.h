@@ -5,8 +5,7 @@
  * becomes null.
  *
  * An array of floats is {"shape":[a,b,...],"f32":"..."}: little-endian float32, row-major, in base64 (RFC 4648). */
-#ifndef NMT_PAGE_JSON_H
-#define NMT_PAGE_JSON_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,5 +43,3 @@ size_t json_array_size(size_t elements);
 
 /* Appends the bytes in base64, with padding, to *text, a stb_ds array. */
 void json_base64(char **text, const unsigned char *bytes, size_t count);
-
-#endif

@@ -6,8 +6,7 @@
  *     slash-star CSS star-slash     style.css, then NAME.css (if there are such files)
  *     slash-star JS star-slash      NAME.js
  *     slash-star DATA star-slash    the data, which is JSON without a "<" (page/json.h) */
-#ifndef NMT_PAGE_PAGES_H
-#define NMT_PAGE_PAGES_H
+#pragma once
 
 #include <stddef.h>
 
@@ -27,5 +26,3 @@ const PageFile *page_find(const char *name);
 
 /* Writes the page NAME. That NAME.html is missing is a bug (CHECK). */
 void page_write(FileWriter *out, const char *name, const char *data, size_t size);
-
-#endif

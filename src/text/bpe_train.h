@@ -7,8 +7,7 @@
  *
  * Text is added sentence by sentence. Only its distinct pieces and their counts are kept, so memory grows with the
  * number of different words, not with the corpus. */
-#ifndef NMT_TEXT_BPE_TRAIN_H
-#define NMT_TEXT_BPE_TRAIN_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -29,5 +28,3 @@ uint32_t *bpe_train_finish(BpeTrainer *trainer, size_t vocab_size);
 
 /* Frees a trainer without learning. */
 void bpe_train_free(BpeTrainer *trainer);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Each is a switch, stored with the model, so that translation normalises as training did. Normalising twice changes
  * nothing more. Bytes that are not UTF-8 pass through. */
-#ifndef NMT_TEXT_NORMALISE_H
-#define NMT_TEXT_NORMALISE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,5 +20,3 @@ extern const Field normalise_fields[];
 
 /* Appends the normalised text to *out, a stb_ds array (NULL: an empty one; the caller frees it). */
 void normalise_text(char **out, const char *text, size_t length, Normalisation how);
-
-#endif

@@ -6,8 +6,7 @@
  *   - an optional space and a run of other characters (punctuation, symbols, bytes that are not UTF-8)
  *   - white space, without a last space that begins the next piece
  * A piece longer than PIECE_LONGEST bytes is cut there. All pieces together are the text again, for any bytes. */
-#ifndef NMT_TEXT_PIECES_H
-#define NMT_TEXT_PIECES_H
+#pragma once
 
 #include <stddef.h>
 
@@ -15,5 +14,3 @@ enum { PIECE_LONGEST = 256 };
 
 /* The length of the first piece of a text (length >= 1), in bytes; never 0. */
 size_t piece_next(const char *text, size_t length);
-
-#endif

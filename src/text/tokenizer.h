@@ -11,8 +11,7 @@
  *
  * A text is encoded with a space put before it, so that a word is the same token at the start of a sentence and inside
  * it; decoding drops that space. Each piece (text/pieces.h) is merged by itself, lowest merge first. */
-#ifndef NMT_TEXT_TOKENIZER_H
-#define NMT_TEXT_TOKENIZER_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -58,5 +57,3 @@ void tokenizer_decode(const Tokenizer *tokenizer, char **text, const int32_t *id
 
 /* The *length bytes of one token, including a space at its start; "<s>" and "</s>" for those two. */
 const char *tokenizer_token_bytes(const Tokenizer *tokenizer, int32_t id, size_t *length);
-
-#endif

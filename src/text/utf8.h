@@ -5,8 +5,7 @@
  * database; they were compared with its version 14. Classes are exact up to U+05FF and from U+1E00 to U+1FFF (Latin and
  * Greek letters with more accents), and elsewhere good enough to split words. Lower-casing knows the capitals of Latin,
  * Greek, Coptic, Cyrillic and Armenian, and turns one letter into one letter. */
-#ifndef NMT_TEXT_UTF8_H
-#define NMT_TEXT_UTF8_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -45,5 +44,3 @@ Utf8Class utf8_class(uint32_t code);
 /* The lower-case letter of an upper-case one; any other code is returned as it is. The result never has more bytes. The
  * dotted capital I becomes i, and capital sigma the same small letter everywhere in a word. */
 uint32_t utf8_lower(uint32_t code);
-
-#endif

@@ -4,8 +4,7 @@
  * (adam.m.*, adam.v.*), the average of the weights where there is one (average.*), and the counters of TrainState as
  * keys (nmt.train.*). A run goes back to its last validation, wherever it was stopped: so a stop between two
  * validations, which saves, keeps the last.gguf of the one before as back.gguf until the next. */
-#ifndef NMT_TRAIN_CHECKPOINT_H
-#define NMT_TRAIN_CHECKPOINT_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -27,5 +26,3 @@ void checkpoint_remove_back(const Trainer *trainer);
 /* Back to the last validation that was saved, which must be this run's, or to the beginning; with half the learning
  * rate from there on. */
 bool checkpoint_go_back(Trainer *trainer, Error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* The configuration of a training run: the INI file's keys, whose table (base/fields.h) is made of those of the modules
  * that use them and of a run's own. */
-#ifndef NMT_TRAIN_CONFIG_H
-#define NMT_TRAIN_CONFIG_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -61,5 +60,3 @@ char *config_template(void);
  * both values, unless it is one of those that may change (how long to train, how to validate and translate, where and
  * on how many threads to run). */
 bool config_may_resume(const Config *config, const char *before, const char *file, Error *err);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Of the training pairs, run.dir/train.cache has the tokens. It is mapped when it fits the corpus and the settings, and
  * written when it does not. */
-#ifndef NMT_TRAIN_CORPORA_H
-#define NMT_TRAIN_CORPORA_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -30,5 +29,3 @@ typedef struct Corpora {
  * run), whose training pairs must be the same. Fails with everything freed. Release with corpora_free. */
 bool corpora_read(Corpora *corpora, const Config *config, Pool *pool, const ModelFile *last, Error *err);
 void corpora_free(Corpora *corpora);
-
-#endif

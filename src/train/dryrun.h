@@ -5,8 +5,7 @@
  * validation sentences, times how many of each the run has; early stopping is not foreseen. An untrained model
  * translates up to the length limit, so that time is scaled to translations as long as the targets are on average.
  * Memory: the most that this process had in memory. The batch with the longest target is one of those tried. */
-#ifndef NMT_TRAIN_DRYRUN_H
-#define NMT_TRAIN_DRYRUN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,5 +31,3 @@ typedef struct DryRun {
 
 /* The trainer can only be freed afterwards. */
 bool dryrun_measure(DryRun *dry, Trainer *trainer, Error *err);
-
-#endif

@@ -13,8 +13,7 @@
  * not finite is null.
  *
  * A line that cannot be written, not even in part, is kept, and tried again before the next one, or by log_write. */
-#ifndef NMT_TRAIN_LOG_H
-#define NMT_TRAIN_LOG_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,5 +44,3 @@ bool log_valid(Log *log, const TrainState *state, Loss loss, bool best, const Me
 bool log_back(Log *log, const TrainState *state, uint64_t from, double scale, Error *err);
 
 bool log_write(Log *log, Error *err);
-
-#endif

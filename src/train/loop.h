@@ -1,6 +1,5 @@
 /* The training loop: steps, progress, validation, saving, early stop. */
-#ifndef NMT_TRAIN_LOOP_H
-#define NMT_TRAIN_LOOP_H
+#pragma once
 
 #include <signal.h>
 
@@ -21,5 +20,3 @@
  * lock: of run.dir, which is written only while it holds; NULL: it is not looked at.
  * stop: set by a signal handler; looked at after every step. */
 RunStatus loop_run(Trainer *trainer, FileLock *lock, Progress *progress, const volatile sig_atomic_t *stop, Error *err);
-
-#endif

@@ -1,8 +1,7 @@
 /* How well the present parameters translate the validation sentences, greedily: by the share that is exactly right,
  * which fits a corpus with one right answer, and by BLEU (eval/bleu.h, tokenisation 13a). Accepted targets are
  * normalised as the tokenizer does. */
-#ifndef NMT_TRAIN_MEASURE_H
-#define NMT_TRAIN_MEASURE_H
+#pragma once
 
 #include "base/error.h"
 #include "train/trainer.h"
@@ -25,5 +24,3 @@ typedef struct Measured {
 
 /* Translates the first `count` (1, 2, ...) validation sentences, or all when there are fewer. */
 bool measure_translations(const Trainer *trainer, size_t count, Measured *measured, Error *err);
-
-#endif

@@ -10,8 +10,7 @@
  *      "config":"INI text","log":["a line of log.jsonl, as a string", ..]}
  *
  * Of the log's training lines about RUN_LINES are taken, evenly spread; of validations all. */
-#ifndef NMT_TRAIN_REPORT_H
-#define NMT_TRAIN_REPORT_H
+#pragma once
 
 #include "base/error.h"
 #include "train/run.h"
@@ -21,5 +20,3 @@ enum { RUN_LINES = 4000 };
 
 /* Writes run.dir/report.html, whole or not at all. */
 bool report_write(const Trainer *trainer, RunStatus status, Error *err);
-
-#endif

@@ -1,6 +1,5 @@
 /* What all parts of a run share: the names of the files in its folder, and its status. */
-#ifndef NMT_TRAIN_RUN_H
-#define NMT_TRAIN_RUN_H
+#pragma once
 
 #define RUN_MODEL  "model.gguf"  /* the best model so far */
 #define RUN_LAST   "last.gguf"   /* the state to continue from (train/checkpoint.h) */
@@ -18,5 +17,3 @@ typedef enum RunStatus {
     RUN_UNSAVED,  /* ended in one of these ways, but the last save failed */
     RUN_FAILED,   /* what was saved before stays */
 } RunStatus;
-
-#endif

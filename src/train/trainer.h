@@ -5,8 +5,7 @@
  * the average of the weights. All of it is in last.gguf: a run that continues from there is bit for bit the run that
  * was never stopped. Batches, dropout and the learning rate are functions of the config and of TrainState's counters.
  */
-#ifndef NMT_TRAIN_TRAINER_H
-#define NMT_TRAIN_TRAINER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -104,5 +103,3 @@ StepReport trainer_step_from(Trainer *trainer, size_t first);
 
 /* Mean losses a target token over the validation pairs, without dropout. */
 Loss trainer_valid_loss(Trainer *trainer);
-
-#endif
