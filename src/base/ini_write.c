@@ -37,7 +37,7 @@ char *ini_format(const Field *fields, const void *config) {
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    CHECK(out, "a stream in memory");
+    if (!out) memory_out(1, BUFSIZ);
     for (size_t i = 0; fields[i].key; i++) {
         ini_print_heading(out, fields, i);
         char *value = field_text(&fields[i], config);
@@ -46,7 +46,7 @@ char *ini_format(const Field *fields, const void *config) {
         fputc('\n', out);
         free(value);
     }
-    CHECK(fclose(out) == 0, "memory for a config");
+    if (fclose(out) != 0) memory_out(1, size);
     return text;
 }
 
@@ -100,12 +100,12 @@ char *ini_template(const Field *fields, const char *head) {
     size_t size;
     int column = 0;
     FILE *out = open_memstream(&text, &size);
-    CHECK(out, "a stream in memory");
+    if (!out) memory_out(1, BUFSIZ);
     fputs(head, out);
     for (size_t i = 0; fields[i].key; i++) {
         if (ini_print_heading(out, fields, i)) column = ini_column(&fields[i]);
         ini_print_row(out, &fields[i], column);
     }
-    CHECK(fclose(out) == 0, "memory for a template");
+    if (fclose(out) != 0) memory_out(1, size);
     return text;
 }

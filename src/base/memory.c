@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Noreturn void memory_out(size_t count, size_t size) {
+void memory_out(size_t count, size_t size) {
     fprintf(stderr, "out of memory: no room for %zu x %zu bytes\n", count, size);
     exit(1);
 }

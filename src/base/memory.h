@@ -8,6 +8,9 @@
 
 #include <stddef.h>
 
+/* What these functions do when there is no memory for count * size bytes: says so, and ends the process. */
+_Noreturn void memory_out(size_t count, size_t size);
+
 /* count * size zeroed bytes; never NULL. Free with free(). */
 void *memory_new(size_t count, size_t size);
 
