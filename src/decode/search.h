@@ -52,7 +52,7 @@ typedef struct SearchOptions {
 } SearchOptions;
 
 /* The options that a model keeps, as [decode] of a config and nmt.decode.NAME of a model file, and the others. A new
- * one of the first needs a default that does what was done before it, as files without it are read by that. */
+ * one of the first needs a default that means the old behaviour, because files without the key get the default. */
 extern const Field search_fields[], search_more_fields[];
 
 /* What sentence of a run it is: part of a text, from 0 on. A prefix is for the first part of a text alone. */

@@ -59,8 +59,8 @@ typedef struct FinalNormTape {
 const real *block_final_norm_forward(const Pass *pass, StackName stack, FinalNormTape *tape, const real *x, size_t N);
 void block_final_norm_backward(const Pass *pass, StackName stack, real *d, const FinalNormTape *tape, size_t N);
 
-/* The end of a layer whose input was x (N, D): unless the pass keeps, moves its output there and gives back what was
- * taken from the arena since `mark`. Returns where the output is. */
+/* Ends a layer. If pass->keep is false, copies its output over its input x (N, D) and frees everything taken from the
+ * arena since `mark`. Returns where the output is. */
 const real *block_layer_end(const Pass *pass, real *x, const real *out, size_t N, size_t mark);
 
 /* Bytes of the arena that a stack over N rows takes at most, scratch included. M: rows of memory that the decoder has

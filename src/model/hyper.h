@@ -50,7 +50,7 @@ enum {
 };
 
 /* Every hyper-parameter: its key in a config, bounds, default and help. A model file has it as nmt.NAME. A new one
- * needs a default that does what was done before it, as files without it are read by that. */
+ * needs a default that means the old behaviour, because model files without the key get the default. */
 extern const Field hyper_fields[];
 
 /* Checks every bound, that H divides D and that D and F are even; `where` begins the message (a file's name). */

@@ -1,8 +1,8 @@
 /* A pool task is one (sentence, head) pair, which owns its slices of every output.
  *
- * A row of scores has W elements: its Tk keys and up to 31 more, because products with such rows are faster
- * (matmul_alone_padded). Those more are hidden as the causal mask hides keys: their score is -infinity, so their weight
- * and every gradient through them is 0, and they change no bit of a sum. */
+ * A row of scores is padded from Tk to W elements, up to 31 more, because that makes the products faster
+ * (matmul_alone_padded). The padding is masked like a future key: its score is -infinity, so its weight and every
+ * gradient through it is 0, and it changes no bit of a sum. */
 #include "nn/attention.h"
 
 #include <math.h>
@@ -64,7 +64,8 @@ static void score(real *scores, const Pair *p, AttentionInput in, bool causal, s
         for (size_t j = causal ? i0 + r + 1 : p->Tk; j < p->W; j++) scores[r * p->W + j] = HIDDEN;
 }
 
-/* Dropout of a block (rows, W) of the query rows from i0 on. A pair has 2^32 indices of its own, W for each row. */
+/* Dropout of a block (rows, W) of the query rows from i0 on. Each pair has its own range of 2^32 random indices, of
+ * which row i uses i W to i W + W - 1. */
 static void drop_block(real *out, const real *in, Dropout dropout, const Pair *p, size_t i0, size_t rows) {
     dropout_span(out, in, dropout, ((uint64_t)p->number << 32) + i0 * p->W, rows * p->W);
 }
@@ -126,11 +127,13 @@ static void backward_pair(void *context, size_t task, size_t worker) {
         }
         drop_block(A, P, a->dropout, &p, i0, rows);   /* forward: weight = dropout(prob) */
         drop_block(dA, dA, a->dropout, &p, i0, rows); /* now dprob */
-        for (size_t r = 0; r < rows; r++) {           /* dscore = prob (dprob - rowsum(prob dprob)), 0 where prob is */
+        for (size_t r = 0; r < rows; r++) {           /* dscore = prob (dprob - rowsum(prob dprob)) */
             real *P_row = P + r * p.W, *dP_row = dA + r * p.W;
             nn_kernels()->softmax_backward(dP_row, P_row, dP_row, p.scale, p.W);
         }
+        /* forward: out = weight v, again */
         matmul_alone(scratch, mode, dv, kv_stride, transposed(A, p.W), matrix(dO, D), p.Tk, K, rows, NULL);
+        /* forward: score = q k^T / sqrt(K) */
         matmul_alone(scratch, MATMUL_WRITE, dq + i0 * q_stride, q_stride, matrix(dA, p.W), matrix(p.k, kv_stride), rows,
                      K, p.Tk, NULL);
         matmul_alone(scratch, mode, dk, kv_stride, transposed(dA, p.W), matrix(p.q + i0 * q_stride, q_stride), p.Tk, K,

@@ -1,4 +1,5 @@
-/* The layers' loops, compiled once for each instruction set (math/isa.h). Only files of src/nn/ include this. */
+/* The layers' loops, compiled once for each instruction set (math/isa.h): nn_kernels()->relu is relu() of
+ * nn/activation_rows.h, compiled for the CPU in use. Only files of src/nn/ include this. */
 #pragma once
 
 #include <stddef.h>

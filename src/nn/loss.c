@@ -5,8 +5,8 @@
 #include "math/vector.h"
 #include "nn/rows.h"
 
-/* Rows of a block: enough to repay packing W and going over dW, as few as keep the logits at some 16 megabytes. It is
- * part of the definition of dW's order of summation, so it depends on V alone. */
+/* Rows of a block: enough to make packing W and passing over dW worthwhile, few enough that the logits take about 16
+ * MB. The block size fixes the order in which dW is summed, so it depends only on V. */
 static size_t block_rows(size_t V) {
     size_t rows = ((size_t)1 << 22) / V;
     return rows < 64 ? 64 : rows > MATMUL_KC ? MATMUL_KC : rows;

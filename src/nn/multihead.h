@@ -49,7 +49,7 @@ void multihead_project_qkv(const Net *net, real *qkv, const real *x, MultiheadPa
 void multihead_project_q(const Net *net, real *q, const real *x, MultiheadParams params, size_t N, size_t D);
 void multihead_project_kv(const Net *net, real *kv, const real *memory, MultiheadParams params, size_t N, size_t D);
 
-/* Attention to q, k and v wherever `in` says, then the output projection. Sets the tape's att and log_sum. */
+/* Attention on the q, k and v that `in` points to, then the output projection. Sets the tape's att and log_sum. */
 void multihead_attend(const Net *net, MultiheadTape *tape, real *out, AttentionInput in, const Multihead *m);
 
 /* Where q, k and v are on the tape. */

@@ -3,8 +3,9 @@
  *     pre-norm:   h = norm(x)   y = f(h)   out = x + dropout(y)
  *     post-norm:  h = x         y = f(h)   out = norm(x + dropout(y))     (Vaswani et al. 2017, section 5.4)
  *
- * Forward: h = sublayer_input(...), f writes y to tape.sum, sublayer_output(...). Backward, in reverse, with one array
- * d (N, D), the gradient of the residual stream, which passes f by and is changed in place: of out before, of x after.
+ * Forward: h = sublayer_input(...), f writes y to tape.sum, sublayer_output(...). Backward, in reverse:
+ * one array d (N, D) holds the gradient of the residual stream. On entry it is the gradient of out; on return, that of
+ * x.
  *
  *     sublayer_output_backward_in_place   d: of out -> of x, along the way past f;  writes dy
  *     f's backward                        dy -> dh
@@ -30,8 +31,8 @@ typedef struct Sublayer {
     Dropout dropout; /* of y */
 } Sublayer;
 
-/* What forward keeps for backward. x is the caller's and must stay. sum (N, D): first y, then x + dropout(y); with
- * pre-norm that is out, and the same array holds h before. out: (N, D)   mean, rstd: (N) */
+/* What forward keeps for backward. x is the caller's and must stay. sum (N, D) holds y, and later x + dropout(y).
+ * With pre-norm, sum and out are the same array, which holds h, then y, then out. out: (N, D)   mean, rstd: (N) */
 typedef struct SublayerTape {
     const real *x;
     real *sum, *out, *mean, *rstd;

@@ -27,7 +27,7 @@ typedef struct Optimiser {
     real *blocks[OPTIMISER_MOST_BLOCKS];      /* (params->count) */
 } Optimiser;
 
-/* One whose blocks are yet to be laid out. They are the arena's. */
+/* Call optimiser_lay_out next; the arena owns the blocks. */
 Optimiser optimiser_new(OptimiserOptions options);
 void optimiser_lay_out(Optimiser *optimiser, Arena *arena, size_t count);
 

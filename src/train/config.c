@@ -63,7 +63,7 @@ static const Field train_fields[] = {
     REAL("train.average", average, "0", 0, 0.99999,
          "decay of a moving average of the weights, which becomes the model; 0: none"),
     CHOICE("train.precision", precision, "float32", TRAIN_PRECISION_NAMES,
-           "what products with weights round their factors to; auto: bfloat16 where the CPU has instructions for it"),
+           "what products with weights round their factors to; auto: bfloat16 where the CPU has tiles for it (AMX)"),
     INTEGER("train.threads", threads, "0", 0, 1024, "0: one for each core"),
     INTEGER("train.log_every", log_every, "100", 1, STEPS_MAX, "steps between log lines"),
 
