@@ -18,10 +18,10 @@
  * time joins it (running counts those who have); one that wakes too late finds it closed and sleeps on, so that nobody
  * waits for a thread that has nothing to do. The caller returns once the region is closed and running is back at 0.
  *
- * The mutex guards what threads tell each other: in struct Pool all from `open` to `emptied`, but for `busy`, which is
- * the caller's. Of these `region` and `emptied` are atomic, because waiting threads look at them without it for a
- * moment before they sleep. `next`, the number of the next task, is not guarded: tasks are claimed from it one by one.
- * All else is set before the threads start, or by the caller between regions. */
+ * The mutex guards what threads tell each other: in struct Pool everything from `open` to `emptied`, except `busy`,
+ * which is the caller's. Of these `region` and `emptied` are atomic, because waiting threads look at them without it
+ * for a moment before they sleep. `next`, the number of the next task, is not guarded: tasks are claimed from it one by
+ * one. All else is set before the threads start, or by the caller between regions. */
 
 enum {
     POOL_MOST_THREADS = 1024,
@@ -105,7 +105,7 @@ static void pool_claim(Pool *pool, PoolTask *function, void *context, size_t tas
     }
 }
 
-/* With the mutex held: whether a region stands open that this worker has not joined yet. */
+/* With the mutex held: whether a region is open that this worker has not joined yet. */
 static bool pool_has_work(const Pool *pool, size_t seen) {
     return pool->open && pool->region != seen;
 }

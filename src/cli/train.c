@@ -173,7 +173,7 @@ static int tell_end(RunStatus status, const Trainer *t, uint64_t first, Progress
 
 static int run(Trainer *t, FileLock *lock, bool fresh, bool resumed, Error *err) {
     catch_signals();
-    /* At once: killed before its first validation, the run would else go on from the last.gguf of the one before. */
+    /* At once: killed before its first validation, the run would continue from the last.gguf of the one before. */
     if (fresh && !checkpoint_save_last(t, err)) return options_fail(&command, err);
     Progress progress = progress_start(stderr);
     tell_start(t, resumed, &progress);

@@ -9,7 +9,7 @@
  *     nmt.step, nmt.precision, nmt.instruction_set   where it comes from
  *     tensors                                   float32, the parameter block in order (model/parameters.h)
  *
- * A key of the three tables that the file lacks has the table's default, but for those marked essential.
+ * If the file lacks a key of the three tables, it has the table's default, unless it is marked essential.
  *
  * Alignment is 8 bytes, so in a file written here the tensor data is the parameter block and is used where it is
  * mapped; from a file with other padding it is copied. A file without a checksum (gguf/gguf.h) is refused. */

@@ -2,7 +2,7 @@
  * multiplication", ACM TOMS 2008).
  *
  * The output is cut into tiles of mr x nr elements whose sums live in registers (ProductKernels.tile). b is first
- * copied into slivers of nr columns, so that a tile reads it in order; a is read where it stands when its rows are
+ * copied into slivers of nr columns, so that a tile reads it in order; a is read where it is when its rows are
  * contiguous, and copied into slivers of mr rows when it is a transpose, whose elements would otherwise lie a whole row
  * apart, or when it has to be rounded to bfloat16.
  *
@@ -47,7 +47,7 @@ size_t matmul_shared(void) {
     return (SHARED + KC * MATMUL_NR_MAX) * sizeof(real);
 }
 
-/* As many of so many columns as are whole slivers. */
+/* `columns` rounded down to whole slivers. */
 static size_t whole_slivers(const ProductKernels *kernel, size_t columns) {
     return columns / kernel->nr * kernel->nr;
 }
@@ -137,7 +137,7 @@ typedef struct Product {
     size_t blocks;      /* side by side in a row of blocks */
 } Product;
 
-/* A task packs so many columns of all rows of b. */
+/* A task packs some columns of b, over all its rows. */
 static void pack_task(void *context, size_t task, size_t worker) {
     (void)worker;
     const Product *p = context;

@@ -1,8 +1,8 @@
 /* The matrix product: everything in this program that is not element by element.
  *
- * A Matrix is a view: element (i, j) stands at data[i * row + j * col], so a transpose costs nothing. An output is
+ * A Matrix is a view: element (i, j) is data[i * row + j * col], so a transpose costs nothing. An output is
  * row-major with a row stride. Every element of the output is the sum of its k products in order, in runs of MATMUL_KC,
- * by one thread, so its bits depend neither on the number of threads nor on how many rows stand beside it, and
+ * by one thread, so its bits depend neither on the number of threads nor on how many other rows there are, and
  * appending zeros to both factors along k changes nothing. */
 #pragma once
 

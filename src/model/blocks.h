@@ -24,7 +24,7 @@ typedef struct AttentionBlockTape {
     MultiheadTape attention;
 } AttentionBlockTape;
 
-/* Which rows attend to which in layer `layer`. memory (M, D): NULL, 0 but for ATTENTION_CROSS. */
+/* Which rows attend to which in layer `layer`. memory (M, D): NULL and 0 except for ATTENTION_CROSS. */
 AttentionBlock block_attention(const Pass *pass, AttentionKind kind, size_t layer, AttentionShape shape,
                                const real *memory, size_t M);
 /* The same where each sentence of `queries` attends to that of `keys`; in the decoder's own attention causally. */

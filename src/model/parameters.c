@@ -46,7 +46,7 @@ static LayernormParams norm(Parameters *p, const char *prefix, const char *name)
     return at;
 }
 
-/* q, k and v stand together: first the three weights, then the three biases. */
+/* q, k and v are together: first the three weights, then the three biases. */
 static MultiheadParams multihead(Parameters *p, const char *prefix, const char *name) {
     static const char *const projections[3] = {"q_proj", "k_proj", "v_proj"};
     const size_t D = p->hyper.width;

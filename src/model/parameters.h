@@ -6,8 +6,8 @@
  * Adam's two moments and the average of the weights, where there is one, are blocks of this layout.
  *
  * Names are those of the Hugging Face BART family. Because D and F are even, every tensor has an even number of
- * elements, so in a file with an alignment of 8 bytes the float tensors stand back to back, and the file's tensor data
- * is the block. */
+ * elements, so in a file with an alignment of 8 bytes the float tensors follow each other without gaps, and the file's
+ * tensor data is the block. */
 #pragma once
 
 #include <stdint.h>

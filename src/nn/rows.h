@@ -17,7 +17,7 @@ void rows_run(Pool *pool, const char *part, size_t rows, size_t width, RowsFunct
 /* Sums over rows, of `count` vectors of `width` elements each: calls function for blocks of rows, each with partial
  * sums of its own, (count, width), 0 at first, to which it adds its rows; then adds the partial sums to sums[0 ..
  * count-1], block after block. Blocks depend on `rows` alone, so the bits do not depend on the threads. The partial
- * sums stand in the pool's shared memory: rows_sum_shared(count, width) bytes. */
+ * sums are in the pool's shared memory: rows_sum_shared(count, width) bytes. */
 typedef void RowsSumFunction(void *context, real *partial, size_t first, size_t last);
 void rows_sum(Pool *pool, const char *part, real *const *sums, size_t count, size_t rows, size_t width,
               RowsSumFunction *function, void *context);

@@ -56,7 +56,7 @@ char *config_text(const Config *config);
 /* A config with every key, to be filled in: configs/template.ini. A fresh string. */
 char *config_template(void);
 
-/* Whether a run begun with the text `before` may go on with `config`: fails, naming the first key that differs, with
+/* Whether a run begun with the text `before` may continue with `config`: fails, naming the first key that differs, with
  * both values, unless it is one of those that may change (how long to train, how to validate and translate, where and
  * on how many threads to run). */
 bool config_may_resume(const Config *config, const char *before, const char *file, Error *err);
