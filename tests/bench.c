@@ -42,16 +42,12 @@
 #include "text/bpe_train.h"
 #include "text/tokenizer.h"
 
-static double best(double a, double b) {
-    return a > b ? a : b;
-}
+static double best(double a, double b) { return a > b ? a : b; }
 
 enum { RUNS = 8 };
 static const double RUN_SECONDS = 0.03;
 
-static const char *plural(size_t count) {
-    return count == 1 ? "" : "s";
-}
+static const char *plural(size_t count) { return count == 1 ? "" : "s"; }
 
 /* Floating-point operations a second of the multiply-add loop, on all threads of the pool at once, over as long a time
  * as what it is compared with: a core's clock falls within milliseconds of heavy work. */
@@ -186,9 +182,7 @@ static void products(Pool *pool) {
     }
 }
 
-static void nothing(void *context, size_t task, size_t worker) {
-    (void)context, (void)task, (void)worker;
-}
+static void nothing(void *context, size_t task, size_t worker) { (void)context, (void)task, (void)worker; }
 
 static void regions(Pool *pool) {
     enum { TIMES = 20000 };

@@ -144,9 +144,7 @@ SHARED void write_bytes(const char *path, const void *data, size_t size) {
     CHECK(file && fwrite(data, 1, size, file) == size && fclose(file) == 0, "a test writes its files");
 }
 
-SHARED void write_text(const char *path, const char *text) {
-    write_bytes(path, text, strlen(text));
-}
+SHARED void write_text(const char *path, const char *text) { write_bytes(path, text, strlen(text)); }
 
 /* A whole file with a NUL added; NULL when there is none. */
 SHARED char *read_bytes(const char *path, size_t *size) {
@@ -219,9 +217,7 @@ SHARED void remove_folder(const char *folder) {
     rmdir(folder);
 }
 
-SHARED void sleep_ms(long ms) {
-    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
-}
+SHARED void sleep_ms(long ms) { nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL); }
 
 /* ---- The little world ---- */
 

@@ -57,15 +57,9 @@ extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
 
-void *malloc(size_t size) {
-    return fails("malloc", ENOMEM) ? NULL : __libc_malloc(size);
-}
-void *calloc(size_t n, size_t size) {
-    return fails("calloc", ENOMEM) ? NULL : __libc_calloc(n, size);
-}
-void *realloc(void *block, size_t size) {
-    return fails("realloc", ENOMEM) ? NULL : __libc_realloc(block, size);
-}
+void *malloc(size_t size) { return fails("malloc", ENOMEM) ? NULL : __libc_malloc(size); }
+void *calloc(size_t n, size_t size) { return fails("calloc", ENOMEM) ? NULL : __libc_calloc(n, size); }
+void *realloc(void *block, size_t size) { return fails("realloc", ENOMEM) ? NULL : __libc_realloc(block, size); }
 void *aligned_alloc(size_t alignment, size_t size) {
     return fails("aligned_alloc", ENOMEM) ? NULL : __libc_memalign(alignment, size);
 }

@@ -22,6 +22,4 @@ static inline const char *fuzz_file(int *descriptor, const uint8_t *data, size_t
 }
 
 /* An error is one line that says something. */
-static inline void fuzz_message(const char *text) {
-    CHECK(*text && !strchr(text, '\n'), "a message of one line");
-}
+static inline void fuzz_message(const char *text) { CHECK(*text && !strchr(text, '\n'), "a message of one line"); }

@@ -55,9 +55,7 @@ struct Layer {
     size_t mark; /* of the arena before forward */
 };
 
-static real *reals(size_t count) {
-    return arena_push(&arena, count, sizeof(real));
-}
+static real *reals(size_t count) { return arena_push(&arena, count, sizeof(real)); }
 
 /* One more input of normal random numbers; returns them. */
 static real *add_input(Layer *l, const char *name, size_t count) {
@@ -134,12 +132,8 @@ static void test_linear(void) {
     check_linear("linear", 11, D, 70, true, false, ALL);
     check_linear("linear, added", 11, D, 70, true, true, ALL);
 }
-static void test_linear_without_bias(void) {
-    check_linear("linear, no bias", 11, D, F, false, false, ALL);
-}
-static void test_linear_on_threads(void) {
-    check_linear("linear, many rows", 300, 35, 42, true, false, 40);
-}
+static void test_linear_without_bias(void) { check_linear("linear, no bias", 11, D, F, false, false, ALL); }
+static void test_linear_on_threads(void) { check_linear("linear, many rows", 300, 35, 42, true, false, 40); }
 
 /* The gradient of the input is not always wanted. */
 static void test_linear_without_input_gradient(void) {
@@ -187,18 +181,12 @@ static void check_layernorm(const char *name, size_t N, size_t checks) {
     check_layer(&l, N * D, checks);
 }
 
-static void test_layernorm(void) {
-    check_layernorm("layernorm", 11, ALL);
-}
-static void test_layernorm_on_threads(void) {
-    check_layernorm("layernorm, many rows", 3000, 40);
-}
+static void test_layernorm(void) { check_layernorm("layernorm", 11, ALL); }
+static void test_layernorm_on_threads(void) { check_layernorm("layernorm, many rows", 3000, 40); }
 
 /* ---- activation -------------------------------------------------------------------------------------------------- */
 
-static void activation_f(const Layer *l) {
-    activation_forward(l->out, l->in[0].x, l->activation, l->outputs);
-}
+static void activation_f(const Layer *l) { activation_forward(l->out, l->in[0].x, l->activation, l->outputs); }
 static void activation_b(const Layer *l) {
     const size_t count = l->outputs;
     activation_backward(l->in[0].dx, l->dout, l->in[0].x, l->activation, count);
@@ -216,18 +204,10 @@ static void check_activation(const char *name, Activation kind, size_t count, si
     check_layer(&l, count, checks);
 }
 
-static void test_relu(void) {
-    check_activation("relu", ACTIVATION_RELU, 131, ALL);
-}
-static void test_gelu(void) {
-    check_activation("gelu", ACTIVATION_GELU, 131, ALL);
-}
-static void test_relu_on_threads(void) {
-    check_activation("relu, many", ACTIVATION_RELU, 40001, 40);
-}
-static void test_gelu_on_threads(void) {
-    check_activation("gelu, many", ACTIVATION_GELU, 40001, 40);
-}
+static void test_relu(void) { check_activation("relu", ACTIVATION_RELU, 131, ALL); }
+static void test_gelu(void) { check_activation("gelu", ACTIVATION_GELU, 131, ALL); }
+static void test_relu_on_threads(void) { check_activation("relu, many", ACTIVATION_RELU, 40001, 40); }
+static void test_gelu_on_threads(void) { check_activation("gelu, many", ACTIVATION_GELU, 40001, 40); }
 
 /* ---- dropout ----------------------------------------------------------------------------------------------------- */
 
@@ -266,21 +246,11 @@ static void check_dropout(const char *name, double rate, bool residual, size_t c
     check_layer(&l, count, checks);
 }
 
-static void test_dropout(void) {
-    check_dropout("dropout", 0.4, false, 131, ALL);
-}
-static void test_dropout_none(void) {
-    check_dropout("dropout, none", 0, false, 131, ALL);
-}
-static void test_dropout_on_threads(void) {
-    check_dropout("dropout, many", 0.4, false, 40001, 40);
-}
-static void test_dropout_add(void) {
-    check_dropout("dropout_add", 0.4, true, 131, ALL);
-}
-static void test_dropout_add_none(void) {
-    check_dropout("dropout_add, none", 0, true, 131, ALL);
-}
+static void test_dropout(void) { check_dropout("dropout", 0.4, false, 131, ALL); }
+static void test_dropout_none(void) { check_dropout("dropout, none", 0, false, 131, ALL); }
+static void test_dropout_on_threads(void) { check_dropout("dropout, many", 0.4, false, 40001, 40); }
+static void test_dropout_add(void) { check_dropout("dropout_add", 0.4, true, 131, ALL); }
+static void test_dropout_add_none(void) { check_dropout("dropout_add, none", 0, true, 131, ALL); }
 
 /* ---- embedding --------------------------------------------------------------------------------------------------- */
 
@@ -312,9 +282,7 @@ static void test_embedding_sinusoidal(void) {
     check_embedding("embedding, sinusoidal", few_tokens, target, 0, ALL);
 }
 
-static void test_embedding_learned(void) {
-    check_embedding("embedding, learned", few_tokens, target, P, ALL);
-}
+static void test_embedding_learned(void) { check_embedding("embedding, learned", few_tokens, target, P, ALL); }
 
 static void test_embedding_on_threads(void) {
     static const uint32_t start[B + 1] = {0, 1200, 1300, 2400};
@@ -363,21 +331,11 @@ static void check_attention(const char *name, const uint32_t *queries, const uin
     check_layer(&l, queries[B] * D, checks);
 }
 
-static void test_attention(void) {
-    check_attention("attention", source, source, false, 0.3, ALL);
-}
-static void test_attention_causal(void) {
-    check_attention("attention, causal", target, target, true, 0.3, ALL);
-}
-static void test_attention_cross(void) {
-    check_attention("attention, cross", target, source, false, 0.3, ALL);
-}
-static void test_attention_no_dropout(void) {
-    check_attention("attention, no dropout", target, source, false, 0, ALL);
-}
-static void test_attention_long(void) {
-    check_attention("attention, long", lengthy, lengthy, false, 0.3, 60);
-}
+static void test_attention(void) { check_attention("attention", source, source, false, 0.3, ALL); }
+static void test_attention_causal(void) { check_attention("attention, causal", target, target, true, 0.3, ALL); }
+static void test_attention_cross(void) { check_attention("attention, cross", target, source, false, 0.3, ALL); }
+static void test_attention_no_dropout(void) { check_attention("attention, no dropout", target, source, false, 0, ALL); }
+static void test_attention_long(void) { check_attention("attention, long", lengthy, lengthy, false, 0.3, 60); }
 static void test_attention_causal_long(void) {
     check_attention("attention, causal, long", lengthy, lengthy, true, 0.3, 60);
 }
@@ -391,9 +349,7 @@ static void test_attention_cross_long(void) {
 static const MultiheadParams multihead_params = {{1, 1 + 3 * D *D}, {1 + 3 * D * D + 3 * D, 1 + 4 * D *D + 3 * D}};
 enum { MULTIHEAD_COUNT = 1 + 4 * D * D + 4 * D };
 
-static Net net_of(const Layer *l) {
-    return (Net){{.pool = pool}, &arena, l->in[0].x, l->in[0].dx};
-}
+static Net net_of(const Layer *l) { return (Net){{.pool = pool}, &arena, l->in[0].x, l->in[0].dx}; }
 
 static Multihead multihead_of(const Layer *l) {
     const bool cross = l->inputs == 3;
@@ -429,15 +385,9 @@ static void check_multihead(const char *name, const uint32_t *queries, const uin
     check_layer(&l, queries[B] * D, ALL);
 }
 
-static void test_multihead_self(void) {
-    check_multihead("multihead, self", source, source, false);
-}
-static void test_multihead_causal(void) {
-    check_multihead("multihead, causal", target, target, true);
-}
-static void test_multihead_cross(void) {
-    check_multihead("multihead, cross", target, source, false);
-}
+static void test_multihead_self(void) { check_multihead("multihead, self", source, source, false); }
+static void test_multihead_causal(void) { check_multihead("multihead, causal", target, target, true); }
+static void test_multihead_cross(void) { check_multihead("multihead, cross", target, source, false); }
 
 /* ---- feed-forward ------------------------------------------------------------------------------------------------ */
 
@@ -491,9 +441,7 @@ static void test_feedforward_no_dropout(void) {
 /* Around a linear layer: weight (D, D), bias (D); before them the norm's. */
 enum { SUBLAYER_COUNT = 2 * D + D * D + D };
 
-static Sublayer sublayer_of(const Layer *l) {
-    return (Sublayer){l->N, D, l->place, {0, D}, l->dropout};
-}
+static Sublayer sublayer_of(const Layer *l) { return (Sublayer){l->N, D, l->place, {0, D}, l->dropout}; }
 
 static void sublayer_f(const Layer *l) {
     const Net net = net_of(l);
@@ -531,15 +479,9 @@ static void check_sublayer(const char *name, NormPlace place, Dropout dropout) {
     check_layer(&l, l.N * D, ALL);
 }
 
-static void test_sublayer_pre(void) {
-    check_sublayer("sublayer, pre-norm", NORM_PRE, dropout_make(0.3, site));
-}
-static void test_sublayer_post(void) {
-    check_sublayer("sublayer, post-norm", NORM_POST, dropout_make(0.3, site));
-}
-static void test_sublayer_no_dropout(void) {
-    check_sublayer("sublayer, no dropout", NORM_POST, dropout_none());
-}
+static void test_sublayer_pre(void) { check_sublayer("sublayer, pre-norm", NORM_PRE, dropout_make(0.3, site)); }
+static void test_sublayer_post(void) { check_sublayer("sublayer, post-norm", NORM_POST, dropout_make(0.3, site)); }
+static void test_sublayer_no_dropout(void) { check_sublayer("sublayer, no dropout", NORM_POST, dropout_none()); }
 
 /* ---- loss -------------------------------------------------------------------------------------------------------- */
 
@@ -587,9 +529,7 @@ static void check_loss(const char *name, const int32_t *token, LossShape shape, 
     check_inputs((Gradcheck){name, loss_loss, NULL, &c, 0, shape.V > 1000 ? 1e-2 : 0}, &c.l, checks);
 }
 
-static void test_loss(void) {
-    check_loss("loss", few_tokens, (LossShape){11, D, V, 0.1}, ALL);
-}
+static void test_loss(void) { check_loss("loss", few_tokens, (LossShape){11, D, V, 0.1}, ALL); }
 static void test_loss_not_smoothed(void) {
     check_loss("loss, not smoothed", few_tokens, (LossShape){11, D, V, 0}, ALL);
 }

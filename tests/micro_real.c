@@ -43,9 +43,7 @@ void real_free(void) {
     pool_free(pool);
 }
 
-size_t real_count(void) {
-    return model.params.count;
-}
+size_t real_count(void) { return model.params.count; }
 
 RealTensor real_tensor(const char *name) {
     for (size_t t = 0; t < model.params.tensor_count; t++) {

@@ -24,13 +24,9 @@ static real *noise(uint32_t site, size_t count, double spread) {
     return x;
 }
 
-static real *zeros(size_t count) {
-    return memory_new(count, sizeof(real));
-}
+static real *zeros(size_t count) { return memory_new(count, sizeof(real)); }
 
-static bool same_bits(const void *x, const void *y, size_t count) {
-    return memcmp(x, y, count * sizeof(real)) == 0;
-}
+static bool same_bits(const void *x, const void *y, size_t count) { return memcmp(x, y, count * sizeof(real)) == 0; }
 
 static bool all_finite(const real *x, size_t count) {
     for (size_t i = 0; i < count; i++)
@@ -210,9 +206,7 @@ static void batch_make(Batch *batch, uint32_t site, const uint32_t *length, size
     batch->packed.token = batch->token;
 }
 
-static size_t rows_of(const Batch *batch) {
-    return batch->start[batch->packed.B];
-}
+static size_t rows_of(const Batch *batch) { return batch->start[batch->packed.B]; }
 
 /* Sentence b of a batch, alone; start is filled. */
 static Packed alone(const Batch *batch, size_t b, uint32_t start[2]) {
@@ -263,9 +257,7 @@ static Outputs run_stacks(Case *c, Packed source, Packed target) {
     return outputs;
 }
 
-static void outputs_free(Outputs outputs) {
-    free(outputs.memory), free(outputs.out);
-}
+static void outputs_free(Outputs outputs) { free(outputs.memory), free(outputs.out); }
 
 /* Later target tokens do not change earlier rows of the decoder; another source does. */
 static void check_causal_decoder(void) {
@@ -531,45 +523,19 @@ static void on_each(void (*check)(void)) {
     }
 }
 
-static void test_worked_example(void) {
-    on_each(check_example);
-}
-static void test_attention_is_causal(void) {
-    on_each(check_causal_attention);
-}
-static void test_rows_sum_to_one(void) {
-    on_each(check_row_sums);
-}
-static void test_shown_probabilities(void) {
-    on_each(check_shown);
-}
-static void test_huge_scores(void) {
-    on_each(check_huge_scores);
-}
-static void test_decoder_is_causal(void) {
-    on_each(check_causal_decoder);
-}
-static void test_any_neighbours_same_bits(void) {
-    on_each(check_neighbours);
-}
-static void test_step_equals_whole_pass(void) {
-    on_each(check_caches);
-}
-static void test_any_threads_same_bits(void) {
-    on_each(check_threads);
-}
-static void test_dropout_draws(void) {
-    on_each(check_dropout_draws);
-}
-static void test_dropout_places(void) {
-    on_each(check_dropout_places);
-}
-static void test_dropout_elements(void) {
-    on_each(check_dropout_elements);
-}
-static void test_dropped_weights(void) {
-    on_each(check_dropped_weights);
-}
+static void test_worked_example(void) { on_each(check_example); }
+static void test_attention_is_causal(void) { on_each(check_causal_attention); }
+static void test_rows_sum_to_one(void) { on_each(check_row_sums); }
+static void test_shown_probabilities(void) { on_each(check_shown); }
+static void test_huge_scores(void) { on_each(check_huge_scores); }
+static void test_decoder_is_causal(void) { on_each(check_causal_decoder); }
+static void test_any_neighbours_same_bits(void) { on_each(check_neighbours); }
+static void test_step_equals_whole_pass(void) { on_each(check_caches); }
+static void test_any_threads_same_bits(void) { on_each(check_threads); }
+static void test_dropout_draws(void) { on_each(check_dropout_draws); }
+static void test_dropout_places(void) { on_each(check_dropout_places); }
+static void test_dropout_elements(void) { on_each(check_dropout_elements); }
+static void test_dropped_weights(void) { on_each(check_dropped_weights); }
 
 int main(void) {
     Error err;

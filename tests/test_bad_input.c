@@ -506,18 +506,10 @@ static void write_changed(const char *from, const char *to, const Change *change
             continue;
         }
         switch (change->act) {
-        case SET_UINT:
-            gguf_set_uint64(out, key, (uint64_t)change->number);
-            break;
-        case SET_REAL:
-            gguf_set_float64(out, key, change->number);
-            break;
-        case SET_TEXT:
-            gguf_set_string(out, key, change->text);
-            break;
-        case SET_BOOL:
-            gguf_set_bool(out, key, change->number != 0);
-            break;
+        case SET_UINT: gguf_set_uint64(out, key, (uint64_t)change->number); break;
+        case SET_REAL: gguf_set_float64(out, key, change->number); break;
+        case SET_TEXT: gguf_set_string(out, key, change->text); break;
+        case SET_BOOL: gguf_set_bool(out, key, change->number != 0); break;
         case SET_IDS: {
             uint32_t ids[84]; /* 42 merges, as many as the model has */
             size_t count;
@@ -528,8 +520,7 @@ static void write_changed(const char *from, const char *to, const Change *change
             gguf_set_array(out, key, GGUF_UINT32, ids, change->number != 0 ? (size_t)change->number : count);
             break;
         }
-        default:
-            break;
+        default: break;
         }
     }
     for (size_t i = 0; i < in->n_tensors && change->act != DROP_ALL; i++) {

@@ -15,9 +15,7 @@ static void write_file(const char *name, const char *bytes, size_t length) {
     EXPECT(file && fwrite(bytes, 1, length, file) == length && fclose(file) == 0);
 }
 
-static void write_line(const char *name, const char *text) {
-    write_file(name, text, strlen(text));
-}
+static void write_line(const char *name, const char *text) { write_file(name, text, strlen(text)); }
 
 static bool same(Text text, const char *expected) {
     return text.length == strlen(expected) && memcmp(text.bytes, expected, text.length) == 0;

@@ -101,9 +101,7 @@ static void sources_fill(Sources *s) {
     }
 }
 
-static Packed sources_all(const Sources *s) {
-    return (Packed){BATCH, s->token, s->start, LONGEST};
-}
+static Packed sources_all(const Sources *s) { return (Packed){BATCH, s->token, s->start, LONGEST}; }
 
 /* One sentence; start is the caller's place for its two numbers. */
 static Packed sources_one(const Sources *s, size_t b, uint32_t start[2]) {
@@ -146,20 +144,13 @@ static SearchOptions way(size_t number) {
     static const int32_t prefix[] = {50, 51, 50};
     SearchOptions o = options_of(number % 2 ? 4 : 1);
     switch (number / 2) {
-    case 1:
-        o.no_repeat_ngram = 2, o.min_length = 7;
-        break;
-    case 2:
-        o.no_repeat_ngram = 1, o.max_length = 6;
-        break;
-    case 3:
-        o.prefix = prefix, o.prefix_length = 3, o.no_repeat_ngram = 3;
-        break;
+    case 1: o.no_repeat_ngram = 2, o.min_length = 7; break;
+    case 2: o.no_repeat_ngram = 1, o.max_length = 6; break;
+    case 3: o.prefix = prefix, o.prefix_length = 3, o.no_repeat_ngram = 3; break;
     case 4:
         o.beam = 1, o.sample = true, o.seed = 9, o.top_k = number % 2 ? 5 : 0, o.temperature = number % 2 ? 1.5 : 0;
         break;
-    default:
-        break;
+    default: break;
     }
     return o;
 }

@@ -21,13 +21,9 @@ static void put(const void *data, size_t size) {
     n_bytes += size;
 }
 
-static void put32(uint32_t number) {
-    put(&number, sizeof number);
-}
+static void put32(uint32_t number) { put(&number, sizeof number); }
 
-static void put64(uint64_t number) {
-    put(&number, sizeof number);
-}
+static void put64(uint64_t number) { put(&number, sizeof number); }
 
 static void put_text(const char *text) {
     put64(strlen(text));

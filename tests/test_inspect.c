@@ -86,12 +86,8 @@ static size_t elements(const char *at) {
     while (element(at, count)) count++;
     return count;
 }
-static double number_at(const char *at) {
-    return at ? strtod(at, NULL) : NAN;
-}
-static bool is_null(const char *at) {
-    return at && strncmp(at, "null", 4) == 0;
-}
+static double number_at(const char *at) { return at ? strtod(at, NULL) : NAN; }
+static bool is_null(const char *at) { return at && strncmp(at, "null", 4) == 0; }
 static bool is_text(const char *at, const char *text) {
     return at && *at == '"' && strncmp(at + 1, text, strlen(text)) == 0 && at[1 + strlen(text)] == '"';
 }

@@ -16,9 +16,7 @@ static Pool *single, *pool; /* of one thread, and of two */
 static void *scratch;
 static Precision precision; /* of products on a pool; matmul_alone always computes in float */
 
-static Compute on(Pool *threads) {
-    return (Compute){.pool = threads, .precision = precision};
-}
+static Compute on(Pool *threads) { return (Compute){.pool = threads, .precision = precision}; }
 
 /* Uniform in [-1, 1). */
 static real *noise(size_t count, uint32_t site) {
@@ -27,9 +25,7 @@ static real *noise(size_t count, uint32_t site) {
     return x;
 }
 
-static bool same_bits(const real *x, const real *y, size_t count) {
-    return memcmp(x, y, count * sizeof *x) == 0;
-}
+static bool same_bits(const real *x, const real *y, size_t count) { return memcmp(x, y, count * sizeof *x) == 0; }
 
 /* How a product is asked for. */
 typedef struct Ask {
@@ -137,9 +133,7 @@ static void check_small(void) {
         for (size_t n = 1; n <= 9; n++)
             for (size_t k = 1; k <= 5; k++) check_all(m, n, k, (m + n + k) % 3);
 }
-static void test_small(void) {
-    for_each_set(check_small);
-}
+static void test_small(void) { for_each_set(check_small); }
 
 /* Each of 1 .. 67 comes in each place, with others that look drawn by lot. */
 static void check_ragged(void) {
@@ -150,9 +144,7 @@ static void check_ragged(void) {
         check((Ask){k, m, 1 + i, 2, i & 2, i & 4, i & 8, false, i & 1});
     }
 }
-static void test_ragged(void) {
-    for_each_set(check_ragged);
-}
+static void test_ragged(void) { for_each_set(check_ragged); }
 
 /* Sums are cut into runs of 256, and columns into panels of about 256. */
 static void check_borders(void) {
@@ -163,9 +155,7 @@ static void check_borders(void) {
             check((Ask){17, lengths[i], 7 + 260 * (i % 2), 1, way & 1, way & 2, true, i % 3 == 0, i % 3 == 1});
     }
 }
-static void test_borders(void) {
-    for_each_set(check_borders);
-}
+static void test_borders(void) { for_each_set(check_borders); }
 
 /* No products to sum: zeros, the bias, or what was there. */
 static void check_empty(void) {
@@ -173,9 +163,7 @@ static void check_empty(void) {
     check_all(0, 5, 3, 1);
     check_all(5, 0, 3, 1);
 }
-static void test_empty(void) {
-    for_each_set(check_empty);
-}
+static void test_empty(void) { for_each_set(check_empty); }
 
 /* Large enough to be split over threads, by rows and by columns. */
 static void check_split(void) {
@@ -183,9 +171,7 @@ static void check_split(void) {
     check_all(33, 300, 41, 2);
     check_all(70, 70, 300, 0);
 }
-static void test_split(void) {
-    for_each_set(check_split);
-}
+static void test_split(void) { for_each_set(check_split); }
 
 /* ---- bits -------------------------------------------------------------------------------------------------------- */
 
@@ -223,9 +209,7 @@ static void check_threads(void) {
     }
     free(a), free(b), free(bias), free(first), free(c);
 }
-static void test_any_number_of_threads(void) {
-    for_each_set(check_threads);
-}
+static void test_any_number_of_threads(void) { for_each_set(check_threads); }
 
 /* Weights that stay: the same bits, however many rows there are, and packed only the first time. */
 static void count_packing(void *context, const char *part, double seconds) {
@@ -261,9 +245,7 @@ static void check_weights(void) {
     packed_weights_free(NULL);
     free(a), free(w), free(bias), free(kept), free(usual);
 }
-static void test_weights_that_stay(void) {
-    for_each_set(check_weights);
-}
+static void test_weights_that_stay(void) { for_each_set(check_weights); }
 
 static void check_neighbours(void) {
     real *a = noise(M * KEPT, 8), *b = noise(KEPT * N, 9), *bias = noise(N, 10);
@@ -286,9 +268,7 @@ static void check_neighbours(void) {
     }
     free(a), free(b), free(bias), free(together), free(row);
 }
-static void test_any_neighbours(void) {
-    for_each_set(check_neighbours);
-}
+static void test_any_neighbours(void) { for_each_set(check_neighbours); }
 
 static void check_appended_zeros(void) {
     enum { ROWS = 21 };
@@ -307,9 +287,7 @@ static void check_appended_zeros(void) {
     }
     free(plain), free(padded);
 }
-static void test_appended_zeros(void) {
-    for_each_set(check_appended_zeros);
-}
+static void test_appended_zeros(void) { for_each_set(check_appended_zeros); }
 
 /* Both factors are rounded, infinities and NaN come through, and it is only asked of the pool it was set for. */
 static void check_rounding(void) {
@@ -342,9 +320,7 @@ static void check_rounding(void) {
         EXPECT(isnan(found));
     }
 }
-static void test_rounding(void) {
-    for_each_set(check_rounding);
-}
+static void test_rounding(void) { for_each_set(check_rounding); }
 
 int main(void) {
     Error err;

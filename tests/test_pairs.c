@@ -20,9 +20,7 @@ static float upper(uint32_t cell) {
     memcpy(&x, &cell, sizeof x);
     return x;
 }
-static float pair_product(uint32_t x, uint32_t y) {
-    return upper(x << 16) * upper(y << 16) + upper(x) * upper(y);
-}
+static float pair_product(uint32_t x, uint32_t y) { return upper(x << 16) * upper(y << 16) + upper(x) * upper(y); }
 
 #define TILE_ADD(sum, x, y) add_pairs(sum, x, y)
 #define VECTOR              64
@@ -138,9 +136,7 @@ static void check_sizes(const ProductKernels *kernel) {
     for (int way = 0; way < 12; way++) check(kernel, 96, 64, MATMUL_KC, way);
 }
 
-static void test_avx512_bf16(void) {
-    check_sizes(tested_avx512_bf16);
-}
+static void test_avx512_bf16(void) { check_sizes(tested_avx512_bf16); }
 static void test_amx(void) {
     check_sizes(tested_amx);
     EXPECT(!configured);

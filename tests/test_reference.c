@@ -75,9 +75,7 @@ static int32_t *tokens(const char *name, size_t count, uint32_t vocab) {
     return token;
 }
 
-static real *zeros(size_t count) {
-    return memory_new(count, sizeof(real));
-}
+static real *zeros(size_t count) { return memory_new(count, sizeof(real)); }
 
 /* ---- comparing ----------------------------------------------------------------------------------------------------
  */
@@ -372,9 +370,7 @@ static void fill_model(const Parameters *params, real *w) {
 /* A bias of the keys adds the same to all scores of a query, which softmax takes out again: its gradient is zero in
  * exact arithmetic. Of what is left in float, Adam, which divides by the gradient's size, makes steps of any size up to
  * the learning rate. They change nothing else. */
-static bool is_idle(const Tensor *tensor) {
-    return ends(tensor->name, "k_proj.bias");
-}
+static bool is_idle(const Tensor *tensor) { return ends(tensor->name, "k_proj.bias"); }
 
 static void compare_block(const char *prefix, const char *stage, const Parameters *params, const real *block,
                           bool gradient) {
@@ -471,36 +467,16 @@ static void on_each(void (*check)(void)) {
     }
 }
 
-static void test_linear(void) {
-    on_each(check_linear);
-}
-static void test_layernorm(void) {
-    on_each(check_layernorm);
-}
-static void test_activations(void) {
-    on_each(check_activations);
-}
-static void test_embedding(void) {
-    on_each(check_embedding);
-}
-static void test_attentions(void) {
-    on_each(check_attentions);
-}
-static void test_feedforward(void) {
-    on_each(check_feedforward);
-}
-static void test_sublayer(void) {
-    on_each(check_sublayer);
-}
-static void test_loss(void) {
-    on_each(check_loss);
-}
-static void test_pre_norm_model(void) {
-    on_each(check_pre);
-}
-static void test_post_norm_model(void) {
-    on_each(check_post);
-}
+static void test_linear(void) { on_each(check_linear); }
+static void test_layernorm(void) { on_each(check_layernorm); }
+static void test_activations(void) { on_each(check_activations); }
+static void test_embedding(void) { on_each(check_embedding); }
+static void test_attentions(void) { on_each(check_attentions); }
+static void test_feedforward(void) { on_each(check_feedforward); }
+static void test_sublayer(void) { on_each(check_sublayer); }
+static void test_loss(void) { on_each(check_loss); }
+static void test_pre_norm_model(void) { on_each(check_pre); }
+static void test_post_norm_model(void) { on_each(check_post); }
 
 static void test_everything_was_compared(void) {
     for (size_t i = 0; i < REFERENCES; i++)

@@ -19,9 +19,7 @@ static void test_known_answers(void) {
     expect_words((RngSite){.seed = 0x299f31d0a4093822, .step = 0x03707344, .site = 0x13198a2e}, 0x85a308d3243f6a88, pi);
 }
 
-static void test_bits_are_the_first_two_words(void) {
-    EXPECT(rng_bits((RngSite){0, 0, 0}, 0) == 0xe169c58d6627e8d5);
-}
+static void test_bits_are_the_first_two_words(void) { EXPECT(rng_bits((RngSite){0, 0, 0}, 0) == 0xe169c58d6627e8d5); }
 
 static void test_every_coordinate_matters(void) {
     const RngSite site = {7, 8, 9};

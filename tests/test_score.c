@@ -36,9 +36,7 @@ static const ScoreOptions kinds[] = {{.metric = SCORE_BLEU},
 static const NgramCounts nothing;
 static Ngrams *work; /* the same for all, so that nothing may be left from the sentence before */
 
-static Text text(const char *bytes) {
-    return (Text){bytes, strlen(bytes)};
-}
+static Text text(const char *bytes) { return (Text){bytes, strlen(bytes)}; }
 
 static void add(NgramCounts *sum, ScoreOptions how, const ScoreLine *line) {
     Text references[4];

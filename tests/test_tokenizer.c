@@ -147,19 +147,11 @@ static size_t random_text(char text[80], uint32_t round) {
     for (size_t i = 0; i < units; i++) {
         uint64_t bits = rng_bits(site, i + 1);
         switch (round % 5) {
-        case 0:
-            text[length++] = (char)bits;
-            break; /* any byte */
-        case 1:
-            text[length++] = "ab "[bits % 3];
-            break; /* few letters, many spaces */
-        case 2:
-            text[length++] = (char)(0x80 + bits % 128);
-            break; /* cut and bad UTF-8 */
-        case 3:
-            text[length++] = "\0 \n\t\xC2\xA0"[bits % 6];
-            break; /* NUL and white space */
-        default: { /* something like text */
+        case 0: text[length++] = (char)bits; break;                  /* any byte */
+        case 1: text[length++] = "ab "[bits % 3]; break;             /* few letters, many spaces */
+        case 2: text[length++] = (char)(0x80 + bits % 128); break;   /* cut and bad UTF-8 */
+        case 3: text[length++] = "\0 \n\t\xC2\xA0"[bits % 6]; break; /* NUL and white space */
+        default: {                                                   /* something like text */
             const char *part = parts[bits % COUNT(parts)];
             memcpy(text + length, part, strlen(part));
             length += strlen(part);

@@ -15,9 +15,7 @@ enum { FEW_STEPS = 0 };
 
 /* ---- The log ---- */
 
-static const char *json_blank(const char *p) {
-    return p + strspn(p, " \t");
-}
+static const char *json_blank(const char *p) { return p + strspn(p, " \t"); }
 
 /* Past one JSON value, or NULL. Enough for the log: in strings no escapes but of a quote and a backslash. */
 static const char *json_value(const char *p) {

@@ -3,9 +3,7 @@
 
 static uint32_t decoded; /* by the last take() */
 
-static size_t take(const char *text, size_t length) {
-    return utf8_decode(&decoded, text, length);
-}
+static size_t take(const char *text, size_t length) { return utf8_decode(&decoded, text, length); }
 
 static void test_every_code_point_returns(void) {
     for (uint32_t code = 0; code < 0x110000; code++) {

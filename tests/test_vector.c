@@ -41,9 +41,7 @@ typedef struct Guarded {
 
 static const real GUARD = (real)-9876.5;
 
-static real *data(Guarded *g) {
-    return g->room + MARGIN + g->n % 5;
-}
+static real *data(Guarded *g) { return g->room + MARGIN + g->n % 5; }
 
 /* n normal random numbers times spread. */
 static real *fill(Guarded *g, size_t n, double spread, uint32_t site) {
@@ -99,12 +97,8 @@ static void check_reductions(size_t n) {
         EXPECT(vector_max(data(&X), n) == -100);
     }
 }
-static void check_all_reductions(void) {
-    for_each_length(check_reductions);
-}
-static void test_reductions(void) {
-    for_each_set(check_all_reductions);
-}
+static void check_all_reductions(void) { for_each_length(check_reductions); }
+static void test_reductions(void) { for_each_set(check_all_reductions); }
 
 /* In double whatever real is: in float, a sum beyond 2^24 would not take 1. */
 static void check_square_sum(void) {
@@ -112,9 +106,7 @@ static void check_square_sum(void) {
     for (size_t i = 0; i < 300; i++) x[i] = i == 0 ? 16384 : 1;
     EXPECT(vector_square_sum(x, 300) == 268435456.0 + 299);
 }
-static void test_square_sum_in_double(void) {
-    for_each_set(check_square_sum);
-}
+static void test_square_sum_in_double(void) { for_each_set(check_square_sum); }
 
 /* Appended zeros change no bit: a hidden or padded position might as well not be there. */
 static void check_appended_zeros(void) {
@@ -132,9 +124,7 @@ static void check_appended_zeros(void) {
     }
     EXPECT_INT(changed, 0);
 }
-static void test_appended_zeros(void) {
-    for_each_set(check_appended_zeros);
-}
+static void test_appended_zeros(void) { for_each_set(check_appended_zeros); }
 
 /* ---- element by element ------------------------------------------------------------------------------------------ */
 
@@ -175,12 +165,8 @@ static void check_simple(size_t n) {
     for (size_t i = 0; i < n; i++) expected[i] = in[i] > 0 ? (double)y[i] : 0;
     expect_close("relu backward", &OUT, expected, tolerance);
 }
-static void check_all_simple(void) {
-    for_each_length(check_simple);
-}
-static void test_simple(void) {
-    for_each_set(check_all_simple);
-}
+static void check_all_simple(void) { for_each_length(check_simple); }
+static void test_simple(void) { for_each_set(check_all_simple); }
 
 static void check_normalise(size_t n) {
     const real *x = fill(&X, n, 2, 1), *w = fill(&W, n, 1, 2), *b = fill(&Z, n, 1, 3), *dout = fill(&Y, n, 1, 4);
@@ -215,12 +201,8 @@ static void check_normalise(size_t n) {
     }
     if (wrong) TEST_FAIL("%s, n %zu: %zu elements of dw and db wrong", cpu_instruction_set(), n, wrong);
 }
-static void check_all_normalise(void) {
-    for_each_length(check_normalise);
-}
-static void test_normalise(void) {
-    for_each_set(check_all_normalise);
-}
+static void check_all_normalise(void) { for_each_length(check_normalise); }
+static void test_normalise(void) { for_each_set(check_all_normalise); }
 
 /* ---- exp and softmax --------------------------------------------------------------------------------------------- */
 
@@ -254,9 +236,7 @@ static void check_exp(void) {
     EXPECT(isfinite(exp_of(89)));
     EXPECT(isnan(exp_of((real)NAN)));
 }
-static void test_exp(void) {
-    for_each_set(check_exp);
-}
+static void test_exp(void) { for_each_set(check_exp); }
 
 static void check_exp_sum(size_t n) {
     const real *x = fill(&X, n, 3, 1);
@@ -335,25 +315,17 @@ static void check_all_softmax(void) {
     for_each_length(check_softmax_backward);
     check_softmax_extremes();
 }
-static void test_softmax(void) {
-    for_each_set(check_all_softmax);
-}
+static void test_softmax(void) { for_each_set(check_all_softmax); }
 
 /* ---- GELU -------------------------------------------------------------------------------------------------------- */
 
-static double phi(double x) {
-    return 0.5 * erfc(-x / sqrt(2));
-}
+static double phi(double x) { return 0.5 * erfc(-x / sqrt(2)); }
 
-static double gelu_slope(double x) {
-    return phi(x) + x * exp(-0.5 * x * x) / sqrt(2 * 3.14159265358979323846);
-}
+static double gelu_slope(double x) { return phi(x) + x * exp(-0.5 * x * x) / sqrt(2 * 3.14159265358979323846); }
 
 /* Relative error: a few units in the last place, and growing with x^2 in the tail of negative numbers, where it comes
  * from rounding the exponent x^2 / 2. */
-static double gelu_tolerance(double x) {
-    return EPS * (4 + (x < 0 ? 1.5 * x * x : 0));
-}
+static double gelu_tolerance(double x) { return EPS * (4 + (x < 0 ? 1.5 * x * x : 0)); }
 
 static void check_gelu_range(void) {
     double worst = 0, worst_slope = 0;
@@ -401,9 +373,7 @@ static void check_all_gelu(void) {
     check_gelu_range();
     for_each_length(check_gelu);
 }
-static void test_gelu(void) {
-    for_each_set(check_all_gelu);
-}
+static void test_gelu(void) { for_each_set(check_all_gelu); }
 
 /* ---- dropout ----------------------------------------------------------------------------------------------------- */
 
@@ -441,9 +411,7 @@ static void check_dropout(void) {
     for (size_t f = 0; f < COUNT(firsts); f++)
         for (size_t i = f % 3; i < COUNT(lengths); i += 3) check_mask(firsts[f], lengths[i]);
 }
-static void test_dropout(void) {
-    for_each_set(check_dropout);
-}
+static void test_dropout(void) { for_each_set(check_dropout); }
 
 /* Cut anywhere, a range is masked as it is in one piece; and by every instruction set alike. */
 static void test_dropout_splits(void) {
@@ -484,9 +452,7 @@ static void check_rates(void) {
         EXPECT_NEAR(kept_of((uint32_t)(rates[i] * 65536), site, COUNT), rates[i] * COUNT,
                     4 * sqrt(COUNT * rates[i] * (1 - rates[i])));
 }
-static void test_dropout_rates(void) {
-    for_each_set(check_rates);
-}
+static void test_dropout_rates(void) { for_each_set(check_rates); }
 
 /* Masks of different seeds, steps and sites, and of a range moved by one, agree no more often than by chance. */
 static void test_dropout_masks_differ(void) {
@@ -538,12 +504,8 @@ static void check_adam(size_t n) {
     expect_close("adam: v", &Y, v_plain, tolerance);
     EXPECT(untouched_around(&Z));
 }
-static void check_all_adam(void) {
-    for_each_length(check_adam);
-}
-static void test_adam(void) {
-    for_each_set(check_all_adam);
-}
+static void check_all_adam(void) { for_each_length(check_adam); }
+static void test_adam(void) { for_each_set(check_all_adam); }
 
 int main(void) {
     RUN(test_reductions);

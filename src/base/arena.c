@@ -27,9 +27,7 @@
 /* Blocks of this size and above ask for large pages, for fewer misses in the processor's address cache. */
 enum { ARENA_LARGE = 1 << 22 };
 
-Arena arena_measure(void) {
-    return (Arena){NULL, SIZE_MAX, 0};
-}
+Arena arena_measure(void) { return (Arena){NULL, SIZE_MAX, 0}; }
 
 bool arena_create(Arena *arena, size_t size, Error *err) {
     *arena = (Arena){0};
@@ -66,9 +64,7 @@ void *arena_push(Arena *arena, size_t count, size_t size) {
     return block;
 }
 
-size_t arena_mark(const Arena *arena) {
-    return arena->used;
-}
+size_t arena_mark(const Arena *arena) { return arena->used; }
 
 void arena_release(Arena *arena, size_t mark) {
     CHECK(mark <= arena->used && mark % ARENA_ALIGNMENT == 0, "arena_release: not a mark of this arena");

@@ -7,18 +7,14 @@
 static const uint64_t PRIME_1 = 0x9E3779B185EBCA87, PRIME_2 = 0xC2B2AE3D27D4EB4F, PRIME_3 = 0x165667B19E3779F9,
                       PRIME_4 = 0x85EBCA77C2B2AE63, PRIME_5 = 0x27D4EB2F165667C5;
 
-static uint64_t checksum_rotate(uint64_t value, int bits) {
-    return value << bits | value >> (64 - bits);
-}
+static uint64_t checksum_rotate(uint64_t value, int bits) { return value << bits | value >> (64 - bits); }
 
 /* A little-endian number of 4 or 8 bytes; compilers turn it into one load. */
 static uint64_t checksum_read4(const unsigned char *p) {
     return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24;
 }
 
-static uint64_t checksum_read8(const unsigned char *p) {
-    return checksum_read4(p) | checksum_read4(p + 4) << 32;
-}
+static uint64_t checksum_read8(const unsigned char *p) { return checksum_read4(p) | checksum_read4(p + 4) << 32; }
 
 static uint64_t checksum_round(uint64_t lane, uint64_t word) {
     return checksum_rotate(lane + word * PRIME_2, 31) * PRIME_1;
@@ -35,9 +31,7 @@ static void checksum_stripes(uint64_t lane[4], const unsigned char *data, size_t
     lane[0] = a, lane[1] = b, lane[2] = c, lane[3] = d;
 }
 
-void checksum_start(Checksum *sum) {
-    *sum = (Checksum){.lane = {PRIME_1 + PRIME_2, PRIME_2, 0, 0 - PRIME_1}};
-}
+void checksum_start(Checksum *sum) { *sum = (Checksum){.lane = {PRIME_1 + PRIME_2, PRIME_2, 0, 0 - PRIME_1}}; }
 
 void checksum_add(Checksum *sum, const void *data, size_t size) {
     if (size == 0) return;

@@ -51,17 +51,11 @@ static bool parse_switch(const char *text, bool *value) {
 bool field_set(const Field *field, const char *text, void *of) {
     void *at = (char *)of + field->offset;
     switch (field->type) {
-    case FIELD_INTEGER:
-        return parse_integer(text, at) && in_bounds(field, (double)*(uint64_t *)at);
-    case FIELD_REAL:
-        return parse_real(text, at) && in_bounds(field, *(double *)at);
-    case FIELD_SWITCH:
-        return parse_switch(text, at);
-    case FIELD_CHOICE:
-        return (*(int *)at = names_find(field->names, text)) >= 0;
-    case FIELD_TEXT:
-        *(char **)at = memory_string(text);
-        return true;
+    case FIELD_INTEGER: return parse_integer(text, at) && in_bounds(field, (double)*(uint64_t *)at);
+    case FIELD_REAL: return parse_real(text, at) && in_bounds(field, *(double *)at);
+    case FIELD_SWITCH: return parse_switch(text, at);
+    case FIELD_CHOICE: return (*(int *)at = names_find(field->names, text)) >= 0;
+    case FIELD_TEXT: *(char **)at = memory_string(text); return true;
     }
     CHECK(false, "a field without a type");
 }
@@ -72,16 +66,11 @@ void field_set_standard(const Field *field, void *of) {
 
 char *field_range(const Field *field) {
     switch (field->type) {
-    case FIELD_INTEGER:
-        return memory_format("%.0f to %.0f", field->min, field->max);
-    case FIELD_REAL:
-        return memory_format("%.15g to %.15g", field->min, field->max);
-    case FIELD_SWITCH:
-        return memory_string("true or false");
-    case FIELD_CHOICE:
-        return names_list(field->names);
-    case FIELD_TEXT:
-        return memory_string("text");
+    case FIELD_INTEGER: return memory_format("%.0f to %.0f", field->min, field->max);
+    case FIELD_REAL: return memory_format("%.15g to %.15g", field->min, field->max);
+    case FIELD_SWITCH: return memory_string("true or false");
+    case FIELD_CHOICE: return names_list(field->names);
+    case FIELD_TEXT: return memory_string("text");
     }
     CHECK(false, "a field without a type");
 }
@@ -108,16 +97,11 @@ static char *real_text(double value) {
 char *field_text(const Field *field, const void *of) {
     const void *at = (const char *)of + field->offset;
     switch (field->type) {
-    case FIELD_INTEGER:
-        return memory_format("%" PRIu64, *(const uint64_t *)at);
-    case FIELD_REAL:
-        return real_text(*(const double *)at);
-    case FIELD_SWITCH:
-        return memory_string(*(const bool *)at ? "true" : "false");
-    case FIELD_CHOICE:
-        return memory_string(field->names[*(const int *)at]);
-    case FIELD_TEXT:
-        return memory_string(*(char *const *)at);
+    case FIELD_INTEGER: return memory_format("%" PRIu64, *(const uint64_t *)at);
+    case FIELD_REAL: return real_text(*(const double *)at);
+    case FIELD_SWITCH: return memory_string(*(const bool *)at ? "true" : "false");
+    case FIELD_CHOICE: return memory_string(field->names[*(const int *)at]);
+    case FIELD_TEXT: return memory_string(*(char *const *)at);
     }
     CHECK(false, "a field without a type");
 }

@@ -324,6 +324,4 @@ bool file_make_folder(const char *path, Error *err) {
     return good && (length > 0 || error_set(err, "cannot make a folder without a name"));
 }
 
-char *file_join(const char *folder, const char *name) {
-    return memory_format("%s/%s", folder, name);
-}
+char *file_join(const char *folder, const char *name) { return memory_format("%s/%s", folder, name); }

@@ -31,13 +31,9 @@ typedef struct Span {
     const char *start, *end;
 } Span;
 
-static bool ini_blank(char c) {
-    return c == ' ' || c == '\t';
-}
+static bool ini_blank(char c) { return c == ' ' || c == '\t'; }
 
-static bool ini_control(char c) {
-    return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7F;
-}
+static bool ini_control(char c) { return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7F; }
 
 static Span ini_trim(Span span) {
     while (span.start < span.end && ini_blank(span.start[0])) span.start++;

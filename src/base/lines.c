@@ -34,17 +34,11 @@ void lines_free(LineReader *r) {
     free(r);
 }
 
-static char *line_end(const LineReader *r) {
-    return memchr(r->buffer + r->start, '\n', r->end - r->start);
-}
+static char *line_end(const LineReader *r) { return memchr(r->buffer + r->start, '\n', r->end - r->start); }
 
-bool lines_ready(const LineReader *r) {
-    return line_end(r) != NULL;
-}
+bool lines_ready(const LineReader *r) { return line_end(r) != NULL; }
 
-size_t lines_count(const LineReader *r) {
-    return r->count;
-}
+size_t lines_count(const LineReader *r) { return r->count; }
 
 /* Moves what is not yet taken to the front, and reads more behind it. */
 static bool read_more(LineReader *r, Error *err) {

@@ -26,9 +26,7 @@ void *memory_resize(void *block, size_t count, size_t size) {
     return moved;
 }
 
-char *memory_string(const char *text) {
-    return memory_string_n(text, strlen(text));
-}
+char *memory_string(const char *text) { return memory_string_n(text, strlen(text)); }
 
 char *memory_string_n(const char *text, size_t length) {
     if (length == SIZE_MAX) memory_out(length, 1);

@@ -23,9 +23,7 @@ char *names_list(const char *const *names) {
     return list;
 }
 
-size_t names_limit(const char *wrong) {
-    return 2 + strlen(wrong) / 4;
-}
+size_t names_limit(const char *wrong) { return 2 + strlen(wrong) / 4; }
 
 /* Wagner and Fischer's table, of which three rows are kept. */
 size_t names_distance(const char *a, const char *b) {

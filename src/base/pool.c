@@ -106,9 +106,7 @@ static void pool_claim(Pool *pool, PoolTask *function, void *context, size_t tas
 }
 
 /* With the mutex held: whether a region is open that this worker has not joined yet. */
-static bool pool_has_work(const Pool *pool, size_t seen) {
-    return pool->open && pool->region != seen;
-}
+static bool pool_has_work(const Pool *pool, size_t seen) { return pool->open && pool->region != seen; }
 
 static void *pool_worker(void *argument) {
     const PoolWorker *worker = argument;
@@ -198,9 +196,7 @@ void pool_free(Pool *pool) {
     free(pool);
 }
 
-size_t pool_threads(const Pool *pool) {
-    return pool->threads;
-}
+size_t pool_threads(const Pool *pool) { return pool->threads; }
 
 /* One region on all threads. */
 static void pool_share(Pool *pool, size_t tasks, PoolTask *function, void *context) {

@@ -20,9 +20,7 @@ void rng_philox(uint32_t out[4], RngSite site, uint64_t index) {
     out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
 }
 
-static double rng_unit(uint64_t bits) {
-    return (double)(bits >> 11) * 0x1p-53;
-}
+static double rng_unit(uint64_t bits) { return (double)(bits >> 11) * 0x1p-53; }
 
 uint64_t rng_bits(RngSite site, uint64_t index) {
     uint32_t word[4];
@@ -30,9 +28,7 @@ uint64_t rng_bits(RngSite site, uint64_t index) {
     return (uint64_t)word[1] << 32 | word[0];
 }
 
-double rng_uniform(RngSite site, uint64_t index) {
-    return rng_unit(rng_bits(site, index));
-}
+double rng_uniform(RngSite site, uint64_t index) { return rng_unit(rng_bits(site, index)); }
 
 /* sqrt(-2 ln u) cos(2 pi v), with u in (0, 1] so that its logarithm is finite. Two of the four words give u, the other
  * two give v. Box-Muller would give a second normal; it is not used, so that each index gives one number. */

@@ -12,9 +12,7 @@ static Table table_of(size_t size) {
     return (Table){memory_new(size, sizeof(uint64_t)), memory_new(size, sizeof(uint32_t)), size, 0};
 }
 
-Table table_create(void) {
-    return table_of(FIRST_SIZE);
-}
+Table table_create(void) { return table_of(FIRST_SIZE); }
 
 void table_free(Table *table) {
     free(table->keys);

@@ -73,9 +73,7 @@ typedef struct TestSet {
     size_t lines, each; /* each: references of every line; 0: varying */
 } TestSet;
 
-static const char *name_of(const char *path) {
-    return strcmp(path, "-") == 0 ? "standard input" : path;
-}
+static const char *name_of(const char *path) { return strcmp(path, "-") == 0 ? "standard input" : path; }
 
 static bool read_lines(Lines *l, const char *path, Error *err) {
     const bool is_stdin = strcmp(path, "-") == 0;

@@ -164,9 +164,7 @@ static int tell_end(RunStatus status, const Trainer *t, uint64_t first, Progress
                       "ended at step %s, but not all could be saved; the same command continues from what was", step);
         break;
     case RUN_RUNNING:
-    case RUN_FAILED:
-        progress_line(progress, "failed at step %s", step);
-        break;
+    case RUN_FAILED: progress_line(progress, "failed at step %s", step); break;
     }
     return options_fail(&command, err);
 }
@@ -221,9 +219,7 @@ _Noreturn static void print_keys(void) {
 }
 
 /* section.key=value; but some/path=1/my.ini is a file. */
-static bool is_override(const char *argument) {
-    return argument[strcspn(argument, "=/")] == '=';
-}
+static bool is_override(const char *argument) { return argument[strcspn(argument, "=/")] == '='; }
 
 int main(int argc, char **argv) {
     Error err;

@@ -13,24 +13,14 @@
 enum { BUCKET_WIDTH = 4 };
 
 /* Where element i goes in the shuffle of Fisher and Yates: one of 0 .. i. The remainder's bias is below 2^-32. */
-static size_t shuffle_draw(RngSite site, uint64_t index, size_t i) {
-    return (size_t)(rng_bits(site, index) % (i + 1));
-}
+static size_t shuffle_draw(RngSite site, uint64_t index, size_t i) { return (size_t)(rng_bits(site, index) % (i + 1)); }
 
-static size_t buckets_of(const PairSet *pairs) {
-    return pairs->longest_target / BUCKET_WIDTH + 1;
-}
+static size_t buckets_of(const PairSet *pairs) { return pairs->longest_target / BUCKET_WIDTH + 1; }
 
 /* A pair's two lengths in one number. They are 1 .. 65536, so that one less fits 16 bits. */
-static uint32_t pack(size_t source, size_t target) {
-    return (uint32_t)(source - 1) << 16 | (uint32_t)(target - 1);
-}
-static size_t unpack_source(uint32_t lengths) {
-    return (lengths >> 16) + 1;
-}
-static size_t unpack_target(uint32_t lengths) {
-    return (lengths & 0xffff) + 1;
-}
+static uint32_t pack(size_t source, size_t target) { return (uint32_t)(source - 1) << 16 | (uint32_t)(target - 1); }
+static size_t unpack_source(uint32_t lengths) { return (lengths >> 16) + 1; }
+static size_t unpack_target(uint32_t lengths) { return (lengths & 0xffff) + 1; }
 
 /* The lengths of all pairs into the scratch array, in the order of the pairs, so that the random places looked at next
  * are in memory, and those of a mapped file are read in a row. */

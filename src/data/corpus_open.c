@@ -140,10 +140,6 @@ void corpus_close(CorpusReader *r) {
     free(r);
 }
 
-const char *corpus_list(const CorpusReader *r) {
-    return r->list;
-}
+const char *corpus_list(const CorpusReader *r) { return r->list; }
 
-uint64_t corpus_checksum(const CorpusReader *r) {
-    return r->checksum;
-}
+uint64_t corpus_checksum(const CorpusReader *r) { return r->checksum; }

@@ -36,20 +36,11 @@ static void write_fields(GgufWriter *out, const Field *fields, const char *prefi
         char *key = memory_format("%s%s", prefix, field_name(f->key));
         const void *at = (const char *)of + f->offset;
         switch (f->type) {
-        case FIELD_INTEGER:
-            gguf_set_uint32(out, key, (uint32_t)(*(const uint64_t *)at));
-            break;
-        case FIELD_REAL:
-            gguf_set_float64(out, key, *(const double *)at);
-            break;
-        case FIELD_SWITCH:
-            gguf_set_bool(out, key, *(const bool *)at);
-            break;
-        case FIELD_CHOICE:
-            gguf_set_string(out, key, f->names[*(const int *)at]);
-            break;
-        case FIELD_TEXT:
-            CHECK(false, "texts are no part of these tables");
+        case FIELD_INTEGER: gguf_set_uint32(out, key, (uint32_t)(*(const uint64_t *)at)); break;
+        case FIELD_REAL: gguf_set_float64(out, key, *(const double *)at); break;
+        case FIELD_SWITCH: gguf_set_bool(out, key, *(const bool *)at); break;
+        case FIELD_CHOICE: gguf_set_string(out, key, f->names[*(const int *)at]); break;
+        case FIELD_TEXT: CHECK(false, "texts are no part of these tables");
         }
         free(key);
     }
@@ -59,12 +50,9 @@ static bool read_field(const ModelFile *file, const Field *f, const char *key, v
     void *at = (char *)of + f->offset;
     const char *name;
     switch (f->type) {
-    case FIELD_INTEGER:
-        return gguf_uint64(file->gguf, key, at, err);
-    case FIELD_REAL:
-        return gguf_double(file->gguf, key, at, err);
-    case FIELD_SWITCH:
-        return gguf_bool(file->gguf, key, at, err);
+    case FIELD_INTEGER: return gguf_uint64(file->gguf, key, at, err);
+    case FIELD_REAL: return gguf_double(file->gguf, key, at, err);
+    case FIELD_SWITCH: return gguf_bool(file->gguf, key, at, err);
     case FIELD_CHOICE:
         name = gguf_string(file->gguf, key, NULL, err);
         if (!name || field_set(f, name, of)) return name;
@@ -72,8 +60,7 @@ static bool read_field(const ModelFile *file, const Field *f, const char *key, v
         error_set(err, "%s: %s: expected %s, found \"%s\"", file->path, key, range, name);
         free(range);
         return false;
-    case FIELD_TEXT:
-        break;
+    case FIELD_TEXT: break;
     }
     CHECK(false, "texts are no part of these tables");
 }

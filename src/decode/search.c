@@ -77,9 +77,7 @@ Search *search_create(const Parameters *params, const real *w, Pool *pool, Searc
     return s;
 }
 
-void search_places(Search *s, const SearchPlace *place) {
-    s->places = place;
-}
+void search_places(Search *s, const SearchPlace *place) { s->places = place; }
 
 void search_watch(Search *s, SearchWatch *watch, void *context) {
     s->watch = watch, s->watch_context = context;
@@ -106,9 +104,7 @@ static size_t prefix_length(const Search *s, SearchPlace place) {
     return place.part == 0 ? s->options.prefix_length : 0;
 }
 
-static SearchPlace place_of(const Search *s, size_t b) {
-    return s->places ? s->places[b] : (SearchPlace){b, 0};
-}
+static SearchPlace place_of(const Search *s, size_t b) { return s->places ? s->places[b] : (SearchPlace){b, 0}; }
 
 size_t search_limit(const Search *s, size_t source_tokens, SearchPlace place) {
     const SearchOptions *o = &s->options;

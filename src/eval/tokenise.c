@@ -44,21 +44,13 @@ static bool is_symbol(uint32_t c) {
            (c >= ':' && c <= '@') || c == '/';
 }
 
-static bool is_digit(uint32_t code) {
-    return code >= '0' && code <= '9';
-}
+static bool is_digit(uint32_t code) { return code >= '0' && code <= '9'; }
 
-static bool is_other(uint32_t code) {
-    return !is_digit(code);
-}
+static bool is_other(uint32_t code) { return !is_digit(code); }
 
-static bool is_stop(uint32_t code) {
-    return code == '.' || code == ',';
-}
+static bool is_stop(uint32_t code) { return code == '.' || code == ','; }
 
-static bool is_hyphen(uint32_t code) {
-    return code == '-';
-}
+static bool is_hyphen(uint32_t code) { return code == '-'; }
 
 /* Wherever a character of the first kind is followed by one of the second, puts a space between them, and one before or
  * after both. Pairs do not overlap: the search continues after each pair. */

@@ -21,13 +21,9 @@ static const struct {
     [GGUF_FLOAT64] = {"float64", 8, OTHER},
 };
 
-size_t gguf_type_size(GgufType type) {
-    return TYPES[type].size;
-}
+size_t gguf_type_size(GgufType type) { return TYPES[type].size; }
 
-const char *gguf_type_name(GgufType type) {
-    return TYPES[type].name;
-}
+const char *gguf_type_name(GgufType type) { return TYPES[type].name; }
 
 bool gguf_name_is_good(const char *text, size_t length, size_t limit) {
     if (length == 0 || length > limit) return false;
@@ -72,9 +68,7 @@ static const GgufPair *find_pair(const GgufFile *file, const char *key) {
     return name ? &file->pairs[name->at] : NULL;
 }
 
-bool gguf_has(const GgufFile *file, const char *key) {
-    return find_pair(file, key) != NULL;
-}
+bool gguf_has(const GgufFile *file, const char *key) { return find_pair(file, key) != NULL; }
 
 /* An integer of any width as 64 bits in two's complement, and whether it is below 0. False if it is no integer. */
 static bool as_integer(const GgufPair *pair, uint64_t *bits, bool *negative) {

@@ -33,13 +33,9 @@ static void put(unsigned char **bytes, const void *data, size_t size) {
     if (size) memcpy(stbds_arraddnptr(*bytes, size), data, size);
 }
 
-static void put_u32(unsigned char **bytes, uint32_t number) {
-    put(bytes, &number, sizeof number);
-}
+static void put_u32(unsigned char **bytes, uint32_t number) { put(bytes, &number, sizeof number); }
 
-static void put_u64(unsigned char **bytes, uint64_t number) {
-    put(bytes, &number, sizeof number);
-}
+static void put_u64(unsigned char **bytes, uint64_t number) { put(bytes, &number, sizeof number); }
 
 static void put_string(unsigned char **bytes, const char *text, size_t length) {
     put_u64(bytes, length);

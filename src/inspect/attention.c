@@ -54,9 +54,7 @@ static void write_arithmetic(Json *j, const AttentionView *v, AttentionChoice ch
 }
 
 /* What cannot be left out, about; then what can. */
-static size_t needed(const AttentionView *v) {
-    return json_array_size(v->H * v->Tq * v->Tk) + 200 + 80 * v->H;
-}
+static size_t needed(const AttentionView *v) { return json_array_size(v->H * v->Tq * v->Tk) + 200 + 80 * v->H; }
 static size_t needed_arithmetic(const AttentionView *v) {
     const size_t D = v->H * v->K;
     return 3 * json_array_size(v->Tq * D) + (v->memory ? json_array_size(v->Tk * D) : 0) +

@@ -21,9 +21,7 @@ typedef struct Space {
     size_t between[2]; /* the two groups that the first axis goes from and to */
 } Space;
 
-static double *row(double *x, const Space *s, size_t i, size_t layer) {
-    return x + (i * s->layers + layer) * s->D;
-}
+static double *row(double *x, const Space *s, size_t i, size_t layer) { return x + (i * s->layers + layer) * s->D; }
 
 /* out = point - the layer's centre */
 static void centred(const Space *s, double *out, const double *point, size_t layer) {

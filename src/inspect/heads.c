@@ -13,9 +13,7 @@ static void add(Mean *mean, double value) {
     mean->rows++;
 }
 
-static double value_of(Mean mean) {
-    return mean.rows > 0 ? mean.sum / (double)mean.rows : 0;
-}
+static double value_of(Mean mean) { return mean.rows > 0 ? mean.sum / (double)mean.rows : 0; }
 
 HeadSummary head_summary(const real *p, size_t Tq, size_t Tk, AttentionKind kind) {
     enum { PREVIOUS, NEXT, SAME, MARK, ALIGNED, LABELS };

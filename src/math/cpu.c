@@ -89,13 +89,9 @@ static const Set *set_in_use(void) {
     return &sets[in_use];
 }
 
-Isa cpu_isa(void) {
-    return set_in_use()->isa;
-}
+Isa cpu_isa(void) { return set_in_use()->isa; }
 
-const ProductKernels *cpu_bfloat16(void) {
-    return set_in_use()->bfloat16;
-}
+const ProductKernels *cpu_bfloat16(void) { return set_in_use()->bfloat16; }
 
 size_t cpu_instruction_sets(const char *const **names) {
     set_in_use();

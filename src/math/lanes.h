@@ -25,15 +25,9 @@ typedef uint64_t vlong __attribute__((vector_size(VECTOR)));
 typedef real vreal __attribute__((vector_size(VECTOR)));
 typedef real vreal_unaligned __attribute__((vector_size(VECTOR), aligned(sizeof(real)), may_alias));
 
-static inline vreal load(const real *x) {
-    return *(const vreal_unaligned *)x;
-}
-static inline void store(real *x, vreal v) {
-    *(vreal_unaligned *)x = v;
-}
-static inline vreal spread(real a) {
-    return a - (vreal){0};
-}
+static inline vreal load(const real *x) { return *(const vreal_unaligned *)x; }
+static inline void store(real *x, vreal v) { *(vreal_unaligned *)x = v; }
+static inline vreal spread(real a) { return a - (vreal){0}; }
 
 /* The first n < LANES elements, then zeros. */
 static inline vreal load_part(const real *x, size_t n) {
@@ -41,9 +35,7 @@ static inline vreal load_part(const real *x, size_t n) {
     memcpy(&v, x, n * sizeof(real));
     return v;
 }
-static inline void store_part(real *x, vreal v, size_t n) {
-    memcpy(x, &v, n * sizeof(real));
-}
+static inline void store_part(real *x, vreal v, size_t n) { memcpy(x, &v, n * sizeof(real)); }
 
 /* In a fixed tree. */
 static inline real add_lanes(vreal v) {
@@ -62,9 +54,7 @@ static inline vreal exp_lanes(vreal x) {
 #else
 typedef int32_t vint __attribute__((vector_size(VECTOR)));
 
-static inline vreal choose(vint mask, vreal yes, vreal no) {
-    return (vreal)((mask & (vint)yes) | (~mask & (vint)no));
-}
+static inline vreal choose(vint mask, vreal yes, vreal no) { return (vreal)((mask & (vint)yes) | (~mask & (vint)no)); }
 
 /* exp(x) = 2^n * exp(r), n = round(x / ln 2), |r| <= ln(2) / 2, exp(r) by a polynomial (Cephes' expf coefficients).
  * Error below 2 units in the last place; 0 below -87.3, where the result would be denormal; clamped above 88.3. */
@@ -142,9 +132,7 @@ static inline void transpose(vreal row[LANES]) {
 /* A bfloat16 number is the upper half of a float: the nearest one, the even one of two that are as near. A carry out of
  * the fraction is right where it lands, in the exponent, up to infinity. A NaN stays one. */
 #ifdef NMT_DOUBLE
-static inline vreal round_bfloat16(vreal x) {
-    return x; /* the double build has no bfloat16 */
-}
+static inline vreal round_bfloat16(vreal x) { return x; /* the double build has no bfloat16 */ }
 #else
 static inline vreal round_bfloat16(vreal x) {
     const vword bits = (vword)x, is_nan = (vword)(x != x);

@@ -40,17 +40,11 @@ static size_t cells(const ProductKernels *kernel, size_t k) {
 /* A task's slivers of a, and, for matmul_alone, its panel of b. */
 static const size_t SLIVERS = KC * (MC + MATMUL_MR_MAX), PANEL = KC * (NC + MATMUL_NR_MAX);
 
-size_t matmul_scratch(void) {
-    return (SLIVERS + PANEL) * sizeof(real);
-}
-size_t matmul_shared(void) {
-    return (SHARED + KC * MATMUL_NR_MAX) * sizeof(real);
-}
+size_t matmul_scratch(void) { return (SLIVERS + PANEL) * sizeof(real); }
+size_t matmul_shared(void) { return (SHARED + KC * MATMUL_NR_MAX) * sizeof(real); }
 
 /* `columns` rounded down to whole slivers. */
-static size_t whole_slivers(const ProductKernels *kernel, size_t columns) {
-    return columns / kernel->nr * kernel->nr;
-}
+static size_t whole_slivers(const ProductKernels *kernel, size_t columns) { return columns / kernel->nr * kernel->nr; }
 
 static void begin_tiles(const ProductKernels *kernel) {
     if (kernel->begin) kernel->begin();
@@ -230,9 +224,7 @@ static real *packed_weights(Compute compute, const ProductKernels *kernel, Matri
     return p.packed;
 }
 
-bool matmul_has_bfloat16(void) {
-    return product_kernels(PRECISION_BFLOAT16)->per_cell == 2;
-}
+bool matmul_has_bfloat16(void) { return product_kernels(PRECISION_BFLOAT16)->per_cell == 2; }
 
 Precision matmul_fast_precision(void) {
     return product_kernels(PRECISION_BFLOAT16)->preferred ? PRECISION_BFLOAT16 : PRECISION_FLOAT32;
@@ -281,6 +273,4 @@ void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Mat
         }
 }
 
-double matmul_peak(size_t rounds) {
-    return math_kernels()->peak(rounds);
-}
+double matmul_peak(size_t rounds) { return math_kernels()->peak(rounds); }

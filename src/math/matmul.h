@@ -21,12 +21,8 @@ typedef struct Matrix {
 } Matrix;
 
 /* A row-major matrix whose rows are `stride` elements apart, and its transpose. */
-static inline Matrix matrix(const real *data, size_t stride) {
-    return (Matrix){data, stride, 1};
-}
-static inline Matrix transposed(const real *data, size_t stride) {
-    return (Matrix){data, 1, stride};
-}
+static inline Matrix matrix(const real *data, size_t stride) { return (Matrix){data, stride, 1}; }
+static inline Matrix transposed(const real *data, size_t stride) { return (Matrix){data, 1, stride}; }
 
 typedef enum MatmulMode {
     MATMUL_WRITE, /* c = a b */
@@ -76,9 +72,7 @@ void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a,
 void matmul_alone_padded(void *scratch, real *c, Matrix a, Matrix b, size_t m, size_t n, size_t k);
 
 /* n rounded up to the columns of whole tiles. */
-static inline size_t matmul_padded(size_t n) {
-    return size_round_up(n, 32);
-}
+static inline size_t matmul_padded(size_t n) { return size_round_up(n, 32); }
 
 /* Bytes of memory that a product needs, of each thread and of the pool: pool_reserve(pool, matmul_scratch(),
  * matmul_shared()) comes before the first matmul on it. */

@@ -43,9 +43,7 @@ static void amx_begin(void) {
     TILE_CONFIGURE(&config);
 }
 
-static void amx_end(void) {
-    TILE_RELEASE();
-}
+static void amx_end(void) { TILE_RELEASE(); }
 
 /* Copies (rows, cols) of x to out. */
 static void copy_part(real *out, size_t out_row, const real *x, size_t x_row, size_t rows, size_t cols) {

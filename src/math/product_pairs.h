@@ -45,9 +45,7 @@ static void pack_pairs(real *out, size_t stride, const real *x, size_t line, siz
     for (size_t i = 0; i < LANES; i++) store(out + i * stride, row[i]);
 }
 
-static inline size_t pairs_cells(size_t k) {
-    return size_divide_up(k, PAIRS_RUN) * LANES;
-}
+static inline size_t pairs_cells(size_t k) { return size_divide_up(k, PAIRS_RUN) * LANES; }
 
 static void pairs_pack(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols) {
     for (size_t p = 0; p < k; p += PAIRS_RUN)

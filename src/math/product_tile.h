@@ -66,9 +66,7 @@ static inline __attribute__((always_inline)) void tile_rows(const int rows, real
 static void tile(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t cells,
                  size_t rows, size_t cols, bool add, const real *bias) {
 #define ROWS(r)                                                                                                        \
-    case r:                                                                                                            \
-        tile_rows(r <= MR ? r : MR, c, ldc, a, a_row, a_col, b, cells, cols, add, bias);                               \
-        return
+    case r: tile_rows(r <= MR ? r : MR, c, ldc, a, a_row, a_col, b, cells, cols, add, bias); return
     switch (rows) {
         ROWS(1);
         ROWS(2);

@@ -7,17 +7,11 @@
 
 /* vector_dot and its kin: each calls the loop of that name, as it was compiled for the instruction set in use. */
 #define DOOR(type, name, parameters, arguments)                                                                        \
-    type vector_##name parameters {                                                                                    \
-        return math_kernels()->name arguments;                                                                         \
-    }
+    type vector_##name parameters { return math_kernels()->name arguments; }
 MATH_KERNELS(DOOR)
 
-void vector_clear(real *x, size_t n) {
-    memset(x, 0, n * sizeof *x);
-}
-void vector_copy(real *out, const real *in, size_t n) {
-    memcpy(out, in, n * sizeof *out);
-}
+void vector_clear(real *x, size_t n) { memset(x, 0, n * sizeof *x); }
+void vector_copy(real *out, const real *in, size_t n) { memcpy(out, in, n * sizeof *out); }
 
 real vector_softmax(real *out, const real *x, size_t n) {
     /* exp(x - max) is at most 1 and its sum at least 1, so neither overflows nor vanishes. */

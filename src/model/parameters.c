@@ -24,9 +24,7 @@ static __attribute__((format(printf, 6, 7))) size_t tensor(Parameters *p, size_t
 }
 
 /* Xavier: uniform within sqrt(6 / (inputs + outputs)). */
-static double xavier(size_t inputs, size_t outputs) {
-    return sqrt(6.0 / (double)(inputs + outputs));
-}
+static double xavier(size_t inputs, size_t outputs) { return sqrt(6.0 / (double)(inputs + outputs)); }
 
 static size_t embedding(Parameters *p, size_t rows, const char *name) {
     return tensor(p, rows, p->hyper.width, INIT_NORMAL, 1 / sqrt((double)p->hyper.width), "%s", name);
@@ -122,18 +120,10 @@ void parameters_init(const Parameters *p, real *block, uint64_t seed) {
         real *x = block + tensor->offset;
         for (size_t i = 0; i < tensor->count; i++) {
             switch (tensor->init) {
-            case INIT_ZERO:
-                x[i] = 0;
-                break;
-            case INIT_ONE:
-                x[i] = 1;
-                break;
-            case INIT_NORMAL:
-                x[i] = (real)(tensor->spread * rng_normal(site, i));
-                break;
-            case INIT_UNIFORM:
-                x[i] = (real)(tensor->spread * (2 * rng_uniform(site, i) - 1));
-                break;
+            case INIT_ZERO: x[i] = 0; break;
+            case INIT_ONE: x[i] = 1; break;
+            case INIT_NORMAL: x[i] = (real)(tensor->spread * rng_normal(site, i)); break;
+            case INIT_UNIFORM: x[i] = (real)(tensor->spread * (2 * rng_uniform(site, i) - 1)); break;
             }
         }
     }

@@ -70,9 +70,7 @@ static void drop_block(real *out, const real *in, Dropout dropout, const Pair *p
     dropout_span(out, in, dropout, ((uint64_t)p->number << 32) + i0 * p->W, rows * p->W);
 }
 
-static size_t block_rows(const Pair *p, size_t i0) {
-    return p->Tq - i0 < QUERY_ROWS ? p->Tq - i0 : QUERY_ROWS;
-}
+static size_t block_rows(const Pair *p, size_t i0) { return p->Tq - i0 < QUERY_ROWS ? p->Tq - i0 : QUERY_ROWS; }
 
 static void forward_pair(void *context, size_t task, size_t worker) {
     const Attention *a = context;

@@ -14,9 +14,7 @@ Dropout dropout_make(double rate, RngSite site) {
     return (Dropout){keep, (real)(65536.0 / keep), site};
 }
 
-Dropout dropout_none(void) {
-    return (Dropout){65536, 1, {0, 0, 0}};
-}
+Dropout dropout_none(void) { return (Dropout){65536, 1, {0, 0, 0}}; }
 
 /* out = [add +] dropout(in) */
 static void drop(real *out, const real *add, const real *in, Dropout dropout, size_t first, size_t count) {

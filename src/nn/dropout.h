@@ -24,9 +24,7 @@ Dropout dropout_make(double rate, RngSite site);
 /* No dropout at all. */
 Dropout dropout_none(void);
 
-static inline int dropout_is_none(Dropout d) {
-    return d.keep == 65536;
-}
+static inline int dropout_is_none(Dropout d) { return d.keep == 65536; }
 
 /* out = dropout(in), count elements; in place allowed. The backward pass is the same function: din = dropout(dout). */
 void dropout_forward(Pool *pool, real *out, const real *in, Dropout dropout, size_t count);

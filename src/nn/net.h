@@ -14,6 +14,4 @@ typedef struct Net {
 } Net;
 
 /* count elements of the arena, contents undefined. */
-static inline real *net_reals(const Net *net, size_t count) {
-    return arena_push(net->arena, count, sizeof(real));
-}
+static inline real *net_reals(const Net *net, size_t count) { return arena_push(net->arena, count, sizeof(real)); }

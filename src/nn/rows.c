@@ -45,9 +45,7 @@ static void sum_task(void *context, size_t task, size_t worker) {
     s->function(s->context, partial, first, last < s->rows ? last : s->rows);
 }
 
-size_t rows_sum_shared(size_t count, size_t width) {
-    return SUM_BLOCKS * count * width * sizeof(real);
-}
+size_t rows_sum_shared(size_t count, size_t width) { return SUM_BLOCKS * count * width * sizeof(real); }
 
 void rows_sum(Pool *pool, const char *part, real *const *sums, size_t count, size_t rows, size_t width,
               RowsSumFunction *function, void *context) {

@@ -49,6 +49,4 @@ double optimiser_norm(Pool *pool, const real *gradient, size_t count) {
     return sqrt(sum);
 }
 
-double optimiser_clip(double norm, double max_norm) {
-    return max_norm > 0 && norm > max_norm ? max_norm / norm : 1;
-}
+double optimiser_clip(double norm, double max_norm) { return max_norm > 0 && norm > max_norm ? max_norm / norm : 1; }

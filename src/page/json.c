@@ -87,13 +87,9 @@ void json_integer(Json *j, long long value) {
     put(j, text, (size_t)snprintf(text, sizeof text, "%lld", value));
 }
 
-void json_number(Json *j, double value) {
-    number(j, 9, value);
-}
+void json_number(Json *j, double value) { number(j, 9, value); }
 
-void json_short(Json *j, double value) {
-    number(j, 5, value);
-}
+void json_short(Json *j, double value) { number(j, 5, value); }
 
 void json_pair(Json *j, double a, double b) {
     json_open(j, '[');
@@ -152,6 +148,4 @@ void json_array(Json *j, size_t outer, size_t rows, size_t cols, const real *dat
     free(bytes);
 }
 
-size_t json_array_size(size_t elements) {
-    return (4 * elements + 2) / 3 * 4 + 64;
-}
+size_t json_array_size(size_t elements) { return (4 * elements + 2) / 3 * 4 + 64; }

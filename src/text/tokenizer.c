@@ -86,13 +86,9 @@ void tokenizer_free(Tokenizer *tokenizer) {
     free(tokenizer);
 }
 
-size_t tokenizer_vocab_size(const Tokenizer *tokenizer) {
-    return TOKEN_FIRST_MERGE + tokenizer->merge_count;
-}
+size_t tokenizer_vocab_size(const Tokenizer *tokenizer) { return TOKEN_FIRST_MERGE + tokenizer->merge_count; }
 
-Normalisation tokenizer_normalisation(const Tokenizer *tokenizer) {
-    return tokenizer->how;
-}
+Normalisation tokenizer_normalisation(const Tokenizer *tokenizer) { return tokenizer->how; }
 
 const uint32_t *tokenizer_merges(const Tokenizer *tokenizer, size_t *count) {
     *count = tokenizer->merge_count;

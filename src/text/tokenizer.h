@@ -29,9 +29,7 @@ enum {
 };
 
 /* A pair of tokens as a key of a Table (base/table.h). */
-static inline uint64_t token_pair(uint32_t left, uint32_t right) {
-    return (uint64_t)left << 32 | right;
-}
+static inline uint64_t token_pair(uint32_t left, uint32_t right) { return (uint64_t)left << 32 | right; }
 
 typedef struct Tokenizer Tokenizer;
 

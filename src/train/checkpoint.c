@@ -64,13 +64,9 @@ static bool save(const Trainer *t, const char *name, bool with_state, Error *err
     return ok;
 }
 
-bool checkpoint_save_model(const Trainer *t, Error *err) {
-    return save(t, RUN_MODEL, false, err);
-}
+bool checkpoint_save_model(const Trainer *t, Error *err) { return save(t, RUN_MODEL, false, err); }
 
-bool checkpoint_save_last(const Trainer *t, Error *err) {
-    return save(t, RUN_LAST, true, err);
-}
+bool checkpoint_save_last(const Trainer *t, Error *err) { return save(t, RUN_LAST, true, err); }
 
 /* Takes parameters, moments and state from an open last.gguf. */
 static bool restore(Trainer *t, const ModelFile *last, Error *err) {

@@ -126,9 +126,7 @@ static Field *join_tables(bool saved) {
     return all;
 }
 
-Field *config_fields(void) {
-    return join_tables(false);
-}
+Field *config_fields(void) { return join_tables(false); }
 
 static bool check(const Config *c, const char *path, Error *err) {
     if (!hyper_check(&c->hyper, path, err)) return false;

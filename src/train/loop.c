@@ -36,9 +36,7 @@ static bool is_over(const Config *c, const TrainState *s) {
     return (c->max_steps && s->step >= c->max_steps) || (c->max_epochs && s->epoch >= c->max_epochs);
 }
 
-static bool is_stalled(const Config *c, const TrainState *s) {
-    return c->patience && s->stalled >= c->patience;
-}
+static bool is_stalled(const Config *c, const TrainState *s) { return c->patience && s->stalled >= c->patience; }
 
 /* Speeds are measured from here on. */
 static void start_clock(Loop *l) {

@@ -9,9 +9,7 @@
 /* ---- Setting up ---- */
 
 /* Target tokens of one batch: a step is train.accumulate of them. */
-static size_t batch_tokens(const Config *c) {
-    return c->batch_tokens / c->accumulate;
-}
+static size_t batch_tokens(const Config *c) { return c->batch_tokens / c->accumulate; }
 
 static void lay_out_blocks(Trainer *t, Arena *arena) {
     const size_t count = t->model.params.count;
@@ -90,9 +88,7 @@ bool trainer_plan(Trainer *t) {
     return t->state.batch < t->plan.count;
 }
 
-size_t trainer_epoch_steps(const Trainer *t) {
-    return size_divide_up(t->plan.count, t->config->accumulate);
-}
+size_t trainer_epoch_steps(const Trainer *t) { return size_divide_up(t->plan.count, t->config->accumulate); }
 
 uint64_t trainer_last_step(const Trainer *t) {
     const Config *c = t->config;
@@ -200,9 +196,7 @@ StepReport trainer_step(Trainer *t) {
 
 /* ---- Validation ---- */
 
-const real *trainer_weights(const Trainer *t) {
-    return t->average ? t->average : t->w;
-}
+const real *trainer_weights(const Trainer *t) { return t->average ? t->average : t->w; }
 
 Loss trainer_valid_loss(Trainer *t) {
     Loss total = {0, 0};
