@@ -144,7 +144,7 @@ static void test_json(void) {
     json_number(&j, INFINITY);
     json_short(&j, 1.0 / 3);
     json_integer(&j, -7);
-    json_bool(&j, true);
+    json_write(&j, "%i", true);
     json_open(&j, '[');
     json_close(&j, ']');
     json_close(&j, ']');

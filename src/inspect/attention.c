@@ -8,34 +8,24 @@
 
 static void write_view(Json *j, const AttentionView *v, bool vectors) {
     const size_t D = v->H * v->K;
-    json_open(j, '{');
-    json_text(json_key(j, "kind"), ATTENTION_KIND_NAMES[v->kind]);
-    json_integer(json_key(j, "layer"), (long long)v->layer);
+    json_write(j, "{kind: %s, layer: %zu", ATTENTION_KIND_NAMES[v->kind], v->layer);
     json_array(json_key(j, "p"), v->H, v->H * v->Tq, v->Tk, v->p, v->Tk);
     json_array(json_key(j, "q"), 0, v->Tq, D, vectors ? v->in.q : NULL, v->in.q_stride);
     json_array(json_key(j, "k"), 0, v->Tk, D, vectors ? v->in.k : NULL, v->in.kv_stride);
     json_array(json_key(j, "v"), 0, v->Tk, D, vectors ? v->in.v : NULL, v->in.kv_stride);
-    json_open(json_key(j, "heads"), '[');
+    json_write(j, "heads: [");
     for (size_t h = 0; h < v->H; h++) {
         const HeadSummary head = head_summary(v->p + h * v->Tq * v->Tk, v->Tq, v->Tk, v->kind);
-        json_open(j, '{');
-        json_number(json_key(j, "entropy"), head.entropy);
-        json_text(json_key(j, "label"), head.label);
-        json_number(json_key(j, "share"), head.share);
-        json_close(j, '}');
+        json_write(j, "{entropy: %g, label: %s, share: %g}", head.entropy, head.label, head.share);
     }
-    json_close(j, ']');
-    json_close(j, '}');
+    json_write(j, "]}");
 }
 
 static void write_arithmetic(Json *j, const AttentionView *v, AttentionChoice chosen, bool whole) {
     static const char *const weights[] = {"wq", "wk", "wv"}, *const biases[] = {"bq", "bk", "bv"};
     const size_t D = v->H * v->K;
     real *none = memory_new(D, sizeof *none); /* no bias */
-    json_open(json_key(j, "arithmetic"), '{');
-    json_integer(json_key(j, "block"), (long long)chosen.number);
-    json_integer(json_key(j, "head"), (long long)chosen.head);
-    json_integer(json_key(j, "row"), (long long)chosen.row);
+    json_write(j, "arithmetic: {block: %zu, head: %zu, row: %zu", chosen.number, chosen.head, chosen.row);
     json_array(json_key(j, "x"), 0, v->Tq, D, chosen.x, D);
     json_array(json_key(j, "memory"), 0, v->Tk, D, v->memory, D);
     for (size_t map = 0; map < 3; map++) {
@@ -80,7 +70,7 @@ void inspect_write_attention(Json *j, const AttentionView *views, size_t count, 
         used += vectors[i] ? vectors_size(&views[i]) : 0;
         left += !vectors[i];
     }
-    json_open(json_key(j, "left_out"), '[');
+    json_write(j, "left_out: [");
     if (left > 0) {
         char *text =
             memory_format("The query, key and value vectors of %zu of the %zu attention blocks are left out to keep "
@@ -91,8 +81,7 @@ void inspect_write_attention(Json *j, const AttentionView *views, size_t count, 
     }
     if (!whole && mine->out_weight)
         json_text(j, "The output projection's weights are left out to keep the page small; its result is here.");
-    json_close(j, ']');
-    json_open(json_key(j, "attention"), '[');
+    json_write(j, "], attention: [");
     for (size_t i = 0; i < count; i++) write_view(j, &views[i], vectors[i]);
     json_close(j, ']');
     write_arithmetic(j, mine, chosen, whole);

@@ -112,24 +112,19 @@ static void write_points(Json *j, const char *key, const Space *s, double *x, si
 
 static void write_path(Json *j, const Space *s, const char *name, const char *role, const char *group, double *x,
                        size_t i) {
-    json_open(j, '{');
-    json_text(json_key(j, "name"), name);
-    json_text(json_key(j, "role"), role);
+    json_write(j, "{name: %s, role: %s", name, role);
     json_text(json_key(j, "group"), group);
     write_points(j, "xy", s, x, i);
     json_close(j, '}');
 }
 
 static void write_groups(Json *j, const Space *s, const References *r, const Group *groups) {
-    json_open(json_key(j, "groups"), '[');
+    json_write(j, "groups: [");
     for (size_t g = 0; g < s->groups; g++) {
-        json_open(j, '{');
-        json_text(json_key(j, "name"), groups[g].name);
-        json_open(json_key(j, "words"), '[');
+        json_write(j, "{name: %s, words: [", groups[g].name);
         for (size_t i = 0; i < r->count; i++)
             if (r->group[i] == g) json_text(j, r->word[i]);
-        json_close(j, ']');
-        json_open(json_key(j, "sentences"), '[');
+        json_write(j, "], sentences: [");
         for (size_t i = 0; i < stbds_arrlenu(groups[g].sentences); i++) json_text(j, groups[g].sentences[i]);
         json_close(j, ']');
         write_points(j, "mean", s, s->means, g);
@@ -140,20 +135,16 @@ static void write_groups(Json *j, const Space *s, const References *r, const Gro
 
 static void write_cosines(Json *j, const Space *s, const References *r, const Group *groups, size_t probe) {
     for (size_t g = 0; g < s->groups; g++) {
-        json_open(j, '{');
-        json_text(json_key(j, "role"), roles[probe]);
-        json_text(json_key(j, "group"), groups[g].name);
-        json_open(json_key(j, "by_layer"), '[');
+        json_write(j, "{role: %s, group: %s, by_layer: [", roles[probe], groups[g].name);
         for (size_t l = 0; l < s->layers; l++) json_short(j, cosine_at(s, r, probe, g, l));
-        json_close(j, ']');
-        json_close(j, '}');
+        json_write(j, "]}");
     }
 }
 
 void inspect_write_context(Json *j, const References *r, const InspectRequest *request, const char *word,
                            const char *sentence, const Observation *o) {
     if (!word) {
-        json_text(json_key(j, "context"), NULL);
+        json_null(json_key(j, "context"));
         return;
     }
     const Group *groups = request->groups;
@@ -161,20 +152,17 @@ void inspect_write_context(Json *j, const References *r, const InspectRequest *r
     Space s =
         space_make(r, stbds_arrlenu(groups), o->file->params.hyper.encoder_layers + 1, o->file->params.hyper.width);
     find_axes(&s, r, probes);
-    json_open(json_key(j, "context"), '{');
-    json_text(json_key(j, "word"), word);
-    json_text(json_key(j, "sentence"), sentence);
-    json_text(json_key(j, "compare"), request->compare);
-    json_integer(json_key(j, "layers"), (long long)s.layers);
+    json_write(j, "context: {word: %s, sentence: %s, compare: %s, layers: %zu", word, sentence, request->compare,
+               s.layers);
     char *axes =
         memory_format("across: from the mean of %s to that of %s at the encoder's output; up: what the reference "
                       "words differ in most besides. The same directions at every layer; points are relative to "
                       "the mean of the groups' means at their layer, in units of the reference words' distance "
                       "from it",
                       groups[s.between[0]].name, groups[s.between[1]].name);
-    json_text(json_key(j, "axes"), axes);
+    json_write(j, "axes: %s", axes);
     free(axes);
-    json_open(json_key(j, "paths"), '[');
+    json_write(j, "paths: [");
     for (size_t i = 0; i < probes; i++) {
         char *name = memory_format("%s (%s sentence)", word, i == 0 ? "this" : "the other");
         write_path(j, &s, name, roles[i], NULL, r->probes, i);
@@ -184,17 +172,12 @@ void inspect_write_context(Json *j, const References *r, const InspectRequest *r
         write_path(j, &s, r->word[i], "reference", groups[r->group[i]].name, r->layers, i);
     json_close(j, ']');
     write_groups(j, &s, r, groups);
-    json_open(json_key(j, "cosines"), '[');
+    json_write(j, "cosines: [");
     for (size_t i = 0; i < probes; i++) write_cosines(j, &s, r, groups, i);
-    json_close(j, ']');
-    json_open(json_key(j, "nearest"), '[');
+    json_write(j, "], nearest: [");
     for (size_t i = 0; i < probes; i++) {
-        json_open(j, '{');
-        json_text(json_key(j, "role"), roles[i]);
-        json_text(json_key(j, "group"), groups[nearest(&s, r, i, SIZE_MAX)].name);
-        json_close(j, '}');
+        json_write(j, "{role: %s, group: %s}", roles[i], groups[nearest(&s, r, i, SIZE_MAX)].name);
     }
-    json_close(j, ']');
-    json_close(j, '}');
+    json_write(j, "]}");
     free(s.block);
 }

@@ -31,12 +31,11 @@ static void write_near(Json *j, const Observation *o, const real *table, const d
         const double cosine = length > 0 ? (double)vector_dot(table + v * D, table + (size_t)id * D, D) / length : 0;
         count = inspect_insert(near, cosines, count, INSPECT_NEIGHBOURS, (int32_t)v, cosine);
     }
-    json_open(json_key(j, "near"), '[');
+    json_write(j, "near: [");
     for (size_t i = 0; i < count; i++) {
         json_open(j, '{');
         inspect_write_token(j, o->tokenizer, near[i]);
-        json_short(json_key(j, "cosine"), cosines[i]);
-        json_close(j, '}');
+        json_write(j, "cosine: %f}", cosines[i]);
     }
     json_close(j, ']');
 }
@@ -53,7 +52,7 @@ static void write_neighbours(Json *j, const Observation *o, bool target) {
         if (before < i) continue;
         json_open(j, '{');
         inspect_write_token(j, o->tokenizer, ids[i]);
-        json_text(json_key(j, "side"), target ? "target" : "source");
+        json_write(j, "side: %s", target ? "target" : "source");
         write_near(j, o, table, norms, ids[i]);
         json_close(j, '}');
     }
@@ -70,7 +69,7 @@ static void write_positions(Json *j, const real *positions, size_t P, size_t D) 
             sum += (double)vector_dot(positions + i * D, positions + (i + distance) * D, D);
         dots[distance] = (real)(sum / (double)(n - distance));
     }
-    json_open(json_key(j, "positions"), '{');
+    json_write(j, "positions: {");
     json_array(json_key(j, "picture"), 0, n, D, positions, D);
     json_array(json_key(j, "dots"), 0, 0, n, dots, n);
     json_close(j, '}');
@@ -81,15 +80,14 @@ void inspect_write_embedding(Json *j, const Observation *o) {
     const Hyper *h = &o->file->params.hyper;
     const size_t D = h->width, n = o->S > o->T ? o->S : o->T;
     const real *encoder = pass_positions(&o->pass, STACK_ENCODER), *decoder = pass_positions(&o->pass, STACK_DECODER);
-    json_open(json_key(j, "embedding"), '{');
-    json_number(json_key(j, "scale"), (double)(real)sqrt((double)D));
+    json_write(j, "embedding: {scale: %g", (double)(real)sqrt((double)D));
     write_rows(j, "source", table_of(o, false), o->source, o->S, D);
     write_rows(j, "target", table_of(o, true), o->target, o->T, D);
     json_array(json_key(j, "source_positions"), 0, n, D, encoder, D);
     json_array(json_key(j, "target_positions"), 0, n, D, decoder == encoder ? NULL : decoder, D);
     json_close(j, '}');
     write_positions(j, encoder, h->max_length, D);
-    json_open(json_key(j, "neighbours"), '[');
+    json_write(j, "neighbours: [");
     write_neighbours(j, o, false);
     write_neighbours(j, o, true);
     json_close(j, ']');

@@ -30,22 +30,12 @@ void inspect_example(Json *j, Pool *pool) {
     view.joined = joined, view.weight = weight;
     static const char *const missing[] = {"model",     "target",    "steps",      "beam",    "hypotheses",
                                           "embedding", "positions", "neighbours", "context", "maps"};
-    json_open(j, '{');
-    json_text(json_key(j, "format"), "nmt.inspect");
-    json_integer(json_key(j, "version"), 1);
-    json_open(json_key(j, "source"), '{');
-    json_text(json_key(j, "text"), "write a poem");
-    json_open(json_key(j, "tokens"), '[');
+    json_write(j, "{format: %s, version: %d, source: {text: %s, tokens: [", "nmt.inspect", 1, "write a poem");
     for (size_t i = 0; i < T; i++) {
-        json_open(j, '{');
-        json_integer(json_key(j, "id"), (long long)i);
-        json_text(json_key(j, "text"), words[i]);
-        json_integer(json_key(j, "word"), (long long)i);
-        json_close(j, '}');
+        json_write(j, "{id: %zu, text: %s, word: %zu}", i, words[i], i);
     }
-    json_close(j, ']');
-    json_close(j, '}');
-    for (size_t i = 0; i < COUNT(missing); i++) json_text(json_key(j, missing[i]), NULL);
+    json_write(j, "]}");
+    for (size_t i = 0; i < COUNT(missing); i++) json_null(json_key(j, missing[i]));
     inspect_write_attention(j, &view, 1, (AttentionChoice){.x = x}, SIZE_MAX);
     json_close(j, '}');
 }

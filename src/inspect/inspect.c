@@ -35,14 +35,10 @@ static void write_hyper(Json *j, const Hyper *h) {
 
 static void write_model(Json *j, const ModelFile *file) {
     const Hyper *h = &file->params.hyper;
-    json_key(j, "model");
-    json_open(j, '{');
-    json_text(json_key(j, "file"), file->path);
+    json_write(j, "model: {file: %s", file->path);
     write_hyper(j, h);
-    json_integer(json_key(j, "head_width"), (long long)(h->width / h->heads));
-    json_integer(json_key(j, "parameters"), (long long)file->params.count);
-    json_integer(json_key(j, "step"), (long long)file->info.step);
-    json_close(j, '}');
+    json_write(j, "head_width: %zu, parameters: %zu, step: %lld}", h->width / h->heads, file->params.count,
+               (long long)file->info.step);
 }
 
 /* A sequence of tokens; its text is that of `said`. */
@@ -54,15 +50,13 @@ static void write_tokens(Json *j, const char *key, const Tokenizer *tokenizer, c
     align_words(tokenizer, word, ids, n);
     json_open(json_key(j, key), '{');
     json_string(json_key(j, "text"), text, stbds_arrlenu(text));
-    json_open(json_key(j, "tokens"), '[');
+    json_write(j, "tokens: [");
     for (size_t i = 0; i < n; i++) {
         json_open(j, '{');
         inspect_write_token(j, tokenizer, ids[i]);
-        json_integer(json_key(j, "word"), word[i]);
-        json_close(j, '}');
+        json_write(j, "word: %d}", word[i]);
     }
-    json_close(j, ']');
-    json_close(j, '}');
+    json_write(j, "]}");
     stbds_arrfree(text);
     free(word);
 }
@@ -70,42 +64,35 @@ static void write_tokens(Json *j, const char *key, const Tokenizer *tokenizer, c
 static void write_probable(Json *j, const Observation *o, int32_t id, double p) {
     json_open(j, '{');
     inspect_write_token(j, o->tokenizer, id);
-    json_number(json_key(j, "p"), p);
-    json_close(j, '}');
+    json_write(j, "p: %g}", p);
 }
 
 static void write_steps(Json *j, const Observation *o) {
-    json_open(json_key(j, "steps"), '[');
+    json_write(j, "steps: [");
     for (size_t i = 0; i < o->T; i++) {
         int32_t best[INSPECT_CANDIDATES];
         double p[INSPECT_CANDIDATES];
         const size_t count = inspect_candidates(o, i, best, p, INSPECT_CANDIDATES);
-        json_open(j, '{');
-        json_key(j, "says");
+        json_write(j, "{says:");
         write_probable(j, o, o->says[i],
                        (double)o->probabilities[i * o->file->params.hyper.vocab + (size_t)o->says[i]]);
-        json_open(json_key(j, "candidates"), '[');
+        json_write(j, "candidates: [");
         for (size_t k = 0; k < count; k++) write_probable(j, o, best[k], p[k]);
-        json_close(j, ']');
-        json_close(j, '}');
+        json_write(j, "]}");
     }
     json_close(j, ']');
 }
 
 static void write_search(Json *j, const Observation *o) {
-    json_open(json_key(j, "beam"), '[');
+    json_write(j, "beam: [");
     for (size_t t = 0; t < stbds_arrlenu(o->beam); t++) {
         json_open(j, '[');
         for (size_t i = 0; i < stbds_arrlenu(o->beam[t]); i++) {
             const Considered *one = &o->beam[t][i];
             json_open(j, '{');
             inspect_write_token(j, o->tokenizer, one->token);
-            json_integer(json_key(j, "parent"), one->parent);
-            json_number(json_key(j, "log_probability"), one->log_probability);
-            json_bool(json_key(j, "kept"), one->kept);
-            json_bool(json_key(j, "finished"), one->kept && one->token == TOKEN_END);
-            json_bool(json_key(j, "best"), one->best);
-            json_close(j, '}');
+            json_write(j, "parent: %td, log_probability: %g, kept: %i, finished: %i, best: %i}", one->parent,
+                       one->log_probability, one->kept, one->kept && one->token == TOKEN_END, one->best);
         }
         json_close(j, ']');
     }
@@ -113,15 +100,13 @@ static void write_search(Json *j, const Observation *o) {
     size_t count;
     const Translation *all = search_hypotheses(o->search, 0, &count);
     char *text = NULL;
-    json_open(json_key(j, "hypotheses"), '[');
+    json_write(j, "hypotheses: [");
     for (size_t i = 0; i < count; i++) {
         stbds_arrsetlen(text, 0);
         tokenizer_decode(o->tokenizer, &text, all[i].ids, all[i].length);
         json_open(j, '{');
         json_string(json_key(j, "text"), text, stbds_arrlenu(text));
-        json_number(json_key(j, "log_probability"), all[i].log_probability);
-        json_number(json_key(j, "score"), all[i].score);
-        json_close(j, '}');
+        json_write(j, "log_probability: %g, score: %g}", all[i].log_probability, all[i].score);
     }
     json_close(j, ']');
     stbds_arrfree(text);
@@ -198,9 +183,7 @@ size_t inspect_chosen(const InspectRequest *r, const Observation *o) {
 }
 
 bool inspect_write(Json *j, const InspectRequest *request, const Observation *o, Error *err) {
-    json_open(j, '{');
-    json_text(json_key(j, "format"), "nmt.inspect");
-    json_integer(json_key(j, "version"), 1);
+    json_write(j, "{format: %s, version: %d", "nmt.inspect", 1);
     write_model(j, o->file);
     write_tokens(j, "source", o->tokenizer, o->source, o->source, o->S);
     write_tokens(j, "target", o->tokenizer, o->target, o->says, o->T);

@@ -61,13 +61,11 @@ static void write_item(Json *j, const double *before, const double *axes, const 
     principal_axes(axes_after, mean_after, after, words.count, K);
     between_planes(matrix, W, axes, axes_after, K, D);
     const PlaneMap plane = plane_map((const double(*)[2])matrix);
-    json_open(json_key(j, "matrix"), '[');
+    json_write(j, "matrix: [");
     for (size_t i = 0; i < 2; i++) json_pair(j, matrix[i][0], matrix[i][1]);
-    json_close(j, ']');
-    json_short(json_key(j, "rotation"), plane.rotation);
-    json_key(j, "scale");
+    json_write(j, "], rotation: %f, scale:", plane.rotation);
     json_pair(j, plane.scale[0], plane.scale[1]);
-    json_short(json_key(j, "shear"), plane.shear);
+    json_write(j, "shear: %f", plane.shear);
     write_points(j, "before", before, words.count, D, axes, mean);
     write_points(j, "after", after, words.count, K, axes_after, mean_after);
     free(axes_after);
@@ -94,13 +92,8 @@ static void write_layer(Json *j, const References *r, const Observation *o, Word
             for (size_t i = 0; i < n * K; i++) after[i] = (double)y[i / K * 3 * D + first + i % K];
             const double ratio = fisher_ratio(after, words.n1, n - words.n1, K);
             if (ratio > *most) *most = ratio, *best = *number;
-            json_open(j, '{');
-            json_text(json_key(j, "kind"), "encoder");
-            json_integer(json_key(j, "layer"), (long long)l);
-            json_integer(json_key(j, "head"), (long long)head);
-            json_text(json_key(j, "map"), maps[map]);
-            json_number(json_key(j, "ratio"), ratio);
-            json_number(json_key(j, "ratio_before"), fisher_ratio(before, words.n1, n - words.n1, D));
+            json_write(j, "{kind: %s, layer: %zu, head: %zu, map: %s, ratio: %g, ratio_before: %g", "encoder", l, head,
+                       maps[map], ratio, fisher_ratio(before, words.n1, n - words.n1, D));
             write_item(j, before, axes, mean, after, o->pass.net.w + in.weight + first * D, words, K, D);
             json_close(j, '}');
         }
@@ -113,32 +106,26 @@ void inspect_write_maps(Json *j, const References *r, const Group *groups, const
     Words words = stbds_arrlenu(groups) >= 2 ? choose(r, groups) : (Words){0};
     if (words.n1 < 2 || words.count - words.n1 < 2) { /* too few to compare */
         free(words.at);
-        json_text(json_key(j, "maps"), NULL);
+        json_null(json_key(j, "maps"));
         return;
     }
-    json_open(json_key(j, "maps"), '{');
-    json_open(json_key(j, "groups"), '[');
+    json_write(j, "maps: {groups: [");
     for (size_t g = 0; g < 2; g++) {
-        json_open(j, '{');
-        json_text(json_key(j, "name"), groups[g].name);
-        json_open(json_key(j, "words"), '[');
+        json_write(j, "{name: %s, words: [", groups[g].name);
         for (size_t i = 0; i < words.count; i++)
             if (r->group[words.at[i]] == g) json_text(j, r->word[words.at[i]]);
-        json_close(j, ']');
-        json_close(j, '}');
+        json_write(j, "]}");
     }
     json_close(j, ']');
     double *embedding = memory_new(words.count, D * sizeof *embedding), most = -1;
     for (size_t i = 0; i < words.count; i++)
         memcpy(embedding + i * D, r->embedding + words.at[i] * D, D * sizeof *embedding);
-    json_number(json_key(j, "before_ratio"), fisher_ratio(embedding, words.n1, words.count - words.n1, D));
+    json_write(j, "before_ratio: %g", fisher_ratio(embedding, words.n1, words.count - words.n1, D));
     free(embedding);
-    json_open(json_key(j, "items"), '[');
+    json_write(j, "items: [");
     size_t best = 0, number = 0;
     for (size_t l = 0; l < o->file->params.hyper.encoder_layers; l++)
         write_layer(j, r, o, words, l, &most, &best, &number);
-    json_close(j, ']');
-    json_integer(json_key(j, "best"), (long long)best);
-    json_close(j, '}');
+    json_write(j, "], best: %zu}", best);
     free(words.at);
 }

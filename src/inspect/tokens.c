@@ -3,7 +3,7 @@
 void inspect_write_token(Json *j, const Tokenizer *tokenizer, int32_t id) {
     size_t length;
     const char *bytes = tokenizer_token_bytes(tokenizer, id, &length);
-    json_integer(json_key(j, "id"), id);
+    json_write(j, "id: %d", id);
     json_string(json_key(j, "text"), bytes, length);
 }
 

@@ -1,11 +1,13 @@
 #include "page/json.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/ds.h"
 #include "text/utf8.h"
 
@@ -91,14 +93,9 @@ void json_number(Json *j, double value) { number(j, 9, value); }
 
 void json_short(Json *j, double value) { number(j, 5, value); }
 
-void json_pair(Json *j, double a, double b) {
-    json_open(j, '[');
-    json_short(j, a);
-    json_short(j, b);
-    json_close(j, ']');
-}
+void json_pair(Json *j, double a, double b) { json_write(j, "[%f, %f]", a, b); }
 
-void json_bool(Json *j, bool value) {
+static void put_bool(Json *j, bool value) {
     begin(j);
     put(j, value ? "true" : "false", value ? 4 : 5);
 }
@@ -106,6 +103,44 @@ void json_bool(Json *j, bool value) {
 void json_null(Json *j) {
     begin(j);
     put(j, "null", 4);
+}
+
+/* The value of the conversion that begins at `c`; returns its length. */
+static size_t write_value(Json *j, const char *c, va_list *arguments) {
+    switch (c[1]) {
+    case 's': json_text(j, va_arg(*arguments, const char *)); return 2;
+    case 'd': json_integer(j, va_arg(*arguments, int)); return 2;
+    case 'i': put_bool(j, va_arg(*arguments, int)); return 2;
+    case 'g': json_number(j, va_arg(*arguments, double)); return 2;
+    case 'f': json_short(j, va_arg(*arguments, double)); return 2;
+    case 'z':
+    case 't': json_integer(j, (long long)va_arg(*arguments, size_t)); return 3;
+    case 'l': json_integer(j, va_arg(*arguments, long long)); return 4;
+    default: CHECK(false, "a conversion that json.h names");
+    }
+}
+
+void json_write(Json *j, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    for (const char *c = format; *c;) {
+        const size_t key = strcspn(c, ":,{}[]% ");
+        if (key > 0) {
+            begin(j);
+            stbds_arrput(j->text, '"');
+            put(j, c, key);
+            put(j, "\":", 2);
+            j->separate = false;
+            c += key;
+        } else if (*c == '%')
+            c += write_value(j, c, &arguments);
+        else {
+            if (*c == '{' || *c == '[') json_open(j, *c);
+            if (*c == '}' || *c == ']') json_close(j, *c);
+            c++; /* ": ", ", " */
+        }
+    }
+    va_end(arguments);
 }
 
 void json_base64(char **text, const unsigned char *bytes, size_t count) {
@@ -134,13 +169,11 @@ void json_array(Json *j, size_t outer, size_t rows, size_t cols, const real *dat
         memcpy(&bits, &value, sizeof bits);
         for (int k = 0; k < 4; k++) bytes[4 * i + (size_t)k] = (unsigned char)(bits >> 8 * k);
     }
-    json_open(j, '{');
-    json_open(json_key(j, "shape"), '[');
+    json_write(j, "{shape: [");
     if (outer > 0) json_integer(j, (long long)outer);
     if (rows > 0) json_integer(j, (long long)(outer > 0 ? rows / outer : rows));
     json_integer(j, (long long)cols);
-    json_close(j, ']');
-    json_key(j, "f32");
+    json_write(j, "], f32:");
     put(j, "\"", 1);
     json_base64(&j->text, bytes, 4 * count);
     put(j, "\"", 1);

@@ -90,9 +90,7 @@ bool log_cut(Log *log, uint64_t step, Error *err) {
 static Json *start(Log *log, const char *kind, uint64_t step) {
     Json *out = &log->waiting;
     out->separate = false;
-    json_open(out, '{');
-    json_text(json_key(out, "kind"), kind);
-    json_integer(json_key(out, "step"), (long long)step);
+    json_write(out, "{kind: %s, step: %lld", kind, (long long)step);
     return out;
 }
 
@@ -105,46 +103,31 @@ static bool finish(Log *log, Error *err) {
 bool log_step(Log *log, const TrainState *s, const StepReport *step, double tokens_per_second, Error *err) {
     const double tokens = s->tokens ? (double)s->tokens : 1;
     Json *out = start(log, "train", s->step);
-    json_integer(json_key(out, "epoch"), (long long)s->epoch);
-    json_number(json_key(out, "loss"), s->loss_sum / tokens);
-    json_number(json_key(out, "nll"), s->nll_sum / tokens);
-    json_number(json_key(out, "rate"), step->rate);
-    json_number(json_key(out, "norm"), step->norm);
-    json_integer(json_key(out, "tokens"), (long long)s->tokens);
-    json_integer(json_key(out, "skipped"), (long long)s->skipped);
-    json_number(json_key(out, "tokens_per_second"), round(tokens_per_second));
+    json_write(out, "epoch: %lld, loss: %g, nll: %g, rate: %g, norm: %g", (long long)s->epoch, s->loss_sum / tokens,
+               s->nll_sum / tokens, step->rate, step->norm);
+    json_write(out, "tokens: %lld, skipped: %lld, tokens_per_second: %g", (long long)s->tokens, (long long)s->skipped,
+               round(tokens_per_second));
     return finish(log, err);
 }
 
 bool log_skip(Log *log, const TrainState *s, const StepReport *step, Error *err) {
     Json *out = start(log, "skip", s->step);
-    json_integer(json_key(out, "epoch"), (long long)s->epoch);
-    json_number(json_key(out, "loss"), step->loss / (double)step->tokens);
-    json_number(json_key(out, "norm"), step->norm);
+    json_write(out, "epoch: %lld, loss: %g, norm: %g", (long long)s->epoch, step->loss / (double)step->tokens,
+               step->norm);
     return finish(log, err);
-}
-
-static void put_sample(Json *out, const Sample *sample) {
-    json_open(out, '{');
-    json_text(json_key(out, "source"), sample->source);
-    json_text(json_key(out, "reference"), sample->reference);
-    json_text(json_key(out, "said"), sample->said);
-    json_bool(json_key(out, "right"), sample->right);
-    json_close(out, '}');
 }
 
 bool log_valid(Log *log, const TrainState *s, Loss loss, bool best, const Measured *measured, Error *err) {
     Json *out = start(log, "valid", s->step);
-    json_integer(json_key(out, "epoch"), (long long)s->epoch);
-    json_number(json_key(out, "loss"), loss.loss);
-    json_number(json_key(out, "nll"), loss.nll);
-    json_number(json_key(out, "perplexity"), exp(loss.nll));
-    json_bool(json_key(out, "best"), best);
+    json_write(out, "epoch: %lld, loss: %g, nll: %g, perplexity: %g, best: %i", (long long)s->epoch, loss.loss,
+               loss.nll, exp(loss.nll), best);
     if (measured) {
-        json_number(json_key(out, "bleu"), measured->bleu);
-        json_number(json_key(out, "exact"), measured->exact);
-        json_open(json_key(out, "samples"), '[');
-        for (size_t i = 0; i < measured->sample_count; i++) put_sample(out, &measured->samples[i]);
+        json_write(out, "bleu: %g, exact: %g, samples: [", measured->bleu, measured->exact);
+        for (size_t i = 0; i < measured->sample_count; i++) {
+            const Sample *sample = &measured->samples[i];
+            json_write(out, "{source: %s, reference: %s, said: %s, right: %i}", sample->source, sample->reference,
+                       sample->said, sample->right);
+        }
         json_close(out, ']');
     }
     return finish(log, err);
@@ -152,8 +135,7 @@ bool log_valid(Log *log, const TrainState *s, Loss loss, bool best, const Measur
 
 bool log_back(Log *log, const TrainState *s, uint64_t from, double scale, Error *err) {
     Json *out = start(log, "back", s->step + 1);
-    json_integer(json_key(out, "from"), (long long)from);
-    json_number(json_key(out, "scale"), scale);
+    json_write(out, "from: %lld, scale: %g", (long long)from, scale);
     return finish(log, err);
 }
 

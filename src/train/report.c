@@ -25,7 +25,7 @@ static void put_cpu(Json *out) {
         name += strspn(name, ": \t");
         name[strcspn(name, "\n")] = '\0';
     }
-    json_text(json_key(out, "cpu"), name ? name : uname(&machine) == 0 ? machine.machine : "unknown");
+    json_write(out, "cpu: %s", name ? name : uname(&machine) == 0 ? machine.machine : "unknown");
 }
 
 static bool is_train(const char *line, size_t length) {
@@ -39,7 +39,7 @@ static void put_log(Json *out, const FileMap *map) {
     for (const char *line = begin; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1)
         count += is_train(line, (size_t)(next - line));
     const size_t each = 1 + count / RUN_LINES;
-    json_open(json_key(out, "log"), '[');
+    json_write(out, "log: [");
     for (const char *line = begin; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1) {
         const size_t length = (size_t)(next - line);
         if (!is_train(line, length) || seen++ % each == 0) json_string(out, line, length);
@@ -49,31 +49,20 @@ static void put_log(Json *out, const FileMap *map) {
 
 static void put_state(Json *out, const Trainer *t) {
     const TrainState *s = &t->state;
-    json_open(json_key(out, "state"), '{');
-    json_integer(json_key(out, "step"), (long long)s->step);
-    json_integer(json_key(out, "last_step"), (long long)trainer_last_step(t));
-    json_integer(json_key(out, "epoch"), (long long)s->epoch);
-    json_integer(json_key(out, "best_step"), (long long)s->best_step);
-    json_integer(json_key(out, "stalled"), (long long)s->stalled);
-    json_integer(json_key(out, "skipped"), (long long)s->skipped);
-    json_close(out, '}');
+    json_write(out, "state: {step: %lld, last_step: %lld, epoch: %lld, best_step: %lld, stalled: %lld, skipped: %lld}",
+               (long long)s->step, (long long)trainer_last_step(t), (long long)s->epoch, (long long)s->best_step,
+               (long long)s->stalled, (long long)s->skipped);
 }
 
 static void put_machine(Json *out, const Trainer *t) {
-    json_open(json_key(out, "machine"), '{');
+    json_write(out, "machine: {");
     put_cpu(out);
-    json_text(json_key(out, "instruction_set"), cpu_instruction_set());
-    json_integer(json_key(out, "threads"), (long long)pool_threads(t->pool));
-    json_text(json_key(out, "precision"), t->model.compute.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
-    json_text(json_key(out, "version"), NMT_VERSION);
-    json_close(out, '}');
-    json_open(json_key(out, "model"), '{');
-    json_integer(json_key(out, "parameters"), (long long)t->model.params.count);
-    json_integer(json_key(out, "vocabulary"), (long long)tokenizer_vocab_size(t->data.tokenizer));
-    json_integer(json_key(out, "pairs"), (long long)t->data.train.count);
-    json_integer(json_key(out, "target_tokens"), (long long)t->data.train.target_tokens);
-    json_integer(json_key(out, "valid_pairs"), (long long)t->data.valid.count);
-    json_close(out, '}');
+    json_write(out, "instruction_set: %s, threads: %zu, precision: %s, version: %s}", cpu_instruction_set(),
+               pool_threads(t->pool), t->model.compute.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32",
+               NMT_VERSION);
+    json_write(out, "model: {parameters: %zu, vocabulary: %zu, pairs: %zu, target_tokens: %zu, valid_pairs: %zu}",
+               t->model.params.count, tokenizer_vocab_size(t->data.tokenizer), t->data.train.count,
+               t->data.train.target_tokens, t->data.valid.count);
 }
 
 bool report_write(const Trainer *t, RunStatus status, Error *err) {
@@ -90,14 +79,10 @@ bool report_write(const Trainer *t, RunStatus status, Error *err) {
         Field *fields = config_fields();
         char *config = ini_format(fields, t->config);
         Json out = {0};
-        json_open(&out, '{');
-        json_text(json_key(&out, "format"), "nmt.run");
-        json_integer(json_key(&out, "version"), 1);
-        json_text(json_key(&out, "name"), t->config->dir);
-        json_text(json_key(&out, "status"), names[status]);
+        json_write(&out, "{format: %s, version: %d, name: %s, status: %s", "nmt.run", 1, t->config->dir, names[status]);
         put_state(&out, t);
         put_machine(&out, t);
-        json_text(json_key(&out, "config"), config);
+        json_write(&out, "config: %s", config);
         put_log(&out, &log);
         json_close(&out, '}');
         page_write(page, "report", out.text, stbds_arrlenu(out.text));
