@@ -13,6 +13,7 @@
 #endif
 #endif
 
+#include "base/names.h"
 #include "math/product.h"
 
 enum { MAX_SETS = 5 };
@@ -22,7 +23,7 @@ typedef struct Set {
     const ProductKernels *bfloat16;
 } Set;
 
-static const char *set_names[MAX_SETS];
+static const char *set_names[MAX_SETS + 1];
 static Set sets[MAX_SETS];
 static size_t set_count, in_use;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -65,13 +66,6 @@ static void offer_x86(void) {
 
 #endif
 
-/* The index of a set; set_count: this CPU has none of that name. */
-static size_t find(const char *name) {
-    size_t i = 0;
-    while (i < set_count && strcmp(name, set_names[i]) != 0) i++;
-    return i;
-}
-
 static void detect(void) {
     offer("generic", ISA_GENERIC, NULL);
 #if defined(SETS_x86_64)
@@ -80,8 +74,8 @@ static void detect(void) {
     offer("neon", ISA_NEON, NULL); /* part of every 64-bit ARM CPU */
 #endif
     const char *wanted = getenv("NMT_ISA");
-    in_use = wanted ? find(wanted) : set_count;
-    if (in_use == set_count) in_use = set_count - 1;
+    const int found = wanted ? names_find(set_names, wanted) : -1;
+    in_use = found < 0 ? set_count - 1 : (size_t)found;
 }
 
 static const Set *set_in_use(void) {
@@ -106,9 +100,9 @@ const char *cpu_instruction_set(void) {
 
 bool cpu_use(const char *name) {
     set_in_use();
-    const size_t found = find(name);
-    if (found < set_count) in_use = found;
-    return found < set_count;
+    const int found = names_find(set_names, name);
+    if (found >= 0) in_use = (size_t)found;
+    return found >= 0;
 }
 
 /* POSIX: a new thread inherits its creator's floating-point environment. */
@@ -127,11 +121,8 @@ bool cpu_check(Error *err) {
     flush_denormals();
     const char *wanted = getenv("NMT_ISA");
     if (!wanted || strcmp(wanted, cpu_instruction_set()) == 0) return true;
-    char here[128] = "";
-    for (size_t i = 0; i < set_count; i++) {
-        if (i) strcat(here, ", ");
-        strcat(here, set_names[i]);
-    }
-    return error_set(err, "environment variable NMT_ISA: expected one of %s (what this CPU has), found \"%s\"", here,
-                     wanted);
+    char *here = names_list(set_names);
+    error_set(err, "environment variable NMT_ISA: expected %s (what this CPU has), found \"%s\"", here, wanted);
+    free(here);
+    return false;
 }
