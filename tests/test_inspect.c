@@ -134,25 +134,13 @@ static const char *finish(Json *json) {
 
 static void test_json(void) {
     Json j = {0};
-    json_open(&j, '{');
-    json_text(json_key(&j, "a\"b"), "<\\\n\xC3\xA9\xFF\xE2\x80\xA8");
-    json_key(&j, "n");
-    json_open(&j, '[');
-    json_number(&j, 0.1);
-    json_number(&j, -1.0 / 3);
-    json_number(&j, NAN);
-    json_number(&j, INFINITY);
-    json_short(&j, 1.0 / 3);
-    json_integer(&j, -7);
-    json_write(&j, "%i", true);
-    json_open(&j, '[');
-    json_close(&j, ']');
-    json_close(&j, ']');
-    json_key(&j, "z");
-    json_null(&j);
-    json_close(&j, '}');
+    json_write(&j, "{");
+    json_write(json_key(&j, "a\"b"), "%s", "<\\\n\xC3\xA9\xFF\xE2\x80\xA8");
+    json_write(&j, "n: [%g, %g, %g, %g, %f", 0.1, -1.0 / 3, NAN, INFINITY, 1.0 / 3);
+    json_write(&j, "%d, %i, [], %zu, %td, %lld], z: null, none:", -7, true, SIZE_MAX / 2, (ptrdiff_t)-1, -1LL);
+    json_write(&j, "{}}");
     EXPECT_STR(finish(&j), "{\"a\\\"b\":\"\\u003c\\\\\\u000a\xC3\xA9\\\\xFF\\u2028\",\"n\":[0.1,-0.333333333,null,null,"
-                           "0.33333,-7,true,[]],\"z\":null}");
+                           "0.33333,-7,true,[],9223372036854775807,-1,-1],\"z\":null,\"none\":{}}");
     json_free(&j);
 }
 

@@ -39,7 +39,7 @@ static void write_arithmetic(Json *j, const AttentionView *v, AttentionChoice ch
     json_array(json_key(j, "wo"), 0, D, D, whole ? v->out_weight : NULL, D);
     json_array(json_key(j, "bo"), 0, 0, D, v->out_bias, D);
     json_array(json_key(j, "projected"), 0, v->Tq, D, chosen.projected, D);
-    json_close(j, '}');
+    json_write(j, "}");
     free(none);
 }
 
@@ -76,14 +76,14 @@ void inspect_write_attention(Json *j, const AttentionView *views, size_t count, 
             memory_format("The query, key and value vectors of %zu of the %zu attention blocks are left out to keep "
                           "the page small; --kind and --layer choose a block that has them.",
                           left, count);
-        json_text(j, text);
+        json_write(j, "%s", text);
         free(text);
     }
     if (!whole && mine->out_weight)
-        json_text(j, "The output projection's weights are left out to keep the page small; its result is here.");
+        json_write(j, "%s", "The output projection's weights are left out to keep the page small; its result is here.");
     json_write(j, "], attention: [");
     for (size_t i = 0; i < count; i++) write_view(j, &views[i], vectors[i]);
-    json_close(j, ']');
+    json_write(j, "]");
     write_arithmetic(j, mine, chosen, whole);
     free(vectors);
 }

@@ -101,21 +101,21 @@ static void find_axes(Space *s, const References *r, size_t probes) {
 
 /* A word's or group's points at all layers. */
 static void write_points(Json *j, const char *key, const Space *s, double *x, size_t i) {
-    json_open(json_key(j, key), '[');
+    json_write(json_key(j, key), "[");
     for (size_t l = 0; l < s->layers; l++) {
         double xy[2];
         project_point(xy, row(x, s, i, l), s->axes, s->centre + l * s->D, s->D);
-        json_pair(j, xy[0] / s->unit[l], xy[1] / s->unit[l]);
+        json_write(j, "[%f, %f]", xy[0] / s->unit[l], xy[1] / s->unit[l]);
     }
-    json_close(j, ']');
+    json_write(j, "]");
 }
 
 static void write_path(Json *j, const Space *s, const char *name, const char *role, const char *group, double *x,
                        size_t i) {
     json_write(j, "{name: %s, role: %s", name, role);
-    json_text(json_key(j, "group"), group);
+    json_write(json_key(j, "group"), group ? "%s" : "null", group);
     write_points(j, "xy", s, x, i);
-    json_close(j, '}');
+    json_write(j, "}");
 }
 
 static void write_groups(Json *j, const Space *s, const References *r, const Group *groups) {
@@ -123,20 +123,20 @@ static void write_groups(Json *j, const Space *s, const References *r, const Gro
     for (size_t g = 0; g < s->groups; g++) {
         json_write(j, "{name: %s, words: [", groups[g].name);
         for (size_t i = 0; i < r->count; i++)
-            if (r->group[i] == g) json_text(j, r->word[i]);
+            if (r->group[i] == g) json_write(j, "%s", r->word[i]);
         json_write(j, "], sentences: [");
-        for (size_t i = 0; i < stbds_arrlenu(groups[g].sentences); i++) json_text(j, groups[g].sentences[i]);
-        json_close(j, ']');
+        for (size_t i = 0; i < stbds_arrlenu(groups[g].sentences); i++) json_write(j, "%s", groups[g].sentences[i]);
+        json_write(j, "]");
         write_points(j, "mean", s, s->means, g);
-        json_close(j, '}');
+        json_write(j, "}");
     }
-    json_close(j, ']');
+    json_write(j, "]");
 }
 
 static void write_cosines(Json *j, const Space *s, const References *r, const Group *groups, size_t probe) {
     for (size_t g = 0; g < s->groups; g++) {
         json_write(j, "{role: %s, group: %s, by_layer: [", roles[probe], groups[g].name);
-        for (size_t l = 0; l < s->layers; l++) json_short(j, cosine_at(s, r, probe, g, l));
+        for (size_t l = 0; l < s->layers; l++) json_write(j, "%f", cosine_at(s, r, probe, g, l));
         json_write(j, "]}");
     }
 }
@@ -144,7 +144,7 @@ static void write_cosines(Json *j, const Space *s, const References *r, const Gr
 void inspect_write_context(Json *j, const References *r, const InspectRequest *request, const char *word,
                            const char *sentence, const Observation *o) {
     if (!word) {
-        json_null(json_key(j, "context"));
+        json_write(j, "context: null");
         return;
     }
     const Group *groups = request->groups;
@@ -170,7 +170,7 @@ void inspect_write_context(Json *j, const References *r, const InspectRequest *r
     }
     for (size_t i = 0; i < r->count; i++)
         write_path(j, &s, r->word[i], "reference", groups[r->group[i]].name, r->layers, i);
-    json_close(j, ']');
+    json_write(j, "]");
     write_groups(j, &s, r, groups);
     json_write(j, "cosines: [");
     for (size_t i = 0; i < probes; i++) write_cosines(j, &s, r, groups, i);

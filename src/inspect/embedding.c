@@ -33,11 +33,11 @@ static void write_near(Json *j, const Observation *o, const real *table, const d
     }
     json_write(j, "near: [");
     for (size_t i = 0; i < count; i++) {
-        json_open(j, '{');
+        json_write(j, "{");
         inspect_write_token(j, o->tokenizer, near[i]);
         json_write(j, "cosine: %f}", cosines[i]);
     }
-    json_close(j, ']');
+    json_write(j, "]");
 }
 
 static void write_neighbours(Json *j, const Observation *o, bool target) {
@@ -50,11 +50,11 @@ static void write_neighbours(Json *j, const Observation *o, bool target) {
         size_t before = 0;
         while (ids[before] != ids[i]) before++;
         if (before < i) continue;
-        json_open(j, '{');
+        json_write(j, "{");
         inspect_write_token(j, o->tokenizer, ids[i]);
         json_write(j, "side: %s", target ? "target" : "source");
         write_near(j, o, table, norms, ids[i]);
-        json_close(j, '}');
+        json_write(j, "}");
     }
     free(norms);
 }
@@ -72,7 +72,7 @@ static void write_positions(Json *j, const real *positions, size_t P, size_t D) 
     json_write(j, "positions: {");
     json_array(json_key(j, "picture"), 0, n, D, positions, D);
     json_array(json_key(j, "dots"), 0, 0, n, dots, n);
-    json_close(j, '}');
+    json_write(j, "}");
     free(dots);
 }
 
@@ -85,10 +85,10 @@ void inspect_write_embedding(Json *j, const Observation *o) {
     write_rows(j, "target", table_of(o, true), o->target, o->T, D);
     json_array(json_key(j, "source_positions"), 0, n, D, encoder, D);
     json_array(json_key(j, "target_positions"), 0, n, D, decoder == encoder ? NULL : decoder, D);
-    json_close(j, '}');
+    json_write(j, "}");
     write_positions(j, encoder, h->max_length, D);
     json_write(j, "neighbours: [");
     write_neighbours(j, o, false);
     write_neighbours(j, o, true);
-    json_close(j, ']');
+    json_write(j, "]");
 }

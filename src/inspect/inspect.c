@@ -25,11 +25,11 @@ static void write_hyper(Json *j, const Hyper *h) {
         const void *at = (const char *)h + f->offset;
         json_key(j, at == &h->vocab ? "vocab" : field_name(f->key));
         if (f->type == FIELD_INTEGER)
-            json_integer(j, (long long)*(const uint64_t *)at);
+            json_write(j, "%lld", (long long)*(const uint64_t *)at);
         else if (f->type == FIELD_REAL)
-            json_number(j, *(const double *)at);
+            json_write(j, "%g", *(const double *)at);
         else
-            json_text(j, f->names[*(const int *)at]);
+            json_write(j, "%s", f->names[*(const int *)at]);
     }
 }
 
@@ -48,11 +48,11 @@ static void write_tokens(Json *j, const char *key, const Tokenizer *tokenizer, c
     char *text = NULL;
     tokenizer_decode(tokenizer, &text, said, n);
     align_words(tokenizer, word, ids, n);
-    json_open(json_key(j, key), '{');
+    json_write(json_key(j, key), "{");
     json_string(json_key(j, "text"), text, stbds_arrlenu(text));
     json_write(j, "tokens: [");
     for (size_t i = 0; i < n; i++) {
-        json_open(j, '{');
+        json_write(j, "{");
         inspect_write_token(j, tokenizer, ids[i]);
         json_write(j, "word: %d}", word[i]);
     }
@@ -62,7 +62,7 @@ static void write_tokens(Json *j, const char *key, const Tokenizer *tokenizer, c
 }
 
 static void write_probable(Json *j, const Observation *o, int32_t id, double p) {
-    json_open(j, '{');
+    json_write(j, "{");
     inspect_write_token(j, o->tokenizer, id);
     json_write(j, "p: %g}", p);
 }
@@ -80,23 +80,23 @@ static void write_steps(Json *j, const Observation *o) {
         for (size_t k = 0; k < count; k++) write_probable(j, o, best[k], p[k]);
         json_write(j, "]}");
     }
-    json_close(j, ']');
+    json_write(j, "]");
 }
 
 static void write_search(Json *j, const Observation *o) {
     json_write(j, "beam: [");
     for (size_t t = 0; t < stbds_arrlenu(o->beam); t++) {
-        json_open(j, '[');
+        json_write(j, "[");
         for (size_t i = 0; i < stbds_arrlenu(o->beam[t]); i++) {
             const Considered *one = &o->beam[t][i];
-            json_open(j, '{');
+            json_write(j, "{");
             inspect_write_token(j, o->tokenizer, one->token);
             json_write(j, "parent: %td, log_probability: %g, kept: %i, finished: %i, best: %i}", one->parent,
                        one->log_probability, one->kept, one->kept && one->token == TOKEN_END, one->best);
         }
-        json_close(j, ']');
+        json_write(j, "]");
     }
-    json_close(j, ']');
+    json_write(j, "]");
     size_t count;
     const Translation *all = search_hypotheses(o->search, 0, &count);
     char *text = NULL;
@@ -104,11 +104,11 @@ static void write_search(Json *j, const Observation *o) {
     for (size_t i = 0; i < count; i++) {
         stbds_arrsetlen(text, 0);
         tokenizer_decode(o->tokenizer, &text, all[i].ids, all[i].length);
-        json_open(j, '{');
+        json_write(j, "{");
         json_string(json_key(j, "text"), text, stbds_arrlenu(text));
         json_write(j, "log_probability: %g, score: %g}", all[i].log_probability, all[i].score);
     }
-    json_close(j, ']');
+    json_write(j, "]");
     stbds_arrfree(text);
 }
 
@@ -183,7 +183,7 @@ size_t inspect_chosen(const InspectRequest *r, const Observation *o) {
 }
 
 bool inspect_write(Json *j, const InspectRequest *request, const Observation *o, Error *err) {
-    json_write(j, "{format: %s, version: %d", "nmt.inspect", 1);
+    json_write(j, "{format: %s, version: 1", "nmt.inspect");
     write_model(j, o->file);
     write_tokens(j, "source", o->tokenizer, o->source, o->source, o->S);
     write_tokens(j, "target", o->tokenizer, o->target, o->says, o->T);
@@ -208,7 +208,7 @@ bool inspect_write(Json *j, const InspectRequest *request, const Observation *o,
     if (view->sublayer.place == NORM_PRE)
         chosen.norm_weight = o->pass.net.w + norm.weight, chosen.norm_bias = o->pass.net.w + norm.bias;
     inspect_write_attention(j, views, count, chosen, request->budget > 0 ? request->budget : INSPECT_BUDGET);
-    json_close(j, '}');
+    json_write(j, "}");
     free(x);
     free(projected);
     free(views);

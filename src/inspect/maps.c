@@ -30,13 +30,13 @@ static Words choose(const References *r, const Group *groups) {
 
 static void write_points(Json *j, const char *key, const double *x, size_t n, size_t D, const double *axes,
                          const double *mean) {
-    json_open(json_key(j, key), '[');
+    json_write(json_key(j, key), "[");
     for (size_t i = 0; i < n; i++) {
         double xy[2];
         project_point(xy, x + i * D, axes, mean, D);
-        json_pair(j, xy[0], xy[1]);
+        json_write(j, "[%f, %f]", xy[0], xy[1]);
     }
-    json_close(j, ']');
+    json_write(j, "]");
 }
 
 /* The map as it is between two planes: entry (i, j) = after's axis i . W before's axis j. W: (K, D) */
@@ -61,11 +61,8 @@ static void write_item(Json *j, const double *before, const double *axes, const 
     principal_axes(axes_after, mean_after, after, words.count, K);
     between_planes(matrix, W, axes, axes_after, K, D);
     const PlaneMap plane = plane_map((const double(*)[2])matrix);
-    json_write(j, "matrix: [");
-    for (size_t i = 0; i < 2; i++) json_pair(j, matrix[i][0], matrix[i][1]);
-    json_write(j, "], rotation: %f, scale:", plane.rotation);
-    json_pair(j, plane.scale[0], plane.scale[1]);
-    json_write(j, "shear: %f", plane.shear);
+    json_write(j, "matrix: [[%f, %f], [%f, %f]], rotation: %f, scale: [%f, %f], shear: %f", matrix[0][0], matrix[0][1],
+               matrix[1][0], matrix[1][1], plane.rotation, plane.scale[0], plane.scale[1], plane.shear);
     write_points(j, "before", before, words.count, D, axes, mean);
     write_points(j, "after", after, words.count, K, axes_after, mean_after);
     free(axes_after);
@@ -95,7 +92,7 @@ static void write_layer(Json *j, const References *r, const Observation *o, Word
             json_write(j, "{kind: %s, layer: %zu, head: %zu, map: %s, ratio: %g, ratio_before: %g", "encoder", l, head,
                        maps[map], ratio, fisher_ratio(before, words.n1, n - words.n1, D));
             write_item(j, before, axes, mean, after, o->pass.net.w + in.weight + first * D, words, K, D);
-            json_close(j, '}');
+            json_write(j, "}");
         }
     free(x);
     free(before);
@@ -106,17 +103,17 @@ void inspect_write_maps(Json *j, const References *r, const Group *groups, const
     Words words = stbds_arrlenu(groups) >= 2 ? choose(r, groups) : (Words){0};
     if (words.n1 < 2 || words.count - words.n1 < 2) { /* too few to compare */
         free(words.at);
-        json_null(json_key(j, "maps"));
+        json_write(j, "maps: null");
         return;
     }
     json_write(j, "maps: {groups: [");
     for (size_t g = 0; g < 2; g++) {
         json_write(j, "{name: %s, words: [", groups[g].name);
         for (size_t i = 0; i < words.count; i++)
-            if (r->group[words.at[i]] == g) json_text(j, r->word[words.at[i]]);
+            if (r->group[words.at[i]] == g) json_write(j, "%s", r->word[words.at[i]]);
         json_write(j, "]}");
     }
-    json_close(j, ']');
+    json_write(j, "]");
     double *embedding = memory_new(words.count, D * sizeof *embedding), most = -1;
     for (size_t i = 0; i < words.count; i++)
         memcpy(embedding + i * D, r->embedding + words.at[i] * D, D * sizeof *embedding);

@@ -21,24 +21,19 @@ static void begin(Json *j) {
     j->separate = true;
 }
 
+/* A value that is written as it is. */
+static void word(Json *j, const char *text, size_t length) {
+    begin(j);
+    put(j, text, length);
+}
+
 void json_free(Json *j) {
     stbds_arrfree(j->text);
     j->separate = false;
 }
 
-void json_open(Json *j, char bracket) {
-    begin(j);
-    stbds_arrput(j->text, bracket);
-    j->separate = false;
-}
-
-void json_close(Json *j, char bracket) {
-    stbds_arrput(j->text, bracket);
-    j->separate = true;
-}
-
 Json *json_key(Json *j, const char *key) {
-    json_text(j, key);
+    json_string(j, key, strlen(key));
     stbds_arrput(j->text, ':');
     j->separate = false;
     return j;
@@ -66,56 +61,39 @@ void json_string(Json *j, const char *bytes, size_t length) {
     stbds_arrput(j->text, '"');
 }
 
-void json_text(Json *j, const char *text) {
-    if (text)
-        json_string(j, text, strlen(text));
-    else
-        json_null(j);
-}
-
 static void number(Json *j, int digits, double value) {
     char text[40];
-    if (!isfinite(value)) {
-        json_null(j);
-        return;
-    }
-    begin(j);
-    put(j, text, (size_t)snprintf(text, sizeof text, "%.*g", digits, value));
+    const int length = isfinite(value) ? snprintf(text, sizeof text, "%.*g", digits, value) : 0;
+    word(j, length > 0 ? text : "null", length > 0 ? (size_t)length : 4);
 }
 
-void json_integer(Json *j, long long value) {
+static void integer(Json *j, long long value) {
     char text[32];
-    begin(j);
-    put(j, text, (size_t)snprintf(text, sizeof text, "%lld", value));
+    word(j, text, (size_t)snprintf(text, sizeof text, "%lld", value));
 }
 
-void json_number(Json *j, double value) { number(j, 9, value); }
-
-void json_short(Json *j, double value) { number(j, 5, value); }
-
-void json_pair(Json *j, double a, double b) { json_write(j, "[%f, %f]", a, b); }
-
-static void put_bool(Json *j, bool value) {
-    begin(j);
-    put(j, value ? "true" : "false", value ? 4 : 5);
-}
-
-void json_null(Json *j) {
-    begin(j);
-    put(j, "null", 4);
+static void text(Json *j, const char *value) {
+    if (value)
+        json_string(j, value, strlen(value));
+    else
+        word(j, "null", 4);
 }
 
 /* The value of the conversion that begins at `c`; returns its length. */
 static size_t write_value(Json *j, const char *c, va_list *arguments) {
+    bool yes;
     switch (c[1]) {
-    case 's': json_text(j, va_arg(*arguments, const char *)); return 2;
-    case 'd': json_integer(j, va_arg(*arguments, int)); return 2;
-    case 'i': put_bool(j, va_arg(*arguments, int)); return 2;
-    case 'g': json_number(j, va_arg(*arguments, double)); return 2;
-    case 'f': json_short(j, va_arg(*arguments, double)); return 2;
+    case 's': text(j, va_arg(*arguments, const char *)); return 2;
+    case 'd': integer(j, va_arg(*arguments, int)); return 2;
+    case 'i':
+        yes = va_arg(*arguments, int);
+        word(j, yes ? "true" : "false", yes ? 4 : 5);
+        return 2;
+    case 'g': number(j, 9, va_arg(*arguments, double)); return 2;
+    case 'f': number(j, 5, va_arg(*arguments, double)); return 2;
     case 'z':
-    case 't': json_integer(j, (long long)va_arg(*arguments, size_t)); return 3;
-    case 'l': json_integer(j, va_arg(*arguments, long long)); return 4;
+    case 't': integer(j, (long long)va_arg(*arguments, size_t)); return 3;
+    case 'l': integer(j, va_arg(*arguments, long long)); return 4;
     default: CHECK(false, "a conversion that json.h names");
     }
 }
@@ -124,21 +102,22 @@ void json_write(Json *j, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     for (const char *c = format; *c;) {
-        const size_t key = strcspn(c, ":,{}[]% ");
-        if (key > 0) {
-            begin(j);
-            stbds_arrput(j->text, '"');
-            put(j, c, key);
-            put(j, "\":", 2);
+        const size_t length = strcspn(c, ":,{}[]% ");
+        if (length > 0 && c[length] == ':') {
+            json_string(j, c, length);
+            stbds_arrput(j->text, ':');
             j->separate = false;
-            c += key;
+        } else if (length > 0)
+            word(j, c, length);
+        else if (*c == '{' || *c == '[') {
+            word(j, c, 1);
+            j->separate = false;
+        } else if (*c == '}' || *c == ']') {
+            put(j, c, 1);
+            j->separate = true;
         } else if (*c == '%')
-            c += write_value(j, c, &arguments);
-        else {
-            if (*c == '{' || *c == '[') json_open(j, *c);
-            if (*c == '}' || *c == ']') json_close(j, *c);
-            c++; /* ": ", ", " */
-        }
+            c += write_value(j, c, &arguments) - 1;
+        c += length > 0 ? length : 1;
     }
     va_end(arguments);
 }
@@ -158,7 +137,7 @@ void json_base64(char **text, const unsigned char *bytes, size_t count) {
 
 void json_array(Json *j, size_t outer, size_t rows, size_t cols, const real *data, size_t stride) {
     if (!data) {
-        json_null(j);
+        word(j, "null", 4);
         return;
     }
     const size_t count = (rows > 0 ? rows : 1) * cols;
@@ -170,14 +149,14 @@ void json_array(Json *j, size_t outer, size_t rows, size_t cols, const real *dat
         for (int k = 0; k < 4; k++) bytes[4 * i + (size_t)k] = (unsigned char)(bits >> 8 * k);
     }
     json_write(j, "{shape: [");
-    if (outer > 0) json_integer(j, (long long)outer);
-    if (rows > 0) json_integer(j, (long long)(outer > 0 ? rows / outer : rows));
-    json_integer(j, (long long)cols);
+    if (outer > 0) json_write(j, "%zu", outer);
+    if (rows > 0) json_write(j, "%zu", outer > 0 ? rows / outer : rows);
+    json_write(j, "%zu", cols);
     json_write(j, "], f32:");
     put(j, "\"", 1);
     json_base64(&j->text, bytes, 4 * count);
     put(j, "\"", 1);
-    json_close(j, '}');
+    json_write(j, "}");
     free(bytes);
 }
 

@@ -19,27 +19,19 @@ typedef struct Json {
 
 void json_free(Json *json);
 
-/* Writes as the format says, which reads like JSON: "{name: %s, size: %zu, items: [". Brackets may be left open.
- * Values: %s a text (NULL: null), %d an int, %zu, %lld, %i a bool, %g a number, %f one with 5 significant digits, for
- * what is only drawn. Every conversion of an object needs a key before it; a key at the end is that of the next value.
- */
+/* Writes as the format says, which is JSON without quotes: "{name: %s, size: %zu, version: 1, items: [". Brackets may
+ * be left open, and a key at the end is that of the next value. Values: %s a text (NULL: null), %d an int, %zu, %td,
+ * %lld, %i a bool, %g a number, %f one with 5 significant digits, for what is only drawn. */
 void json_write(Json *json, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* One value, or a bracket: '{' or '[' to open, '}' or ']' to close. */
-void json_open(Json *json, char bracket);
-void json_close(Json *json, char bracket);
-Json *json_key(Json *json, const char *key); /* returns json */
+/* A key with any characters. Returns json. */
+Json *json_key(Json *json, const char *key);
 
+/* A text that may contain NUL. */
 void json_string(Json *json, const char *bytes, size_t length);
-void json_text(Json *json, const char *text); /* up to its NUL */
-void json_integer(Json *json, long long value);
-void json_number(Json *json, double value);
-void json_short(Json *json, double value);      /* 5 significant digits */
-void json_pair(Json *json, double a, double b); /* [a,b], each with 5 significant digits */
-void json_null(Json *json);
 
 /* An array of shape (rows, cols), whose rows are `stride` elements apart. With outer > 0 its shape is
- * (outer, rows / outer, cols); with rows 0 it is (cols). */
+ * (outer, rows / outer, cols); with rows 0 it is (cols). data NULL: null. */
 void json_array(Json *json, size_t outer, size_t rows, size_t cols, const real *data, size_t stride);
 
 /* An upper bound, close to the truth, of the bytes that an array of this many elements takes. */

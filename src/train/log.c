@@ -95,7 +95,7 @@ static Json *start(Log *log, const char *kind, uint64_t step) {
 }
 
 static bool finish(Log *log, Error *err) {
-    json_close(&log->waiting, '}');
+    json_write(&log->waiting, "}");
     stbds_arrput(log->waiting.text, '\n');
     return log_write(log, err);
 }
@@ -128,7 +128,7 @@ bool log_valid(Log *log, const TrainState *s, Loss loss, bool best, const Measur
             json_write(out, "{source: %s, reference: %s, said: %s, right: %i}", sample->source, sample->reference,
                        sample->said, sample->right);
         }
-        json_close(out, ']');
+        json_write(out, "]");
     }
     return finish(log, err);
 }

@@ -44,7 +44,7 @@ static void put_log(Json *out, const FileMap *map) {
         const size_t length = (size_t)(next - line);
         if (!is_train(line, length) || seen++ % each == 0) json_string(out, line, length);
     }
-    json_close(out, ']');
+    json_write(out, "]");
 }
 
 static void put_state(Json *out, const Trainer *t) {
@@ -79,12 +79,12 @@ bool report_write(const Trainer *t, RunStatus status, Error *err) {
         Field *fields = config_fields();
         char *config = ini_format(fields, t->config);
         Json out = {0};
-        json_write(&out, "{format: %s, version: %d, name: %s, status: %s", "nmt.run", 1, t->config->dir, names[status]);
+        json_write(&out, "{format: %s, version: 1, name: %s, status: %s", "nmt.run", t->config->dir, names[status]);
         put_state(&out, t);
         put_machine(&out, t);
         json_write(&out, "config: %s", config);
         put_log(&out, &log);
-        json_close(&out, '}');
+        json_write(&out, "}");
         page_write(page, "report", out.text, stbds_arrlenu(out.text));
         json_free(&out);
         free(config);
