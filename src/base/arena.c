@@ -33,10 +33,9 @@ bool arena_create(Arena *arena, size_t size, Error *err) {
     *arena = (Arena){0};
     size_t room = size > 0 ? size : ARENA_ALIGNMENT; /* mapping nothing is an error to the system */
     void *base = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (base == MAP_FAILED) {
+    if (base == MAP_FAILED)
         return error_set(err, "out of memory: no room for a block of %.1f MiB (%s)", (double)size / (1 << 20),
                          strerror(errno));
-    }
 #ifdef MADV_HUGEPAGE
     if (room >= ARENA_LARGE) madvise(base, room, MADV_HUGEPAGE); /* only a hint: small pages work, too */
 #endif

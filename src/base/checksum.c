@@ -63,12 +63,9 @@ uint64_t checksum_end(const Checksum *sum) {
     hash += sum->total;
 
     const unsigned char *p = sum->pending, *end = p + sum->pending_size;
-    for (; end - p >= 8; p += 8) {
+    for (; end - p >= 8; p += 8)
         hash = checksum_rotate(hash ^ checksum_round(0, checksum_read8(p)), 27) * PRIME_1 + PRIME_4;
-    }
-    for (; end - p >= 4; p += 4) {
-        hash = checksum_rotate(hash ^ checksum_read4(p) * PRIME_1, 23) * PRIME_2 + PRIME_3;
-    }
+    for (; end - p >= 4; p += 4) hash = checksum_rotate(hash ^ checksum_read4(p) * PRIME_1, 23) * PRIME_2 + PRIME_3;
     for (; p < end; p++) hash = checksum_rotate(hash ^ *p * PRIME_5, 11) * PRIME_1;
 
     hash = (hash ^ hash >> 33) * PRIME_2;

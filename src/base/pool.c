@@ -7,12 +7,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/size.h"
+#include "base/terminal.h"
 
 /* A region is open from the moment it is announced until the caller finds no task left to claim. A worker that wakes in
  * time joins it (running counts those who have); one that wakes too late finds it closed and sleeps on, so that nobody
@@ -25,7 +25,7 @@
 
 enum {
     POOL_MOST_THREADS = 1024,
-    POOL_SPIN = 20000, /* nanoseconds a waiting thread looks on before it sleeps; see pool_look */
+    POOL_SPIN = 20, /* microseconds a waiting thread looks on before it sleeps; see pool_look */
     POOL_ALIGNMENT = 64,
 };
 
@@ -78,22 +78,15 @@ static void pool_pause(void) {
 #endif
 }
 
-static uint64_t pool_nanoseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* With the mutex held: lets it go, looks for POOL_SPIN at most whether *value still is `old`, and takes it again. The
  * regions of a training step follow each other within microseconds, and to be put to sleep and woken costs some 20 of
  * them: as much as a small region. */
 static void pool_look(Pool *pool, const _Atomic size_t *value, size_t old) {
     if (!pool->spins) return;
     pthread_mutex_unlock(&pool->mutex);
-    uint64_t start = pool_nanoseconds();
-    while (atomic_load_explicit(value, memory_order_relaxed) == old && pool_nanoseconds() - start < POOL_SPIN) {
+    const double start = terminal_seconds();
+    while (atomic_load_explicit(value, memory_order_relaxed) == old && terminal_seconds() - start < 1e-6 * POOL_SPIN)
         pool_pause();
-    }
     pthread_mutex_lock(&pool->mutex);
 }
 
@@ -148,9 +141,8 @@ static size_t pool_cores(void) {
 Pool *pool_create(size_t threads, Error *err) {
     size_t cores = pool_cores();
     if (threads == 0) threads = cores < POOL_MOST_THREADS ? cores : POOL_MOST_THREADS;
-    if (threads > POOL_MOST_THREADS) {
+    if (threads > POOL_MOST_THREADS)
         return error_null(err, "threads: expected at most %d, found %zu", POOL_MOST_THREADS, threads);
-    }
     Pool *pool = memory_new(1, sizeof *pool);
     pool->threads = threads;
     pool->spins = threads <= cores;
@@ -223,12 +215,12 @@ static void pool_share(Pool *pool, size_t tasks, PoolTask *function, void *conte
 void pool_run(Pool *pool, const char *part, size_t tasks, PoolTask *function, void *context) {
     CHECK(!pool->busy, "pool_run: regions do not nest");
     pool->busy = true;
-    const uint64_t began = pool->watch ? pool_nanoseconds() : 0;
+    const double began = pool->watch ? terminal_seconds() : 0;
     if (tasks > 1 && pool->threads > 1)
         pool_share(pool, tasks, function, context);
     else
         for (size_t task = 0; task < tasks; task++) function(context, task, 0);
-    if (pool->watch) pool->watch(pool->watch_context, part, (double)(pool_nanoseconds() - began) * 1e-9);
+    if (pool->watch) pool->watch(pool->watch_context, part, terminal_seconds() - began);
     pool->busy = false;
 }
 

@@ -175,9 +175,8 @@ void inspect_write_context(Json *j, const References *r, const InspectRequest *r
     json_write(j, "cosines: [");
     for (size_t i = 0; i < probes; i++) write_cosines(j, &s, r, groups, i);
     json_write(j, "], nearest: [");
-    for (size_t i = 0; i < probes; i++) {
+    for (size_t i = 0; i < probes; i++)
         json_write(j, "{role: %s, group: %s}", roles[i], groups[nearest(&s, r, i, SIZE_MAX)].name);
-    }
     json_write(j, "]}");
     free(s.block);
 }

@@ -31,9 +31,7 @@ void inspect_example(Json *j, Pool *pool) {
     static const char *const missing[] = {"model",     "target",    "steps",      "beam",    "hypotheses",
                                           "embedding", "positions", "neighbours", "context", "maps"};
     json_write(j, "{format: %s, version: 1, source: {text: %s, tokens: [", "nmt.inspect", "write a poem");
-    for (size_t i = 0; i < T; i++) {
-        json_write(j, "{id: %zu, text: %s, word: %zu}", i, words[i], i);
-    }
+    for (size_t i = 0; i < T; i++) json_write(j, "{id: %zu, text: %s, word: %zu}", i, words[i], i);
     json_write(j, "]}");
     for (size_t i = 0; i < COUNT(missing); i++) json_write(json_key(j, missing[i]), "null");
     inspect_write_attention(j, &view, 1, (AttentionChoice){.x = x}, SIZE_MAX);

@@ -114,21 +114,25 @@ static void write_search(Json *j, const Observation *o) {
 
 /* ---- words in context -------------------------------------------------------------------------------------------- */
 
+static bool has_word(const Observation *o, const char *sentence, const char *word) {
+    Mention mention;
+    Error ignored;
+    const bool has = mention_make(&mention, o, sentence, word, "", &ignored);
+    if (has) stbds_arrfree(mention.ids);
+    return has;
+}
+
 /* The word of the sentence that is in most groups; of equals the first in the groups. */
 static const char *default_word(const InspectRequest *request, const Observation *o, const char *sentence) {
     const char *word = NULL;
     size_t most = 0;
-    Error ignored;
     for (size_t g = 0; g < stbds_arrlenu(request->groups); g++)
         for (size_t i = 0; i < stbds_arrlenu(request->groups[g].words); i++) {
             const char *one = request->groups[g].words[i];
             const size_t groups = groups_with(request->groups, one);
-            Mention mention;
-            if (groups <= most || !mention_make(&mention, o, sentence, one, "", &ignored)) continue;
-            stbds_arrfree(mention.ids);
-            if (request->compare && !mention_make(&mention, o, request->compare, one, "", &ignored)) continue;
-            if (request->compare) stbds_arrfree(mention.ids);
-            word = one, most = groups;
+            if (groups > most && has_word(o, sentence, one) &&
+                (!request->compare || has_word(o, request->compare, one)))
+                word = one, most = groups;
         }
     return word;
 }
