@@ -464,7 +464,7 @@ static void test_changed_corpus(void) {
 /* ---- Model files ---- */
 
 /* What to do to the copy of a model: leave out a key or tensor, or give it another value. */
-typedef enum Act { DROP_KEY, SET_UINT, SET_REAL, SET_TEXT, SET_BOOL, SET_IDS, DROP_TENSOR, SET_DIMS, DROP_ALL } Act;
+typedef enum Act { DROP_KEY, SET_UINT, SET_REAL, SET_TEXT, SET_BOOL, SET_IDS, DROP_TENSOR, SET_DIMS, SET_LAST, DROP_ALL } Act;
 
 typedef struct Change {
     const char *name; /* of the key or tensor */
@@ -497,6 +497,7 @@ static void write_changed(const char *from, const char *to, const Change *change
     Error err;
     GgufFile *in = gguf_open(from, true, &err);
     CHECK(in, "the model to change");
+    float *odd = NULL;
     GgufWriter *out = gguf_writer_new(GGUF_MIN_ALIGNMENT);
     for (size_t i = 0; i < in->n_pairs && change->act != DROP_ALL; i++) {
         const char *key = in->pairs[i].key;
@@ -528,9 +529,17 @@ static void write_changed(const char *from, const char *to, const Change *change
         const bool it = strcmp(t->name, change->name) == 0;
         if (it && change->act == DROP_TENSOR) continue;
         const size_t turned[2] = {t->dims[t->n_dims - 1], t->dims[0]};
-        gguf_add_tensor(out, t->name, t->n_dims, it && change->act == SET_DIMS ? turned : t->dims, t->data);
+        if (it && change->act == SET_LAST) { /* its last number */
+            const size_t n = t->dims[0] * (t->n_dims > 1 ? t->dims[1] : 1);
+            odd = memory_new(n, sizeof *odd);
+            memcpy(odd, t->data, n * sizeof *odd);
+            odd[n - 1] = (float)change->number;
+        }
+        gguf_add_tensor(out, t->name, t->n_dims, it && change->act == SET_DIMS ? turned : t->dims,
+                        it && odd ? odd : t->data);
     }
     CHECK(gguf_write(out, to, &err), "the changed model");
+    free(odd);
     gguf_writer_free(out);
     gguf_close(in);
 }
@@ -856,8 +865,30 @@ static void test_bad_checkpoints(void) {
         {"nmt.train.step", DROP_KEY, .parts = {"key nmt.train.step", "found no such key"}},
         {"nmt.train.step", SET_REAL, 1, .parts = {"key nmt.train.step: expected an integer", "found a float64"}},
         {"nmt.train.batch", SET_UINT, 1e6, .parts = {"nmt.train.batch: expected a number below", "found 1000000"}},
-        {"nmt.train.batch", SET_UINT, 1e19, .parts = {"nmt.train.batch: expected a number below"}},
+        {"nmt.train.batch", SET_UINT, 1e19, .parts = {"nmt.train.batch: expected an integer from 0 to 4000000000"}},
+        {"nmt.train.step", SET_UINT, 1.8e19, .parts = {"nmt.train.step: expected an integer from 0 to 4000000000"}},
+        {"nmt.train.step", SET_UINT, 3, .parts = {": expected at most nmt.train.step (3), found "}},
+        {"nmt.train.epoch", SET_UINT, 1e6, .parts = {"nmt.train.epoch: expected at most nmt.train.step", "1000000"}},
+        {"nmt.train.best_step", SET_UINT, 1e6, .parts = {"nmt.train.best_step: expected at most nmt.train.step"}},
+        {"nmt.train.stalled", SET_UINT, 1e19, .parts = {"nmt.train.stalled: expected an integer from 0 to", "found 1"}},
+        {"nmt.train.stalled", SET_UINT, 1e6, .parts = {"nmt.train.stalled: expected at most", "found 1000000"}},
+        {"nmt.train.saved", SET_UINT, 1e6, .parts = {"nmt.train.saved: expected at most", "found 1000000"}},
         {"nmt.train.skipped", SET_UINT, 1e6, .parts = {"nmt.train.skipped: expected at most", "found 1000000"}},
+        {"nmt.train.streak", SET_UINT, 1, .parts = {"nmt.train.streak: expected at most nmt.train.skipped (0)"}},
+        {"nmt.train.norm_steps", SET_UINT, 1e6, .parts = {"nmt.train.norm_steps: expected at most nmt.train.step"}},
+        {"nmt.train.returns", SET_UINT, 4, .parts = {"nmt.train.returns: expected an integer from 0 to 3, found 4"}},
+        {"nmt.train.tokens", SET_UINT, 1e19, .parts = {"nmt.train.tokens: expected an integer from 0 to"}},
+        {"nmt.train.best_loss", SET_REAL, NAN, .parts = {"nmt.train.best_loss: expected a number from", "found nan"}},
+        {"nmt.train.best_exact", SET_REAL, 1.5, .parts = {"nmt.train.best_exact: expected a number from 0 to 1,"}},
+        {"nmt.train.best_bleu", SET_REAL, -1, .parts = {"nmt.train.best_bleu: expected a number from 0", "found -1"}},
+        {"nmt.train.loss_sum", SET_REAL, INFINITY, .parts = {"nmt.train.loss_sum: expected a number", "found inf"}},
+        {"nmt.train.nll_sum", SET_REAL, NAN, .parts = {"nmt.train.nll_sum: expected a number", "found nan"}},
+        {"nmt.train.norm_log", SET_REAL, 1e30, .parts = {"nmt.train.norm_log: expected a number", "found 1e+30"}},
+        {"shared.weight", SET_LAST, NAN, .parts = {": shared.weight: expected finite numbers, found nan at position"}},
+        {"decoder.layer_norm.bias", SET_LAST, INFINITY, .parts = {": decoder.layer_norm.bias: expected finite", "inf"}},
+        {"adam.m.shared.weight", SET_LAST, -INFINITY, .parts = {": adam.m.shared.weight: expected finite", "-inf at"}},
+        {"adam.v.shared.weight", SET_LAST, NAN, .parts = {": adam.v.shared.weight: expected finite numbers of at"}},
+        {"adam.v.shared.weight", SET_LAST, -1e-9, .parts = {"finite numbers of at least 0, found -1e-09 at position"}},
         {"nmt.train.best_loss", SET_TEXT, .text = "1",
          .parts = {"key nmt.train.best_loss: expected a float", "a string"}},
         {"nmt.train.corpus", DROP_KEY, .parts = {"key nmt.train.corpus", "found no such key"}},

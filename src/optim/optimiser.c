@@ -6,7 +6,7 @@
 #include "math/vector.h"
 
 Optimiser optimiser_new(OptimiserOptions options) {
-    return (Optimiser){.options = options, .block_count = 2, .names = {"adam.m.", "adam.v."}};
+    return (Optimiser){.options = options, .block_count = 2, .names = {"adam.m.", "adam.v."}, .squares = {false, true}};
 }
 
 void optimiser_lay_out(Optimiser *o, Arena *arena, size_t count) {

@@ -5,6 +5,7 @@
  * its keys in train/config.c. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,7 @@ typedef struct Optimiser {
     OptimiserOptions options;
     size_t block_count;
     const char *names[OPTIMISER_MOST_BLOCKS]; /* what the blocks' tensors are called, before the parameters' names */
+    bool squares[OPTIMISER_MOST_BLOCKS];      /* whether their numbers are at least 0 */
     real *blocks[OPTIMISER_MOST_BLOCKS];      /* (params->count) */
 } Optimiser;
 

@@ -1,5 +1,6 @@
 #include "train/checkpoint.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,28 +12,78 @@
 
 #define AVERAGE "average."
 
-/* The counters and figures of TrainState, by key. */
-typedef struct StateKey {
-    const char *key;
-    bool is_double;
-    size_t offset;
-} StateKey;
+#define COUNTER(field, high)     ROW_INTEGER("nmt.train." #field, TrainState, field, NULL, 0, high, "")
+#define FIGURE(field, low, high) ROW_REAL("nmt.train." #field, TrainState, field, NULL, low, high, "")
+#define STEPS(field)             COUNTER(field, CONFIG_STEPS_MAX)
+#define LOSS(field)              FIGURE(field, -1e300, 1e300) /* a bound that keeps infinities out */
 
-#define COUNTER(name)                                                                                                  \
-    { "nmt.train." #name, false, offsetof(TrainState, name) }
-#define FIGURE(name)                                                                                                   \
-    { "nmt.train." #name, true, offsetof(TrainState, name) }
-
-static const StateKey state_keys[] = {
-    COUNTER(step),     COUNTER(epoch),   COUNTER(batch),      COUNTER(best_step), FIGURE(best_loss), FIGURE(best_exact),
-    FIGURE(best_bleu), COUNTER(stalled), COUNTER(skipped),    FIGURE(loss_sum),   FIGURE(nll_sum),   COUNTER(tokens),
-    COUNTER(streak),   FIGURE(norm_log), COUNTER(norm_steps), COUNTER(saved),     COUNTER(returns),
+/* TrainState as keys, with what each may be. A BLEU of 100 is a little more, for it is an exponential. */
+static const Field state_fields[] = {
+    STEPS(step),
+    STEPS(epoch),
+    STEPS(batch),
+    STEPS(best_step),
+    LOSS(best_loss),
+    FIGURE(best_exact, 0, 1),
+    FIGURE(best_bleu, 0, 100.001),
+    STEPS(stalled),
+    STEPS(skipped),
+    LOSS(loss_sum),
+    LOSS(nll_sum),
+    COUNTER(tokens, 9e15),
+    STEPS(streak),
+    FIGURE(norm_log, -1000, 1000),
+    STEPS(norm_steps),
+    STEPS(saved),
+    COUNTER(returns, CHECKPOINT_RETURNS),
+    ROW_END,
 };
-enum { STATE_KEYS = COUNT(state_keys) };
+
+/* Counters of things that there is at most one of for each of another counter. */
+#define PAIR(few, many)                                                                                                \
+    { "nmt.train." #few, "nmt.train." #many, offsetof(TrainState, few), offsetof(TrainState, many) }
+static const struct {
+    const char *few, *many;
+    size_t few_offset, many_offset;
+} state_pairs[] = {
+    PAIR(epoch, step),   PAIR(best_step, step), PAIR(stalled, step),    PAIR(saved, step),
+    PAIR(skipped, step), PAIR(streak, skipped), PAIR(norm_steps, step),
+};
+
+/* ---- Numbers ---- */
+
+/* Whether all numbers of a block are finite, and at least 0 where they are sums of squares. */
+static bool check_block(const Trainer *t, const char *prefix, const real *block, bool squares, const char *where,
+                        Error *err) {
+    for (size_t i = 0; i < t->model.params.tensor_count; i++) {
+        const Tensor *tensor = &t->model.params.tensors[i];
+        const real *x = block + tensor->offset;
+        for (size_t k = 0; k < tensor->count; k++)
+            if (!isfinite(x[k]) || (squares && x[k] < 0))
+                return error_set(err, "%s: %s%s: expected finite numbers%s, found %g at position %zu", where, prefix,
+                                 tensor->name, squares ? " of at least 0" : "", (double)x[k], k);
+    }
+    return true;
+}
+
+bool checkpoint_is_sound(const Trainer *t, const char *where, Error *err) {
+    const Optimiser *o = &t->optimiser;
+    bool ok = check_block(t, "", t->w, false, where, err);
+    for (size_t i = 0; ok && i < o->block_count; i++)
+        ok = check_block(t, o->names[i], o->blocks[i], o->squares[i], where, err);
+    return ok && (!t->average || check_block(t, AVERAGE, t->average, false, where, err));
+}
+
+/* ---- Saving ---- */
 
 /* Writes run.dir/name, whole or not at all. */
 static bool save(const Trainer *t, const char *name, bool with_state, Error *err) {
-    char *config = config_text(t->config), *path = file_join(t->config->dir, name);
+    char *path = file_join(t->config->dir, name);
+    if (!checkpoint_is_sound(t, path, err)) {
+        free(path);
+        return false;
+    }
+    char *config = config_text(t->config);
     ModelInfo info = {
         .hyper = t->model.params.hyper,
         .text = t->config->text,
@@ -44,13 +95,12 @@ static bool save(const Trainer *t, const char *name, bool with_state, Error *err
     info.merges = tokenizer_merges(t->data.tokenizer, &info.merge_count);
     GgufWriter *out = modelfile_writer(&info, &t->model.params, with_state ? t->w : trainer_weights(t));
     if (with_state) {
-        for (size_t i = 0; i < STATE_KEYS; i++) {
-            const StateKey *k = &state_keys[i];
-            const void *at = (const char *)&t->state + k->offset;
-            if (k->is_double)
-                gguf_set_float64(out, k->key, *(const double *)at);
+        for (const Field *f = state_fields; f->key; f++) {
+            const void *at = (const char *)&t->state + f->offset;
+            if (f->type == FIELD_REAL)
+                gguf_set_float64(out, f->key, *(const double *)at);
             else
-                gguf_set_uint64(out, k->key, *(const uint64_t *)at);
+                gguf_set_uint64(out, f->key, *(const uint64_t *)at);
         }
         gguf_set_uint64(out, CORPORA_KEY, t->data.train.checksum);
         for (size_t i = 0; i < t->optimiser.block_count; i++)
@@ -68,20 +118,29 @@ bool checkpoint_save_model(const Trainer *t, Error *err) { return save(t, RUN_MO
 
 bool checkpoint_save_last(const Trainer *t, Error *err) { return save(t, RUN_LAST, true, err); }
 
-/* Takes parameters, moments and state from an open last.gguf. */
-static bool restore(Trainer *t, const ModelFile *last, Error *err) {
-    for (size_t i = 0; i < STATE_KEYS; i++) {
-        const StateKey *k = &state_keys[i];
-        void *at = (char *)&t->state + k->offset;
-        if (k->is_double ? !gguf_double(last->gguf, k->key, at, err) : !gguf_uint64(last->gguf, k->key, at, err))
+/* ---- Reading ---- */
+
+static bool read_state(TrainState *state, const ModelFile *last, Error *err) {
+    for (const Field *f = state_fields; f->key; f++) {
+        void *at = (char *)state + f->offset;
+        if (f->type == FIELD_REAL ? !gguf_double(last->gguf, f->key, at, err)
+                                  : !gguf_uint64(last->gguf, f->key, at, err))
             return false;
     }
-    if (t->state.returns > 64) /* each halves the learning rate */
-        return error_set(err, "%s: nmt.train.returns: expected at most 64, found %llu", last->path,
-                         (unsigned long long)t->state.returns);
-    if (t->state.skipped > t->state.step) /* Adam's own count of steps is the difference */
-        return error_set(err, "%s: nmt.train.skipped: expected at most nmt.train.step (%llu), found %llu", last->path,
-                         (unsigned long long)t->state.step, (unsigned long long)t->state.skipped);
+    if (!fields_check(state_fields, state, last->path, err)) return false;
+    for (size_t i = 0; i < COUNT(state_pairs); i++) {
+        const uint64_t few = *(const uint64_t *)((const char *)state + state_pairs[i].few_offset),
+                       many = *(const uint64_t *)((const char *)state + state_pairs[i].many_offset);
+        if (few > many)
+            return error_set(err, "%s: %s: expected at most %s (%llu), found %llu", last->path, state_pairs[i].few,
+                             state_pairs[i].many, (unsigned long long)many, (unsigned long long)few);
+    }
+    return true;
+}
+
+/* Takes parameters, moments and state from an open last.gguf. */
+static bool restore(Trainer *t, const ModelFile *last, Error *err) {
+    if (!read_state(&t->state, last, err)) return false;
     /* The config is the same except harmless keys, and so is the shape; this guards against a file patched by hand. */
     if (last->params.count != t->model.params.count)
         return error_set(err, "%s: expected %zu parameters, found %zu", last->path, t->model.params.count,
@@ -89,7 +148,8 @@ static bool restore(Trainer *t, const ModelFile *last, Error *err) {
     memcpy(t->w, last->w, t->model.params.count * sizeof *t->w);
     for (size_t i = 0; i < t->optimiser.block_count; i++)
         if (!modelfile_read_block(last, t->optimiser.names[i], t->optimiser.blocks[i], err)) return false;
-    return !t->average || modelfile_read_block(last, AVERAGE, t->average, err);
+    return (!t->average || modelfile_read_block(last, AVERAGE, t->average, err)) &&
+           checkpoint_is_sound(t, last->path, err);
 }
 
 /* Plans the epoch of a state that was read. */

@@ -23,6 +23,12 @@ bool checkpoint_save_last(const Trainer *trainer, Error *err);
 bool checkpoint_keep_back(const Trainer *trainer, Error *err);
 void checkpoint_remove_back(const Trainer *trainer);
 
+/* Whether the parameters, the average and the moments are numbers that a run can go on from: finite, and no square
+ * below 0. If not, err names the tensor, behind `where`. A last.gguf with others is refused. */
+bool checkpoint_is_sound(const Trainer *trainer, const char *where, Error *err);
+
+enum { CHECKPOINT_RETURNS = 3 }; /* how often a run may go back */
+
 /* Back to the last validation that was saved, which must be this run's, or to the beginning; with half the learning
  * rate from there on. */
 bool checkpoint_go_back(Trainer *trainer, Error *err);

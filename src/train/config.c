@@ -16,7 +16,7 @@
 #define SWITCH(key, field, std, help)            ROW_SWITCH(key, Config, field, std, help)
 #define CHOICE(key, field, std, names, help)     ROW_CHOICE(key, Config, field, std, names, help)
 
-#define STEPS_MAX 4e9
+#define STEPS_MAX CONFIG_STEPS_MAX
 /* For what has to stay below 1. */
 #define RATE_MAX 0.9999
 

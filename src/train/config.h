@@ -23,6 +23,8 @@ typedef enum TrainPrecision { TRAIN_FLOAT32, TRAIN_BFLOAT16, TRAIN_AUTO } TrainP
 #define TRAIN_PRECISION_NAMES                                                                                          \
     ((const char *const[]){[TRAIN_FLOAT32] = "float32", [TRAIN_BFLOAT16] = "bfloat16", [TRAIN_AUTO] = "auto", NULL})
 
+#define CONFIG_STEPS_MAX 4e9 /* the most steps, epochs and the like that a key may ask for */
+
 typedef struct Config {
     char *data_train, *data_valid, *data_test;
     CorpusRules rules; /* of training pairs; validation keeps pairs that are there twice */

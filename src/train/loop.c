@@ -10,9 +10,9 @@
 #include "train/report.h"
 
 enum {
-    SKIPS_IN_A_ROW = 10, /* steps skipped before the run goes back */
-    MOST_RETURNS = 3,    /* how often it does */
-    SAMPLES_TOLD = 3,    /* translations shown at the terminal after a validation */
+    SKIPS_IN_A_ROW = 10,               /* steps skipped before the run goes back */
+    MOST_RETURNS = CHECKPOINT_RETURNS, /* how often it does */
+    SAMPLES_TOLD = 3,                  /* translations shown at the terminal after a validation */
 };
 
 typedef struct Loop {
@@ -25,9 +25,9 @@ typedef struct Loop {
     uint64_t began_at; /* step */
     double logged;     /* seconds, at the last log line */
     uint64_t logged_tokens;
-    bool lost;     /* the validation loss is not finite */
-    bool unsaved;  /* something could not be written, and has not been since */
-    Error problem; /* why */
+    const char *lost; /* why the validation does not count: numbers that are not finite; NULL: it does */
+    bool unsaved;     /* something could not be written, and has not been since */
+    Error problem;    /* why */
 } Loop;
 
 /* ---- Where the run is ---- */
@@ -147,11 +147,14 @@ static void replace_missing_model(Loop *l) {
 static void tell_skipped(Loop *l, const StepReport *step) {
     const TrainState *s = &l->trainer->state;
     const unsigned long long number = s->step;
-    if (isfinite(step->loss) && isfinite(step->norm))
+    if (!isfinite(step->loss) || !isfinite(step->norm))
+        progress_line(l->progress, "step %llu: skipped: loss or gradient is not finite", number);
+    else if (step->usual_norm > 0)
         progress_line(l->progress, "step %llu: skipped: the gradient's norm is %.3g, usual is %.3g", number, step->norm,
                       step->usual_norm);
     else
-        progress_line(l->progress, "step %llu: skipped: loss or gradient is not finite", number);
+        progress_line(l->progress, "step %llu: skipped: the gradient's norm is %.3g, whose square is too large", number,
+                      step->norm);
     written(l, log_skip(&l->log, s, step, &l->problem));
 }
 
@@ -232,14 +235,20 @@ static bool validate(Loop *l, Error *err) {
     l->progress->last_draw = -1;
     show(l, ", validating");
     const Loss loss = trainer_valid_loss(t);
+    Error unsound;
     Measured all = {0}, *measured = NULL;
-    l->lost = !isfinite(loss.loss);
+    bool counts = s->streak == 0 || is_over(c, s);
+    l->lost = NULL;
+    if (!isfinite(loss.loss))
+        l->lost = "the validation loss is not finite";
+    else if (counts && !checkpoint_is_sound(t, c->dir, &unsound))
+        l->lost = "a weight or a moment is not finite";
+    counts = counts && !l->lost;
     if (c->translate > 0 && !l->lost) {
         if (!measure_translations(t, c->translate, &all, err)) return false;
         measured = &all;
     }
 
-    const bool counts = !l->lost && (s->streak == 0 || is_over(c, s));
     const bool better = counts && is_better(c, s, loss.loss, &all);
     char verdict[128] = "new best";
     if (better) {
@@ -252,7 +261,7 @@ static bool validate(Loop *l, Error *err) {
         s->stalled++;
         put_stalled(verdict, c, s);
     } else {
-        snprintf(verdict, sizeof verdict, l->lost ? "which is not finite" : "not counted: the last step was skipped");
+        snprintf(verdict, sizeof verdict, "not counted: %s", l->lost ? l->lost : "the last step was skipped");
     }
     tell_validation(l, loss, measured, better, verdict);
     written(l, log_valid(&l->log, s, loss, better, measured, &l->problem));
@@ -264,8 +273,11 @@ static bool validate(Loop *l, Error *err) {
 static bool go_back(Loop *l, Error *err) {
     TrainState *s = &l->trainer->state;
     const uint64_t from = s->step;
-    char why[64] = "the validation loss is not finite";
-    if (!l->lost) snprintf(why, sizeof why, "%d steps in a row were skipped", SKIPS_IN_A_ROW);
+    char why[64];
+    if (l->lost)
+        snprintf(why, sizeof why, "%s", l->lost);
+    else
+        snprintf(why, sizeof why, "%d steps in a row were skipped", SKIPS_IN_A_ROW);
     if (s->returns == MOST_RETURNS)
         return error_set(err,
                          "step %llu: %s, although the learning rate was halved %d times; %s; start over with --fresh "
@@ -278,7 +290,7 @@ static bool go_back(Loop *l, Error *err) {
                   (unsigned long long)from, why, (unsigned long long)s->step, scale);
     written(l, log_cut(&l->log, s->step, &l->problem));
     written(l, log_back(&l->log, s, from, scale, &l->problem));
-    l->lost = false;
+    l->lost = NULL;
     start_clock(l);
     return true;
 }

@@ -141,9 +141,10 @@ static StepReport step_gradients(Trainer *t, size_t first) {
     return report;
 }
 
-/* Whether the step would do harm: its numbers are not finite, or its gradient is far longer than usual. */
+/* Whether the step would do harm: its numbers are not finite, or the squares of its gradient are not (a moment would be
+ * infinite from then on), or its gradient is far longer than usual. */
 static bool step_is_outlying(const Trainer *t, const StepReport *report) {
-    return !isfinite(report->loss) || !isfinite(report->norm) ||
+    return !isfinite(report->loss) || !(report->norm * optimiser_clip(report->norm, t->config->clip_norm) < 1e18) ||
            (report->usual_norm > 0 && report->norm > t->config->skip_norm * report->usual_norm);
 }
 

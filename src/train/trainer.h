@@ -94,8 +94,8 @@ const real *trainer_weights(const Trainer *trainer);
 enum { TRAINER_NORMS = 100 };
 
 /* One step: train.accumulate batches forward and backward, clipping, update. It updates nothing when the loss or the
- * gradient is not finite, or when the gradient's norm exceeds train.skip_norm times its recent geometric mean (about
- * the last TRAINER_NORMS steps; with fewer it is not compared). */
+ * squares of the gradient are not finite, or when the gradient's norm exceeds train.skip_norm times its recent
+ * geometric mean (about the last TRAINER_NORMS steps; with fewer it is not compared). */
 StepReport trainer_step(Trainer *trainer);
 
 /* The same from batch `first` of the epoch's plan, leaving the place in the data: what a dry run measures. */
