@@ -378,6 +378,38 @@ static void test_folders(void) {
     kinds += 2;
 }
 
+/* Names of a run that are links to a file: the run writes its own files, and the file stays as it was. A lock that is a
+ * link is refused. */
+static void test_links(void) {
+    static const char *const names[] = {"log.jsonl", "model.gguf", "report.html", "train.cache", "page.html"};
+    size_t size = 0;
+    write_text("victim", "precious");
+    CHECK(mkdir("linked", 0777) == 0, "mkdir");
+    for (size_t i = 0; i < COUNT(names); i++) {
+        char *path = file_join("linked", names[i]);
+        CHECK(symlink("../victim", path) == 0, "symlink");
+        free(path);
+    }
+    EXPECT(command_gives(0, ARGS("train", "tiny.ini", "run.dir=linked", "train.max_steps=2"), NULL));
+    EXPECT(command_gives(0, ARGS("inspect", "-m", "linked/model.gguf", "-o", "linked/page.html", "red"), NULL));
+    for (size_t i = 0; i < COUNT(names); i++) {
+        struct stat info;
+        char *path = file_join("linked", names[i]);
+        EXPECT(lstat(path, &info) == 0 && S_ISREG(info.st_mode));
+        free(path);
+    }
+    for (int there = 0; there < 2; there++) {
+        CHECK(symlink(there ? "../victim" : "../new", "linked/lock") == 0, "symlink");
+        expect_failure("lock", 1, ARGS("train", "tiny.ini", "run.dir=linked"), NULL,
+                       PARTS("linked/lock: expected a file, found a link"));
+        unlink("linked/lock");
+    }
+    EXPECT(!file_exists("new"));
+    char *victim = read_bytes("victim", &size);
+    EXPECT(victim && size == 8 && memcmp(victim, "precious", 8) == 0);
+    free(victim);
+}
+
 static void test_unreadable(void) {
     if (geteuid() == 0) SKIP("root may read everything");
     write_text("bad.ini", WHOLE);
@@ -1062,6 +1094,7 @@ int main(void) {
     RUN(test_overrides);
     RUN(test_corpora);
     RUN(test_folders);
+    RUN(test_links);
     RUN(test_unreadable);
     RUN(test_changed_configs);
     RUN(test_changed_corpus);

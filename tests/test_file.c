@@ -155,7 +155,10 @@ static void test_stale_temporary_file(void) {
         long process;
         bool stays;
     } rows[] = {{"a.tmp.%ld", child, false},
+                {"a.tmp.%ld.0123abcd", child, false},
+                {"a.tmp.%ld.89ef", getpid(), false},
                 {"a.tmp.%ld", getppid(), true},
+                {"a.tmp.%ld.0123abcd", getppid(), true},
                 {"aa.tmp.%ld", child, true},
                 {"a.tmp.%ldx", child, true},
                 {"a.tmp.-%ld", child, true}};
@@ -172,6 +175,94 @@ static void test_stale_temporary_file(void) {
         if (!pass) EXPECT(write_text(place("a"), "new", &err));
     }
     unlink(place("a"));
+}
+
+/* Links that another user may have made, with the names that will be written: what they lead to stays. */
+static void test_links(void) {
+    static const char *const victims[] = {"a", "a.tmp.%ld", "a.tmp.%ld.00000000", "scratch.tmp.%ld", "lock", "log"};
+    Error err;
+    char victim[300];
+    snprintf(victim, sizeof victim, "%s", place("victim"));
+    for (int there = 0; there < 2; there++) { /* a link to a file, and one to a file that does not exist */
+        if (there) EXPECT(write_text(victim, "precious", &err));
+        for (size_t i = 0; i < COUNT(victims); i++) {
+            char name[64];
+            const int digits = (int)strcspn(victims[i], "%");
+            snprintf(name, sizeof name, victims[i][digits] ? "%.*s%ld%s" : "%.*s", digits, victims[i], (long)getpid(),
+                     victims[i][digits] ? victims[i] + digits + 3 : "");
+            unlink(place(name));
+            EXPECT(symlink(victim, place(name)) == 0);
+        }
+        EXPECT(write_text(place("a"), "new", &err));
+        expect_text(place("a"), "new");
+        struct stat info;
+        EXPECT(lstat(place("a"), &info) == 0 && S_ISREG(info.st_mode));
+        EXPECT_INT(file_append(place("log"), &err), -1);
+        EXPECT_HAS(err.text, "log: expected a file, found a link");
+        FileLock lock;
+        EXPECT(!file_lock(&lock, place("lock"), &err));
+        EXPECT_HAS(err.text, "lock: expected a file, found a link");
+        const int scratch = file_scratch(folder, &err);
+        EXPECT(scratch >= 0 && write(scratch, "xyz", 3) == 3 && close(scratch) == 0);
+        EXPECT_INT(file_exists(victim), there);
+        if (there) expect_text(victim, "precious");
+        unlink(place("a"));
+        unlink(place("log"));
+        unlink(place("lock"));
+    }
+    unlink(victim);
+    char own[64];
+    snprintf(own, sizeof own, "scratch.tmp.%ld", (long)getpid());
+    unlink(place(own));
+    EXPECT_INT(files_here(), 0);
+}
+
+/* A file without a name leaves none behind, not even while it is open. */
+static void test_scratch_has_no_name(void) {
+    Error err;
+    const int scratch = file_scratch(folder, &err);
+    EXPECT(scratch >= 0);
+    EXPECT_INT(files_here(), 0);
+    EXPECT(write(scratch, "abc", 3) == 3 && lseek(scratch, 0, SEEK_SET) == 0);
+    char back[4] = "";
+    EXPECT(read(scratch, back, 3) == 3);
+    EXPECT_STR(back, "abc");
+    close(scratch);
+    EXPECT_INT(file_scratch(place("no such"), &err), -1);
+    EXPECT_HAS(err.text, "no such");
+}
+
+static int mode_of(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 ? (int)(info.st_mode & 07777) : -1;
+}
+
+/* A file that replaces another has its permissions, whatever umask says; a new one has those that umask leaves. */
+static void test_permissions(void) {
+    static const struct {
+        mode_t mask;
+        int old, expected; /* -1: there is none */
+    } rows[] = {{022, -1, 0644},   {077, -1, 0600},   {022, 0600, 0600}, {022, 0640, 0640},
+                {077, 0664, 0664}, {022, 0444, 0444}, {0, 0700, 0700},   {022, 04755, 0755}};
+    Error err;
+    const mode_t usual = umask(022);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        umask(rows[i].mask);
+        if (rows[i].old >= 0)
+            EXPECT(write_text(place("a"), "old", &err) && chmod(place("a"), (mode_t)rows[i].old) == 0);
+        EXPECT(write_text(place("a"), "new", &err));
+        EXPECT_INT(mode_of(place("a")), rows[i].expected);
+        unlink(place("a"));
+    }
+    /* A link is replaced by a file that nobody may read who could not read what it led to. */
+    umask(022);
+    EXPECT(write_text(place("b"), "old", &err) && chmod(place("b"), 0600) == 0 && symlink("b", place("a")) == 0);
+    EXPECT(write_text(place("a"), "new", &err));
+    EXPECT_INT(mode_of(place("a")), 0600);
+    expect_text(place("b"), "old");
+    unlink(place("a"));
+    unlink(place("b"));
+    umask(usual);
 }
 
 /* The limit on the size of files stands in for a full disk; writes fail half way as there. In a process of its own,
@@ -273,6 +364,9 @@ int main(void) {
     RUN(test_replaced_while_mapped);
     RUN(test_read_is_a_copy);
     RUN(test_stale_temporary_file);
+    RUN(test_links);
+    RUN(test_scratch_has_no_name);
+    RUN(test_permissions);
     RUN(test_failed_write);
     RUN(test_not_files);
     RUN(test_make_folder);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -95,40 +96,10 @@ void file_forget(const FileMap *map) {
     if (map->size > 0) madvise((void *)(uintptr_t)map->data, map->size, MADV_DONTNEED);
 }
 
-int file_scratch(const char *folder, Error *err) {
-    char *path = memory_format("%s/scratch.XXXXXX", folder);
-    int descriptor = mkostemp(path, O_CLOEXEC);
-    if (descriptor < 0)
-        error_set(err, "%s: cannot write: %s", path, strerror(errno));
-    else
-        unlink(path);
-    free(path);
-    return descriptor;
-}
-
 /* The folder of a path, in a fresh string. */
 static char *file_folder(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? memory_string_n(path, slash > path ? (size_t)(slash - path) : 1) : memory_string(".");
-}
-
-/* Removes temporary files of this path whose process no longer exists. */
-static void file_clean(const char *path) {
-    char *folder = file_folder(path);
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    const size_t length = strlen(name);
-    DIR *entries = opendir(folder);
-    for (struct dirent *entry; entries && (entry = readdir(entries));) {
-        if (strncmp(entry->d_name, name, length) != 0 || strncmp(entry->d_name + length, ".tmp.", 5) != 0) continue;
-        char *end;
-        const long process = strtol(entry->d_name + length + 5, &end, 10);
-        if (*end || process <= 0 || kill((pid_t)process, 0) == 0 || errno != ESRCH) continue;
-        char *stale = file_join(folder, entry->d_name);
-        unlink(stale);
-        free(stale);
-    }
-    if (entries) closedir(entries);
-    free(folder);
 }
 
 /* The files being written, to remove them when the process ends before they are done, as when memory runs out. */
@@ -136,6 +107,75 @@ static FileWriter *open_writers;
 
 static void remove_unfinished(void) {
     for (FileWriter *w = open_writers; w; w = w->next) unlink(w->temporary);
+}
+
+/* Whether nobody writes this temporary file any more; its name has the number of its process at `digits`. */
+static bool file_is_stale(const char *path, const char *digits) {
+    char *end;
+    const long process = strtol(digits, &end, 10);
+    if (*digits < '0' || *digits > '9' || (*end && *end != '.') || process <= 0) return false;
+    if (process != (long)getpid()) return kill((pid_t)process, 0) != 0 && errno == ESRCH;
+    for (const FileWriter *w = open_writers; w; w = w->next)
+        if (strcmp(w->temporary, path) == 0) return false;
+    return true;
+}
+
+/* Removes temporary files of this path whose process no longer exists. */
+static void file_clean(const char *path) {
+    char *folder = file_folder(path);
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const size_t length = strlen(name), before = slash ? (size_t)(name - path) : 0;
+    DIR *entries = opendir(folder);
+    for (struct dirent *entry; entries && (entry = readdir(entries));) {
+        if (strncmp(entry->d_name, name, length) != 0 || strncmp(entry->d_name + length, ".tmp.", 5) != 0) continue;
+        char *found = memory_format("%.*s%s", (int)before, path, entry->d_name);
+        if (file_is_stale(found, entry->d_name + length + 5)) unlink(found);
+        free(found);
+    }
+    if (entries) closedir(entries);
+    free(folder);
+}
+
+/* Makes a new file "path.tmp.PID.RANDOM": its descriptor, and its name in a fresh string; or -1. Nobody can foresee the
+ * name, and what has it already is not opened: a link of this name, made by another user, would lead elsewhere. */
+static int file_make_temporary(const char *path, mode_t mode, char **name) {
+    file_clean(path);
+    for (int tries = 0;; tries++) {
+        uint32_t random;
+        if (getrandom(&random, sizeof random, 0) != sizeof random) random = (uint32_t)tries; /* O_EXCL is enough */
+        *name = memory_format("%s.tmp.%ld.%08x", path, (long)getpid(), random);
+        const int descriptor = open(*name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+        if (descriptor >= 0) return descriptor;
+        const int failure = errno;
+        free(*name);
+        *name = NULL;
+        errno = failure;
+        if (failure != EEXIST || tries == 100) return -1;
+    }
+}
+
+int file_scratch(const char *folder, Error *err) {
+    int descriptor = open(folder, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    if (descriptor >= 0) return descriptor;
+    char *path = file_join(folder, "scratch"), *name; /* a file system that has no files without a name */
+    descriptor = file_make_temporary(path, 0600, &name);
+    if (descriptor < 0)
+        error_set(err, "%s: cannot write: %s", path, strerror(errno));
+    else
+        unlink(name);
+    free(name);
+    free(path);
+    return descriptor;
+}
+
+/* Gives a file that will replace a file of the same owner that file's group and permissions. */
+static void file_keep_mode(int descriptor, const struct stat *old) {
+    struct stat fresh;
+    mode_t mode = old->st_mode & 0777;
+    const bool other_group = fstat(descriptor, &fresh) != 0 || fresh.st_gid != old->st_gid;
+    if (other_group && fchown(descriptor, (uid_t)-1, old->st_gid) != 0) /* then the group may what everybody may */
+        mode = (mode & 0707) | (mode & 0007) << 3;
+    (void)!fchmod(descriptor, mode); /* when it fails, fewer may read the file */
 }
 
 static void file_free(FileWriter *writer) {
@@ -148,27 +188,44 @@ static void file_free(FileWriter *writer) {
 }
 
 FileWriter *file_create(const char *path, Error *err) {
-    struct stat info;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) { /* or the new name would replace it */
+    struct stat info, named;
+    mode_t mode = 0666; /* and umask takes its part away */
+    const bool exists = stat(path, &info) == 0;
+    if (exists && !S_ISREG(info.st_mode)) { /* or the new name would replace it */
         return error_null(err, "%s: cannot write: it is %s", path,
                           S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
     }
-    file_clean(path);
+    const bool own = lstat(path, &named) == 0 && S_ISREG(named.st_mode) && named.st_uid == geteuid();
+    if (exists) mode = info.st_mode & (own ? 0600 : 0666);
     FileWriter *writer = memory_new(1, sizeof *writer);
     writer->path = memory_string(path);
-    writer->temporary = memory_format("%s.tmp.%ld", path, (long)getpid());
-    int descriptor = open(writer->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (descriptor < 0) {
+    writer->descriptor = file_make_temporary(path, mode, &writer->temporary);
+    if (writer->descriptor < 0) {
         error_set(err, "%s: cannot write: %s", path, strerror(errno));
         file_free(writer);
         return NULL;
     }
+    if (own) file_keep_mode(writer->descriptor, &named);
     static bool registered;
     if (!registered) registered = atexit(remove_unfinished) == 0;
-    writer->descriptor = descriptor;
     writer->next = open_writers;
     open_writers = writer;
     return writer;
+}
+
+int file_append(const char *path, Error *err) {
+    const int descriptor = open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    struct stat info;
+    if (descriptor < 0 && errno == ELOOP)
+        error_set(err, "%s: expected a file, found a link, which is not followed to write", path);
+    else if (descriptor < 0)
+        error_set(err, "%s: cannot open for writing: %s", path, strerror(errno));
+    else if (fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode))
+        return descriptor;
+    else
+        error_set(err, "%s: expected a file, found a device or pipe", path);
+    if (descriptor >= 0) close(descriptor);
+    return -1;
 }
 
 static void file_put(FileWriter *writer, const unsigned char *data, size_t size) {
@@ -255,8 +312,8 @@ static bool file_is(int descriptor, const char *path) {
 bool file_lock(FileLock *lock, const char *path, Error *err) {
     for (;;) {
         struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-        const int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        if (descriptor < 0) return error_set(err, "%s: cannot open: %s", path, strerror(errno));
+        const int descriptor = file_append(path, err);
+        if (descriptor < 0) return false;
         if (fcntl(descriptor, F_SETLK, &whole) != 0) {
             const int failure = errno;
             whole.l_pid = 0;

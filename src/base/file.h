@@ -29,16 +29,23 @@ int file_open(const char *path, size_t *size, Error *err);
  * or -1. */
 int file_scratch(const char *folder, Error *err);
 
-/* Writing: bytes go to a temporary file "path.tmp.PID" in the same folder; file_commit flushes it to disk and renames
- * it to `path`. A write that failed is reported by file_commit, which then removes the temporary file and leaves the
- * old file as it was. (If only the last action fails, flushing the new name to disk, the new file is in place.)
- * file_create removes the temporary files of processes that were killed. */
+/* Writing: bytes go to a new temporary file "path.tmp.PID.RANDOM" in the same folder; file_commit flushes it to disk
+ * and renames it to `path`. A write that failed is reported by file_commit, which then removes the temporary file and
+ * leaves the old file as it was. (If only the last action fails, flushing the new name to disk, the new file is in
+ * place.) file_create removes the temporary files of processes that were killed.
+ *
+ * No link is followed: one at `path` is replaced by the file. A replaced file of the same owner hands down its
+ * permissions; those of another's, or of what a link led to, are an upper limit. */
 typedef struct FileWriter FileWriter;
 
 FileWriter *file_create(const char *path, Error *err);
 void file_write(FileWriter *writer, const void *data, size_t size);
 bool file_commit(FileWriter *writer, Error *err); /* frees the writer, whatever it returns */
 void file_cancel(FileWriter *writer);             /* removes the temporary file, frees the writer */
+
+/* Opens a file to read it and write at its end, and makes it if there is none: its descriptor (close it), or -1. Fails
+ * when the path is a link, a device or a pipe. */
+int file_append(const char *path, Error *err);
 
 /* A lock between processes: the file `path`, which exists as long as the lock is held. The system releases the lock
  * when the process ends for any reason; the file that a killed process leaves is taken over. Fails when another process

@@ -1,7 +1,6 @@
 #include "train/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,16 +38,10 @@ static bool cut(const char *path, uint64_t step, Error *err) {
     return out && file_commit(out, err);
 }
 
-static int open_end(const char *path, Error *err) {
-    const int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-    if (file < 0) error_set(err, "%s: cannot open for writing: %s", path, strerror(errno));
-    return file;
-}
-
 bool log_open(Log *log, const char *path, uint64_t step, Error *err) {
     *log = (Log){.file = -1};
     if (file_exists(path) && !cut(path, step, err)) return false;
-    log->file = open_end(path, err);
+    log->file = file_append(path, err);
     if (log->file < 0) return false;
     log->path = memory_string(path);
     stbds_arrsetcap(log->waiting.text, ROOM);
@@ -78,7 +71,7 @@ bool log_write(Log *log, Error *err) {
 }
 
 bool log_cut(Log *log, uint64_t step, Error *err) {
-    const int file = log_write(log, err) && cut(log->path, step, err) ? open_end(log->path, err) : -1;
+    const int file = log_write(log, err) && cut(log->path, step, err) ? file_append(log->path, err) : -1;
     if (file < 0) return false;
     close(log->file);
     log->file = file;
