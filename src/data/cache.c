@@ -10,7 +10,7 @@
 
 #define MAGIC "nmtpairs"
 enum {
-    VERSION = 2,           /* of the format, and of how text is normalised and cut into tokens */
+    VERSION = 3,           /* of the format, and of how a vocabulary is learnt and text cut into tokens */
     BLOCK_LINES = 1 << 14, /* lines encoded at a time */
     COPY_SIZE = 1 << 16,   /* bytes */
 };

@@ -17,7 +17,8 @@ typedef struct Encoded {
 typedef struct EncodeAll {
     const Corpus *corpus;
     const Tokenizer *tokenizer;
-    Encoded *encoded; /* (tasks) */
+    const size_t *wanted; /* (lines) 0: leave the line alone; NULL: encode all */
+    Encoded *encoded;     /* (tasks) */
 } EncodeAll;
 
 static void encode_task(void *context, size_t task, size_t worker) {
@@ -26,7 +27,7 @@ static void encode_task(void *context, size_t task, size_t worker) {
     Encoded *out = &all->encoded[task];
     const size_t first = task * TASK_LINES, end = size_min(first + TASK_LINES, all->corpus->count);
     for (size_t line = first; line < end; line++) {
-        for (int side = 0; side < 2; side++) {
+        for (int side = 0; side < 2 && (!all->wanted || all->wanted[line]); side++) {
             const Text text = side ? corpus_target(all->corpus, line, 0) : corpus_source(all->corpus, line);
             const size_t before = stbds_arrlenu(out->ids);
             tokenizer_encode(all->tokenizer, &out->ids, text.bytes, text.length);
@@ -36,13 +37,37 @@ static void encode_task(void *context, size_t task, size_t worker) {
     }
 }
 
-/* Whether the pair is left out, and why. */
-static bool has_flaw(CorpusFlaw *flaw, const size_t lengths[2], const CorpusRules *rules) {
-    const size_t longer = size_max(lengths[0], lengths[1]), shorter = size_min(lengths[0], lengths[1]);
-    *flaw = CORPUS_TOO_LONG;
-    if (longer > rules->max_length) return true;
-    *flaw = CORPUS_RATIO;
-    return rules->max_ratio > 0 && longer > CORPUS_RATIO_FREE && (double)longer > rules->max_ratio * (double)shorter;
+/* (tasks): free it with free_encoded. */
+static Encoded *encode(Pool *pool, const Corpus *corpus, const Tokenizer *tokenizer, const size_t *wanted) {
+    const size_t tasks = size_divide_up(corpus->count, TASK_LINES);
+    EncodeAll all = {corpus, tokenizer, wanted, memory_new(tasks, sizeof *all.encoded)};
+    pool_run(pool, "encoding", tasks, encode_task, &all);
+    return all.encoded;
+}
+
+static void free_encoded(Encoded *encoded, const Corpus *corpus) {
+    for (size_t task = 0; task < size_divide_up(corpus->count, TASK_LINES); task++) stbds_arrfree(encoded[task].ids);
+    free(encoded);
+}
+
+size_t pairs_excess(size_t length, size_t other, const CorpusRules *rules) {
+    const double most = rules->max_ratio * (double)other;
+    size_t excess = length > rules->max_length ? length - rules->max_length : 0;
+    if (rules->max_ratio > 0 && length > CORPUS_RATIO_FREE && (double)length > most)
+        excess = size_max(excess, length - size_max(CORPUS_RATIO_FREE, (size_t)most));
+    return excess;
+}
+
+/* Of a line. */
+static size_t excess_of(const size_t lengths[2], const CorpusRules *rules) {
+    return size_max(pairs_excess(lengths[0], lengths[1], rules), pairs_excess(lengths[1], lengths[0], rules));
+}
+
+void pairs_measure(size_t *excess, Pool *pool, const Corpus *corpus, const Tokenizer *tokenizer, CorpusRules rules) {
+    Encoded *encoded = encode(pool, corpus, tokenizer, excess);
+    for (size_t line = 0; line < corpus->count; line++)
+        if (excess[line]) excess[line] = excess_of(encoded[line / TASK_LINES].lengths[line % TASK_LINES], &rules);
+    free_encoded(encoded, corpus);
 }
 
 void pairs_count(PairSet *pairs, size_t source_length, size_t target_length) {
@@ -54,18 +79,16 @@ void pairs_count(PairSet *pairs, size_t source_length, size_t target_length) {
 }
 
 void pairs_add(PairSet *pairs, Pool *pool, const Corpus *corpus, const Tokenizer *tokenizer, CorpusRules rules) {
-    const size_t tasks = size_divide_up(corpus->count, TASK_LINES);
-    EncodeAll all = {corpus, tokenizer, memory_new(tasks, sizeof *all.encoded)};
-    pool_run(pool, "encoding", tasks, encode_task, &all);
+    Encoded *encoded = encode(pool, corpus, tokenizer, NULL);
     if (stbds_arrlenu(pairs->start) == 0) stbds_arrput(pairs->start, 0);
     const int32_t *ids = NULL; /* of the line */
     for (size_t line = 0; line < corpus->count; line++) {
-        const Encoded *from = &all.encoded[line / TASK_LINES];
+        const Encoded *from = &encoded[line / TASK_LINES];
         const size_t *lengths = from->lengths[line % TASK_LINES], both = lengths[0] + lengths[1];
         if (line % TASK_LINES == 0) ids = from->ids;
-        CorpusFlaw flaw;
-        if (has_flaw(&flaw, lengths, &rules)) {
-            corpus_report_add(&pairs->report, flaw, corpus->lines[line].place);
+        if (excess_of(lengths, &rules) > 0) {
+            const bool too_long = size_max(lengths[0], lengths[1]) > rules.max_length;
+            corpus_report_add(&pairs->report, too_long ? CORPUS_TOO_LONG : CORPUS_RATIO, corpus->lines[line].place);
         } else {
             uint16_t *out = stbds_arraddnptr(pairs->tokens, both);
             for (size_t i = 0; i < both; i++) out[i] = (uint16_t)ids[i];
@@ -76,8 +99,7 @@ void pairs_add(PairSet *pairs, Pool *pool, const Corpus *corpus, const Tokenizer
         }
         ids += both;
     }
-    for (size_t task = 0; task < tasks; task++) stbds_arrfree(all.encoded[task].ids);
-    free(all.encoded);
+    free_encoded(encoded, corpus);
 }
 
 void pairs_free(PairSet *pairs) {

@@ -31,6 +31,11 @@ typedef struct PairSet {
 void pairs_add(PairSet *pairs, Pool *pool, const Corpus *corpus, const Tokenizer *tokenizer, CorpusRules rules);
 void pairs_free(PairSet *pairs);
 
+/* By how many tokens a side of `length`, </s> included, is too long beside one of `other`; 0: it is not. */
+size_t pairs_excess(size_t length, size_t other, const CorpusRules *rules);
+/* The same of each pair's longer side, with these tokens. excess: (corpus->count); 0 leaves a pair alone. */
+void pairs_measure(size_t *excess, Pool *pool, const Corpus *corpus, const Tokenizer *tokenizer, CorpusRules rules);
+
 /* Tokens of one side, </s> included. */
 size_t pairs_source_length(const PairSet *pairs, size_t pair);
 size_t pairs_target_length(const PairSet *pairs, size_t pair);

@@ -85,13 +85,13 @@ static uint64_t hash_of(const char *bytes, size_t length) {
 }
 
 /* The key of a piece is its hash, made odd; that of a second piece with this hash is the next odd number. */
-static void count_piece(BpeTrainer *trainer, const char *bytes, size_t length) {
+static void count_piece(BpeTrainer *trainer, const char *bytes, size_t length, bool add) {
     for (uint64_t key = hash_of(bytes, length) | 1;; key += 2) {
         const size_t number = table_add(&trainer->piece_table, key);
         if (number == stbds_arrlenu(trainer->pieces)) break;
         Piece *piece = &trainer->pieces[number];
         if (piece->length != length || memcmp(trainer->bytes + piece->start, bytes, length) != 0) continue;
-        piece->count++;
+        piece->count += add ? 1 : (uint64_t)-1;
         return;
     }
     stbds_arrput(trainer->pieces, ((Piece){stbds_arrlenu(trainer->bytes), 1, (uint32_t)length}));
@@ -105,17 +105,28 @@ static uint32_t pair_number(BpeTrainer *trainer, uint32_t left, uint32_t right) 
     return number;
 }
 
-void bpe_train_add(BpeTrainer *trainer, const char *text, size_t length) {
+static TokenBounds count_text(BpeTrainer *trainer, const char *text, size_t length, bool add) {
     stbds_arrsetlen(trainer->text, 0);
     stbds_arrput(trainer->text, ' ');
     normalise_text(&trainer->text, text, length, trainer->how);
     size_t end = (size_t)stbds_arrlen(trainer->text);
-    if (end == 1) return; /* an empty text has no tokens, thus no piece */
+    TokenBounds bounds = {0, end};
+    if (end == 1) return (TokenBounds){0, 0}; /* an empty text has no tokens, thus no piece */
     for (size_t at = 0; at < end;) {
         size_t size = piece_next(trainer->text + at, end - at);
-        count_piece(trainer, trainer->text + at, size);
+        count_piece(trainer, trainer->text + at, size, add);
+        bounds.least += (size + TOKEN_LONGEST - 1) / TOKEN_LONGEST;
         at += size;
     }
+    return bounds;
+}
+
+TokenBounds bpe_train_add(BpeTrainer *trainer, const char *text, size_t length) {
+    return count_text(trainer, text, length, true);
+}
+
+void bpe_train_remove(BpeTrainer *trainer, const char *text, size_t length) {
+    count_text(trainer, text, length, false);
 }
 
 /* The order of learning: higher count first, then the smaller left id, then the smaller right id. */

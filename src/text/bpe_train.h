@@ -18,8 +18,15 @@ typedef struct BpeTrainer BpeTrainer;
 
 BpeTrainer *bpe_train_create(Normalisation how);
 
+/* How many tokens a text may have, whatever the vocabulary. */
+typedef struct TokenBounds {
+    size_t least, most;
+} TokenBounds;
+
 /* Counts the pieces of one sentence. Sentences of both languages are added to the same trainer. */
-void bpe_train_add(BpeTrainer *trainer, const char *text, size_t length);
+TokenBounds bpe_train_add(BpeTrainer *trainer, const char *text, size_t length);
+/* Takes back a sentence that was added. */
+void bpe_train_remove(BpeTrainer *trainer, const char *text, size_t length);
 
 /* Learns merges until the vocabulary has vocab_size tokens, and frees the trainer. Returns a stb_ds array of 2 * count
  * ids (free it with stbds_arrfree; NULL when there are none). The vocabulary has 258 + count tokens: fewer than asked

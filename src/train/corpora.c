@@ -7,36 +7,9 @@
 #include "base/ds.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/size.h"
 #include "data/cache.h"
-#include "text/bpe_train.h"
 #include "train/run.h"
-
-enum { BLOCK_LINES = 1 << 13 }; /* lines read at a time */
-
-static bool learn_tokenizer(Corpora *d, const Config *c, CorpusReader *reader, Error *err) {
-    BpeTrainer *bpe = bpe_train_create(c->text);
-    Corpus block = {0};
-    CorpusReport report = {0};
-    bool ok;
-    while ((ok = corpus_next(reader, &block, BLOCK_LINES, &report, err)) && block.count > 0) {
-        for (size_t line = 0; line < block.count; line++) {
-            Text source = corpus_source(&block, line), target = corpus_target(&block, line, 0);
-            bpe_train_add(bpe, source.bytes, source.length);
-            bpe_train_add(bpe, target.bytes, target.length);
-        }
-    }
-    corpus_free(&block);
-    if (!ok) {
-        bpe_train_free(bpe);
-        return false;
-    }
-    uint32_t *merges = bpe_train_finish(bpe, c->hyper.vocab);
-    const size_t count = stbds_arrlenu(merges) / 2;
-    d->tokenizer = tokenizer_create(merges, count, c->text, err);
-    stbds_arrfree(merges);
-    return d->tokenizer != NULL;
-}
+#include "train/vocabulary.h"
 
 /* What the cache is made from: another text or another of these settings asks for another cache. */
 static uint64_t cache_key(const Config *c, const CorpusReader *reader) {
@@ -108,7 +81,8 @@ bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last
     bool ok = train && read_valid(d, c, &valid, err) && (!last || (d->tokenizer = modelfile_tokenizer(last, err)));
     const uint64_t key = ok ? cache_key(c, train) : 0;
     const bool cached = ok && open_cache(d, c, path, key);
-    ok = ok && (d->tokenizer || learn_tokenizer(d, c, train, err)) && encode_valid(d, c, pool, valid, err) &&
+    if (ok && !d->tokenizer) d->tokenizer = vocabulary_learn(train, c->rules, c->hyper.vocab, c->text, pool, err);
+    ok = ok && d->tokenizer && encode_valid(d, c, pool, valid, err) &&
          (cached ? check_pairs(c, last, d->train.checksum, err) : make_cache(d, c, pool, train, path, key, last, err));
     if (ok && !last) d->merges_missing = c->hyper.vocab - tokenizer_vocab_size(d->tokenizer);
     if (ok) d->flaws = tell_flaws(d, train, valid);
