@@ -460,6 +460,35 @@ static void test_gives_up(void) {
     run_close(&r);
 }
 
+/* Stopped on its way, once or twice, it leaves the files that it leaves undisturbed. */
+static void test_gives_up_after_stops(void) {
+    for (int way = 0; way < 6; way++) {
+        Run r;
+        Error err;
+        const bool validated = way < 4;
+        run_open(&r, "given_up");
+        if (validated) {
+            run_to(&r, 40);
+            r.t.w[7] = 3e38f;
+            CHECK(checkpoint_save_last(&r.t, &err), err.text);
+            copy_file("given_up/last.gguf", "calm.gguf");
+        } else {
+            r.t.state.returns = 3;
+            r.t.w[7] = 3e38f;
+        }
+        no_links = way == 3;
+        for (int stops = 0; stops < way % 3 + (way == 3 ? 1 : 0); stops++)
+            EXPECT_INT(run_on(&r, 60, true, &err), RUN_STOPPED);
+        EXPECT_INT(run_on(&r, 60, false, &err), RUN_FAILED);
+        EXPECT(validated ? same_bytes("given_up/last.gguf", "calm.gguf") : !file_exists("given_up/last.gguf"));
+        EXPECT_INT(file_exists("given_up/model.gguf"), validated);
+        EXPECT(!file_exists("given_up/back.gguf"));
+        no_links = false;
+        run_close(&r);
+        remove_folder("given_up");
+    }
+}
+
 /* ---- Files ---- */
 
 /* Changes the bytes of a key or its value, `from` bytes behind the key's beginning, and mends the checksum. */
@@ -515,6 +544,7 @@ int main(void) {
     RUN(test_lost_moments);
     RUN(test_huge_gradient);
     RUN(test_gives_up);
+    RUN(test_gives_up_after_stops);
     RUN(test_hostile_state);
     RUN(test_denormals_flushed);
     world_leave();

@@ -209,6 +209,23 @@ void checkpoint_remove_back(const Trainer *t) {
     free(before);
 }
 
+void checkpoint_drop_stops(const Trainer *t) {
+    const char *dir = t->config->dir;
+    char *last = file_join(dir, RUN_LAST), *before = file_join(dir, RUN_BACK), *model = file_join(dir, RUN_MODEL);
+    ModelFile file = {0};
+    Error err;
+    if (t->state.saved > 0) {
+        if (file_exists(before)) (void)!rename(before, last);
+    } else if (modelfile_open(&file, last, &err)) {
+        if (file.info.step > 0) unlink(model);
+        modelfile_close(&file);
+        unlink(last);
+    }
+    free(last);
+    free(before);
+    free(model);
+}
+
 /* Takes everything from the file that was saved at the last validation. */
 static bool restore_saved(Trainer *t, Error *err) {
     const uint64_t saved = t->state.saved;

@@ -23,6 +23,10 @@ bool checkpoint_save_last(const Trainer *trainer, Error *err);
 bool checkpoint_keep_back(const Trainer *trainer, Error *err);
 void checkpoint_remove_back(const Trainer *trainer);
 
+/* For a run that gives up: takes back what stops have saved since the last validation. Before the first, all of it,
+ * with model.gguf. */
+void checkpoint_drop_stops(const Trainer *trainer);
+
 /* Whether the parameters, the average and the moments are numbers that a run can go on from: finite, and no square
  * below 0. If not, err names the tensor, behind `where`. A last.gguf with others is refused. */
 bool checkpoint_is_sound(const Trainer *trainer, const char *where, Error *err);

@@ -114,7 +114,7 @@ static void save_stopped(Loop *l) {
     Error err;
     const TrainState *s = &l->trainer->state;
     if (s->saved == s->step) return; /* a validation, or gone back to: it is there */
-    if (!checkpoint_keep_back(l->trainer, &err))
+    if (s->saved > 0 && !checkpoint_keep_back(l->trainer, &err))
         progress_line(l->progress, "%s; should the run diverge, it cannot go back to its last validation", err.text);
     save(l, s->best_step == 0, *s);
 }
@@ -278,12 +278,14 @@ static bool go_back(Loop *l, Error *err) {
         snprintf(why, sizeof why, "%s", l->lost);
     else
         snprintf(why, sizeof why, "%d steps in a row were skipped", SKIPS_IN_A_ROW);
-    if (s->returns == MOST_RETURNS)
+    if (s->returns == MOST_RETURNS) {
+        checkpoint_drop_stops(l->trainer);
         return error_set(err,
                          "step %llu: %s, although the learning rate was halved %d times; %s; start over with --fresh "
                          "and a smaller train.learning_rate",
                          (unsigned long long)from, why, MOST_RETURNS,
                          s->best_step ? "the best model so far is kept" : "there is no model yet");
+    }
     if (!checkpoint_go_back(l->trainer, err)) return false;
     const double scale = ldexp(1, -(int)s->returns);
     progress_line(l->progress, "step %llu: %s: back to step %llu, the learning rate times %g from there on",
