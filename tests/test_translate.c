@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include "command.h"
+#include "text/utf8.h"
 
 enum { TEXTS = 64 };
 
@@ -229,14 +230,19 @@ static void test_odd_bytes(void) {
             size = (size_t)snprintf(input, sizeof input, "%s\nthe_cat_\n%s\n", texts[0], texts[0]);
             input[strlen(texts[0]) + 4] = input[strlen(texts[0]) + 8] = 0;
         }
-        char *out = translate(plain, input, size, 0);
-        EXPECT_INT(count_lines(out), 3);
-        char *before = line_of(out, 0), *behind = line_of(out, 2);
+        CommandRun run = command_run(plain, &(CommandHow){.input = input, .input_size = size});
+        EXPECT_INT(run.code, 0);
+        EXPECT_INT(count_lines(run.out), 3);
+        char *before = line_of(run.out, 0), *behind = line_of(run.out, 2);
         EXPECT_STR(before, first);
         EXPECT_STR(behind, first);
+        if (utf8_valid(input, size) == size)
+            EXPECT_STR(run.err, "");
+        else
+            EXPECT_HAS(run.err, "translate: line 2: expected UTF-8 text, found 0x");
         free(before);
         free(behind);
-        free(out);
+        command_free(&run);
     }
     free(first);
     char noise[20000]; /* and a heap of everything, the last line without its end */

@@ -6,6 +6,7 @@
 
 #include "base/ds.h"
 #include "base/file.h"
+#include "base/lines.h"
 #include "base/memory.h"
 #include "base/names.h"
 
@@ -164,7 +165,9 @@ Ini *ini_parse(const char *name, const char *text, size_t length, Error *err) {
 Ini *ini_read(const char *path, Error *err) {
     FileMap map;
     if (!file_read(&map, path, err)) return NULL;
-    Ini *ini = ini_parse(path, (const char *)map.data, map.size, err);
+    const char *foreign = lines_foreign((const char *)map.data, map.size);
+    Ini *ini = foreign ? error_null(err, "%s: expected UTF-8 text, found %s", path, foreign)
+                       : ini_parse(path, (const char *)map.data, map.size, err);
     file_unmap(&map);
     return ini;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/size.h"
 
 enum { BLOCK = 1 << 16 }; /* bytes asked for at a time */
 
@@ -64,6 +65,11 @@ LinesNext lines_next(LineReader *r, const char **line, size_t *length, Error *er
         if (!read_more(r, err)) return LINES_FAILED;
     if (!end && r->start == r->end) return LINES_END;
     *line = r->buffer + r->start;
+    const char *foreign = r->count == 0 ? lines_foreign(*line, r->end - r->start) : NULL;
+    if (foreign) {
+        error_set(err, "%s: expected UTF-8 text, found %s", r->name, foreign);
+        return LINES_FAILED;
+    }
     *length = end ? (size_t)(end - *line) : r->end - r->start;
     r->start += *length + (end != NULL);
     if (*length > 0 && (*line)[*length - 1] == '\r') --*length;
@@ -73,4 +79,30 @@ LinesNext lines_next(LineReader *r, const char **line, size_t *length, Error *er
 
 size_t lines_mark(const char *text, size_t length) {
     return length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+}
+
+const char *lines_foreign(const char *bytes, size_t size) {
+    static const struct {
+        const char *mark;
+        size_t size, at;
+        const char *what;
+    } kinds[] = {
+        {"\x1F\x8B", 2, 0, "gzip data (zcat unpacks it)"},
+        {"1AY&SY", 6, 4, "bzip2 data (bzcat unpacks it)"},
+        {"\xFD"
+         "7zXZ",
+         5, 0, "xz data (xzcat unpacks it)"},
+        {"\x28\xB5\x2F\xFD", 4, 0, "zstd data (zstdcat unpacks it)"},
+        {"PK\3\4", 4, 0, "a zip archive (unzip -p unpacks it)"},
+        {"GGUF\3\0\0\0", 8, 0, "a model file"},
+        {"\xFF\xFE", 2, 0, "UTF-16 (iconv -f UTF-16 -t UTF-8 converts it)"},
+        {"\xFE\xFF", 2, 0, "UTF-16 (iconv -f UTF-16 -t UTF-8 converts it)"},
+    };
+    for (size_t i = 0; i < COUNT(kinds); i++)
+        if (size >= kinds[i].at + kinds[i].size && memcmp(bytes + kinds[i].at, kinds[i].mark, kinds[i].size) == 0)
+            return kinds[i].what;
+    if (size < 4) return NULL;
+    if (bytes[0] && !bytes[1] && bytes[2] && !bytes[3]) return "UTF-16LE (iconv -f UTF-16LE -t UTF-8 converts it)";
+    if (!bytes[0] && bytes[1] && !bytes[2] && bytes[3]) return "UTF-16BE (iconv -f UTF-16BE -t UTF-8 converts it)";
+    return NULL;
 }

@@ -19,7 +19,7 @@ typedef enum LinesNext { LINES_LINE, LINES_END, LINES_FAILED } LinesNext;
 
 /* Waits for the next line, and gives it without its LF or CRLF, which the last line may lack. The bytes may have any
  * values, NUL too, and no NUL follows them. They stay valid until a call that has to wait: as long as lines_ready is
- * true, lines_next moves no earlier line. */
+ * true, lines_next moves no earlier line. Fails when the input begins like something other than UTF-8 text. */
 LinesNext lines_next(LineReader *reader, const char **line, size_t *length, Error *err);
 
 /* Whether a whole line has already arrived, so that lines_next need not wait. */
@@ -30,3 +30,7 @@ size_t lines_count(const LineReader *reader);
 
 /* Bytes of the UTF-8 byte order mark that a text begins with: 3, or 0 when there is none. */
 size_t lines_mark(const char *text, size_t length);
+
+/* What begins with these bytes, if it is clearly no UTF-8 text, and how to make text of it: "gzip data (zcat unpacks
+ * it)". NULL when it may be text. */
+const char *lines_foreign(const char *bytes, size_t size);

@@ -72,7 +72,7 @@ _Noreturn static void unknown(const Command *c, const char *argument) {
         if (distance < least) least = distance, nearest = known;
     }
     if (nearest) options_usage(c, "unknown option \"%s\"; did you mean \"%s\"?", wrong, nearest);
-    options_usage(c, "unknown option \"%s\"", wrong);
+    options_usage(c, "unknown option \"%s\"; a text or a file that begins with - comes after --", wrong);
 }
 
 int options_next(OptionReader *r, const char **value) {

@@ -83,9 +83,19 @@ static bool read_lines(Lines *l, const char *path, Error *err) {
     LineReader *reader = lines_open(file, name);
     LinesNext next;
     Text line;
+    bool odd = false;
     while ((next = lines_next(reader, &line.bytes, &line.length, err)) == LINES_LINE) {
         if (line.length > 0) memcpy(stbds_arraddnptr(l->bytes, line.length), line.bytes, line.length);
         stbds_arrput(l->lines, line);
+        const size_t valid = odd ? line.length : utf8_valid(line.bytes, line.length);
+        if (valid == line.length) continue;
+        Error note;
+        error_set(&note,
+                  "%s:%zu: expected UTF-8 text, found 0x%02X at byte %zu; scored as it is (only the first such "
+                  "line is reported)",
+                  name, lines_count(reader), (unsigned char)line.bytes[valid], valid + 1);
+        fprintf(stderr, "%s: %s\n", command.name, note.text);
+        odd = true;
     }
     lines_free(reader);
     if (!is_stdin) close(file);

@@ -82,11 +82,8 @@ typedef struct Request {
     Alignment alignment;
     Text *texts; /* stb_ds array */
     bool lost;   /* for one of the texts so far the model's numbers were not finite; this is reported once */
+    bool odd;    /* one of the texts so far was not UTF-8; this is reported once, too */
 } Request;
-
-static void print_text(const char *bytes, size_t length) {
-    for (size_t i = 0; i < length; i++) putchar(bytes[i] == '\n' ? ' ' : bytes[i]); /* a line is a line */
-}
 
 /* soft: a target word's shares of all source words, separated by commas. */
 static void print_alignment(Alignment how, const TranslatorHypothesis *h, size_t source_words) {
@@ -108,7 +105,7 @@ static void print_result(const Request *request, const TranslatorResult *result,
     for (size_t rank = 0; rank < result->count; rank++) {
         const TranslatorHypothesis *h = &result->hypotheses[rank];
         if (request->options->given[OPTION_N_BEST]) printf("%zu ||| ", number);
-        print_text(h->bytes, h->length);
+        fwrite(h->bytes, 1, h->length, stdout);
         if (request->alignment != ALIGNMENT_NONE) {
             fputs(" ||| ", stdout);
             print_alignment(request->alignment, h, result->source_words);
@@ -125,6 +122,15 @@ static bool answer(Request *request, Translator *translator, const Text *texts, 
     TranslatorResult *results = memory_new(count, sizeof *results);
     bool ok = translator_run(translator, texts, count, results, err);
     for (size_t i = 0; ok && i < count; i++) {
+        const size_t valid = utf8_valid(texts[i].bytes, texts[i].length);
+        if (!request->odd && valid < texts[i].length) {
+            fprintf(
+                stderr,
+                "%s: %s %zu: expected UTF-8 text, found 0x%02X at byte %zu; translated as it is (only the first such "
+                "text is reported)\n",
+                command.name, what, first + i + 1, (unsigned char)texts[i].bytes[valid], valid + 1);
+            request->odd = true;
+        }
         if (results[i].parts > 1)
             fprintf(stderr, "%s: %s %zu: %zu tokens, more than the model takes: translated in %zu parts\n",
                     command.name, what, first + i + 1, results[i].source_tokens, results[i].parts);
@@ -181,6 +187,9 @@ static bool search_options(SearchOptions *how, int32_t **prefix, const Request *
     if (how->prefix_length > most)
         return error_set(err, "--prefix: expected less than %zu tokens (the model's max_length), found %zu",
                          model->info.hyper.max_length, how->prefix_length);
+    if (how->max_length > 0 && how->prefix_length >= how->max_length)
+        return error_set(err, "--prefix: expected less than --max-length %zu tokens, found %zu", how->max_length,
+                         how->prefix_length);
     if (how->min_length > most)
         return error_set(err, "--min-length: expected less than %zu (the model's max_length), found %zu",
                          model->info.hyper.max_length, how->min_length);

@@ -47,6 +47,10 @@ static bool end_item(CorpusReader *r, Error *err) {
     if (lines == 0)
         return error_set(err, "%s: expected %s, found an empty file", item->names[0],
                          item->names[1] ? "lines of text" : "lines of `source TAB target`");
+    const CorpusItem *next = r->item + 1 < stbds_arrlenu(r->items) ? item + 1 : NULL;
+    if (r->good == 0 && next && !item->names[1] && !next->names[1])
+        return error_set(err, "%s; and no line of the file can be used. Two files side by side are written %s+%s",
+                         r->flaw.text, item->names[0], next->names[0]);
     if (r->good == 0) return error_set(err, "%s; and no line of the file can be used", r->flaw.text);
     for (int side = 0; side < 2 && item->names[side]; side++) {
         struct stat now;

@@ -24,26 +24,6 @@ static bool is_blank(const char *text, size_t length) {
     return true;
 }
 
-/* The position of the first byte that is not UTF-8; the length if there is none. */
-static size_t bad_byte(Text line) {
-    size_t at = 0;
-    while (at < line.length) {
-        uint64_t eight;
-        if (line.length - at >= sizeof eight) {
-            memcpy(&eight, line.bytes + at, sizeof eight);
-            if (!(eight & 0x8080808080808080u)) {
-                at += sizeof eight;
-                continue;
-            }
-        }
-        uint32_t code;
-        const size_t size = utf8_decode(&code, line.bytes + at, line.length - at);
-        if (code >= UTF8_BAD) return at;
-        at += size;
-    }
-    return at;
-}
-
 bool corpus_flaw(CorpusFlaw *flaw, Text line, bool is_tsv, const char *name, size_t number, Error *why) {
     *flaw = CORPUS_TOO_LONG;
     if (line.length > CORPUS_LONGEST_LINE)
@@ -65,7 +45,7 @@ bool corpus_flaw(CorpusFlaw *flaw, Text line, bool is_tsv, const char *name, siz
         at += size + 1;
     }
     *flaw = CORPUS_NOT_UTF8;
-    const size_t bad = bad_byte(line);
+    const size_t bad = utf8_valid(line.bytes, line.length);
     if (bad < line.length)
         return !error_set(why, "%s:%zu: expected UTF-8 text, found 0x%02X at byte %zu of the line", name, number,
                           (unsigned char)line.bytes[bad], bad + 1);

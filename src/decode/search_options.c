@@ -31,6 +31,9 @@ static bool check_prefix(const SearchOptions *o, const Hyper *h, const char *whe
     if (o->prefix_length >= h->max_length)
         return error_set(err, "%s: decode.prefix_length: expected less than model.max_length (%zu), found %zu", where,
                          h->max_length, o->prefix_length);
+    if (o->max_length > 0 && o->prefix_length >= o->max_length)
+        return error_set(err, "%s: decode.prefix_length: expected less than decode.max_length (%zu), found %zu", where,
+                         o->max_length, o->prefix_length);
     if (o->prefix_length > 0 && !o->prefix)
         return error_set(err, "%s: decode.prefix: expected %zu tokens, found NULL", where, o->prefix_length);
     for (size_t i = 0; i < o->prefix_length; i++)

@@ -52,6 +52,7 @@ struct Translator {
     SearchPlace *places;
     Translation *found;
     Made *made;
+    char *said; /* what a hypothesis's tokens spell */
     char *made_text;
     real *token_shares, *word_shares;
     /* What results point to. */
@@ -85,6 +86,7 @@ void translator_free(Translator *t) {
     stbds_arrfree(t->places);
     stbds_arrfree(t->found);
     stbds_arrfree(t->made);
+    stbds_arrfree(t->said);
     stbds_arrfree(t->made_text);
     stbds_arrfree(t->token_shares);
     stbds_arrfree(t->word_shares);
@@ -171,6 +173,21 @@ static size_t pack(Translator *t, size_t first, Packed *source) {
     return n;
 }
 
+/* Appends the text of a hypothesis to made_text, as one line of UTF-8. A model can say anything: line ends become
+ * spaces, and bytes that are no character, such as the first half of one where the limit cut it, become U+FFFD. */
+static void put_text(Translator *t, const Translation *found) {
+    stbds_arrsetlen(t->said, 0);
+    tokenizer_decode(t->tokenizer, &t->said, found->ids, found->length);
+    for (size_t at = 0; at < stbds_arrlenu(t->said);) {
+        char bytes[UTF8_LONGEST];
+        uint32_t code;
+        at += utf8_decode(&code, t->said + at, stbds_arrlenu(t->said) - at);
+        if (code == '\n' || code == '\r') code = ' ';
+        const size_t size = utf8_encode(bytes, code < UTF8_BAD ? code : 0xFFFD);
+        memcpy(stbds_arraddnptr(t->made_text, size), bytes, size);
+    }
+}
+
 /* Keeps the hypotheses of a batch: the n parts from number `first` of the order on. */
 static bool keep(Translator *t, size_t first, size_t n, Packed source, Error *err) {
     const size_t base = stbds_arrlenu(t->made);
@@ -197,7 +214,7 @@ static bool keep(Translator *t, size_t first, size_t n, Packed source, Error *er
                            .share = stbds_arrlenu(t->word_shares),
                            .log_probability = found->log_probability,
                            .score = found->score};
-            tokenizer_decode(t->tokenizer, &t->made_text, found->ids, found->length);
+            put_text(t, found);
             made->length = stbds_arrlenu(t->made_text) - made->text;
             if (!t->align) continue;
             made->words = align_word_shares(&t->word_shares, t->tokenizer, found, shares, t->source_word + part->first,

@@ -29,7 +29,7 @@ typedef struct TranslatorWord {
 } TranslatorWord;
 
 typedef struct TranslatorHypothesis {
-    const char *bytes; /* the translation, no NUL at the end */
+    const char *bytes; /* the translation: one line of UTF-8, whatever the model said; no NUL at the end */
     size_t length;
     double log_probability, score; /* as in Translation; sums over the parts. -INFINITY: there is no translation, as the
                                       model's numbers are not finite; the text is empty */

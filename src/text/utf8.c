@@ -40,6 +40,25 @@ size_t utf8_encode(char out[UTF8_LONGEST], uint32_t code) {
     return size;
 }
 
+size_t utf8_valid(const char *text, size_t length) {
+    size_t at = 0;
+    while (at < length) {
+        uint64_t eight;
+        if (length - at >= sizeof eight) {
+            memcpy(&eight, text + at, sizeof eight);
+            if (!(eight & 0x8080808080808080u)) {
+                at += sizeof eight;
+                continue;
+            }
+        }
+        uint32_t code;
+        const size_t size = utf8_decode(&code, text + at, length - at);
+        if (code >= UTF8_BAD) return at;
+        at += size;
+    }
+    return at;
+}
+
 void utf8_show(char *out, size_t size, const char *text, size_t length) {
     static const char dots[] = "\u2026";
     size_t end = 0, room_for_dots = 0; /* the last place where the dots still fit */
