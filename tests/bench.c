@@ -515,7 +515,7 @@ static double encode(const Corpus *corpus, const Tokenizer *tokenizer, size_t *t
 
 static void text(const char *path, size_t vocab) {
     enum { TIMES = 3 };
-    const Normalisation how = {false, true, true};
+    const Normalisation how = {.apostrophes = true, .spaces = true, .nfc = true, .invisible = true};
     Error err;
     Corpus corpus = {0};
     CorpusReport report = {0};

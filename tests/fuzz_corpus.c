@@ -52,7 +52,7 @@ static bool read_all(CorpusReader *reader, size_t most, char **text, Error *err)
 
 static void check_tokenizer(const char *text) {
     Error err;
-    const Normalisation how = {false, true, true};
+    const Normalisation how = {.apostrophes = true, .spaces = true, .nfc = true, .invisible = true};
     BpeTrainer *trainer = bpe_train_create(how);
     bpe_train_add(trainer, text, stbds_arrlenu(text));
     uint32_t *merges = bpe_train_finish(trainer, TOKEN_FIRST_MERGE + 40);

@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (count > (size - 3) / 4) count = (size - 3) / 4;
     uint32_t *merges = NULL;
     for (size_t i = 0; i < 2 * count; i++, at += 2) stbds_arrput(merges, data[at] | (uint32_t)data[at + 1] << 8);
-    const Normalisation how = {data[at] & 1, data[at] & 2, data[at] & 4};
+    const Normalisation how = {data[at] & 1, data[at] & 2, data[at] & 4, data[at] & 8, data[at] & 16};
     at++;
     const char *text = (const char *)data + at;
     Error err;

@@ -25,7 +25,8 @@ static void make_world(void) {
     world.params = parameters_create(&hyper);
     world.w = calloc(world.params.count, sizeof(real));
     parameters_init(&world.params, world.w, 1);
-    world.tokenizer = tokenizer_create(merges[0], 4, (Normalisation){false, true, true}, &err);
+    world.tokenizer = tokenizer_create(
+        merges[0], 4, (Normalisation){.apostrophes = true, .spaces = true, .nfc = true, .invisible = true}, &err);
     /* Short translations: what comes in is what matters. */
     const SearchOptions how = {.beam = 2, .n_best = 1, .length_alpha = 1, .max_ratio = 0.125, .max_extra = 2};
     world.translator = translator_create(&world.params, world.w, world.tokenizer, pool_create(1, &err), how);

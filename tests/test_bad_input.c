@@ -680,7 +680,7 @@ static void expect_defaults(const Field *fields, const char *prefix, size_t offs
         CHECK(modelfile_open(&model, "bad.gguf", &err), err.text);
         EXPECT(!gguf_has(model.gguf, key));
         char *value = field_text(f, (const char *)&model.info + offset);
-        EXPECT_STR(value, f->standard);
+        EXPECT_STR(value, f->before ? f->before : f->standard);
         modelfile_close(&model);
         free(value);
         free(key);

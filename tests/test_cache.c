@@ -74,8 +74,9 @@ static void test_resumed(void) {
 
 static void test_made_anew(void) {
     static const char *const overrides[] = {
-        "text.vocab_size=290", "model.max_length=60", "text.lowercase=true", "text.apostrophes=false",
-        "text.spaces=false",   "data.unique=true",    "data.max_ratio=4",    "data.swap=true",
+        "text.vocab_size=290", "model.max_length=60", "text.lowercase=true",  "text.apostrophes=false",
+        "text.spaces=false",   "text.nfc=false",      "text.invisible=false", "data.unique=true",
+        "data.max_ratio=4",    "data.swap=true",
     };
     free(QUICK("run.dir=anew"));
     for (size_t i = 0; i < COUNT(overrides); i++) {

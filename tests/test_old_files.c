@@ -31,7 +31,7 @@ static void test_keys(void) {
     const Hyper *h = &file.info.hyper;
     EXPECT(h->vocab == 280 && h->width == 8 && h->heads == 2 && h->feedforward == 16);
     EXPECT(h->encoder_layers == 1 && h->decoder_layers == 1 && h->max_length == 32 && h->dropout == 0.05);
-    EXPECT(file.info.text.lowercase);
+    EXPECT(file.info.text.lowercase && !file.info.text.nfc && !file.info.text.invisible);
     EXPECT_INT(file.info.decode.beam, 3);
     EXPECT_INT(file.info.step, 300);
     modelfile_close(&file);
@@ -47,16 +47,31 @@ static void test_resumes(void) {
     CommandRun run = command_run(ARGS("train", "old.ini"), &(CommandHow){.variable = "NMT_ISA", .value = "generic"});
     EXPECT_INT(run.code, 0);
     EXPECT_HAS(run.err, "continuing from step 200");
+    EXPECT_HAS(run.err, "an earlier version began the run, which keeps text.nfc = false, text.invisible = false");
     command_free(&run);
     const bool open = modelfile_open(&old, "old.gguf", &err);
     CHECK(open && modelfile_open(&now, "run/model.gguf", &err), err.text);
     EXPECT_INT(now.info.step, 300);
+    EXPECT(!now.info.text.nfc && !now.info.text.invisible);
     EXPECT_INT(now.params.count, old.params.count);
     double most = 0;
     for (size_t i = 0; i < old.params.count; i++) most = fmax(most, fabs((double)now.w[i] - (double)old.w[i]));
     if (most > 1e-3) TEST_FAIL("weights: expected the same to 0.001, found %g between two", most);
     modelfile_close(&old);
     modelfile_close(&now);
+}
+
+/* It stays an old run when a new version has saved it. A new run knows what it was begun with. */
+static void test_resumes_again(void) {
+    CommandRun run = command_run(ARGS("train", "old.ini", "train.max_steps=301"), NULL);
+    EXPECT_INT(run.code, 0);
+    EXPECT_HAS(run.err, "which keeps text.nfc = false, text.invisible = false");
+    command_free(&run);
+    command_gives(0, ARGS("train", "old.ini", "train.max_steps=1", "text.nfc=false", "--fresh"), NULL);
+    run = command_run(ARGS("train", "old.ini", "train.max_steps=2"), NULL);
+    EXPECT_INT(run.code, 1);
+    EXPECT_HAS(run.err, "the run was begun with text.nfc = false, and now it is true");
+    command_free(&run);
 }
 
 /* It was begun when there were three options more: its config has them, as 0. */
@@ -76,6 +91,7 @@ int main(void) {
     RUN(test_translates);
     RUN(test_keys);
     RUN(test_resumes);
+    RUN(test_resumes_again);
     RUN(test_removed_options);
     world_leave();
     return test_finish();

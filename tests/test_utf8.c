@@ -56,7 +56,6 @@ static void test_bad_bytes_stand_alone(void) {
         if (take(bad[i].bytes, bad[i].length) != 1 || decoded != UTF8_BAD + (uint32_t)first)
             TEST_FAIL("case %zu: decoded as %X", i, decoded);
         EXPECT_INT(utf8_class(decoded), UTF8_OTHER);
-        EXPECT_INT(utf8_lower(decoded), decoded);
         char back[UTF8_LONGEST];
         EXPECT_INT(utf8_encode(back, decoded), 1);
         EXPECT_INT((unsigned char)back[0], first);
@@ -94,93 +93,6 @@ static void test_classes(void) {
     EXPECT_INT(utf8_class(0), UTF8_OTHER);
 }
 
-static void test_lower(void) {
-    /* Also: Latin Extended-A and -B, Greek, Cyrillic, Vietnamese; then what has no lower case. */
-    static const uint32_t pairs[][2] = {
-        {'A', 'a'},
-        {'Z', 'z'},
-        {0xC9, 0xE9},
-        {0xDE, 0xFE},
-        {0x100, 0x101},
-        {0x152, 0x153},
-        {0x178, 0xFF},
-        {0x17D, 0x17E},
-        {0x139, 0x13A},
-        {0x1CD, 0x1CE},
-        {0x218, 0x219},
-        {0x386, 0x3AC},
-        {0x38F, 0x3CE},
-        {0x391, 0x3B1},
-        {0x3A9, 0x3C9},
-        {0x401, 0x451},
-        {0x410, 0x430},
-        {0x42F, 0x44F},
-        {0x4C1, 0x4C2},
-        {0x1EA0, 0x1EA1},
-        {0x1E9E, 0xDF},
-        {0x130, 'i'},
-        {'a', 'a'},
-        {'[', '['},
-        {'@', '@'},
-        {0xD7, 0xD7},
-        {0xDF, 0xDF},
-        {0xF7, 0xF7},
-        {0x131, 0x131},
-        {0x138, 0x138},
-        {0x3A2, 0x3A2},
-        {0x3B1, 0x3B1},
-        {0x5D0, 0x5D0},
-        {'0', '0'},
-        /* Hausa, Azerbaijani, Ewe, Croatian, Greek with breathings, signs that are letters, old Cyrillic, Armenian */
-        {0x181, 0x253},
-        {0x18A, 0x257},
-        {0x198, 0x199},
-        {0x18F, 0x259},
-        {0x186, 0x254},
-        {0x1C4, 0x1C6},
-        {0x1C5, 0x1C6},
-        {0x1F1, 0x1F3},
-        {0x1F08, 0x1F00},
-        {0x1F1D, 0x1F15},
-        {0x1F5F, 0x1F57},
-        {0x1F88, 0x1F80},
-        {0x1FBB, 0x1F71},
-        {0x1FFC, 0x1FF3},
-        {0x2126, 0x3C9},
-        {0x212A, 'k'},
-        {0x3F4, 0x3B8},
-        {0xA640, 0xA641},
-        {0xA7AE, 0x26A},
-        {0x531, 0x561},
-        {0x556, 0x586},
-        {0x187, 0x188},
-        {0x188, 0x188},
-        {0x18D, 0x18D},
-        {0x1F07, 0x1F07},
-        {0x1F58, 0x1F58},
-        {0x23A, 0x23A},
-        {0x557, 0x557},
-    };
-    size_t count = 0, sum = 0;
-    for (size_t i = 0; i < COUNT(pairs); i++)
-        if (utf8_lower(pairs[i][0]) != pairs[i][1])
-            TEST_FAIL("U+%04X became U+%04X", pairs[i][0], utf8_lower(pairs[i][0]));
-    for (uint32_t code = 0; code < UTF8_BAD; code++)
-        if (utf8_lower(code) != code) count++, sum += utf8_lower(code);
-    EXPECT_INT(count, 908); /* as Python 3.11's str.lower has them */
-    EXPECT_INT(sum, 9266719);
-}
-
-static void test_lower_twice(void) {
-    for (uint32_t code = 0; code < 0x110100; code++) {
-        uint32_t lower = utf8_lower(code);
-        if (utf8_lower(lower) != lower) TEST_FAIL("U+%04X: lower case of U+%04X changes again", code, lower);
-        if (lower != code && utf8_class(lower) != UTF8_LETTER) TEST_FAIL("U+%04X became no letter", code);
-        char out[UTF8_LONGEST];
-        if (utf8_encode(out, lower) > utf8_encode(out, code)) TEST_FAIL("U+%04X became longer", code);
-    }
-}
-
 /* A line to show: well-formed, without control characters, cut between characters. */
 static void test_show(void) {
     static const struct {
@@ -209,7 +121,5 @@ int main(void) {
     RUN(test_lossless);
     RUN(test_classes);
     RUN(test_show);
-    RUN(test_lower);
-    RUN(test_lower_twice);
     return test_finish();
 }

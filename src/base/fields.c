@@ -64,6 +64,13 @@ void field_set_standard(const Field *field, void *of) {
     CHECK(field->standard && field_set(field, field->standard, of), "a default that its own field refuses");
 }
 
+void field_set_before(const Field *field, void *of) {
+    if (!field->before)
+        field_set_standard(field, of);
+    else
+        CHECK(field_set(field, field->before, of), "an earlier value that its own field refuses");
+}
+
 char *field_range(const Field *field) {
     switch (field->type) {
     case FIELD_INTEGER: return memory_format("%.0f to %.0f", field->min, field->max);

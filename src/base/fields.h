@@ -28,11 +28,13 @@ typedef struct Field {
     const char *const *names; /* FIELD_CHOICE (base/names.h) */
     const char *help;
     const char *example; /* what a template shows instead of the default */
+    const char *before;  /* what models and runs that are older than the key have; NULL: the default */
     bool or_zero;        /* 0 in the struct is fine, too: it means "off", which text cannot say */
-    bool essential;      /* a model file must have the key; one that lacks another key has its default */
+    bool essential;      /* a model file must have the key; one that lacks another key has what was before it */
 } Field;
 
-/* Rows: the last arguments are the help and, perhaps, `.example = ...`, `.or_zero = true` or `.essential = true`. */
+/* Rows: the last arguments are the help and, perhaps, `.example = ...`, `.before = ...`, `.or_zero = true` or
+ * `.essential = true`. */
 #define ROW(kind, name, S, field, std, ...)                                                                            \
     { .key = name, .type = kind, .offset = offsetof(S, field), .standard = std, __VA_ARGS__ }
 #define ROW_INTEGER(name, S, field, std, low, high, ...)                                                               \
@@ -54,6 +56,7 @@ const char *field_name(const char *key);
  * text is not a value of this field (which then has any value). */
 bool field_set(const Field *field, const char *text, void *of);
 void field_set_standard(const Field *field, void *of); /* to its default, which there is */
+void field_set_before(const Field *field, void *of);   /* to what was before the field */
 
 /* The values a field may have ("1 to 8", "pre|post"); what it expects ("an integer from 1 to 8"); and its value as text
  * that field_set takes. Fresh strings. */

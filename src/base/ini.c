@@ -162,6 +162,8 @@ Ini *ini_parse(const char *name, const char *text, size_t length, Error *err) {
     return NULL;
 }
 
+bool ini_has(const Ini *ini, const char *key) { return ini_find(ini, key) != NULL; }
+
 Ini *ini_read(const char *path, Error *err) {
     FileMap map;
     if (!file_read(&map, path, err)) return NULL;

@@ -31,6 +31,9 @@ bool ini_override(Ini *ini, const char *assignment, Error *err);
 /* Drops a key that does not exist any more when its value is 0, that is, off. Fails when it is anything else. */
 bool ini_drop_removed(Ini *ini, const char *key, const char *why, Error *err);
 
+/* Whether the text or an override gives the key a value. */
+bool ini_has(const Ini *ini, const char *key);
+
 /* Fills *config: each field from the file, the overrides or its default. Fails at the first unknown key, missing
  * required key, or bad value, having released every string it had set. */
 bool ini_bind(const Ini *ini, const Field *fields, void *config, Error *err);

@@ -132,6 +132,7 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
     if (resumed) {
         terminal_count(a, (long long)t->state.step);
         progress_line(progress, "continuing from step %s", a);
+        if (c->kept) progress_line(progress, "an earlier version began the run, which keeps %s", c->kept);
     }
 }
 
@@ -180,7 +181,7 @@ static int run(Trainer *t, FileLock *lock, bool fresh, bool resumed, Error *err)
     return tell_end(status, t, first, &progress, err);
 }
 
-static int train_locked(const Config *config, FileLock *lock, bool fresh, bool dry, Error *err) {
+static int train_locked(Config *config, FileLock *lock, bool fresh, bool dry, Error *err) {
     bool resumed;
     Trainer trainer;
     Pool *pool = pool_create(config->threads, err);
@@ -196,7 +197,7 @@ static int train_locked(const Config *config, FileLock *lock, bool fresh, bool d
 }
 
 /* Two runs in one folder would write over each other. A folder made in vain is removed, but not those above it. */
-static int train(const Config *config, bool fresh, bool dry, Error *err) {
+static int train(Config *config, bool fresh, bool dry, Error *err) {
     FileLock lock;
     char *path = NULL;
     const bool was_there = file_exists(config->dir);

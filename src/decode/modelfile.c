@@ -72,7 +72,7 @@ static bool read_fields(const ModelFile *file, const Field *fields, const char *
         if (f->essential || gguf_has(file->gguf, key))
             ok = read_field(file, f, key, of, err);
         else
-            field_set_standard(f, of);
+            field_set_before(f, of);
         free(key);
     }
     return ok;

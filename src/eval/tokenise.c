@@ -3,11 +3,32 @@
 #include <string.h>
 
 #include "base/ds.h"
+#include "text/unicode.h"
 #include "text/utf8.h"
 
 bool tokenise_is_space(uint32_t code) {
     return code < 0x80 ? code == ' ' || (code >= '\t' && code <= '\r') || (code >= 0x1C && code <= 0x1F)
                        : utf8_class(code) == UTF8_SPACE;
+}
+
+/* Characters within a word that are no letters, for the end of a Greek word. */
+static bool is_within(uint32_t c) {
+    return c == '\'' || c == '.' || c == ':' || c == 0xAD || c == 0xB7 || (c >= 0x2B0 && c < 0x370) || c == 0x2018 ||
+           c == 0x2019;
+}
+
+/* Whether a letter is next to codes[i], forward (step 1) or backward (-1). */
+static bool has_letter(const uint32_t *codes, size_t i, size_t step) {
+    do i += step;
+    while (i < stbds_arrlenu(codes) && is_within(codes[i]));
+    return i < stbds_arrlenu(codes) && utf8_class(codes[i]) == UTF8_LETTER;
+}
+
+static void lower(uint32_t *codes) {
+    for (size_t i = 0; i < stbds_arrlenu(codes); i++)
+        codes[i] = codes[i] == 0x3A3 && has_letter(codes, i, SIZE_MAX) && !has_letter(codes, i, 1)
+                       ? 0x3C2
+                       : unicode_lower(codes[i]);
 }
 
 void tokenise_decode(uint32_t **codes, Text text, bool lowercase) {
@@ -16,9 +37,11 @@ void tokenise_decode(uint32_t **codes, Text text, bool lowercase) {
     for (size_t i = 0; i < text.length; count++) {
         uint32_t code;
         i += utf8_decode(&code, text.bytes + i, text.length - i);
-        (*codes)[count] = lowercase ? utf8_lower(code) : code;
+        (*codes)[count] = code;
+        if (lowercase && code == 0x130) (*codes)[count] = 'i', (*codes)[++count] = 0x307; /* it has two bytes */
     }
     stbds_arrsetlen(*codes, count);
+    if (lowercase) lower(*codes);
 }
 
 /* Replaces each `word` in the codes, from left to right, by the character `by`, or by nothing if this is 0. */

@@ -13,9 +13,9 @@
 /* Whether Python takes it for white space: Unicode's white space, or one of the four ASCII separators from U+001C. */
 bool tokenise_is_space(uint32_t code);
 
-/* Replaces the content of *codes, a stb_ds array, by the text's code points. Lower case is that of utf8_lower. It
- * differs from Python's for a capital I with a dot, a sigma at the end of a word, and capitals that utf8_lower does not
- * know. */
+/* Replaces the content of *codes, a stb_ds array, by the text's code points. Lower case is that
+ * of Python's str.lower: a dotted capital I becomes two code points, and a capital sigma at the end of a word the small
+ * letter of that place. What a word is for that was compared with Python's in Greek text. */
 void tokenise_decode(uint32_t **codes, Text text, bool lowercase);
 
 /* "13a", the tokenisation of the WMT evaluations (mteval-v13a.pl): resolves four entities, and puts spaces around

@@ -3,12 +3,17 @@
 #include <stdint.h>
 
 #include "base/ds.h"
+#include "text/unicode.h"
 #include "text/utf8.h"
 
 const Field normalise_fields[] = {
     ROW_SWITCH("text.lowercase", Normalisation, lowercase, "false", "make all letters small"),
     ROW_SWITCH("text.apostrophes", Normalisation, apostrophes, "true", "typographic apostrophes become '"),
     ROW_SWITCH("text.spaces", Normalisation, spaces, "true", "white space becomes one space; none at the ends"),
+    ROW_SWITCH("text.nfc", Normalisation, nfc, "true", "one way to write an accented letter: Unicode's normal form C",
+               .before = "false"),
+    ROW_SWITCH("text.invisible", Normalisation, invisible, "true",
+               "leave out soft hyphens, zero-width spaces, marks of direction and the like", .before = "false"),
     ROW_END,
 };
 
@@ -16,14 +21,45 @@ static bool is_apostrophe(uint32_t code) {
     return code == 0x2018 || code == 0x2019 || code == 0x201B || code == 0x02BC || code == 0xFF07;
 }
 
-void normalise_text(char **out, const char *text, size_t length, Normalisation how) {
-    if (length == 0) return;
-    const size_t before = stbds_arrlenu(*out);
-    char *const start = stbds_arraddnptr(*out, length), *end = start; /* no character becomes longer */
-    bool space = false;                                               /* white space seen and not written yet */
+/* Decodes the text into *codes, an empty stb_ds array. A hidden character behind a bad byte stays: it may keep two of
+ * them apart that would make a character. */
+static void decode(uint32_t **codes, const char *text, size_t length, bool hide) {
+    uint32_t code = 0;
+    size_t count = 0;
+    stbds_arrsetlen(*codes, length); /* never more than bytes */
     for (size_t at = 0; at < length;) {
-        uint32_t code;
+        const bool bad = code >= UTF8_BAD;
         at += utf8_decode(&code, text + at, length - at);
+        if (bad || !hide || !unicode_hidden(code)) (*codes)[count++] = code;
+    }
+    stbds_arrsetlen(*codes, count);
+}
+
+/* Capitals that models without nfc keep. */
+static bool is_late(uint32_t code) {
+    return code == 0x23A || code == 0x23E || (code >= 0x10A0 && code < 0x1E00) || (code >= 0x2160 && code < 0x2C60) ||
+           code >= 0x10000;
+}
+
+static void lower(uint32_t *codes, size_t count, bool all) {
+    for (size_t i = 0; i < count; i++)
+        if (all || !is_late(codes[i])) codes[i] = unicode_lower(codes[i]);
+}
+
+void normalise_text(char **out, const char *text, size_t length, Normalisation how) {
+    uint32_t *codes = NULL;
+    if (length == 0) return;
+    decode(&codes, text, length, how.invisible);
+    if (how.nfc) unicode_compose(&codes);
+    if (how.lowercase) {
+        lower(codes, stbds_arrlenu(codes), how.nfc);
+        if (how.nfc) unicode_compose(&codes); /* a capital may have no composed form when its small letter has one */
+    }
+    const size_t before = stbds_arrlenu(*out), count = stbds_arrlenu(codes), most = count * UTF8_LONGEST;
+    char *const start = stbds_arraddnptr(*out, most), *end = start;
+    bool space = false; /* white space seen and not written yet */
+    for (size_t i = 0; i < count; i++) {
+        uint32_t code = codes[i];
         if (how.spaces) {
             if (utf8_class(code) == UTF8_SPACE) {
                 space = true;
@@ -33,8 +69,8 @@ void normalise_text(char **out, const char *text, size_t length, Normalisation h
             space = false;
         }
         if (how.apostrophes && is_apostrophe(code)) code = '\'';
-        if (how.lowercase) code = utf8_lower(code);
         end += utf8_encode(end, code);
     }
     stbds_arrsetlen(*out, before + (size_t)(end - start));
+    stbds_arrfree(codes);
 }

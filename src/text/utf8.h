@@ -1,10 +1,9 @@
-/* UTF-8 that never fails to decode, classes of characters, and lower case.
+/* UTF-8 that never fails to decode, and classes of characters.
  *
  * Text comes from anywhere, so bytes that are not UTF-8 are kept: each is a character of its own, with a code above all
- * code points. Nothing depends on the locale. Classes and lower case come from small tables, not from the whole Unicode
- * database; they were compared with its version 14. Classes are exact up to U+05FF and from U+1E00 to U+1FFF (Latin and
- * Greek letters with more accents), and elsewhere good enough to split words. Lower-casing knows the capitals of Latin,
- * Greek, Coptic, Cyrillic and Armenian, and turns one letter into one letter. */
+ * code points. Nothing depends on the locale. Classes come from small tables, not from the whole Unicode database; they
+ * were compared with its version 14. They are exact up to U+05FF and from U+1E00 to U+1FFF (Latin and Greek letters
+ * with more accents), and elsewhere good enough to split words. */
 #pragma once
 
 #include <stddef.h>
@@ -43,7 +42,3 @@ size_t utf8_valid(const char *text, size_t length);
 void utf8_show(char *out, size_t size, const char *text, size_t length);
 
 Utf8Class utf8_class(uint32_t code);
-
-/* The lower-case letter of an upper-case one; any other code is returned as it is. The result never has more bytes. The
- * dotted capital I becomes i, and capital sigma the same small letter everywhere in a word. */
-uint32_t utf8_lower(uint32_t code);

@@ -166,7 +166,7 @@ static Precision choose_precision(const Config *config, const ModelFile *last) {
     return last ? last->info.precision : matmul_fast_precision();
 }
 
-bool checkpoint_open(Trainer *t, const Config *config, Pool *pool, bool resume, bool *resumed, Error *err) {
+bool checkpoint_open(Trainer *t, Config *config, Pool *pool, bool resume, bool *resumed, Error *err) {
     ModelFile file = {0};
     Corpora data;
     char *path = file_join(config->dir, RUN_LAST);
@@ -230,13 +230,15 @@ void checkpoint_drop_stops(const Trainer *t) {
 static bool restore_saved(Trainer *t, Error *err) {
     const uint64_t saved = t->state.saved;
     ModelFile file = {0};
+    Config config = *t->config;
+    config.kept = NULL;
     char *path = file_join(t->config->dir, RUN_BACK);
     if (!file_exists(path)) {
         free(path);
         path = file_join(t->config->dir, RUN_LAST);
     }
     uint64_t corpus = 0;
-    bool ok = modelfile_open(&file, path, err) && config_may_resume(t->config, file.info.config, path, err) &&
+    bool ok = modelfile_open(&file, path, err) && config_may_resume(&config, file.info.config, path, err) &&
               gguf_uint64(file.gguf, CORPORA_KEY, &corpus, err);
     if (ok && corpus != t->data.train.checksum)
         ok = error_set(err, "%s: expected the training pairs of this run, found others", path);
@@ -245,6 +247,7 @@ static bool restore_saved(Trainer *t, Error *err) {
         ok = error_set(err, "%s: expected the run at step %llu, to go back to, found it at step %llu", path,
                        (unsigned long long)saved, (unsigned long long)t->state.step);
     if (file.gguf) modelfile_close(&file);
+    free(config.kept);
     free(path);
     return ok;
 }

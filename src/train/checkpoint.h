@@ -13,7 +13,7 @@
 
 /* Reads the data and sets the parameters up: fresh, or with `resume` as last.gguf has them. *resumed: whether it was
  * there. config and pool must outlive the trainer. Release with trainer_free. */
-bool checkpoint_open(Trainer *trainer, const Config *config, Pool *pool, bool resume, bool *resumed, Error *err);
+bool checkpoint_open(Trainer *trainer, Config *config, Pool *pool, bool resume, bool *resumed, Error *err);
 
 /* Write model.gguf or last.gguf, whole or not at all. */
 bool checkpoint_save_model(const Trainer *trainer, Error *err);

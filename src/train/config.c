@@ -170,12 +170,17 @@ bool config_read(Config *config, const char *path, char *const *overrides, size_
 }
 
 void config_free(Config *config) {
+    free(config->kept);
     fields_release(data_fields, config);
     fields_release(run_fields, config);
 }
 
 char *config_text(const Config *config) {
     Field *fields = join_tables(true);
+    size_t count = 0;
+    for (const Field *f = fields; f->key; f++)
+        if (!config->kept || !strstr(config->kept, f->key)) fields[count++] = *f;
+    fields[count] = (Field)ROW_END;
     char *text = ini_format(fields, config);
     free(fields);
     return text;
@@ -194,12 +199,19 @@ char *config_template(void) {
     return text;
 }
 
-bool config_may_resume(const Config *config, const char *before, const char *file, Error *err) {
+bool config_may_resume(Config *config, const char *before, const char *file, Error *err) {
     Field *fields = join_tables(true);
     Config old = {0};
     Ini *ini = ini_parse(file, before, strlen(before), err);
     bool ok = ini && drop_removed(ini, err) && ini_bind(ini, fields, &old, err);
     for (const Field *f = fields; ok && f->key; f++) {
+        if (f->before && !ini_has(ini, f->key)) {
+            char *kept = config->kept;
+            field_set_before(f, &old);
+            field_set_before(f, config);
+            config->kept = memory_format("%s%s%s = %s", kept ? kept : "", kept ? ", " : "", f->key, f->before);
+            free(kept);
+        }
         if (may_change(f->key, config)) continue;
         char *was = field_text(f, &old), *is = field_text(f, config);
         if (strcmp(was, is) != 0)

@@ -41,6 +41,7 @@ typedef struct Config {
     ValidMetric metric;
     SearchOptions decode;
     char *dir;
+    char *kept; /* "key = value, ...": what a resumed run keeps because it is older than these keys; NULL: nothing */
 } Config;
 
 /* The table of all keys, in the order of the sections. Free it with free(). */
@@ -52,7 +53,7 @@ bool config_read(Config *config, const char *path, char *const *overrides, size_
 void config_free(Config *config);
 
 /* The config as the model file keeps it: INI text of every key except those that do not change a bit of the result
- * (run.dir, train.threads, train.log_every). A fresh string. */
+ * (run.dir, train.threads, train.log_every), and the keys in `kept`. A fresh string. */
 char *config_text(const Config *config);
 
 /* A config with every key, to be filled in: configs/template.ini. A fresh string. */
@@ -60,5 +61,6 @@ char *config_template(void);
 
 /* Whether a run begun with the text `before` may continue with `config`: fails, naming the first key that differs, with
  * both values, unless it is one of those that may change (how long to train, how to validate and translate, where and
- * on how many threads to run). */
-bool config_may_resume(const Config *config, const char *before, const char *file, Error *err);
+ * on how many threads to run). A key that is newer than the run gets the value that the run was begun with
+ * (Field.before), and is told in config->kept. */
+bool config_may_resume(Config *config, const char *before, const char *file, Error *err);

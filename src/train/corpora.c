@@ -13,9 +13,10 @@
 
 /* What the cache is made from: another text or another of these settings asks for another cache. */
 static uint64_t cache_key(const Config *c, const CorpusReader *reader) {
-    uint64_t parts[] = {corpus_checksum(reader), c->hyper.vocab,  c->text.lowercase,
-                        c->text.apostrophes,     c->text.spaces,  c->hyper.max_length,
-                        c->rules.swap,           c->rules.unique, 0};
+    const Normalisation how = c->text;
+    uint64_t parts[] = {
+        corpus_checksum(reader), c->hyper.vocab, how.lowercase,   how.apostrophes,     how.spaces, how.nfc,
+        how.invisible,           c->rules.swap,  c->rules.unique, c->hyper.max_length, 0};
     memcpy(&parts[COUNT(parts) - 1], &c->rules.max_ratio, sizeof c->rules.max_ratio);
     Checksum sum;
     checksum_start(&sum);
