@@ -46,31 +46,49 @@ static void lower(uint32_t *codes, size_t count, bool all) {
         if (all || !is_late(codes[i])) codes[i] = unicode_lower(codes[i]);
 }
 
+typedef struct Writer {
+    char *start, *end;
+    bool space; /* white space seen and not written yet */
+} Writer;
+
+static inline void write_code(Writer *w, uint32_t code, Normalisation how) {
+    if (how.spaces) {
+        if (utf8_class(code) == UTF8_SPACE) {
+            w->space = true;
+            return;
+        }
+        if (w->space && w->end > w->start) *w->end++ = ' ';
+        w->space = false;
+    }
+    if (how.apostrophes && is_apostrophe(code)) code = '\'';
+    w->end += utf8_encode(w->end, code);
+}
+
+static bool is_ascii(const char *text, size_t length) {
+    unsigned char all = 0;
+    for (size_t i = 0; i < length; i++) all |= (unsigned char)text[i];
+    return all < 0x80;
+}
+
 void normalise_text(char **out, const char *text, size_t length, Normalisation how) {
     uint32_t *codes = NULL;
-    if (length == 0) return;
-    decode(&codes, text, length, how.invisible);
-    if (how.nfc) unicode_compose(&codes);
-    if (how.lowercase) {
-        lower(codes, stbds_arrlenu(codes), how.nfc);
-        if (how.nfc) unicode_compose(&codes); /* a capital may have no composed form when its small letter has one */
+    const bool ascii = is_ascii(text, length); /* then the bytes are the codes */
+    if (!ascii) {
+        decode(&codes, text, length, how.invisible);
+        if (how.nfc) unicode_compose(&codes);
+        if (how.lowercase) lower(codes, stbds_arrlenu(codes), how.nfc);
+        if (how.lowercase && how.nfc) unicode_compose(&codes); /* a letter may be composed when it is small only */
     }
-    const size_t before = stbds_arrlenu(*out), count = stbds_arrlenu(codes), most = count * UTF8_LONGEST;
-    char *const start = stbds_arraddnptr(*out, most), *end = start;
-    bool space = false; /* white space seen and not written yet */
-    for (size_t i = 0; i < count; i++) {
-        uint32_t code = codes[i];
-        if (how.spaces) {
-            if (utf8_class(code) == UTF8_SPACE) {
-                space = true;
-                continue;
-            }
-            if (space && end > start) *end++ = ' ';
-            space = false;
+    const size_t before = stbds_arrlenu(*out), count = ascii ? length : stbds_arrlenu(codes);
+    const size_t most = ascii ? length : count * UTF8_LONGEST;
+    if (most > 0) {
+        Writer w = {.start = stbds_arraddnptr(*out, most)};
+        w.end = w.start;
+        for (size_t i = 0; i < count; i++) {
+            const uint32_t code = ascii ? (unsigned char)text[i] : codes[i];
+            write_code(&w, ascii && how.lowercase ? unicode_lower(code) : code, how);
         }
-        if (how.apostrophes && is_apostrophe(code)) code = '\'';
-        end += utf8_encode(end, code);
+        stbds_arrsetlen(*out, before + (size_t)(w.end - w.start));
     }
-    stbds_arrsetlen(*out, before + (size_t)(end - start));
     stbds_arrfree(codes);
 }
