@@ -496,7 +496,19 @@ static void test_changed_corpus(void) {
 /* ---- Model files ---- */
 
 /* What to do to the copy of a model: leave out a key or tensor, or give it another value. */
-typedef enum Act { DROP_KEY, SET_UINT, SET_REAL, SET_TEXT, SET_BOOL, SET_IDS, DROP_TENSOR, SET_DIMS, SET_LAST, DROP_ALL } Act;
+typedef enum Act {
+    DROP_KEY,
+    SET_UINT,
+    SET_REAL,
+    SET_TEXT,
+    SET_BOOL,
+    SET_IDS,
+    DROP_TENSOR,
+    SET_DIMS,
+    SET_LAST,
+    ADD_BOOL,
+    DROP_ALL
+} Act;
 
 typedef struct Change {
     const char *name; /* of the key or tensor */
@@ -556,6 +568,7 @@ static void write_changed(const char *from, const char *to, const Change *change
         default: break;
         }
     }
+    if (change->act == ADD_BOOL) gguf_set_bool(out, change->name, change->number != 0);
     for (size_t i = 0; i < in->n_tensors && change->act != DROP_ALL; i++) {
         const GgufTensor *t = &in->tensors[i];
         const bool it = strcmp(t->name, change->name) == 0;
@@ -577,6 +590,14 @@ static void write_changed(const char *from, const char *to, const Change *change
 }
 
 static const Change changes[] = {
+    /* What a newer version may write: an older program ignored it, and said rubbish without a word
+     * [ggml-org/llama.cpp#7476]. Keys of others are theirs. */
+    {"nmt.text.some_switch", ADD_BOOL, 1, .parts = {"key nmt.text.some_switch: expected a key of version", "newer"}},
+    {"nmt.decode.way", ADD_BOOL, 0, .parts = {"key nmt.decode.way: expected a key of version", "newer"}},
+    {"nmt.gated", ADD_BOOL, 1, .parts = {"key nmt.gated: expected a key of version", "newer"}},
+    {"nmt.tokenizer.unigram", ADD_BOOL, 1, .parts = {"key nmt.tokenizer.unigram: expected a key of", "newer"}},
+    {"general.name", ADD_BOOL, 1, .parts = {NULL}},
+    {"tokenizer.ggml.pre", ADD_BOOL, 1, .parts = {NULL}},
     {"", DROP_ALL, .parts = {"key general.architecture", "found no such key"}},
     {"general.architecture", DROP_KEY, .parts = {"key general.architecture", "found no such key"}},
     {"general.architecture", SET_TEXT, .text = "llama",

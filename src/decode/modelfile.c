@@ -6,7 +6,9 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/names.h"
 #include "base/size.h"
+#include "base/version.h"
 #include "math/cpu.h"
 
 static const char *const architecture = "nmt";
@@ -78,6 +80,35 @@ static bool read_fields(const ModelFile *file, const Field *fields, const char *
     return ok;
 }
 
+static const char *const other_keys[] = {"nmt.tokenizer.merges", "nmt.config",      "nmt.step",
+                                         "nmt.instruction_set",  GGUF_CHECKSUM_KEY, NULL};
+
+/* Whether this version knows what the key says. nmt.train.* are a checkpoint's; what is not nmt.* says nothing to us.
+ */
+static bool is_known(const char *key) {
+    if (strncmp(key, "nmt.", 4) != 0 || strncmp(key, "nmt.train.", 10) == 0 || names_find(other_keys, key) >= 0)
+        return true;
+    for (size_t i = 0; i < COUNT(tables); i++) {
+        const size_t length = strlen(tables[i].prefix);
+        if (strncmp(key, tables[i].prefix, length) != 0) continue;
+        for (const Field *f = tables[i].fields; f->key; f++)
+            if (strcmp(key + length, field_name(f->key)) == 0) return true;
+    }
+    return false;
+}
+
+/* A file of a newer version may mean its weights otherwise than this version would use them. */
+static bool check_keys(const ModelFile *file, Error *err) {
+    const char *key;
+    for (size_t i = 0; (key = gguf_key(file->gguf, i)); i++)
+        if (!is_known(key))
+            return error_set(err,
+                             "%s: key %s: expected a key of version %s, found none of this name: a newer version "
+                             "wrote the file, and it would be misread",
+                             file->path, key, NMT_VERSION);
+    return true;
+}
+
 GgufWriter *modelfile_writer(const ModelInfo *info, const Parameters *params, const float *w) {
     GgufWriter *out = gguf_writer_new(GGUF_MIN_ALIGNMENT);
     gguf_set_string(out, "general.architecture", architecture);
@@ -132,6 +163,7 @@ static bool read_info(ModelFile *file, Error *err) {
     if (strcmp(found, architecture) != 0)
         return error_set(err, "%s: general.architecture: expected \"%s\", found \"%s\"", file->path, architecture,
                          found);
+    if (!check_keys(file, err)) return false;
     for (size_t i = 0; i < COUNT(tables); i++)
         if (!read_fields(file, tables[i].fields, tables[i].prefix, (char *)info + tables[i].offset, err)) return false;
     info->decode.n_best = 1;

@@ -68,6 +68,8 @@ static const GgufPair *find_pair(const GgufFile *file, const char *key) {
     return name ? &file->pairs[name->at] : NULL;
 }
 
+const char *gguf_key(const GgufFile *file, size_t i) { return i < file->n_pairs ? file->pairs[i].key : NULL; }
+
 bool gguf_has(const GgufFile *file, const char *key) { return find_pair(file, key) != NULL; }
 
 /* An integer of any width as 64 bits in two's complement, and whether it is below 0. False if it is no integer. */

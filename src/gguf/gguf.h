@@ -83,6 +83,9 @@ typedef struct GgufFile GgufFile;
 GgufFile *gguf_open(const char *path, bool require_checksum, Error *err);
 void gguf_close(GgufFile *file); /* NULL is fine */
 
+/* Key number i, in the order of the file; NULL behind the last. */
+const char *gguf_key(const GgufFile *file, size_t i);
+
 /* Values by key. Fails when the key is missing or has another type; *value then stays as it is. */
 bool gguf_has(const GgufFile *file, const char *key);
 bool gguf_uint64(const GgufFile *file, const char *key, uint64_t *value, Error *err); /* any integer >= 0 */
