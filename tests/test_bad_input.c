@@ -330,7 +330,7 @@ static void test_corpora(void) {
     write_text("bad.tsv", words);
     expect_bad_corpus("all too long", "bad.tsv",
                       PARTS("bad.tsv: expected a pair that can be used, found none; data.",
-                            ": left out 1 line longer than model.max_length, first bad.tsv:1"));
+                            " 1 line longer than model.max_length, first bad.tsv:1"));
     words[140] = 0;
     strcat(words, "\tb\n");
     write_text("bad.tsv", words);

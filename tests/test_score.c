@@ -292,6 +292,50 @@ static void test_command(void) {
         "");
 }
 
+/* Lines without a reference are left out, with a message: the rest has the score that it has alone. */
+static void test_lines_without_reference(void) {
+    static const struct {
+        const char *lines, *some, *both, *rest, *said;
+    } rows[] = {
+        {"a b c d\nx\ne f g h\n", "a b c d\ne f g h\n", "1\ta b c e\n2\n3\te f g h\n", "1\ta b c e\n3\te f g h\n",
+         "score: left out 1 line without a reference, first both.tsv:2\n"},
+        {"x\na b c d\nx\n", "a b c d\n", "1\t\t\n2\ta b c d\ta\n\n", "2\ta b c d\ta\n",
+         "score: left out 2 lines without a reference, first both.tsv:1\n"},
+        {"a b c d\nx\n", "a b c d\n", "1\ta b d\ta b c d e\n2\t \u00A0\t\u3000", "1\ta b d\ta b c d e\n",
+         "score: left out 1 line without a reference, first both.tsv:2\n"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        write_text("both.tsv", rows[i].both);
+        write_text("rest.tsv", rows[i].rest);
+        write_text("lines", rows[i].lines);
+        write_text("some", rows[i].some);
+        for (int paired = 0; paired < 2; paired++) {
+            CommandRun rest = command_run(paired ? ARGS("score", "--paired", "some", "--tsv", "some", "rest.tsv")
+                                                 : ARGS("score", "-m", "all", "--tsv", "some", "rest.tsv"),
+                                          NULL);
+            CommandRun both = command_run(paired ? ARGS("score", "--paired", "lines", "--tsv", "lines", "both.tsv")
+                                                 : ARGS("score", "-m", "all", "--tsv", "lines", "both.tsv"),
+                                          NULL);
+            EXPECT_INT(both.code, 0);
+            EXPECT_STR(both.err, rows[i].said);
+            if (!paired) EXPECT_STR(both.out, rest.out);
+            EXPECT_STR(strrchr(both.out, 'p'), strrchr(rest.out, 'p'));
+            command_free(&both);
+            command_free(&rest);
+        }
+    }
+}
+
+/* A byte order mark at the start of a file is no part of its text. */
+static void test_byte_order_marks(void) {
+    static const char *const texts[][2] = {
+        {"\uFEFFa b c d\n", "a b c d\n"}, {"a b c d\n", "\uFEFFa b c d"}, {"\uFEFFa b c d\r\n", "\uFEFFa b c d\r\n"}};
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        write_text("marked", texts[i][1]);
+        expect_run(ARGS("score", "--per-line", "-", "marked"), texts[i][0], 0, "100.0000\n", "");
+    }
+}
+
 static void test_command_errors(void) {
     static const struct Wrong {
         const char *arguments[6];
@@ -307,10 +351,13 @@ static void test_command_errors(void) {
         {{"none", "ref"}, 1, "score: none: cannot open: No such file or directory\n"},
         {{"hyp", "none"}, 1, "score: none: cannot open: No such file or directory\n"},
         {{"hyp", "."}, 1, "score: .: cannot read: Is a directory\n"},
-        {{"hyp", "--tsv", "no-reference.tsv"},
+        {{"hyp", "--tsv", "no-reference.tsv", "--per-line"},
          1,
          "score: no-reference.tsv:2: expected \"source TAB reference\", found"},
-        {{"hyp", "--tsv", "no-tab.tsv"}, 1, "score: no-tab.tsv:3: expected \"source TAB reference\", found"},
+        {{"hyp", "--tsv", "no-tab.tsv", "--per-line"},
+         1,
+         "score: no-tab.tsv:3: expected \"source TAB reference\", found"},
+        {{"hyp", "--tsv", "ref"}, 1, "score: ref:1: expected \"source TAB reference\", found no reference\n"},
         {{NULL}, 2, "score: expected HYPOTHESIS and at least one REFERENCE, found neither"},
         {{"hyp"}, 2, "score: expected HYPOTHESIS and at least one REFERENCE, found hyp"},
         {{"-", "-"}, 2, "score: -: expected at most once, found 2 times"},
@@ -343,6 +390,8 @@ int main(void) {
     world_enter();
     write_files();
     RUN(test_command);
+    RUN(test_lines_without_reference);
+    RUN(test_byte_order_marks);
     RUN(test_command_errors);
     world_leave();
     ngrams_free(work);

@@ -427,7 +427,8 @@ static void test_patience(void) {
                                           "valid.every_steps=5", "valid.patience=2"),
                                      NULL);
         EXPECT_INT(run.code, 0);
-        EXPECT_HAS(run.err, "stopped early at step 15: no better model in 2 validations; best at step 5: ");
+        EXPECT_HAS(run.err, "stopped early at step 15: no better model in 2 validations (valid.patience; raise it to "
+                            "continue); best at step 5: ");
         command_free(&run);
     }
     EXPECT_INT(log_number("patient/log.jsonl", "valid", "step", false), 15);

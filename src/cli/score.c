@@ -41,7 +41,7 @@ static const Command command = {
     .usage = "score [options] HYPOTHESIS REFERENCE...",
     .about =
         "Scores the lines of HYPOTHESIS (-: stdin) against the same lines of each REFERENCE, as sacreBLEU does, and\n"
-        "prints sacreBLEU's signature. In a file for --tsv, lines may have different numbers of references; empty\n"
+        "prints sacreBLEU's signature. In a file for --tsv, lines may have different numbers of references; blank\n"
         "columns are ignored. --paired tests by bootstrap resampling whether two systems differ by more than chance:\n"
         "it adds the mean and the half width of the 95% interval to each score, and p.\n\n"
         "example: ./score french.txt reference.fr\n"
@@ -70,7 +70,7 @@ typedef struct TestSet {
     Lines *files;       /* of references; stb_ds array */
     Text *references;   /* of the first line, of the second, ...; stb_ds array */
     size_t *start;      /* (lines + 1), stb_ds array: where each line's are */
-    size_t lines, each; /* each: references of every line; 0: varying */
+    size_t lines, each; /* lines: those with a reference; each: references of every line; 0: varying */
 } TestSet;
 
 static const char *name_of(const char *path) { return strcmp(path, "-") == 0 ? "standard input" : path; }
@@ -85,6 +85,8 @@ static bool read_lines(Lines *l, const char *path, Error *err) {
     Text line;
     bool odd = false;
     while ((next = lines_next(reader, &line.bytes, &line.length, err)) == LINES_LINE) {
+        const size_t mark = lines_count(reader) == 1 ? lines_mark(line.bytes, line.length) : 0;
+        line = (Text){line.bytes + mark, line.length - mark};
         if (line.length > 0) memcpy(stbds_arraddnptr(l->bytes, line.length), line.bytes, line.length);
         stbds_arrput(l->lines, line);
         const size_t valid = odd ? line.length : utf8_valid(line.bytes, line.length);
@@ -114,14 +116,14 @@ static bool read_as_many(Lines *l, const char *path, const TestSet *t, const cha
                                           name_of(first), found);
 }
 
-/* The columns after the first that are not empty. */
+/* The columns after the first that are not blank. */
 static void put_columns(Text **references, Text line) {
     const char *at = line.bytes, *end = line.bytes + line.length, *tab;
     while (at < end && (tab = memchr(at, '\t', (size_t)(end - at)))) {
         at = tab + 1;
         const char *next = at < end ? memchr(at, '\t', (size_t)(end - at)) : NULL;
         const Text column = {at, (size_t)((next ? next : end) - at)};
-        if (column.length > 0) stbds_arrput(*references, column);
+        if (!utf8_is_blank(column)) stbds_arrput(*references, column);
     }
 }
 
@@ -134,22 +136,29 @@ static bool read_test_set(TestSet *t, const Request *r, Error *err) {
         stbds_arrput(t->files, none);
         if (!read_as_many(&stbds_arrlast(t->files), r->paths[f], t, first, err)) return false;
     }
-    t->lines = stbds_arrlenu(t->systems[0].lines);
+    const size_t lines = stbds_arrlenu(t->systems[0].lines);
+    size_t without = 0; /* the first line without a reference, from 1 */
     stbds_arrput(t->start, 0);
-    for (size_t i = 0; i < t->lines; i++) {
+    for (size_t i = 0; i < lines; i++) {
         for (size_t f = 0; f < stbds_arrlenu(t->files); f++) {
             if (r->tsv)
                 put_columns(&t->references, t->files[f].lines[i]);
             else
                 stbds_arrput(t->references, t->files[f].lines[i]);
         }
-        const size_t here = stbds_arrlenu(t->references) - t->start[i];
-        if (here == 0)
-            return error_set(err, "%s:%zu: expected \"source TAB reference\", found no reference",
-                             name_of(stbds_arrlast(r->paths)), i + 1);
-        t->each = i == 0 || t->each == here ? here : 0;
-        stbds_arrput(t->start, t->start[i] + here);
+        const size_t here = stbds_arrlenu(t->references) - t->start[t->lines];
+        if (here == 0 && !without) without = i + 1;
+        if (here == 0) continue;
+        for (size_t s = 0; s < (r->other ? 2 : 1); s++) t->systems[s].lines[t->lines] = t->systems[s].lines[i];
+        t->each = t->lines == 0 || t->each == here ? here : 0;
+        stbds_arrput(t->start, t->start[t->lines++] + here);
     }
+    const char *last = name_of(stbds_arrlast(r->paths));
+    if (without && (t->lines == 0 || r->how.effective_order))
+        return error_set(err, "%s:%zu: expected \"source TAB reference\", found no reference", last, without);
+    if (without)
+        fprintf(stderr, "%s: left out %zu line%s without a reference, first %s:%zu\n", command.name, lines - t->lines,
+                lines - t->lines > 1 ? "s" : "", last, without);
     return true;
 }
 
@@ -186,6 +195,9 @@ static void print_score(const TestSet *t, ScoreOptions how, const NgramCounts *c
     printf(" = %.4f", score_value(how, &sum));
     if (resampled) printf(" (μ = %.4f ± %.4f)", resampled->mean, resampled->half_width);
     if (how.metric == SCORE_BLEU) {
+        if (sum.hypothesis[0] > 0 && sum.hypothesis[BLEU_ORDERS - 1] == 0)
+            fprintf(stderr, "%s: BLEU needs lines of %d words or more, found none; for text without spaces: -m chrf\n",
+                    command.name, BLEU_ORDERS);
         const BleuScore s = bleu_score(&sum, false);
         for (size_t k = 0; k < BLEU_ORDERS; k++) printf("%c%.1f", k ? '/' : ' ', s.precision[k]);
         printf(" (BP = %.3f ratio = %.3f hyp_len = %llu ref_len = %llu)", s.penalty,

@@ -154,8 +154,11 @@ static int tell_end(RunStatus status, const Trainer *t, uint64_t first, Progress
             progress_line(progress, "done: %s steps%s%s: %s/%s", step, *best ? ", " : "", best, dir, RUN_MODEL);
         return EXIT_DONE;
     case RUN_STALLED:
-        progress_line(progress, "stopped early at step %s: no better model in %llu validations%s%s: %s/%s", step,
-                      (unsigned long long)s->stalled, *best ? "; " : "", best, dir, RUN_MODEL);
+        progress_line(
+            progress,
+            "stopped early at step %s: no better model in %llu validations (valid.patience; raise it to continue)%s%s: "
+            "%s/%s",
+            step, (unsigned long long)s->stalled, *best ? "; " : "", best, dir, RUN_MODEL);
         return EXIT_DONE;
     case RUN_STOPPED:
         progress_line(progress, "stopped after step %s, everything saved; the same command continues", step);

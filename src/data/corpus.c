@@ -95,7 +95,17 @@ static Text first_column(Text *rest) {
     return first;
 }
 
-/* Adds the pair to the corpus, or its flaw to the report. sides[1] is not used for a TSV. */
+/* Whether a line with this flaw is one that rules.keep takes: one with a target. */
+static bool is_kept(const CorpusReader *r, CorpusFlaw flaw, const Text sides[2], bool is_tsv) {
+    if (!r->rules.keep || (flaw != CORPUS_EMPTY && flaw != CORPUS_NOT_UTF8)) return false;
+    if (!is_tsv) return sides[0].length <= CORPUS_LONGEST_LINE && sides[1].length <= CORPUS_LONGEST_LINE;
+    Text rest = sides[0];
+    const Text first = first_column(&rest);
+    if (r->rules.swap) return !utf8_is_blank(first);
+    return !utf8_is_blank(rest); /* a TAB is white space */
+}
+
+/* Adds the pair to the corpus, or its flaw to the report, or both. sides[1] is not used for a TSV. */
 static void take_line(CorpusReader *r, Corpus *corpus, const Text sides[2], CorpusReport *report) {
     const CorpusItem *item = &r->items[r->item];
     const bool is_tsv = !item->names[1];
@@ -103,15 +113,18 @@ static void take_line(CorpusReader *r, Corpus *corpus, const Text sides[2], Corp
     CorpusPlace place = {2 * r->item, number};
     CorpusFlaw flaw;
     Error why;
-    for (int side = 0; side < 2 && item->names[side]; side++) {
+    bool flawed = false;
+    for (int side = 0; side < 2 && item->names[side] && !flawed; side++) {
         place.file = 2 * r->item + (size_t)side;
-        if (!corpus_flaw(&flaw, sides[side], is_tsv, item->names[side], number, &why)) continue;
+        flawed = corpus_flaw(&flaw, sides[side], is_tsv, item->names[side], number, &why);
+    }
+    if (flawed) {
         if (!*r->flaw.text) r->flaw = why;
         corpus_report_add(report, flaw, place);
-        return;
+        if (!is_kept(r, flaw, sides, is_tsv)) return;
     }
     place.file = 2 * r->item;
-    r->good++;
+    r->good += !flawed;
     Text rest = sides[0], source = is_tsv ? first_column(&rest) : sides[0], targets = is_tsv ? rest : sides[1];
     if (r->rules.swap) {
         const Text target = is_tsv ? first_column(&rest) : targets;
@@ -121,7 +134,8 @@ static void take_line(CorpusReader *r, Corpus *corpus, const Text sides[2], Corp
     CorpusLine line = {.start = stbds_arrlenu(corpus->text),
                        .source_length = (uint32_t)source.length,
                        .targets_length = (uint32_t)targets.length,
-                       .place = place};
+                       .place = place,
+                       .flawed = flawed};
     if (r->rules.unique) {
         Text others = targets;
         if (was_seen(r, source, is_tsv ? first_column(&others) : targets)) {

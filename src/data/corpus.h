@@ -36,6 +36,8 @@ typedef enum CorpusFlaw {
 typedef struct CorpusRules {
     bool swap;   /* exchange source and first target; leave out further targets */
     bool unique; /* take only the first of equal lines */
+    bool keep;   /* also take lines that only have no source, or no target in column 2, or bytes that are not UTF-8, as
+                    long as there is a target; they are counted by their flaw all the same (CorpusLine.flawed) */
     size_t max_length;
     double max_ratio; /* 0: any */
 } CorpusRules;
@@ -60,6 +62,7 @@ typedef struct CorpusLine {
     uint32_t source_length;  /* bytes */
     uint32_t targets_length; /* bytes, the TABs included */
     CorpusPlace place;
+    bool flawed; /* with `keep`: not a pair to learn from, or to take a loss of */
 } CorpusLine;
 
 /* Lines in memory. Release with corpus_free. */
@@ -71,7 +74,8 @@ typedef struct Corpus {
 
 void corpus_free(Corpus *corpus);
 
-/* Line 0 .. count-1; target 0 .. corpus_targets-1. */
+/* Line 0 .. count-1; target 0 .. corpus_targets-1. Targets after the first may be blank, and are none then; that of a
+ * flawed line may be blank, too. */
 Text corpus_source(const Corpus *corpus, size_t line);
 size_t corpus_targets(const Corpus *corpus, size_t line); /* at least 1 */
 Text corpus_target(const Corpus *corpus, size_t line, size_t target);

@@ -15,15 +15,6 @@ static Excerpt excerpt_of(Text line) {
     return excerpt;
 }
 
-static bool is_blank(const char *text, size_t length) {
-    for (size_t at = 0; at < length;) {
-        uint32_t code;
-        at += utf8_decode(&code, text + at, length - at);
-        if (utf8_class(code) != UTF8_SPACE) return false;
-    }
-    return true;
-}
-
 bool corpus_flaw(CorpusFlaw *flaw, Text line, bool is_tsv, const char *name, size_t number, Error *why) {
     *flaw = CORPUS_TOO_LONG;
     if (line.length > CORPUS_LONGEST_LINE)
@@ -38,10 +29,10 @@ bool corpus_flaw(CorpusFlaw *flaw, Text line, bool is_tsv, const char *name, siz
     for (const char *at = line.bytes, *end = at + line.length; at <= end; column++) {
         const char *tab = is_tsv ? memchr(at, '\t', (size_t)(end - at)) : NULL;
         const size_t size = (size_t)((tab ? tab : end) - at);
-        if (is_blank(at, size) && is_tsv)
+        if (utf8_is_blank((Text){at, size}) && is_tsv)
             return !error_set(why, "%s:%zu: expected text in column %zu (%s), found none in \"%s\"", name, number,
                               column, column == 1 ? "the source" : "a target", excerpt_of(line).text);
-        if (is_blank(at, size)) return !error_set(why, "%s:%zu: expected text, found none", name, number);
+        if (utf8_is_blank((Text){at, size})) return !error_set(why, "%s:%zu: expected text, found none", name, number);
         at += size + 1;
     }
     *flaw = CORPUS_NOT_UTF8;
@@ -72,7 +63,8 @@ char *corpus_tell(const CorpusReader *r, const CorpusReport *report, const char 
         /* A report may come from a file, so its place may be wrong. */
         const char *name =
             first.file / 2 < stbds_arrlenu(r->items) ? r->items[first.file / 2].names[first.file % 2] : "";
-        char *more = memory_format("%s%s%s: left out %llu line%s %s, first %s:%llu", text, *text ? "\n" : "", key,
+        char *more = memory_format("%s%s%s: left out%s %llu line%s %s, first %s:%llu", text, *text ? "\n" : "", key,
+                                   r->rules.keep && flaw != CORPUS_NO_TAB ? " of the loss" : "",
                                    (unsigned long long)report->count[flaw], report->count[flaw] > 1 ? "s" : "",
                                    what[flaw], name ? name : "", (unsigned long long)first.line);
         free(text);

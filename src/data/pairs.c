@@ -86,6 +86,10 @@ void pairs_add(PairSet *pairs, Pool *pool, const Corpus *corpus, const Tokenizer
         const Encoded *from = &encoded[line / TASK_LINES];
         const size_t *lengths = from->lengths[line % TASK_LINES], both = lengths[0] + lengths[1];
         if (line % TASK_LINES == 0) ids = from->ids;
+        if (corpus->lines[line].flawed) {
+            ids += both;
+            continue;
+        }
         if (excess_of(lengths, &rules) > 0) {
             const bool too_long = size_max(lengths[0], lengths[1]) > rules.max_length;
             corpus_report_add(&pairs->report, too_long ? CORPUS_TOO_LONG : CORPUS_RATIO, corpus->lines[line].place);

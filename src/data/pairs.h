@@ -27,7 +27,8 @@ typedef struct PairSet {
 } PairSet;
 
 /* Encodes each line's source and first target, on all threads, and appends them to a set in memory. Pairs that are too
- * long, or whose sides differ too much, are left out and counted in pairs->report. Release with pairs_free. */
+ * long, or whose sides differ too much, are left out and counted in pairs->report; flawed ones are left out. Release
+ * with pairs_free. */
 void pairs_add(PairSet *pairs, Pool *pool, const Corpus *corpus, const Tokenizer *tokenizer, CorpusRules rules);
 void pairs_free(PairSet *pairs);
 

@@ -139,3 +139,12 @@ Utf8Class utf8_class(uint32_t code) {
     if (IN(code, digit_ranges)) return UTF8_DIGIT;
     return IN(code, other_ranges) ? UTF8_OTHER : UTF8_LETTER;
 }
+
+bool utf8_is_blank(Text text) {
+    for (size_t at = 0; at < text.length;) {
+        uint32_t code;
+        at += utf8_decode(&code, text.bytes + at, text.length - at);
+        if (utf8_class(code) != UTF8_SPACE) return false;
+    }
+    return true;
+}

@@ -6,6 +6,7 @@
  * with more accents), and elsewhere good enough to split words. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,3 +43,6 @@ size_t utf8_valid(const char *text, size_t length);
 void utf8_show(char *out, size_t size, const char *text, size_t length);
 
 Utf8Class utf8_class(uint32_t code);
+
+/* Whether the text has nothing but white space. */
+bool utf8_is_blank(Text text);

@@ -68,8 +68,10 @@ static const Field train_fields[] = {
     INTEGER("train.log_every", log_every, "100", 1, STEPS_MAX, "steps between log lines"),
 
     INTEGER("valid.every_steps", every_steps, "1000", 1, STEPS_MAX, "steps between validations; each saves the run"),
-    INTEGER("valid.translate", translate, "500", 0, STEPS_MAX,
-            "validation sentences to translate greedily, for BLEU and exact matches; 0: none"),
+    INTEGER(
+        "valid.translate", translate, "500", 0, STEPS_MAX,
+        "validation lines to translate greedily, for BLEU (with the targets as they are in the file, as ./score has "
+        "it) and exact matches (with both sides normalised); 0: none"),
     CHOICE("valid.metric", metric, "loss", METRIC_NAMES,
            "the best model has the lowest loss, the most sentences exactly right, or the highest BLEU"),
     INTEGER("valid.patience", patience, "0", 0, STEPS_MAX, "stop after N validations without a better model; 0: never"),

@@ -57,6 +57,7 @@ static bool make_cache(Corpora *d, const Config *c, Pool *pool, CorpusReader *re
 static bool read_valid(Corpora *d, const Config *c, CorpusReader **reader, Error *err) {
     CorpusRules rules = c->rules;
     rules.unique = false;
+    rules.keep = true;
     *reader = corpus_open(c->data_valid, NULL, rules, err);
     return *reader && corpus_next(*reader, &d->valid_lines, UINT32_MAX, &d->valid.report, err);
 }

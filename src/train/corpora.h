@@ -17,7 +17,7 @@
 typedef struct Corpora {
     Tokenizer *tokenizer;
     PairSet train, valid;
-    Corpus valid_lines;    /* the text of the validation pairs */
+    Corpus valid_lines;    /* the text of the lines to translate: those with a target, flawed or not */
     size_t merges_missing; /* how many fewer merges the corpus gave than asked for */
     char *flaws;           /* what was left out of the corpora, in lines of text; "": nothing */
 } Corpora;

@@ -9,8 +9,8 @@
  *     {"kind":"back","step":41,"from":57,"scale":0.5}                      back to step 40; the learning rate times 0.5
  *
  * loss is label-smoothed, nll is not; both are means a target token. skipped: steps without an update, so far. `bleu`,
- * `exact` and `samples` (the same few sentences each time) are missing where nothing was translated. A number that is
- * not finite is null.
+ * `exact` and `samples` (the same few sentences each time) are missing where nothing was translated; train/measure.h
+ * says what the first two compare. A number that is not finite is null.
  *
  * A line that cannot be written, not even in part, is kept, and tried again before the next one, or by log_write. */
 #pragma once

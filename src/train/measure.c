@@ -7,44 +7,36 @@
 #include "base/size.h"
 #include "data/corpus.h"
 #include "decode/translator.h"
+#include "eval/bleu.h"
 #include "eval/score.h"
 #include "text/utf8.h"
 
-/* The accepted targets of a line, normalised. */
-typedef struct Accepted {
-    char *bytes;  /* stb_ds array: one after another */
-    Text *texts;  /* stb_ds array */
-    size_t *ends; /* stb_ds array */
-} Accepted;
-
-static void accept_line(Accepted *a, const Corpus *corpus, size_t line, Normalisation how) {
-    const size_t count = corpus_targets(corpus, line);
-    stbds_arrsetlen(a->bytes, 0);
-    stbds_arrsetlen(a->ends, count);
-    stbds_arrsetlen(a->texts, count);
-    for (size_t t = 0; t < count; t++) {
+/* A line's targets, as they stand in the file. Blank columns are none, as in ./score --tsv; if all are blank, as an
+ * empty line may be where the targets have a file of their own, the first is the target. */
+static void list_targets(Text **targets, const Corpus *corpus, size_t line) {
+    stbds_arrsetlen(*targets, 0);
+    for (size_t t = 0; t < corpus_targets(corpus, line); t++) {
         const Text target = corpus_target(corpus, line, t);
-        normalise_text(&a->bytes, target.bytes, target.length, how);
-        a->ends[t] = stbds_arrlenu(a->bytes);
+        if (!utf8_is_blank(target)) stbds_arrput(*targets, target);
     }
-    for (size_t t = 0; t < count; t++) {
-        const size_t start = t ? a->ends[t - 1] : 0;
-        a->texts[t] = (Text){a->bytes + start, a->ends[t] - start};
-    }
+    if (stbds_arrlenu(*targets) == 0) stbds_arrput(*targets, corpus_target(corpus, line, 0));
 }
 
-static bool is_accepted(const Accepted *a, Text found) {
-    for (size_t t = 0; t < stbds_arrlenu(a->texts); t++)
-        if (a->texts[t].length == found.length &&
-            (found.length == 0 || memcmp(a->texts[t].bytes, found.bytes, found.length) == 0))
-            return true;
-    return false;
+/* Replaces *out by the normalised text. */
+static void normalise(char **out, Text text, Normalisation how) {
+    stbds_arrsetlen(*out, 0);
+    normalise_text(out, text.bytes, text.length, how);
+}
+
+static bool is_same(const char *a, const char *b) {
+    return stbds_arrlenu(a) == stbds_arrlenu(b) && (stbds_arrlenu(a) == 0 || memcmp(a, b, stbds_arrlenu(a)) == 0);
 }
 
 /* results: (count), of the first lines of the corpus. The samples are spread evenly over them. */
 static void compare(Measured *measured, const TranslatorResult *results, size_t count, const Corpus *corpus,
                     Normalisation how) {
-    Accepted accepted = {NULL, NULL, NULL};
+    Text *targets = NULL;
+    char *said = NULL, *target = NULL;
     Ngrams *work = ngrams_create();
     const ScoreOptions bleu = {.metric = SCORE_BLEU};
     NgramCounts sum = {{0}, {0}, {0}};
@@ -52,25 +44,31 @@ static void compare(Measured *measured, const TranslatorResult *results, size_t 
     size_t exact = 0, shown = 0;
     for (size_t i = 0; i < count; i++) {
         const Text found = {results[i].bytes, results[i].length};
-        accept_line(&accepted, corpus, i, how);
-        const bool right = is_accepted(&accepted, found);
+        list_targets(&targets, corpus, i);
+        score_add(&sum, work, bleu, found, targets, stbds_arrlenu(targets));
+        normalise(&said, found, how);
+        bool right = false;
+        for (size_t t = stbds_arrlenu(targets); t-- > 0;) { /* the first one stays in `target` */
+            normalise(&target, targets[t], how);
+            right = right || is_same(said, target);
+        }
         exact += right;
         if (shown < samples && i == shown * count / samples) {
             Sample *sample = &measured->samples[shown++];
-            const Text source = corpus_source(corpus, i), reference = accepted.texts[0];
+            const Text source = corpus_source(corpus, i);
             utf8_show(sample->source, SAMPLE_BYTES, source.bytes, source.length);
-            utf8_show(sample->reference, SAMPLE_BYTES, reference.bytes, reference.length);
+            utf8_show(sample->reference, SAMPLE_BYTES, target, stbds_arrlenu(target));
             utf8_show(sample->said, SAMPLE_BYTES, found.bytes, found.length);
             sample->right = right;
         }
-        score_add(&sum, work, bleu, found, accepted.texts, stbds_arrlenu(accepted.texts));
     }
     ngrams_free(work);
-    stbds_arrfree(accepted.bytes);
-    stbds_arrfree(accepted.texts);
-    stbds_arrfree(accepted.ends);
+    stbds_arrfree(targets);
+    stbds_arrfree(said);
+    stbds_arrfree(target);
     measured->exact = (double)exact / (double)count;
     measured->bleu = score_value(bleu, &sum);
+    measured->no_words = sum.hypothesis[0] > 0 && sum.hypothesis[BLEU_ORDERS - 1] == 0;
     measured->sample_count = samples;
 }
 

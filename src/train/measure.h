@@ -1,6 +1,11 @@
-/* How well the present parameters translate the validation sentences, greedily: by the share that is exactly right,
- * which fits a corpus with one right answer, and by BLEU (eval/bleu.h, tokenisation 13a). Accepted targets are
- * normalised as the tokenizer does. */
+/* How well the present parameters translate the validation sentences, greedily. Two figures:
+ *
+ * BLEU (eval/bleu.h, tokenisation 13a) compares with the targets as they stand in the file. It is the BLEU of
+ * `./translate -b 1 | ./score --tsv - FILE`, to the last digit. So it counts every line that has a target, also those
+ * that are left out of the loss.
+ *
+ * The share that is exactly right fits a corpus with one right answer. Translations and targets are normalised, as the
+ * model does, before they are compared. */
 #pragma once
 
 #include "base/error.h"
@@ -18,6 +23,7 @@ typedef struct Sample {
  * them, the same ones each time. */
 typedef struct Measured {
     double exact, bleu;
+    bool no_words; /* no translation has the four words that BLEU needs, so it is 0 */
     Sample samples[SAMPLES];
     size_t sample_count;
 } Measured;
