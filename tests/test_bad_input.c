@@ -336,7 +336,7 @@ static void test_corpora(void) {
     write_text("bad.tsv", words);
     expect_failure(
         "too different", 1,
-        ARGS("train", "tiny.ini", "run.dir=new", "data.train=bad.tsv", "data.max_ratio=1", "model.max_length=128"),
+        ARGS("train", "tiny.ini", "run.dir=new", "data.train=bad.tsv", "data.max_ratio=1", "model.max_length=256"),
         NULL,
         PARTS("bad.tsv: expected a pair that can be used, found none; data.train: left out 1 line with "
               "sides of too different length (data.max_ratio), first bad.tsv:1"));
