@@ -98,6 +98,12 @@ const char *cpu_instruction_set(void) {
     return set_names[in_use];
 }
 
+bool cpu_same_floats(const char *name) {
+    static const char *const extend_avx512[] = {"avx512", "avx512_bf16", "amx", NULL}; /* with products in bfloat16 */
+    return strcmp(name, cpu_instruction_set()) == 0 ||
+           (cpu_isa() == ISA_AVX512 && names_find(extend_avx512, name) >= 0);
+}
+
 bool cpu_use(const char *name) {
     set_in_use();
     const int found = names_find(set_names, name);

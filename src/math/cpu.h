@@ -22,6 +22,9 @@ size_t cpu_instruction_sets(const char *const **names);
 /* The one in use: the environment variable NMT_ISA's, or the best. */
 const char *cpu_instruction_set(void);
 
+/* Whether the set of that name computes the same bits in float32 as the one in use. */
+bool cpu_same_floats(const char *name);
+
 /* Fails when NMT_ISA names an instruction set that does not exist or that this CPU lacks. ./train, ./translate
  * and ./inspect call it before they compute; without the call, such a name is ignored. From the call on, this thread
  * and those it starts treat denormal numbers (below 1.2e-38) as 0: Adam's moments fade into that range, and some CPUs

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/size.h"
+#include "math/cpu.h"
 #include "math/matmul.h"
 #include "train/run.h"
 
@@ -26,6 +28,7 @@ static const Field state_fields[] = {
     LOSS(best_loss),
     FIGURE(best_exact, 0, 1),
     FIGURE(best_bleu, 0, 100.001),
+    STEPS(best_sentences),
     STEPS(stalled),
     STEPS(skipped),
     LOSS(loss_sum),
@@ -103,6 +106,7 @@ static bool save(const Trainer *t, const char *name, bool with_state, Error *err
                 gguf_set_uint64(out, f->key, *(const uint64_t *)at);
         }
         gguf_set_uint64(out, CORPORA_KEY, t->data.train.checksum);
+        gguf_set_uint64(out, CORPORA_VALID_KEY, t->data.valid_checksum);
         for (size_t i = 0; i < t->optimiser.block_count; i++)
             modelfile_add_block(out, &t->model.params, t->optimiser.names[i], t->optimiser.blocks[i]);
         if (t->average) modelfile_add_block(out, &t->model.params, AVERAGE, t->average);
@@ -122,6 +126,8 @@ bool checkpoint_save_last(const Trainer *t, Error *err) { return save(t, RUN_LAS
 
 static bool read_state(TrainState *state, const ModelFile *last, Error *err) {
     for (const Field *f = state_fields; f->key; f++) {
+        if (f->offset == offsetof(TrainState, best_sentences) && !gguf_has(last->gguf, CORPORA_VALID_KEY))
+            continue; /* the file is older than these two keys */
         void *at = (char *)state + f->offset;
         if (f->type == FIELD_REAL ? !gguf_double(last->gguf, f->key, at, err)
                                   : !gguf_uint64(last->gguf, f->key, at, err))
@@ -138,9 +144,52 @@ static bool read_state(TrainState *state, const ModelFile *last, Error *err) {
     return true;
 }
 
+static void note(Trainer *t, char *line) {
+    char *all = memory_format("%s%s\n", t->notes ? t->notes : "", line);
+    free(t->notes);
+    free(line);
+    t->notes = all;
+}
+
+/* A best model that was chosen by other sentences is not compared with. */
+static bool compare_validation(Trainer *t, const ModelFile *last, Error *err) {
+    TrainState *s = &t->state;
+    const Config *c = t->config;
+    const uint64_t sentences = trainer_valid_sentences(t);
+    uint64_t text = t->data.valid_checksum;
+    const char *changed = NULL;
+    if (!gguf_has(last->gguf, CORPORA_VALID_KEY))
+        s->best_sentences = sentences;
+    else if (!gguf_uint64(last->gguf, CORPORA_VALID_KEY, &text, err))
+        return false;
+    if (text != t->data.valid_checksum)
+        changed = "data.valid has another text";
+    else if (c->metric != METRIC_LOSS && s->best_step && s->best_sentences != sentences)
+        changed = "valid.translate is another number";
+    if (!changed) return true;
+    note(t,
+         memory_format("%s than when %s was saved: the best model and valid.patience start anew", changed, last->path));
+    s->best_step = s->stalled = 0;
+    return true;
+}
+
+/* Another instruction set computes other bits. */
+static bool compare_machine(Trainer *t, const ModelFile *last, Error *err) {
+    const char *now = cpu_instruction_set(), *then = gguf_string(last->gguf, "nmt.instruction_set", NULL, err);
+    if (!then) return false;
+    if (strcmp(now, then) == 0) return true;
+    const bool same = t->model.compute.precision == PRECISION_FLOAT32 && cpu_same_floats(then);
+    note(t, memory_format(same ? "%s was saved on %s, this is %s: in float32 both give the same bits"
+                               : "%s was saved on %s, this is %s: the bits of this run will differ from those of a run "
+                                 "on one of them alone",
+                          last->path, then, now));
+    return true;
+}
+
 /* Takes parameters, moments and state from an open last.gguf. */
 static bool restore(Trainer *t, const ModelFile *last, Error *err) {
-    if (!read_state(&t->state, last, err)) return false;
+    if (!read_state(&t->state, last, err) || !compare_validation(t, last, err) || !compare_machine(t, last, err))
+        return false;
     /* The config is the same except harmless keys, and so is the shape; this guards against a file patched by hand. */
     if (last->params.count != t->model.params.count)
         return error_set(err, "%s: expected %zu parameters, found %zu", last->path, t->model.params.count,
@@ -166,6 +215,10 @@ static Precision choose_precision(const Config *config, const ModelFile *last) {
     return last ? last->info.precision : matmul_fast_precision();
 }
 
+static bool may_resume(Config *config, const ModelFile *last, Error *err) {
+    return config_may_resume(config, last->info.config, !gguf_has(last->gguf, CORPORA_VALID_KEY), last->path, err);
+}
+
 bool checkpoint_open(Trainer *t, Config *config, Pool *pool, bool resume, bool *resumed, Error *err) {
     ModelFile file = {0};
     Corpora data;
@@ -173,7 +226,7 @@ bool checkpoint_open(Trainer *t, Config *config, Pool *pool, bool resume, bool *
     *t = (Trainer){0};
     *resumed = resume && file_exists(path);
     const ModelFile *last = *resumed ? &file : NULL;
-    bool ok = !last || (modelfile_open(&file, path, err) && config_may_resume(config, file.info.config, path, err));
+    bool ok = !last || (modelfile_open(&file, path, err) && may_resume(config, &file, err));
     ok = ok && corpora_read(&data, config, pool, last, err) &&
          trainer_create(t, config, pool, choose_precision(config, last), &data, err);
     if (ok && !last) trainer_begin(t);
@@ -238,7 +291,7 @@ static bool restore_saved(Trainer *t, Error *err) {
         path = file_join(t->config->dir, RUN_LAST);
     }
     uint64_t corpus = 0;
-    bool ok = modelfile_open(&file, path, err) && config_may_resume(&config, file.info.config, path, err) &&
+    bool ok = modelfile_open(&file, path, err) && may_resume(&config, &file, err) &&
               gguf_uint64(file.gguf, CORPORA_KEY, &corpus, err);
     if (ok && corpus != t->data.train.checksum)
         ok = error_set(err, "%s: expected the training pairs of this run, found others", path);
@@ -259,6 +312,8 @@ bool checkpoint_go_back(Trainer *t, Error *err) {
         trainer_begin(t);
     else if (!restore_saved(t, err))
         return false;
+    free(t->notes); /* told before */
+    t->notes = NULL;
     t->state.streak = 0;
     t->state.returns = returns;
     return check_place(t, err);

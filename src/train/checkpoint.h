@@ -3,7 +3,18 @@
  * model.gguf is the model alone. last.gguf also has all that a run needs to continue: Adam's moments as tensors
  * (adam.m.*, adam.v.*), the average of the weights where there is one (average.*), and the counters of TrainState as
  * keys (nmt.train.*). A run goes back to its last validation, wherever it was stopped: so a stop between two
- * validations, which saves, keeps the last.gguf of the one before as back.gguf until the next. */
+ * validations, which saves, keeps the last.gguf of the one before as back.gguf until the next.
+ *
+ * What a run depends on besides, how last.gguf knows it, and what happens when it is another now:
+ *
+ *     the config's keys             nmt.config, key by key                refused, except those that may change
+ *     the training pairs            nmt.train.corpus, their checksum      refused
+ *     the vocabulary                nmt.tokenizer.merges                  the file's is used
+ *     the validation text           nmt.train.valid, its checksum         a note; the best model starts anew
+ *     the sentences translated      nmt.train.best_sentences, how many    the same, if the best is told by them
+ *     the instruction set           nmt.instruction_set                   a note
+ *
+ * Texts are known by their content, never by the names of files. A note is a line of trainer->notes. */
 #pragma once
 
 #include <stdbool.h>

@@ -98,7 +98,9 @@ static bool is_saved(const char *key) {
 }
 
 /* Keys that a resumed run may change. The last step is part of a cosine's shape. */
-static bool may_change(const char *key, const Config *config) {
+static bool may_change(const char *key, const Config *config, bool valid_by_name) {
+    if (strcmp(key, "data.valid") == 0) return !valid_by_name;
+    if (strcmp(key, "data.train") == 0) return true;
     if (strcmp(key, "train.max_steps") == 0) return config->schedule.kind != SCHEDULE_COSINE;
     if (strcmp(key, "train.max_epochs") == 0 || strcmp(key, "data.test") == 0) return true;
     return strncmp(key, "valid.", 6) == 0 || strncmp(key, "decode.", 7) == 0;
@@ -201,7 +203,7 @@ char *config_template(void) {
     return text;
 }
 
-bool config_may_resume(Config *config, const char *before, const char *file, Error *err) {
+bool config_may_resume(Config *config, const char *before, bool valid_by_name, const char *file, Error *err) {
     Field *fields = join_tables(true);
     Config old = {0};
     Ini *ini = ini_parse(file, before, strlen(before), err);
@@ -214,7 +216,7 @@ bool config_may_resume(Config *config, const char *before, const char *file, Err
             config->kept = memory_format("%s%s%s = %s", kept ? kept : "", kept ? ", " : "", f->key, f->before);
             free(kept);
         }
-        if (may_change(f->key, config)) continue;
+        if (may_change(f->key, config, valid_by_name)) continue;
         char *was = field_text(f, &old), *is = field_text(f, config);
         if (strcmp(was, is) != 0)
             ok = error_set(err,

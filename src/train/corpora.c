@@ -62,6 +62,18 @@ static bool read_valid(Corpora *d, const Config *c, CorpusReader **reader, Error
     return *reader && corpus_next(*reader, &d->valid_lines, UINT32_MAX, &d->valid.report, err);
 }
 
+/* Of the lines, not of the files that they come from. */
+static uint64_t text_checksum(const Corpus *lines) {
+    Checksum sum;
+    checksum_start(&sum);
+    for (size_t i = 0; i < lines->count; i++) {
+        const CorpusLine *line = &lines->lines[i];
+        checksum_add(&sum, lines->text + line->start, line->source_length + 1 + line->targets_length);
+        checksum_add(&sum, "\n", 1);
+    }
+    return checksum_end(&sum);
+}
+
 static bool encode_valid(Corpora *d, const Config *c, Pool *pool, const CorpusReader *reader, Error *err) {
     pairs_add(&d->valid, pool, &d->valid_lines, d->tokenizer, c->rules);
     return d->valid.count > 0 || corpus_none(reader, &d->valid.report, "data.valid", err);
@@ -87,6 +99,7 @@ bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last
     ok = ok && d->tokenizer && encode_valid(d, c, pool, valid, err) &&
          (cached ? check_pairs(c, last, d->train.checksum, err) : make_cache(d, c, pool, train, path, key, last, err));
     if (ok && !last) d->merges_missing = c->hyper.vocab - tokenizer_vocab_size(d->tokenizer);
+    if (ok) d->valid_checksum = text_checksum(&d->valid_lines);
     if (ok) d->flaws = tell_flaws(d, train, valid);
     corpus_close(train);
     corpus_close(valid);

@@ -17,13 +17,15 @@
 typedef struct Corpora {
     Tokenizer *tokenizer;
     PairSet train, valid;
-    Corpus valid_lines;    /* the text of the lines to translate: those with a target, flawed or not */
-    size_t merges_missing; /* how many fewer merges the corpus gave than asked for */
-    char *flaws;           /* what was left out of the corpora, in lines of text; "": nothing */
+    Corpus valid_lines;      /* the text of the lines to translate: those with a target, flawed or not */
+    uint64_t valid_checksum; /* of that text */
+    size_t merges_missing;   /* how many fewer merges the corpus gave than asked for */
+    char *flaws;             /* what was left out of the corpora, in lines of text; "": nothing */
 } Corpora;
 
-/* The key under which last.gguf has the checksum of the training pairs (PairSet). */
-#define CORPORA_KEY "nmt.train.corpus"
+/* The keys under which last.gguf has the checksums of the training pairs (PairSet) and of the validation text. */
+#define CORPORA_KEY       "nmt.train.corpus"
+#define CORPORA_VALID_KEY "nmt.train.valid"
 
 /* Reads the corpora. The tokenizer is learned from the training lines, or taken from last.gguf (`last`; NULL: a fresh
  * run), whose training pairs must be the same. Fails with everything freed. Release with corpora_free. */

@@ -132,6 +132,13 @@ bool log_back(Log *log, const TrainState *s, uint64_t from, double scale, Error 
     return finish(log, err);
 }
 
+/* Without a step: it stays when the run goes back. */
+bool log_note(Log *log, uint64_t after, const char *text, Error *err) {
+    log->waiting.separate = false;
+    json_write(&log->waiting, "{kind: %s, after: %lld, text: %s", "note", (long long)after, text);
+    return finish(log, err);
+}
+
 void log_close(Log *log) {
     if (log->file >= 0) close(log->file);
     json_free(&log->waiting);

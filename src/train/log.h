@@ -7,6 +7,7 @@
  *
  *     {"kind":"skip","step":57,"epoch":0,"loss":..,"norm":..}              a step that updated nothing
  *     {"kind":"back","step":41,"from":57,"scale":0.5}                      back to step 40; the learning rate times 0.5
+ *     {"kind":"note","after":40,"text":".."}        what was not as before when the run continued after step 40
  *
  * loss is label-smoothed, nll is not; both are means a target token. skipped: steps without an update, so far. `bleu`,
  * `exact` and `samples` (the same few sentences each time) are missing where nothing was translated; train/measure.h
@@ -42,5 +43,6 @@ bool log_step(Log *log, const TrainState *state, const StepReport *step, double 
 bool log_skip(Log *log, const TrainState *state, const StepReport *step, Error *err);
 bool log_valid(Log *log, const TrainState *state, Loss loss, bool best, const Measured *measured, Error *err);
 bool log_back(Log *log, const TrainState *state, uint64_t from, double scale, Error *err);
+bool log_note(Log *log, uint64_t after, const char *text, Error *err);
 
 bool log_write(Log *log, Error *err);

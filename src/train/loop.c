@@ -2,8 +2,10 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "train/checkpoint.h"
 #include "train/log.h"
 #include "train/measure.h"
@@ -260,6 +262,7 @@ static bool validate(Loop *l, Error *err) {
         s->best_loss = loss.loss;
         s->best_exact = all.exact;
         s->best_bleu = all.bleu;
+        s->best_sentences = measured ? trainer_valid_sentences(t) : 0;
         s->stalled = 0;
     } else if (counts) {
         s->stalled++;
@@ -303,6 +306,16 @@ static bool go_back(Loop *l, Error *err) {
 
 /* ---- The run ---- */
 
+static void tell_notes(Loop *l) {
+    char *end;
+    for (char *line = l->trainer->notes; line && (end = strchr(line, '\n')); line = end + 1) {
+        char *text = memory_string_n(line, (size_t)(end - line));
+        progress_line(l->progress, "%s", text);
+        written(l, log_note(&l->log, l->trainer->state.step, text, &l->problem));
+        free(text);
+    }
+}
+
 static RunStatus run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     Trainer *t = l->trainer;
     const Config *c = l->config;
@@ -337,6 +350,7 @@ RunStatus loop_run(Trainer *trainer, FileLock *lock, Progress *progress, const v
     RunStatus end = RUN_FAILED;
     if (log_open(&l.log, path, trainer->state.step, err)) {
         start_clock(&l);
+        tell_notes(&l);
         if (trainer->state.saved == trainer->state.step) checkpoint_remove_back(trainer);
         replace_missing_model(&l);
         end = run(&l, stop, err);

@@ -1,6 +1,7 @@
 #include "train/trainer.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/size.h"
 #include "math/vector.h"
@@ -64,6 +65,7 @@ void trainer_free(Trainer *t) {
     arena_free(&t->batch);
     arena_free(&t->blocks);
     corpora_free(&t->data);
+    free(t->notes);
     *t = (Trainer){0};
 }
 
@@ -198,6 +200,8 @@ StepReport trainer_step(Trainer *t) {
 /* ---- Validation ---- */
 
 const real *trainer_weights(const Trainer *t) { return t->average ? t->average : t->w; }
+
+size_t trainer_valid_sentences(const Trainer *t) { return size_min(t->config->translate, t->data.valid_lines.count); }
 
 Loss trainer_valid_loss(Trainer *t) {
     Loss total = {0, 0};

@@ -32,8 +32,9 @@ typedef struct TrainState {
     /* Written by the loop, at validations: */
     uint64_t best_step; /* the best one so far; 0: none yet */
     double best_loss, best_exact, best_bleu;
-    uint64_t stalled; /* validations since */
-    uint64_t saved;   /* the last one that was saved, which a run goes back to; 0: the beginning */
+    uint64_t best_sentences; /* that best_exact and best_bleu are of */
+    uint64_t stalled;        /* validations since */
+    uint64_t saved;          /* the last one that was saved, which a run goes back to; 0: the beginning */
     /* Written by checkpoint_go_back: */
     uint64_t returns; /* how often that happened; each time halves the learning rate */
 } TrainState;
@@ -44,6 +45,7 @@ typedef struct Trainer {
     Pool *pool;
     Corpora data;
     Transformer model;
+    char *notes; /* what is not as it was when the run was saved, a line each; NULL: nothing */
 
     /* What last.gguf keeps: written by trainer_step and, when a run continues or goes back, by train/checkpoint.c. The
      * loop writes its part of the state. */
@@ -100,6 +102,9 @@ StepReport trainer_step(Trainer *trainer);
 
 /* The same from batch `first` of the epoch's plan, leaving the place in the data: what a dry run measures. */
 StepReport trainer_step_from(Trainer *trainer, size_t first);
+
+/* How many validation sentences are translated. */
+size_t trainer_valid_sentences(const Trainer *trainer);
 
 /* Mean losses a target token over the validation pairs, without dropout. */
 Loss trainer_valid_loss(Trainer *trainer);
