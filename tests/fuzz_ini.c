@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     }
     char *text = config_text(&config);
-    if (!config_may_resume(&config, text, "fuzz.ini", &err)) {
+    if (!config_may_resume(&config, text, true, "fuzz.ini", &err)) {
         puts(err.text);
         CHECK(false, "a config may resume what it began itself");
     }
