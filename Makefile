@@ -4,6 +4,7 @@
 #   make CC=clang           another compiler
 #   make Q=                 show the compiler's command lines
 #   make VARIANT=debug      another build of the same files: release (default), debug, thread, double, fuzz, coverage
+#   make CFLAGS=-march=native   options for the compiler, which come after our own
 
 VARIANT ?= release
 STB     ?=
@@ -20,8 +21,31 @@ CFLAGS_coverage := -O1 --coverage
 CFLAGS_double  := -O2 -DNMT_DOUBLE
 
 B       := build/$(VARIANT)
-FLAGS   := -std=c11 -D_GNU_SOURCE -Isrc $(if $(STB),-isystem $(STB)) $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS)
+FLAGS   := -std=c11 -D_GNU_SOURCE -Isrc $(if $(STB),-isystem "$(STB)") $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS) \
+           -ffp-contract=off
 LIBS    := -lm -pthread
+
+# What cannot give the program that was tested is refused (src/base/exact.h does the same without make).
+VARIANTS := release debug thread fuzz coverage double
+ifeq ($(filter $(VARIANT),$(VARIANTS)),)
+$(error VARIANT=$(VARIANT): expected one of: $(VARIANTS))
+endif
+INEXACT := $(filter -Ofast -ffast-math -ffinite-math-only -funsafe-math-optimizations -fassociative-math \
+    -freciprocal-math -fno-signed-zeros -fapprox-func -ffp-model=fast -ffp-model=aggressive -fno-honor-nans \
+    -fno-honor-infinities -fsingle-precision-constant -mrecip -mrecip=% -mdaz-ftz,$(CC) $(CFLAGS) $(LDFLAGS))
+ifneq ($(INEXACT),)
+$(error $(INEXACT): with this, the compiler may change the order of sums and lose NaN; leave it out of CFLAGS and LDFLAGS)
+endif
+ifneq ($(filter-out clean help format format-check layers uninstall,$(or $(MAKECMDGOALS),all)),)
+MACROS := $(shell all=$$($(CC) $(CFLAGS) -dM -E -x c /dev/null) && [ "$$all" ] && echo "$$all" | cksum && \
+    echo "$$all" | grep -wE '__(LP64|BYTE_ORDER|x86_64|aarch64)__')
+ifeq ($(MACROS),)
+$(error CC=$(CC) CFLAGS=$(CFLAGS): expected a C compiler and options that it knows, found what the line above says)
+endif
+ifeq ($(and $(findstring __LP64__ 1,$(MACROS)),$(findstring __BYTE_ORDER__ __ORDER_LITTLE_ENDIAN__,$(MACROS))),)
+$(error CC=$(CC) CFLAGS=$(CFLAGS): expected a compiler for a 64-bit little-endian CPU, found one for another)
+endif
+endif
 
 # The double build is for gradient checks. It has only the numeric code, nothing that reads or writes files of floats.
 NUMERIC := base math nn model optim
@@ -34,10 +58,10 @@ endif
 
 # Loops are compiled once for each instruction set, and chosen at run time (src/math/isa.h). Of each set: the bytes of a
 # vector register, the matrix product's register tile (rows, and vectors a row), and the compiler's flags.
-ARCH         := $(shell $(CC) -dumpmachine | cut -d- -f1)
+ARCH         := $(or $(strip $(foreach a,x86_64 aarch64,$(if $(findstring __$(a)__ ,$(MACROS)),$(a)))),other)
 SETS         := generic $(if $(filter x86_64,$(ARCH)),avx2 avx512) $(if $(filter aarch64,$(ARCH)),neon)
 AVX512_FLAGS := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
-ISA_generic  := -DVECTOR=16 -DTILE_ROWS=4 -DTILE_VECTORS=2
+ISA_generic  := -DVECTOR=16 -DTILE_ROWS=4 -DTILE_VECTORS=2 $(if $(filter x86_64,$(ARCH)),-ffp-contract=off)
 ISA_avx2     := -DVECTOR=32 -DTILE_ROWS=6 -DTILE_VECTORS=2 -mavx2 -mfma
 ISA_avx512   := -DVECTOR=64 -DTILE_ROWS=14 -DTILE_VECTORS=2 $(AVX512_FLAGS)
 ISA_neon     := -DVECTOR=16 -DTILE_ROWS=6 -DTILE_VECTORS=4
@@ -53,16 +77,22 @@ TESTS     := $(sort $(notdir $(basename $(wildcard tests/test_*.c))))
 GRADCHECK := $(sort $(notdir $(basename $(wildcard tests/gradcheck_*.c))))
 
 .PHONY: all always test gradcheck debug thread valgrind crash-test fault-test pipe-test fuzz coverage neon bench large \
-        check-inspect page-test format format-check layers help clean tests micro
+        check-inspect page-test install uninstall format format-check layers help clean tests micro
 .SECONDARY:
 
 all: $(COMMANDS)
+
+# What everything depends on besides its files: it changes with the compiler and its options.
+BUILT_BY = $(CC) $(FLAGS) $(LDFLAGS) $(LIBS) $(ARCH) $(MACROS)
+$(B)/built_by: always
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(BUILT_BY))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(BUILT_BY))' >$@
 
 # Compared each time, because the file may come from another variant.
 $(COMMANDS): %: $(B)/bin/% always
 	@cmp -s $< $@ || cp -f $< $@
 
-$(B)/bin/%: $(B)/cli/%.o $(LIB)
+$(B)/bin/%: $(B)/cli/%.o $(LIB) $(B)/built_by
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 
@@ -70,22 +100,26 @@ $(LIB): $(LIB_OBJ)
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
-# Products of sets that extend avx512, where the compiler knows their flags; else the files compile to NULL.
+# Products of sets that extend avx512, where the compiler can compile them; else the files become NULL.
 ifeq ($(ARCH),x86_64)
-known = $(shell $(CC) -Werror $(1) -E -x c /dev/null >/dev/null 2>&1 && echo "$(1)")
-$(B)/math/product_avx512_bf16.o: FLAGS += $(LOOPS) $(AVX512_FLAGS) $(call known,-mavx512bf16)
-$(B)/math/product_amx.o:         FLAGS += $(LOOPS) $(AVX512_FLAGS) $(call known,-mamx-tile -mamx-bf16)
+MORE_avx512_bf16 := -mavx512bf16
+MORE_amx         := -mamx-tile -mamx-bf16
+$(B)/math/product_%.o: src/math/product_%.c Makefile $(B)/built_by
+	@mkdir -p $(@D)
+	$(Q)compile() { $(CC) $(FLAGS) $(LOOPS) $(AVX512_FLAGS) "$$@" -MMD -MP -c -o $@ $<; }; \
+	    compile $(MORE_$*) 2>$@.log && rm $@.log || { compile && \
+	        echo "$(CC) cannot compile the kernels of $*, which are left out; $@.log says why"; }
 endif
 
 # kernels.c of a folder becomes kernels.generic.o, kernels.avx2.o, and so on.
 define kernels
-$(B)/%/kernels.$(1).o: src/%/kernels.c Makefile
+$(B)/%/kernels.$(1).o: src/%/kernels.c Makefile $(B)/built_by
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(FLAGS) $$(LOOPS) $$(ISA_$(1)) -DISA=$(1) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach set,$(SETS),$(eval $(call kernels,$(set))))
 
-$(B)/%.o: src/%.c Makefile
+$(B)/%.o: src/%.c Makefile $(B)/built_by
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 
@@ -102,16 +136,16 @@ $(B)/page/pages_data.c: $(PAGES) $(wildcard src/page/web) Makefile
 	    for f in $(notdir $(PAGES)); do v=file_$$(echo $$f | tr -c 'a-zA-Z0-9\n' _); \
 	        echo "{\"$$f\", $$v, sizeof $$v - 1},"; done; \
 	    echo '{0}};'; } > $@.tmp && mv $@.tmp $@
-$(PAGE_DATA): %.o: %.c
+$(PAGE_DATA): %.o: %.c $(B)/built_by
 	$(Q)$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/tests/%: tests/%.c $(LIB) Makefile
+$(B)/tests/%: tests/%.c $(LIB) Makefile $(B)/built_by
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) -Itests -MMD -MP -o $@ $< $(filter %.o,$^) $(LIB) $(LDFLAGS) $(LIBS)
 
 # The other half of the comparison with micro.c.
 $(B)/tests/test_micro $(B)/tests/gradcheck_micro: $(B)/tests/micro_real.o
-$(B)/tests/micro_real.o: tests/micro_real.c Makefile
+$(B)/tests/micro_real.o: tests/micro_real.c Makefile $(B)/built_by
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 
@@ -191,9 +225,9 @@ neon:
 ## make micro        build src/micro/micro.c, train it and translate "the cat sat": two minutes on one core
 micro: build/micro
 	@build/micro
-build/micro: src/micro/micro.c Makefile
+build/micro: src/micro/micro.c Makefile $(B)/built_by
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=c11 -O3 $(WARN) $(CFLAGS) -o $@ $< -lm $(LDFLAGS)
+	$(Q)$(CC) -std=c11 -O3 $(WARN) $(CFLAGS) -ffp-contract=off -o $@ $< -lm $(LDFLAGS)
 
 ## make bench        speed of matrix products, training steps and translation, next to the machine's own limit
 bench: $(B)/tests/bench
@@ -218,6 +252,17 @@ format-check:
 layers:
 	@sh scripts/check_layers.sh --planted
 	@sh scripts/check_layers.sh
+
+## make install      copy the commands to PREFIX/bin (/usr/local/bin) as nmt-train, nmt-translate, nmt-score, nmt-inspect
+PREFIX    ?= /usr/local
+INSTALLED := $(COMMANDS:%="$(DESTDIR)$(PREFIX)/bin/nmt-%")
+install: $(COMMANDS:%=$(B)/bin/%)
+	@mkdir -p "$(DESTDIR)$(PREFIX)/bin"
+	@for c in $(COMMANDS); do install -m 755 $(B)/bin/$$c "$(DESTDIR)$(PREFIX)/bin/nmt-$$c" || exit 1; done
+
+## make uninstall    remove them from there
+uninstall:
+	rm -f $(INSTALLED)
 
 ## make clean        remove everything that was built (but never runs/)
 clean:

@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#include "base/exact.h"
+
 typedef struct Error {
     char text[1024];
 } Error;

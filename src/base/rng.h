@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "base/exact.h"
+
 /* What a random stream is for: everything except the index. */
 typedef struct RngSite {
     uint64_t seed;

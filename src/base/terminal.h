@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/exact.h"
+
 /* Whether the stream is a terminal that can redraw a line (a terminal, and TERM is not "dumb"). */
 bool terminal_is_live(FILE *stream);
 

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/exact.h"
 #include "base/table.h"
 
 enum { NGRAMS_ORDERS = 8 };

@@ -13,7 +13,6 @@
 
 /* Numbers and tensor data are used as they are in the file, and size_t holds the size of any file. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "GGUF files are little-endian");
-_Static_assert(sizeof(size_t) == 8, "needs 64-bit sizes");
 
 enum {
     DEFAULT_ALIGNMENT = 32,

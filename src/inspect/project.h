@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "base/exact.h"
+
 /* The two principal axes of n points around their mean: the directions in which they vary most (Pearson 1901), as unit
  * vectors at right angles; mean: (D). They are found by way of the n x n matrix of the points' dot products, whose
  * eigenvectors u (Jacobi's method) give the axes X^T u. An axis along which nothing varies is 0. Each points to where

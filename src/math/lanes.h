@@ -25,6 +25,15 @@ typedef uint64_t vlong __attribute__((vector_size(VECTOR)));
 typedef real vreal __attribute__((vector_size(VECTOR)));
 typedef real vreal_unaligned __attribute__((vector_size(VECTOR), aligned(sizeof(real)), may_alias));
 
+/* Before a loop of a constant number of rounds, at most n: writes them all out, so that an array of vectors can stay in
+ * registers. clang does not do that where it is told gcc's number. */
+#define PRAGMA(...) _Pragma(#__VA_ARGS__)
+#ifdef __clang__
+#define UNROLL(n) PRAGMA(clang loop unroll(full))
+#else
+#define UNROLL(n) PRAGMA(GCC unroll n)
+#endif
+
 static inline vreal load(const real *x) { return *(const vreal_unaligned *)x; }
 static inline void store(real *x, vreal v) { *(vreal_unaligned *)x = v; }
 static inline vreal spread(real a) { return a - (vreal){0}; }
@@ -116,15 +125,15 @@ static inline vreal exp_lanes(vreal x) {
 #endif
 
 static inline void transpose(vreal row[LANES]) {
-#pragma GCC unroll 4
+    UNROLL(4)
     for (int half = LANES / 2; half > 0; half /= 2) {
         vreal zipped[LANES];
-#pragma GCC unroll 8
+        UNROLL(8)
         for (int i = 0; i < LANES / 2; i++) {
             zipped[2 * i] = SHUFFLE(row[i], row[i + LANES / 2], ZIP_LOW);
             zipped[2 * i + 1] = SHUFFLE(row[i], row[i + LANES / 2], ZIP_HIGH);
         }
-#pragma GCC unroll 16
+        UNROLL(16)
         for (int i = 0; i < LANES; i++) row[i] = zipped[i];
     }
 }

@@ -8,10 +8,10 @@
 /* LANES rows of memory, of which the first `rows` exist, become LANES rows of `out`. */
 static inline __attribute__((always_inline)) void pack_block(real *out, const real *b, size_t stride, size_t rows) {
     vreal block[LANES];
-#pragma GCC unroll 16
+    UNROLL(16)
     for (size_t l = 0; l < LANES; l++) block[l] = l < rows ? load(b + l * stride) : (vreal){0};
     transpose(block);
-#pragma GCC unroll 16
+    UNROLL(16)
     for (size_t l = 0; l < LANES; l++) store(out + l * NR, block[l]);
 }
 
@@ -97,15 +97,15 @@ static Slivers slivers_rounded(real *out, const real *a, size_t row, size_t col,
 static double peak(size_t rounds) {
     static volatile real seen[3] = {(real)0.999, (real)1e-3, (real)0.5};
     vreal sum[MR * TILE_VECTORS], x = spread(seen[0]), y = spread(seen[1]);
-#pragma GCC unroll 32
+    UNROLL(32)
     for (int i = 0; i < MR * TILE_VECTORS; i++) sum[i] = spread(seen[2] * (real)i);
     for (size_t r = 0; r < rounds; r++) {
         __asm__ volatile("" : "+r"(r)); /* keeps the loop as it is written */
-#pragma GCC unroll 32
+        UNROLL(32)
         for (int i = 0; i < MR * TILE_VECTORS; i++) sum[i] = sum[i] * x + y;
     }
     vreal total = {0};
-#pragma GCC unroll 32
+    UNROLL(32)
     for (int i = 0; i < MR * TILE_VECTORS; i++) total += sum[i];
     __asm__ volatile("" : : "m"(total));
     return 2.0 * (double)rounds * MR * TILE_VECTORS * LANES;

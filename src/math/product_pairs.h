@@ -36,12 +36,12 @@ static void pack_pairs(real *out, size_t stride, const real *x, size_t line, siz
         x = part, line = PAIRS_RUN, step = 1;
     }
     vreal row[LANES];
-#pragma GCC unroll 16
+    UNROLL(16)
     for (size_t i = 0; i < LANES; i++)
         row[i] =
             step == 1 ? pairs_along(x + i * line) : make_pairs(load(x + 2 * i * step), load(x + (2 * i + 1) * step));
     if ((step == 1) == across) transpose(row);
-#pragma GCC unroll 16
+    UNROLL(16)
     for (size_t i = 0; i < LANES; i++) store(out + i * stride, row[i]);
 }
 

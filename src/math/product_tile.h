@@ -22,42 +22,45 @@ static inline __attribute__((always_inline)) void tile_rows(const int rows, real
                                                             size_t a_row, size_t a_col, const real *b, size_t cells,
                                                             size_t cols, bool add, const real *bias) {
     vreal sum[MR][TILE_VECTORS];
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
+    UNROLL(16)
+    for (int i = 0; i < rows; i++) {
+        UNROLL(4)
         for (int j = 0; j < TILE_VECTORS; j++) sum[i][j] = (vreal){0};
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
+    }
+    UNROLL(16)
+    for (int i = 0; i < rows; i++) {
+        UNROLL(4)
         for (size_t line = 0; line < NR * sizeof(real); line += 64) /* to be in reach when the sums are done */
             __builtin_prefetch((const char *)(c + (size_t)i * ldc) + line, 1);
+    }
     for (size_t p = 0; p < cells; p++, a += a_col, b += NR) {
         vreal row[TILE_VECTORS];
-#pragma GCC unroll 4
+        UNROLL(4)
         for (int j = 0; j < TILE_VECTORS; j++) row[j] = load(b + j * LANES);
-#pragma GCC unroll 16
+        UNROLL(16)
         for (int i = 0; i < rows; i++) {
             vreal x = TILE_SPREAD(a + (size_t)i * a_row);
-#pragma GCC unroll 4
+            UNROLL(4)
             for (int j = 0; j < TILE_VECTORS; j++) sum[i][j] = TILE_ADD(sum[i][j], x, row[j]);
         }
     }
     if (cols == NR) {
-#pragma GCC unroll 16
-        for (int i = 0; i < rows; i++, c += ldc)
-#pragma GCC unroll 4
+        UNROLL(16)
+        for (int i = 0; i < rows; i++, c += ldc) {
+            UNROLL(4)
             for (int j = 0; j < TILE_VECTORS; j++) {
                 if (add)
                     store(c + j * LANES, load(c + j * LANES) + sum[i][j]);
                 else
                     store(c + j * LANES, bias ? load(bias + j * LANES) + sum[i][j] : sum[i][j]);
             }
+        }
         return;
     }
-#pragma GCC unroll 16
+    UNROLL(16)
     for (int i = 0; i < rows; i++, c += ldc) {
         real line[NR];
-#pragma GCC unroll 4
+        UNROLL(4)
         for (int j = 0; j < TILE_VECTORS; j++) store(line + j * LANES, sum[i][j]);
         for (size_t j = 0; j < cols; j++) c[j] = add ? c[j] + line[j] : bias ? bias[j] + line[j] : line[j];
     }

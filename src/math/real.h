@@ -2,6 +2,8 @@
  * compiles the same files with -DNMT_DOUBLE, so that rounding does not hide an error in a backward pass. */
 #pragma once
 
+#include "base/exact.h"
+
 #ifdef NMT_DOUBLE
 typedef double real;
 #else

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/exact.h"
+
 typedef enum ScheduleKind { SCHEDULE_CONSTANT, SCHEDULE_INVERSE_SQRT, SCHEDULE_NOAM, SCHEDULE_COSINE } ScheduleKind;
 #define SCHEDULE_NAMES                                                                                                 \
     ((const char *const[]){[SCHEDULE_CONSTANT] = "constant",                                                           \
