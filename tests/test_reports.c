@@ -142,6 +142,27 @@ static void test_the_way_on(void) {
     command_gives(0, ARGS("translate", "-m", "run/model.gguf", "--prefix", "l", "--max-length", "3", "x"), NULL);
 }
 
+/* A program that seems to hang, as it waits for lines that nobody types [marian-nmt/marian#419, bert-nmt/bert-nmt#5].
+ */
+static void test_terminal(void) {
+    const int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    char name[64];
+    if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0 ||
+        ptsname_r(terminal, name, sizeof name) != 0)
+        SKIP("no pseudo-terminal");
+    CommandRun run = command_start(ARGS("translate", "-m", "run/model.gguf"), &(CommandHow){.input_path = name});
+    EXPECT_INT(write(terminal, "the cat\n\004", 9), 9);
+    command_wait(&run);
+    EXPECT_INT(run.code, 0);
+    EXPECT_STR(run.err, "translate: translates the lines you type; Ctrl-D ends\n");
+    EXPECT_INT(count_of(run.out, run.out_size, '\n'), 1);
+    command_free(&run);
+    close(terminal);
+    run = command_run(ARGS("translate", "-m", "run/model.gguf"), &(CommandHow){.input = "the cat\n"});
+    EXPECT_STR(run.err, "");
+    command_free(&run);
+}
+
 /* ---- Lines in, lines out ---- */
 
 /* A line without words ended the output [marian-nmt/marian-dev#667]; empty lines crashed or shifted the rest
@@ -325,7 +346,17 @@ static void test_training(void) {
         {{"train.max_steps=2", "train.batch_tokens=1"}, 0, "200 pairs", "left out"},
         /* A vocabulary smaller than the alphabet, or larger than the text gives [google/sentencepiece#885]. */
         {{"train.max_steps=1", "text.vocab_size=258"}, 0, "vocabulary 258", 0},
-        {{"train.max_steps=1", "text.vocab_size=30000"}, 0, "no more pairs of tokens to merge", 0},
+        {{"train.max_steps=1", "text.vocab_size=30000"}, 0, " instead of 30,000", 0},
+        /* A warm-up longer than the run, without a word [whr94621/NJUNMT-pytorch#27]. */
+        {{"train.max_steps=10", "train.warmup_steps=1000"}, 0, "does not end before the last step (10)", 0},
+        {{"train.max_steps=10", "train.warmup_steps=1000"}, 0, "the learning rate reaches 0.0001 only", 0},
+        {{"train.max_steps=20", "train.warmup_steps=20", "train.schedule=noam"},
+         0,
+         "warmup_steps (20) does not end",
+         0},
+        {{"train.max_steps=0", "train.max_epochs=1", "train.warmup_steps=500"}, 0, "train.warmup_steps (500)", 0},
+        {{"train.max_steps=20", "train.warmup_steps=200", "train.schedule=cosine", "--dry-run"}, 0, "", 0},
+        {{"train.max_steps=20", "train.warmup_steps=19"}, 0, "done: 20 steps", "warmup"},
         {{"text.vocab_size=257"}, 1, "text.vocab_size=257: expected an integer from 258 to 65536", 0},
         /* Numbers as people write them. */
         {{"train.max_steps=1,000"}, 1, "expected an integer", 0},
@@ -378,6 +409,34 @@ static void test_scores(void) {
     expect_said(1, ARGS("score", "h", "r"), NULL, ARGS("r: expected 2 lines, as in h, found 3"));
 }
 
+/* Tokenised text scored as if it were plain [mjpost/sacrebleu#162, facebookresearch/fairseq#1300]. */
+static void test_tokenised(void) {
+    static const struct {
+        const char *line;
+        size_t lines;
+        const char *option;
+        bool told;
+    } cases[] = {{"the cat sat .", 100, "-l", true},
+                 {"the cat sat .", 99, "-l", false},
+                 {"the cat sat.", 300, "-l", false},
+                 {"the cat sat ?", 300, "-l", false},
+                 {"the cat sat .", 300, "--tokenize=none", false},
+                 {".", 300, "-l", false}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char *text = NULL;
+        for (size_t k = 0; k < cases[i].lines; k++) {
+            memcpy(stbds_arraddnptr(text, strlen(cases[i].line)), cases[i].line, strlen(cases[i].line));
+            stbds_arrput(text, '\n');
+        }
+        write_bytes("h", text, stbds_arrlenu(text));
+        CommandRun run = command_run(ARGS("score", cases[i].option, "h", "h"), NULL);
+        EXPECT_INT(run.code, 0);
+        EXPECT((strstr(run.err, "seems to be tokenised") != NULL) == cases[i].told);
+        command_free(&run);
+        stbds_arrfree(text);
+    }
+}
+
 int main(void) {
     world_enter();
     command_gives(0, ARGS("train", "tiny.ini"), NULL);
@@ -388,6 +447,7 @@ int main(void) {
     RUN(test_foreign_files);
     RUN(test_bad_bytes_are_told);
     RUN(test_the_way_on);
+    RUN(test_terminal);
     RUN(test_lines);
     RUN(test_alignments);
     RUN(test_same_again);
@@ -395,6 +455,7 @@ int main(void) {
     RUN(test_ways_of_reading);
     RUN(test_training);
     RUN(test_scores);
+    RUN(test_tokenised);
     world_leave();
     return test_finish();
 }

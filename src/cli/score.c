@@ -127,6 +127,20 @@ static void put_columns(Text **references, Text line) {
     }
 }
 
+/* As sacreBLEU does: 100 lines that end in a word "." are hardly text as people write it. */
+static void tell_tokenised(const TestSet *t, const Request *r) {
+    size_t lines = 0;
+    for (size_t i = 0; i < t->lines; i++) {
+        const Text line = t->systems[0].lines[i];
+        lines += line.length > 2 && memcmp(line.bytes + line.length - 2, " .", 2) == 0;
+    }
+    if (lines >= 100 && !r->how.split_on_space)
+        fprintf(stderr,
+                "%s: %s: %zu lines end in \" .\": it seems to be tokenised, and BLEU and chrF are of text as it is "
+                "read; if it is meant to be, --tokenize none takes the words as they are\n",
+                command.name, name_of(r->paths[0]), lines);
+}
+
 static bool read_test_set(TestSet *t, const Request *r, Error *err) {
     const char *first = r->paths[0];
     if (!read_lines(&t->systems[0], first, err)) return false;
@@ -159,6 +173,7 @@ static bool read_test_set(TestSet *t, const Request *r, Error *err) {
     if (without)
         fprintf(stderr, "%s: left out %zu line%s without a reference, first %s:%zu\n", command.name, lines - t->lines,
                 lines - t->lines > 1 ? "s" : "", last, without);
+    tell_tokenised(t, r);
     return true;
 }
 

@@ -87,6 +87,18 @@ static void tell_lengths(const char *side, const LengthStats *l, size_t tokens, 
                   l->ninety_nine);
 }
 
+/* A warm-up that is longer than the run is seldom meant: 1,000 steps are the default. */
+static void tell_warmup(const Trainer *t, Progress *progress) {
+    char a[32], b[32];
+    const Schedule *s = &t->config->schedule;
+    const uint64_t last = trainer_last_step(t);
+    if (last == 0 || s->warmup < last) return;
+    progress_line(progress,
+                  "train.warmup_steps (%s) does not end before the last step (%s): the learning rate reaches %.3g only",
+                  terminal_count(a, (long long)s->warmup), terminal_count(b, (long long)last),
+                  schedule_rate(s, s->kind == SCHEDULE_COSINE ? last - 1 : last));
+}
+
 /* The report is the command's result: it goes to stdout. */
 static int dry_run(Trainer *t, Error *err) {
     DryRun dry;
@@ -101,6 +113,7 @@ static int dry_run(Trainer *t, Error *err) {
     terminal_count(a, (long long)tokenizer_vocab_size(t->data.tokenizer));
     terminal_count(b, (long long)t->model.params.count);
     progress_line(&out, "vocabulary: %s tokens; model: %s parameters", a, b);
+    tell_warmup(t, &out);
     const double epochs = (double)dry.steps / (double)trainer_epoch_steps(t);
     terminal_count(a, (long long)dry.steps);
     terminal_count(b, (long long)trainer_epoch_steps(t));
@@ -122,13 +135,14 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
     terminal_count(b, (long long)t->data.train.target_tokens);
     terminal_count(d, (long long)tokenizer_vocab_size(t->data.tokenizer));
     terminal_count(e, (long long)t->model.params.count);
-    progress_line(progress, "%s: %s pairs (%s target tokens), vocabulary %s, %s parameters, %zu threads, %s, %s",
-                  c->dir, a, b, d, e, pool_threads(t->pool), cpu_instruction_set(),
-                  t->model.compute.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
+    progress_line(progress, "%s: %s pairs (%s target tokens), vocabulary %s, %s parameters, %zu thread%s, %s, %s",
+                  c->dir, a, b, d, e, pool_threads(t->pool), pool_threads(t->pool) > 1 ? "s" : "",
+                  cpu_instruction_set(), t->model.compute.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
     if (t->data.merges_missing)
-        progress_line(progress, "the corpus has no more pairs of tokens to merge: vocabulary %s instead of %lld", d,
-                      (long long)c->hyper.vocab);
+        progress_line(progress, "the corpus has no more pairs of tokens to merge: vocabulary %s instead of %s", d,
+                      terminal_count(a, (long long)c->hyper.vocab));
     tell_lines(t->data.flaws, progress);
+    if (!resumed) tell_warmup(t, progress);
     if (resumed) {
         terminal_count(a, (long long)t->state.step);
         progress_line(progress, "continuing from step %s", a);

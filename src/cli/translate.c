@@ -148,6 +148,7 @@ static bool answer(Request *request, Translator *translator, const Text *texts, 
 }
 
 static bool answer_lines(Request *request, Translator *translator, Error *err) {
+    if (isatty(STDIN_FILENO)) fprintf(stderr, "%s: translates the lines you type; Ctrl-D ends\n", command.name);
     LineReader *reader = lines_open(STDIN_FILENO, "standard input");
     Text *texts = NULL;
     bool ok = true;
