@@ -490,7 +490,7 @@ static void translation(size_t threads) {
 static uint32_t *learn(const Corpus *corpus, Normalisation how, size_t vocab) {
     BpeTrainer *trainer = bpe_train_create(how);
     for (size_t line = 0; line < corpus->count; line++) {
-        const Text source = corpus_source(corpus, line), target = corpus_target(corpus, line, 0);
+        const Text source = corpus_source(corpus, line), target = corpus_target(corpus, line);
         bpe_train_add(trainer, source.bytes, source.length);
         bpe_train_add(trainer, target.bytes, target.length);
     }
@@ -503,7 +503,7 @@ static double encode(const Corpus *corpus, const Tokenizer *tokenizer, size_t *t
     const double began = terminal_seconds();
     *tokens = 0;
     for (size_t line = 0; line < corpus->count; line++) {
-        const Text texts[2] = {corpus_source(corpus, line), corpus_target(corpus, line, 0)};
+        const Text texts[2] = {corpus_source(corpus, line), corpus_target(corpus, line)};
         stbds_arrsetlen(ids, 0);
         for (uint32_t side = 0; side < 2; side++)
             tokenizer_encode(tokenizer, &ids, texts[side].bytes, texts[side].length);
@@ -528,7 +528,7 @@ static void text(const char *path, size_t vocab) {
     corpus_close(reader);
     double bytes = 0, learning = 1e9;
     for (size_t line = 0; line < corpus.count; line++)
-        bytes += corpus_source(&corpus, line).length + corpus_target(&corpus, line, 0).length;
+        bytes += corpus_source(&corpus, line).length + corpus_target(&corpus, line).length;
     Tokenizer *tokenizer = NULL;
     for (int i = 0; i < TIMES; i++) {
         const double began = terminal_seconds();

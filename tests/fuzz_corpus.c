@@ -18,8 +18,13 @@ static void check_text(Text text) {
 
 static void check_corpus(const Corpus *corpus) {
     for (size_t line = 0; line < corpus->count; line++) {
+        Text *targets = NULL;
+        corpus_targets(corpus, line, &targets);
+        CHECK(stbds_arrlenu(targets) > 0, "a line has a target");
+        stbds_arrfree(targets);
+        if (corpus->lines[line].flawed) continue;
         check_text(corpus_source(corpus, line));
-        for (size_t t = 0; t < corpus_targets(corpus, line); t++) check_text(corpus_target(corpus, line, t));
+        check_text(corpus_target(corpus, line));
     }
 }
 
@@ -32,9 +37,9 @@ static bool read_all(CorpusReader *reader, size_t most, char **text, Error *err)
     while ((ok = corpus_next(reader, &block, most, &report, err)) && block.count > 0) {
         CHECK(block.count <= most, "as many lines as asked for");
         check_corpus(&block);
-        usable += block.count;
+        for (size_t line = 0; line < block.count; line++) usable += !block.lines[line].flawed;
         for (size_t line = 0; line < block.count; line++) {
-            const Text sides[2] = {corpus_source(&block, line), corpus_target(&block, line, 0)};
+            const Text sides[2] = {corpus_source(&block, line), corpus_target(&block, line)};
             for (int side = 0; side < 2; side++) {
                 memcpy(stbds_arraddnptr(*text, sides[side].length), sides[side].bytes, sides[side].length);
                 stbds_arrput(*text, '\n');
@@ -74,7 +79,11 @@ static void check_tokenizer(const char *text) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < 4) return 0;
-    const CorpusRules rules = {data[0] & 1, data[0] & 2, 2 + data[1], data[0] & 4 ? 2 : 0};
+    const CorpusRules rules = {.swap = data[0] & 1,
+                               .unique = data[0] & 2,
+                               .keep = data[0] & 16,
+                               .max_length = 2 + data[1],
+                               .max_ratio = data[0] & 4 ? 2 : 0};
     const size_t most = 1 + data[2] % 8, rest = size - 4, first = data[0] & 8 ? rest * data[3] / 255 : rest;
     int descriptors[2] = {-1, -1};
     char list[160];

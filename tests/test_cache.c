@@ -355,6 +355,29 @@ static void test_sources(void) {
     free(back1), free(back2), free(expected), free(all), free(first);
 }
 
+/* What stands behind the two columns that training uses changes nothing; nor do empty columns in validation. */
+static void test_unused_columns(void) {
+    static const char *const more[] = {"\t", "\t\t \t", "\tCC-BY\xFF\tx", "\t\xC2\xA0"};
+    size_t size;
+    char *text = read_bytes("train.tsv", &size);
+    for (size_t i = 0; i < COUNT(more); i++) {
+        FILE *file = fopen("wide.tsv", "w");
+        CHECK(file, "a file");
+        for (size_t at = 0, line = 0; at < size; at += strcspn(text + at, "\n") + 1, line++)
+            fprintf(file, "%.*s%s\n", (int)strcspn(text + at, "\n"), text + at, line % (i + 1) ? "" : more[i]);
+        CHECK(fclose(file) == 0, "a file");
+        const char *valid = i == 2 ? "data.valid=train.tsv" : "data.valid=wide.tsv";
+        char *narrow = QUICK("run.dir=narrow", "data.train=train.tsv", "data.valid=train.tsv", "valid.translate=8");
+        char *wide = QUICK("run.dir=wide", "data.train=wide.tsv", valid, "valid.translate=8");
+        EXPECT(!strstr(wide, "left out"));
+        char *expected = losses_of("narrow"), *found = losses_of("wide");
+        EXPECT_STR(found, expected);
+        remove_folder("narrow"), remove_folder("wide");
+        free(narrow), free(wide), free(expected), free(found);
+    }
+    free(text);
+}
+
 /* Every kind of bad line is told with its number and its first place, in training and validation, on every start; and
  * the rest is what a clean file gives. */
 static void test_flaws_are_told(void) {
@@ -532,6 +555,7 @@ int main(void) {
     RUN(test_hostile);
     RUN(test_killed);
     RUN(test_sources);
+    RUN(test_unused_columns);
     RUN(test_flaws_are_told);
     RUN(test_dry_run);
     RUN(test_tiny_config);

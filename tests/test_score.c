@@ -245,7 +245,7 @@ static void write_files(void) {
     write_text("worse", "un chat est là\nbonsoir\n\nnon\n");
     write_text("ref", "le chat est ici\r\nbonjour\r\nrien\r\noui");
     write_text("ref2", "le chat est là\nsalut\nvide\nnon\n");
-    write_text("test.tsv", "a\tle chat est ici\tle chat est là\nb\tbonjour\t\nc\trien\t\nd\t\toui\n");
+    write_text("test.tsv", "a\tle chat est ici\tle chat est là\nb\tbonjour\t\nc\trien\t \xC2\xA0\t\nd\t\toui\n");
     write_text("short", "un\ndeux\n");
     write_text("empty", "");
     write_text("no-reference.tsv", "a\tx\nb\t\t\nc\tx\nd\tx\n");

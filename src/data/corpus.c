@@ -64,13 +64,31 @@ static bool end_item(CorpusReader *r, Error *err) {
     return true;
 }
 
-/* The next line of one side of the item. */
+/* Cuts the text before the first TAB off *rest, and returns it. */
+static Text first_column(Text *rest) {
+    const char *tab = memchr(rest->bytes, '\t', rest->length);
+    const Text first = {rest->bytes, tab ? (size_t)(tab - rest->bytes) : rest->length};
+    const size_t taken = first.length + (tab != NULL);
+    *rest = (Text){rest->bytes + taken, rest->length - taken};
+    return first;
+}
+
+/* The first two columns of a line. */
+static Text two_columns(Text line) {
+    Text rest = line;
+    first_column(&rest);
+    const Text target = first_column(&rest);
+    return (Text){line.bytes, (size_t)(target.bytes + target.length - line.bytes)};
+}
+
+/* The next line of one side of the item; of a TSV, those columns that are used. */
 static LinesNext read_side(CorpusReader *r, int side, Text *line, Error *err) {
     const LinesNext next = lines_next(r->open[side], &line->bytes, &line->length, err);
     if (next != LINES_LINE) return next;
     const size_t number = lines_count(r->open[side]);
     const size_t mark = number == 1 ? lines_mark(line->bytes, line->length) : 0;
     *line = (Text){line->bytes + mark, line->length - mark};
+    if (!r->items[r->item].names[1] && (!r->rules.keep || r->rules.swap)) *line = two_columns(*line);
     const char *nul = memchr(line->bytes, 0, line->length);
     if (!nul) return LINES_LINE;
     error_set(err, "%s:%zu: expected UTF-8 text, found a NUL byte at byte %zu of the line",
@@ -84,15 +102,6 @@ static void append(Corpus *corpus, Text text, bool plain) {
     memcpy(out, text.bytes, text.length);
     for (size_t i = 0; plain && i < text.length; i++)
         if (out[i] == '\t') out[i] = ' ';
-}
-
-/* Cuts the text before the first TAB off *rest, and returns it. */
-static Text first_column(Text *rest) {
-    const char *tab = memchr(rest->bytes, '\t', rest->length);
-    const Text first = {rest->bytes, tab ? (size_t)(tab - rest->bytes) : rest->length};
-    const size_t taken = first.length + (tab != NULL);
-    *rest = (Text){rest->bytes + taken, rest->length - taken};
-    return first;
 }
 
 /* Whether a line with this flaw is one that rules.keep takes: one with a target. */
@@ -116,7 +125,8 @@ static void take_line(CorpusReader *r, Corpus *corpus, const Text sides[2], Corp
     bool flawed = false;
     for (int side = 0; side < 2 && item->names[side] && !flawed; side++) {
         place.file = 2 * r->item + (size_t)side;
-        flawed = corpus_flaw(&flaw, sides[side], is_tsv, item->names[side], number, &why);
+        flawed =
+            corpus_flaw(&flaw, is_tsv ? two_columns(sides[0]) : sides[side], is_tsv, item->names[side], number, &why);
     }
     if (flawed) {
         if (!*r->flaw.text) r->flaw = why;
@@ -200,16 +210,16 @@ static Text targets_of(const Corpus *corpus, size_t line) {
     return (Text){source.bytes + source.length + 1, corpus->lines[line].targets_length};
 }
 
-size_t corpus_targets(const Corpus *corpus, size_t line) {
-    const Text rest = targets_of(corpus, line);
-    size_t count = 1;
-    for (size_t i = 0; i < rest.length; i++) count += rest.bytes[i] == '\t';
-    return count;
+Text corpus_target(const Corpus *corpus, size_t line) {
+    Text rest = targets_of(corpus, line);
+    return first_column(&rest);
 }
 
-Text corpus_target(const Corpus *corpus, size_t line, size_t target) {
-    CHECK(target < corpus_targets(corpus, line), "a target of the line");
-    Text rest = targets_of(corpus, line), text = first_column(&rest);
-    while (target-- > 0) text = first_column(&rest);
-    return text;
+void corpus_targets(const Corpus *corpus, size_t line, Text **targets) {
+    const size_t before = stbds_arrlenu(*targets);
+    for (Text rest = targets_of(corpus, line); rest.length > 0;) {
+        const Text target = first_column(&rest);
+        if (!utf8_is_blank(target)) stbds_arrput(*targets, target);
+    }
+    if (stbds_arrlenu(*targets) == before) stbds_arrput(*targets, corpus_target(corpus, line));
 }

@@ -2,7 +2,8 @@
  *
  * A list names the files, with spaces between them:
  *
- *     pairs.tsv            lines of `source TAB target`; further columns are further accepted targets
+ *     pairs.tsv            lines of `source TAB target`; validation takes further columns that have text as further
+ *                          accepted targets, training does not look at them
  *     train.en+train.fr    two files side by side: line i of the second translates line i of the first
  *     -                    standard input, with lines as in a TSV
  *
@@ -24,20 +25,21 @@ enum { CORPUS_LONGEST_LINE = 1 << 20, CORPUS_RATIO_FREE = 16 };
 /* Why a line is left out; of several reasons the first in this order. */
 typedef enum CorpusFlaw {
     CORPUS_NO_TAB,
-    CORPUS_EMPTY,     /* a column is empty or has only white space */
-    CORPUS_NOT_UTF8,  /* somewhere in the line */
+    CORPUS_EMPTY,     /* column 1 or 2 is empty or has only white space */
+    CORPUS_NOT_UTF8,  /* somewhere in these */
     CORPUS_DUPLICATE, /* unique: source and first target are byte for byte those of an earlier line */
-    CORPUS_TOO_LONG, /* a side of more than max_length tokens, counting </s>, or a line of more than CORPUS_LONGEST_LINE
-                        bytes */
-    CORPUS_RATIO,    /* a side of more than CORPUS_RATIO_FREE tokens and more than max_ratio times those of the other */
+    CORPUS_TOO_LONG,  /* a side of more than max_length tokens, counting </s>, or columns 1 and 2 of more than
+                         CORPUS_LONGEST_LINE bytes */
+    CORPUS_RATIO, /* a side of more than CORPUS_RATIO_FREE tokens and more than max_ratio times those of the other */
     CORPUS_FLAWS
 } CorpusFlaw;
 
 typedef struct CorpusRules {
-    bool swap;   /* exchange source and first target; leave out further targets */
+    bool swap;   /* exchange source and target: columns 1 and 2 */
     bool unique; /* take only the first of equal lines */
-    bool keep;   /* also take lines that only have no source, or no target in column 2, or bytes that are not UTF-8, as
-                    long as there is a target; they are counted by their flaw all the same (CorpusLine.flawed) */
+    bool keep; /* take all targets of a line, not that of column 2 alone. And take lines that only have no source, or no
+                  target in column 2, or bytes that are not UTF-8, as long as there is a target; they are counted by
+                  their flaw all the same (CorpusLine.flawed) */
     size_t max_length;
     double max_ratio; /* 0: any */
 } CorpusRules;
@@ -74,11 +76,12 @@ typedef struct Corpus {
 
 void corpus_free(Corpus *corpus);
 
-/* Line 0 .. count-1; target 0 .. corpus_targets-1. Targets after the first may be blank, and are none then; that of a
- * flawed line may be blank, too. */
+/* Line 0 .. count-1, and its target in column 2, which a flawed line may lack. */
 Text corpus_source(const Corpus *corpus, size_t line);
-size_t corpus_targets(const Corpus *corpus, size_t line); /* at least 1 */
-Text corpus_target(const Corpus *corpus, size_t line, size_t target);
+Text corpus_target(const Corpus *corpus, size_t line);
+/* Appends all targets of the line that have text, or, when there are none, its empty one, to *targets, a stb_ds array.
+ */
+void corpus_targets(const Corpus *corpus, size_t line, Text **targets);
 
 typedef struct CorpusReader CorpusReader;
 

@@ -25,16 +25,13 @@ bool corpus_flaw(CorpusFlaw *flaw, Text line, bool is_tsv, const char *name, siz
         return !error_set(why, "%s:%zu: expected `source TAB target`, found no TAB in \"%s\"", name, number,
                           excerpt_of(line).text);
     *flaw = CORPUS_EMPTY;
-    size_t column = 1;
-    for (const char *at = line.bytes, *end = at + line.length; at <= end; column++) {
-        const char *tab = is_tsv ? memchr(at, '\t', (size_t)(end - at)) : NULL;
-        const size_t size = (size_t)((tab ? tab : end) - at);
-        if (utf8_is_blank((Text){at, size}) && is_tsv)
-            return !error_set(why, "%s:%zu: expected text in column %zu (%s), found none in \"%s\"", name, number,
-                              column, column == 1 ? "the source" : "a target", excerpt_of(line).text);
-        if (utf8_is_blank((Text){at, size})) return !error_set(why, "%s:%zu: expected text, found none", name, number);
-        at += size + 1;
-    }
+    const char *tab = is_tsv ? memchr(line.bytes, '\t', line.length) : NULL;
+    const size_t first = tab ? (size_t)(tab - line.bytes) : line.length;
+    const bool no_source = utf8_is_blank((Text){line.bytes, first});
+    if (!is_tsv && no_source) return !error_set(why, "%s:%zu: expected text, found none", name, number);
+    if (is_tsv && (no_source || utf8_is_blank((Text){line.bytes + first, line.length - first})))
+        return !error_set(why, "%s:%zu: expected text in column %d (%s), found none in \"%s\"", name, number,
+                          no_source ? 1 : 2, no_source ? "the source" : "a target", excerpt_of(line).text);
     *flaw = CORPUS_NOT_UTF8;
     const size_t bad = utf8_valid(line.bytes, line.length);
     if (bad < line.length)

@@ -28,7 +28,7 @@ static void encode_task(void *context, size_t task, size_t worker) {
     const size_t first = task * TASK_LINES, end = size_min(first + TASK_LINES, all->corpus->count);
     for (size_t line = first; line < end; line++) {
         for (int side = 0; side < 2 && (!all->wanted || all->wanted[line]); side++) {
-            const Text text = side ? corpus_target(all->corpus, line, 0) : corpus_source(all->corpus, line);
+            const Text text = side ? corpus_target(all->corpus, line) : corpus_source(all->corpus, line);
             const size_t before = stbds_arrlenu(out->ids);
             tokenizer_encode(all->tokenizer, &out->ids, text.bytes, text.length);
             stbds_arrput(out->ids, TOKEN_END);

@@ -11,17 +11,6 @@
 #include "eval/score.h"
 #include "text/utf8.h"
 
-/* A line's targets, as they stand in the file. Blank columns are none, as in ./score --tsv; if all are blank, as an
- * empty line may be where the targets have a file of their own, the first is the target. */
-static void list_targets(Text **targets, const Corpus *corpus, size_t line) {
-    stbds_arrsetlen(*targets, 0);
-    for (size_t t = 0; t < corpus_targets(corpus, line); t++) {
-        const Text target = corpus_target(corpus, line, t);
-        if (!utf8_is_blank(target)) stbds_arrput(*targets, target);
-    }
-    if (stbds_arrlenu(*targets) == 0) stbds_arrput(*targets, corpus_target(corpus, line, 0));
-}
-
 /* Replaces *out by the normalised text. */
 static void normalise(char **out, Text text, Normalisation how) {
     stbds_arrsetlen(*out, 0);
@@ -44,7 +33,8 @@ static void compare(Measured *measured, const TranslatorResult *results, size_t 
     size_t exact = 0, shown = 0;
     for (size_t i = 0; i < count; i++) {
         const Text found = {results[i].bytes, results[i].length};
-        list_targets(&targets, corpus, i);
+        stbds_arrsetlen(targets, 0);
+        corpus_targets(corpus, i, &targets);
         score_add(&sum, work, bleu, found, targets, stbds_arrlenu(targets));
         normalise(&said, found, how);
         bool right = false;

@@ -1,5 +1,7 @@
 #include "train/vocabulary.h"
 
+#include <string.h>
+
 #include "base/ds.h"
 #include "data/pairs.h"
 #include "text/bpe_train.h"
@@ -43,16 +45,16 @@ static State count_first(const Learning *l, BpeTrainer *bpe, Text source, Text t
     return GONE;
 }
 
-static Tokenizer *learn(Learning *l, Error *err) {
-    BpeTrainer *bpe = bpe_train_create(l->how);
+/* Counts all lines that count, and returns how many there are, or SIZE_MAX for an error. */
+static size_t count_lines(Learning *l, BpeTrainer *bpe, Error *err) {
     Corpus block = {0};
     CorpusReport report = {0};
     const bool first = stbds_arrlenu(l->states) == 0;
-    size_t at = 0;
+    size_t at = 0, counted = 0;
     bool ok;
     while ((ok = corpus_next(l->reader, &block, BLOCK_LINES, &report, err)) && block.count > 0) {
         for (size_t line = 0; line < block.count; line++, at++) {
-            const Text source = corpus_source(&block, line), target = corpus_target(&block, line, 0);
+            const Text source = corpus_source(&block, line), target = corpus_target(&block, line);
             if (first) {
                 const State state = count_first(l, bpe, source, target);
                 stbds_arrput(l->states, (uint8_t)state);
@@ -61,12 +63,22 @@ static Tokenizer *learn(Learning *l, Error *err) {
                 bpe_train_add(bpe, source.bytes, source.length);
                 bpe_train_add(bpe, target.bytes, target.length);
             }
+            counted += l->states[at] != OUT && l->states[at] != GONE;
         }
     }
     corpus_free(&block);
-    if (!ok) {
+    return ok ? counted : SIZE_MAX;
+}
+
+static Tokenizer *learn(Learning *l, Error *err) {
+    BpeTrainer *bpe = bpe_train_create(l->how);
+    const size_t counted = count_lines(l, bpe, err), lines = stbds_arrlenu(l->states);
+    if (counted == SIZE_MAX || (counted == 0 && lines > 0)) {
         bpe_train_free(bpe);
-        return NULL;
+        if (counted > 0) return NULL;
+        /* There will be no training; with the vocabulary of all lines, the reasons that are told are the right ones. */
+        memset(l->states, FITS, lines);
+        return learn(l, err);
     }
     uint32_t *merges = bpe_train_finish(bpe, l->size);
     Tokenizer *tokenizer = tokenizer_create(merges, stbds_arrlenu(merges) / 2, l->how, err);
