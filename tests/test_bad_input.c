@@ -1056,7 +1056,7 @@ static void test_streams(void) {
     const char *const *lines = ARGS("translate", "-m", "run/model.gguf");
     expect_failure("stdout full", 1, argument, &(CommandHow){.output_path = "/dev/full"},
                    PARTS("standard output: cannot write: No space left"));
-    expect_failure("stdout full, stdin", 1, lines, &(CommandHow){.output_path = "/dev/full", .input = "the cat\n\nx\n"},
+    expect_failure("stdout full, stdin", 1, lines, &(CommandHow){.output_path = "/dev/full", .input = "the cat\n\nthe cat\n"},
                    PARTS("standard output: cannot write: No space left"));
     expect_failure("stdout closed", 1, argument, &(CommandHow){.output_path = ""},
                    PARTS("standard output: cannot write"));

@@ -16,7 +16,9 @@ static const char *const plain[] = {"translate", "-m", "run/model.gguf", NULL};
 static char *translate(const char *const *arguments, const char *input, size_t size, int code) {
     CommandRun run = command_run(arguments, &(CommandHow){.input = input, .input_size = size});
     if (run.code != code) TEST_FAIL("expected exit code %d, found %d: %s", code, run.code, run.err);
-    if (code == 0 && *run.err) TEST_FAIL("expected nothing on stderr, found \"%s\"", run.err);
+    /* A model that has learnt for a few seconds does not end every translation by itself. */
+    for (const char *line = run.err; code == 0 && *line; line += strcspn(line, "\n"), line += *line == '\n')
+        if (!memmem(line, strcspn(line, "\n"), " cut", 4)) TEST_FAIL("expected no such message: \"%s\"", line);
     free(run.err);
     return run.out;
 }
@@ -480,11 +482,14 @@ static void test_alignments(void) {
                     if (i == 3 && found + 1 == words) EXPECT(source >= 65);
                     continue;
                 }
-                double sum = 0;
-                size_t shares = 0;
-                for (char *share = link; share; share = strchr(share, ','), share += share != NULL, shares++)
-                    sum += strtod(share, NULL);
-                EXPECT_INT(shares, source_words);
+                double sum = 0, value;
+                size_t before = SIZE_MAX;
+                for (char *share = link; share; share = strchr(share, ','), share += share != NULL, before = source) {
+                    EXPECT(sscanf(share, "%zu:%lf", &source, &value) == 2 && source < source_words && value >= 0.0001);
+                    EXPECT(before == SIZE_MAX || source > before);
+                    if (i == 3 && found == 0) EXPECT(source < 13);
+                    sum += value;
+                }
                 EXPECT(sum > 0 && sum < 1.01);
             }
             EXPECT_INT(found, words);

@@ -22,6 +22,8 @@ const char *field_name(const char *key) {
     return dot ? dot + 1 : key;
 }
 
+static const char automatic[] = "auto";
+
 static bool in_bounds(const Field *field, double value) { /* a NaN is not */
     return value >= field->min && value <= field->max;
 }
@@ -51,7 +53,12 @@ static bool parse_switch(const char *text, bool *value) {
 bool field_set(const Field *field, const char *text, void *of) {
     void *at = (char *)of + field->offset;
     switch (field->type) {
-    case FIELD_INTEGER: return parse_integer(text, at) && in_bounds(field, (double)*(uint64_t *)at);
+    case FIELD_INTEGER:
+        if (field->automatic && strcmp(text, automatic) == 0) {
+            *(uint64_t *)at = FIELD_AUTO;
+            return true;
+        }
+        return parse_integer(text, at) && in_bounds(field, (double)*(uint64_t *)at);
     case FIELD_REAL: return parse_real(text, at) && in_bounds(field, *(double *)at);
     case FIELD_SWITCH: return parse_switch(text, at);
     case FIELD_CHOICE: return (*(int *)at = names_find(field->names, text)) >= 0;
@@ -73,7 +80,9 @@ void field_set_before(const Field *field, void *of) {
 
 char *field_range(const Field *field) {
     switch (field->type) {
-    case FIELD_INTEGER: return memory_format("%.0f to %.0f", field->min, field->max);
+    case FIELD_INTEGER:
+        return memory_format("%.0f to %.0f%s%s", field->min, field->max, field->automatic ? ", or " : "",
+                             field->automatic ? automatic : "");
     case FIELD_REAL: return memory_format("%.15g to %.15g", field->min, field->max);
     case FIELD_SWITCH: return memory_string("true or false");
     case FIELD_CHOICE: return names_list(field->names);
@@ -104,7 +113,9 @@ static char *real_text(double value) {
 char *field_text(const Field *field, const void *of) {
     const void *at = (const char *)of + field->offset;
     switch (field->type) {
-    case FIELD_INTEGER: return memory_format("%" PRIu64, *(const uint64_t *)at);
+    case FIELD_INTEGER:
+        if (field->automatic && *(const uint64_t *)at == FIELD_AUTO) return memory_string(automatic);
+        return memory_format("%" PRIu64, *(const uint64_t *)at);
     case FIELD_REAL: return real_text(*(const double *)at);
     case FIELD_SWITCH: return memory_string(*(const bool *)at ? "true" : "false");
     case FIELD_CHOICE: return memory_string(field->names[*(const int *)at]);

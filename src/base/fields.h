@@ -19,6 +19,8 @@ typedef enum FieldType {
     FIELD_TEXT,    /* char *, allocated: free it with fields_release */
 } FieldType;
 
+#define FIELD_AUTO UINT64_MAX
+
 typedef struct Field {
     const char *key; /* "section.name" */
     FieldType type;
@@ -29,8 +31,9 @@ typedef struct Field {
     const char *help;
     const char *example; /* what a template shows instead of the default */
     const char *before;  /* what models and runs that are older than the key have; NULL: the default */
-    bool or_zero;        /* 0 in the struct is fine, too: it means "off", which text cannot say */
-    bool essential;      /* a model file must have the key; one that lacks another key has what was before it */
+    bool automatic; /* FIELD_INTEGER: the text may be "auto", FIELD_AUTO in the struct: the program is to choose it */
+    bool or_zero;   /* 0 in the struct is fine, too: it means "off", which text cannot say */
+    bool essential; /* a model file must have the key; one that lacks another key has what was before it */
 } Field;
 
 /* Rows: the last arguments are the help and, perhaps, `.example = ...`, `.before = ...`, `.or_zero = true` or

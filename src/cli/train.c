@@ -99,6 +99,24 @@ static void tell_warmup(const Trainer *t, Progress *progress) {
                   schedule_rate(s, s->kind == SCHEDULE_COSINE ? last - 1 : last));
 }
 
+/* What limits how translations are made and measured. The limit of their length is told when it cuts training pairs, or
+ * always. */
+static void tell_limits(const Trainer *t, bool always, Progress *progress) {
+    char a[32], b[32], longer[128] = "no training pair has a longer target";
+    if (t->pairs_cut > 0)
+        snprintf(longer, sizeof longer, "training pairs with a longer target, which would be cut: %s (auto cuts none)",
+                 terminal_count(a, (long long)t->pairs_cut));
+    if (always || t->pairs_cut > 0)
+        progress_line(progress,
+                      "translations: at most %g times the source's tokens and %zu more (decode.max_ratio, "
+                      "decode.max_extra); %s",
+                      t->decode.max_ratio, t->decode.max_extra, longer);
+    if (t->config->translate > 0 && t->config->translate < t->data.valid_lines.count)
+        progress_line(progress, "validations translate the first %s of %s sentences (valid.translate)",
+                      terminal_count(a, (long long)t->config->translate),
+                      terminal_count(b, (long long)t->data.valid_lines.count));
+}
+
 /* The report is the command's result: it goes to stdout. */
 static int dry_run(Trainer *t, Error *err) {
     DryRun dry;
@@ -114,6 +132,7 @@ static int dry_run(Trainer *t, Error *err) {
     terminal_count(b, (long long)t->model.params.count);
     progress_line(&out, "vocabulary: %s tokens; model: %s parameters", a, b);
     tell_warmup(t, &out);
+    tell_limits(t, true, &out);
     const double epochs = (double)dry.steps / (double)trainer_epoch_steps(t);
     terminal_count(a, (long long)dry.steps);
     terminal_count(b, (long long)trainer_epoch_steps(t));
@@ -143,6 +162,7 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
                       terminal_count(a, (long long)c->hyper.vocab));
     tell_lines(t->data.flaws, progress);
     if (!resumed) tell_warmup(t, progress);
+    tell_limits(t, false, progress);
     if (resumed) {
         terminal_count(a, (long long)t->state.step);
         progress_line(progress, "continuing from step %s", a);

@@ -25,6 +25,8 @@ enum {
     OPTION_NO_REPEAT,
     OPTION_MIN_LENGTH,
     OPTION_MAX_LENGTH,
+    OPTION_MAX_RATIO,
+    OPTION_MAX_EXTRA,
     OPTION_PREFIX,
     OPTION_SAMPLE,
     OPTION_TEMPERATURE,
@@ -41,14 +43,21 @@ static const Option options[] = {
     [OPTION_N_BEST] = {"--n-best", "-n", "N", "print the N best: NUMBER ||| TEXT ||| F0= LOG_PROBABILITY ||| SCORE",
                        "decode.n_best"},
     [OPTION_ALIGNMENT] = {"--alignment", NULL, "HOW",
-                          "append ||| and the aligned words: hard (0-0 1-2) or soft (shares)", NULL},
+                          "append ||| and the aligned words: hard (0-0 1-2) or soft (0:0.9731,1:0.0269 1:0.9987)",
+                          NULL},
     [OPTION_NO_REPEAT] = {"--no-repeat-ngram", NULL, "N",
                           "no N tokens in a row occur twice in a translation (or in one of its parts)",
                           "decode.no_repeat_ngram"},
     [OPTION_MIN_LENGTH] = {"--min-length", NULL, "N", "fewest tokens of a translation (or of each of its parts)",
                            "decode.min_length"},
-    [OPTION_MAX_LENGTH] = {"--max-length", NULL, "N", "most tokens, the end token included (or of each of its parts)",
+    [OPTION_MAX_LENGTH] = {"--max-length", NULL, "N",
+                           "most tokens, the end token included (or of each of its parts), however short the text",
                            "decode.max_length"},
+    [OPTION_MAX_RATIO] = {"--max-ratio", NULL, "R",
+                          "most tokens: R times the text's tokens, ... (default: the model's decode.max_ratio)",
+                          "decode.max_ratio"},
+    [OPTION_MAX_EXTRA] = {"--max-extra", NULL, "N", "... and N more (default: the model's decode.max_extra)",
+                          "decode.max_extra"},
     [OPTION_PREFIX] = {"--prefix", NULL, "TEXT", "begin every translation with TEXT", NULL},
     [OPTION_SAMPLE] = {"--sample", NULL, NULL, "draw each token by its probability instead of searching", NULL},
     [OPTION_TEMPERATURE] = {"--temperature", NULL, "T", "draw by probability ^ (1 / T) (default: 1)",
@@ -71,7 +80,10 @@ static const Command command = {
     .option_count = COUNT(options),
 };
 
-enum { LINES_TOGETHER = 512 }; /* the most lines that are translated together, if they arrive together */
+enum {
+    LINES_TOGETHER = 512, /* the most lines that are translated together, if they arrive together */
+    CUTS_TOLD = 10,       /* texts whose cut translations are reported one by one */
+};
 
 typedef enum Alignment { ALIGNMENT_NONE = -1, ALIGNMENT_HARD, ALIGNMENT_SOFT } Alignment;
 
@@ -80,24 +92,37 @@ typedef struct Request {
     const OptionReader *options;
     const char *model;
     Alignment alignment;
-    Text *texts; /* stb_ds array */
-    bool lost;   /* for one of the texts so far the model's numbers were not finite; this is reported once */
-    bool odd;    /* one of the texts so far was not UTF-8; this is reported once, too */
+    Text *texts;       /* stb_ds array */
+    const char *what;  /* "text" or "line" */
+    size_t first;      /* the number of the first of those that are translated now, from 0 */
+    size_t done, cut;  /* texts so far; those with a translation that was cut */
+    size_t max_length; /* the model's */
+    bool lost;         /* for one of the texts so far the model's numbers were not finite; this is reported once */
+    bool odd;          /* one of the texts so far was not UTF-8; this is reported once, too */
 } Request;
 
-/* soft: a target word's shares of all source words, separated by commas. */
-static void print_alignment(Alignment how, const TranslatorHypothesis *h, size_t source_words) {
+/* soft: a target word's shares of source words, those that do not round to 0; "-": there are none. */
+static void print_shares(const TranslatorWord *word) {
+    bool first = true;
+    for (size_t j = 0; j < word->count; j++) {
+        if (word->shares[j] < (real)0.00005) continue;
+        printf(first ? "%zu:%.4f" : ",%zu:%.4f", word->first + j, (double)word->shares[j]);
+        first = false;
+    }
+    if (first) putchar('-');
+}
+
+static void print_alignment(Alignment how, const TranslatorHypothesis *h) {
     bool first = true;
     for (size_t i = 0; i < h->word_count; i++) {
         const TranslatorWord *word = &h->words[i];
         if (word->count == 0) continue;
         if (!first) putchar(' ');
         first = false;
-        if (how == ALIGNMENT_HARD) printf("%zu-%zu", word->largest, i);
-        for (size_t j = 0; how == ALIGNMENT_SOFT && j < source_words; j++) {
-            const bool inside = j >= word->first && j < word->first + word->count;
-            printf(j > 0 ? ",%.4f" : "%.4f", inside ? (double)word->shares[j - word->first] : 0);
-        }
+        if (how == ALIGNMENT_HARD)
+            printf("%zu-%zu", word->largest, i);
+        else
+            print_shares(word);
     }
 }
 
@@ -108,18 +133,48 @@ static void print_result(const Request *request, const TranslatorResult *result,
         fwrite(h->bytes, 1, h->length, stdout);
         if (request->alignment != ALIGNMENT_NONE) {
             fputs(" ||| ", stdout);
-            print_alignment(request->alignment, h, result->source_words);
+            print_alignment(request->alignment, h);
         }
         if (request->options->given[OPTION_N_BEST]) printf(" ||| F0= %.6g ||| %.6g", h->log_probability, h->score);
         putchar('\n');
     }
 }
 
+static void tell_long(void *context, size_t text, size_t tokens, size_t limit) {
+    const Request *r = context;
+    fprintf(stderr,
+            "%s: %s %zu: its translation has %zu tokens so far, far more than it warrants; the limit is %zu "
+            "(--max-length lowers it, Ctrl-C interrupts)\n",
+            command.name, r->what, r->first + text + 1, tokens, limit);
+}
+
+/* Reports translations that were cut, of the first few texts that have such. */
+static void tell_cut(Request *r, const TranslatorResult *result, size_t number) {
+    size_t cut = 0, first = 0;
+    for (size_t i = 0; i < result->count; i++)
+        if (result->hypotheses[i].cut > 0 && cut++ == 0) first = i;
+    if (cut == 0 || r->cut++ >= CUTS_TOLD) return;
+    const TranslatorHypothesis *h = &result->hypotheses[first];
+    char which[64] = "its translation is";
+    if (result->count > 1) snprintf(which, sizeof which, "%zu of its %zu translations are", cut, result->count);
+    fprintf(stderr, "%s: %s %zu: %s cut after %zu tokens, %s%s\n", command.name, r->what, number + 1, which, h->cut,
+            h->stuck                  ? "as the options allow none to follow"
+            : h->cut >= r->max_length ? "the most that the model can say (its max_length)"
+                                      : "the limit (--max-length, --max-ratio or --max-extra raises it)",
+            r->cut == CUTS_TOLD ? "; from here on such are only counted" : "");
+}
+
+static void tell_cuts(const Request *r) {
+    if (r->cut > 1)
+        fprintf(stderr, "%s: translations of %zu of %zu %ss were cut\n", command.name, r->cut, r->done, r->what);
+}
+
 /* Prints the results of texts; `first` is the number of the first, counted from 0. Fails when stdout cannot be written.
  */
-static bool answer(Request *request, Translator *translator, const Text *texts, size_t count, const char *what,
-                   size_t first, Error *err) {
+static bool answer(Request *request, Translator *translator, const Text *texts, size_t count, size_t first,
+                   Error *err) {
     TranslatorResult *results = memory_new(count, sizeof *results);
+    request->first = first;
     bool ok = translator_run(translator, texts, count, results, err);
     for (size_t i = 0; ok && i < count; i++) {
         const size_t valid = utf8_valid(texts[i].bytes, texts[i].length);
@@ -128,17 +183,19 @@ static bool answer(Request *request, Translator *translator, const Text *texts, 
                 stderr,
                 "%s: %s %zu: expected UTF-8 text, found 0x%02X at byte %zu; translated as it is (only the first such "
                 "text is reported)\n",
-                command.name, what, first + i + 1, (unsigned char)texts[i].bytes[valid], valid + 1);
+                command.name, request->what, first + i + 1, (unsigned char)texts[i].bytes[valid], valid + 1);
             request->odd = true;
         }
         if (results[i].parts > 1)
             fprintf(stderr, "%s: %s %zu: %zu tokens, more than the model takes: translated in %zu parts\n",
-                    command.name, what, first + i + 1, results[i].source_tokens, results[i].parts);
+                    command.name, request->what, first + i + 1, results[i].source_tokens, results[i].parts);
         if (!request->lost && !isfinite(results[i].hypotheses[0].log_probability)) {
             fprintf(stderr, "%s: %s: the model's numbers are not finite for %s %zu: its translation is empty\n",
-                    command.name, request->model, what, first + i + 1);
+                    command.name, request->model, request->what, first + i + 1);
             request->lost = true;
         }
+        request->done++;
+        tell_cut(request, &results[i], first + i);
         print_result(request, &results[i], first + i);
     }
     free(results);
@@ -163,8 +220,7 @@ static bool answer_lines(Request *request, Translator *translator, Error *err) {
             const size_t mark = more && lines_count(reader) == 1 ? lines_mark(text.bytes, text.length) : 0;
             if (more) stbds_arrput(texts, ((Text){text.bytes + mark, text.length - mark}));
         } while (more && lines_ready(reader) && stbds_arrlenu(texts) < LINES_TOGETHER);
-        if (stbds_arrlenu(texts) > 0)
-            ok = answer(request, translator, texts, stbds_arrlenu(texts), "line", first, err) && ok;
+        if (stbds_arrlenu(texts) > 0) ok = answer(request, translator, texts, stbds_arrlenu(texts), first, err) && ok;
     }
     stbds_arrfree(texts);
     lines_free(reader);
@@ -175,12 +231,15 @@ static bool answer_lines(Request *request, Translator *translator, Error *err) {
 static bool search_options(SearchOptions *how, int32_t **prefix, const Request *request, const ModelFile *model,
                            const Tokenizer *tokenizer, Error *err) {
     const size_t most = model->info.hyper.max_length - 1;
-    const char *text = request->options->given[OPTION_PREFIX];
+    const char *const *given = request->options->given, *text = given[OPTION_PREFIX];
     *how = model->info.decode;
     how->seed = 1;
     options_fields(request->options, search_fields, how);
     options_fields(request->options, search_more_fields, how);
-    how->sample = request->options->given[OPTION_SAMPLE] != NULL;
+    if (how->max_extra == FIELD_AUTO) how->max_extra = model->info.decode.max_extra;
+    if (given[OPTION_MAX_LENGTH] && !given[OPTION_MAX_RATIO] && !given[OPTION_MAX_EXTRA])
+        how->max_extra = size_max(how->max_extra, how->max_length); /* nothing else is the limit */
+    how->sample = given[OPTION_SAMPLE] != NULL;
     if (how->sample) how->beam = 1;
     if (how->beam < how->n_best) how->beam = how->n_best;
     if (text) tokenizer_encode(tokenizer, prefix, text, strlen(text));
@@ -210,8 +269,12 @@ static int run(Request *request, Error *err) {
         translator = translator_create(&model.params, model.w, tokenizer, pool, how);
         if (request->alignment != ALIGNMENT_NONE) translator_align(translator);
         const size_t count = stbds_arrlenu(request->texts);
-        ok = count > 0 ? answer(request, translator, request->texts, count, "text", 0, err)
+        request->what = count > 0 ? "text" : "line";
+        request->max_length = model.info.hyper.max_length;
+        translator_long(translator, tell_long, request);
+        ok = count > 0 ? answer(request, translator, request->texts, count, 0, err)
                        : answer_lines(request, translator, err);
+        tell_cuts(request);
     }
     translator_free(translator);
     stbds_arrfree(prefix);

@@ -17,25 +17,23 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/ds.h"
 #include "base/memory.h"
-#include "base/rng.h"
 #include "base/size.h"
+#include "decode/search_options.h"
 #include "decode/session.h"
 #include "math/vector.h"
 #include "nn/rows.h"
-#include "text/tokenizer.h"
+#include "text/utf8.h"
 
-/* A hypothesis continued by one token; once it is kept, a hypothesis, whose last token the model has not read yet. */
-typedef struct Candidate {
-    double log_probability;
-    int32_t token;
-    uint32_t slot; /* the hypothesis's */
-} Candidate;
+/* No translation is as long as this: LONG_TOKENS, and LONG_TIMES as many tokens as its source. */
+enum { LONG_TOKENS = 1000, LONG_TIMES = 10 };
 
 /* The search of one sentence. */
 typedef struct Sentence {
     size_t limit;       /* tokens, </s> included */
     size_t live, found; /* hypotheses: unfinished, kept as results */
+    size_t long_at;     /* tokens at which it is reported as long */
     SearchPlace place;
 } Sentence;
 
@@ -47,15 +45,18 @@ struct Search {
     const SearchPlace *places;
     SearchWatch *watch;
     void *watch_context;
-    size_t each;         /* continuations that are found for each row: k, and for a watch 2 k */
-    bool restricts;      /* some options forbid continuations */
-    size_t B, capacity;  /* of this run; capacity: the highest limit */
-    size_t length;       /* tokens that the hypotheses have now */
-    Sentence *sentences; /* (B) */
-    Candidate *live;     /* (B, k), the best first */
-    int32_t *tokens;     /* (B * k, capacity) by slot, <s> left out */
-    Translation *found;  /* (B, k), the best first */
-    int32_t *found_ids;  /* (B * k, capacity) */
+    SearchLong *on_long;
+    void *long_context;
+    const Tokenizer *tokenizer; /* tells which hypotheses have the same text; NULL: all count */
+    char *text[2];              /* stb_ds arrays */
+    size_t each;                /* continuations that are found for each row: k, and for a watch 2 k */
+    size_t B, capacity;         /* of this run; capacity: the highest limit */
+    size_t length;              /* tokens that the hypotheses have now */
+    Sentence *sentences;        /* (B) */
+    Candidate *live;            /* (B, k), the best first */
+    int32_t *tokens;            /* (B * k, capacity) by slot, <s> left out */
+    Translation *found;         /* (B, k), the best first */
+    int32_t *found_ids;         /* (B * k, capacity) */
     /* The rows of a step: the unfinished hypotheses of all sentences, in order. */
     uint32_t *row_slot;      /* (B * k) */
     int32_t *row_token;      /* (B * k) */
@@ -73,16 +74,19 @@ Search *search_create(const Parameters *params, const real *w, Pool *pool, Searc
     Search *s = memory_new(1, sizeof *s);
     *s = (Search){.params = params, .pool = pool, .options = options, .session = session_create(params, w, pool)};
     s->each = options.beam;
-    s->restricts = options.min_length > 0 || options.no_repeat_ngram > 0 || options.prefix_length > 0;
     return s;
 }
 
 void search_places(Search *s, const SearchPlace *place) { s->places = place; }
 
+void search_texts(Search *s, const Tokenizer *tokenizer) { s->tokenizer = tokenizer; }
+
 void search_watch(Search *s, SearchWatch *watch, void *context) {
     s->watch = watch, s->watch_context = context;
     s->each = watch ? 2 * s->options.beam : s->options.beam;
 }
+
+void search_long(Search *s, SearchLong *on_long, void *context) { s->on_long = on_long, s->long_context = context; }
 
 static void release(Search *s) {
     void *const blocks[] = {s->sentences, s->live,      s->tokens,          s->found,      s->found_ids,
@@ -96,28 +100,14 @@ void search_free(Search *s) {
     if (!s) return;
     release(s);
     session_free(s->session);
+    for (int i = 0; i < 2; i++) stbds_arrfree(s->text[i]);
     free(s);
-}
-
-/* The prefix of a sentence at this place. */
-static size_t prefix_length(const Search *s, SearchPlace place) {
-    return place.part == 0 ? s->options.prefix_length : 0;
 }
 
 static SearchPlace place_of(const Search *s, size_t b) { return s->places ? s->places[b] : (SearchPlace){b, 0}; }
 
-size_t search_limit(const Search *s, size_t source_tokens, SearchPlace place) {
-    const SearchOptions *o = &s->options;
-    const size_t least = size_max(prefix_length(s, place), o->min_length) + 1;
-    size_t most = s->params->hyper.max_length;
-    if (o->max_length > 0 && o->max_length < most) most = o->max_length;
-    if (most < least) most = least;
-    const double wanted = floor(o->max_ratio * (double)source_tokens) + (double)o->max_extra;
-    return wanted >= (double)most ? most : wanted >= (double)least ? (size_t)wanted : least;
-}
-
 static size_t limit_of(const Search *s, Packed source, size_t b) {
-    return search_limit(s, source.start[b + 1] - source.start[b], place_of(s, b));
+    return search_limit(&s->options, &s->params->hyper, source.start[b + 1] - source.start[b], place_of(s, b));
 }
 
 /* Makes ready for a run: every sentence has one hypothesis, <s>. capacity: the highest limit. */
@@ -128,7 +118,11 @@ static void begin(Search *s, Packed source, size_t capacity) {
     s->sentences = memory_new(source.B, sizeof *s->sentences);
     s->live = memory_new(rows, sizeof *s->live);
     for (size_t b = 0; b < source.B; b++) {
-        s->sentences[b] = (Sentence){limit_of(s, source, b), 1, 0, place_of(s, b)};
+        const size_t warranted = LONG_TIMES * (source.start[b + 1] - source.start[b]);
+        s->sentences[b] = (Sentence){.limit = limit_of(s, source, b),
+                                     .live = 1,
+                                     .long_at = size_max(warranted, LONG_TOKENS),
+                                     .place = place_of(s, b)};
         s->live[b * k] = (Candidate){0, TOKEN_BEGIN, (uint32_t)(b * k)};
     }
     s->tokens = memory_new(rows, s->capacity * sizeof *s->tokens);
@@ -142,90 +136,6 @@ static void begin(Search *s, Packed source, size_t capacity) {
     s->copies = memory_new(rows, sizeof *s->copies);
 }
 
-/* Puts a candidate into a list of the best, the best first, of at most `most`; it comes after its equals. Returns the
- * list's length. Anything that is no number, or minus infinity, is not taken. */
-static size_t insert_best(Candidate *list, size_t length, size_t most, Candidate one) {
-    if (!(one.log_probability > -INFINITY)) return length;
-    if (length == most && !(one.log_probability > list[length - 1].log_probability)) return length;
-    size_t at = length < most ? length++ : most - 1;
-    for (; at > 0 && one.log_probability > list[at - 1].log_probability; at--) list[at] = list[at - 1];
-    list[at] = one;
-    return length;
-}
-
-/* Whether this token would repeat an n-gram: whether the last n - 1 tokens, followed by it, are in these already. */
-static bool repeats(const int32_t *tokens, size_t length, size_t n, int32_t token) {
-    for (size_t end = n; end <= length; end++) {
-        size_t same = 0;
-        while (same < n - 1 && tokens[end - n + same] == tokens[length - (n - 1) + same]) same++;
-        if (same == n - 1 && tokens[end - 1] == token) return true;
-    }
-    return false;
-}
-
-/* Whether a hypothesis may be continued by a token. */
-static bool allowed(const Search *s, uint32_t slot, int32_t token) {
-    if (token == TOKEN_BEGIN) return false;
-    if (!s->restricts) return true;
-    const SearchOptions *o = &s->options;
-    if (s->length < prefix_length(s, s->sentences[slot / o->beam].place)) return token == o->prefix[s->length];
-    if (token == TOKEN_END) return s->length >= o->min_length;
-    return o->no_repeat_ngram == 0 || !repeats(s->tokens + slot * s->capacity, s->length, o->no_repeat_ngram, token);
-}
-
-enum { BLOCK = 64 }; /* logits that are skipped together when none of them is among the best */
-
-/* The `most` largest of the logits z (V) that the hypothesis in a slot may be continued with, the largest first, as
- * candidates whose log p is the logit. *max: the largest of all logits. */
-static size_t most_likely(const Search *s, Candidate *best, size_t most, const real *z, uint32_t slot, real *max) {
-    const size_t V = s->params->hyper.vocab;
-    size_t count = 0;
-    *max = -INFINITY;
-    for (size_t j0 = 0; j0 < V; j0 += BLOCK) {
-        const size_t block = V - j0 < BLOCK ? V - j0 : BLOCK;
-        const real block_max = vector_max(z + j0, block);
-        if (block_max > *max) *max = block_max;
-        if (count == most && !((double)block_max > best[most - 1].log_probability)) continue;
-        for (size_t j = j0; j < j0 + block; j++) {
-            if (count == most && !((double)z[j] > best[most - 1].log_probability)) continue;
-            if (allowed(s, slot, (int32_t)j))
-                count = insert_best(best, count, most, (Candidate){(double)z[j], (int32_t)j, slot});
-        }
-    }
-    return count;
-}
-
-/* Draws a continuation: one uniform number, and the token at which the sum of weights exp((z - max) / temperature),
- * from the first token on, exceeds that share of their total. Returns 1, or 0 where there is no finite number. */
-static size_t draw(const Search *s, Candidate *drawn, const real *z, uint32_t slot, real *max) {
-    const SearchOptions *o = &s->options;
-    const size_t V = s->params->hyper.vocab;
-    const SearchPlace place = s->sentences[slot].place; /* a slot each, with beam 1 */
-    const RngSite site = {o->seed, (uint32_t)s->length, RNG_SITE_SAMPLE};
-    Candidate best[SEARCH_MAX_BEAM];
-    const size_t count = most_likely(s, best, o->top_k > 0 ? o->top_k : 1, z, slot, max);
-    if (count == 0) return 0;
-    const double top = best[0].log_probability, lowest = o->top_k > 0 ? best[count - 1].log_probability : -INFINITY;
-    const double scale = o->temperature > 0 ? 1 / o->temperature : 1;
-    double total = 0, wanted = 0, sum = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t j = 0; j < V; j++) {
-            if (!((double)z[j] >= lowest) || !allowed(s, slot, (int32_t)j)) continue;
-            const double weight = exp(((double)z[j] - top) * scale);
-            if (pass == 0) {
-                total += weight;
-                continue;
-            }
-            sum += weight;
-            if (weight > 0) *drawn = (Candidate){(double)z[j], (int32_t)j, slot};
-            if (sum > wanted) return 1;
-        }
-        if (!isfinite(total)) return 0;
-        wanted = total * rng_uniform(site, place.text ^ (uint64_t)place.part << 40);
-    }
-    return 1;
-}
-
 /* The continuations of rows first .. last-1: the best, or one drawn. They are found among the logits z, as
  * log softmax(z)[j] = z[j] - max - log(sum of exp(z - max)) keeps their order; the row's logits are used up for the
  * sum. A NaN or an infinity above makes the sum a NaN, and so every log p of the row: it will not be continued. */
@@ -235,8 +145,10 @@ static void continue_rows(void *context, size_t first, size_t last) {
     for (size_t r = first; r < last; r++) {
         real *z = s->logits + r * V, max;
         Candidate *best = s->candidates + r * s->each;
-        const size_t count = s->options.sample ? draw(s, best, z, s->row_slot[r], &max)
-                                               : most_likely(s, best, s->each, z, s->row_slot[r], &max);
+        const uint32_t slot = s->row_slot[r];
+        const Unfinished h = {s->tokens + slot * s->capacity, s->length, s->sentences[slot / s->options.beam].place,
+                              slot};
+        const size_t count = search_continue(&s->options, best, s->each, z, V, h, &max);
         const double sum = (double)vector_exp_sum(z, z, max, V);
         if (!isfinite(sum)) s->row_probability[r] = -INFINITY;
         for (size_t i = 0; i < count; i++)
@@ -245,12 +157,37 @@ static void continue_rows(void *context, size_t first, size_t last) {
     }
 }
 
-static double score(const Search *s, double log_probability, size_t tokens) {
-    return log_probability / pow(tokens > 0 ? (double)tokens : 1, s->options.length_alpha);
+void search_text(const Tokenizer *tokenizer, char **text, const Translation *translation) {
+    char *said = NULL;
+    tokenizer_decode(tokenizer, &said, translation->ids, translation->length);
+    for (size_t at = 0; at < stbds_arrlenu(said);) {
+        char bytes[UTF8_LONGEST];
+        uint32_t code;
+        at += utf8_decode(&code, said + at, stbds_arrlenu(said) - at);
+        if (code == '\n' || code == '\r') code = ' ';
+        const size_t size = utf8_encode(bytes, code < UTF8_BAD ? code : 0xFFFD);
+        memcpy(stbds_arraddnptr(*text, size), bytes, size);
+    }
+    stbds_arrfree(said);
+}
+
+static bool same_text(Search *s, const Translation *a, const Translation *b) {
+    const Translation *const both[2] = {a, b};
+    for (int i = 0; i < 2; i++) {
+        stbds_arrsetlen(s->text[i], 0);
+        search_text(s->tokenizer, &s->text[i], both[i]);
+    }
+    const size_t length = stbds_arrlenu(s->text[0]);
+    return length == stbds_arrlenu(s->text[1]) && (length == 0 || memcmp(s->text[0], s->text[1], length) == 0);
+}
+
+/* One that was cut is never better than one that has finished: its score lacks the tokens that it could not say. */
+static bool is_better(const Translation *a, const Translation *b) {
+    return a->finished != b->finished ? a->finished : a->score > b->score;
 }
 
 /* Keeps a hypothesis of sentence b as a result: the first `length` tokens of its slot and, unless it is none (-1) or
- * </s>, one more. */
+ * </s>, one more. Of those with the same text only the best is kept, where texts are told apart. */
 static void finish(Search *s, size_t b, uint32_t slot, size_t length, int32_t token, double log_probability) {
     Sentence *sentence = &s->sentences[b];
     Translation *found = s->found + b * s->options.beam;
@@ -258,9 +195,17 @@ static void finish(Search *s, size_t b, uint32_t slot, size_t length, int32_t to
     const bool finished = token == TOKEN_END;
     for (size_t i = 0; i < length; i++) ids[i] = s->tokens[slot * s->capacity + i];
     if (token >= 0 && !finished) ids[length++] = token;
-    const Translation made = {ids, length, log_probability, score(s, log_probability, length + finished), finished};
-    size_t at = sentence->found++;
-    for (; at > 0 && made.score > found[at - 1].score; at--) found[at] = found[at - 1];
+    Translation made = {ids, length, log_probability, search_score(&s->options, log_probability, length + finished),
+                        finished};
+    size_t at = s->tokenizer && s->options.n_best > 1 ? 0 : sentence->found;
+    while (at < sentence->found && !same_text(s, &made, &found[at])) at++;
+    if (at == sentence->found) {
+        sentence->found++;
+    } else {
+        if (!is_better(&made, &found[at])) return;
+        made.ids = memmove((int32_t *)(uintptr_t)found[at].ids, ids, length * sizeof *ids);
+    }
+    for (; at > 0 && is_better(&made, &found[at - 1]); at--) found[at] = found[at - 1];
     found[at] = made;
 }
 
@@ -269,7 +214,7 @@ static bool decided(const Search *s, size_t b, double log_probability) {
     const Sentence *sentence = &s->sentences[b];
     const size_t n = s->options.n_best;
     return sentence->found >= n &&
-           s->found[b * s->options.beam + n - 1].score >= score(s, log_probability, sentence->limit);
+           s->found[b * s->options.beam + n - 1].score >= search_score(&s->options, log_probability, sentence->limit);
 }
 
 /* Makes the chosen continuations the sentence's hypotheses, after `length` tokens. The first of those that continue one
@@ -303,7 +248,7 @@ static size_t best_of(const Search *s, Candidate *best, size_t most, size_t b, s
     size_t count = 0;
     for (size_t r = row; r < row + s->sentences[b].live; r++)
         for (size_t i = 0; i < s->candidate_count[r]; i++)
-            count = insert_best(best, count, most, s->candidates[r * s->each + i]);
+            count = candidates_insert(best, count, most, s->candidates[r * s->each + i]);
     return count;
 }
 
@@ -318,6 +263,19 @@ static void report(const Search *s, size_t b, size_t row, size_t position, size_
         list[i] = (SearchConsidered){best[i].token, parent, best[i].log_probability, i < width};
     }
     s->watch(s->watch_context, b, position, list, count);
+}
+
+/* Ends the search of sentence b. Unfinished hypotheses become results: all of them where none has finished, else only
+ * those that are wanted for n_best. */
+static void end(Search *s, size_t b, size_t row, const Candidate *unfinished, size_t count, bool stuck, size_t length) {
+    Sentence *sentence = &s->sentences[b];
+    const size_t k = s->options.beam, most = sentence->found > 0 ? s->options.n_best : k;
+    for (size_t i = 0; i < count && sentence->found < most; i++)
+        finish(s, b, unfinished[i].slot, length, unfinished[i].token, unfinished[i].log_probability);
+    for (size_t i = 0; stuck && i < sentence->live && sentence->found < most; i++)
+        if (most == k || isfinite(s->row_probability[row + i]))
+            finish(s, b, s->live[b * k + i].slot, length, -1, s->row_probability[row + i]);
+    sentence->live = 0;
 }
 
 /* Takes sentence b, whose hypotheses are the step's rows from `row` on and have `length` tokens, one token further. */
@@ -335,17 +293,11 @@ static void advance(Search *s, size_t b, size_t row, size_t length) {
         else
             chosen[unfinished++] = c;
     }
-    if (unfinished > 0 && length + 1 < sentence->limit && !decided(s, b, chosen[0].log_probability)) {
+    if (unfinished > 0 && length + 1 < sentence->limit && !decided(s, b, chosen[0].log_probability))
         continue_with(s, b, chosen, unfinished, length);
-        return;
-    }
-    if (sentence->found == 0) {
-        for (size_t i = 0; i < unfinished; i++)
-            finish(s, b, chosen[i].slot, length, chosen[i].token, chosen[i].log_probability);
-        for (size_t i = 0; count == 0 && i < sentence->live; i++) /* there is no continuation */
-            finish(s, b, s->live[b * k + i].slot, length, -1, s->row_probability[row + i]);
-    }
-    sentence->live = 0;
+    else
+        end(s, b, row, chosen, unfinished, count == 0, length);
+    if (s->on_long && length + 1 == sentence->long_at && sentence->live > 0) s->on_long(s->long_context, b, length + 1);
 }
 
 /* Lists the unfinished hypotheses of all sentences as the rows of a step; returns how many. */
@@ -363,14 +315,15 @@ bool search_run(Search *s, Packed source, Translation *out, Error *err) {
     const size_t k = s->options.beam;
     size_t capacity = 1;
     for (size_t b = 0; b < source.B; b++) capacity = size_max(capacity, limit_of(s, source, b));
-    s->B = 0; /* no results, should there be no memory */
+    s->B = 0;
     if (!session_begin(s->session, source, k, capacity, err)) return false;
     begin(s, source, capacity);
     for (size_t t = 0;; t++) {
         const size_t R = gather_rows(s);
         if (R == 0) break;
         s->length = t;
-        s->logits = session_step(s->session, s->row_slot, s->row_token, R, t);
+        s->logits = session_step(s->session, s->row_slot, s->row_token, R, t, err);
+        if (!s->logits) return false;
         rows_run(s->pool, "candidates", R, s->params->hyper.vocab, continue_rows, s);
 
         s->copy_count = 0;

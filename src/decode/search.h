@@ -12,7 +12,8 @@
  *   - no hypothesis is unfinished (k have finished), or
  *   - no unfinished one can become one of the n_best: log p only falls, and n grows up to the limit, so
  *     log p / limit^alpha is the most it can attain; the n_best-th finished score is at least that; or
- *   - the limit is reached. The unfinished ones then count only if nothing has finished; or
+ *   - the limit is reached, which cuts the unfinished ones. They are worth less than any that has finished: they count
+ *     only where fewer than n_best have; or
  *   - the model's numbers are not finite: the same, with log p = -INFINITY.
  *
  * Options forbid continuations (a token that would repeat an n-gram, </s> too early, what is not the wanted prefix);
@@ -24,53 +25,22 @@
  * sentence whose search has ended is not part of later steps. */
 #pragma once
 
-#include "base/fields.h"
+#include "decode/search_options.h"
 #include "model/pass.h"
-
-enum { SEARCH_MAX_BEAM = 64 };
-
-/* search_fields and search_more_fields, below, have the bounds and defaults. */
-typedef struct SearchOptions {
-    size_t beam;         /* k; 1: greedy */
-    size_t n_best;       /* the number of hypotheses wanted of a sentence, at most beam */
-    double length_alpha; /* larger favours longer translations */
-    /* The limit, in tokens with </s>: max_ratio * source tokens + max_extra, at most the model's max_length. */
-    double max_ratio;
-    size_t max_extra;
-    /* All the rest: 0 or NULL is off. */
-    size_t max_length;      /* the limit is at most this */
-    size_t min_length;      /* fewest tokens before </s>; less than max_length and the model's max_length. Raises the
-                               limit where needed */
-    size_t no_repeat_ngram; /* no n tokens in a row occur twice in a hypothesis */
-    const int32_t *prefix;  /* (prefix_length) every hypothesis begins with these. Raises the limit where needed. They
-                               must  outlive the Search */
-    size_t prefix_length;   /* less than the model's max_length */
-    bool sample;            /* beam is 1 */
-    double temperature;     /* 0: 1 */
-    size_t top_k;           /* equals of the last are in */
-    uint64_t seed;
-} SearchOptions;
-
-/* The options that a model keeps, as [decode] of a config and nmt.decode.NAME of a model file, and the others. A new
- * one of the first needs a default that means the old behaviour, because files without the key get the default. */
-extern const Field search_fields[], search_more_fields[];
-
-/* What sentence of a run it is: part of a text, from 0 on. A prefix is for the first part of a text alone. */
-typedef struct SearchPlace {
-    uint64_t text;
-    uint32_t part;
-} SearchPlace;
+#include "text/tokenizer.h"
 
 typedef struct Translation {
     const int32_t *ids;     /* (length) without </s> */
-    size_t length;          /* less than the limit, or equal where not finished */
+    size_t length;          /* less than the limit; equal where the limit cut it */
     double log_probability; /* that of </s> included; -INFINITY: the model's numbers were not finite */
     double score;
-    bool finished; /* ended by </s> */
+    bool finished; /* ended by </s>; else cut by the limit or, if it is shorter, by options that forbid every token */
 } Translation;
 
-/* Checks every option, for a model of this shape; `where` begins the message (a file's name). */
-bool search_check(const SearchOptions *options, const Hyper *hyper, const char *where, Error *err);
+/* Appends the text of a translation to *text, a stb_ds array, as one line of UTF-8. A model can say anything: line ends
+ * become spaces, and bytes that are no character, such as the first half of one where the limit cut it, become U+FFFD.
+ */
+void search_text(const Tokenizer *tokenizer, char **text, const Translation *translation);
 
 typedef struct Search Search;
 
@@ -82,9 +52,9 @@ void search_free(Search *search); /* NULL is fine */
 /* From now on the place of sentence b of a run is place[b]; NULL (as at first): it is the first part of text b. */
 void search_places(Search *search, const SearchPlace *place);
 
-/* The most tokens, </s> included, that a translation of a sentence with source_tokens at that place may have. A run has
- * room for the keys and values of beam times the largest of these for each sentence. */
-size_t search_limit(const Search *search, size_t source_tokens, SearchPlace place);
+/* From now on, where n_best is above 1, hypotheses with the same text are one, the best of them: a text may be cut into
+ * tokens in several ways. */
+void search_texts(Search *search, const Tokenizer *tokenizer);
 
 /* A continuation that was considered at a position. */
 typedef struct SearchConsidered {
@@ -102,12 +72,18 @@ typedef void SearchWatch(void *context, size_t b, size_t position, const SearchC
 /* From now on runs call `watch`; NULL (as at first): they do not. Translations have the same bits either way. */
 void search_watch(Search *search, SearchWatch *watch, void *context);
 
+/* Called when the unfinished translations of sentence b have far more tokens than its source warrants: 1000, and ten
+ * times as many as the source. It is called once for each such sentence of a run. NULL (as at first): it is not. */
+typedef void SearchLong(void *context, size_t b, size_t tokens);
+void search_long(Search *search, SearchLong *on_long, void *context);
+
 /* Translates: out (B), the best of each sentence. Sentences have 1 to max_length tokens, </s> included. The results
- * belong to the Search and live until its next run. Memory grows with the largest batch so far; fails when there is no
- * more for the model's numbers, kept keys and values among them. Without memory for the lists of hypotheses, which are
- * smaller, the process ends (base/memory.h). */
+ * belong to the Search and live until its next run. Memory is taken as the translations grow, and kept for the next
+ * run; fails when there is no more for the model's numbers, kept keys and values among them. Without memory for the
+ * lists of hypotheses, which are smaller, the process ends (base/memory.h). */
 bool search_run(Search *search, Packed source, Translation *out, Error *err);
 
-/* All hypotheses of sentence b of the last run that finished (or, where none has, the unfinished), the best first.
- * The first n_best of them are certain, the others are what was found on the way. At least one. */
+/* The hypotheses of sentence b of the last run, the best first: those that finished, and behind them, where there are
+ * fewer than n_best, those that were cut (where none has finished: all that were cut). The first n_best of them are
+ * certain, the others are what was found on the way. At least one. */
 const Translation *search_hypotheses(const Search *search, size_t b, size_t *count);

@@ -6,6 +6,8 @@
  *     cross l: (M, 2D) keys and values of the source tokens, written once, by session_begin
  *     self l:  (slots * capacity, 2D) keys and values of the target tokens, one more of each row in each step
  *
+ * The capacity is small at first. When a step goes beyond it, a new arena with twice the capacity takes over.
+ *
  * The last part holds, in session_begin, what the encoder needs; then, for each step anew, what the decoder needs for
  * one position, and the logits. */
 #include "decode/session.h"
@@ -20,11 +22,14 @@
 #include "model/decoder.h"
 #include "model/encoder.h"
 
+enum { FIRST_CAPACITY = 32 };
+
 struct Session {
     Pass pass;
     Arena arena;
-    real *sinusoidal; /* (P, D) sinusoidal positions; NULL: learned */
-    size_t each, slots, capacity;
+    PositionTable positions;
+    size_t each, slots;
+    size_t capacity, most;  /* positions of a slot: now; of the longest translation */
     size_t M, longest;      /* source tokens; of the longest sentence */
     uint32_t *source_start; /* (B + 1) */
     real **self, **cross;   /* (decoder_layers) arrays (slots * capacity, 2D) and (M, 2D): keys, values */
@@ -36,19 +41,17 @@ struct Session {
 Session *session_create(const Parameters *params, const real *w, Pool *pool) {
     const Hyper *h = &params->hyper;
     Session *s = memory_new(1, sizeof *s);
-    s->sinusoidal = pass_sinusoidal(h);
     const Compute compute = {.pool = pool, .packed = packed_weights_create(w, params->count)};
     s->self = memory_new(h->decoder_layers, sizeof *s->self);
     s->cross = memory_new(h->decoder_layers, sizeof *s->cross);
-    s->pass =
-        (Pass){.net = {.compute = compute, .arena = &s->arena, .w = w}, .params = params, .sinusoidal = s->sinusoidal};
+    s->pass = (Pass){.net = {.compute = compute, .arena = &s->arena, .w = w}, .params = params};
     return s;
 }
 
 void session_free(Session *s) {
     if (!s) return;
     packed_weights_free(s->pass.net.compute.packed);
-    free(s->sinusoidal);
+    free(s->positions.table);
     free(s->self);
     free(s->cross);
     arena_free(&s->arena);
@@ -78,30 +81,64 @@ static size_t arena_bytes(Session *s) {
 
 /* Room in the arena. A little more than is needed, where the system has it, spares the next longer batch a new one. */
 static bool make_room(Session *s, Error *err) {
+    if (s->slots > UINT32_MAX / s->capacity)
+        return error_set(err, "%zu hypotheses of %zu tokens each are too many for one batch", s->slots, s->capacity);
     const size_t bytes = arena_bytes(s);
     arena_release(&s->arena, 0);
-    if (bytes <= s->arena.size) return true;
-    arena_free(&s->arena);
-    return arena_create(&s->arena, bytes + bytes / 4, err) || arena_create(&s->arena, bytes, err);
+    if (bytes > s->arena.size) {
+        arena_free(&s->arena);
+        if (!arena_create(&s->arena, bytes + bytes / 4, err) && !arena_create(&s->arena, bytes, err)) return false;
+    }
+    const size_t keys = size_max(s->longest, s->capacity);
+    s->pass.sinusoidal = pass_sinusoidal(&s->positions, &s->pass.params->hyper, keys);
+    pool_reserve(s->pass.net.compute.pool, size_max(matmul_scratch(), attention_scratch(keys)), matmul_shared());
+    lay_out_cache(s, &s->arena);
+    return true;
 }
 
-bool session_begin(Session *s, Packed source, size_t each, size_t capacity, Error *err) {
+/* The capacity to begin with: all that the present arena has room for, or else little. */
+static size_t first_capacity(Session *s) {
+    s->capacity = s->most;
+    if (arena_bytes(s) <= s->arena.size) return s->most;
+    size_t fits = size_min(FIRST_CAPACITY, s->most);
+    while ((s->capacity = 2 * fits) < s->most && arena_bytes(s) <= s->arena.size) fits *= 2;
+    return fits;
+}
+
+/* Twice the capacity, with everything kept. */
+static bool grow(Session *s, Error *err) {
+    const size_t layers = s->pass.params->hyper.decoder_layers, row = 2 * s->pass.params->hyper.width;
+    const size_t capacity = s->capacity;
+    const uint32_t *start = s->source_start;
+    real **kept = memory_new(2 * layers, sizeof *kept);
+    for (size_t l = 0; l < layers; l++) kept[l] = s->self[l], kept[layers + l] = s->cross[l];
+    Arena before = s->arena;
+    s->arena = (Arena){0};
+    s->capacity = size_min(2 * capacity, s->most);
+    const bool ok = make_room(s, err);
+    for (size_t b = 0; ok && b <= s->slots / s->each; b++) s->source_start[b] = start[b];
+    for (size_t l = 0; ok && l < layers; l++) {
+        vector_copy(s->cross[l], kept[layers + l], s->M * row);
+        for (size_t slot = 0; slot < s->slots; slot++)
+            vector_copy(s->self[l] + slot * s->capacity * row, kept[l] + slot * capacity * row, capacity * row);
+    }
+    s->scratch = arena_mark(&s->arena);
+    arena_free(&before);
+    free(kept);
+    return ok;
+}
+
+bool session_begin(Session *s, Packed source, size_t each, size_t most, Error *err) {
     const Hyper *h = &s->pass.params->hyper;
-    CHECK(each > 0 && capacity > 0 && capacity <= h->max_length, "a slot has room for 1 to max_length positions");
-    if (source.B > UINT32_MAX / each / capacity)
-        return error_set(err, "%zu sentences of %zu hypotheses with %zu tokens each are too many for one batch",
-                         source.B, each, capacity);
-    s->each = each, s->slots = source.B * each, s->capacity = capacity;
+    CHECK(each > 0 && most > 0 && most <= h->max_length, "a slot has room for 1 to max_length positions");
+    s->each = each, s->slots = source.B * each, s->most = most;
     s->M = source.start[source.B], s->longest = source.longest;
     for (size_t b = 0; b < source.B; b++) {
         const size_t length = source.start[b + 1] - source.start[b];
         CHECK(length > 0 && length <= source.longest && length <= h->max_length, "a source sentence fits the model");
     }
+    s->capacity = first_capacity(s);
     if (!make_room(s, err)) return false;
-    const size_t keys = size_max(s->longest, capacity);
-    pool_reserve(s->pass.net.compute.pool, size_max(matmul_scratch(), attention_scratch(keys)), matmul_shared());
-
-    lay_out_cache(s, &s->arena);
     for (size_t b = 0; b <= source.B; b++) s->source_start[b] = source.start[b];
     s->scratch = arena_mark(&s->arena);
     if (source.B > 0) {
@@ -111,9 +148,10 @@ bool session_begin(Session *s, Packed source, size_t each, size_t capacity, Erro
     return true;
 }
 
-real *session_step(Session *s, const uint32_t *slot, const int32_t *token, size_t R, size_t position) {
+real *session_step(Session *s, const uint32_t *slot, const int32_t *token, size_t R, size_t position, Error *err) {
     const Parameters *params = s->pass.params;
-    CHECK(R <= s->slots && position < s->capacity, "a step within the session's sizes");
+    CHECK(R <= s->slots && position < s->most, "a step within the session's sizes");
+    if (position >= s->capacity && !grow(s, err)) return NULL;
     for (size_t r = 0; r < R; r++) {
         CHECK(slot[r] < s->slots, "a slot of this session");
         const size_t b = slot[r] / s->each, first = slot[r] * s->capacity;

@@ -2,7 +2,7 @@
  * values of past positions kept.
  *
  * Sentence b owns slots b * each .. b * each + each - 1. A slot is room for the keys and values of one unfinished
- * translation, `capacity` positions of it; the caller decides which slots are in use, and with which tokens
+ * translation, which grows with its positions; the caller decides which slots are in use, and with which tokens
  * (decode/search.h). A step runs any set of slots, so those that have finished cost nothing. The
  * numbers of a slot do not depend, to the bit, on which others run with it.
  *
@@ -18,13 +18,14 @@ Session *session_create(const Parameters *params, const real *w, Pool *pool);
 void session_free(Session *session);
 
 /* Runs the encoder over the batch (which is not used afterwards) and forgets the batch before. Each sentence has 1 to
- * max_length tokens; capacity is at most max_length. Takes memory when no batch before needed as much; fails when
- * there is none. */
-bool session_begin(Session *session, Packed source, size_t each, size_t capacity, Error *err);
+ * max_length tokens. most: positions that a slot may come to have, at most max_length; memory for them is taken when
+ * they come. Fails when there is none. */
+bool session_begin(Session *session, Packed source, size_t each, size_t most, Error *err);
 
 /* Feeds token[r] at `position` of slot[r], and returns the logits of what comes next, (R, V): the caller's to change,
- * until the next step. All slots of a step are at the same position, and have been at those before. No slot twice. */
-real *session_step(Session *session, const uint32_t *slot, const int32_t *token, size_t R, size_t position);
+ * until the next step. All slots of a step are at the same position, and have been at those before. No slot twice. NULL
+ * when there is no memory for another position; then only session_begin may follow. */
+real *session_step(Session *session, const uint32_t *slot, const int32_t *token, size_t R, size_t position, Error *err);
 
 /* Slot `to` continues what slot `from` has read. */
 typedef struct SessionCopy {

@@ -28,6 +28,8 @@ typedef struct Part {
 /* A hypothesis of a part: where its text and its words' shares begin in the Translator's arrays. */
 typedef struct Made {
     size_t text, length, share;
+    size_t cut; /* TranslatorHypothesis */
+    bool stuck;
     AlignedWords words;
     double log_probability, score;
 } Made;
@@ -37,7 +39,10 @@ struct Translator {
     const real *w;
     const Tokenizer *tokenizer;
     Pool *pool;
-    size_t beam, n_best;
+    SearchOptions options;
+    TranslatorLong *on_long;
+    void *long_context;
+    Part **running; /* of the batch that is searched */
     bool align;
     Transformer aligner;   /* align_run's */
     uint64_t texts_before; /* of all runs before this one */
@@ -52,7 +57,6 @@ struct Translator {
     SearchPlace *places;
     Translation *found;
     Made *made;
-    char *said; /* what a hypothesis's tokens spell */
     char *made_text;
     real *token_shares, *word_shares;
     /* What results point to. */
@@ -68,8 +72,9 @@ Translator *translator_create(const Parameters *params, const real *w, const Tok
     t->w = w;
     t->tokenizer = tokenizer;
     t->pool = pool;
-    t->beam = options.beam, t->n_best = options.n_best;
+    t->options = options;
     t->search = search_create(params, w, pool, options);
+    search_texts(t->search, tokenizer);
     return t;
 }
 
@@ -86,7 +91,6 @@ void translator_free(Translator *t) {
     stbds_arrfree(t->places);
     stbds_arrfree(t->found);
     stbds_arrfree(t->made);
-    stbds_arrfree(t->said);
     stbds_arrfree(t->made_text);
     stbds_arrfree(t->token_shares);
     stbds_arrfree(t->word_shares);
@@ -96,9 +100,28 @@ void translator_free(Translator *t) {
     free(t);
 }
 
+static SearchPlace place_of(const Translator *t, const Part *part) {
+    return (SearchPlace){t->texts_before + part->text, part->number};
+}
+
+static size_t limit_of(const Translator *t, const Part *part) {
+    return search_limit(&t->options, &t->params->hyper, part->count + 1, place_of(t, part));
+}
+
 void translator_align(Translator *t) {
     if (!t->align) t->aligner = transformer_new(&t->params->hyper, (Compute){.pool = t->pool});
     t->align = true;
+}
+
+static void part_is_long(void *context, size_t b, size_t tokens) {
+    const Translator *t = context;
+    const Part *part = t->running[b];
+    t->on_long(t->long_context, part->text, tokens, limit_of(t, part));
+}
+
+void translator_long(Translator *t, TranslatorLong *on_long, void *context) {
+    t->on_long = on_long, t->long_context = context;
+    search_long(t->search, part_is_long, t);
 }
 
 /* Longest first, so that memory grows once; parts of one length in the order of the texts. */
@@ -160,44 +183,28 @@ static size_t pack(Translator *t, size_t first, Packed *source) {
     size_t n = 0, longest = 0; /* the highest limit; a short part that begins with a long prefix may have it */
     for (; first + n < stbds_arrlenu(t->order); n++) {
         const Part *part = t->order[first + n];
-        const SearchPlace place = {t->texts_before + part->text, part->number};
-        longest = size_max(longest, search_limit(t->search, part->count + 1, place));
+        longest = size_max(longest, limit_of(t, part));
         if (n > 0 && stbds_arrlenu(t->batch) + part->count + 1 > BATCH_TOKENS) break;
-        if (n > 0 && (n + 1) * t->beam * longest > BATCH_POSITIONS) break;
+        if (n > 0 && (n + 1) * t->options.beam * longest > BATCH_POSITIONS) break;
         memcpy(stbds_arraddnptr(t->batch, part->count), t->ids + part->first, part->count * sizeof *t->ids);
         stbds_arrput(t->batch, TOKEN_END);
         stbds_arrput(t->start, (uint32_t)stbds_arrlenu(t->batch));
-        stbds_arrput(t->places, place);
+        stbds_arrput(t->places, place_of(t, part));
     }
     *source = (Packed){n, t->batch, t->start, t->order[first]->count + 1};
     return n;
 }
 
-/* Appends the text of a hypothesis to made_text, as one line of UTF-8. A model can say anything: line ends become
- * spaces, and bytes that are no character, such as the first half of one where the limit cut it, become U+FFFD. */
-static void put_text(Translator *t, const Translation *found) {
-    stbds_arrsetlen(t->said, 0);
-    tokenizer_decode(t->tokenizer, &t->said, found->ids, found->length);
-    for (size_t at = 0; at < stbds_arrlenu(t->said);) {
-        char bytes[UTF8_LONGEST];
-        uint32_t code;
-        at += utf8_decode(&code, t->said + at, stbds_arrlenu(t->said) - at);
-        if (code == '\n' || code == '\r') code = ' ';
-        const size_t size = utf8_encode(bytes, code < UTF8_BAD ? code : 0xFFFD);
-        memcpy(stbds_arraddnptr(t->made_text, size), bytes, size);
-    }
-}
-
 /* Keeps the hypotheses of a batch: the n parts from number `first` of the order on. */
 static bool keep(Translator *t, size_t first, size_t n, Packed source, Error *err) {
     const size_t base = stbds_arrlenu(t->made);
-    stbds_arrsetlen(t->made, base + n * t->n_best);
-    for (size_t rank = 0; rank < t->n_best; rank++) {
+    stbds_arrsetlen(t->made, base + n * t->options.n_best);
+    for (size_t rank = 0; rank < t->options.n_best; rank++) {
         size_t room = 0;
         for (size_t i = 0; i < n; i++) {
             Part *part = t->order[first + i];
             const Translation *all = search_hypotheses(t->search, i, &part->made_count);
-            part->made = base + i * t->n_best;
+            part->made = base + i * t->options.n_best;
             t->found[i] = rank < part->made_count ? all[rank] : (Translation){0};
             room += t->found[i].length * (part->count + 1);
         }
@@ -214,7 +221,11 @@ static bool keep(Translator *t, size_t first, size_t n, Packed source, Error *er
                            .share = stbds_arrlenu(t->word_shares),
                            .log_probability = found->log_probability,
                            .score = found->score};
-            put_text(t, found);
+            if (!found->finished && isfinite(found->log_probability)) {
+                made->cut = found->length;
+                made->stuck = found->length < limit_of(t, part);
+            }
+            search_text(t->tokenizer, &t->made_text, found);
             made->length = stbds_arrlenu(t->made_text) - made->text;
             if (!t->align) continue;
             made->words = align_word_shares(&t->word_shares, t->tokenizer, found, shares, t->source_word + part->first,
@@ -232,6 +243,7 @@ static void join(Translator *t, TranslatorHypothesis *h, const Made *made) {
     h->length += made->length;
     h->log_probability += made->log_probability;
     h->score += made->score;
+    if (h->cut == 0) h->cut = made->cut, h->stuck = made->stuck;
     const AlignedWords *words = &made->words;
     for (size_t i = 0; i < words->count; i++) {
         const real *shares = t->word_shares + made->share + i * words->source_count;
@@ -243,6 +255,15 @@ static void join(Translator *t, TranslatorHypothesis *h, const Made *made) {
     h->word_count += words->count;
 }
 
+/* Whether the text has this translation already: parts that differ may give the same when they are joined. */
+static bool is_there(const TranslatorResult *result, const TranslatorHypothesis *h) {
+    for (size_t i = 0; i < result->count; i++) {
+        const TranslatorHypothesis *one = &result->hypotheses[i];
+        if (one->length == h->length && (h->length == 0 || memcmp(one->bytes, h->bytes, h->length) == 0)) return true;
+    }
+    return false;
+}
+
 /* Results in the order of the texts, each from its parts' hypotheses of each rank. */
 static void assemble(Translator *t, size_t count, TranslatorResult *results) {
     size_t words = 0;
@@ -251,22 +272,23 @@ static void assemble(Translator *t, size_t count, TranslatorResult *results) {
     stbds_arrsetlen(t->hypotheses, 0);
     stbds_arrsetlen(t->words, 0);
     stbds_arrsetlen(t->text, 0);
-    stbds_arrsetcap(t->hypotheses, count * t->n_best + 1);
+    stbds_arrsetcap(t->hypotheses, count * t->options.n_best + 1);
     stbds_arrsetcap(t->words, words + 1);
     stbds_arrsetcap(t->text, stbds_arrlenu(t->made_text) + stbds_arrlenu(t->made) + 1);
     const Part *part = t->parts;
     for (size_t i = 0; i < count; part += results[i++].parts) {
         TranslatorResult *result = &results[i];
         result->hypotheses = t->hypotheses + stbds_arrlenu(t->hypotheses);
-        result->count = result->parts > 0 ? t->n_best : 1;
-        for (size_t p = 0; p < result->parts; p++)
-            if (part[p].made_count < result->count) result->count = part[p].made_count;
-        for (size_t rank = 0; rank < result->count; rank++) {
+        size_t ranks = result->parts > 0 ? t->options.n_best : 1;
+        for (size_t p = 0; p < result->parts; p++) ranks = size_min(ranks, part[p].made_count);
+        for (size_t rank = 0; rank < ranks; rank++) {
             TranslatorHypothesis h = {.bytes = t->text + stbds_arrlenu(t->text),
                                       .words = t->words + stbds_arrlenu(t->words)};
             for (size_t p = 0; p < result->parts; p++) join(t, &h, &t->made[part[p].made + rank]);
             if (!isfinite(h.log_probability)) h.length = h.word_count = 0;
+            if (is_there(result, &h)) continue;
             stbds_arrput(t->hypotheses, h);
+            result->count++;
         }
         result->bytes = result->hypotheses[0].bytes, result->length = result->hypotheses[0].length;
     }
@@ -281,6 +303,7 @@ bool translator_run(Translator *t, const Text *texts, size_t count, TranslatorRe
         Packed source;
         n = pack(t, first, &source);
         stbds_arrsetlen(t->found, n);
+        t->running = t->order + first;
         search_places(t->search, t->places);
         if (!search_run(t->search, source, t->found, err) || !keep(t, first, n, source, err)) return false;
     }

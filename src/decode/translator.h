@@ -35,13 +35,16 @@ typedef struct TranslatorHypothesis {
                                       model's numbers are not finite; the text is empty */
     const TranslatorWord *words;   /* (word_count), when alignment is on */
     size_t word_count;
+    size_t cut; /* tokens after which a part of it, the first of such parts, was cut off; 0: none was */
+    bool stuck; /* it was, because options forbid every further token; else because of the limit (SearchOptions) */
 } TranslatorHypothesis;
 
 /* All it points to lives until the next run. */
 typedef struct TranslatorResult {
     const char *bytes; /* the best translation, no NUL at the end */
     size_t length;
-    const TranslatorHypothesis *hypotheses; /* (count) the n_best or fewer, the best first; 1 at least */
+    const TranslatorHypothesis *hypotheses; /* (count) the n_best or fewer, no text twice, the best first, but those
+                                               that were cut behind the others; 1 at least */
     size_t count;
     size_t source_tokens; /* without </s> */
     size_t source_words;  /* when alignment is on */
@@ -57,6 +60,11 @@ void translator_free(Translator *translator); /* NULL is fine */
 
 /* From now on results have alignments. */
 void translator_align(Translator *translator);
+
+/* Called while a text is translated whose translation has become far longer than it warrants (search_long): the number
+ * of the text in this run, its tokens so far, and the limit. */
+typedef void TranslatorLong(void *context, size_t text, size_t tokens, size_t limit);
+void translator_long(Translator *translator, TranslatorLong *on_long, void *context);
 
 /* Translates count texts into results (count). A text without tokens (empty, or blank where spaces are normalised)
  * gives an empty translation. Sampling numbers the texts of all runs together, from 0. Fails when there is no memory

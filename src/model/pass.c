@@ -1,5 +1,7 @@
 #include "model/pass.h"
 
+#include <stdlib.h>
+
 #include "base/check.h"
 #include "base/memory.h"
 #include "nn/embedding.h"
@@ -17,11 +19,13 @@ Dropout pass_dropout(const Pass *pass, StackName stack, size_t layer, DropoutPla
     return dropout_make(rate, (RngSite){pass->seed, pass->step, site});
 }
 
-real *pass_sinusoidal(const Hyper *h) {
-    if (h->positions != POSITIONS_SINUSOIDAL) return NULL;
-    real *table = memory_new(h->max_length * h->width, sizeof *table);
-    embedding_positions(table, h->max_length, h->width);
-    return table;
+const real *pass_sinusoidal(PositionTable *t, const Hyper *h, size_t positions) {
+    if (h->positions != POSITIONS_SINUSOIDAL || positions <= t->positions) return t->table;
+    free(t->table);
+    t->table = memory_new(positions * h->width, sizeof *t->table);
+    t->positions = positions;
+    embedding_positions(t->table, positions, h->width);
+    return t->table;
 }
 
 /* The offset of a stack's learned positions. */

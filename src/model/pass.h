@@ -29,7 +29,7 @@ enum { ATTENTION_KINDS = 3 };
 typedef struct Pass {
     Net net;
     const Parameters *params;
-    const real *sinusoidal; /* (P, D) the table of sinusoidal positions, for a model that has them */
+    const real *sinusoidal; /* the table of sinusoidal positions, (positions, D), for a model that has them */
     bool keep;              /* what forward computes stays in the arena, for backward or for looking at it; else each
                                layer gives its memory back */
     bool training;          /* dropout is on */
@@ -59,8 +59,15 @@ enum { PASS_MAX_PIECES = 4096 };
 /* The dropout of one place; none when the pass does not train. */
 Dropout pass_dropout(const Pass *pass, StackName stack, size_t layer, DropoutPlace place);
 
-/* The table for Pass.sinusoidal, freshly made; NULL for a model with learned positions. Free with free. */
-real *pass_sinusoidal(const Hyper *hyper);
+/* The table for Pass.sinusoidal: as many positions as have been asked for. Starts as all 0; free the table with free.
+ */
+typedef struct PositionTable {
+    real *table; /* (positions, D); NULL: none yet, or a model with learned positions */
+    size_t positions;
+} PositionTable;
+
+/* The table, with this many positions at least. What it returned before is gone. */
+const real *pass_sinusoidal(PositionTable *table, const Hyper *hyper, size_t positions);
 
 /* A stack's positions (P, D), and their gradient: NULL unless they are learned. */
 const real *pass_positions(const Pass *pass, StackName stack);

@@ -51,7 +51,7 @@ Loss transformer_evaluate(Transformer *model, const real *w, Packed source, Pack
 Pass transformer_pass(Transformer *model, const real *w) {
     arena_release(&model->arena, 0);
     const Net net = {.compute = {.pool = model->compute.pool}, .arena = &model->arena, .w = w};
-    return (Pass){.net = net, .params = &model->params, .sinusoidal = model->sinusoidal};
+    return (Pass){.net = net, .params = &model->params, .sinusoidal = model->positions.table};
 }
 
 Transformer transformer_new(const Hyper *hyper, Compute compute) {
@@ -70,7 +70,7 @@ bool transformer_reserve(Transformer *model, TransformerLimits limits, bool trai
         arena_free(&model->arena);
         if (!arena_create(&model->arena, bytes, err)) return false;
     }
-    if (!model->sinusoidal) model->sinusoidal = pass_sinusoidal(h);
+    pass_sinusoidal(&model->positions, h, keys);
     pool_reserve(model->compute.pool, size_max(matmul_scratch(), attention_scratch(keys)),
                  size_max(matmul_shared(), rows_sum_shared(1, size_max(3 * h->width, h->feedforward))));
     return true;
@@ -85,7 +85,7 @@ bool transformer_create(Transformer *model, const Hyper *hyper, Compute compute,
 }
 
 void transformer_free(Transformer *model) {
-    free(model->sinusoidal);
+    free(model->positions.table);
     arena_free(&model->arena);
     parameters_free(&model->params);
     *model = (Transformer){0};

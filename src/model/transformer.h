@@ -32,7 +32,7 @@ typedef struct Transformer {
     Arena arena;
     EncoderTape encoder; /* of the last pass */
     DecoderTape decoder;
-    real *sinusoidal; /* (max_length, D) sinusoidal positions; NULL: learned */
+    PositionTable positions; /* of the longest sentence */
 } Transformer;
 
 /* hyper has passed hyper_check. compute.pool must outlive the model; its scratch is reserved here. training: passes go

@@ -90,7 +90,7 @@ static bool save(const Trainer *t, const char *name, bool with_state, Error *err
     ModelInfo info = {
         .hyper = t->model.params.hyper,
         .text = t->config->text,
-        .decode = t->config->decode,
+        .decode = t->decode,
         .config = config,
         .step = t->state.step,
         .precision = t->model.compute.precision,

@@ -70,7 +70,7 @@ static bool validation_seconds(double *seconds, const DryRun *dry, Trainer *t, E
     if (c->translate == 0) return true;
     const size_t sentences = size_min(c->translate, t->data.valid_lines.count);
     const size_t tried = size_min(sentences, SENTENCES);
-    const double limit = c->decode.max_ratio * dry->source.mean + (double)c->decode.max_extra;
+    const double limit = t->decode.max_ratio * dry->source.mean + (double)t->decode.max_extra;
     began = terminal_seconds();
     if (!measure_translations(t, tried, &measured, err)) return false;
     *seconds += (terminal_seconds() - began) * (double)sentences / (double)tried *

@@ -115,7 +115,8 @@ bool log_valid(Log *log, const TrainState *s, Loss loss, bool best, const Measur
     json_write(out, "epoch: %lld, loss: %g, nll: %g, perplexity: %g, best: %i", (long long)s->epoch, loss.loss,
                loss.nll, exp(loss.nll), best);
     if (measured) {
-        json_write(out, "bleu: %g, exact: %g, samples: [", measured->bleu, measured->exact);
+        json_write(out, "bleu: %g, exact: %g, cut: %lld, samples: [", measured->bleu, measured->exact,
+                   (long long)measured->cut);
         for (size_t i = 0; i < measured->sample_count; i++) {
             const Sample *sample = &measured->samples[i];
             json_write(out, "{source: %s, reference: %s, said: %s, right: %i}", sample->source, sample->reference,

@@ -211,14 +211,15 @@ static void put_stalled(char verdict[128], const Config *c, const TrainState *s)
 
 /* measured: NULL when nothing was translated. */
 static void tell_validation(Loop *l, Loss loss, const Measured *measured, bool better, const char *verdict) {
-    char step[32], told[192] = "";
+    char step[32], told[192] = "", cut[48] = "";
     const char *none = progress_style(l->progress, STYLE_NONE), *good = progress_style(l->progress, STYLE_GOOD);
+    if (measured && measured->cut > 0) snprintf(cut, sizeof cut, ", %zu of %zu cut", measured->cut, measured->count);
     if (measured)
-        snprintf(told, sizeof told, ", BLEU %.2f%s, %.1f%% exactly right", measured->bleu,
+        snprintf(told, sizeof told, ", BLEU %.2f%s, %.1f%% exactly right%s", measured->bleu,
                  measured->no_words
                      ? " (no translation has the four words it needs; text without spaces: ./score -m chrf)"
                      : "",
-                 100 * measured->exact);
+                 100 * measured->exact, cut);
     progress_line(l->progress, "validation at step %s: loss %.4f, perplexity %.3f%s, %s%s%s",
                   terminal_count(step, (long long)l->trainer->state.step), loss.loss, exp(loss.nll), told,
                   better ? good : progress_style(l->progress, STYLE_BAD), verdict, none);

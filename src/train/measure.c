@@ -43,6 +43,7 @@ static void compare(Measured *measured, const TranslatorResult *results, size_t 
             right = right || is_same(said, target);
         }
         exact += right;
+        measured->cut += results[i].hypotheses[0].cut > 0;
         if (shown < samples && i == shown * count / samples) {
             Sample *sample = &measured->samples[shown++];
             const Text source = corpus_source(corpus, i);
@@ -56,6 +57,7 @@ static void compare(Measured *measured, const TranslatorResult *results, size_t 
     stbds_arrfree(targets);
     stbds_arrfree(said);
     stbds_arrfree(target);
+    measured->count = count;
     measured->exact = (double)exact / (double)count;
     measured->bleu = score_value(bleu, &sum);
     measured->no_words = sum.hypothesis[0] > 0 && sum.hypothesis[BLEU_ORDERS - 1] == 0;
@@ -64,7 +66,7 @@ static void compare(Measured *measured, const TranslatorResult *results, size_t 
 
 bool measure_translations(const Trainer *t, size_t count, Measured *measured, Error *err) {
     const Corpus *corpus = &t->data.valid_lines;
-    SearchOptions greedy = t->config->decode;
+    SearchOptions greedy = t->decode;
     greedy.beam = 1;
     count = size_min(count, corpus->count);
     Text *texts = memory_new(count, sizeof *texts);

@@ -23,7 +23,8 @@ typedef struct Sample {
  * them, the same ones each time. */
 typedef struct Measured {
     double exact, bleu;
-    bool no_words; /* no translation has the four words that BLEU needs, so it is 0 */
+    bool no_words;     /* no translation has the four words that BLEU needs, so it is 0 */
+    size_t cut, count; /* translations that the limit cut, of all */
     Sample samples[SAMPLES];
     size_t sample_count;
 } Measured;

@@ -9,6 +9,22 @@
 
 /* ---- Setting up ---- */
 
+/* The limit of translations. With decode.max_extra = auto, it lets every training pair's target be said. */
+static void choose_limit(Trainer *t) {
+    const PairSet *pairs = &t->data.train;
+    size_t most = 0;
+    t->decode = t->config->decode;
+    for (size_t i = 0; i < pairs->count; i++) {
+        const size_t target = pairs_target_length(pairs, i);
+        const double warranted = floor(t->decode.max_ratio * (double)pairs_source_length(pairs, i));
+        const size_t beyond = warranted < (double)target ? target - (size_t)warranted : 0;
+        most = size_max(most, beyond);
+        t->pairs_cut += beyond > t->decode.max_extra;
+        if (i % 65536 == 65535) pairs_forget(pairs);
+    }
+    if (t->decode.max_extra == FIELD_AUTO) t->decode.max_extra = size_min(most + SEARCH_EXTRA, HYPER_MAX_LENGTH);
+}
+
 /* Target tokens of one batch: a step is train.accumulate of them. */
 static size_t batch_tokens(const Config *c) { return c->batch_tokens / c->accumulate; }
 
@@ -54,6 +70,7 @@ bool trainer_create(Trainer *t, const Config *config, Pool *pool, Precision prec
         trainer_free(t);
         return false;
     }
+    choose_limit(t);
     t->valid_plan = batches_plan(&t->data.valid, batch_tokens(config), 0, 0);
     return true;
 }

@@ -46,6 +46,8 @@ typedef struct Trainer {
     Corpora data;
     Transformer model;
     char *notes; /* what is not as it was when the run was saved, a line each; NULL: nothing */
+    SearchOptions decode; /* the config's, with the limit of translations chosen */
+    size_t pairs_cut;     /* training pairs whose target is longer than that limit */
 
     /* What last.gguf keeps: written by trainer_step and, when a run continues or goes back, by train/checkpoint.c. The
      * loop writes its part of the state. */
