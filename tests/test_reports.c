@@ -349,13 +349,21 @@ static void test_training(void) {
         {{"train.max_steps=1", "text.vocab_size=30000"}, 0, " instead of 30,000", 0},
         /* A warm-up longer than the run, without a word [whr94621/NJUNMT-pytorch#27]. */
         {{"train.max_steps=10", "train.warmup_steps=1000"}, 0, "does not end before the last step (10)", 0},
-        {{"train.max_steps=10", "train.warmup_steps=1000"}, 0, "the learning rate reaches 0.0001 only", 0},
+        {{"train.max_steps=10", "train.warmup_steps=1000"}, 0, "the learning rate rises to 0.0001 only", 0},
         {{"train.max_steps=20", "train.warmup_steps=20", "train.schedule=noam"},
          0,
          "warmup_steps (20) does not end",
          0},
         {{"train.max_steps=0", "train.max_epochs=1", "train.warmup_steps=500"}, 0, "train.warmup_steps (500)", 0},
         {{"train.max_steps=20", "train.warmup_steps=200", "train.schedule=cosine", "--dry-run"}, 0, "", 0},
+        /* Two limits, of which one shapes the schedule and the other ends the run [mlfoundations/open_clip#413]. */
+        {{"train.max_steps=1000", "train.max_epochs=1", "train.schedule=cosine"},
+         0,
+         "(train.max_epochs), before the",
+         0},
+        {{"train.max_steps=1000", "train.max_epochs=1", "train.schedule=cosine"}, 0, "rate only falls to 0.00", "nan"},
+        {{"train.max_steps=20", "train.max_epochs=9", "train.schedule=cosine"}, 0, "done: 20 steps", "only falls"},
+        {{"train.max_steps=20", "train.max_epochs=9", "train.warmup_steps=1"}, 0, "done: 20 steps", "rises to"},
         {{"train.max_steps=20", "train.warmup_steps=19"}, 0, "done: 20 steps", "warmup"},
         {{"text.vocab_size=257"}, 1, "text.vocab_size=257: expected an integer from 258 to 65536", 0},
         /* Numbers as people write them. */

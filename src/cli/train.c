@@ -87,16 +87,23 @@ static void tell_lengths(const char *side, const LengthStats *l, size_t tokens, 
                   l->ninety_nine);
 }
 
-/* A warm-up that is longer than the run is seldom meant: 1,000 steps are the default. */
-static void tell_warmup(const Trainer *t, Progress *progress) {
+/* What is seldom meant: a run that ends before its schedule does. */
+static void tell_schedule(const Trainer *t, Progress *progress) {
     char a[32], b[32];
     const Schedule *s = &t->config->schedule;
     const uint64_t last = trainer_last_step(t);
-    if (last == 0 || s->warmup < last) return;
-    progress_line(progress,
-                  "train.warmup_steps (%s) does not end before the last step (%s): the learning rate reaches %.3g only",
-                  terminal_count(a, (long long)s->warmup), terminal_count(b, (long long)last),
-                  schedule_rate(s, s->kind == SCHEDULE_COSINE ? last - 1 : last));
+    terminal_count(b, (long long)last);
+    if (s->kind == SCHEDULE_COSINE && last < s->last)
+        progress_line(progress,
+                      "the run ends at step %s (train.max_epochs), before the cosine does (train.max_steps = %s): the "
+                      "learning rate only falls to %.3g",
+                      b, terminal_count(a, (long long)s->last), schedule_rate(s, last));
+    else if (last > 0 && s->warmup >= last)
+        progress_line(progress,
+                      "train.warmup_steps (%s) does not end before the last step (%s): the learning rate rises to %.3g "
+                      "only",
+                      terminal_count(a, (long long)s->warmup), b,
+                      schedule_rate(s, s->kind == SCHEDULE_COSINE ? last - 1 : last));
 }
 
 /* What limits how translations are made and measured. The limit of their length is told when it cuts training pairs, or
@@ -131,7 +138,7 @@ static int dry_run(Trainer *t, Error *err) {
     terminal_count(a, (long long)tokenizer_vocab_size(t->data.tokenizer));
     terminal_count(b, (long long)t->model.params.count);
     progress_line(&out, "vocabulary: %s tokens; model: %s parameters", a, b);
-    tell_warmup(t, &out);
+    tell_schedule(t, &out);
     tell_limits(t, true, &out);
     const double epochs = (double)dry.steps / (double)trainer_epoch_steps(t);
     terminal_count(a, (long long)dry.steps);
@@ -161,7 +168,7 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
         progress_line(progress, "the corpus has no more pairs of tokens to merge: vocabulary %s instead of %s", d,
                       terminal_count(a, (long long)c->hyper.vocab));
     tell_lines(t->data.flaws, progress);
-    if (!resumed) tell_warmup(t, progress);
+    if (!resumed) tell_schedule(t, progress);
     tell_limits(t, false, progress);
     if (resumed) {
         terminal_count(a, (long long)t->state.step);
