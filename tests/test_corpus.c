@@ -404,6 +404,34 @@ static void test_unique(void) {
     corpus_free(&corpus);
 }
 
+/* Lines that will be read alike are equal, and a side of which nothing will be read is empty. Without the switches the
+ * bytes count. */
+static void test_unique_as_read(void) {
+    Corpus corpus;
+    CorpusReport report;
+    CorpusRules rules = {.unique = true, .text = {.apostrophes = true, .spaces = true, .nfc = true, .invisible = true}};
+    write_line("pairs.tsv", "caf\u00e9\tl'\u00e9t\u00e9\n"
+                            "cafe\u0301\tl'e\u0301te\u0301\n"
+                            "caf\u00e9\u200b\tl\u2019\u00e9\u00adt\u00e9\n"
+                            "caf\u00e9\tl'ete\u0301\n"
+                            "\ufeff\tb\n"
+                            "a\t\u200b \u00ad\n"
+                            "a\tb\n"
+                            "a\u200d\tb\n"); /* a joiner is read */
+    if (!read_good(&corpus, "pairs.tsv", rules, &report)) return;
+    EXPECT_INT(corpus.count, 4);
+    EXPECT_INT(report.count[CORPUS_DUPLICATE], 2);
+    EXPECT_INT(report.first[CORPUS_DUPLICATE].line, 2);
+    EXPECT_INT(report.count[CORPUS_EMPTY], 2);
+    EXPECT_INT(report.first[CORPUS_EMPTY].line, 5);
+    corpus_free(&corpus);
+    rules.text.nfc = rules.text.invisible = false;
+    if (!read_good(&corpus, "pairs.tsv", rules, &report)) return;
+    EXPECT_INT(corpus.count, 8);
+    EXPECT_INT(report.count[CORPUS_EMPTY], 0);
+    corpus_free(&corpus);
+}
+
 static uint64_t checksum_of(const char *list) {
     Error err = {"no error"};
     CorpusReader *reader = corpus_open(list, NULL, (CorpusRules){0}, &err);
@@ -552,6 +580,7 @@ int main(void) {
     RUN(test_blocks);
     RUN(test_swap);
     RUN(test_unique);
+    RUN(test_unique_as_read);
     RUN(test_checksum);
     RUN(test_changed_while_read);
     RUN(test_pairs);

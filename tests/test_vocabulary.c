@@ -47,9 +47,9 @@ static Learnt learn(const char *text, CorpusRules rules) {
     Error err = {"no error"};
     FILE *file = fopen("pairs.tsv", "wb");
     EXPECT(file && fwrite(text, 1, stbds_arrlenu(text), file) == stbds_arrlenu(text) && fclose(file) == 0);
+    rules.text = (Normalisation){.spaces = true};
     CorpusReader *reader = corpus_open("pairs.tsv", NULL, rules, &err);
-    const Normalisation how = {.spaces = true};
-    l.tokenizer = reader ? vocabulary_learn(reader, rules, VOCAB, how, pool, &err) : NULL;
+    l.tokenizer = reader ? vocabulary_learn(reader, rules, VOCAB, pool, &err) : NULL;
     Corpus corpus = {0};
     if (!l.tokenizer || !corpus_next(reader, &corpus, SIZE_MAX, &l.pairs.report, &err)) {
         fprintf(stderr, "%s\n", err.text);

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "text/normalise.h"
 #include "text/utf8.h"
 
 enum { CORPUS_LONGEST_LINE = 1 << 20, CORPUS_RATIO_FREE = 16 };
@@ -25,9 +26,10 @@ enum { CORPUS_LONGEST_LINE = 1 << 20, CORPUS_RATIO_FREE = 16 };
 /* Why a line is left out; of several reasons the first in this order. */
 typedef enum CorpusFlaw {
     CORPUS_NO_TAB,
-    CORPUS_EMPTY,     /* column 1 or 2 is empty or has only white space */
+    CORPUS_EMPTY,     /* column 1 or 2 has nothing but white space and what is left out (text.invisible) */
     CORPUS_NOT_UTF8,  /* somewhere in these */
-    CORPUS_DUPLICATE, /* unique: source and first target are byte for byte those of an earlier line */
+    CORPUS_DUPLICATE, /* unique: source and first target are read as those of an earlier line (without nfc: its bytes)
+                       */
     CORPUS_TOO_LONG,  /* a side of more than max_length tokens, counting </s>, or columns 1 and 2 of more than
                          CORPUS_LONGEST_LINE bytes */
     CORPUS_RATIO, /* a side of more than CORPUS_RATIO_FREE tokens and more than max_ratio times those of the other */
@@ -41,7 +43,8 @@ typedef struct CorpusRules {
                   target in column 2, or bytes that are not UTF-8, as long as there is a target; they are counted by
                   their flaw all the same (CorpusLine.flawed) */
     size_t max_length;
-    double max_ratio; /* 0: any */
+    double max_ratio;   /* 0: any */
+    Normalisation text; /* how the text will be read: lines that are then equal, or empty, are so */
 } CorpusRules;
 
 /* Where a line is. file: 2 i for item i of the list (from 0), or for its first file; 2 i + 1 for its second file. line:

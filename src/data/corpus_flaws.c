@@ -3,6 +3,7 @@
 
 #include "base/ds.h"
 #include "data/corpus_internal.h"
+#include "text/unicode.h"
 
 /* The beginning of a line for a message. */
 typedef struct Excerpt {
@@ -15,7 +16,17 @@ static Excerpt excerpt_of(Text line) {
     return excerpt;
 }
 
-bool corpus_flaw(CorpusFlaw *flaw, Text line, bool is_tsv, const char *name, size_t number, Error *why) {
+static bool is_blank(const char *text, size_t length, Normalisation how) {
+    for (size_t at = 0; at < length;) {
+        uint32_t code;
+        at += utf8_decode(&code, text + at, length - at);
+        if (utf8_class(code) != UTF8_SPACE && !(how.invisible && unicode_hidden(code))) return false;
+    }
+    return true;
+}
+
+bool corpus_flaw(CorpusFlaw *flaw, Text line, bool is_tsv, Normalisation how, const char *name, size_t number,
+                 Error *why) {
     *flaw = CORPUS_TOO_LONG;
     if (line.length > CORPUS_LONGEST_LINE)
         return !error_set(why, "%s:%zu: expected a line of at most %d bytes, found %zu", name, number,
@@ -27,9 +38,9 @@ bool corpus_flaw(CorpusFlaw *flaw, Text line, bool is_tsv, const char *name, siz
     *flaw = CORPUS_EMPTY;
     const char *tab = is_tsv ? memchr(line.bytes, '\t', line.length) : NULL;
     const size_t first = tab ? (size_t)(tab - line.bytes) : line.length;
-    const bool no_source = utf8_is_blank((Text){line.bytes, first});
+    const bool no_source = is_blank(line.bytes, first, how);
     if (!is_tsv && no_source) return !error_set(why, "%s:%zu: expected text, found none", name, number);
-    if (is_tsv && (no_source || utf8_is_blank((Text){line.bytes + first, line.length - first})))
+    if (is_tsv && (no_source || is_blank(line.bytes + first, line.length - first, how)))
         return !error_set(why, "%s:%zu: expected text in column %d (%s), found none in \"%s\"", name, number,
                           no_source ? 1 : 2, no_source ? "the source" : "a target", excerpt_of(line).text);
     *flaw = CORPUS_NOT_UTF8;

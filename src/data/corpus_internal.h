@@ -39,4 +39,5 @@ struct CorpusReader {
 void corpus_close_item(CorpusReader *reader);
 
 /* Whether a line of one file has a flaw; *why is a message about it. name, number: of the file and the line. */
-bool corpus_flaw(CorpusFlaw *flaw, Text line, bool is_tsv, const char *name, size_t number, Error *why);
+bool corpus_flaw(CorpusFlaw *flaw, Text line, bool is_tsv, Normalisation how, const char *name, size_t number,
+                 Error *why);

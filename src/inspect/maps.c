@@ -13,14 +13,14 @@ typedef struct Words {
     size_t count, n1; /* n1: of the first group */
 } Words;
 
-static Words choose(const References *r, const Group *groups) {
+static Words choose(const References *r, const Group *groups, const Tokenizer *tokenizer) {
     Words words = {memory_new(r->count + 1, sizeof *words.at), 0, 0};
     for (size_t i = 0; i < r->count; i++) {
         if (r->group[i] > 1) continue;
         const Group *other = &groups[1 - r->group[i]];
         bool both = false;
         for (size_t k = 0; k < stbds_arrlenu(other->words); k++)
-            both = both || strcmp(other->words[k], r->word[i]) == 0;
+            both = both || word_same(tokenizer, other->words[k], r->word[i]);
         if (both) continue;
         words.at[words.count++] = i;
         words.n1 += r->group[i] == 0;
@@ -100,7 +100,7 @@ static void write_layer(Json *j, const References *r, const Observation *o, Word
 
 void inspect_write_maps(Json *j, const References *r, const Group *groups, const Observation *o) {
     const size_t D = o->file->params.hyper.width;
-    Words words = stbds_arrlenu(groups) >= 2 ? choose(r, groups) : (Words){0};
+    Words words = stbds_arrlenu(groups) >= 2 ? choose(r, groups, o->tokenizer) : (Words){0};
     if (words.n1 < 2 || words.count - words.n1 < 2) { /* too few to compare */
         free(words.at);
         json_write(j, "maps: null");

@@ -60,13 +60,6 @@ void groups_free(Group *groups) {
     stbds_arrfree(groups);
 }
 
-size_t groups_with(const Group *groups, const char *word) {
-    size_t count = 0;
-    for (size_t g = 0; g < stbds_arrlenu(groups); g++)
-        for (size_t i = 0; i < stbds_arrlenu(groups[g].words); i++) count += strcmp(groups[g].words[i], word) == 0;
-    return count;
-}
-
 /* ---- words in sentences ------------------------------------------------------------------------------------------ */
 
 /* A word as the model reads it, in a stb_ds array. */
@@ -76,14 +69,21 @@ static char *normalised(const Tokenizer *tokenizer, const char *word) {
     return out;
 }
 
-/* Whether the model reads both alike. */
-static bool same_word(const Tokenizer *tokenizer, const char *a, const char *b) {
+bool word_same(const Tokenizer *tokenizer, const char *a, const char *b) {
     char *x = normalised(tokenizer, a), *y = normalised(tokenizer, b);
     const size_t length = stbds_arrlenu(x);
     const bool same = length == stbds_arrlenu(y) && (length == 0 || memcmp(x, y, length) == 0);
     stbds_arrfree(x);
     stbds_arrfree(y);
     return same;
+}
+
+size_t groups_with(const Group *groups, const Tokenizer *tokenizer, const char *word) {
+    size_t count = 0;
+    for (size_t g = 0; g < stbds_arrlenu(groups); g++)
+        for (size_t i = 0; i < stbds_arrlenu(groups[g].words); i++)
+            count += word_same(tokenizer, groups[g].words[i], word);
+    return count;
 }
 
 /* Looks for a word among the tokens: its bytes must be whole tokens, the first perhaps with a space in front, and the
@@ -231,7 +231,7 @@ bool references_make(References *r, const Observation *o, const Group *groups, c
     for (size_t g = 0; g < stbds_arrlenu(groups); g++)
         for (size_t i = 0; i < stbds_arrlenu(groups[g].words); i++) {
             const char *word = groups[g].words[i];
-            if (but && same_word(o->tokenizer, word, but)) continue;
+            if (but && word_same(o->tokenizer, word, but)) continue;
             const size_t at = r->count++, sentences = stbds_arrlenu(groups[g].sentences);
             r->group[at] = g, r->word[at] = word;
             for (size_t s = 0; ok && s < sentences; s++) {

@@ -20,8 +20,10 @@ extern const char *const group_defaults[];
 /* Adds a group to *groups, a stb_ds array. */
 bool groups_add(Group **groups, const char *text, Error *err);
 void groups_free(Group *groups);
-/* The number of groups that have this word. */
-size_t groups_with(const Group *groups, const char *word);
+
+/* Whether the model reads two words alike, and the number of groups' words that it reads like this one. */
+bool word_same(const Tokenizer *tokenizer, const char *a, const char *b);
+size_t groups_with(const Group *groups, const Tokenizer *tokenizer, const char *word);
 
 /* Where a word's tokens are in a sentence: the first place where the word is not part of a longer one. */
 typedef struct Mention {

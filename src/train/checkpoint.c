@@ -89,7 +89,7 @@ static bool save(const Trainer *t, const char *name, bool with_state, Error *err
     char *config = config_text(t->config);
     ModelInfo info = {
         .hyper = t->model.params.hyper,
-        .text = t->config->text,
+        .text = t->config->rules.text,
         .decode = t->decode,
         .config = config,
         .step = t->state.step,

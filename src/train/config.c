@@ -88,8 +88,8 @@ static const struct {
     const Field *fields;
     size_t offset;
 } tables[] = {
-    {data_fields, 0},  {normalise_fields, offsetof(Config, text)}, {hyper_fields, offsetof(Config, hyper)},
-    {train_fields, 0}, {search_fields, offsetof(Config, decode)},  {run_fields, 0},
+    {data_fields, 0},  {normalise_fields, offsetof(Config, rules.text)}, {hyper_fields, offsetof(Config, hyper)},
+    {train_fields, 0}, {search_fields, offsetof(Config, decode)},        {run_fields, 0},
 };
 
 /* Keys that the model file keeps: all except those whose values do not change a bit of it. */

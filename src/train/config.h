@@ -27,9 +27,8 @@ typedef enum TrainPrecision { TRAIN_FLOAT32, TRAIN_BFLOAT16, TRAIN_AUTO } TrainP
 
 typedef struct Config {
     char *data_train, *data_valid, *data_test;
-    CorpusRules rules; /* of training pairs; validation keeps pairs that are there twice */
-    Normalisation text;
-    Hyper hyper; /* vocab: text.vocab_size, the most tokens; the tokenizer may have fewer */
+    CorpusRules rules; /* of training pairs, with [text]; validation keeps pairs that are there twice */
+    Hyper hyper;       /* vocab: text.vocab_size, the most tokens; the tokenizer may have fewer */
     uint64_t seed, max_steps, max_epochs, batch_tokens, accumulate;
     Schedule schedule;
     double label_smoothing;

@@ -13,7 +13,7 @@
 
 /* What the cache is made from: another text or another of these settings asks for another cache. */
 static uint64_t cache_key(const Config *c, const CorpusReader *reader) {
-    const Normalisation how = c->text;
+    const Normalisation how = c->rules.text;
     uint64_t parts[] = {
         corpus_checksum(reader), c->hyper.vocab, how.lowercase,   how.apostrophes,     how.spaces, how.nfc,
         how.invisible,           c->rules.swap,  c->rules.unique, c->hyper.max_length, 0};
@@ -25,7 +25,7 @@ static uint64_t cache_key(const Config *c, const CorpusReader *reader) {
 }
 
 static bool open_cache(Corpora *d, const Config *c, const char *path, uint64_t key) {
-    return cache_open(&d->train, path, key, &d->tokenizer, c->text, c->hyper.max_length);
+    return cache_open(&d->train, path, key, &d->tokenizer, c->rules.text, c->hyper.max_length);
 }
 
 /* Other pairs under the same name would silently make another run. */
@@ -95,7 +95,7 @@ bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last
     bool ok = train && read_valid(d, c, &valid, err) && (!last || (d->tokenizer = modelfile_tokenizer(last, err)));
     const uint64_t key = ok ? cache_key(c, train) : 0;
     const bool cached = ok && open_cache(d, c, path, key);
-    if (ok && !d->tokenizer) d->tokenizer = vocabulary_learn(train, c->rules, c->hyper.vocab, c->text, pool, err);
+    if (ok && !d->tokenizer) d->tokenizer = vocabulary_learn(train, c->rules, c->hyper.vocab, pool, err);
     ok = ok && d->tokenizer && encode_valid(d, c, pool, valid, err) &&
          (cached ? check_pairs(c, last, d->train.checksum, err) : make_cache(d, c, pool, train, path, key, last, err));
     if (ok && !last) d->merges_missing = c->hyper.vocab - tokenizer_vocab_size(d->tokenizer);

@@ -26,7 +26,6 @@ typedef struct Learning {
     CorpusReader *reader;
     CorpusRules rules;
     size_t size;
-    Normalisation how;
     Pool *pool;
     uint8_t *states; /* stb_ds array: a State of each line */
     size_t open;     /* lines that are OPEN after the first reading */
@@ -71,7 +70,7 @@ static size_t count_lines(Learning *l, BpeTrainer *bpe, Error *err) {
 }
 
 static Tokenizer *learn(Learning *l, Error *err) {
-    BpeTrainer *bpe = bpe_train_create(l->how);
+    BpeTrainer *bpe = bpe_train_create(l->rules.text);
     const size_t counted = count_lines(l, bpe, err), lines = stbds_arrlenu(l->states);
     if (counted == SIZE_MAX || (counted == 0 && lines > 0)) {
         bpe_train_free(bpe);
@@ -81,7 +80,7 @@ static Tokenizer *learn(Learning *l, Error *err) {
         return learn(l, err);
     }
     uint32_t *merges = bpe_train_finish(bpe, l->size);
-    Tokenizer *tokenizer = tokenizer_create(merges, stbds_arrlenu(merges) / 2, l->how, err);
+    Tokenizer *tokenizer = tokenizer_create(merges, stbds_arrlenu(merges) / 2, l->rules.text, err);
     stbds_arrfree(merges);
     return tokenizer;
 }
@@ -125,9 +124,8 @@ static bool review(Learning *l, const Tokenizer *tokenizer, bool *changed, Error
     return ok;
 }
 
-Tokenizer *vocabulary_learn(CorpusReader *reader, CorpusRules rules, size_t size, Normalisation how, Pool *pool,
-                            Error *err) {
-    Learning l = {.reader = reader, .rules = rules, .size = size, .how = how, .pool = pool};
+Tokenizer *vocabulary_learn(CorpusReader *reader, CorpusRules rules, size_t size, Pool *pool, Error *err) {
+    Learning l = {.reader = reader, .rules = rules, .size = size, .pool = pool};
     Tokenizer *tokenizer = learn(&l, err);
     bool changed = l.open > 0;
     while (tokenizer && changed) {

@@ -14,5 +14,4 @@
 #include "text/tokenizer.h"
 
 /* Reads all lines, once or several times. size: of the vocabulary. Free with tokenizer_free. */
-Tokenizer *vocabulary_learn(CorpusReader *reader, CorpusRules rules, size_t size, Normalisation how, Pool *pool,
-                            Error *err);
+Tokenizer *vocabulary_learn(CorpusReader *reader, CorpusRules rules, size_t size, Pool *pool, Error *err);
