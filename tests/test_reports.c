@@ -200,6 +200,37 @@ static void test_lines(void) {
     stbds_arrfree(input);
 }
 
+/* The second sentence of a line was left out [Helsinki-NLP/Opus-MT#60, marian-nmt/marian#389,
+ * argosopentech/argos-translate#409]. --sentences gives what the sentences give one by one. */
+static void test_sentences(void) {
+    static const struct {
+        const char *text;
+        const char *const parts[5];
+    } cases[] = {
+        {"the red cat sleeps. the black dog eats!", {"the red cat sleeps.", "the black dog eats!"}},
+        {"is the king there?  he runs. 3.5 birds sing...  x",
+         {"is the king there?", "he runs.", "3.5 birds sing...", "x"}},
+        {"the red cat sleeps", {"the red cat sleeps"}},
+        {"a.b.c!d?e", {"a.b.c!d?e"}},
+        {"", {NULL}},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char wanted[1024] = "";
+        for (size_t k = 0; cases[i].parts[k]; k++) {
+            CommandRun run = command_run(ARGS("translate", "-m", "run/model.gguf", cases[i].parts[k]), NULL);
+            snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), "%s%.*s", k ? " " : "",
+                     (int)run.out_size - 1, run.out);
+            command_free(&run);
+        }
+        strcat(wanted, "\n");
+        CommandRun run = command_run(ARGS("translate", "-m", "run/model.gguf", "--sentences", cases[i].text), NULL);
+        EXPECT_INT(run.code, 0);
+        EXPECT_STR(run.out, wanted);
+        EXPECT_STR(run.err, "");
+        command_free(&run);
+    }
+}
+
 /* One alignment too few for a word [marian-nmt/marian#168], or none in an n-best list [marian-nmt/marian#159]. */
 static void test_alignments(void) {
     CommandRun run = command_run(ARGS("translate", "-m", "run/model.gguf", "-n", "3", "--alignment", "hard"),
@@ -457,6 +488,7 @@ int main(void) {
     RUN(test_the_way_on);
     RUN(test_terminal);
     RUN(test_lines);
+    RUN(test_sentences);
     RUN(test_alignments);
     RUN(test_same_again);
     RUN(test_text_comes_back);

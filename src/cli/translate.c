@@ -22,6 +22,7 @@ enum {
     OPTION_ALPHA,
     OPTION_N_BEST,
     OPTION_ALIGNMENT,
+    OPTION_SENTENCES,
     OPTION_NO_REPEAT,
     OPTION_MIN_LENGTH,
     OPTION_MAX_LENGTH,
@@ -44,6 +45,8 @@ static const Option options[] = {
                        "decode.n_best"},
     [OPTION_ALIGNMENT] = {"--alignment", NULL, "HOW",
                           "append ||| and the aligned words: hard (0-0 1-2) or soft (0:0.9731,1:0.0269 1:0.9987)",
+                          NULL},
+    [OPTION_SENTENCES] = {"--sentences", NULL, NULL, "translate each sentence of a text by itself, and join them",
                           NULL},
     [OPTION_NO_REPEAT] = {"--no-repeat-ngram", NULL, "N",
                           "no N tokens in a row occur twice in a translation (or in one of its parts)",
@@ -186,7 +189,7 @@ static bool answer(Request *request, Translator *translator, const Text *texts, 
                 command.name, request->what, first + i + 1, (unsigned char)texts[i].bytes[valid], valid + 1);
             request->odd = true;
         }
-        if (results[i].parts > 1)
+        if (results[i].parts > 1 && results[i].source_tokens >= request->max_length)
             fprintf(stderr, "%s: %s %zu: %zu tokens, more than the model takes: translated in %zu parts\n",
                     command.name, request->what, first + i + 1, results[i].source_tokens, results[i].parts);
         if (!request->lost && !isfinite(results[i].hypotheses[0].log_probability)) {
@@ -268,6 +271,7 @@ static int run(Request *request, Error *err) {
     if (ok) {
         translator = translator_create(&model.params, model.w, tokenizer, pool, how);
         if (request->alignment != ALIGNMENT_NONE) translator_align(translator);
+        if (request->options->given[OPTION_SENTENCES]) translator_sentences(translator);
         const size_t count = stbds_arrlenu(request->texts);
         request->what = count > 0 ? "text" : "line";
         request->max_length = model.info.hyper.max_length;

@@ -1,6 +1,7 @@
 /* Texts become parts, parts batches, batches hypotheses of parts, and these the hypotheses of texts. Almost every text
- * is one part; only one that is too long for the model has several. A part's hypotheses are put
- * together in Translator.made, `n_best` places for each part in the order of the batches. */
+ * is one part; only one that is too long for the model has several, or one of several sentences, if these are asked for
+ * one by one. A part's hypotheses are put together in Translator.made, `n_best` places for each part in the order of
+ * the batches. */
 #include "decode/translator.h"
 
 #include <math.h>
@@ -43,7 +44,7 @@ struct Translator {
     TranslatorLong *on_long;
     void *long_context;
     Part **running; /* of the batch that is searched */
-    bool align;
+    bool sentences, align;
     Transformer aligner;   /* align_run's */
     uint64_t texts_before; /* of all runs before this one */
     Search *search;
@@ -108,6 +109,8 @@ static size_t limit_of(const Translator *t, const Part *part) {
     return search_limit(&t->options, &t->params->hyper, part->count + 1, place_of(t, part));
 }
 
+void translator_sentences(Translator *t) { t->sentences = true; }
+
 void translator_align(Translator *t) {
     if (!t->align) t->aligner = transformer_new(&t->params->hyper, (Compute){.pool = t->pool});
     t->align = true;
@@ -161,8 +164,9 @@ static void make_parts(Translator *t, const Text *texts, size_t count, Translato
         if (t->align && tokens > 0)
             results[i].source_words =
                 align_words(t->tokenizer, stbds_arraddnptr(t->source_word, tokens), t->ids + first, tokens);
+        const bool whole = tokens <= most && !t->sentences;
         for (size_t at = first; at < end; results[i].parts++) {
-            const size_t length = tokens <= most ? tokens : split_next(t->tokenizer, t->ids + at, end - at, most);
+            const size_t length = whole ? tokens : split_next(t->tokenizer, t->ids + at, end - at, most);
             const Part part = {.text = i, .number = (uint32_t)results[i].parts, .first = at, .count = length};
             stbds_arrput(t->parts, part);
             at += length;

@@ -48,7 +48,7 @@ typedef struct TranslatorResult {
     size_t count;
     size_t source_tokens; /* without </s> */
     size_t source_words;  /* when alignment is on */
-    size_t parts;         /* 0: no tokens; more than 1: too many for the model */
+    size_t parts;         /* 0: no tokens; more than 1: too many for the model, or several sentences */
 } TranslatorResult;
 
 typedef struct Translator Translator;
@@ -57,6 +57,9 @@ typedef struct Translator Translator;
 Translator *translator_create(const Parameters *params, const real *w, const Tokenizer *tokenizer, Pool *pool,
                               SearchOptions options);
 void translator_free(Translator *translator); /* NULL is fine */
+
+/* From now on each sentence of a text is a part, even if the model takes the whole text. */
+void translator_sentences(Translator *translator);
 
 /* From now on results have alignments. */
 void translator_align(Translator *translator);
