@@ -86,7 +86,10 @@ void inspect_write_embedding(Json *j, const Observation *o) {
     json_array(json_key(j, "source_positions"), 0, n, D, encoder, D);
     json_array(json_key(j, "target_positions"), 0, n, D, decoder == encoder ? NULL : decoder, D);
     json_write(j, "}");
-    write_positions(j, encoder, h->max_length, D);
+    PositionTable first = {0}; /* the pass has no more sinusoidal positions than it needed */
+    const real *sinusoidal = pass_sinusoidal(&first, h, INSPECT_POSITIONS);
+    write_positions(j, sinusoidal ? sinusoidal : encoder, h->max_length, D);
+    free(first.table);
     json_write(j, "neighbours: [");
     write_neighbours(j, o, false);
     write_neighbours(j, o, true);
