@@ -274,6 +274,29 @@ static void test_same_again(void) {
 
 /* ---- Text and its tokens ---- */
 
+/* Soft hyphens, other white space and marks that nobody sees made rubbish of a sentence
+ * [browsermt/bergamot-translator#337, mozilla/translations#26, moses-smt/mosesdecoder#233]. A joiner is not of these:
+ * it makes letters and emoji [google/sentencepiece#629]. */
+static void test_unseen_characters(void) {
+    static const char *const same[] = {"the\u00A0red cat sleeps",        "the red\u2009\u3000cat sleeps",
+                                       "\u200Bthe red\u200B cat sleeps", "the r\u00ADed ca\u00ADt sleeps",
+                                       "\u200Ethe red cat\u200F sleeps", "the \uFEFFred \u2060cat sleeps",
+                                       " the\tred  cat sleeps \u2028"};
+    CommandRun plain = command_run(ARGS("translate", "-m", "run/model.gguf", "the red cat sleeps"), NULL);
+    for (size_t i = 0; i < COUNT(same); i++) {
+        CommandRun run = command_run(ARGS("translate", "-m", "run/model.gguf", same[i]), NULL);
+        EXPECT_STR(run.out, plain.out);
+        command_free(&run);
+    }
+    command_free(&plain);
+    char *text = NULL;
+    static const char family[] = "👩\u200D👩\u200D👧 ශ\u0DCA\u200Dරී ❤\uFE0F";
+    normalise_text(&text, family, strlen(family), (Normalisation){.spaces = true, .nfc = true, .invisible = true});
+    stbds_arrput(text, 0);
+    EXPECT_STR(text, family);
+    stbds_arrfree(text);
+}
+
 /* Text came back changed: the tokenizer's own signs in the text, its marks, white space, joined emoji
  * [google/sentencepiece#514, #863, #838, #629, LibreTranslate/LibreTranslate#33, rsennrich/subword-nmt#71]. */
 static void test_text_comes_back(void) {
@@ -491,6 +514,7 @@ int main(void) {
     RUN(test_sentences);
     RUN(test_alignments);
     RUN(test_same_again);
+    RUN(test_unseen_characters);
     RUN(test_text_comes_back);
     RUN(test_ways_of_reading);
     RUN(test_training);
