@@ -114,7 +114,7 @@ static const TextRow configs[] = {
     {"text behind a section", WHOLE "[model] width = 8\n", {"bad.ini:8: expected \"[section]\"", "width"}},
     {"key before any section", "seed = 1\n" WHOLE, {"bad.ini:1: expected a \"[section]\"", "seed = 1"}},
     {"quote not closed", "[data]\ntrain = \"a\n", {"bad.ini:2: expected a value with a \" at both its ends"}},
-    {"text behind a quote", "[data]\ntrain = \"a\" b\n", {"bad.ini:2: expected a value with a \" at both its ends"}},
+    {"text behind a quote", WHOLE "schedule = \"a\" b\n", {"bad.ini:8: expected a value with a \" at both its ends"}},
     {"escape character", WHOLE "seed = \033[31m\n", {"bad.ini:8: expected text, found the control character 0x1B"}},
     {"two commands for one line", WHOLE "seed = 1\rbeta1 = 0\n", {"bad.ini:8: expected text", "0x0D"}},
     {"both limits 0", START, {"bad.ini: expected train.max_steps or train.max_epochs above 0"}},

@@ -1,8 +1,11 @@
 #include "data/corpus.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/ds.h"
 #include "data/pairs.h"
 #include "testlib.h"
@@ -308,6 +311,107 @@ static void test_odd_names(void) {
     }
 }
 
+/* A name in quotes may be any, and stand anywhere in a list. */
+static void test_quoted_names(void) {
+    static const struct {
+        const char *list;
+        size_t lines;
+    } rows[] = {
+        {"\"my data.en\"+\"my data.fr\"", 1},
+        {"\"my data.en\"+a.fr", 1},
+        {"a.en+\"my data.fr\"", 1},
+        {"  \"one 1.tsv\" a.en+a.fr\t\"a+b\"  ", 3},
+        {"a+b \"my data.en\"+\"my data.fr\"", 2},
+        {"\"say \\\"x\\\", \\\\.tsv\"", 1},
+        {"\"a.en+a.fr\"", 0},
+        {"it\"s.tsv \"a #1, 2.tsv\"", 2},
+    };
+    write_line("a.en", "one\n"), write_line("my data.en", "one\n");
+    write_line("a.fr", "un\n"), write_line("my data.fr", "un\n");
+    static const char *const names[] = {"one 1.tsv", "a+b", "say \"x\", \\.tsv", "it\"s.tsv", "a #1, 2.tsv"};
+    for (size_t i = 0; i < COUNT(names); i++) write_line(names[i], "x\ty\n");
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Corpus corpus;
+        CorpusReport report;
+        if (rows[i].lines == 0)
+            expect_error(rows[i].list, "a.en+a.fr: cannot open"); /* one file, which is not there */
+        else if (read_good(&corpus, rows[i].list, (CorpusRules){0}, &report)) {
+            EXPECT_INT(corpus.count, rows[i].lines);
+            corpus_free(&corpus);
+        }
+    }
+    expect_error("my data.en+my data.fr", "written in double quotes: \"my data/a.en\"+\"my data/a.fr\"");
+    expect_error("one 2.tsv", "one: cannot open: No such file or directory (a name with a blank, a + or a quote is");
+    expect_error("a+c", "a+c: expected a file of this name, or two files with a + between, found neither (a name");
+    static const char *const bad[] = {"\"a.en", "\"a.en\"+\"a.fr",  "\"a.en\"x", "\"a.en\"+",
+                                      "\"\"",   "\"a\"+\"b\"+\"c\""};
+    for (size_t i = 0; i < COUNT(bad); i++) expect_error(bad[i], "expected a name in double quotes");
+    for (size_t i = 0; i < COUNT(names); i++) unlink(names[i]);
+    unlink("my data.en"), unlink("my data.fr");
+}
+
+/* A list may have far more files than may be open at once. */
+static void test_many_files(void) {
+    enum { FILES = 60 };
+    struct rlimit before, few = {0};
+    char *list = NULL, name[32];
+    for (int i = 0; i < FILES; i++) {
+        for (int side = 0; side < 2; side++) {
+            snprintf(name, sizeof name, "part%d.%d", i, side);
+            write_line(name, i % 3 ? "a\tb\n" : "a\n");
+            if (i % 3 && side) continue;
+            const char *between = i % 3 || !side ? " " : "+";
+            memcpy(stbds_arraddnptr(list, strlen(between)), between, strlen(between));
+            memcpy(stbds_arraddnptr(list, strlen(name)), name, strlen(name));
+        }
+    }
+    stbds_arrput(list, 0);
+    CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0, "getrlimit");
+    few = before;
+    few.rlim_cur = 16;
+    CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0, "setrlimit");
+    Error err = {"fine"};
+    CorpusReader *reader = corpus_open(list, NULL, (CorpusRules){0}, &err);
+    for (int pass = 0; pass < 3 && reader; pass++) {
+        Corpus corpus = {0};
+        CorpusReport report = {0};
+        EXPECT(corpus_next(reader, &corpus, SIZE_MAX, &report, &err));
+        EXPECT_INT(corpus.count, pass == 1 ? 0 : FILES);
+        corpus_free(&corpus);
+    }
+    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0, "setrlimit");
+    EXPECT_STR(err.text, "fine");
+    corpus_close(reader);
+    stbds_arrfree(list);
+    for (int i = 0; i < 2 * FILES; i++) {
+        snprintf(name, sizeof name, "part%d.%d", i / 2, i % 2);
+        unlink(name);
+    }
+}
+
+/* What is not a file is refused with the way on; a file that was replaced by another is found out. */
+static void test_no_files(void) {
+    CHECK(mkfifo("pipe", 0600) == 0, "mkfifo");
+    write_line("one.tsv", "a\tb\n");
+    expect_error("pipe",
+                 "pipe: expected a file, found a device or pipe; it is read more than once, so save it as a file");
+    expect_error("one.tsv pipe", "so save it as a file");
+    expect_error("/dev/null", "so save it as a file");
+    Error err = {"no error"};
+    EXPECT(!corpus_open("pipe", ".", (CorpusRules){0}, &err));
+    EXPECT_HAS(err.text, "save it as a file, or give it as standard input: -");
+    unlink("pipe");
+    CorpusReader *reader = corpus_open("one.tsv", NULL, (CorpusRules){0}, &err);
+    write_line("two.tsv", "c\td\n");
+    CHECK(rename("two.tsv", "one.tsv") == 0, "rename");
+    Corpus corpus = {0};
+    CorpusReport report = {0};
+    EXPECT(!corpus_next(reader, &corpus, SIZE_MAX, &report, &err));
+    EXPECT_HAS(err.text, "one.tsv: expected it to stay as it was");
+    corpus_free(&corpus);
+    corpus_close(reader);
+}
+
 static void test_several_files(void) {
     Corpus corpus;
     CorpusReport report;
@@ -576,6 +680,9 @@ int main(void) {
     RUN(test_pair_of_files);
     RUN(test_unequal_files);
     RUN(test_odd_names);
+    RUN(test_quoted_names);
+    RUN(test_many_files);
+    RUN(test_no_files);
     RUN(test_several_files);
     RUN(test_blocks);
     RUN(test_swap);

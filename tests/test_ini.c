@@ -33,7 +33,7 @@ static const Field fields[] = {
     ROW_SWITCH("model.tied", Config, tied, "true", "help"),
     ROW_INTEGER("train.seed", Config, seed, "1", 0, 0x1p64, "help"),
     ROW_REAL("train.rate", Config, rate, "0.001", -DBL_MAX, DBL_MAX, "help"),
-    ROW_TEXT("data.train", Config, train, NULL, "help", .example = "a.tsv"),
+    ROW_TEXT("data.train", Config, train, NULL, "help", .example = "a.tsv", .list = true),
     ROW_TEXT("data.note", Config, note, "", "help"),
     ROW_INTEGER("run.last", Config, last, "1", 1, 9, "help that is long: " LONG, .example = "3"),
     ROW_END,
@@ -192,8 +192,8 @@ static void test_bad_lines(void) {
     expect_error("[model] width = 3\n", NULL, "x.ini:1: expected \"[section]\", found \"[model] width = 3\"");
     expect_error("[data]\nnote = \"a\n", NULL,
                  "x.ini:2: expected a value with a \" at both its ends, found \"note = \"a\"");
-    expect_error("[data]\nnote = \"a\" b\n", NULL,
-                 "x.ini:2: expected a value with a \" at both its ends, found \"note = \"a\" b\"");
+    expect_error("[data]\ntrain = a\nnote = \"a\" b\n", NULL,
+                 "x.ini:3: expected a value with a \" at both its ends, found \"note = \"a\" b\"");
     expect_error("[data]\nnote = \"a\\\"", NULL,
                  "x.ini:2: expected a value with a \" at both its ends, found \"note = \"a\\\"\"");
     expect_error("[train]\nseed = 1\n[model]\n[train]\nseed = 2\n", NULL,
@@ -262,6 +262,34 @@ static void expect_round_trip(const Config *config) {
     if (again.note) EXPECT_STR(again.note, config->note);
     fields_release(fields, &again);
     free(text);
+}
+
+/* A list keeps the quotes of its names, unless they are around all of it; what is quoted is no comment. */
+static void test_lists(void) {
+    static const char *const rows[][2] = {
+        {"\"a b\"+\"c d\"", "\"a b\"+\"c d\""},
+        {"\"a #b\"+\"c ;d\" # \"e\"", "\"a #b\"+\"c ;d\""},
+        {"a \"b # c\"\t\"d\\\"\" # e", "a \"b # c\"\t\"d\\\"\""},
+        {"a+\"b # c\"", "a+\"b # c\""},
+        {"\"a\" b", "\"a\" b"},
+        {"\"a b\"", "a b"},
+        {"\"\\\"a b\\\"+c\" # d", "\"a b\"+c"},
+        {"a b\"c # d\"", "a b\"c"},
+        {"a \"b # c", "a \"b"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Config config;
+        Error err = {"fine"};
+        char *text = memory_format("[data]\ntrain = %s\n", rows[i][0]);
+        EXPECT(bind(&config, text, NULL, &err));
+        EXPECT_STR(err.text, "fine");
+        if (config.train) {
+            EXPECT_STR(config.train, rows[i][1]);
+            expect_round_trip(&config);
+        }
+        fields_release(fields, &config);
+        free(text);
+    }
 }
 
 static void test_format(void) {
@@ -411,6 +439,7 @@ int main(void) {
     RUN(test_unknown_keys);
     RUN(test_missing_key);
     RUN(test_too_many_keys);
+    RUN(test_lists);
     RUN(test_format);
     RUN(test_template);
     RUN(test_removed_key);

@@ -33,11 +33,12 @@ typedef struct Field {
     const char *before;  /* what models and runs that are older than the key have; NULL: the default */
     bool automatic; /* FIELD_INTEGER: the text may be "auto", FIELD_AUTO in the struct: the program is to choose it */
     bool or_zero;   /* 0 in the struct is fine, too: it means "off", which text cannot say */
+    bool list;      /* of file names, which may be quoted one by one */
     bool essential; /* a model file must have the key; one that lacks another key has what was before it */
 } Field;
 
-/* Rows: the last arguments are the help and, perhaps, `.example = ...`, `.before = ...`, `.or_zero = true` or
- * `.essential = true`. */
+/* Rows: the last arguments are the help and, perhaps, `.example = ...`, `.before = ...`, `.or_zero = true`,
+ * `.list = true` or `.essential = true`. */
 #define ROW(kind, name, S, field, std, ...)                                                                            \
     { .key = name, .type = kind, .offset = offsetof(S, field), .standard = std, __VA_ARGS__ }
 #define ROW_INTEGER(name, S, field, std, low, high, ...)                                                               \

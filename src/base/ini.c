@@ -20,6 +20,7 @@ typedef struct IniEntry {
     char *key; /* "section.name" */
     char *value;
     size_t line; /* 0: from the command line */
+    bool list;   /* the value begins with a name in quotes, and more follows: only a list may */
 } IniEntry;
 
 struct Ini {
@@ -64,25 +65,39 @@ static IniEntry *ini_find(const Ini *ini, const char *key) {
     return NULL;
 }
 
-/* The value of a line from behind its `=`, in a fresh string: up to a comment, or what is between quotes, where \"
- * and \\ are a quote and a backslash. NULL when something follows the closing quote, or there is none. */
-static char *ini_value(Span line, const char *from) {
+/* The quote that closes the one at p, or NULL. */
+static const char *ini_closing(const char *p, const char *end) {
+    for (p++; p < end && *p != '"'; p++)
+        if (*p == '\\' && p + 1 < end && (p[1] == '"' || p[1] == '\\')) p++;
+    return p < end ? p : NULL;
+}
+
+/* The value of a line from behind its `=`, in a fresh string: what is between quotes, where \" and \\ are a quote and a
+ * backslash; or what is there up to a comment, which does not begin in quotes. *list: it begins with quotes, and more
+ * follows behind them. NULL when its first quote is not closed. */
+static char *ini_value(Span line, const char *from, bool *list) {
     Span span = ini_trim((Span){from, line.end});
     char *value = memory_new((size_t)(span.end - span.start) + 1, 1);
-    size_t length = 0;
-    const char *p = span.start;
-    if (p < span.end && *p == '"') {
-        for (p++; p < span.end && *p != '"'; p++) {
-            if (*p == '\\' && p + 1 < span.end && (p[1] == '"' || p[1] == '\\')) p++;
-            value[length++] = *p;
+    const char *p = span.start, *close = p < span.end && *p == '"' ? ini_closing(p, span.end) : NULL, *rest = close;
+    *list = false;
+    if (close) {
+        for (rest++; rest < span.end && ini_blank(*rest);) rest++;
+        *list = rest < span.end && !ini_comment(line.start, rest);
+    }
+    if (close && !*list) {
+        for (char *out = value; ++p < close;) {
+            if (*p == '\\' && (p[1] == '"' || p[1] == '\\')) p++;
+            *out++ = *p;
         }
-        const char *rest = p + 1;
-        while (rest < span.end && ini_blank(*rest)) rest++;
-        if (p < span.end && (rest >= span.end || ini_comment(line.start, rest))) return value;
+        return value;
+    }
+    if (p < span.end && *p == '"' && !close) {
         free(value);
         return NULL;
     }
-    while (p < span.end && !ini_comment(line.start, p)) p++;
+    for (; p < span.end && !ini_comment(line.start, p); p++)
+        if (*p == '"' && (p == span.start || ini_blank(p[-1]) || p[-1] == '+') && (close = ini_closing(p, span.end)))
+            p = close;
     span = ini_trim((Span){span.start, p});
     memcpy(value, span.start, (size_t)(span.end - span.start));
     value[span.end - span.start] = 0;
@@ -117,7 +132,7 @@ static bool ini_line(Ini *ini, Span line, size_t number, char **section, Error *
             return ini_unexpected(ini, line, number, "\"[section]\"", err);
         free(*section);
         *section = memory_string_n(name.start, (size_t)(name.end - name.start));
-        IniEntry heading = {memory_string(*section), NULL, number};
+        IniEntry heading = {memory_string(*section), NULL, number, false};
         stbds_arrput(ini->entries, heading);
         return true;
     }
@@ -126,7 +141,8 @@ static bool ini_line(Ini *ini, Span line, size_t number, char **section, Error *
     Span name = ini_trim((Span){line.start, equals ? equals : line.start});
     if (!ini_name(name)) return ini_unexpected(ini, line, number, "\"[section]\" or \"key = value\"", err);
     if (!*section) return ini_unexpected(ini, line, number, "a \"[section]\" before the first key", err);
-    char *value = ini_value(line, equals + 1);
+    bool list;
+    char *value = ini_value(line, equals + 1, &list);
     if (!value) return ini_unexpected(ini, line, number, "a value with a \" at both its ends", err);
     char *key = memory_format("%s.%.*s", *section, (int)(name.end - name.start), name.start);
     const IniEntry *first = ini_find(ini, key);
@@ -136,7 +152,7 @@ static bool ini_line(Ini *ini, Span line, size_t number, char **section, Error *
         free(value);
         return false;
     }
-    IniEntry entry = {key, value, number};
+    IniEntry entry = {key, value, number, list};
     stbds_arrput(ini->entries, entry);
     return true;
 }
@@ -202,8 +218,9 @@ bool ini_override(Ini *ini, const char *assignment, Error *err) {
         free(key);
         entry->value = memory_string(equals + 1);
         entry->line = 0;
+        entry->list = false;
     } else {
-        IniEntry fresh = {key, memory_string(equals + 1), 0};
+        IniEntry fresh = {key, memory_string(equals + 1), 0, false};
         stbds_arrput(ini->entries, fresh);
     }
     return true;
@@ -276,6 +293,9 @@ static bool ini_bind_field(const Ini *ini, const Field *field, void *config, Err
     if (!entry)
         return error_set(err, "%s: missing key \"%s\" in section [%.*s]", ini->name, field->key,
                          (int)field_section(field->key), field->key);
+    if (entry->list && !field->list)
+        return error_set(err, "%s:%zu: expected a value with a \" at both its ends, found \"%s = %s\"", ini->name,
+                         entry->line, field_name(entry->key), entry->value);
     if (field_set(field, entry->value, config)) return true;
     char *wish = field_wish(field);
     if (entry->line == 0)

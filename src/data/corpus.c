@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/checksum.h"
@@ -42,16 +41,6 @@ static bool was_seen(CorpusReader *r, Text source, Text target) {
     }
 }
 
-static void begin_item(CorpusReader *r) {
-    const CorpusItem *item = &r->items[r->item];
-    for (int side = 0; side < 2 && item->names[side]; side++) {
-        lseek(item->descriptors[side], 0, SEEK_SET);
-        r->open[side] = lines_open(item->descriptors[side], item->names[side]);
-    }
-    r->good = 0;
-    r->flaw.text[0] = 0;
-}
-
 static bool end_item(CorpusReader *r, Error *err) {
     const CorpusItem *item = &r->items[r->item];
     const size_t lines = lines_count(r->open[0]);
@@ -66,8 +55,9 @@ static bool end_item(CorpusReader *r, Error *err) {
     for (int side = 0; side < 2 && item->names[side]; side++) {
         struct stat now;
         const struct stat *before = &item->before[side];
-        if (fstat(item->descriptors[side], &now) != 0 || now.st_size != before->st_size ||
-            now.st_mtim.tv_sec != before->st_mtim.tv_sec || now.st_mtim.tv_nsec != before->st_mtim.tv_nsec)
+        if (fstat(r->descriptors[side], &now) != 0 || now.st_dev != before->st_dev || now.st_ino != before->st_ino ||
+            now.st_size != before->st_size || now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
+            now.st_mtim.tv_nsec != before->st_mtim.tv_nsec)
             return error_set(err, "%s: expected it to stay as it was, but it changed while being read",
                              item->names[side]);
     }
@@ -179,7 +169,7 @@ bool corpus_next(CorpusReader *r, Corpus *corpus, size_t most, CorpusReport *rep
         const CorpusItem *item = &r->items[r->item];
         Text sides[2] = {{0}};
         LinesNext next[2] = {LINES_END, LINES_END};
-        if (!r->open[0]) begin_item(r);
+        if (!r->open[0] && !corpus_open_item(r, err)) return false;
         for (int side = 0; side < 2 && item->names[side]; side++) {
             next[side] = read_side(r, side, &sides[side], err);
             if (next[side] == LINES_FAILED) return false;

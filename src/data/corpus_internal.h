@@ -10,7 +10,7 @@
 /* One item of the list: a TSV, or two files side by side. */
 typedef struct CorpusItem {
     char *names[2];        /* names[1]: NULL for a TSV */
-    int descriptors[2];    /* -1: not open */
+    int copy;              /* standard input: the descriptor of its copy; -1: files, which are open while being read */
     struct stat before[2]; /* as they were when the corpus was opened */
 } CorpusItem;
 
@@ -29,13 +29,15 @@ struct CorpusReader {
     /* Where reading is: */
     size_t item;
     LineReader *open[2]; /* of the item; NULL: not begun */
+    int descriptors[2];  /* that they read from */
     size_t good;         /* usable lines of the item, duplicates among them */
     Error flaw;          /* its first flaw */
     Fingerprint *seen;   /* unique: (slots), a hash table, at most three quarters full: 8 bytes a line */
     size_t slots;
 };
 
-/* Ends reading the item; its files stay open. */
+/* Begins and ends reading the item; only its files are open then. */
+bool corpus_open_item(CorpusReader *reader, Error *err);
 void corpus_close_item(CorpusReader *reader);
 
 /* Whether a line of one file has a flaw; *why is a message about it. name, number: of the file and the line. */

@@ -10,8 +10,11 @@
 
 enum { READ_SIZE = 1 << 18 }; /* bytes */
 
+#define BLANKS  " \t"
+#define QUOTING " (a name with a blank, a + or a quote is written in double quotes: \"my data/a.en\"+\"my data/a.fr\")"
+
 static void add_item(CorpusReader *r, char *source, char *target) {
-    stbds_arrput(r->items, ((CorpusItem){.names = {source, target}, .descriptors = {-1, -1}}));
+    stbds_arrput(r->items, ((CorpusItem){.names = {source, target}, .copy = -1}));
 }
 
 /* Adds a file of this name, standard input, or two names with a `+` between them. */
@@ -28,17 +31,66 @@ static bool add_name(CorpusReader *r, const char *name, Error *err) {
         }
         free(source);
     }
-    return error_set(err, "%s: expected a file of this name, or two files with a + between, found neither", name);
+    return error_set(err, "%s: expected a file of this name, or two files with a + between, found neither" QUOTING,
+                     name);
+}
+
+/* The name between quotes, in a fresh string, where \" and \\ are a quote and a backslash; *at is put behind it. NULL
+ * when the closing quote is missing. */
+static char *take_quoted(const char **at) {
+    char *name = memory_new(strlen(*at), 1), *end = name;
+    for (const char *p = *at + 1; *p; p++) {
+        if (*p == '"') {
+            *at = p + 1;
+            return name;
+        }
+        if (*p == '\\' && (p[1] == '"' || p[1] == '\\')) p++;
+        *end++ = *p;
+    }
+    free(name);
+    return NULL;
+}
+
+/* The next item of the list, where a quote opens at its beginning or behind a `+`. */
+static bool take_item(CorpusReader *r, const char **at, Error *err) {
+    char *names[2] = {NULL, NULL};
+    const char *start = *at;
+    bool quoted = false, ok = true;
+    for (int side = 0; ok && side < 2; side++) {
+        if (**at == '"') {
+            quoted = true;
+            ok = (names[side] = take_quoted(at)) != NULL && *names[side];
+        } else {
+            size_t length = strcspn(*at, BLANKS);
+            const char *next = side == 0 ? strstr(*at, "+\"") : NULL;
+            if (next && next < *at + length) length = (size_t)(next - *at);
+            names[side] = memory_string_n(*at, length);
+            *at += length;
+            ok = length > 0;
+        }
+        if (side == 1 || **at != '+') break;
+        ++*at;
+    }
+    ok = ok && (!**at || strchr(BLANKS, **at));
+    if (!ok) {
+        error_set(err,
+                  "%s: expected a name in double quotes, or two with a + between, and then a blank or the end" QUOTING,
+                  start);
+    } else if (!quoted) {
+        ok = add_name(r, names[0], err);
+    } else {
+        add_item(r, strcmp(names[0], "-") == 0 ? memory_string("./-") : memory_string(names[0]),
+                 names[1] ? memory_string(names[1]) : NULL);
+    }
+    free(names[0]);
+    free(names[1]);
+    return ok;
 }
 
 static bool split_list(CorpusReader *r, const char *list, Error *err) {
     if (file_exists(list)) return add_name(r, list, err);
-    for (const char *at = list; *(at += strspn(at, " ")); at += strcspn(at, " ")) {
-        char *name = memory_string_n(at, strcspn(at, " "));
-        const bool ok = add_name(r, name, err);
-        free(name);
-        if (!ok) return false;
-    }
+    for (const char *at = list; *(at += strspn(at, BLANKS));)
+        if (!take_item(r, &at, err)) return false;
     return stbds_arrlenu(r->items) > 0 || error_set(err, "expected a list of files, found \"%s\"", list);
 }
 
@@ -80,24 +132,38 @@ static bool scan_file(CorpusReader *r, int descriptor, const char *name, Checksu
     return got == 0 || error_set(err, "%s: cannot read: %s", name, strerror(errno));
 }
 
+/* The error for a file that cannot be opened, with the way on. */
+static bool explain(const CorpusReader *r, const char *name, const char *folder, Error *err) {
+    struct stat info;
+    if (!file_exists(name) && strpbrk(r->list, BLANKS) && !strchr(r->list, '"'))
+        return error_set(err, "%s" QUOTING, err->text);
+    if (stat(name, &info) != 0 || S_ISREG(info.st_mode) || S_ISDIR(info.st_mode)) return false;
+    return error_set(err, "%s; it is read more than once, so save it as a file%s", err->text,
+                     folder ? ", or give it as standard input: -" : "");
+}
+
 static bool open_item(CorpusReader *r, CorpusItem *item, const char *folder, Checksum *all, Error *err) {
     for (int side = 0; side < 2 && item->names[side]; side++) {
         size_t size;
-        int *descriptor = &item->descriptors[side];
+        int descriptor = -1;
         if (strcmp(item->names[side], "-") != 0) {
-            *descriptor = file_open(item->names[side], &size, err);
+            descriptor = file_open(item->names[side], &size, err);
+            if (descriptor < 0) return explain(r, item->names[side], folder, err);
         } else if (folder) {
             free(item->names[side]);
             item->names[side] = memory_string("standard input");
-            *descriptor = copy_input(folder, err);
+            descriptor = item->copy = copy_input(folder, err);
         } else {
             error_set(err, "-: expected a file; standard input can be the training pairs alone");
         }
+        if (descriptor < 0) return false;
         Checksum sum;
         checksum_start(&sum);
-        if (*descriptor < 0 || !scan_file(r, *descriptor, item->names[side], &sum, err)) return false;
-        if (fstat(*descriptor, &item->before[side]) != 0)
-            return error_set(err, "%s: cannot read: %s", item->names[side], strerror(errno));
+        bool ok = scan_file(r, descriptor, item->names[side], &sum, err);
+        if (ok && fstat(descriptor, &item->before[side]) != 0)
+            ok = error_set(err, "%s: cannot read: %s", item->names[side], strerror(errno));
+        if (descriptor != item->copy) close(descriptor);
+        if (!ok) return false;
         const uint64_t content[2] = {checksum_end(&sum), item->names[1] ? 1 + (uint64_t)side : 0};
         checksum_add(all, content, sizeof content);
     }
@@ -118,8 +184,24 @@ CorpusReader *corpus_open(const char *list, const char *folder, CorpusRules rule
     return NULL;
 }
 
+bool corpus_open_item(CorpusReader *r, Error *err) {
+    const CorpusItem *item = &r->items[r->item];
+    r->good = 0;
+    r->flaw.text[0] = 0;
+    for (int side = 0; side < 2 && item->names[side]; side++) {
+        size_t size;
+        const int descriptor = item->copy >= 0 ? item->copy : file_open(item->names[side], &size, err);
+        if (descriptor < 0) return false;
+        lseek(descriptor, 0, SEEK_SET);
+        r->descriptors[side] = descriptor;
+        r->open[side] = lines_open(descriptor, item->names[side]);
+    }
+    return true;
+}
+
 void corpus_close_item(CorpusReader *r) {
     for (int side = 0; side < 2; side++) {
+        if (r->open[side] && r->items[r->item].copy < 0) close(r->descriptors[side]);
         lines_free(r->open[side]);
         r->open[side] = NULL;
     }
@@ -129,10 +211,9 @@ void corpus_close(CorpusReader *r) {
     if (!r) return;
     corpus_close_item(r);
     for (size_t i = 0; i < stbds_arrlenu(r->items); i++) {
-        for (int side = 0; side < 2; side++) {
-            free(r->items[i].names[side]);
-            if (r->items[i].descriptors[side] >= 0) close(r->items[i].descriptors[side]);
-        }
+        if (r->items[i].copy >= 0) close(r->items[i].copy);
+        free(r->items[i].names[0]);
+        free(r->items[i].names[1]);
     }
     stbds_arrfree(r->items);
     free(r->seen);

@@ -23,11 +23,11 @@
 static const Field data_fields[] = {
     TEXT("data.train", data_train, NULL,
          "training pairs, UTF-8: a TSV file (source TAB target), or two files as a.en+a.fr, or several of these with "
-         "spaces between; - is standard input, a TSV",
-         .example = "data/my/train.tsv"),
+         "spaces between; - is standard input, a TSV; a name with spaces is written \"in quotes.tsv\"",
+         .example = "data/my/train.tsv", .list = true),
     TEXT("data.valid", data_valid, NULL, "validation pairs, the same; further columns are further accepted targets",
-         .example = "data/my/valid.tsv"),
-    TEXT("data.test", data_test, "", "test pairs, for scripts; training does not read them"),
+         .example = "data/my/valid.tsv", .list = true),
+    TEXT("data.test", data_test, "", "test pairs, for scripts; training does not read them", .list = true),
     SWITCH("data.swap", rules.swap, "false", "swap source and target"),
     SWITCH("data.unique", rules.unique, "false", "drop repeated training pairs"),
     REAL(
