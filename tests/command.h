@@ -150,7 +150,7 @@ SHARED void write_text(const char *path, const char *text) { write_bytes(path, t
 SHARED char *read_bytes(const char *path, size_t *size) {
     Error err;
     FileMap map;
-    if (!file_read(&map, path, &err)) return NULL;
+    if (!file_read(&map, path, SIZE_MAX / 2, &err)) return NULL;
     char *bytes = memory_string_n((const char *)map.data, map.size);
     *size = map.size;
     file_unmap(&map);

@@ -153,10 +153,10 @@ static void test_config_files(void) {
         {"in no folder", "none/tiny.ini", {"none/tiny.ini: cannot open: No such file"}},
         {"below a file", "tiny.ini/x", {"tiny.ini/x: cannot open: Not a directory"}},
         {"a folder", "run", {"run: expected a file, found a folder"}},
-        {"a device", "/dev/zero", {"/dev/zero: expected a file, found a device"}},
+        {"a device", "/dev/zero", {"/dev/zero: expected at most 4194304 bytes, found more"}},
         {"a link to nothing", "link.ini", {"link.ini: cannot open: No such file"}},
         {"a model", "run/model.gguf", {"run/model.gguf: expected UTF-8 text, found a model file"}},
-        {"an empty name", "", {"cannot open"}},
+        {"an empty name", "", {"expected the name of a file, found an empty one"}},
         {"a corpus", "train.tsv", {"train.tsv:1: expected", "the red cat"}},
     };
     CHECK(symlink("nowhere", "link.ini") == 0, "a link");
@@ -758,7 +758,8 @@ static void test_model_files(void) {
                    PARTS("run: expected a file, found a folder"));
     expect_failure("a device", 1, ARGS("translate", "-m", "/dev/zero", "x"), NULL, PARTS("/dev/zero: expected a file"));
     expect_failure("a config", 1, ARGS("translate", "-m", "tiny.ini", "x"), NULL, PARTS("tiny.ini: not a GGUF file"));
-    expect_failure("no name", 1, ARGS("translate", "-m", "", "x"), NULL, PARTS("cannot open: No such file"));
+    expect_failure("no name", 1, ARGS("translate", "-m", "", "x"), NULL,
+                   PARTS("expected the name of a file, found an empty one"));
 }
 
 /* The size of the model file up to its tensor data. */

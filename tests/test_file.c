@@ -123,13 +123,13 @@ static void test_read_is_a_copy(void) {
     FileMap copy;
     const char *path = place("copied");
     EXPECT(write_text(path, "before", &err));
-    EXPECT(file_read(&copy, path, &err));
+    EXPECT(file_read(&copy, path, 1 << 20, &err));
     FILE *file = fopen(path, "w");
     EXPECT(file && fputs("x", file) >= 0 && fclose(file) == 0);
     EXPECT_INT(copy.size, 6);
     EXPECT(memcmp(copy.data, "before", 6) == 0);
     file_unmap(&copy);
-    EXPECT(!file_read(&copy, place("not there"), &err));
+    EXPECT(!file_read(&copy, place("not there"), 1 << 20, &err));
     EXPECT_HAS(err.text, "not there");
     remove(place("copied"));
 }

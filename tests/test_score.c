@@ -350,7 +350,7 @@ static void test_command_errors(void) {
         {{"hyp", "empty"}, 1, "score: empty: expected at least one line, found an empty file\n"},
         {{"none", "ref"}, 1, "score: none: cannot open: No such file or directory\n"},
         {{"hyp", "none"}, 1, "score: none: cannot open: No such file or directory\n"},
-        {{"hyp", "."}, 1, "score: .: cannot read: Is a directory\n"},
+        {{"hyp", "."}, 1, "score: .: expected a file, found a folder\n"},
         {{"hyp", "--tsv", "no-reference.tsv", "--per-line"},
          1,
          "score: no-reference.tsv:2: expected \"source TAB reference\", found"},

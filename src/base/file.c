@@ -24,24 +24,48 @@ struct FileWriter {
     unsigned char buffer[FILE_BUFFER];
 };
 
-int file_open(const char *path, size_t *size, Error *err) {
-    int descriptor =
-        open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* or it would wait for the writer of a named pipe */
-    if (descriptor < 0) {
+/* The descriptor, or -1 with a message. */
+static int open_to_read(const char *path, int flags, struct stat *info, Error *err) {
+    const int descriptor = *path ? open(path, O_RDONLY | O_CLOEXEC | flags) : -1;
+    if (!*path)
+        error_set(err, "expected the name of a file, found an empty one");
+    else if (descriptor < 0)
         error_set(err, "%s: cannot open: %s", path, strerror(errno));
-        return -1;
-    }
-    struct stat info;
-    if (fstat(descriptor, &info) != 0)
+    else if (fstat(descriptor, info) != 0)
         error_set(err, "%s: cannot read: %s", path, strerror(errno));
-    else if (!S_ISREG(info.st_mode))
-        error_set(err, "%s: expected a file, found %s", path, S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
-    else {
-        *size = (size_t)info.st_size;
+    else if (S_ISDIR(info->st_mode))
+        error_set(err, "%s: expected a file, found a folder", path);
+    else
+        return descriptor;
+    if (descriptor >= 0) close(descriptor);
+    return -1;
+}
+
+int file_open(const char *path, size_t *size, Error *err) {
+    struct stat info;
+    /* Without O_NONBLOCK it would wait for the writer of a named pipe. */
+    const int descriptor = open_to_read(path, O_NONBLOCK, &info, err);
+    if (descriptor < 0 || S_ISREG(info.st_mode)) {
+        *size = descriptor < 0 ? 0 : (size_t)info.st_size;
         return descriptor;
     }
+    if (S_ISFIFO(info.st_mode))
+        error_set(err, "%s: expected a file, found a pipe, which can be read only once; save it first: cat %s > FILE",
+                  path, path);
+    else
+        error_set(err, "%s: expected a file, found a device", path);
     close(descriptor);
     return -1;
+}
+
+const char *file_stream_name(const char *path) { return strcmp(path, "-") == 0 ? "standard input" : path; }
+
+int file_open_stream(const char *path, Error *err) {
+    struct stat info;
+    if (strcmp(path, "-") != 0) return open_to_read(path, 0, &info, err);
+    const int descriptor = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (descriptor < 0) error_set(err, "standard input: cannot read: %s", strerror(errno));
+    return descriptor;
 }
 
 bool file_map(FileMap *map, const char *path, Error *err) {
@@ -52,43 +76,37 @@ bool file_map(FileMap *map, const char *path, Error *err) {
     void *data = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : (void *)(uintptr_t) "";
     close(descriptor); /* the map remains */
     if (data == MAP_FAILED) return error_set(err, "%s: cannot map: %s", path, strerror(errno));
-    *map = (FileMap){data, size};
+    *map = (FileMap){.data = data, .size = size};
     return true;
 }
 
-/* Reads size bytes, or fails when there are fewer. */
-static bool read_all(int descriptor, char *data, size_t size, const char *path, Error *err) {
-    for (size_t done = 0; done < size;) {
-        ssize_t got = read(descriptor, data + done, size - done);
-        if (got > 0)
-            done += (size_t)got;
-        else if (got == 0)
-            return error_set(err, "%s: expected %zu bytes, found %zu: it changed while being read", path, size, done);
-        else if (errno != EINTR)
-            return error_set(err, "%s: cannot read: %s", path, strerror(errno));
-    }
-    return true;
-}
-
-bool file_read(FileMap *map, const char *path, Error *err) {
-    size_t size;
-    *map = (FileMap){(const unsigned char *)"", 0};
-    int descriptor = file_open(path, &size, err);
+bool file_read(FileMap *map, const char *path, size_t most, Error *err) {
+    *map = (FileMap){0};
+    const char *name = file_stream_name(path);
+    const int descriptor = file_open_stream(path, err);
     if (descriptor < 0) return false;
-    bool good = true;
-    if (size > 0) {
-        void *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        good = data != MAP_FAILED ? read_all(descriptor, data, size, path, err)
-                                  : error_set(err, "%s: no memory for its %zu bytes", path, size);
-        if (data != MAP_FAILED) *map = (FileMap){data, size};
-        if (!good) file_unmap(map);
-    }
+    unsigned char *data = NULL;
+    size_t size = 0;
+    ssize_t got;
+    do {
+        data = memory_resize(data, size + FILE_BUFFER, 1);
+        got = read(descriptor, data + size, FILE_BUFFER);
+        if (got > 0) size += (size_t)got;
+    } while (size <= most && (got > 0 || (got < 0 && errno == EINTR)));
+    const int failure = errno;
     close(descriptor);
-    return good;
+    *map = (FileMap){data, size, true};
+    if (got >= 0 && size <= most) return true;
+    file_unmap(map);
+    return got < 0 ? error_set(err, "%s: cannot read: %s", name, strerror(failure))
+                   : error_set(err, "%s: expected at most %zu bytes, found more", name, most);
 }
 
 void file_unmap(FileMap *map) {
-    if (map->size > 0) munmap((void *)(uintptr_t)map->data, map->size);
+    if (map->copied)
+        free((void *)(uintptr_t)map->data);
+    else if (map->size > 0)
+        munmap((void *)(uintptr_t)map->data, map->size);
     *map = (FileMap){0};
 }
 
@@ -190,6 +208,7 @@ static void file_free(FileWriter *writer) {
 FileWriter *file_create(const char *path, Error *err) {
     struct stat info, named;
     mode_t mode = 0666; /* and umask takes its part away */
+    if (!*path) return error_null(err, "expected the name of a file, found an empty one");
     const bool exists = stat(path, &info) == 0;
     if (exists && !S_ISREG(info.st_mode)) { /* or the new name would replace it */
         return error_null(err, "%s: cannot write: it is %s", path,

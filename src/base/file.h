@@ -8,23 +8,30 @@
 
 #include "base/error.h"
 
-/* A whole file mapped read-only. An empty file gives size 0 and a non-NULL data pointer. */
+/* A whole file mapped read-only, or a copy in memory. An empty file gives size 0 and a non-NULL data pointer. */
 typedef struct FileMap {
     const unsigned char *data;
     size_t size; /* bytes */
+    bool copied;
 } FileMap;
 
 /* Fails when the file cannot be opened or is not a regular file. While it is mapped it may be replaced, as this program
  * does when it writes (the map keeps the old file), but not shortened in place. */
 bool file_map(FileMap *map, const char *path, Error *err);
-/* The same, but with a copy in memory, which does not change when the file does. Release with file_unmap. */
-bool file_read(FileMap *map, const char *path, Error *err);
+/* Copies what file_open_stream opens, at most `most` bytes, which does not change when the file does. Release both with
+ * file_unmap. */
+bool file_read(FileMap *map, const char *path, size_t most, Error *err);
 void file_unmap(FileMap *map);
 /* Gives back the memory of a mapped file's pages; they are read again when needed. */
 void file_forget(const FileMap *map);
 
 /* Opens a regular file for reading: its descriptor (close it), or -1. */
 int file_open(const char *path, size_t *size, Error *err);
+/* Opens what is read once, from front to back: a file, a pipe, or for "-" standard input. Its descriptor (close it), or
+ * -1; a pipe is waited for. */
+int file_open_stream(const char *path, Error *err);
+/* What messages call it: the path, or "standard input" for "-". */
+const char *file_stream_name(const char *path);
 /* Makes a file in the folder, to be written and read, that has no name and vanishes when it is closed: its descriptor,
  * or -1. */
 int file_scratch(const char *folder, Error *err);

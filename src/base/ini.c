@@ -11,8 +11,9 @@
 #include "base/names.h"
 
 enum {
-    INI_MOST_ENTRIES = 4096, /* each is compared with those before it */
-    INI_LONGEST_KEY = 64,    /* for which a suggestion is looked for */
+    INI_MOST_ENTRIES = 4096,    /* each is compared with those before it */
+    INI_LONGEST_FILE = 1 << 22, /* bytes */
+    INI_LONGEST_KEY = 64,       /* for which a suggestion is looked for */
 };
 
 /* A key with its value, or, with value NULL, the heading of a section. */
@@ -182,10 +183,11 @@ bool ini_has(const Ini *ini, const char *key) { return ini_find(ini, key) != NUL
 
 Ini *ini_read(const char *path, Error *err) {
     FileMap map;
-    if (!file_read(&map, path, err)) return NULL;
+    if (!file_read(&map, path, INI_LONGEST_FILE, err)) return NULL;
+    const char *name = file_stream_name(path);
     const char *foreign = lines_foreign((const char *)map.data, map.size);
-    Ini *ini = foreign ? error_null(err, "%s: expected UTF-8 text, found %s", path, foreign)
-                       : ini_parse(path, (const char *)map.data, map.size, err);
+    Ini *ini = foreign ? error_null(err, "%s: expected UTF-8 text, found %s", name, foreign)
+                       : ini_parse(name, (const char *)map.data, map.size, err);
     file_unmap(&map);
     return ini;
 }

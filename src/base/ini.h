@@ -19,7 +19,8 @@
 
 typedef struct Ini Ini;
 
-/* name: what messages call the text (the path). ini_read maps and parses the file. Free with ini_free. */
+/* name: what messages call the text (the path). ini_read parses a file, a pipe, or for "-" standard input. Free with
+ * ini_free. */
 Ini *ini_read(const char *path, Error *err);
 Ini *ini_parse(const char *name, const char *text, size_t length, Error *err);
 void ini_free(Ini *ini);

@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/ds.h"
 #include "base/file.h"
+#include "base/lines.h"
 #include "base/size.h"
 #include "base/terminal.h"
 #include "cli/options.h"
@@ -52,10 +54,10 @@ static const Option options[] = {
 
 static const Command command = {
     .name = "inspect",
-    .usage = "inspect [options] \"sentence\"",
+    .usage = "inspect [options] \"sentence\" | -",
     .about =
-        "Translates a sentence and writes a page that shows what the model computed on the way: attention, vectors,\n"
-        "and the arithmetic of a head.\n\n"
+        "Translates a sentence (-: the line of stdin) and writes a page that shows what the model computed on the\n"
+        "way: attention, vectors, and the arithmetic of a head.\n\n"
         "example: ./inspect \"please buy an apple and an orange\" --compare \"apple unveiled the new phone\"\n"
         "         ./inspect --text \"the cat sat\"",
     .options = options,
@@ -72,7 +74,7 @@ typedef struct Arguments {
 /* JSON to stdout or a file, or the page. */
 static bool deliver(const Arguments *a, Json *json, Error *err) {
     const size_t size = stbds_arrlenu(json->text);
-    if (a->json && !a->output) {
+    if (a->json && (!a->output || strcmp(a->output, "-") == 0)) {
         stbds_arrput(json->text, '\n');
         fwrite(json->text, 1, size + 1, stdout);
         return true;
@@ -91,9 +93,7 @@ static bool deliver(const Arguments *a, Json *json, Error *err) {
 
 static bool show(const Arguments *a, const Observation *o, Error *err) {
     if (a->text) {
-        const char *no_colour = getenv("NO_COLOR");
-        inspect_text(stdout, &a->request, o, terminal_width(stdout),
-                     terminal_is_live(stdout) && !(no_colour && *no_colour));
+        inspect_text(stdout, &a->request, o, terminal_width(stdout), terminal_has_colours(stdout));
         if (!a->output) return true;
     }
     Json json = {0};
@@ -131,13 +131,39 @@ static bool inspect_known(const Arguments *a, Pool *pool, Error *err) {
     return ok;
 }
 
-static int run(const Arguments *a) {
+/* "-": the sentence is the one line of standard input. *line: a stb_ds array that it is copied to. */
+static bool read_sentence(Arguments *a, char **line, Error *err) {
+    if (!a->sentence || strcmp(a->sentence, "-") != 0) return true;
+    options_tell_input(&command);
+    LineReader *reader = lines_open(STDIN_FILENO, "standard input");
+    Text text, more;
+    LinesNext next = lines_next(reader, &text.bytes, &text.length, err);
+    bool ok =
+        next == LINES_LINE || (next == LINES_END && error_set(err, "standard input: expected a line, found none"));
+    if (ok) {
+        const size_t mark = lines_mark(text.bytes, text.length);
+        memcpy(stbds_arraddnptr(*line, text.length - mark + 1), text.bytes + mark, text.length - mark);
+        stbds_arrlast(*line) = '\0';
+        if (memchr(text.bytes, '\0', text.length))
+            ok = error_set(err, "standard input:1: expected text, found a NUL byte");
+        else if ((next = lines_next(reader, &more.bytes, &more.length, err)) == LINES_LINE)
+            ok = error_set(err, "standard input:2: expected one line, the sentence, found another");
+        ok = ok && next == LINES_END;
+    }
+    lines_free(reader);
+    a->sentence = *line;
+    return ok;
+}
+
+static int run(Arguments *a) {
     Error err;
+    char *line = NULL;
     Pool *pool = cpu_check(&err) ? pool_create(a->threads, &err) : NULL;
-    bool ok = pool && (a->example ? inspect_known(a, pool, &err) : inspect_sentence(a, pool, &err));
-    if (ok && (fflush(stdout) != 0 || ferror(stdout)))
-        ok = error_set(&err, "standard output: cannot write: %s", strerror(errno));
+    bool ok = pool && read_sentence(a, &line, &err) &&
+              (a->example ? inspect_known(a, pool, &err) : inspect_sentence(a, pool, &err));
+    ok = ok && options_flush(&err);
     if (pool) pool_free(pool);
+    stbds_arrfree(line);
     return ok ? EXIT_DONE : options_fail(&command, &err);
 }
 
@@ -169,7 +195,11 @@ int main(int argc, char **argv) {
                       "--text does not show --word, --compare and --group: expected -o FILE as well, for the page");
     if (a.example && (a.sentence || a.text))
         options_usage(&command, "--example: expected no %s with it", a.text ? "--text" : "sentence");
-    if (!a.example && !a.sentence) options_usage(&command, "expected a sentence, found none");
+    if (!a.example && !a.sentence)
+        options_usage(&command, "expected a sentence (in quotes; or - to read it from standard input), found none");
+    if (a.output && strcmp(a.output, "-") == 0 && !a.json)
+        options_usage(&command, "-o -: expected a file for the page (only --json goes to standard output)");
+    if (a.sentence && strcmp(a.sentence, "-") != 0) options_tell_text(&command, a.sentence);
     for (size_t i = 0; stbds_arrlenu(a.request.groups) == i && group_defaults[i]; i++)
         groups_add(&a.request.groups, group_defaults[i], &err);
     options_keep_going();

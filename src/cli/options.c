@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/file.h"
@@ -31,11 +32,14 @@ static void print_help(const Command *c) {
     printf("  %-22s %s\n  %-22s %s\n", "--help", "this text", "--version", "the version");
 }
 
+bool options_flush(Error *err) {
+    if (fflush(stdout) == 0 && !ferror(stdout)) return true;
+    return error_set(err, "standard output: cannot write: %s", strerror(errno));
+}
+
 void options_done(const Command *c) {
     Error err;
-    if (fflush(stdout) == 0 && !ferror(stdout)) exit(EXIT_DONE);
-    error_set(&err, "standard output: cannot write: %s", strerror(errno));
-    exit(options_fail(c, &err));
+    exit(options_flush(&err) ? EXIT_DONE : options_fail(c, &err));
 }
 
 OptionReader options_start(const Command *command, int argc, char **argv) {
@@ -61,18 +65,39 @@ static bool is_name(const char *argument, const char *name, const char **value) 
     return true;
 }
 
+static const char *known_name(const Command *c, size_t i) {
+    return i < c->option_count ? c->options[i].name : i == c->option_count ? "--help" : "--version";
+}
+
 _Noreturn static void unknown(const Command *c, const char *argument) {
     char wrong[NAMES_LONGEST + 1];
     snprintf(wrong, sizeof wrong, "%.*s", (int)strcspn(argument, "="), argument);
     const char *nearest = NULL;
     size_t least = names_limit(wrong);
     for (size_t i = 0; i < c->option_count + 2; i++) {
-        const char *known = i < c->option_count ? c->options[i].name : i == c->option_count ? "--help" : "--version";
-        size_t distance = names_distance(wrong, known);
-        if (distance < least) least = distance, nearest = known;
+        const size_t distance = names_distance(wrong, known_name(c, i));
+        if (distance < least) least = distance, nearest = known_name(c, i);
+    }
+    /* The beginning of one name alone. */
+    for (size_t i = 0, alike = 0; i < c->option_count + 2 && strlen(wrong) > 3; i++)
+        if (strncmp(wrong, known_name(c, i), strlen(wrong)) == 0) nearest = alike++ ? NULL : known_name(c, i);
+    for (size_t i = 0; i < c->option_count && !nearest; i++) { /* -b4 */
+        const char *brief = c->options[i].brief;
+        if (brief && c->options[i].argument && strncmp(wrong, brief, strlen(brief)) == 0)
+            options_usage(c, "unknown option \"%s\"; did you mean \"%s %s\"?", wrong, brief, wrong + strlen(brief));
     }
     if (nearest) options_usage(c, "unknown option \"%s\"; did you mean \"%s\"?", wrong, nearest);
     options_usage(c, "unknown option \"%s\"; a text or a file that begins with - comes after --", wrong);
+}
+
+/* Whether the argument is one of the command's options. */
+static bool is_option(const Command *c, const char *argument) {
+    const char *value;
+    for (size_t i = 0; i < c->option_count + 2; i++)
+        if (is_name(argument, known_name(c, i), &value) ||
+            (i < c->option_count && is_name(argument, c->options[i].brief, &value)))
+            return true;
+    return false;
 }
 
 int options_next(OptionReader *r, const char **value) {
@@ -87,12 +112,14 @@ int options_next(OptionReader *r, const char **value) {
             r->plain_from_here = 1;
             continue;
         }
-        if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
-            print_help(c);
-            options_done(c);
-        }
-        if (strcmp(argument, "--version") == 0) {
-            printf("%s (nmt.c) %s, %s kernels\n", c->name, NMT_VERSION, cpu_instruction_set());
+        const bool help = is_name(argument, "--help", value) || is_name(argument, "-h", value);
+        if (help || is_name(argument, "--version", value)) {
+            if (*value)
+                options_usage(c, "%s: expected no argument, found \"%s\"", help ? "--help" : "--version", *value);
+            if (help)
+                print_help(c);
+            else
+                printf("%s (nmt.c) %s, %s kernels\n", c->name, NMT_VERSION, cpu_instruction_set());
             options_done(c);
         }
         for (size_t i = 0; i < c->option_count; i++) {
@@ -103,6 +130,9 @@ int options_next(OptionReader *r, const char **value) {
                 if (r->at == r->count)
                     options_usage(c, "%s: expected %s after it, found nothing", o->name, o->argument);
                 *value = r->arguments[r->at++];
+                if (is_option(c, *value))
+                    options_usage(c, "%s: expected %s after it, found the option %s (if it is meant: %s=%s)", o->name,
+                                  o->argument, *value, o->name, *value);
             }
             r->given[i] = *value ? *value : "";
             return (int)i;
@@ -141,11 +171,25 @@ void options_fields(const OptionReader *r, const Field *fields, void *of) {
     }
 }
 
+/* The model that was named; a folder that has one says how to name it. */
+static char *named_model(const char *path, Error *err) {
+    struct stat status;
+    char *inside = file_join(path, "model.gguf");
+    const bool folder = *path && stat(path, &status) == 0 && S_ISDIR(status.st_mode) && file_exists(inside);
+    if (folder) error_set(err, "%s: expected a file, found a folder; did you mean %s?", path, inside);
+    free(inside);
+    return folder ? NULL : memory_string(path);
+}
+
 char *options_model(const char *given, Error *err) {
-    if (given) return memory_string(given);
+    if (given) return named_model(given, err);
     char *newest = NULL;
     struct timespec when = {0, 0};
     DIR *runs = opendir("runs");
+    error_set(err, "no model yet: expected runs/*/model.gguf, found none; train one with ./train configs/tiny.ini, or "
+                   "name one with -m FILE");
+    if (!runs && errno != ENOENT)
+        error_set(err, "runs: cannot look for a model there: %s; name one with -m FILE", strerror(errno));
     for (struct dirent *entry; runs && (entry = readdir(runs));) {
         if (entry->d_name[0] == '.') continue;
         char *folder = file_join("runs", entry->d_name), *path = file_join(folder, "model.gguf");
@@ -155,6 +199,8 @@ char *options_model(const char *given, Error *err) {
             const struct timespec t = status.st_mtim;
             newer = !newest || t.tv_sec > when.tv_sec || (t.tv_sec == when.tv_sec && t.tv_nsec > when.tv_nsec);
             if (newer) when = t;
+        } else if (file_exists(path)) { /* but it is out of reach */
+            error_set(err, "%s: cannot open: %s; name another model with -m FILE", path, strerror(errno));
         }
         if (newer)
             free(newest), newest = path;
@@ -163,9 +209,23 @@ char *options_model(const char *given, Error *err) {
         free(folder);
     }
     if (runs) closedir(runs);
-    if (newest) return newest;
-    return error_null(err, "no model yet: expected runs/*/model.gguf, found none; train one with ./train "
-                           "configs/tiny.ini, or name one with -m FILE");
+    return newest;
+}
+
+void options_tell_text(const Command *c, const char *text) {
+    Error err;
+    struct stat status;
+    if (!text[strspn(text, "./")] || stat(text, &status) != 0) return;
+    if (S_ISDIR(status.st_mode))
+        error_set(&err, "%s: taken as text, although a folder has this name", text);
+    else
+        error_set(&err, "%s: taken as text, although a file has this name; its lines: %s - < %s", text, c->name, text);
+    fprintf(stderr, "%s: %s\n", c->name, err.text);
+}
+
+void options_tell_input(const Command *c) {
+    if (isatty(STDIN_FILENO))
+        fprintf(stderr, "%s: reading standard input from the terminal; Ctrl-D ends it\n", c->name);
 }
 
 void options_keep_going(void) {

@@ -1,6 +1,7 @@
 /* The command line of every command: one table of options, from which --help is also printed. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -41,7 +42,8 @@ typedef struct OptionReader {
 OptionReader options_start(const Command *command, int argc, char **argv);
 
 /* The next argument: an option's number in the table, with *value its argument (or NULL); or -1 for a plain argument,
- * *value; or -2 when there is none left. Both "--beam 4" and "--beam=4" do. A wrong option prints a message and ends
+ * *value ("-" alone is one); or -2 when there is none left. Both "--beam 4" and "--beam=4" do; of an
+ * option given twice the last counts. A wrong option prints a message and ends
  * the process with EXIT_USAGE; --help and --version print theirs and end it with EXIT_DONE. */
 int options_next(OptionReader *reader, const char **value);
 
@@ -56,6 +58,15 @@ void options_fields(const OptionReader *reader, const Field *fields, void *of);
 /* The model file that a command is to open, in a fresh string: the one that was given or, for NULL, the newest
  * runs/NAME/model.gguf. NULL when there is none. */
 char *options_model(const char *given, Error *err);
+
+/* Says on stderr that an argument is taken as text, if a file has this name. */
+void options_tell_text(const Command *command, const char *text);
+
+/* Says on stderr that standard input is read, if it is a terminal. */
+void options_tell_input(const Command *command);
+
+/* Whether all that was printed could be written. */
+bool options_flush(Error *err);
 
 /* Ends the process: with EXIT_DONE if what was printed (--help ...) could be written, else with EXIT_FAILED. */
 _Noreturn void options_done(const Command *command);

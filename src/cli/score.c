@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/ds.h"
+#include "base/file.h"
 #include "base/lines.h"
 #include "base/size.h"
 #include "cli/options.h"
@@ -73,13 +74,10 @@ typedef struct TestSet {
     size_t lines, each; /* lines: those with a reference; each: references of every line; 0: varying */
 } TestSet;
 
-static const char *name_of(const char *path) { return strcmp(path, "-") == 0 ? "standard input" : path; }
-
 static bool read_lines(Lines *l, const char *path, Error *err) {
-    const bool is_stdin = strcmp(path, "-") == 0;
-    const char *name = name_of(path);
-    const int file = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return error_set(err, "%s: cannot open: %s", path, strerror(errno));
+    const char *name = file_stream_name(path);
+    const int file = file_open_stream(path, err);
+    if (file < 0) return false;
     LineReader *reader = lines_open(file, name);
     LinesNext next;
     Text line;
@@ -100,7 +98,7 @@ static bool read_lines(Lines *l, const char *path, Error *err) {
         odd = true;
     }
     lines_free(reader);
-    if (!is_stdin) close(file);
+    close(file);
     const size_t count = stbds_arrlenu(l->lines);
     for (size_t i = 0, at = 0; i < count; at += l->lines[i++].length) /* now the bytes stay where they are */
         l->lines[i].bytes = l->bytes ? l->bytes + at : "";
@@ -112,8 +110,8 @@ static bool read_lines(Lines *l, const char *path, Error *err) {
 static bool read_as_many(Lines *l, const char *path, const TestSet *t, const char *first, Error *err) {
     if (!read_lines(l, path, err)) return false;
     const size_t expected = stbds_arrlenu(t->systems[0].lines), found = stbds_arrlenu(l->lines);
-    return expected == found || error_set(err, "%s: expected %zu lines, as in %s, found %zu", name_of(path), expected,
-                                          name_of(first), found);
+    return expected == found || error_set(err, "%s: expected %zu lines, as in %s, found %zu", file_stream_name(path),
+                                          expected, file_stream_name(first), found);
 }
 
 /* The columns after the first that are not blank. */
@@ -167,7 +165,7 @@ static bool read_test_set(TestSet *t, const Request *r, Error *err) {
         t->each = t->lines == 0 || t->each == here ? here : 0;
         stbds_arrput(t->start, t->start[t->lines++] + here);
     }
-    const char *last = name_of(stbds_arrlast(r->paths));
+    const char *last = file_stream_name(stbds_arrlast(r->paths));
     if (without && (t->lines == 0 || r->how.effective_order))
         return error_set(err, "%s:%zu: expected \"source TAB reference\", found no reference", last, without);
     if (without)
@@ -297,8 +295,7 @@ static int run(const Request *r) {
     for (how.metric = 0; ok && !how.effective_order && how.metric < SCORE_METRICS; how.metric++)
         if (r->metrics[how.metric]) score_all(r, &test_set, how);
     free_test_set(&test_set);
-    if (ok && (fflush(stdout) != 0 || ferror(stdout)))
-        ok = error_set(&err, "standard output: cannot write: %s", strerror(errno));
+    ok = ok && options_flush(&err);
     return ok ? EXIT_DONE : options_fail(&command, &err);
 }
 

@@ -29,9 +29,10 @@ static const Option options[] = {
 
 static const Command command = {
     .name = "train",
-    .usage = "train CONFIG.ini [section.key=value ...] [--fresh] [--dry-run]\n       train --keys",
+    .usage = "train CONFIG.ini | - [section.key=value ...] [--fresh] [--dry-run]\n       train --keys",
     .about =
-        "Trains a translator as CONFIG.ini says; every key can also be set on the command line. A run keeps\n"
+        "Trains a translator as CONFIG.ini (-: stdin) says; every key can also be set on the command line. A run "
+        "keeps\n"
         "model.gguf (the best model), last.gguf (to resume from), log.jsonl and report.html (curves and sample\n"
         "translations, for a browser) in its folder, run.dir; the same command continues where it stopped. Ctrl-C\n"
         "finishes the step and saves.\n\n"
@@ -149,9 +150,7 @@ static int dry_run(Trainer *t, Error *err) {
                   terminal_duration(a, seconds), dry.step_seconds, dry.validation_seconds,
                   (unsigned long long)dry.validations);
     progress_line(&out, "memory: about %.0f MB", (double)dry.memory / 1e6);
-    if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_DONE;
-    error_set(err, "standard output: cannot write: %s", strerror(errno));
-    return options_fail(&command, err);
+    return options_flush(err) ? EXIT_DONE : options_fail(&command, err);
 }
 
 static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
@@ -266,6 +265,16 @@ _Noreturn static void print_keys(void) {
 /* section.key=value; but some/path=1/my.ini is a file. */
 static bool is_override(const char *argument) { return argument[strcspn(argument, "=/")] == '='; }
 
+/* Whether a list of files has standard input in it. */
+static bool names_stdin(const char *list) {
+    for (list += strspn(list, " "); *list; list += strspn(list, " ")) {
+        const size_t length = strcspn(list, " ");
+        if (length == 1 && *list == '-') return true;
+        list += length;
+    }
+    return false;
+}
+
 int main(int argc, char **argv) {
     Error err;
     OptionReader reader = options_start(&command, argc, argv);
@@ -282,7 +291,9 @@ int main(int argc, char **argv) {
             options_usage(&command, "expected one CONFIG.ini, found \"%s\" and \"%s\"", path, value);
     }
     const bool fresh = reader.given[OPTION_FRESH], dry = reader.given[OPTION_DRY_RUN];
-    if (!path) options_usage(&command, "expected a CONFIG.ini (for a start: configs/tiny.ini), found none");
+    if (!path)
+        options_usage(&command, "expected a CONFIG.ini (for a start: configs/tiny.ini; -: standard input), found none");
+    if (strcmp(path, "-") == 0) options_tell_input(&command);
 
     Config config;
     if (!cpu_check(&err) || !config_read(&config, path, overrides, stbds_arrlenu(overrides), &err)) {
@@ -290,6 +301,11 @@ int main(int argc, char **argv) {
         return options_fail(&command, &err);
     }
     stbds_arrfree(overrides);
+    if (strcmp(path, "-") == 0 && names_stdin(config.data_train)) {
+        error_set(&err, "data.train: -: standard input is the config already; name a file, or give the config as one");
+        config_free(&config);
+        return options_fail(&command, &err);
+    }
     options_keep_going(); /* a run outlives whoever reads its messages */
     int code = train(&config, fresh, dry, &err);
     config_free(&config);

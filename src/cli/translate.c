@@ -72,13 +72,12 @@ static const Option options[] = {
 
 static const Command command = {
     .name = "translate",
-    .usage = "translate [options] [\"text\" ...]",
-    .about =
-        "Translates each text, or each line of stdin if there is none, to a line on stdout. Each line is answered\n"
-        "as soon as it arrives; an empty line gives an empty line. A text with more tokens than the model takes\n"
-        "is translated in parts.\n\n"
-        "example: ./translate \"the cat sat\"\n"
-        "         ./translate -m runs/tiny/model.gguf < english.txt > french.txt",
+    .usage = "translate [options] [\"text\" ... | -]",
+    .about = "Translates each text, or each line of stdin (-, or no text), to a line on stdout. Each line is answered\n"
+             "as soon as it arrives; an empty line gives an empty line. A text with more tokens than the model takes\n"
+             "is translated in parts.\n\n"
+             "example: ./translate \"the cat sat\"\n"
+             "         ./translate -m runs/tiny/model.gguf < english.txt > french.txt",
     .options = options,
     .option_count = COUNT(options),
 };
@@ -202,13 +201,11 @@ static bool answer(Request *request, Translator *translator, const Text *texts, 
         print_result(request, &results[i], first + i);
     }
     free(results);
-    if (!ok) return false;
-    if (fflush(stdout) == 0 && !ferror(stdout)) return true;
-    return error_set(err, "standard output: cannot write: %s", strerror(errno));
+    return ok && options_flush(err);
 }
 
 static bool answer_lines(Request *request, Translator *translator, Error *err) {
-    if (isatty(STDIN_FILENO)) fprintf(stderr, "%s: translates the lines you type; Ctrl-D ends\n", command.name);
+    options_tell_input(&command);
     LineReader *reader = lines_open(STDIN_FILENO, "standard input");
     Text *texts = NULL;
     bool ok = true;
@@ -310,9 +307,19 @@ int main(int argc, char **argv) {
     OptionReader reader = options_start(&command, argc, argv);
     Request request = {.options = &reader};
     const char *value;
-    for (int option; (option = options_next(&reader, &value)) != -2;)
-        if (option == -1) stbds_arrput(request.texts, ((Text){value, strlen(value)}));
+    bool lines = false;
+    for (int option; (option = options_next(&reader, &value)) != -2;) {
+        if (option != -1) continue;
+        if (strcmp(value, "-") == 0 ? lines || stbds_arrlenu(request.texts) > 0 : lines)
+            options_usage(&command, "-: expected it alone (the lines of standard input), found \"%s\" too",
+                          lines ? value : request.texts[0].bytes);
+        if (strcmp(value, "-") == 0)
+            lines = true;
+        else
+            stbds_arrput(request.texts, ((Text){value, strlen(value)}));
+    }
     check_request(&reader);
+    for (size_t i = 0; i < stbds_arrlenu(request.texts); i++) options_tell_text(&command, request.texts[i].bytes);
     request.alignment = (Alignment)options_choice(&reader, OPTION_ALIGNMENT, alignments);
     options_keep_going();
     int code = EXIT_FAILED;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/ds.h"
+#include "base/file.h"
 #include "base/ini.h"
 #include "base/memory.h"
 #include "base/size.h"
@@ -168,7 +169,7 @@ bool config_read(Config *config, const char *path, char *const *overrides, size_
     config->rules.max_length = config->hyper.max_length;
     config->schedule.last = config->max_steps;
     config->schedule.width = config->hyper.width;
-    if (check(config, path, err)) return true;
+    if (check(config, file_stream_name(path), err)) return true;
     config_free(config);
     return false;
 }

@@ -216,9 +216,7 @@ static void tell_validation(Loop *l, Loss loss, const Measured *measured, bool b
     if (measured && measured->cut > 0) snprintf(cut, sizeof cut, ", %zu of %zu cut", measured->cut, measured->count);
     if (measured)
         snprintf(told, sizeof told, ", BLEU %.2f%s, %.1f%% exactly right%s", measured->bleu,
-                 measured->no_words
-                     ? " (no translation has the four words it needs; text without spaces: ./score -m chrf)"
-                     : "",
+                 measured->no_words ? " (it needs lines of four words; for text without spaces: ./score -m chrf)" : "",
                  100 * measured->exact, cut);
     progress_line(l->progress, "validation at step %s: loss %.4f, perplexity %.3f%s, %s%s%s",
                   terminal_count(step, (long long)l->trainer->state.step), loss.loss, exp(loss.nll), told,

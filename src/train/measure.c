@@ -60,7 +60,7 @@ static void compare(Measured *measured, const TranslatorResult *results, size_t 
     measured->count = count;
     measured->exact = (double)exact / (double)count;
     measured->bleu = score_value(bleu, &sum);
-    measured->no_words = sum.hypothesis[0] > 0 && sum.hypothesis[BLEU_ORDERS - 1] == 0;
+    measured->no_words = sum.hypothesis[BLEU_ORDERS - 1] == 0 && sum.reference[0] < BLEU_ORDERS * count;
     measured->sample_count = samples;
 }
 

@@ -23,7 +23,7 @@ typedef struct Sample {
  * them, the same ones each time. */
 typedef struct Measured {
     double exact, bleu;
-    bool no_words;     /* no translation has the four words that BLEU needs, so it is 0 */
+    bool no_words;     /* BLEU is 0 because it needs four words in a row, and lines have fewer */
     size_t cut, count; /* translations that the limit cut, of all */
     Sample samples[SAMPLES];
     size_t sample_count;

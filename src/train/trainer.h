@@ -45,7 +45,7 @@ typedef struct Trainer {
     Pool *pool;
     Corpora data;
     Transformer model;
-    char *notes; /* what is not as it was when the run was saved, a line each; NULL: nothing */
+    char *notes;          /* what is not as it was when the run was saved, a line each; NULL: nothing */
     SearchOptions decode; /* the config's, with the limit of translations chosen */
     size_t pairs_cut;     /* training pairs whose target is longer than that limit */
 
