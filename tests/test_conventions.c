@@ -11,12 +11,15 @@
 typedef struct Row {
     const char *arguments[7];
     int code;
-    const char *out, *err; /* parts of what is said; "": nothing is; NULL: anything */
+    const char *out, *err; /* parts of what is said; "": nothing is; "!x": x is not; NULL: anything */
     CommandHow how;
 } Row;
 
 static void expect_said(const Row *row, const char *where, const char *said, const char *expected) {
-    if (!expected || (*expected ? strstr(said, expected) != NULL : !*said)) return;
+    if (!expected || (*expected == '!' ? !strstr(said, expected + 1)
+                      : *expected      ? strstr(said, expected) != NULL
+                                       : !*said))
+        return;
     TEST_FAIL("%s %s %s: expected \"%s\" on %s, found \"%.400s\"", row->arguments[0],
               row->arguments[1] ? row->arguments[1] : "", row->arguments[2] ? row->arguments[2] : "", expected, where,
               said);
@@ -58,16 +61,16 @@ static void test_standard_input(void) {
         {{"train", "-"}, 1, "", "train: standard input: missing key \"data.train\"", {.input = ""}},
         {{"train", "-", "data.train=-"}, 1, "", "data.train: -: standard input is the config", {.input = CONFIG}},
         {{"train", "-", "data.valid=-", "run.dir=new"}, 1, "", "-: expected a file", {.input = CONFIG}},
-        {{"translate", "-m", MODEL, "-"}, 0, "\n", "", {.input = WORDS}},
-        {{"translate", "-m", MODEL, "--", "-"}, 0, "\n", "", {.input = WORDS}},
-        {{"translate", "-m", MODEL}, 0, "\n", "", {.input = WORDS}},
+        {{"translate", "-m", MODEL, "-"}, 0, "\n", "!taken as text", {.input = WORDS}},
+        {{"translate", "-m", MODEL, "--", "-"}, 0, "\n", "!taken as text", {.input = WORDS}},
+        {{"translate", "-m", MODEL}, 0, "\n", "!taken as text", {.input = WORDS}},
         {{"translate", "-m", MODEL, "-"}, 0, "", "", {.input = ""}},
         {{"score", "-", "words"}, 0, "BLEU", NULL, {.input = WORDS}},
         {{"score", "--", "words", "-"}, 0, "BLEU", NULL, {.input = WORDS}},
         {{"score", "-", "words"}, 1, "", "score: standard input: expected at least one line", {.input = ""}},
-        {{"inspect", "-m", MODEL, "--text", "-"}, 0, "where the translation", "", {.input = "\uFEFFthe red cat\r\n"}},
-        {{"inspect", "-m", MODEL, "--text", "--", "-"}, 0, "where the translation", "", {.input = "the red cat"}},
-        {{"inspect", "-m", MODEL, "--json", "-o", "-", "-"}, 0, "{\"format\"", "", {.input = "the red cat"}},
+        {{"inspect", "-m", MODEL, "--text", "-"}, 0, "where the translation", NULL, {.input = "\uFEFFthe red cat\r\n"}},
+        {{"inspect", "-m", MODEL, "--text", "--", "-"}, 0, "where the translation", NULL, {.input = "the red cat"}},
+        {{"inspect", "-m", MODEL, "--json", "-o", "-", "-"}, 0, "{\"format\"", NULL, {.input = "the red cat"}},
         {{"inspect", "-m", MODEL, "--text", "-"}, 1, "", "standard input:2: expected one line", {.input = WORDS}},
         {{"inspect", "-m", MODEL, "--text", "-"}, 1, "", "standard input: expected a line, found", {.input = ""}},
         {{"inspect", "-m", MODEL, "-o", "-", "-"}, 2, "", "-o -: expected a file", {.input = "the cat"}}, );
@@ -221,9 +224,9 @@ static void test_files_as_text(void) {
         {{"translate", "-m", MODEL, "./run/model.gguf"}, 0, "\n", "taken as text"},
         {{"translate", "-m", MODEL, "--", "run"}, 0, "\n", "run: taken as text, although a folder has this name\n"},
         {{"translate", "-m", MODEL, "the cat", "words"}, 0, "\n", "words: taken as text"},
-        {{"translate", "-m", MODEL, "the cat", ".", ""}, 0, "\n", ""},
+        {{"translate", "-m", MODEL, "the cat", ".", ""}, 0, "\n", "!taken as text"},
         {{"inspect", "-m", MODEL, "--text", "words"}, 0, "where the translation", "inspect: words: taken as text"},
-        {{"inspect", "-m", MODEL, "--text", "the cat"}, 0, "where the translation", ""}, );
+        {{"inspect", "-m", MODEL, "--text", "the cat"}, 0, "where the translation", "!taken as text"}, );
 }
 
 static void test_given_twice(void) {
@@ -242,12 +245,12 @@ static void test_given_twice(void) {
          0,
          "400 pairs from 400",
          NULL},
-        {{"translate", "-m", MODEL, "the cat", "the cat"}, 0, "\n", ""},
+        {{"translate", "-m", MODEL, "the cat", "the cat"}, 0, "\n", "!taken as text"},
         /* Of an option, the last counts. */
         {{"train", "tiny.ini", "--fresh", "--fresh", "--dry-run", "run.dir=none", "run.dir=dry"}, 0, "pairs", NULL},
-        {{"translate", "-m", "none", "-m", MODEL, "the cat"}, 0, "\n", ""},
+        {{"translate", "-m", "none", "-m", MODEL, "the cat"}, 0, "\n", "!taken as text"},
         {{"score", "--seed=x", "--seed=2", "words", "words"}, 0, "BLEU", NULL},
-        {{"inspect", "-m", "none", "--model=" MODEL, "--text", "the cat"}, 0, "where the translation", ""}, );
+        {{"inspect", "-m", "none", "--model=" MODEL, "--text", "the cat"}, 0, "where the translation", NULL}, );
 }
 
 static void test_options(void) {
@@ -284,20 +287,20 @@ static void test_options(void) {
         {{"translate", "--model", "--beam", "4"}, 2, "", "--model: expected FILE after it, found the option --beam"},
         {{"score", "--paired", "-l", "words"}, 2, "", "--paired: expected FILE after it, found the option -l"},
         {{"inspect", "--word", "--text", "x"}, 2, "", "--word: expected WORD after it, found the option --text"},
-        {{"translate", "-m", MODEL, "--prefix=--beam", "the cat"}, 0, "--beam", ""},
+        {{"translate", "-m", MODEL, "--prefix=--beam", "the cat"}, 0, "--beam", "!taken as text"},
         {{"train"}, 2, "", "expected a CONFIG.ini (for a start: configs/tiny.ini; -: standard input), found none"},
         {{"score"}, 2, "", "expected HYPOTHESIS and at least one REFERENCE"},
         {{"inspect"}, 2, "", "expected a sentence (in quotes; or - to read it from standard input), found none"},
         /* In both forms, and behind the arguments. */
-        {{"translate", "the cat", "--model", MODEL, "--beam=2"}, 0, "\n", ""},
+        {{"translate", "the cat", "--model", MODEL, "--beam=2"}, 0, "\n", "!taken as text"},
         {{"score", "words", "words", "--metric", "chrf"}, 0, "chrF2 = 100", ""},
         {{"score", "--metric=chrf", "words", "words"}, 0, "chrF2 = 100", ""},
-        {{"inspect", "--text", "the cat", "-m", MODEL}, 0, "where the translation", ""},
-        {{"inspect", "--text", "the cat", "--model=" MODEL, "--beam", "1"}, 0, "where the translation", ""},
+        {{"inspect", "--text", "the cat", "-m", MODEL}, 0, "where the translation", NULL},
+        {{"inspect", "--text", "the cat", "--model=" MODEL, "--beam", "1"}, 0, "where the translation", NULL},
         {{"train", "run.dir=dry", "--dry-run", "tiny.ini"}, 0, "pairs", NULL},
         /* What begins with - after --. */
-        {{"translate", "-m", MODEL, "--", "-5 degrees", "--beam"}, 0, "\n", ""},
-        {{"inspect", "-m", MODEL, "--text", "--", "-5 degrees"}, 0, "where the translation", ""},
+        {{"translate", "-m", MODEL, "--", "-5 degrees", "--beam"}, 0, "\n", "!taken as text"},
+        {{"inspect", "-m", MODEL, "--text", "--", "-5 degrees"}, 0, "where the translation", NULL},
         {{"score", "--", "-words", "-words"}, 0, "BLEU", NULL},
         {{"train", "--", "-none.ini"}, 1, "", "-none.ini: cannot open"}, );
 }

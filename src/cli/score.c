@@ -136,7 +136,7 @@ static void tell_tokenised(const TestSet *t, const Request *r) {
         fprintf(stderr,
                 "%s: %s: %zu lines end in \" .\": it seems to be tokenised, and BLEU and chrF are of text as it is "
                 "read; if it is meant to be, --tokenize none takes the words as they are\n",
-                command.name, name_of(r->paths[0]), lines);
+                command.name, file_stream_name(r->paths[0]), lines);
 }
 
 static bool read_test_set(TestSet *t, const Request *r, Error *err) {
