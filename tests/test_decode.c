@@ -415,6 +415,73 @@ static void test_wide_beam_is_exhaustive(void) {
     }
 }
 
+/* Every text in which only a and aa come, by every way to cut it into these two tokens, is found once: as the best of
+ * them. Lists are full as long as there are texts; behind those that have finished are those that the limit cut. */
+static void test_a_text_is_found_once(void) {
+    enum { A = TOKEN_FIRST_BYTE + 'a', LIMIT = 5, TEXTS = 2 * LIMIT + 1 };
+    static const uint32_t merge[] = {A, A};
+    Sources sources;
+    sources_fill(&sources);
+    Error err;
+    Tokenizer *tokenizer = tokenizer_create(merge, 1, (Normalisation){0}, &err);
+    EXPECT(tokenizer != NULL);
+    size_t cut = 0;
+    for (size_t kind = 0; kind < 2; kind++) {
+        Model m;
+        model_make(&m, kinds[kind], 1);
+        set_output_bias(&m, -INFINITY);
+        const size_t three[] = {TOKEN_END, A, TOKEN_FIRST_MERGE};
+        for (size_t i = 0; i < 3; i++) m.w[m.params->output + three[i] * m.hyper.width] = 0;
+        for (size_t n_best = 1; n_best <= 64; n_best *= 4) {
+            const SearchOptions o = {.beam = 64, .n_best = n_best, .length_alpha = 1, .max_extra = LIMIT};
+            Search *search = search_create(m.params, m.w, m.pool, o);
+            search_texts(search, tokenizer);
+            for (size_t b = 0; b < 3; b++) {
+                uint32_t start[2];
+                Packed source = sources_one(&sources, b, start);
+                double best[TEXTS]; /* of the texts of 0, 1, ... letters, all that finish within the limit */
+                for (size_t i = 0; i < TEXTS; i++) best[i] = -INFINITY;
+                for (size_t n = 0; n < LIMIT; n++)
+                    for (size_t bits = 0; bits < (size_t)1 << n; bits++) {
+                        int32_t target[LIMIT + 1] = {TOKEN_BEGIN};
+                        double log_p[V], sum = 0;
+                        size_t letters = 0;
+                        for (size_t i = 0; i <= n; i++) {
+                            target[i + 1] = i == n ? TOKEN_END : bits >> i & 1 ? TOKEN_FIRST_MERGE : A;
+                            letters += i == n ? 0 : 1 + (bits >> i & 1);
+                            plain_log_softmax(&m, log_p, source, target, i + 1);
+                            sum += log_p[target[i + 1]];
+                            if (i == LIMIT - 1) break;
+                        }
+                        const double score = sum / (double)(n + 1);
+                        if (score > best[letters]) best[letters] = score;
+                    }
+                Translation first;
+                size_t count;
+                EXPECT(search_run(search, source, &first, &err));
+                const Translation *found = search_hypotheses(search, 0, &count);
+                if (n_best == 1) continue; /* then they are not told apart */
+                EXPECT(count >= (n_best < TEXTS - 2 ? n_best : TEXTS - 2));
+                size_t seen[TEXTS] = {0}, finished = 0;
+                for (size_t i = 0; i < count; i++) {
+                    size_t letters = 0;
+                    for (size_t t = 0; t < found[i].length; t++) letters += found[i].ids[t] == A ? 1 : 2;
+                    EXPECT_INT(seen[letters]++, 0);
+                    EXPECT(i == 0 || found[i - 1].finished >= found[i].finished);
+                    finished += found[i].finished;
+                    if (found[i].finished) EXPECT_NEAR(found[i].score, best[letters], 1e-4);
+                }
+                EXPECT(finished >= (n_best < TEXTS - 2 ? n_best : TEXTS - 2));
+                cut += count - finished;
+            }
+            search_free(search);
+        }
+        model_free(&m);
+    }
+    EXPECT(cut > 0);
+    tokenizer_free(tokenizer);
+}
+
 /* Stopping early loses nothing: the n best are those of a search that goes on until k have finished. */
 static void test_stopping_is_sound(void) {
     static const double alphas[] = {0, 0.6, 2};
@@ -947,6 +1014,7 @@ int main(void) {
     RUN(test_beam_one_is_greedy);
     RUN(test_beam_equals_plain_beam);
     RUN(test_wide_beam_is_exhaustive);
+    RUN(test_a_text_is_found_once);
     RUN(test_stopping_is_sound);
     RUN(test_restricted_searches);
     RUN(test_prefix_of_parts);
