@@ -149,6 +149,29 @@ static void test_inspect_word(void) {
     free(wanted);
 }
 
+/* Scores are of texts as they stand; that only one side is decomposed is told. */
+static void test_score(void) {
+    for (int how = 0; how < 4; how++) {
+        char *said = spell("l'\u00e9l\u00e8ve r\u00eave \u00e0 lui\nun roi\n", how & 1),
+             *right = spell("l'\u00e9l\u00e8ve r\u00eave \u00e0 lui\nun roi\n", how >> 1);
+        write_text("said.txt", said);
+        write_text("right.txt", right);
+        CommandRun run = command_run(ARGS("score", "said.txt", "right.txt"), NULL);
+        EXPECT_INT(run.code, 0);
+        const bool same = how == 0 || how == 3;
+        EXPECT((strstr(run.out, "BLEU = 100.0000") != NULL) == same);
+        if (same)
+            EXPECT_STR(run.err, "");
+        else
+            EXPECT_HAS(run.err, how == 1
+                                    ? "1 of the hypotheses are not in Unicode's normal form C, and all references are"
+                                    : "1 of the references are not in Unicode's normal form C, and all hypotheses are");
+        command_free(&run);
+        free(said);
+        free(right);
+    }
+}
+
 int main(void) {
     world_enter();
     RUN(test_training);
@@ -156,6 +179,7 @@ int main(void) {
     RUN(test_inspect_word);
     remove_folder("run0");
     RUN(test_switches);
+    RUN(test_score);
     world_leave();
     return test_finish();
 }

@@ -14,6 +14,7 @@
 #include "cli/options.h"
 #include "eval/bleu.h"
 #include "eval/score.h"
+#include "text/normalise.h"
 
 enum {
     OPTION_METRIC,
@@ -139,6 +140,31 @@ static void tell_tokenised(const TestSet *t, const Request *r) {
                 command.name, file_stream_name(r->paths[0]), lines);
 }
 
+/* How many texts are not in normal form C. */
+static size_t count_decomposed(const Text *texts, size_t count) {
+    char *normal = NULL; /* stb_ds array */
+    size_t others = 0;
+    for (size_t i = 0; i < count; i++) {
+        stbds_arrsetlen(normal, 0);
+        normalise_text(&normal, texts[i].bytes, texts[i].length, (Normalisation){.nfc = true});
+        others += stbds_arrlenu(normal) != texts[i].length ||
+                  (texts[i].length > 0 && memcmp(normal, texts[i].bytes, texts[i].length) != 0);
+    }
+    stbds_arrfree(normal);
+    return others;
+}
+
+/* BLEU and chrF are of characters as they stand, so an accented letter and a letter with an accent are not the same. */
+static void tell_decomposed(const TestSet *t) {
+    const size_t here = count_decomposed(t->systems[0].lines, t->lines);
+    const size_t there = count_decomposed(t->references, stbds_arrlenu(t->references));
+    if ((here == 0) != (there == 0))
+        fprintf(stderr,
+                "%s: %zu of the %s are not in Unicode's normal form C, and all %s are: what looks the same may count "
+                "as different (uconv -x nfc makes them alike)\n",
+                command.name, here + there, here ? "hypotheses" : "references", here ? "references" : "hypotheses");
+}
+
 static bool read_test_set(TestSet *t, const Request *r, Error *err) {
     const char *first = r->paths[0];
     if (!read_lines(&t->systems[0], first, err)) return false;
@@ -172,6 +198,7 @@ static bool read_test_set(TestSet *t, const Request *r, Error *err) {
         fprintf(stderr, "%s: left out %zu line%s without a reference, first %s:%zu\n", command.name, lines - t->lines,
                 lines - t->lines > 1 ? "s" : "", last, without);
     tell_tokenised(t, r);
+    tell_decomposed(t);
     return true;
 }
 
