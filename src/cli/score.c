@@ -140,17 +140,9 @@ static void tell_tokenised(const TestSet *t, const Request *r) {
                 command.name, file_stream_name(r->paths[0]), lines);
 }
 
-/* How many texts are not in normal form C. */
 static size_t count_decomposed(const Text *texts, size_t count) {
-    char *normal = NULL; /* stb_ds array */
     size_t others = 0;
-    for (size_t i = 0; i < count; i++) {
-        stbds_arrsetlen(normal, 0);
-        normalise_text(&normal, texts[i].bytes, texts[i].length, (Normalisation){.nfc = true});
-        others += stbds_arrlenu(normal) != texts[i].length ||
-                  (texts[i].length > 0 && memcmp(normal, texts[i].bytes, texts[i].length) != 0);
-    }
-    stbds_arrfree(normal);
+    for (size_t i = 0; i < count; i++) others += !normalise_is_composed(texts[i].bytes, texts[i].length);
     return others;
 }
 

@@ -1,6 +1,7 @@
 #include "text/normalise.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #include "base/ds.h"
 #include "text/unicode.h"
@@ -91,4 +92,13 @@ void normalise_text(char **out, const char *text, size_t length, Normalisation h
         stbds_arrsetlen(*out, before + (size_t)(w.end - w.start));
     }
     stbds_arrfree(codes);
+}
+
+bool normalise_is_composed(const char *text, size_t length) {
+    char *normal = NULL;
+    if (is_ascii(text, length)) return true;
+    normalise_text(&normal, text, length, (Normalisation){.nfc = true});
+    const bool same = stbds_arrlenu(normal) == length && memcmp(normal, text, length) == 0;
+    stbds_arrfree(normal);
+    return same;
 }

@@ -25,3 +25,6 @@ extern const Field normalise_fields[];
 
 /* Appends the normalised text to *out, a stb_ds array (NULL: an empty one; the caller frees it). */
 void normalise_text(char **out, const char *text, size_t length, Normalisation how);
+
+/* Whether the text is in normal form C. */
+bool normalise_is_composed(const char *text, size_t length);

@@ -79,13 +79,30 @@ static bool encode_valid(Corpora *d, const Config *c, Pool *pool, const CorpusRe
     return d->valid.count > 0 || corpus_none(reader, &d->valid.report, "data.valid", err);
 }
 
-static char *tell_flaws(const Corpora *d, const CorpusReader *train, const CorpusReader *valid) {
-    char *a = corpus_tell(train, &d->train.report, "data.train");
-    char *b = corpus_tell(valid, &d->valid.report, "data.valid");
-    char *both = memory_format("%s%s%s", a, *a && *b ? "\n" : "", b);
-    free(a);
-    free(b);
-    return both;
+/* A note about targets that no translation can equal to the byte, or "". A fresh string. */
+static char *tell_decomposed(const Config *c, const Corpus *lines) {
+    size_t count = 0;
+    for (size_t i = 0; i < lines->count; i++) {
+        const CorpusLine *line = &lines->lines[i];
+        count += !normalise_is_composed(lines->text + line->start + line->source_length + 1, line->targets_length);
+    }
+    if (count == 0 || c->translate == 0 || !c->rules.text.nfc) return memory_string("");
+    return memory_format("data.valid: %zu line%s with targets that are not in Unicode's normal form C, as translations "
+                         "are; BLEU takes them for different (uconv -x nfc converts a file)",
+                         count, count > 1 ? "s" : "");
+}
+
+static char *tell_flaws(const Corpora *d, const Config *c, const CorpusReader *train, const CorpusReader *valid) {
+    char *notes[] = {corpus_tell(train, &d->train.report, "data.train"),
+                     corpus_tell(valid, &d->valid.report, "data.valid"), tell_decomposed(c, &d->valid_lines)};
+    char *all = memory_string("");
+    for (size_t i = 0; i < COUNT(notes); i++) {
+        char *more = memory_format("%s%s%s", all, *all && *notes[i] ? "\n" : "", notes[i]);
+        free(notes[i]);
+        free(all);
+        all = more;
+    }
+    return all;
 }
 
 bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last, Error *err) {
@@ -100,7 +117,7 @@ bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last
          (cached ? check_pairs(c, last, d->train.checksum, err) : make_cache(d, c, pool, train, path, key, last, err));
     if (ok && !last) d->merges_missing = c->hyper.vocab - tokenizer_vocab_size(d->tokenizer);
     if (ok) d->valid_checksum = text_checksum(&d->valid_lines);
-    if (ok) d->flaws = tell_flaws(d, train, valid);
+    if (ok) d->flaws = tell_flaws(d, c, train, valid);
     corpus_close(train);
     corpus_close(valid);
     free(path);
