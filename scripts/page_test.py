@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Opens pages that ./inspect writes in a headless browser, from the disk and with the network off.
+"""Opens pages that ./inspect and ./train write in a headless browser, from the disk and with the network off.
 
 usage: page_test.py [INSPECT [MODEL]]     (default: ./inspect, and the newest runs/*/model.gguf)
 
@@ -341,6 +341,60 @@ def check_use(browser, name, data):
     browser.complaints = []
 
 
+# A log whose figures are missing in every way, line by line.
+ODD_LOG = [
+    *({"kind": "train", "step": n, "epoch": 1, "loss": 5.5, "nll": 5.4, "rate": 1e-3, "norm": 1.5, "tokens": 900, "skipped": 0,
+       "tokens_per_second": 1000} for n in (1, 2, 3)),
+    {"kind": "train", "step": 4, "epoch": None, "loss": None, "nll": None, "rate": 1e-3, "norm": None, "tokens": 0, "skipped": 1,
+     "tokens_per_second": None},
+    {"kind": "valid", "step": 4, "epoch": 1, "loss": None, "nll": None, "perplexity": None, "best": False, "bleu": None,
+     "exact": None, "samples": None},
+    *({"kind": "train", "step": n, "epoch": 1, "loss": 4.5, "nll": 4.4, "rate": 1e-3, "norm": 1.5, "tokens": 900, "skipped": 1,
+       "tokens_per_second": 1000} for n in (5, 6)),
+    {"kind": "valid", "step": 6, "epoch": 1, "loss": 4.4, "nll": 4.3, "perplexity": 73.7, "best": True, "bleu": None, "exact": None,
+     "samples": [None, 7, {"source": None}, {"source": "a", "reference": "b", "said": None, "right": None},
+                 {"source": "the cat", "reference": "le chat", "said": "le chat", "right": True}]},
+    {"kind": "skip", "step": 7, "epoch": None, "loss": None, "norm": None}, None, [], 3, "x",
+]
+
+
+def check_report(browser, train):
+    """The page of ./train, with its own log and with one whose figures are missing: nothing stops it, and no figure is
+    told that is not there."""
+    page = OUT / "report.html"
+    subprocess.run([train, str(ROOT / "configs/tiny.ini"), "--fresh", f"run.dir={OUT / 'run'}", "model.width=16",
+                    "model.feedforward=16", "train.max_steps=20", "train.log_every=2", "valid.every_steps=10",
+                    "valid.translate=5"], check=True, cwd=ROOT, stderr=subprocess.DEVNULL)
+    text = (OUT / "run/report.html").read_text("utf-8")
+    begin = text.index('id="data">') + len('id="data">')
+    end = text.index("</script>", begin)
+    for name in ("its own log", "an odd log", "an empty log"):
+        data = json.loads(text[begin:end])
+        if name != "its own log":
+            data["log"] = [json.dumps(line) for line in ODD_LOG] if name == "an odd log" else []
+            data["status"], data["state"]["best_step"] = "running", 6
+        page.write_text(text[:begin] + json.dumps(data).replace("<", "\\u003c") + text[end:], "utf-8")
+        browser.show(1280, 900)
+        check(browser.open(page), f"report, {name}: opens")
+        browser.settle()
+        check(not browser.complaints, f"report, {name}: complaints: {browser.complaints}")
+        browser.complaints = []
+        shown = browser.run("document.body.innerText")
+        for wrong in ("NaN", "undefined", "object", "Infinity", "null"):
+            check(not re.search(r"(?<!\w)" + wrong, shown), f"report, {name}: the text has {wrong}")
+        if name != "an odd log":
+            check(browser.run("document.querySelectorAll('#table tbody tr').length") == (2 if name == "its own log" else 0),
+                  f"report, {name}: its validations are in the table")
+            continue
+        lines = browser.run("[...document.querySelectorAll('#charts figure')].map(f => f.querySelectorAll('polyline').length)")
+        check(lines[:2] == [2, 2], f"report, {name}: the lines of loss and perplexity have a gap, found {lines}")
+        rows = browser.run("[...document.querySelectorAll('#table tbody tr')].map(r => [...r.cells].map(c => c.textContent))")
+        check(rows == [["6", "1", "4.4000", "73.700", "none", "none", "the best"], ["4", "1", "none", "none", "none", "none", ""]],
+              f"report, {name}: validations: {rows}")
+        check(browser.run("document.querySelectorAll('#samples figure').length") == 1, f"report, {name}: one translation is shown")
+    print("report: opened with its own log, an odd one and an empty one")
+
+
 def main():
     program = find_browser()
     if not program:
@@ -372,6 +426,7 @@ def main():
             check_arithmetic(browser, name, data, 3 if name == "large" else 6)
             check_use(browser, name, data)
             print(f"{name}: opened in {min(took):.2f} to {max(took):.2f} s; {size} bytes of page, {len(page.encode())} with data")
+        check_report(browser, str(Path(inspect).resolve().parent / "train"))
     finally:
         browser.close()
     print(f"{passed} passed, {failed} failed, 0 skipped; pictures in build/page/")

@@ -434,6 +434,11 @@ static void test_patience(void) {
     EXPECT_INT(log_number("patient/log.jsonl", "valid", "step", false), 15);
     EXPECT_INT(log_number("patient/log.jsonl", "train", "step", false), 10);
     expect_good_log("patient/log.jsonl");
+    CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=patient", "train.learning_rate=0",
+                                      "valid.every_steps=5", "valid.patience=3"),
+                                 NULL);
+    EXPECT_HAS(run.err, "stopped early at step 20: no better model in 3 validations (valid.patience; raise it");
+    command_free(&run);
 }
 
 static void test_epochs(void) {
@@ -443,6 +448,60 @@ static void test_epochs(void) {
     EXPECT_HAS(run.err, "done: ");
     command_free(&run);
     EXPECT_INT(log_number("epochs/log.jsonl", "valid", "epoch", false), 3);
+}
+
+/* A step is of the epoch that its pairs are of, also the last step of it; in steps of 1, 2 and 5 to an epoch. */
+static void test_epochs_are_counted(void) {
+    static const char *const tokens[] = {"train.batch_tokens=10000", "train.batch_tokens=1300",
+                                         "train.batch_tokens=512"};
+    static const unsigned steps[] = {1, 2, 5};
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=counted", "train.max_epochs=2",
+                                          "train.max_steps=0", "train.log_every=1", "valid.every_steps=1", tokens[i],
+                                          i == 2 ? "train.accumulate=2" : "train.seed=1"),
+                                     NULL);
+        EXPECT_INT(run.code, 0);
+        size_t size;
+        char *log = read_bytes("counted/log.jsonl", &size);
+        for (unsigned step = 1; step <= 2 * steps[i]; step++) {
+            char told[64], logged[64], judged[64];
+            const unsigned epoch = (step - 1) / steps[i] + 1;
+            snprintf(told, sizeof told, "epoch %u, step %u%s", epoch, step, step == 2 * steps[i] ? ": " : ", ");
+            snprintf(logged, sizeof logged, "{\"kind\":\"train\",\"step\":%u,\"epoch\":%u,", step, epoch);
+            snprintf(judged, sizeof judged, "{\"kind\":\"valid\",\"step\":%u,\"epoch\":%u,", step, epoch);
+            EXPECT_HAS(run.err, told);
+            EXPECT_HAS(log, logged);
+            EXPECT_HAS(log, judged);
+        }
+        command_free(&run);
+        free(log);
+        remove_folder("counted");
+    }
+}
+
+/* From step 101 on every step is skipped: where there is no loss, none is told. */
+static void test_no_step_taken(void) {
+    static const char *const every[] = {"train.log_every=1", "train.log_every=3", "train.log_every=5"};
+    static const unsigned first[] = {101, 105, 105}; /* the first line whose steps were all skipped */
+    for (size_t i = 0; i < COUNT(every); i++) {
+        CommandRun run = command_run(
+            ARGS("train", "tiny.ini", "run.dir=skipping", "train.skip_norm=1e-9", every[i], "train.max_steps=109"),
+            NULL);
+        char logged[128];
+        snprintf(logged, sizeof logged, "{\"kind\":\"train\",\"step\":%u,\"epoch\":", first[i]);
+        EXPECT_HAS(run.err, " left: no step was taken, rate ");
+        EXPECT(!strstr(run.err, "loss 0.000"));
+        size_t size;
+        char *log = read_bytes("skipping/log.jsonl", &size), *line = strstr(log, logged);
+        EXPECT(line);
+        if (line) line[strcspn(line, "\n")] = 0;
+        EXPECT_HAS(line ? line : "", ",\"loss\":null,\"nll\":null,");
+        EXPECT_HAS(line ? line : "", ",\"tokens\":0,");
+        command_free(&run);
+        free(log);
+        expect_good_log("skipping/log.jsonl");
+        remove_folder("skipping");
+    }
 }
 
 /* ---- Learning ---- */
@@ -570,6 +629,8 @@ int main(void) {
     RUN(test_model_missing);
     RUN(test_patience);
     RUN(test_epochs);
+    RUN(test_epochs_are_counted);
+    RUN(test_no_step_taken);
     RUN(test_learns);
     RUN(test_overfits);
     RUN(test_instruction_sets);

@@ -224,11 +224,29 @@ static void test_no_words(void) {
     }
 }
 
+/* Where there is no text at all, a score of 0 says nothing, and ./score says that. */
+static void test_no_text(void) {
+    static const char *const metrics[] = {"--metric=bleu", "--metric=chrf", "--metric=chrf++"};
+    write_text("none.txt", "\n\n");
+    write_text("some.txt", "\nle chat\n");
+    for (size_t i = 0; i < COUNT(metrics); i++)
+        for (int texts = 0; texts < 3; texts++) {
+            CommandRun run = command_run(ARGS("score", metrics[i], texts == 1 ? "some.txt" : "none.txt",
+                                              texts == 2 ? "some.txt" : "none.txt"),
+                                         NULL);
+            EXPECT_INT(run.code, 0);
+            EXPECT_HAS(run.out, " = 0.0000");
+            EXPECT(!strstr(run.err, "neither the hypotheses nor the references have text") == (texts > 0));
+            command_free(&run);
+        }
+}
+
 int main(void) {
     world_enter();
     RUN(test_same_figure);
     RUN(test_exactly_right);
     RUN(test_no_words);
+    RUN(test_no_text);
     world_leave();
     return test_finish();
 }

@@ -157,6 +157,13 @@ static void tell_decomposed(const TestSet *t) {
                 command.name, here + there, here ? "hypotheses" : "references", here ? "references" : "hypotheses");
 }
 
+/* Whether any of these lines has text. */
+static bool have_text(const Text *lines, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!utf8_is_blank(lines[i])) return true;
+    return false;
+}
+
 static bool read_test_set(TestSet *t, const Request *r, Error *err) {
     const char *first = r->paths[0];
     if (!read_lines(&t->systems[0], first, err)) return false;
@@ -191,6 +198,9 @@ static bool read_test_set(TestSet *t, const Request *r, Error *err) {
                 lines - t->lines > 1 ? "s" : "", last, without);
     tell_tokenised(t, r);
     tell_decomposed(t);
+    if (!have_text(t->systems[0].lines, t->lines) && !have_text(t->references, stbds_arrlenu(t->references)))
+        fprintf(stderr, "%s: neither the hypotheses nor the references have text: a score of nothing is 0\n",
+                command.name);
     return true;
 }
 

@@ -94,10 +94,10 @@ static bool finish(Log *log, Error *err) {
 }
 
 bool log_step(Log *log, const TrainState *s, const StepReport *step, double tokens_per_second, Error *err) {
-    const double tokens = s->tokens ? (double)s->tokens : 1;
+    const double tokens = s->tokens ? (double)s->tokens : NAN;
     Json *out = start(log, "train", s->step);
-    json_write(out, "epoch: %lld, loss: %g, nll: %g, rate: %g, norm: %g", (long long)s->epoch, s->loss_sum / tokens,
-               s->nll_sum / tokens, step->rate, step->norm);
+    json_write(out, "epoch: %lld, loss: %g, nll: %g, rate: %g, norm: %g", (long long)trainer_epoch(s),
+               s->loss_sum / tokens, s->nll_sum / tokens, step->rate, step->norm);
     json_write(out, "tokens: %lld, skipped: %lld, tokens_per_second: %g", (long long)s->tokens, (long long)s->skipped,
                round(tokens_per_second));
     return finish(log, err);
@@ -105,14 +105,14 @@ bool log_step(Log *log, const TrainState *s, const StepReport *step, double toke
 
 bool log_skip(Log *log, const TrainState *s, const StepReport *step, Error *err) {
     Json *out = start(log, "skip", s->step);
-    json_write(out, "epoch: %lld, loss: %g, norm: %g", (long long)s->epoch, step->loss / (double)step->tokens,
+    json_write(out, "epoch: %lld, loss: %g, norm: %g", (long long)trainer_epoch(s), step->loss / (double)step->tokens,
                step->norm);
     return finish(log, err);
 }
 
 bool log_valid(Log *log, const TrainState *s, Loss loss, bool best, const Measured *measured, Error *err) {
     Json *out = start(log, "valid", s->step);
-    json_write(out, "epoch: %lld, loss: %g, nll: %g, perplexity: %g, best: %i", (long long)s->epoch, loss.loss,
+    json_write(out, "epoch: %lld, loss: %g, nll: %g, perplexity: %g, best: %i", (long long)trainer_epoch(s), loss.loss,
                loss.nll, exp(loss.nll), best);
     if (measured) {
         json_write(out, "bleu: %g, exact: %g, cut: %lld, samples: [", measured->bleu, measured->exact,

@@ -163,20 +163,21 @@ static void tell_skipped(Loop *l, const StepReport *step) {
 /* The moving line; every train.log_every steps a line that stays and one in the log, both of means since the last. */
 static void tell_step(Loop *l, const StepReport *step) {
     TrainState *s = &l->trainer->state;
-    char left[64], number[32], speed[32], what[160];
-    const unsigned long long epoch = s->epoch + 1;
-    const double now = terminal_seconds(), loss = s->loss_sum / (s->tokens ? (double)s->tokens : 1);
+    char left[64], number[32], speed[32] = "-", loss[32] = "no step was taken", what[160];
+    const unsigned long long epoch = trainer_epoch(s);
+    const double now = terminal_seconds();
     l->logged_tokens += step->tokens;
-    const double tokens_per_second = (double)l->logged_tokens / fmax(now - l->logged, 1e-9);
+    const double tokens_per_second = now > l->logged ? (double)l->logged_tokens / (now - l->logged) : NAN;
     terminal_count(number, (long long)s->step);
-    terminal_count(speed, (long long)tokens_per_second);
+    if (isfinite(tokens_per_second)) terminal_count(speed, (long long)tokens_per_second);
+    if (s->tokens) snprintf(loss, sizeof loss, "loss %.3f", s->loss_sum / (double)s->tokens);
     const bool log = s->step % l->config->log_every == 0;
     if (l->progress->live) {
-        snprintf(what, sizeof what, ", loss %.3f, %s tokens/s, epoch %llu, rate %.1e, norm %.2f", loss, speed, epoch,
+        snprintf(what, sizeof what, ", %s, %s tokens/s, epoch %llu, rate %.1e, norm %.2f", loss, speed, epoch,
                  step->rate, step->norm);
         show(l, what);
     } else if (log) {
-        progress_line(l->progress, "epoch %llu, step %s%s: loss %.3f, rate %.1e, norm %.2f, %s tokens/s", epoch, number,
+        progress_line(l->progress, "epoch %llu, step %s%s: %s, rate %.1e, norm %.2f, %s tokens/s", epoch, number,
                       time_left(left, l), loss, step->rate, step->norm, speed);
     }
     if (!log) return;

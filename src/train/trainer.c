@@ -107,13 +107,18 @@ bool trainer_plan(Trainer *t) {
     return t->state.batch < t->plan.count;
 }
 
+uint64_t trainer_epoch(const TrainState *s) { return s->epoch + (s->batch > 0 || s->epoch == 0); }
+
 size_t trainer_epoch_steps(const Trainer *t) { return size_divide_up(t->plan.count, t->config->accumulate); }
 
 uint64_t trainer_last_step(const Trainer *t) {
     const Config *c = t->config;
     uint64_t last = c->max_steps;
     if (c->max_epochs) {
-        const uint64_t by_epochs = c->max_epochs * trainer_epoch_steps(t);
+        const TrainState *s = &t->state;
+        uint64_t by_epochs = s->step;
+        if (s->epoch < c->max_epochs)
+            by_epochs += (c->max_epochs - s->epoch) * trainer_epoch_steps(t) - size_divide_up(s->batch, c->accumulate);
         if (!last || by_epochs < last) last = by_epochs;
     }
     return last;

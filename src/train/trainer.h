@@ -86,6 +86,9 @@ void trainer_begin(Trainer *trainer);
 /* Plans the batches of the state's epoch. False when the state's batch is not one of them. */
 bool trainer_plan(Trainer *trainer);
 
+/* The epoch of the last step done, from 1. */
+uint64_t trainer_epoch(const TrainState *state);
+
 /* Steps of the state's epoch. */
 size_t trainer_epoch_steps(const Trainer *trainer);
 

@@ -27,6 +27,9 @@ const fixed = digits => x => x.toLocaleString('en', {minimumFractionDigits: digi
 const digits3 = x => x === 0 ? '0' : Math.abs(x) >= 1e5 || Math.abs(x) < 1e-3 ? x.toExponential(2) :
     x.toLocaleString('en', {maximumSignificantDigits: Math.abs(x) >= 1000 ? 6 : 4});
 
+const number = x => typeof x === 'number' ? x : NaN; /* null stands for what is not finite, or not there */
+const told = (x, format) => Number.isFinite(x) ? format(x) : 'none';
+
 function duration(seconds) {
     const minutes = Math.round(seconds / 60);
     return seconds < 90 ? `${Math.round(seconds)} s` : minutes < 90 ? `${minutes} min` :
@@ -44,12 +47,14 @@ function drawHead() {
     $('name').textContent = run.name;
     const at = whole(state.step), share = state.last_step ? Math.min(1, state.step / state.last_step) : 1;
     const seconds = train.reduce((sum, l) => sum + (l.tokens_per_second > 0 ? l.tokens / l.tokens_per_second : 0), 0);
-    const left = train.length ? seconds / train[train.length - 1].step * (state.last_step - state.step) : 0;
+    const left = seconds > 0 ?
+        `, about ${duration(seconds / train[train.length - 1].step * (state.last_step - state.step))} left` : '';
     $('status').textContent = {
         running: `In training: at step ${at} of ${whole(state.last_step)} (${Math.floor(100 * share)}%) when ` +
-            `this page was written, about ${duration(left)} left. Each validation writes it again; then load it again.`,
+            `this page was written${left}. Each validation writes it again; then load it again.`,
         finished: `Finished: ${at} steps.`,
-        stalled: `Stopped early at step ${at}: no better model in ${whole(state.stalled)} validations.`,
+        stalled: `Stopped early at step ${at}: no better model in ${whole(state.stalled)} validations. To go on, raise ` +
+            'valid.patience above that.',
         stopped: `Stopped after step ${at} of ${whole(state.last_step)}, everything saved; the same command continues.`,
         unsaved: `Ended at step ${at}, but the last save failed; the same command continues from the one before.`,
         failed: `Failed at step ${at}.`,
@@ -60,9 +65,10 @@ function drawHead() {
     const best = valid.filter(l => l.step === state.best_step).pop();
     const figures = [];
     if (best) {
-        figures.push(['best step', whole(best.step)], ['its loss', fixed(4)(best.loss ?? NaN)]);
+        figures.push(['best step', whole(best.step)], ['its loss', told(best.loss, fixed(4))]);
         if (best.bleu !== undefined)
-            figures.push(['BLEU', fixed(2)(best.bleu)], ['exactly right', `${fixed(1)(100 * best.exact)}%`]);
+            figures.push(['BLEU', told(best.bleu, fixed(2))],
+                ['exactly right', told(100 * number(best.exact), x => `${fixed(1)(x)}%`)]);
     }
     figures.push(['validations without a better one', whole(state.stalled)],
         ['passes over the pairs', whole(state.epoch)], ['skipped steps', whole(state.skipped)]);
@@ -95,8 +101,20 @@ function reloadBox() {
 
 /* ---- Charts ---- */
 
-const points = (lines, value) => lines.map(l => [l.step, value(l)]).filter(p => Number.isFinite(p[1]));
-const number = x => typeof x === 'number' ? x : NaN; /* null stands for what is not finite */
+/* [step, value] of each line that has the value; p.gap: lines before it had none, and nothing is drawn there. */
+function points(lines, value) {
+    const out = [];
+    let gap = false;
+    for (const line of lines) {
+        const p = [line.step, value(line)];
+        if (Number.isFinite(p[1])) {
+            p.gap = gap;
+            out.push(p);
+        }
+        gap = !Number.isFinite(p[1]);
+    }
+    return out;
+}
 
 const charts = [
     {title: 'Loss', unit: 'nats a target token, with label smoothing', format: fixed(3), best: 'top', series: [
@@ -257,10 +275,15 @@ function drawChart(chart) {
     }
     chart.series.forEach((series, i) => {
         const shown = series.points.filter(p => !chart.log || p[1] > 0);
-        const path = shown.map(p => `${chart.x(p[0]).toFixed(1)},${chart.y(p[1]).toFixed(1)}`);
-        if (path.length > 1) svg.append(make('svg:polyline', {class: `line s${i + 1}`, points: path.join(' ')}));
-        if ((series.dots && shown.length <= 60) || shown.length === 1)
-            svg.append(...shown.map(p => circle(chart, p, `dot s${i + 1}`, 3)));
+        const pieces = []; /* between gaps */
+        for (const p of shown)
+            if (p.gap || pieces.length === 0) pieces.push([p]); else pieces[pieces.length - 1].push(p);
+        for (const piece of pieces) {
+            const path = piece.map(p => `${chart.x(p[0]).toFixed(1)},${chart.y(p[1]).toFixed(1)}`);
+            if (path.length > 1) svg.append(make('svg:polyline', {class: `line s${i + 1}`, points: path.join(' ')}));
+            if ((series.dots && shown.length <= 60) || path.length === 1)
+                svg.append(...piece.map(p => circle(chart, p, `dot s${i + 1}`, 3)));
+        }
     });
     chart.marker = make('svg:g', {'pointer-events': 'none'});
     svg.append(chart.marker);
@@ -335,6 +358,7 @@ function drawSamples() {
     const sentences = new Map(); /* by source and reference: what was said, equal neighbours joined */
     for (const line of valid)
         for (const s of Array.isArray(line.samples) ? line.samples : []) {
+            if (!s || ![s.source, s.reference, s.said].every(x => typeof x === 'string')) continue;
             const key = JSON.stringify([s.source, s.reference]);
             if (!sentences.has(key)) sentences.set(key, {source: s.source, reference: s.reference, rows: []});
             const rows = sentences.get(key).rows, last = rows[rows.length - 1];
@@ -374,14 +398,13 @@ function drawValidations() {
         $('table').append(make('p', {class: 'muted'}, 'None yet.'));
         return;
     }
-    const text = (x, format) => Number.isFinite(x) ? format(x) : '';
     const row = l => make('tr', l.step === state.best_step ? {class: 'chosen'} : {},
         make('th', {scope: 'row'}, whole(l.step)),
-        ...[text(l.epoch, whole), text(l.loss, fixed(4)), text(l.perplexity, fixed(3)), text(l.bleu, fixed(2)),
-            text(100 * l.exact, fixed(1)), l.step === state.best_step ? 'the best' : l.best ? 'new best' : ''].map(
+        ...[told(l.epoch, whole), told(l.loss, fixed(4)), told(l.perplexity, fixed(3)), told(l.bleu, fixed(2)),
+            told(100 * number(l.exact), fixed(1)), l.step === state.best_step ? 'the best' : l.best ? 'new best' : ''].map(
             cell => make('td', {}, cell)));
     $('table').append(make('table', {}, make('caption', {}, 'The newest stands first.'),
-        tableHead('step', 'epochs done', 'loss', 'perplexity', 'BLEU', 'exactly right, %', ''),
+        tableHead('step', 'epoch', 'loss', 'perplexity', 'BLEU', 'exactly right, %', ''),
         make('tbody', {}, ...valid.slice().reverse().map(row))));
 }
 
