@@ -84,7 +84,8 @@ trained() {
     sum "$dir"
 }
 
-sets=$(NMT_ISA='?' "$old/translate" 2>&1 | sed -n 's/.*expected one of \(.*\) (what this CPU has).*/\1/p' | tr -d ,)
+sets=$(NMT_ISA='?' "$old/translate" 2>&1 | sed -n 's/.*expected \(one of \)*\(.*\) (what this CPU has).*/\2/p' |
+    tr -s ",|" " ")
 [ "$quick" = quick ] && sets=${sets##* }
 same=0 different=0
 for isa in $sets; do
@@ -127,4 +128,4 @@ run "$new" "$half.new" train.average=0.99
 cp "$folder/log" "$half.new/log"
 check "a run of the old build, resumed" "$(sum "$half")" "$(sum "$half.new")"
 echo "$same the same, $different different"
-[ $different -eq 0 ]
+[ $same -gt 2 ] && [ $different -eq 0 ]

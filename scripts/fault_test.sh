@@ -53,7 +53,7 @@ complain() {
 judge() {
     case $2 in
     0) recovered=$((recovered + 1)) ;;
-    1) [ "$(grep -c '^train: \|^translate: \|^out of memory' said.txt)" = 1 ] || complain "$1" "expected one line that says why" ;;
+    1) [ "$(grep -c '^train: \|^translate: ' said.txt)" = 1 ] || complain "$1" "expected one line that says why" ;;
     *) complain "$1" "ended with exit code $2" ;;
     esac
 }

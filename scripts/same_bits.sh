@@ -8,7 +8,8 @@ make -s -j2 B=build/native CFLAGS="${FLAGS_TO_TRY:--march=native}" build/native/
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 1' INT TERM
-sets=$(NMT_ISA='?' build/release/bin/translate 2>&1 | sed -n 's/.*expected one of \(.*\) (what this CPU has).*/\1/p' | tr -d ,)
+sets=$(NMT_ISA='?' build/release/bin/translate 2>&1 | sed -n 's/.*expected \(one of \)*\(.*\) (what this CPU has).*/\2/p' |
+    tr -s ",|" " ")
 same=0 different=0
 for isa in $sets; do
     for precision in float32 bfloat16; do

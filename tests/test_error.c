@@ -1,6 +1,10 @@
 /* Messages are one printable line, cut where they are too long, and may quote an earlier one. */
 #include "base/error.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/memory.h"
 #include "testlib.h"
 
 static void test_message(void) {
@@ -27,9 +31,10 @@ static void test_control_characters(void) {
     EXPECT_STR(err.text, "caf\u00e9 \u0153uvre");
     error_set(&err, "x\xC2\x9B"
                     "31my\xC2"); /* U+009B opens a command of some terminals */
-    EXPECT_STR(err.text, "x??31my\xC2");
+    EXPECT_STR(err.text, "x??31my?");
 }
 
+/* The middle goes, at the ends of characters. */
 static void test_cut_at_a_character(void) {
     char text[3000];
     Error err;
@@ -38,8 +43,56 @@ static void test_cut_at_a_character(void) {
         for (size_t i = shift; i + 3 < sizeof text; i += 3) memcpy(text + i, "\u20ac", 4); /* three bytes */
         error_set(&err, "%s", text);
         size_t length = strlen(err.text);
-        EXPECT(length < sizeof err.text && length >= sizeof err.text - 5);
-        EXPECT_INT((length - shift) % 3, 0);
+        EXPECT(length < sizeof err.text && length >= sizeof err.text - 8);
+        EXPECT_INT((length - shift - 5) % 3, 0);
+        EXPECT(!strchr(err.text, '?'));
+        EXPECT_HAS(err.text, " ... ");
+    }
+}
+
+/* What a message says before and after something long stays. */
+static void test_long_parts(void) {
+    static const char *const rows[][2] = {
+        {"%s: cannot open: File name too long", "cannot open: File name too long"},
+        {"--beam: expected an integer, found \"%s\"", "--beam: expected an integer"},
+        {"a.ini:3: %s: unknown key", "a.ini:3: "},
+        {"command line: %s: expected a number from 1 to 9", ": expected a number from 1 to 9"}};
+    static char text[200000];
+    memset(text, 'p', sizeof text - 1);
+    for (size_t size = 1000; size < sizeof text; size = size * 2 + 1) {
+        for (size_t i = 0; i < COUNT(rows); i++) {
+            Error err;
+            text[size] = 0;
+            const size_t at = strcspn(rows[i][0], "%");
+            error_set(&err, "%.*s%s%s", (int)at, rows[i][0], text, rows[i][0] + at + 2);
+            text[size] = 'p';
+            EXPECT_HAS(err.text, rows[i][1]);
+            EXPECT(strncmp(err.text, rows[i][0], at) == 0);
+        }
+    }
+}
+
+/* The line that a process without memory ends with: of a command, it has the name, as all its lines have. */
+static void test_out_of_memory(void) {
+    static const char *const rows[][2] = {{"translate", "translate: out of memory: no room for 3 x 5 bytes\n"},
+                                          {"score", "score: out of memory: no room for 3 x 5 bytes\n"},
+                                          {NULL, "out of memory: no room for 3 x 5 bytes\n"}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        int ends[2], status;
+        char text[200] = "";
+        EXPECT(pipe(ends) == 0);
+        fflush(stdout);
+        const pid_t child = fork();
+        if (child == 0) {
+            dup2(ends[1], 2);
+            memory_command(rows[i][0]);
+            memory_out(3, 5);
+        }
+        close(ends[1]);
+        EXPECT(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 1);
+        EXPECT(read(ends[0], text, sizeof text - 1) > 0);
+        EXPECT_STR(text, rows[i][1]);
+        close(ends[0]);
     }
 }
 
@@ -48,5 +101,7 @@ int main(void) {
     RUN(test_quotes_the_old_message);
     RUN(test_control_characters);
     RUN(test_cut_at_a_character);
+    RUN(test_long_parts);
+    RUN(test_out_of_memory);
     return test_finish();
 }

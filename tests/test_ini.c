@@ -199,6 +199,13 @@ static void test_bad_lines(void) {
     expect_error("[train]\nseed = 1\n[model]\n[train]\nseed = 2\n", NULL,
                  "x.ini:5: train.seed stands twice (first at line 2)");
     expect_error("[data]\nnote = a\x1B[0m\n", NULL, "x.ini:2: expected text, found the control character 0x1B");
+    expect_error("[data]\nnote = a\xC2\x9B"
+                 "31m\n",
+                 NULL, "x.ini:2: expected text, found the control character U+009B");
+    expect_error("[data]\nnote = \xC2\x85\n", NULL, "x.ini:2: expected text, found the control character U+0085");
+    expect_error("# \u202e\n[data]\n", NULL, "x.ini:1: expected text, found the control character U+202E");
+    expect_error("[data]\nnote = caf\xE9\n", NULL, "x.ini:2: expected UTF-8 text, found the byte 0xE9");
+    expect_error("[data]\nnote = \xED\xA0\x80\n", NULL, "x.ini:2: expected UTF-8 text, found the byte 0xED");
     expect_error("[data]\rtrain = x\r", NULL, "x.ini:1: expected text, found the control character 0x0D");
     Error err;
     EXPECT(!ini_parse("x.ini", "[data]\n\0train = x\n", 18, &err));

@@ -121,7 +121,7 @@ static void test_colours(void) {
         if (cases[i].no) setenv("NO_COLOR", cases[i].no, 1);
         const Progress progress = progress_start(file);
         if (terminal_has_colours(file) != cases[i].expected) TEST_FAIL("case %zu", i);
-        EXPECT_STR(progress_style(&progress, STYLE_GOOD), cases[i].expected ? "\033[32m" : "");
+        EXPECT_INT(progress_style(&progress, STYLE_GOOD)[0] != 0, cases[i].expected);
         EXPECT(!terminal_has_colours(plain));
     }
     unsetenv("NO_COLOR");
@@ -151,6 +151,53 @@ static void test_cut_styles(void) {
                      "\r\033[Ka note \r\nkept\r\n");
 }
 
+/* Text that a terminal would obey is shown, in all three kinds of lines, with and without colours. */
+static void test_harmless(void) {
+    static const char *const rows[][2] = {{"\xC2\x9B"
+                                           "31m",
+                                           "??31m"},
+                                          {"a\xC2\x85"
+                                           "b",
+                                           "a??b"},
+                                          {"\u202eabc", "???abc"},
+                                          {"\u2066x", "???x"},
+                                          {"\033[2J", "?[2J"},
+                                          {"\r\n\t\b", "????"},
+                                          {"\x7F", "?"},
+                                          {"caf\xE9", "caf?"},
+                                          {"\xF8\xFA", "??"},
+                                          {"\xC0\x80", "??"},
+                                          {"\xED\xA0\x80", "???"},
+                                          {"\xF4\x90\x80\x80", "????"},
+                                          {"\u2028", "???"},
+                                          {"\xE2\x82", "??"},
+                                          {"\x80", "?"},
+                                          {"\xFF\xFE", "??"},
+                                          {"\u20ac \U0001f600 \u0645", "\u20ac \U0001f600 \u0645"}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        FILE *file = tmpfile();
+        Progress progress = progress_start(file);
+        progress_line(&progress, "%s", rows[i][0]);
+        char text[300] = "", expected[300];
+        rewind(file);
+        if (!fgets(text, sizeof text, file)) TEST_FAIL("nothing printed");
+        snprintf(expected, sizeof expected, "%s\n", rows[i][1]);
+        EXPECT_STR(text, expected);
+        fclose(file);
+        int reader = open_terminal(&file, 80);
+        if (reader < 0) SKIP("no pseudo-terminals here");
+        setenv("TERM", "xterm", 1);
+        setenv("NO_COLOR", "1", 1);
+        progress = progress_start(file);
+        progress_show(&progress, "%s", rows[i][0]);
+        progress_note(&progress, "%s", rows[i][0]);
+        read_all(reader, file, text, sizeof text);
+        snprintf(expected, sizeof expected, "\r\033[K%s\r\033[K%s\r\n", rows[i][1], rows[i][1]);
+        EXPECT_STR(text, expected);
+        unsetenv("NO_COLOR");
+    }
+}
+
 int main(void) {
     RUN(test_count);
     RUN(test_duration);
@@ -160,5 +207,6 @@ int main(void) {
     RUN(test_bar);
     RUN(test_colours);
     RUN(test_cut_styles);
+    RUN(test_harmless);
     return test_finish();
 }

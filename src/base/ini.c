@@ -9,6 +9,7 @@
 #include "base/lines.h"
 #include "base/memory.h"
 #include "base/names.h"
+#include "base/plain.h"
 
 enum {
     INI_MOST_ENTRIES = 4096,    /* each is compared with those before it */
@@ -36,7 +37,19 @@ typedef struct Span {
 
 static bool ini_blank(char c) { return c == ' ' || c == '\t'; }
 
-static bool ini_control(char c) { return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7F; }
+/* Whether all of a line is plain text (base/plain.h) or tabs. where: what the message begins with. */
+static bool ini_is_text(const char *where, const char *p, const char *end, Error *err) {
+    for (size_t size; p < end; p += size) {
+        uint32_t code;
+        size = *p == '\t' ? 1 : plain_character(p, (size_t)(end - p), &code);
+        if (size > 0) continue;
+        if (code == PLAIN_NONE)
+            return error_set(err, "%s: expected UTF-8 text, found the byte 0x%02X", where, (unsigned)(unsigned char)*p);
+        return error_set(err, "%s: expected text, found the control character %s%0*X", where, code < 0x80 ? "0x" : "U+",
+                         code < 0x80 ? 2 : 4, (unsigned)code);
+    }
+    return true;
+}
 
 static Span ini_trim(Span span) {
     while (span.start < span.end && ini_blank(span.start[0])) span.start++;
@@ -113,12 +126,10 @@ static bool ini_unexpected(const Ini *ini, Span line, size_t number, const char 
 
 /* One line without its end; *section is the open section, or NULL. */
 static bool ini_line(Ini *ini, Span line, size_t number, char **section, Error *err) {
-    for (const char *p = line.start; p < line.end; p++) {
-        if (ini_control(*p)) {
-            return error_set(err, "%s:%zu: expected text, found the control character 0x%02X", ini->name, number,
-                             (unsigned)(unsigned char)*p);
-        }
-    }
+    char *where = memory_format("%s:%zu", ini->name, number);
+    const bool is_text = ini_is_text(where, line.start, line.end, err);
+    free(where);
+    if (!is_text) return false;
     line = ini_trim(line);
     if (line.start == line.end || ini_comment(line.start, line.start)) return true;
     if (stbds_arrlen(ini->entries) >= INI_MOST_ENTRIES) {
@@ -208,11 +219,10 @@ bool ini_override(Ini *ini, const char *assignment, Error *err) {
     if (!equals || equals == assignment) {
         return error_set(err, "command line: expected section.key=value, found \"%s\"", assignment);
     }
-    for (const char *p = assignment; *p; p++) {
-        if (!ini_control(*p)) continue;
-        return error_set(err, "command line: %s: expected text, found the control character 0x%02X", assignment,
-                         (unsigned)(unsigned char)*p);
-    }
+    char *where = memory_format("command line: %s", assignment);
+    const bool is_text = ini_is_text(where, assignment, assignment + strlen(assignment), err);
+    free(where);
+    if (!is_text) return false;
     char *key = memory_string_n(assignment, (size_t)(equals - assignment));
     IniEntry *entry = ini_find(ini, key);
     if (entry) {

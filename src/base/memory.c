@@ -6,8 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *command;
+
+void memory_command(const char *name) { command = name; }
+
 void memory_out(size_t count, size_t size) {
-    fprintf(stderr, "out of memory: no room for %zu x %zu bytes\n", count, size);
+    fprintf(stderr, "%s%sout of memory: no room for %zu x %zu bytes\n", command ? command : "", command ? ": " : "",
+            count, size);
     exit(1);
 }
 

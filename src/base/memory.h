@@ -11,6 +11,9 @@
 /* What these functions do when there is no memory for count * size bytes: says so, and ends the process. */
 _Noreturn void memory_out(size_t count, size_t size);
 
+/* The name that begins the line, which must outlive the process; NULL, at first: none. */
+void memory_command(const char *name);
+
 /* count * size zeroed bytes; never NULL. Free with free(). */
 void *memory_new(size_t count, size_t size);
 

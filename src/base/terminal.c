@@ -2,11 +2,15 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/plain.h"
+#include "base/size.h"
 
 static const char ERASE_LINE[] = "\r\033[K"; /* ECMA-48: erase from the cursor to the end of the line */
 
@@ -31,33 +35,48 @@ Progress progress_start(FILE *stream) {
         .stream = stream, .live = terminal_is_live(stream), .colours = terminal_has_colours(stream), .last_draw = -1.0};
 }
 
+/* A style is one byte that no UTF-8 has, until the line is written. */
+enum { FIRST_STYLE = 0xF8 };
+static const char *const codes[] = {"\033[m", "\033[2m", "\033[32m", "\033[33m", "\033[36m"}; /* by Style */
+
 const char *progress_style(const Progress *progress, Style style) {
-    static const char *const codes[] = {"\033[m", "\033[2m", "\033[32m", "\033[33m", "\033[36m"}; /* by Style */
-    return progress->colours ? codes[style] : "";
+    static const char marks[][2] = {"\xF8", "\xF9", "\xFA", "\xFB", "\xFC"};
+    return progress->colours ? marks[style] : "";
 }
 
-/* How many bytes of the text fit in `width` columns. A UTF-8 character takes one column, a style none. */
-static size_t progress_cut(const char *text, size_t width) {
-    size_t bytes = 0, columns = 0;
-    for (; text[bytes]; bytes++) {
-        bool first = ((unsigned char)text[bytes] & 0xC0) != 0x80;
-        if (text[bytes] == '\033')
-            while (text[bytes] != 'm' && text[bytes + 1]) bytes++;
-        else if (first && columns++ == width)
-            break;
+/* Writes up to `width` columns of a line: styles as what the terminal obeys, and whatever is not plain as '?'. A UTF-8
+ * character takes one column, a style none. Ends a style that the cut has left open. */
+static void progress_write(const Progress *progress, const char *text, size_t width) {
+    const size_t length = strlen(text);
+    bool open = false;
+    for (size_t at = 0, columns = 0, size; at < length; at += size) {
+        const unsigned style = (unsigned char)text[at] - FIRST_STYLE;
+        if (progress->colours && style < COUNT(codes)) {
+            size = 1;
+            fputs(codes[style], progress->stream);
+            open = style != STYLE_NONE;
+            continue;
+        }
+        if (columns++ == width) {
+            if (open) fputs(codes[STYLE_NONE], progress->stream);
+            return;
+        }
+        size = plain_character(text + at, length - at, NULL);
+        if (size > 0)
+            fwrite(text + at, 1, size, progress->stream);
+        else
+            fputc('?', progress->stream), size = 1;
     }
-    return bytes;
 }
 
-/* Draws a line that never wraps; a line of the full width would make some terminals scroll. Ends a style that the cut
- * has left open. */
+/* Draws a line that never wraps; a line of the full width would make some terminals scroll. */
 __attribute__((format(printf, 2, 0))) static void progress_draw(const Progress *progress, const char *format,
                                                                 va_list arguments) {
     char text[1024];
     vsnprintf(text, sizeof text, format, arguments);
-    const size_t width = terminal_width(progress->stream), bytes = progress_cut(text, width > 1 ? width - 1 : 1);
-    const bool open = text[bytes] && memchr(text, '\033', bytes);
-    fprintf(progress->stream, "%s%.*s%s", ERASE_LINE, (int)bytes, text, open ? "\033[m" : "");
+    const size_t width = terminal_width(progress->stream);
+    fputs(ERASE_LINE, progress->stream);
+    progress_write(progress, text, width > 1 ? width - 1 : 1);
 }
 
 void progress_show(Progress *progress, const char *format, ...) {
@@ -86,10 +105,12 @@ void progress_note(Progress *progress, const char *format, ...) {
 void progress_line(Progress *progress, const char *format, ...) {
     if (progress->shown) fputs(ERASE_LINE, progress->stream);
     progress->shown = false;
+    char text[8192]; /* a path has 4,096 at most */
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(progress->stream, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    progress_write(progress, text, SIZE_MAX);
     fputc('\n', progress->stream);
     fflush(progress->stream);
 }

@@ -18,7 +18,8 @@ size_t terminal_width(FILE *stream);
 
 /* Progress on one stream. On a live terminal progress_show redraws one moving line, at most about 10 times a second and
  * cut to the terminal's width; elsewhere it does nothing. progress_line clears the moving line, if there is one, and
- * prints a line that stays. progress_note prints such a line, cut to the width, on a live terminal only. */
+ * prints a line that stays. progress_note prints such a line, cut to the width, on a live terminal only. What is not
+ * plain (base/plain.h) becomes '?' in all of them. */
 typedef struct Progress {
     FILE *stream;
     bool live, colours;
@@ -31,8 +32,8 @@ void progress_show(Progress *progress, const char *format, ...) __attribute__((f
 void progress_line(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void progress_note(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The characters that switch to a style, to be printed before the text; "" where there are no colours. STYLE_NONE
- * switches back. */
+/* What switches to a style, for the arguments of these functions, before the text; "" where there are no colours.
+ * STYLE_NONE switches back. */
 typedef enum Style { STYLE_NONE, STYLE_FAINT, STYLE_GOOD, STYLE_BAD, STYLE_BAR } Style;
 const char *progress_style(const Progress *progress, Style style);
 

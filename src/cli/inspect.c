@@ -87,7 +87,7 @@ static bool deliver(const Arguments *a, Json *json, Error *err) {
     else
         page_write(file, "inspect", json->text, size);
     if (!file_commit(file, err)) return false;
-    fprintf(stderr, "%s: wrote %s\n", command.name, path);
+    options_note(&command, "wrote %s", path);
     return true;
 }
 

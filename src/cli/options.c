@@ -47,6 +47,7 @@ OptionReader options_start(const Command *command, int argc, char **argv) {
      * Opened the wrong way round, each of them still fails when used. */
     for (int file = 0; file < 3; file++)
         if (fcntl(file, F_GETFD) < 0) (void)!open("/dev/null", file == 0 ? O_WRONLY : O_RDONLY);
+    memory_command(command->name);
     CHECK(command->option_count <= OPTIONS_MOST, "options of one command");
     return (OptionReader){.command = command, .arguments = argv + 1, .count = argc > 0 ? (size_t)argc - 1 : 0};
 }
@@ -213,19 +214,16 @@ char *options_model(const char *given, Error *err) {
 }
 
 void options_tell_text(const Command *c, const char *text) {
-    Error err;
     struct stat status;
     if (!text[strspn(text, "./")] || stat(text, &status) != 0) return;
     if (S_ISDIR(status.st_mode))
-        error_set(&err, "%s: taken as text, although a folder has this name", text);
+        options_note(c, "%s: taken as text, although a folder has this name", text);
     else
-        error_set(&err, "%s: taken as text, although a file has this name; its lines: %s - < %s", text, c->name, text);
-    fprintf(stderr, "%s: %s\n", c->name, err.text);
+        options_note(c, "%s: taken as text, although a file has this name; its lines: %s - < %s", text, c->name, text);
 }
 
 void options_tell_input(const Command *c) {
-    if (isatty(STDIN_FILENO))
-        fprintf(stderr, "%s: reading standard input from the terminal; Ctrl-D ends it\n", c->name);
+    if (isatty(STDIN_FILENO)) options_note(c, "reading standard input from the terminal; Ctrl-D ends it");
 }
 
 void options_keep_going(void) {
@@ -238,14 +236,21 @@ int options_fail(const Command *c, const Error *err) {
     return EXIT_FAILED;
 }
 
-void options_usage(const Command *c, const char *format, ...) {
-    Error err;
-    char text[900];
+void options_note(const Command *c, const char *format, ...) {
+    Error note;
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    error_set_list(&note, format, args);
     va_end(args);
-    error_set(&err, "%s", text); /* makes control characters harmless */
+    fprintf(stderr, "%s: %s\n", c->name, note.text);
+}
+
+void options_usage(const Command *c, const char *format, ...) {
+    Error err;
+    va_list args;
+    va_start(args, format);
+    error_set_list(&err, format, args);
+    va_end(args);
     fprintf(stderr, "%s: %s (see %s --help)\n", c->name, err.text, c->name);
     exit(EXIT_USAGE);
 }

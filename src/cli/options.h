@@ -75,6 +75,8 @@ _Noreturn void options_done(const Command *command);
  * the process silently. */
 void options_keep_going(void);
 
-/* Prints "NAME: message" and returns or ends with the code. */
+/* Prints "NAME: message" on stderr. All that a command says there goes through these three, or through a Progress
+ * (base/terminal.h): they make text of users harmless. The others return or end with the code. */
+void options_note(const Command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int options_fail(const Command *command, const Error *err);
 _Noreturn void options_usage(const Command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

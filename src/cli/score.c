@@ -10,6 +10,8 @@
 #include "base/ds.h"
 #include "base/file.h"
 #include "base/lines.h"
+#include "base/memory.h"
+#include "base/plain.h"
 #include "base/size.h"
 #include "cli/options.h"
 #include "eval/bleu.h"
@@ -95,7 +97,7 @@ static bool read_lines(Lines *l, const char *path, Error *err) {
                   "%s:%zu: expected UTF-8 text, found 0x%02X at byte %zu; scored as it is (only the first such "
                   "line is reported)",
                   name, lines_count(reader), (unsigned char)line.bytes[valid], valid + 1);
-        fprintf(stderr, "%s: %s\n", command.name, note.text);
+        options_note(&command, "%s", note.text);
         odd = true;
     }
     lines_free(reader);
@@ -134,10 +136,10 @@ static void tell_tokenised(const TestSet *t, const Request *r) {
         lines += line.length > 2 && memcmp(line.bytes + line.length - 2, " .", 2) == 0;
     }
     if (lines >= 100 && !r->how.split_on_space)
-        fprintf(stderr,
-                "%s: %s: %zu lines end in \" .\": it seems to be tokenised, and BLEU and chrF are of text as it is "
-                "read; if it is meant to be, --tokenize none takes the words as they are\n",
-                command.name, file_stream_name(r->paths[0]), lines);
+        options_note(&command,
+                     "%s: %zu lines end in \" .\": it seems to be tokenised, and BLEU and chrF are of text as it is "
+                     "read; if it is meant to be, --tokenize none takes the words as they are",
+                     file_stream_name(r->paths[0]), lines);
 }
 
 static size_t count_decomposed(const Text *texts, size_t count) {
@@ -151,10 +153,10 @@ static void tell_decomposed(const TestSet *t) {
     const size_t here = count_decomposed(t->systems[0].lines, t->lines);
     const size_t there = count_decomposed(t->references, stbds_arrlenu(t->references));
     if ((here == 0) != (there == 0))
-        fprintf(stderr,
-                "%s: %zu of the %s are not in Unicode's normal form C, and all %s are: what looks the same may count "
-                "as different (uconv -x nfc makes them alike)\n",
-                command.name, here + there, here ? "hypotheses" : "references", here ? "references" : "hypotheses");
+        options_note(&command,
+                     "%zu of the %s are not in Unicode's normal form C, and all %s are: what looks the same may count "
+                     "as different (uconv -x nfc makes them alike)",
+                     here + there, here ? "hypotheses" : "references", here ? "references" : "hypotheses");
 }
 
 /* Whether any of these lines has text. */
@@ -194,8 +196,8 @@ static bool read_test_set(TestSet *t, const Request *r, Error *err) {
     if (without && (t->lines == 0 || r->how.effective_order))
         return error_set(err, "%s:%zu: expected \"source TAB reference\", found no reference", last, without);
     if (without)
-        fprintf(stderr, "%s: left out %zu line%s without a reference, first %s:%zu\n", command.name, lines - t->lines,
-                lines - t->lines > 1 ? "s" : "", last, without);
+        options_note(&command, "left out %zu line%s without a reference, first %s:%zu", lines - t->lines,
+                     lines - t->lines > 1 ? "s" : "", last, without);
     tell_tokenised(t, r);
     tell_decomposed(t);
     if (!have_text(t->systems[0].lines, t->lines) && !have_text(t->references, stbds_arrlenu(t->references)))
@@ -233,13 +235,17 @@ static void print_score(const TestSet *t, ScoreOptions how, const NgramCounts *c
     NgramCounts sum = {{0}, {0}, {0}};
     for (size_t i = 0; i < t->lines; i++) ngrams_add(&sum, &counts[i]);
     printf("%s", score_name(how.metric));
-    if (resampled) printf(" of %s", path);
+    if (resampled) {
+        char *shown = plain_clean(memory_string(path));
+        printf(" of %s", shown);
+        free(shown);
+    }
     printf(" = %.4f", score_value(how, &sum));
     if (resampled) printf(" (μ = %.4f ± %.4f)", resampled->mean, resampled->half_width);
     if (how.metric == SCORE_BLEU) {
         if (sum.hypothesis[0] > 0 && sum.hypothesis[BLEU_ORDERS - 1] == 0)
-            fprintf(stderr, "%s: BLEU needs lines of %d words or more, found none; for text without spaces: -m chrf\n",
-                    command.name, BLEU_ORDERS);
+            options_note(&command, "BLEU needs lines of %d words or more, found none; for text without spaces: -m chrf",
+                         BLEU_ORDERS);
         const BleuScore s = bleu_score(&sum, false);
         for (size_t k = 0; k < BLEU_ORDERS; k++) printf("%c%.1f", k ? '/' : ' ', s.precision[k]);
         printf(" (BP = %.3f ratio = %.3f hyp_len = %llu ref_len = %llu)", s.penalty,

@@ -144,10 +144,10 @@ static void print_result(const Request *request, const TranslatorResult *result,
 
 static void tell_long(void *context, size_t text, size_t tokens, size_t limit) {
     const Request *r = context;
-    fprintf(stderr,
-            "%s: %s %zu: its translation has %zu tokens so far, far more than it warrants; the limit is %zu "
-            "(--max-length lowers it, Ctrl-C interrupts)\n",
-            command.name, r->what, r->first + text + 1, tokens, limit);
+    options_note(&command,
+                 "%s %zu: its translation has %zu tokens so far, far more than it warrants; the limit is %zu "
+                 "(--max-length lowers it, Ctrl-C interrupts)",
+                 r->what, r->first + text + 1, tokens, limit);
 }
 
 /* Reports translations that were cut, of the first few texts that have such. */
@@ -159,16 +159,15 @@ static void tell_cut(Request *r, const TranslatorResult *result, size_t number) 
     const TranslatorHypothesis *h = &result->hypotheses[first];
     char which[64] = "its translation is";
     if (result->count > 1) snprintf(which, sizeof which, "%zu of its %zu translations are", cut, result->count);
-    fprintf(stderr, "%s: %s %zu: %s cut after %zu tokens, %s%s\n", command.name, r->what, number + 1, which, h->cut,
-            h->stuck                  ? "as the options allow none to follow"
-            : h->cut >= r->max_length ? "the most that the model can say (its max_length)"
-                                      : "the limit (--max-length, --max-ratio or --max-extra raises it)",
-            r->cut == CUTS_TOLD ? "; from here on such are only counted" : "");
+    options_note(&command, "%s %zu: %s cut after %zu tokens, %s%s", r->what, number + 1, which, h->cut,
+                 h->stuck                  ? "as the options allow none to follow"
+                 : h->cut >= r->max_length ? "the most that the model can say (its max_length)"
+                                           : "the limit (--max-length, --max-ratio or --max-extra raises it)",
+                 r->cut == CUTS_TOLD ? "; from here on such are only counted" : "");
 }
 
 static void tell_cuts(const Request *r) {
-    if (r->cut > 1)
-        fprintf(stderr, "%s: translations of %zu of %zu %ss were cut\n", command.name, r->cut, r->done, r->what);
+    if (r->cut > 1) options_note(&command, "translations of %zu of %zu %ss were cut", r->cut, r->done, r->what);
 }
 
 /* Prints the results of texts; `first` is the number of the first, counted from 0. Fails when stdout cannot be written.
@@ -181,19 +180,19 @@ static bool answer(Request *request, Translator *translator, const Text *texts, 
     for (size_t i = 0; ok && i < count; i++) {
         const size_t valid = utf8_valid(texts[i].bytes, texts[i].length);
         if (!request->odd && valid < texts[i].length) {
-            fprintf(
-                stderr,
-                "%s: %s %zu: expected UTF-8 text, found 0x%02X at byte %zu; translated as it is (only the first such "
-                "text is reported)\n",
-                command.name, request->what, first + i + 1, (unsigned char)texts[i].bytes[valid], valid + 1);
+            options_note(
+                &command,
+                "%s %zu: expected UTF-8 text, found 0x%02X at byte %zu; translated as it is (only the first such "
+                "text is reported)",
+                request->what, first + i + 1, (unsigned char)texts[i].bytes[valid], valid + 1);
             request->odd = true;
         }
         if (results[i].parts > 1 && results[i].source_tokens >= request->max_length)
-            fprintf(stderr, "%s: %s %zu: %zu tokens, more than the model takes: translated in %zu parts\n",
-                    command.name, request->what, first + i + 1, results[i].source_tokens, results[i].parts);
+            options_note(&command, "%s %zu: %zu tokens, more than the model takes: translated in %zu parts",
+                         request->what, first + i + 1, results[i].source_tokens, results[i].parts);
         if (!request->lost && !isfinite(results[i].hypotheses[0].log_probability)) {
-            fprintf(stderr, "%s: %s: the model's numbers are not finite for %s %zu: its translation is empty\n",
-                    command.name, request->model, request->what, first + i + 1);
+            options_note(&command, "%s: the model's numbers are not finite for %s %zu: its translation is empty",
+                         request->model, request->what, first + i + 1);
             request->lost = true;
         }
         request->done++;

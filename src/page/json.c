@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/ds.h"
+#include "base/plain.h"
 #include "text/utf8.h"
 
 static void put(Json *j, const char *bytes, size_t length) {
@@ -49,7 +50,7 @@ void json_string(Json *j, const char *bytes, size_t length) {
         int written = 0;
         if (code >= UTF8_BAD)
             written = snprintf(escape, sizeof escape, "\\\\x%02X", (unsigned)(code - UTF8_BAD));
-        else if (code < 0x20 || code == 0x7F || code == '<' || code == 0x2028 || code == 0x2029)
+        else if (code == '<' || plain_character(bytes + at, size, NULL) == 0)
             written = snprintf(escape, sizeof escape, "\\u%04x", (unsigned)code);
         else if (code == '"' || code == '\\')
             written = snprintf(escape, sizeof escape, "\\%c", (char)code);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/plain.h"
 #include "base/size.h"
 
 /* Well-formed sequences as in table 3-7 of the Unicode standard: the first byte tells the length, and after E0, ED, F0
@@ -67,7 +68,7 @@ void utf8_show(char *out, size_t size, const char *text, size_t length) {
         char bytes[UTF8_LONGEST];
         uint32_t code;
         const size_t taken = utf8_decode(&code, text, length);
-        if (code < 0x20 || (code >= 0x7F && code < 0xA0) || code >= UTF8_BAD) code = 0xFFFD;
+        if (plain_character(text, length, NULL) == 0) code = 0xFFFD;
         const size_t given = utf8_encode(bytes, code);
         if (end + given >= size) {
             memcpy(out + room_for_dots, dots, sizeof dots);
