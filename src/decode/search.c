@@ -171,6 +171,8 @@ void search_text(const Tokenizer *tokenizer, char **text, const Translation *tra
     stbds_arrfree(said);
 }
 
+static bool tells_texts(const Search *s) { return s->tokenizer && s->options.n_best > 1; }
+
 static bool same_text(Search *s, const Translation *a, const Translation *b) {
     const Translation *const both[2] = {a, b};
     for (int i = 0; i < 2; i++) {
@@ -197,7 +199,7 @@ static void finish(Search *s, size_t b, uint32_t slot, size_t length, int32_t to
     if (token >= 0 && !finished) ids[length++] = token;
     Translation made = {ids, length, log_probability, search_score(&s->options, log_probability, length + finished),
                         finished};
-    size_t at = s->tokenizer && s->options.n_best > 1 ? 0 : sentence->found;
+    size_t at = tells_texts(s) ? 0 : sentence->found;
     while (at < sentence->found && !same_text(s, &made, &found[at])) at++;
     if (at == sentence->found) {
         sentence->found++;
@@ -278,15 +280,17 @@ static void end(Search *s, size_t b, size_t row, const Candidate *unfinished, si
     sentence->live = 0;
 }
 
-/* Takes sentence b, whose hypotheses are the step's rows from `row` on and have `length` tokens, one token further. */
+/* Takes sentence b, whose hypotheses are the step's rows from `row` on and have `length` tokens, one token further. A
+ * hypothesis whose text is there already leaves its place in the beam to the next best. */
 static void advance(Search *s, size_t b, size_t row, size_t length) {
     const size_t k = s->options.beam;
     Sentence *sentence = &s->sentences[b];
-    Candidate chosen[SEARCH_MAX_BEAM];
-    const size_t width = k - sentence->found, count = best_of(s, chosen, width, b, row);
+    Candidate chosen[2 * SEARCH_MAX_BEAM];
+    const size_t width = k - sentence->found, before = sentence->found;
+    const size_t count = best_of(s, chosen, tells_texts(s) ? 2 * k : width, b, row);
     size_t unfinished = 0;
     if (s->watch) report(s, b, row, length, width);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && unfinished + sentence->found - before < width; i++) {
         const Candidate c = chosen[i];
         if (c.token == TOKEN_END)
             finish(s, b, c.slot, length, c.token, c.log_probability);
