@@ -117,8 +117,8 @@ check() {
 half=$folder/half
 run "$old" "$half" train.average=0.99 train.max_steps=30 valid.every_steps=30
 cut -f 1 data/tiny/test.tsv | head -n 100 >"$folder/lines"
-"$old/translate" -m "$half/model.gguf" --beam 3 --n-best 2 <"$folder/lines" >"$folder/said_old"
-"$new/translate" -m "$half/model.gguf" --beam 3 --n-best 2 <"$folder/lines" >"$folder/said_new"
+"$old/translate" -m "$half/model.gguf" --beam 3 <"$folder/lines" >"$folder/said_old"
+"$new/translate" -m "$half/model.gguf" --beam 3 <"$folder/lines" >"$folder/said_new"
 check "translations with a model of the old build" "$(cat "$folder/said_old")" "$(cat "$folder/said_new")"
 cp -R "$half" "$half.new"
 rm -f "$half/train.cache" # each build makes its own
