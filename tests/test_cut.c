@@ -162,6 +162,21 @@ static void test_other_limits(void) {
     }
 }
 
+/* A page of a translation that was cut says so. */
+static void test_inspect_says_so(void) {
+    for (size_t i = 0; i < 3; i++) {
+        CommandRun run = command_run(ARGS("inspect", "-m", "cut/model.gguf", "--json", pairs[i][0]), NULL);
+        EXPECT_INT(run.code, 0);
+        EXPECT_HAS(run.err, "inspect: the translation is cut after ");
+        EXPECT_HAS(run.out, "\"finished\":false}");
+        command_free(&run);
+        run = command_run(ARGS("inspect", "-m", "short/model.gguf", "--json", pairs[i][0]), NULL);
+        EXPECT_STR(run.err, "");
+        EXPECT_HAS(run.out, "\"finished\":true}");
+        command_free(&run);
+    }
+}
+
 int main(void) {
     world_enter();
     FILE *file = fopen("short.tsv", "w");
@@ -178,6 +193,7 @@ int main(void) {
     RUN(test_lists_are_full);
     RUN(test_cuts_are_counted);
     RUN(test_other_limits);
+    RUN(test_inspect_says_so);
     world_leave();
     return test_finish();
 }

@@ -114,6 +114,11 @@ static bool inspect_sentence(const Arguments *a, Pool *pool, Error *err) {
     bool ok = tokenizer && inspect_check(&a->request, &model, err) &&
               observation_make(&o, &model, tokenizer, pool, a->sentence, a->beam, err);
     if (ok) {
+        if (o.says[o.T - 1] != TOKEN_END)
+            fprintf(stderr,
+                    "%s: the translation is cut after %zu tokens, the limit (the model's decode.max_ratio and "
+                    "decode.max_extra, or its max_length)\n",
+                    command.name, o.T);
         ok = show(a, &o, err);
         observation_free(&o);
     }

@@ -106,7 +106,8 @@ static void write_search(Json *j, const Observation *o) {
         tokenizer_decode(o->tokenizer, &text, all[i].ids, all[i].length);
         json_write(j, "{");
         json_string(json_key(j, "text"), text, stbds_arrlenu(text));
-        json_write(j, "log_probability: %g, score: %g}", all[i].log_probability, all[i].score);
+        json_write(j, "log_probability: %g, score: %g, finished: %i}", all[i].log_probability, all[i].score,
+                   all[i].finished);
     }
     json_write(j, "]");
     stbds_arrfree(text);

@@ -774,9 +774,11 @@ views.beam = {
           "odds, −2.3 one in ten.",
         html("div.scroll", {style: "padding:3px"}, picture), readout, list),
       (data.hypotheses || []).length > 0 &&
-        table(["draft", "log-probability", "score"], data.hypotheses.map(y => [y.text, y.log_probability, y.score]), {
+        table(["draft", "log-probability", "score"], data.hypotheses.map(y => [
+          y.finished === false ? y.text + " … (cut by the length limit)" : y.text, y.log_probability, y.score
+        ]), {
           row: i => (i === 0 ? "chosen" : null),
-          caption: "Drafts that came to their end. The score makes short and long ones comparable; the best is " +
+          caption: "Drafts that came to their end, or to the length limit. The score makes short and long ones comparable; the best is " +
             "the translation."
         })
     ];
@@ -866,8 +868,8 @@ views.positions = {
     const [rows, cols] = picture.shape, max = picture.data.reduce((m, x) => Math.max(m, Math.abs(x)), 1e-9);
     const learned = model.positions === "learned";
     return [
-      figure(learned ? "The position vectors, learnt like the embeddings. One row for each place."
-                     : "The position vectors, one row for each place: sines and cosines, quick waves on the left, " +
+      figure(learned ? `The position vectors, learnt like the embeddings. One row for each of the first ${rows} places.`
+                     : `The position vectors, one row for each of the first ${rows} places: sines and cosines, quick waves on the left, ` +
             "ever slower ones to the right (§3.5), like the hands of many clocks.",
         cells({
           key: "places",
