@@ -157,7 +157,7 @@ static void tell_cut(Request *r, const TranslatorResult *result, size_t number) 
         if (result->hypotheses[i].cut > 0 && cut++ == 0) first = i;
     if (cut == 0 || r->cut++ >= CUTS_TOLD) return;
     const TranslatorHypothesis *h = &result->hypotheses[first];
-    char which[64] = "its translation is";
+    char which[80] = "its translation is";
     if (result->count > 1) snprintf(which, sizeof which, "%zu of its %zu translations are", cut, result->count);
     options_note(&command, "%s %zu: %s cut after %zu tokens, %s%s", r->what, number + 1, which, h->cut,
                  h->stuck                  ? "as the options allow none to follow"
