@@ -95,7 +95,7 @@ static const TextRow configs[] = {
      {"bad.ini:8: train.schedule: expected one of constant|inverse_sqrt|", "\"steep\""}},
     {"choice: nothing", WHOLE "schedule =\n", {"bad.ini:8: train.schedule: expected one of", "found \"\""}},
     {"choice: the list", WHOLE "schedule = constant|noam\n", {"bad.ini:8: train.schedule: expected one of"}},
-    {"key twice", WHOLE "max_steps = 2\n", {"bad.ini:8: train.max_steps stands twice", "line 7"}},
+    {"key twice", WHOLE "max_steps = 2\n", {"bad.ini:8: train.max_steps is given twice", "line 7"}},
     {"key twice, section twice", WHOLE "[model]\n[train]\nmax_steps = 2\n", {"bad.ini:10: train.max_steps", "line 7"}},
     {"no data.train",
      "[data]\nvalid = v\n[run]\ndir = new\n",
@@ -195,7 +195,7 @@ static void test_long_configs(void) {
     for (size_t i = 0; i + 8 <= SIZE; i += 8) memcpy(text + start + i, "abc = 1\n", 8);
     write_bytes("bad.ini", text, start + SIZE);
     expect_failure("key again and again", 1, ARGS("train", "bad.ini"), NULL,
-                   PARTS("bad.ini:9: train.abc stands twice"));
+                   PARTS("bad.ini:9: train.abc is given twice"));
     FILE *file = fopen("bad.ini", "w");
     CHECK(file, "a file");
     fputs("[data]\n", file);
@@ -322,7 +322,7 @@ static void test_corpora(void) {
     expect_bad_corpus("one of two", "valid.tsv none.tsv", PARTS("none.tsv: cannot open: No such file"));
     expect_bad_corpus("blanks", "  ", PARTS("expected a list of files, found \"  \""));
     expect_failure("standard input for validation", 1, ARGS("train", "tiny.ini", "run.dir=new", "data.valid=-"), NULL,
-                   PARTS("-: expected a file; standard input can be the training pairs alone"));
+                   PARTS("-: expected a file; only data.train can be standard input, so save the text as a file"));
     expect_failure("nothing on standard input", 1, ARGS("train", "tiny.ini", "run.dir=new", "data.train=-"), NULL,
                    PARTS("standard input: expected lines of `source TAB target`, found an empty file"));
     expect_failure("no standard input", 1, ARGS("train", "tiny.ini", "run.dir=new", "data.train=-"),
@@ -1096,7 +1096,8 @@ static void test_streams(void) {
     const char *const *lines = ARGS("translate", "-m", "run/model.gguf");
     expect_failure("stdout full", 1, argument, &(CommandHow){.output_path = "/dev/full"},
                    PARTS("standard output: cannot write: No space left"));
-    expect_failure("stdout full, stdin", 1, lines, &(CommandHow){.output_path = "/dev/full", .input = "the cat\n\nthe cat\n"},
+    expect_failure("stdout full, stdin", 1, lines,
+                   &(CommandHow){.output_path = "/dev/full", .input = "the cat\n\nthe cat\n"},
                    PARTS("standard output: cannot write: No space left"));
     expect_failure("stdout closed", 1, argument, &(CommandHow){.output_path = ""},
                    PARTS("standard output: cannot write"));

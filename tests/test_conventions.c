@@ -116,11 +116,11 @@ static void test_pipes(void) {
     TRY({{"translate", "-m", "pipe", "x"},
          1,
          "",
-         "pipe: expected a file, found a pipe, which can be read only once; save"},
+         "pipe: expected a file, found a pipe; save what comes from it in a file: cat"},
         {{"inspect", "-m", "pipe", "x"},
          1,
          "",
-         "pipe: expected a file, found a pipe, which can be read only once; save"},
+         "pipe: expected a file, found a pipe; save what comes from it in a file: cat"},
         {{"train", "tiny.ini", "run.dir=new", "data.valid=pipe"}, 1, "", "pipe: expected a file, found a pipe"},
         {{"train", "tiny.ini", "run.dir=new", "data.train=pipe"}, 1, "", "cat pipe > FILE"}, );
     static const struct {

@@ -235,7 +235,7 @@ static void test_bad_files(void) {
     expect_error("good.tsv none.tsv", "none.tsv: cannot open");
     expect_error("", "expected a list of files");
     expect_error("  ", "expected a list of files");
-    expect_error("-", "standard input can be the training pairs alone");
+    expect_error("-", "only data.train can be standard input, so save the text as a file");
     expect_error(folder, folder);
 }
 
@@ -393,13 +393,12 @@ static void test_many_files(void) {
 static void test_no_files(void) {
     CHECK(mkfifo("pipe", 0600) == 0, "mkfifo");
     write_line("one.tsv", "a\tb\n");
-    expect_error("pipe",
-                 "pipe: expected a file, found a device or pipe; it is read more than once, so save it as a file");
-    expect_error("one.tsv pipe", "so save it as a file");
-    expect_error("/dev/null", "so save it as a file");
+    expect_error("pipe", "pipe: expected a file, found a pipe; save what comes from it in a file: cat pipe > FILE");
+    expect_error("one.tsv pipe", "save what comes from it in a file");
+    expect_error("/dev/null", "save what comes from it in a file");
     Error err = {"no error"};
     EXPECT(!corpus_open("pipe", ".", (CorpusRules){0}, &err));
-    EXPECT_HAS(err.text, "save it as a file, or give it as standard input: -");
+    EXPECT_HAS(err.text, "cat pipe > FILE, or give it as standard input: -");
     unlink("pipe");
     CorpusReader *reader = corpus_open("one.tsv", NULL, (CorpusRules){0}, &err);
     write_line("two.tsv", "c\td\n");

@@ -197,7 +197,7 @@ static void test_bad_lines(void) {
     expect_error("[data]\nnote = \"a\\\"", NULL,
                  "x.ini:2: expected a value with a \" at both its ends, found \"note = \"a\\\"\"");
     expect_error("[train]\nseed = 1\n[model]\n[train]\nseed = 2\n", NULL,
-                 "x.ini:5: train.seed stands twice (first at line 2)");
+                 "x.ini:5: train.seed is given twice (first at line 2); remove one");
     expect_error("[data]\nnote = a\x1B[0m\n", NULL, "x.ini:2: expected text, found the control character 0x1B");
     expect_error("[data]\nnote = a\xC2\x9B"
                  "31m\n",
@@ -337,9 +337,9 @@ static void test_removed_key(void) {
         {"[data]\ntrain = x\ngone = 0.0\n", "data.gone=0", ""},
         {"[data]\ntrain = x\ngone = 0.1\n", "data.gone=0", ""},
         {"[data]\ntrain = x\n", NULL, ""},
-        {"[data]\ntrain = x\ngone = 0.1\n", NULL, "x.ini:3: data.gone = 0.1: this option is gone: no gain"},
-        {"[data]\ntrain = x\ngone =\n", NULL, "x.ini:3: data.gone = : this option is gone: no gain"},
-        {"[data]\ntrain = x\n", "data.gone=1", "command line: data.gone=1: this option is gone: no gain"},
+        {"[data]\ntrain = x\ngone = 0.1\n", NULL, "x.ini:3: data.gone = 0.1: this option is gone (no gain); remove it"},
+        {"[data]\ntrain = x\ngone =\n", NULL, "x.ini:3: data.gone = : this option is gone (no gain); remove it"},
+        {"[data]\ntrain = x\n", "data.gone=1", "command line: data.gone=1: this option is gone (no gain); remove it"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         Config config = {0};

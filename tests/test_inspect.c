@@ -576,7 +576,7 @@ static void test_refused(void) {
     InspectRequest request = request_make();
     char lengthy[4 * P] = {0};
     memset(lengthy, 'x', sizeof lengthy - 1);
-    expect_refused(&f, "", &request, "an empty text");
+    expect_refused(&f, "", &request, "found a text without a word");
     expect_refused(&f, lengthy, &request, "expected at most 95");
     request.word = "pear";
     expect_refused(&f, "buy an apple", &request, "--word: expected a word of \"buy an apple\", found \"pear\"");
@@ -739,7 +739,7 @@ static void test_command(void) {
     expect_command(1, ARGS("inspect", "a"), "no model yet");
     expect_command(1, ARGS("inspect", "-m", "none.gguf", "a"), "none.gguf");
     expect_command(1, ARGS("inspect", "-m", "tiny.ini", "a"), "tiny.ini");
-    expect_command(1, ARGS("inspect", "-m", "model.gguf", "  "), "an empty text");
+    expect_command(1, ARGS("inspect", "-m", "model.gguf", "  "), "found a text without a word");
     expect_command(1, ARGS("inspect", "-m", "model.gguf", "--head", "3", "a"), "--head");
     expect_command(1, ARGS("inspect", "-m", "model.gguf", "-o", "no/where.html", "a"), "no/where.html");
     EXPECT(!file_exists("inspect.html"));

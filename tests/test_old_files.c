@@ -78,7 +78,7 @@ static void test_resumes_again(void) {
 static void test_removed_options(void) {
     CommandRun run = command_run(ARGS("train", "old.ini", "train.source_word_dropout=0.1"), NULL);
     EXPECT_INT(run.code, 1);
-    EXPECT_HAS(run.err, "command line: train.source_word_dropout=0.1: this option is gone: nothing measured showed");
+    EXPECT_HAS(run.err, "command line: train.source_word_dropout=0.1: this option is gone (nothing measured showed");
     command_free(&run);
 }
 

@@ -352,8 +352,10 @@ static void test_two_at_once(void) {
     CommandRun first = command_start(arguments, NULL);
     wait_for_save(&first, "both/log.jsonl", 0);
     CommandRun second = command_run(arguments, NULL);
-    char said[128];
-    snprintf(said, sizeof said, "train: both/lock: held by process %ld; two at once would write over each other\n",
+    char said[192];
+    snprintf(said, sizeof said,
+             "train: both/lock: held by process %ld; wait until it ends, or use another folder: two at once would "
+             "write over each other\n",
              (long)first.pid);
     EXPECT_INT(second.code, 1);
     EXPECT_STR(second.err, said);

@@ -49,11 +49,8 @@ int file_open(const char *path, size_t *size, Error *err) {
         *size = descriptor < 0 ? 0 : (size_t)info.st_size;
         return descriptor;
     }
-    if (S_ISFIFO(info.st_mode))
-        error_set(err, "%s: expected a file, found a pipe, which can be read only once; save it first: cat %s > FILE",
-                  path, path);
-    else
-        error_set(err, "%s: expected a file, found a device", path);
+    error_set(err, "%s: expected a file, found a %s; save what comes from it in a file: cat %s > FILE", path,
+              S_ISFIFO(info.st_mode) ? "pipe" : "device", path);
     close(descriptor);
     return -1;
 }
@@ -338,9 +335,12 @@ bool file_lock(FileLock *lock, const char *path, Error *err) {
             whole.l_pid = 0;
             if (failure == EAGAIN || failure == EACCES) fcntl(descriptor, F_GETLK, &whole);
             close(descriptor);
-            return whole.l_pid > 0 ? error_set(err, "%s: held by process %ld; two at once would write over each other",
+            return whole.l_pid > 0 ? error_set(err,
+                                               "%s: held by process %ld; wait until it ends, or use another folder: "
+                                               "two at once would write over each other",
                                                path, (long)whole.l_pid)
-                                   : error_set(err, "%s: cannot lock: %s", path, strerror(failure));
+                                   : error_set(err, "%s: cannot lock: %s; use a folder on another file system", path,
+                                               strerror(failure));
         }
         if (file_is(descriptor, path)) {
             *lock = (FileLock){descriptor, file_open_folder(path), memory_string(path)};

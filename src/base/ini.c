@@ -159,7 +159,8 @@ static bool ini_line(Ini *ini, Span line, size_t number, char **section, Error *
     char *key = memory_format("%s.%.*s", *section, (int)(name.end - name.start), name.start);
     const IniEntry *first = ini_find(ini, key);
     if (first) {
-        error_set(err, "%s:%zu: %s stands twice (first at line %zu)", ini->name, number, key, first->line);
+        error_set(err, "%s:%zu: %s is given twice (first at line %zu); remove one", ini->name, number, key,
+                  first->line);
         free(key);
         free(value);
         return false;
@@ -243,8 +244,10 @@ bool ini_drop_removed(Ini *ini, const char *key, const char *why, Error *err) {
     if (!entry) return true;
     const char *value = entry->value;
     if (!strchr(value, '0') || value[strspn(value, "0.")]) {
-        if (entry->line == 0) return error_set(err, "command line: %s=%s: this option is gone: %s", key, value, why);
-        return error_set(err, "%s:%zu: %s = %s: this option is gone: %s", ini->name, entry->line, key, value, why);
+        if (entry->line == 0)
+            return error_set(err, "command line: %s=%s: this option is gone (%s); remove it", key, value, why);
+        return error_set(err, "%s:%zu: %s = %s: this option is gone (%s); remove it", ini->name, entry->line, key,
+                         value, why);
     }
     free(entry->key);
     free(entry->value);

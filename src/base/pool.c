@@ -165,7 +165,8 @@ Pool *pool_create(size_t threads, Error *err) {
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failure) {
-        error_set(err, "threads: cannot start number %zu of %zu: %s", pool->started + 1, threads, strerror(failure));
+        error_set(err, "threads: cannot start number %zu of %zu: %s; use fewer", pool->started + 1, threads,
+                  strerror(failure));
         pool_free(pool);
         return NULL;
     }

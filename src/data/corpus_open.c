@@ -137,9 +137,8 @@ static bool explain(const CorpusReader *r, const char *name, const char *folder,
     struct stat info;
     if (!file_exists(name) && strpbrk(r->list, BLANKS) && !strchr(r->list, '"'))
         return error_set(err, "%s" QUOTING, err->text);
-    if (stat(name, &info) != 0 || S_ISREG(info.st_mode) || S_ISDIR(info.st_mode)) return false;
-    return error_set(err, "%s; it is read more than once, so save it as a file%s", err->text,
-                     folder ? ", or give it as standard input: -" : "");
+    if (!folder || stat(name, &info) != 0 || !S_ISFIFO(info.st_mode)) return false;
+    return error_set(err, "%s, or give it as standard input: -", err->text);
 }
 
 static bool open_item(CorpusReader *r, CorpusItem *item, const char *folder, Checksum *all, Error *err) {
@@ -154,7 +153,7 @@ static bool open_item(CorpusReader *r, CorpusItem *item, const char *folder, Che
             item->names[side] = memory_string("standard input");
             descriptor = item->copy = copy_input(folder, err);
         } else {
-            error_set(err, "-: expected a file; standard input can be the training pairs alone");
+            error_set(err, "-: expected a file; only data.train can be standard input, so save the text as a file");
         }
         if (descriptor < 0) return false;
         Checksum sum;

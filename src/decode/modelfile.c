@@ -161,8 +161,9 @@ static bool read_info(ModelFile *file, Error *err) {
     const char *found = gguf_string(file->gguf, "general.architecture", NULL, err);
     if (!found) return false;
     if (strcmp(found, architecture) != 0)
-        return error_set(err, "%s: general.architecture: expected \"%s\", found \"%s\"", file->path, architecture,
-                         found);
+        return error_set(err,
+                         "%s: general.architecture: expected \"%s\", found \"%s\": only models of ./train can be used",
+                         file->path, architecture, found);
     if (!check_keys(file, err)) return false;
     for (size_t i = 0; i < COUNT(tables); i++)
         if (!read_fields(file, tables[i].fields, tables[i].prefix, (char *)info + tables[i].offset, err)) return false;

@@ -82,7 +82,9 @@ static size_t arena_bytes(Session *s) {
 /* Room in the arena. A little more than is needed, where the system has it, spares the next longer batch a new one. */
 static bool make_room(Session *s, Error *err) {
     if (s->slots > UINT32_MAX / s->capacity)
-        return error_set(err, "%zu hypotheses of %zu tokens each are too many for one batch", s->slots, s->capacity);
+        return error_set(
+            err, "%zu hypotheses of %zu tokens each are too many for one batch; lower the beam or the maximum length",
+            s->slots, s->capacity);
     const size_t bytes = arena_bytes(s);
     arena_release(&s->arena, 0);
     if (bytes > s->arena.size) {

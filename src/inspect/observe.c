@@ -49,9 +49,10 @@ static bool search(Observation *o, const char *text, size_t beam, Error *err) {
     const size_t P = o->file->params.hyper.max_length;
     tokenizer_encode(o->tokenizer, &o->source, text, strlen(text));
     o->S = stbds_arrlenu(o->source) + 1;
-    if (o->S == 1) return error_set(err, "an empty text: expected a sentence");
+    if (o->S == 1) return error_set(err, "expected a sentence, found a text without a word");
     if (o->S > P)
-        return error_set(err, "a text of %zu tokens: expected at most %zu, which %s takes", o->S - 1, P - 1, path);
+        return error_set(err, "a text of %zu tokens: expected at most %zu, which %s takes; choose a shorter sentence",
+                         o->S - 1, P - 1, path);
     stbds_arrput(o->source, TOKEN_END);
     SearchOptions how = o->file->info.decode;
     if (beam > 0) how.beam = beam;
