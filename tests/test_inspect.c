@@ -758,7 +758,8 @@ static void test_command(void) {
 
     CommandRun run = command_run(ARGS("inspect", "-m", "model.gguf", "--json", "buy an apple"), NULL);
     EXPECT_INT(run.code, 0);
-    EXPECT_STR(run.err, "");
+    EXPECT(strncmp(run.err, "inspect: the translation is cut after ", 38) == 0); /* a model that has learnt nothing */
+    EXPECT(strchr(run.err, '\n') == run.err + strlen(run.err) - 1);
     const char *end = json_skip(run.out);
     EXPECT(end && strcmp(end, "\n") == 0);
     command_free(&run);

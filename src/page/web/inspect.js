@@ -778,8 +778,8 @@ views.beam = {
           y.finished === false ? y.text + " … (cut by the length limit)" : y.text, y.log_probability, y.score
         ]), {
           row: i => (i === 0 ? "chosen" : null),
-          caption: "Drafts that came to their end, or to the length limit. The score makes short and long ones comparable; the best is " +
-            "the translation."
+          caption: "Drafts that came to their end, or to the length limit. The score makes short and long ones " +
+            "comparable; the best is the translation."
         })
     ];
   }
