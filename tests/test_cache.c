@@ -150,7 +150,7 @@ static void test_hostile(void) {
     FileWriter *file = cache_write("few.cache", ".", 7, reader, tokenizer, rules, pool, &checksum, &err);
     PairSet pairs;
     CHECK(file && file_commit(file, &err), err.text);
-    EXPECT(cache_open(&pairs, "few.cache", 7, &own, (Normalisation){0}, 50));
+    EXPECT(cache_open(&pairs, "few.cache", 7, &own, 260, rules));
     EXPECT_INT(pairs.count, 3);
     EXPECT(pairs.checksum == checksum);
     EXPECT_INT(pairs.longest_target, 10);
@@ -159,11 +159,15 @@ static void test_hostile(void) {
     pairs_free(&pairs);
     tokenizer_free(own);
     own = NULL;
-    EXPECT(!cache_open(&pairs, "few.cache", 8, &tokenizer, (Normalisation){0}, 50)); /* another key */
-    EXPECT(!cache_open(&pairs, "few.cache", 7, &tokenizer, (Normalisation){0}, 9));  /* a pair that is too long */
+    EXPECT(!cache_open(&pairs, "few.cache", 8, &tokenizer, 260, rules)); /* another key */
+    EXPECT(!cache_open(&pairs, "few.cache", 7, &tokenizer, 260,
+                       (CorpusRules){.max_length = 9}));                 /* a pair that is too long */
+    EXPECT(!cache_open(&pairs, "few.cache", 7, &tokenizer, 259, rules)); /* a merge too many */
+    EXPECT(!cache_open(&pairs, "few.cache", 7, &own, 258, rules));
+    EXPECT(!own);
     Tokenizer *other = tokenizer_create(merges, 1, (Normalisation){0}, &err);
-    EXPECT(!cache_open(&pairs, "few.cache", 7, &other, (Normalisation){0}, 50));
-    EXPECT(cache_open(&pairs, "few.cache", 7, &tokenizer, (Normalisation){0}, 50));
+    EXPECT(!cache_open(&pairs, "few.cache", 7, &other, 260, rules));
+    EXPECT(cache_open(&pairs, "few.cache", 7, &tokenizer, 260, rules));
     pairs_free(&pairs);
 
     size_t size;
@@ -173,7 +177,7 @@ static void test_hostile(void) {
         write_bytes("few.cache", bytes, size);
         bytes[i] ^= 0x10;
         /* But for the zeros between tokens and starts, which nobody reads. */
-        if (cache_open(&pairs, "few.cache", 7, &tokenizer, (Normalisation){0}, 50)) {
+        if (cache_open(&pairs, "few.cache", 7, &tokenizer, 260, rules)) {
             if (i < 2 * tokens || i >= starts) TEST_FAIL("byte %zu of %zu: not found out", i, size);
             pairs_free(&pairs);
         }
@@ -184,6 +188,13 @@ static void test_hostile(void) {
         uint64_t value;
     } lies[] = {
         {0, 2, 260},
+        {0, 0, TOKEN_END}, /* within a sentence */
+        {0, 1, TOKEN_BEGIN},
+        {0, tokens - 2, TOKEN_END},
+        {0, tokens - 2, TOKEN_BEGIN},
+        {0, tokens - 1, TOKEN_BEGIN}, /* no end */
+        {0, tokens - 1, 'x' + 2},
+        {1, 1, 3}, /* the first sentence ends earlier, the second begins earlier */
         {0, 0, 65535},
         {1, 0, 1},
         {1, 1, 0},
@@ -227,7 +238,7 @@ static void test_hostile(void) {
         memcpy(lie + size - 8, &number, 8);
         write_bytes("few.cache", lie, size);
         own = NULL;
-        if (cache_open(&pairs, "few.cache", 7, &own, (Normalisation){0}, 50)) {
+        if (cache_open(&pairs, "few.cache", 7, &own, 260, rules)) {
             TEST_FAIL("lie %zu: not found out", i);
             pairs_free(&pairs);
             tokenizer_free(own);
@@ -235,7 +246,7 @@ static void test_hostile(void) {
         free(lie);
     }
     write_bytes("few.cache", bytes, size); /* and the truth again */
-    EXPECT(cache_open(&pairs, "few.cache", 7, &tokenizer, (Normalisation){0}, 50));
+    EXPECT(cache_open(&pairs, "few.cache", 7, &tokenizer, 260, rules));
     pairs_free(&pairs);
     free(bytes);
     tokenizer_free(other);

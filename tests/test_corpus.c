@@ -260,6 +260,78 @@ static void test_long_lines(void) {
     free(text);
 }
 
+/* Lines that end in CR are lines where there is no LF; where there is, they are told of. */
+static void test_returns(void) {
+    static const struct {
+        const char *text;
+        size_t lines;
+        const char *told;
+    } rows[] = {
+        {"a\tb\rc\td\re\tf\r", 3, ""},
+        {"a\tb\rc\td\re\tf\tnote", 3, ""},
+        {"a\tb\r\nc\td\r\n", 2, ""},
+        {"a\tb\rc\td\re\tf\r\n", 1,
+         "data.train: 1 line with a CR inside, which ends a line only where there is no LF, first pairs.tsv:1"},
+        {"a\tb\nc\td\tnote\re\tf\ng\rh\ti\n", 3,
+         "data.train: 2 lines with a CR inside, which ends a line only where there is no LF, first pairs.tsv:2"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Corpus corpus = {0};
+        CorpusReport report = {0};
+        Error err = {"fine"};
+        write_line("pairs.tsv", rows[i].text);
+        CorpusReader *reader = corpus_open("pairs.tsv", NULL, (CorpusRules){.unique = true}, &err);
+        EXPECT(reader && corpus_next(reader, &corpus, SIZE_MAX, &report, &err));
+        EXPECT_INT(corpus.count, rows[i].lines);
+        EXPECT_INT(report.lines, rows[i].lines);
+        char *told = corpus_tell(reader, &report, "data.train");
+        EXPECT_STR(told, rows[i].told);
+        free(told);
+        corpus_close(reader);
+        corpus_free(&corpus);
+    }
+    Corpus corpus;
+    CorpusReport report;
+    write_line("a.en", "one\rtwo\r"); /* two files may differ in this */
+    write_line("a.fr", "un\ndeux\n");
+    if (read_good(&corpus, "a.en+a.fr", (CorpusRules){0}, &report)) EXPECT_INT(corpus.count, 2);
+    corpus_free(&corpus);
+    FILE *file = fopen("pairs.tsv", "w"); /* as many as a table of `unique` must hold */
+    for (int i = 0; i < 20000; i++) fprintf(file, "line %d\tnumber %d\r", i, i);
+    EXPECT(fclose(file) == 0);
+    if (read_good(&corpus, "pairs.tsv", (CorpusRules){.unique = true}, &report)) EXPECT_INT(corpus.count, 20000);
+    corpus_free(&corpus);
+}
+
+/* A line that is too long even to be read is left out like any other, in each way that a corpus may be written. */
+static void test_endless_lines(void) {
+    const size_t size = ((size_t)1 << 24) + 70000;
+    char *text = malloc(size + 100);
+    memset(text, 'x', size + 100);
+    Corpus corpus;
+    CorpusReport report;
+    memcpy(text, "a\tb\nc\td", 7);
+    memcpy(text + size, "\ne\tf", 5);
+    write_file("pairs.tsv", text, size + 4);
+    if (read_good(&corpus, "pairs.tsv", (CorpusRules){0}, &report)) EXPECT_INT(corpus.count, 2);
+    EXPECT_INT(report.lines, 3);
+    EXPECT_INT(report.count[CORPUS_TOO_LONG], 1);
+    EXPECT_INT(report.first[CORPUS_TOO_LONG].line, 2);
+    corpus_free(&corpus);
+    write_line("a.en", "one\ntwo\nthree\n");
+    for (int side = 0; side < 2; side++) {
+        if (read_good(&corpus, side ? "a.en+pairs.tsv" : "pairs.tsv+a.en", (CorpusRules){0}, &report)) {
+            EXPECT_INT(corpus.count, 2);
+            EXPECT_INT(report.count[CORPUS_TOO_LONG], 1);
+            EXPECT_INT(report.first[CORPUS_TOO_LONG].file, side);
+        }
+        corpus_free(&corpus);
+    }
+    write_file("bad.tsv", text + 4, size - 4);
+    expect_error("bad.tsv", "bad.tsv:1: expected a line of at most 16777216 bytes, found a longer one; and no line");
+    free(text);
+}
+
 /* Two files side by side: a TAB in them is white space. */
 static void test_pair_of_files(void) {
     Corpus corpus;
@@ -676,6 +748,8 @@ int main(void) {
     RUN(test_many_targets);
     RUN(test_bad_files);
     RUN(test_long_lines);
+    RUN(test_returns);
+    RUN(test_endless_lines);
     RUN(test_pair_of_files);
     RUN(test_unequal_files);
     RUN(test_odd_names);

@@ -17,6 +17,7 @@ struct LineReader {
     size_t size;       /* of the buffer */
     size_t start, end; /* of the bytes not yet taken */
     bool ended;
+    bool known, returns; /* how lines end; returns: in CR */
     size_t count;
 };
 
@@ -35,7 +36,20 @@ void lines_free(LineReader *r) {
     free(r);
 }
 
-static char *line_end(const LineReader *r) { return memchr(r->buffer + r->start, '\n', r->end - r->start); }
+static char *line_end(const LineReader *r) {
+    char *from = r->buffer + r->start, *cr = NULL, *lf;
+    if (r->returns) cr = memchr(from, '\r', r->end - r->start);
+    lf = memchr(from, '\n', cr ? (size_t)(cr - from) : r->end - r->start);
+    if (lf || !cr) return lf;
+    return cr + 1 < r->buffer + r->end || r->ended ? cr : NULL; /* a LF may follow it */
+}
+
+/* Finds out how lines end, when the first is not ended by LF although all is there, or a block. True: in CR. */
+static bool learn_end(LineReader *r) {
+    if (r->known || (!r->ended && r->end - r->start < BLOCK)) return false;
+    r->known = true;
+    return r->returns = r->count == 0 && memchr(r->buffer + r->start, '\r', r->end - r->start);
+}
 
 bool lines_ready(const LineReader *r) { return line_end(r) != NULL; }
 
@@ -43,12 +57,9 @@ size_t lines_count(const LineReader *r) { return r->count; }
 
 /* Moves what is not yet taken to the front, and reads more behind it. */
 static bool read_more(LineReader *r, Error *err) {
-    memmove(r->buffer, r->buffer + r->start, r->end - r->start);
+    if (r->start > 0) memmove(r->buffer, r->buffer + r->start, r->end - r->start);
     r->end -= r->start;
     r->start = 0;
-    if (r->end > LINES_LONGEST)
-        return error_set(err, "%s:%zu: expected a line of at most %d bytes, found a longer one", r->name, r->count + 1,
-                         LINES_LONGEST);
     if (r->size - r->end < BLOCK) r->buffer = memory_resize(r->buffer, r->size *= 2, 1);
     ssize_t got;
     do got = read(r->descriptor, r->buffer + r->end, BLOCK);
@@ -61,20 +72,29 @@ static bool read_more(LineReader *r, Error *err) {
 
 LinesNext lines_next(LineReader *r, const char **line, size_t *length, Error *err) {
     char *end;
-    while (!(end = line_end(r)) && !r->ended)
+    bool skipping = false;
+    while (!(end = line_end(r))) {
+        if (learn_end(r)) continue;
+        if (r->ended) break;
+        skipping = skipping || r->end - r->start > LINES_LONGEST;
+        if (skipping) r->start = r->end;
         if (!read_more(r, err)) return LINES_FAILED;
-    if (!end && r->start == r->end) return LINES_END;
+    }
+    if (!end && r->start == r->end && !skipping) return LINES_END;
     *line = r->buffer + r->start;
-    const char *foreign = r->count == 0 ? lines_foreign(*line, r->end - r->start) : NULL;
+    const char *foreign = r->count == 0 && !skipping ? lines_foreign(*line, r->end - r->start) : NULL;
     if (foreign) {
         error_set(err, "%s: expected UTF-8 text, found %s", r->name, foreign);
         return LINES_FAILED;
     }
     *length = end ? (size_t)(end - *line) : r->end - r->start;
     r->start += *length + (end != NULL);
+    if (end && *end == '\r' && r->start < r->end && r->buffer[r->start] == '\n') r->start++;
     if (*length > 0 && (*line)[*length - 1] == '\r') --*length;
     r->count++;
-    return LINES_LINE;
+    if (!skipping) return LINES_LINE;
+    error_set(err, "%s:%zu: expected a line of at most %d bytes, found a longer one", r->name, r->count, LINES_LONGEST);
+    return LINES_LONG;
 }
 
 size_t lines_mark(const char *text, size_t length) {

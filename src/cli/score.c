@@ -105,7 +105,7 @@ static bool read_lines(Lines *l, const char *path, Error *err) {
     const size_t count = stbds_arrlenu(l->lines);
     for (size_t i = 0, at = 0; i < count; at += l->lines[i++].length) /* now the bytes stay where they are */
         l->lines[i].bytes = l->bytes ? l->bytes + at : "";
-    if (next == LINES_FAILED) return false;
+    if (next != LINES_END) return false;
     return count > 0 || error_set(err, "%s: expected at least one line, found an empty file", name);
 }
 

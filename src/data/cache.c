@@ -10,7 +10,7 @@
 
 #define MAGIC "nmtpairs"
 enum {
-    VERSION = 3,           /* of the format, and of how a vocabulary is learnt and text cut into tokens */
+    VERSION = 4,           /* of the format, and of how a vocabulary is learnt and text cut into tokens */
     BLOCK_LINES = 1 << 14, /* lines encoded at a time */
     COPY_SIZE = 1 << 16,   /* bytes */
 };
@@ -121,25 +121,32 @@ static bool read_end(CacheEnd *end, const FileMap *map, uint64_t key) {
     return (end->tokens + 3) / 4 * 8 + (2 * end->count + 1) * 8 + end->merges * 8 + sizeof *end == map->size;
 }
 
-/* Whether every pair lies within the tokens and every token within the vocabulary, and the checksum is right. */
+/* Whether every pair lies within the tokens, every token within the vocabulary, </s> ends every side and is nowhere
+ * else, <s> is nowhere, and the checksum is right. */
 static bool check_pairs(PairSet *pairs, const CacheEnd *end) {
     enum { STRETCH = 1 << 16 };
     const size_t vocab = TOKEN_FIRST_MERGE + end->merges;
+    size_t marks = 0;
     Checksum sum;
     checksum_start(&sum);
     for (size_t at = 0; at < end->tokens; at += STRETCH) {
         const size_t count = end->tokens - at < STRETCH ? end->tokens - at : STRETCH;
         checksum_add(&sum, pairs->tokens + at, count * sizeof *pairs->tokens);
         size_t highest = 0;
-        for (size_t i = 0; i < count; i++) highest = pairs->tokens[at + i] > highest ? pairs->tokens[at + i] : highest;
+        for (size_t i = 0; i < count; i++) {
+            const size_t token = pairs->tokens[at + i];
+            highest = token > highest ? token : highest;
+            marks += token < TOKEN_FIRST_BYTE;
+        }
         if (highest >= vocab) return false;
         pairs_forget(pairs);
     }
     checksum_add(&sum, pairs->start, sizeof *pairs->start);
-    if (pairs->start[0] != 0) return false;
+    if (pairs->start[0] != 0 || marks != 2 * end->count) return false;
     for (size_t i = 0; i < end->count; i++) {
         const size_t *start = pairs->start + 2 * i;
-        if (start[1] <= start[0] || start[2] <= start[1]) return false;
+        if (start[1] <= start[0] || start[2] <= start[1] || start[2] > end->tokens) return false;
+        if (pairs->tokens[start[1] - 1] != TOKEN_END || pairs->tokens[start[2] - 1] != TOKEN_END) return false;
         checksum_add(&sum, start + 1, 2 * sizeof *start);
         pairs_count(pairs, start[1] - start[0], start[2] - start[1]);
         if (i % STRETCH == STRETCH - 1) pairs_forget(pairs);
@@ -148,8 +155,8 @@ static bool check_pairs(PairSet *pairs, const CacheEnd *end) {
     return pairs->start[2 * end->count] == end->tokens && checksum_end(&sum) == end->content;
 }
 
-bool cache_open(PairSet *pairs, const char *path, uint64_t key, Tokenizer **tokenizer, Normalisation how,
-                size_t max_length) {
+bool cache_open(PairSet *pairs, const char *path, uint64_t key, Tokenizer **tokenizer, size_t vocab,
+                CorpusRules rules) {
     Error err;
     FileMap map;
     CacheEnd end;
@@ -166,13 +173,14 @@ bool cache_open(PairSet *pairs, const char *path, uint64_t key, Tokenizer **toke
                            .checksum = end.content,
                            .map = map};
         ok = end.count > 0 && end.checksum == end_checksum(&end, merges) && check_pairs(pairs, &end) &&
-             pairs->longest_source <= max_length && pairs->longest_target <= max_length;
+             pairs->longest_source <= rules.max_length && pairs->longest_target <= rules.max_length &&
+             TOKEN_FIRST_MERGE + end.merges <= vocab;
         if (ok && *tokenizer) {
             size_t count;
             const uint32_t *wanted = tokenizer_merges(*tokenizer, &count);
             ok = count == end.merges && memcmp(wanted, merges, 2 * count * sizeof *merges) == 0;
         } else if (ok) {
-            *tokenizer = tokenizer_create(merges, end.merges, how, &err);
+            *tokenizer = tokenizer_create(merges, end.merges, rules.text, &err);
             ok = *tokenizer != NULL;
         }
     }

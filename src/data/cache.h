@@ -20,10 +20,10 @@
 #include "text/tokenizer.h"
 
 /* Maps the file and looks at all of it. False, with nothing opened, when it is not there, was made from something else
- * or for another tokenizer, or is damaged: then it must be written again. *tokenizer: the run's; NULL: set to
- * the file's own, with `how`. max_length: of a side. Release with pairs_free. */
-bool cache_open(PairSet *pairs, const char *path, uint64_t key, Tokenizer **tokenizer, Normalisation how,
-                size_t max_length);
+ * or for another tokenizer, or is damaged or nothing that cache_write would write: then it must be written again.
+ * *tokenizer: the run's; NULL: set to the file's own. vocab: most tokens of its vocabulary. rules: their max_length and
+ * text matter. Release with pairs_free. */
+bool cache_open(PairSet *pairs, const char *path, uint64_t key, Tokenizer **tokenizer, size_t vocab, CorpusRules rules);
 
 /* Reads all lines, encodes them and writes the file. Returns the writer, whose file_commit puts the file in place, or
  * NULL. *checksum: what pairs.checksum will be. folder: for a scratch file. */

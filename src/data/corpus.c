@@ -83,10 +83,13 @@ static Text two_columns(Text line) {
 }
 
 /* The next line of one side of the item; of a TSV, those columns that are used. */
-static LinesNext read_side(CorpusReader *r, int side, Text *line, Error *err) {
+static LinesNext read_side(CorpusReader *r, int side, Text *line, CorpusReport *report, Error *err) {
     const LinesNext next = lines_next(r->open[side], &line->bytes, &line->length, err);
-    if (next != LINES_LINE) return next;
     const size_t number = lines_count(r->open[side]);
+    const CorpusPlace place = {2 * r->item + (size_t)side, number};
+    if (next == LINES_LONG && !*r->flaw.text) r->flaw = *err;
+    if (next != LINES_LINE) return next;
+    if (memchr(line->bytes, '\r', line->length) && report->returns++ == 0) report->first_return = place;
     const size_t mark = number == 1 ? lines_mark(line->bytes, line->length) : 0;
     *line = (Text){line->bytes + mark, line->length - mark};
     if (!r->items[r->item].names[1] && (!r->rules.keep || r->rules.swap)) *line = two_columns(*line);
@@ -171,20 +174,24 @@ bool corpus_next(CorpusReader *r, Corpus *corpus, size_t most, CorpusReport *rep
         LinesNext next[2] = {LINES_END, LINES_END};
         if (!r->open[0] && !corpus_open_item(r, err)) return false;
         for (int side = 0; side < 2 && item->names[side]; side++) {
-            next[side] = read_side(r, side, &sides[side], err);
+            next[side] = read_side(r, side, &sides[side], report, err);
             if (next[side] == LINES_FAILED) return false;
         }
-        if (item->names[1] && next[0] != next[1])
+        if (item->names[1] && (next[0] == LINES_END) != (next[1] == LINES_END))
             return error_set(err, "%s:%zu: expected as many lines as in %s, which ends here",
                              item->names[next[0] == LINES_END], lines_count(r->open[next[0] == LINES_END]),
                              item->names[next[1] == LINES_END]);
-        if (next[0] == LINES_LINE) {
-            report->lines++;
-            take_line(r, corpus, sides, report);
-        } else {
+        if (next[0] == LINES_END) {
             if (!end_item(r, err)) return false;
             r->item++;
+            continue;
         }
+        report->lines++;
+        const size_t side = next[0] != LINES_LONG;
+        if (next[side] == LINES_LONG)
+            corpus_report_add(report, CORPUS_TOO_LONG, (CorpusPlace){2 * r->item + side, lines_count(r->open[side])});
+        else
+            take_line(r, corpus, sides, report);
     }
     if (corpus->count == 0) {
         r->item = 0;

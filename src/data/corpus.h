@@ -9,7 +9,7 @@
  *
  * If a file has exactly this name, it is that file: so a file name may contain `+`, and a list of one file may contain
  * spaces. A name in double quotes may contain anything (\" and \\ are a quote and a backslash): "a 1.en"+"a 1.fr". The
- * files are opened one after another. Lines end in LF or CRLF, which the last line may lack; a byte order mark at the
+ * files are opened one after another. Lines end as base/lines.h says; a byte order mark at the
  * start of a file is skipped. A line that cannot be used is left out and counted by its flaw; the first line with each
  * flaw is remembered (CorpusReport). Text is read block by block, so memory does not grow with it. */
 #pragma once
@@ -58,6 +58,9 @@ typedef struct CorpusReport {
     uint64_t lines;               /* read */
     uint64_t count[CORPUS_FLAWS]; /* left out */
     CorpusPlace first[CORPUS_FLAWS];
+    uint64_t
+        returns; /* lines that are not left out for it, but have a CR inside: perhaps several lines that end in CR */
+    CorpusPlace first_return;
 } CorpusReport;
 
 void corpus_report_add(CorpusReport *report, CorpusFlaw flaw, CorpusPlace place);

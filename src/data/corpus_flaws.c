@@ -55,6 +55,17 @@ void corpus_report_add(CorpusReport *report, CorpusFlaw flaw, CorpusPlace place)
     if (report->count[flaw]++ == 0) report->first[flaw] = place;
 }
 
+/* Appends a line to the text; frees both strings. */
+static char *tell_more(char *text, const CorpusReader *r, const char *key, char *start, CorpusPlace first) {
+    /* A report may come from a file, so its place may be wrong. */
+    const char *name = first.file / 2 < stbds_arrlenu(r->items) ? r->items[first.file / 2].names[first.file % 2] : "";
+    char *more = memory_format("%s%s%s: %s, first %s:%llu", text, *text ? "\n" : "", key, start, name ? name : "",
+                               (unsigned long long)first.line);
+    free(text);
+    free(start);
+    return more;
+}
+
 char *corpus_tell(const CorpusReader *r, const CorpusReport *report, const char *key) {
     static const char *const what[CORPUS_FLAWS] = {
         [CORPUS_NO_TAB] = "without a TAB",
@@ -66,18 +77,17 @@ char *corpus_tell(const CorpusReader *r, const CorpusReport *report, const char 
     };
     char *text = memory_string("");
     for (int flaw = 0; flaw < CORPUS_FLAWS; flaw++) {
-        const CorpusPlace first = report->first[flaw];
         if (!report->count[flaw]) continue;
-        /* A report may come from a file, so its place may be wrong. */
-        const char *name =
-            first.file / 2 < stbds_arrlenu(r->items) ? r->items[first.file / 2].names[first.file % 2] : "";
-        char *more = memory_format("%s%s%s: left out%s %llu line%s %s, first %s:%llu", text, *text ? "\n" : "", key,
-                                   r->rules.keep && flaw != CORPUS_NO_TAB ? " of the loss" : "",
-                                   (unsigned long long)report->count[flaw], report->count[flaw] > 1 ? "s" : "",
-                                   what[flaw], name ? name : "", (unsigned long long)first.line);
-        free(text);
-        text = more;
+        char *start =
+            memory_format("left out%s %llu line%s %s", r->rules.keep && flaw != CORPUS_NO_TAB ? " of the loss" : "",
+                          (unsigned long long)report->count[flaw], report->count[flaw] > 1 ? "s" : "", what[flaw]);
+        text = tell_more(text, r, key, start, report->first[flaw]);
     }
+    if (report->returns)
+        text = tell_more(text, r, key,
+                         memory_format("%llu line%s with a CR inside, which ends a line only where there is no LF",
+                                       (unsigned long long)report->returns, report->returns > 1 ? "s" : ""),
+                         report->first_return);
     return text;
 }
 

@@ -125,7 +125,8 @@ static bool scan_file(CorpusReader *r, int descriptor, const char *name, Checksu
         if (got < 0 && errno != EINTR) break;
         if (got < 0) continue;
         checksum_add(sum, buffer, (size_t)got);
-        for (char *at = buffer; (at = memchr(at, '\n', (size_t)(buffer + got - at))); at++) r->lines++;
+        for (ssize_t i = 0; i < got; i++)
+            r->lines += buffer[i] == '\n' || (buffer[i] == '\r' && (i + 1 == got || buffer[i + 1] != '\n'));
     }
     r->lines++; /* the last line may lack its LF */
     free(buffer);

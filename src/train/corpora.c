@@ -25,7 +25,7 @@ static uint64_t cache_key(const Config *c, const CorpusReader *reader) {
 }
 
 static bool open_cache(Corpora *d, const Config *c, const char *path, uint64_t key) {
-    return cache_open(&d->train, path, key, &d->tokenizer, c->rules.text, c->hyper.max_length);
+    return cache_open(&d->train, path, key, &d->tokenizer, c->hyper.vocab, c->rules);
 }
 
 /* Other pairs under the same name would silently make another run. */
