@@ -142,6 +142,9 @@ static void test_pipes(void) {
         expect_rows(&through[i].row, 1);
         CHECK(waitpid(writer, NULL, 0) == writer, "waitpid");
     }
+    TRY({{"score", "pipe", "pipe"}, 2, "", "score: pipe: expected at most once, found 2 times"},
+        {{"score", "words", "pipe", "pipe"}, 2, "", "score: pipe: expected at most once, found 2 times"},
+        {{"score", "pipe", "words", "--paired=pipe"}, 2, "", "score: pipe: expected at most once, found 2 times"}, );
     unlink("pipe");
 }
 

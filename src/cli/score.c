@@ -1,10 +1,10 @@
 /* ./score [options] HYPOTHESIS REFERENCE...: BLEU, chrF2 and chrF++ as sacreBLEU computes them. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/ds.h"
@@ -230,7 +230,8 @@ static NgramCounts *count_lines(const TestSet *t, size_t system, ScoreOptions ho
     return counts;
 }
 
-static void print_score(const TestSet *t, ScoreOptions how, const NgramCounts *counts, const ScoreSystem *resampled,
+/* Returns whether BLEU is 0 because no hypothesis has as many words as its longest n-grams. */
+static bool print_score(const TestSet *t, ScoreOptions how, const NgramCounts *counts, const ScoreSystem *resampled,
                         const char *path) {
     NgramCounts sum = {{0}, {0}, {0}};
     for (size_t i = 0; i < t->lines; i++) ngrams_add(&sum, &counts[i]);
@@ -243,9 +244,6 @@ static void print_score(const TestSet *t, ScoreOptions how, const NgramCounts *c
     printf(" = %.4f", score_value(how, &sum));
     if (resampled) printf(" (μ = %.4f ± %.4f)", resampled->mean, resampled->half_width);
     if (how.metric == SCORE_BLEU) {
-        if (sum.hypothesis[0] > 0 && sum.hypothesis[BLEU_ORDERS - 1] == 0)
-            options_note(&command, "BLEU needs lines of %d words or more, found none; for text without spaces: -m chrf",
-                         BLEU_ORDERS);
         const BleuScore s = bleu_score(&sum, false);
         for (size_t k = 0; k < BLEU_ORDERS; k++) printf("%c%.1f", k ? '/' : ' ', s.precision[k]);
         printf(" (BP = %.3f ratio = %.3f hyp_len = %llu ref_len = %llu)", s.penalty,
@@ -253,6 +251,7 @@ static void print_score(const TestSet *t, ScoreOptions how, const NgramCounts *c
                (unsigned long long)s.reference);
     }
     putchar('\n');
+    return how.metric == SCORE_BLEU && sum.hypothesis[0] > 0 && sum.hypothesis[BLEU_ORDERS - 1] == 0;
 }
 
 static void score_all(const Request *r, const TestSet *t, ScoreOptions how) {
@@ -263,9 +262,13 @@ static void score_all(const Request *r, const TestSet *t, ScoreOptions how) {
     double p = 1;
     if (r->other)
         p = score_paired(resampled, how, (const NgramCounts *const[]){counts[0], counts[1]}, t->lines, r->resampling);
+    bool short_lines = false;
     for (size_t s = 0; s < systems; s++)
-        print_score(t, how, counts[s], r->other ? &resampled[s] : NULL, s ? r->other : r->paths[0]);
+        short_lines |= print_score(t, how, counts[s], r->other ? &resampled[s] : NULL, s ? r->other : r->paths[0]);
     if (r->other) printf("difference = %+.4f, p = %.4f\n", resampled[1].score - resampled[0].score, p);
+    if (short_lines)
+        options_note(&command, "BLEU needs lines of %d words or more, found none; for text without spaces: -m chrf",
+                     BLEU_ORDERS);
     char *signature = score_signature(how, t->each, r->resampling);
     printf("%s\n", signature);
     free(signature);
@@ -297,6 +300,12 @@ static void set_metric(Request *r, const char *value) {
     if (!known) options_usage(&command, "--metric: expected bleu, chrf, chrf++ or all, found \"%s\"", value);
 }
 
+/* Standard input or a pipe. */
+static bool is_read_once(const char *path) {
+    struct stat status;
+    return strcmp(path, "-") == 0 || (stat(path, &status) == 0 && S_ISFIFO(status.st_mode));
+}
+
 static void check_request(Request *r, const OptionReader *reader) {
     static const char *const tokenizers[] = {"13a", "none", NULL};
     const char *const *given = reader->given;
@@ -311,9 +320,12 @@ static void check_request(Request *r, const OptionReader *reader) {
     if (files < 2)
         options_usage(&command, "expected HYPOTHESIS and at least one REFERENCE, found %s",
                       files ? r->paths[0] : "neither");
-    size_t from_stdin = r->other && strcmp(r->other, "-") == 0;
-    for (size_t i = 0; i < files; i++) from_stdin += strcmp(r->paths[i], "-") == 0;
-    if (from_stdin > 1) options_usage(&command, "-: expected at most once, found %zu times", from_stdin);
+    for (size_t i = 0; i < files; i++) {
+        size_t times = r->other && strcmp(r->other, r->paths[i]) == 0;
+        for (size_t j = 0; j < files; j++) times += strcmp(r->paths[j], r->paths[i]) == 0;
+        if (times > 1 && is_read_once(r->paths[i]))
+            options_usage(&command, "%s: expected at most once, found %zu times", r->paths[i], times);
+    }
     if (r->other && r->how.effective_order) options_usage(&command, "expected --per-line or --paired, found both");
     if (!r->other) r->resampling.resamples = 0;
     bool any = false;
