@@ -499,6 +499,27 @@ static void test_alignments(void) {
     }
 }
 
+/* Output grows with the line, not with its square, however many parts it has; also in lists. */
+static void test_alignments_of_long_lines(void) {
+    static const char *const ways_of_listing[] = {"--beam=1", "--beam=3", "--n-best=2"};
+    for (size_t way = 0; way < COUNT(ways_of_listing); way++) {
+        size_t before = 0;
+        for (size_t words = 250; words <= 1000; words *= 2) {
+            char *line = memory_new(words + 1, 12), *at = line;
+            for (size_t i = 0; i < words; i++) at += sprintf(at, i % 9 == 8 ? "sleeps. " : i % 3 ? "cat " : "wolf ");
+            CommandRun run = command_run(
+                ARGS("translate", "-m", "run/model.gguf", "--alignment=soft", ways_of_listing[way], line), NULL);
+            EXPECT_INT(run.code, 0);
+            EXPECT_HAS(run.out, " ||| ");
+            if (before > 0 && run.out_size > 2 * before + before / 4)
+                TEST_FAIL("%zu words: expected about twice %zu bytes, found %zu", words, before, run.out_size);
+            before = run.out_size;
+            command_free(&run);
+            free(line);
+        }
+    }
+}
+
 static void test_lengths_prefix_and_repetition(void) {
     char *out = translate(ARGS("translate", "-m", "run/model.gguf", "--prefix", "  Le  chat ", texts[0], "", "wolf"),
                           NULL, 0, 0);
@@ -648,6 +669,7 @@ int main(void) {
     RUN(test_ways_line_by_line);
     RUN(test_n_best);
     RUN(test_alignments);
+    RUN(test_alignments_of_long_lines);
     RUN(test_lengths_prefix_and_repetition);
     RUN(test_wrong_options);
     RUN(test_newest_model);
