@@ -76,7 +76,7 @@ static void test_config_still_rules(void) {
     EXPECT_HAS(run.err, " of 3 cut, ");
     command_free(&run);
     char *log = read_bytes("cut/log.jsonl", &(size_t){0});
-    EXPECT_HAS(log, "\"cut\":");
+    EXPECT_HAS(log, "\"sentences\":3,\"cut\":");
     free(log);
 }
 
