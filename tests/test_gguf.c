@@ -356,6 +356,45 @@ static void test_every_bit_flip_is_refused(void) {
     EXPECT_REFUSED("damaged: checksum expected ");
 }
 
+/* A file that another tool has changed opens when its new checksum is accepted, and no other file does. */
+static void test_accepted_change(void) {
+    static const struct {
+        const char *what, *find, *put;
+        bool sound;
+    } rows[] = {{"a string", "xy", "XY", true},
+                {"a key's name", "a.b", "c.d", true},
+                {"a weight", "\x80\x3f", "\x80\x40", true},
+                {"the magic", "GGUF", "GGUX", false},
+                {"a type", "a.b", "a b", false}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Error err = {""};
+        write_small();
+        load();
+        char *at = memmem(bytes, n_bytes, rows[i].find, strlen(rows[i].find));
+        if (!at) {
+            TEST_FAIL("no %s", rows[i].find);
+            continue;
+        }
+        memcpy(at, rows[i].put, strlen(rows[i].put));
+        EXPECT(!open_bytes(n_bytes, true, &err));
+        const char *way = strstr(err.text, "set NMT_ACCEPT=");
+        EXPECT_INT(way != NULL, rows[i].sound);
+        if (!way) continue;
+        EXPECT_HAS(err.text, "changed since it was written, or damaged: checksum expected ");
+        char sum[17];
+        snprintf(sum, sizeof sum, "%.16s", way + 15);
+        EXPECT_HAS(strstr(err.text, "found "), sum);
+        setenv("NMT_ACCEPT", sum, 1);
+        GgufFile *file = open_bytes(n_bytes, true, &err);
+        if (!file) TEST_FAIL("%s: %s", rows[i].what, err.text);
+        gguf_close(file);
+        bytes[n_bytes - 1] ^= 1; /* another file */
+        EXPECT(!open_bytes(n_bytes, true, &err));
+        for (size_t cut = 0; cut < n_bytes; cut += 7) EXPECT(!open_bytes(cut, true, &err));
+        unsetenv("NMT_ACCEPT");
+    }
+}
+
 static void test_every_truncation_is_refused(void) {
     write_small();
     load();
@@ -699,6 +738,7 @@ int main(void) {
     RUN(test_numbers_of_any_width);
     RUN(test_wrong_lookups);
     RUN(test_every_bit_flip_is_refused);
+    RUN(test_accepted_change);
     RUN(test_every_truncation_is_refused);
     RUN(test_truncation_at_a_page);
     RUN(test_not_gguf);

@@ -136,8 +136,14 @@ static bool verify_checksum(const Cursor *c, const GgufPair *pair, size_t end) {
     checksum_add(&sum, c->data + end, c->size - end);
     const uint64_t found = checksum_end(&sum);
     if (found == expected) return true;
-    return error_set(c->err, "%s: damaged: checksum expected %016" PRIx64 ", found %016" PRIx64, c->path, expected,
-                     found);
+    char digits[17];
+    snprintf(digits, sizeof digits, "%016" PRIx64, found);
+    const char *accepted = getenv(GGUF_ACCEPT);
+    if (accepted && strcmp(accepted, digits) == 0) return true;
+    return error_set(c->err,
+                     "%s: changed since it was written, or damaged: checksum expected %016" PRIx64 ", found %s; if it "
+                     "was changed on purpose, set " GGUF_ACCEPT "=%s in the environment to use it",
+                     c->path, expected, digits, digits);
 }
 
 static bool read_pairs(GgufFile *file, Cursor *c, uint64_t count, bool require_checksum) {
