@@ -177,6 +177,29 @@ static void wait_for(const CommandRun *run, const char *path) {
         sleep_ms(1);
 }
 
+/* What happens to a file that is mapped when it is changed in place: the process ends with a line that says so. */
+static void test_cut_short(void) {
+    static const char *const ways[] = {": >used.gguf", "cp valid.tsv used.gguf",
+                                       "head -c 4096 run/model.gguf >used.gguf"};
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        copy_file("run/model.gguf", "used.gguf");
+        Filter f = filter_start(ARGS("translate", "-m", "used.gguf", "--beam=1"));
+        filter_send(&f, "the red cat sleeps\n");
+        EXPECT(filter_line(&f)[0] != 0);
+        CHECK(system(ways[i]) == 0, "a file is written over");
+        filter_send(&f, "the red cat sleeps\n");
+        EXPECT_STR(filter_line(&f), "");
+        close(f.in);
+        close(f.out);
+        command_wait(&f.run);
+        EXPECT_INT(f.run.code, 1);
+        EXPECT_HAS(f.run.err, "translate: a file in use was cut short or written over");
+        EXPECT(strchr(f.run.err, '\n') == strrchr(f.run.err, '\n'));
+        command_free(&f.run);
+    }
+    unlink("used.gguf");
+}
+
 /* nohup, and a shell that starts a command in the background, have signals ignored: they stay so. Another one stops the
  * run. Of those not ignored each stops it. */
 static void test_ignored_signals(void) {
@@ -296,6 +319,7 @@ int main(void) {
     RUN(test_slow_reader);
     RUN(test_at_once);
     RUN(test_model_replaced);
+    RUN(test_cut_short);
     RUN(test_ignored_signals);
     RUN(test_closed_terminal);
     RUN(test_moved);

@@ -42,12 +42,30 @@ void options_done(const Command *c) {
     exit(options_flush(&err) ? EXIT_DONE : options_fail(c, &err));
 }
 
+static char bus_line[256]; /* "NAME: ..." */
+
+/* A mapped file is shorter than it was, or its disk cannot be read: nothing can go on, but it can be said. */
+static void on_bus_error(int number) {
+    (void)!write(STDERR_FILENO, bus_line, strlen(bus_line));
+    (void)number;
+    _exit(EXIT_FAILED);
+}
+
+static void catch_bus_error(const Command *c) {
+    snprintf(bus_line, sizeof bus_line,
+             "%s: a file in use was cut short or written over, or its disk cannot be read; replace files in use by "
+             "renaming another (mv), not by cp or >\n",
+             c->name);
+    sigaction(SIGBUS, &(struct sigaction){.sa_handler = on_bus_error}, NULL);
+}
+
 OptionReader options_start(const Command *command, int argc, char **argv) {
     /* A file opened while stdin, stdout or stderr is closed would take its place, and be read or written in its stead.
      * Opened the wrong way round, each of them still fails when used. */
     for (int file = 0; file < 3; file++)
         if (fcntl(file, F_GETFD) < 0) (void)!open("/dev/null", file == 0 ? O_WRONLY : O_RDONLY);
     memory_command(command->name);
+    catch_bus_error(command);
     CHECK(command->option_count <= OPTIONS_MOST, "options of one command");
     return (OptionReader){.command = command, .arguments = argv + 1, .count = argc > 0 ? (size_t)argc - 1 : 0};
 }
