@@ -28,7 +28,7 @@
 /* The arguments of a command, its name first. */
 #define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-/* What a command is given besides its arguments; all may be left out. */
+/* What a command is given in addition to its arguments; all may be left out. */
 typedef struct CommandHow {
     const char *input;                    /* stdin; NULL: nothing */
     size_t input_size;                    /* 0: up to the NUL */

@@ -28,7 +28,7 @@ static const RngSite site = {5, 7, 9};
 static Pool *pool;
 static Arena arena;
 
-/* A layer under test: the tensors that get a gradient, the outputs, and what some of the layers need besides. */
+/* A layer under test: the tensors that get a gradient, the outputs, and what else some of the layers need. */
 typedef struct Layer Layer;
 struct Layer {
     const char *name;

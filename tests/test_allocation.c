@@ -1,5 +1,5 @@
 /* No memory is taken inside the training loop: neither by a step nor by what is between steps - batches, the plan of a
- * new epoch, progress, the log. Every call of malloc and its family, and of mmap, is counted while the run stands at
+ * new epoch, progress, the log. Every call of malloc and its family, and of mmap, is counted while the run is at
  * steps 3 to 10. The counting puts this program's functions in the place of the C library's (glibc's); sanitizers have
  * put their own there. */
 #include <errno.h>

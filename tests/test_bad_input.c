@@ -16,7 +16,7 @@ enum { MOST_PARTS = 3 };
 
 static size_t kinds; /* of bad input, tried so far */
 
-/* Whether the character that begins, or goes on, at p is one to be shown (base/plain.h). */
+/* Whether the character that begins at p, or has begun before it, is one to be shown (base/plain.h). */
 static bool is_plain(const char *p, const char *end) {
     return ((unsigned char)*p & 0xC0) == 0x80 || plain_character(p, (size_t)(end - p), NULL) > 0;
 }
@@ -467,7 +467,7 @@ static void test_unreadable(void) {
     unlink("bad.gguf");
 }
 
-/* ---- Going on from a run that does not fit ---- */
+/* ---- Continuing a run that does not fit ---- */
 
 static void test_changed_configs(void) {
     static const char *const overrides[] = {
@@ -572,7 +572,7 @@ static void copy_pair(GgufWriter *out, const GgufPair *p) {
         CHECK(false, "a type that model files have");
 }
 
-/* A well-formed file with a right checksum, but for one change. */
+/* A well-formed file with a right checksum and one change. */
 static void write_changed(const char *from, const char *to, const Change *change) {
     Error err;
     GgufFile *in = gguf_open(from, true, &err);

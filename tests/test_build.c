@@ -123,7 +123,7 @@ static void test_blanks(void) {
     }
 }
 
-/* cc, but for the arguments of a case of the shell. */
+/* cc, except for the arguments of a case of the shell. */
 static void write_compiler(const char *name, const char *line) {
     char *path = memory_format("%s/%s", folder, name);
     FILE *file = fopen(path, "w");

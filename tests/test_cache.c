@@ -57,7 +57,7 @@ static void test_kept(void) {
     free(QUICK("run.dir=kept", "--fresh", "train.seed=5", "train.threads=1", "model.width=32"));
     EXPECT(file_version("kept/train.cache") == cache);
     expect_clean("kept");
-    unlink("kept/train.cache"); /* a run goes on without it */
+    unlink("kept/train.cache"); /* a run continues without it */
     free(QUICK("run.dir=kept", "train.max_steps=12", "train.seed=5", "model.width=32"));
     EXPECT(file_exists("kept/train.cache"));
 }
@@ -176,7 +176,7 @@ static void test_hostile(void) {
         bytes[i] ^= 0x10;
         write_bytes("few.cache", bytes, size);
         bytes[i] ^= 0x10;
-        /* But for the zeros between tokens and starts, which nobody reads. */
+        /* Except the zeros between tokens and starts, which nobody reads. */
         if (cache_open(&pairs, "few.cache", 7, &tokenizer, 260, rules)) {
             if (i < 2 * tokens || i >= starts) TEST_FAIL("byte %zu of %zu: not found out", i, size);
             pairs_free(&pairs);
@@ -346,7 +346,7 @@ static void test_sources(void) {
     for (size_t i = 0; i < COUNT(lists); i++) {
         char list[64];
         snprintf(list, sizeof list, "data.train=%s", lists[i][0]);
-        for (int again = 0; again < 2; again++) { /* the second time goes on, and has nothing left to do */
+        for (int again = 0; again < 2; again++) { /* the second time continues, and has nothing left to do */
             free(quick(ARGS("train", "tiny.ini", "train.max_steps=4", "valid.translate=0", "train.log_every=1", list,
                             "run.dir=other"),
                        &(CommandHow){.input_path = lists[i][1]}));
@@ -366,7 +366,7 @@ static void test_sources(void) {
     free(back1), free(back2), free(expected), free(all), free(first);
 }
 
-/* What stands behind the two columns that training uses changes nothing; nor do empty columns in validation. */
+/* What comes after the two columns that training uses changes nothing; nor do empty columns in validation. */
 static void test_unused_columns(void) {
     static const char *const more[] = {"\t", "\t\t \t", "\tCC-BY\xFF\tx", "\t\xC2\xA0"};
     size_t size;
@@ -389,8 +389,8 @@ static void test_unused_columns(void) {
     free(text);
 }
 
-/* Every kind of bad line is told with its number and its first place, in training and validation, on every start; and
- * the rest is what a clean file gives. */
+/* Every kind of bad line is reported with its number and its first place, in training and validation, on every start;
+ * and the rest is what a clean file gives. */
 static void test_flaws_are_told(void) {
     size_t size;
     char *text = read_bytes("train.tsv", &size);

@@ -260,7 +260,7 @@ static void test_long_lines(void) {
     free(text);
 }
 
-/* Lines that end in CR are lines where there is no LF; where there is, they are told of. */
+/* Lines that end in CR are lines where there is no LF; where there is, they are reported. */
 static void test_returns(void) {
     static const struct {
         const char *text;
@@ -383,7 +383,7 @@ static void test_odd_names(void) {
     }
 }
 
-/* A name in quotes may be any, and stand anywhere in a list. */
+/* A name in quotes may be any name, anywhere in a list. */
 static void test_quoted_names(void) {
     static const struct {
         const char *list;
@@ -687,7 +687,7 @@ static void test_pairs(void) {
     corpus_free(&corpus);
 }
 
-/* Sides of 5 and 16 tokens may stand, of 5 and 17 not, and of 9 and 18. */
+/* Sides of 5 and 16 tokens are used, of 5 and 17 not, and of 9 and 18. */
 static void test_ratio(void) {
     Corpus corpus;
     CorpusReport report;

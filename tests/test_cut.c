@@ -1,5 +1,5 @@
 /* Translations and the limit of their length: the training pairs set it; what it cuts is reported and counted, and
- * never stands before what has ended by itself; options lift it. */
+ * never comes before what has ended by itself; options lift it. */
 #include "command.h"
 
 /* Short sources with long targets, as in a list of abbreviations. */
@@ -100,7 +100,7 @@ static void test_options_lift_the_limit(void) {
     }
 }
 
-/* Lists are full, and what was cut stands behind what was not, even where its score is higher. */
+/* Lists are full, and what was cut comes after what was not, even where its score is higher. */
 static void test_lists_are_full(void) {
     static const char *const models[] = {"cut/model.gguf", "short/model.gguf"};
     static const char *const counts[] = {"--n-best=2", "--n-best=4", "--n-best=7", "--n-best=20"};

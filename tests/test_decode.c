@@ -138,7 +138,7 @@ static SearchOptions options_of(size_t beam) {
     return (SearchOptions){.beam = beam, .n_best = 1, .length_alpha = 0.7, .max_ratio = 1.5, .max_extra = 5};
 }
 
-/* Ways to search: greedy and with a beam, and with everything that can be asked for besides. */
+/* Ways to search: greedy and with a beam, and with everything else that can be asked for. */
 enum { WAYS = 10 };
 static SearchOptions way(size_t number) {
     static const int32_t prefix[] = {50, 51, 50};
@@ -194,7 +194,7 @@ static void test_step_equals_forward(void) {
         EXPECT(session_begin(session, sources_all(&sources), 3, T, &err));
         const size_t sentence[2] = {5, 40};
         for (size_t t = 0; t < T; t++) {
-            /* Sentence 40 moves from its slot 0 to its slot 2 half way. Another row stands between the two. */
+            /* Sentence 40 moves from its slot 0 to its slot 2 half way. Another row is between the two. */
             const uint32_t from = 40 * 3, to = 40 * 3 + 2;
             if (t == 4) session_copy(session, &(SessionCopy){from, to}, 1, 4);
             const uint32_t slot[3] = {5 * 3 + 1, 17 * 3, t < 4 ? from : to};
@@ -482,7 +482,7 @@ static void test_a_text_is_found_once(void) {
     tokenizer_free(tokenizer);
 }
 
-/* Stopping early loses nothing: the n best are those of a search that goes on until k have finished. */
+/* Stopping early loses nothing: the n best are those of a search that continues until k have finished. */
 static void test_stopping_is_sound(void) {
     static const double alphas[] = {0, 0.6, 2};
     Sources sources;
@@ -947,7 +947,7 @@ static void test_not_a_number(void) {
                 EXPECT(!out[1].finished && out[1].log_probability == -INFINITY);
             else if (beam == 1)
                 EXPECT(!out[1].finished && out[1].length == 1 && out[1].log_probability == -INFINITY);
-            else /* others go on */
+            else /* others continue */
                 EXPECT(isfinite(out[1].log_probability) && out[1].length > 0 && out[1].ids[0] != ids[0]);
             search_free(decode);
             model_free(&m);

@@ -153,7 +153,7 @@ static void test_inspect_word(void) {
     free(wanted);
 }
 
-/* Scores are of texts as they stand; that only one side is decomposed is told. */
+/* Scores are of the texts as they are; if only one side is decomposed, a message says so. */
 static void test_score(void) {
     for (int how = 0; how < 4; how++) {
         char *said = spell("l'\u00e9l\u00e8ve r\u00eave \u00e0 lui\nun roi\n", how & 1),

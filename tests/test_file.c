@@ -89,7 +89,7 @@ static void test_large_pieces(void) {
     free(data);
 }
 
-/* Until the commit, and after a cancel, the old file stands. */
+/* Until the commit, and after a cancel, the old file is there. */
 static void test_old_file_until_commit(void) {
     Error err;
     EXPECT(write_text(place("a"), "old", &err));
@@ -265,8 +265,8 @@ static void test_permissions(void) {
     umask(usual);
 }
 
-/* The limit on the size of files stands in for a full disk; writes fail half way as there. In a process of its own,
- * because the limit stays. */
+/* The limit on the size of files takes the place of a full disk; writes fail half way as there. In a process of its
+ * own, because the limit stays. */
 static void test_failed_write(void) {
     Error err;
     EXPECT(write_text(place("a"), "old", &err));

@@ -174,7 +174,7 @@ static void test_bad_values(void) {
     expect_error("[model]\nnorm =\n", NULL, "x.ini:2: model.norm: expected one of pre|post, found \"\"");
 }
 
-/* The strings bound before the mistake are released, and a mistake is told of the last who set the key. */
+/* The strings bound before the mistake are released, and the message names the place that set the key last. */
 static void test_mistake_after_strings(void) {
     expect_error("[data]\ntrain = x\n[run]\nlast = 0\n", NULL,
                  "x.ini:4: run.last: expected an integer from 1 to 9, found \"0\"");

@@ -431,7 +431,7 @@ static size_t check_beam(const Observation *o) {
         EXPECT_INT(marked, t < o->T);
         EXPECT(kept >= 1 && kept <= 4 && stbds_arrlenu(o->beam[t]) <= 8);
     }
-    /* No continuation stands twice. */
+    /* No continuation is there twice. */
     for (size_t t = 1; t < stbds_arrlenu(o->beam); t++)
         for (size_t i = 0; i < stbds_arrlenu(o->beam[t]); i++)
             for (size_t k = 0; k < i; k++)
@@ -524,7 +524,7 @@ static void count_calls(void *context, size_t b, size_t position, const SearchCo
     *(size_t *)context += count;
 }
 
-/* Whoever watches a search changes nothing. */
+/* To watch a search changes nothing. */
 static void test_watch_changes_nothing(void) {
     Error err;
     Fixture f = fixture_make(NORM_PRE, POSITIONS_SINUSOIDAL, TYING_ALL, 2);

@@ -95,7 +95,7 @@ static void test_many_returns(void) {
     }
 }
 
-/* A line that is too long is passed over, wherever it stands, and the lines after it are read. */
+/* A line that is too long is passed over, wherever it is, and the lines after it are read. */
 static void test_long_lines(void) {
     static const char *const rows[][2] = {
         {"%\na\n", "*a/"},

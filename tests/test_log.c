@@ -5,7 +5,7 @@
 #include "command.h"
 #include "train/log.h"
 
-/* The limit on the size of files stands in for a full disk; it can be raised again. */
+/* The limit on the size of files takes the place of a full disk; it can be raised again. */
 static void limit(rlim_t size) {
     struct rlimit now;
     CHECK(getrlimit(RLIMIT_FSIZE, &now) == 0, "the limit");
@@ -46,7 +46,7 @@ static void test_full_disk(void) {
     log_close(&log);
 }
 
-/* A log that cannot be cut goes on whole. */
+/* A log that cannot be cut is continued whole. */
 static void test_cut(void) {
     Log log;
     Error err;

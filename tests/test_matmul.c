@@ -35,7 +35,7 @@ typedef struct Ask {
     bool alone, add, bias;
 } Ask;
 
-/* What stands in c where nothing may be written. */
+/* What c has where nothing may be written. */
 static const real GUARD = (real)-12345.75;
 
 /* To bfloat16, as the header says: to nearest, ties to even. */
@@ -227,7 +227,7 @@ static void check_weights(void) {
     size_t packed = 0;
     for (size_t again = 0; again < 2; again++)
         for (size_t r = 0; r < COUNT(rows); r++)
-            for (size_t way = 0; way < 3; way++) { /* the whole matrix; a few of its rows; what is none of it */
+            for (size_t way = 0; way < 3; way++) { /* the whole matrix; a few of its rows; what is not part of it */
                 const size_t n = way == 1 ? 24 : OUTPUTS;
                 const Matrix b = transposed(way == 2 ? w : w + 7, INPUTS);
                 matmul(on(pool), MATMUL_WRITE, usual, n, matrix(a, INPUTS), b, rows[r], n, INPUTS, bias);

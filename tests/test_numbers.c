@@ -118,7 +118,7 @@ static void test_parameters(void) {
     run_close(&r);
 }
 
-/* Wherever it stands: a gradient that is not finite is found, and denormal numbers count. */
+/* Wherever it is: a gradient that is not finite is found, and denormal numbers count. */
 static void test_norm(void) {
     Error err;
     Pool *pool = pool_create(2, &err);
@@ -179,7 +179,7 @@ static void test_denormals_flushed(void) {
     pool_free(pool);
 }
 
-/* A thousand times the usual gradient is an outlier once a hundred norms are known; three times it is none. */
+/* A thousand times the usual gradient is an outlier once a hundred norms are known; three times it is not. */
 static void test_outliers(void) {
     Run r;
     run_open(&r, "outliers");

@@ -142,7 +142,7 @@ static void test_amx(void) {
     EXPECT(!configured);
 }
 
-/* What is rounded, is rounded to the nearest, and to even between two; what follows a number in its cell, or stands in
+/* What is rounded, is rounded to the nearest, and to even between two; what follows a number in its cell, or is in
  * another cell, does not matter. */
 static void check_rounding(const ProductKernels *kernel) {
     static const struct {

@@ -92,7 +92,7 @@ static const Reference *reference(const char *prefix, const char *name) {
     return NULL;
 }
 
-/* least: what the largest magnitude is taken to be at least; 0 but for what is zero in exact arithmetic. */
+/* least: what the largest magnitude is taken to be at least; 0, except for what is zero in exact arithmetic. */
 static void compare_least(const char *prefix, const char *name, const real *found, size_t count, double least) {
     const Reference *r = reference(prefix, name);
     if (!r) return;

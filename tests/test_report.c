@@ -1,4 +1,4 @@
-/* report.html of a training run: what stands in it, and that it never harms the run. */
+/* report.html of a training run: what is in it, and that it never harms the run. */
 #include "train/report.h"
 
 #include "base/arena.h"
@@ -48,7 +48,7 @@ static void test_page(void) {
     free(page);
 }
 
-/* Text that could end the page's element, a JSON string or a number that is none. */
+/* Text that could end the page's element, a JSON string or something that is not a number. */
 static void test_escapes(void) {
     write_text("odd.tsv", "say \"hi\" \\ </script><b> :nan \x01\x7f\tdis \"\\\" :inf\n");
     command_gives(0, ARGS("train", "tiny.ini", "run.dir=odd<", "train.max_steps=20", "data.valid=odd.tsv"), NULL);
@@ -83,7 +83,7 @@ static void test_resumed(void) {
     free(again);
 }
 
-/* The page of a run that goes on, and of one that was stopped. */
+/* The page of a run that continues, and of one that was stopped. */
 static void test_stopped(void) {
     CommandRun run = command_start(ARGS("train", "tiny.ini", "run.dir=long", "train.max_steps=100000000"), NULL);
     for (int i = 0; i < 1000 && !file_exists("long/report.html"); i++) sleep_ms(10);
@@ -99,7 +99,7 @@ static void test_stopped(void) {
     free(stopped);
 }
 
-/* A page that cannot be written is told, and changes nothing else. */
+/* If the page cannot be written, a message says so; nothing else changes. */
 static void test_unwritable(void) {
     CHECK(mkdir("blocked", 0777) == 0 && mkdir("blocked/report.html", 0777) == 0, "folders");
     CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=blocked", "train.max_steps=40"), NULL);

@@ -123,7 +123,7 @@ static void test_bad_bytes_are_told(void) {
 static void test_the_way_on(void) {
     write_text("side.en", "a cat\na dog\n");
     write_text("side.fr", "un chat\nun chien\n");
-    /* Two files as a list, where they should stand side by side [stefan-it/nmt-en-vi#6]. */
+    /* Two files as a list, where they should be side by side [stefan-it/nmt-en-vi#6]. */
     expect_said(1, ARGS("train", "tiny.ini", "run.dir=no", "data.train=side.en side.fr"), NULL,
                 ARGS("side.en:1: ", "found no TAB", "Two files side by side are written side.en+side.fr"));
     expect_said(1, ARGS("train", "tiny.ini", "run.dir=no", "data.valid=side.en side.fr"), NULL,

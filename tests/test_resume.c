@@ -1,4 +1,4 @@
-/* What a run goes on from: texts are known by their content, not by their names; what is not as it was is said on
+/* What a run continues from: texts are known by their content, not by their names; what is not as it was is said on
  * stderr and in the log. */
 #include "command.h"
 #include "math/cpu.h"

@@ -252,7 +252,7 @@ static void write_files(void) {
     write_text("no-tab.tsv", "a\tx\nb\tx\nc\nd\tx\n");
 }
 
-/* These, too, are what sacreBLEU gives, but for the resampling. */
+/* These, too, are what sacreBLEU gives, except the resampling. */
 static void test_command(void) {
     expect_run(ARGS("score", "hyp", "ref"), NULL, 0,
                "BLEU = 51.6755 83.3/66.7/50.0/50.0 (BP = 0.846 ratio = 0.857 hyp_len = 6 ref_len = 7)\n"

@@ -143,8 +143,8 @@ static void test_at_once(void) {
     command_free(&alone);
 }
 
-/* Training goes on and writes a better model: who has the old one open keeps it; who comes later has the new one. So it
- * is when the file is removed. */
+/* Training continues and writes a better model: a process that has the old one open keeps it; a later one has the new
+ * one. So it is when the file is removed. */
 static void test_model_replaced(void) {
     char *old = translated("young/model.gguf", "the red cat sleeps"),
          *new = translated("run/model.gguf", "the red cat sleeps");
@@ -227,7 +227,7 @@ static void test_ignored_signals(void) {
     }
 }
 
-/* A terminal that is closed may say so twice, and whoever ends a session sends both: the run is saved. */
+/* A terminal that is closed may say so twice, and the end of a session sends both: the run is saved. */
 static void test_closed_terminal(void) {
     static const int signals[][3] = {{SIGHUP, SIGHUP, SIGHUP}, {SIGTERM, SIGHUP, SIGHUP}, {SIGHUP, SIGTERM, SIGHUP}};
     for (int i = 0; i < 3; i++) {
@@ -246,7 +246,7 @@ static void test_closed_terminal(void) {
     }
 }
 
-/* Stopped, and its folder moved elsewhere: it goes on there, to the same bytes, and finds its cache. */
+/* Stopped, and its folder moved elsewhere: it continues there, to the same bytes, and finds its cache. */
 static void test_moved(void) {
 #define MOVED(...) ARGS("train", "tiny.ini", "valid.translate=0", "train.average=0.9", __VA_ARGS__)
     command_gives(0, MOVED("run.dir=stays", "train.max_steps=60"), NULL);

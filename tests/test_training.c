@@ -123,7 +123,7 @@ static void expect_same_run(const char *a, const char *b) {
 
 /* ---- Ways to train ---- */
 
-/* Two of them, because what goes on inside a step differs. Their reference runs are in the folders of these names. */
+/* Two of them, because what happens inside a step differs. Their reference runs are in the folders of these names. */
 typedef struct Way {
     const char *name;
     const char *overrides[8];
@@ -259,8 +259,8 @@ static void test_halves(void) {
     }
 }
 
-/* The disk is full when last.gguf is written, which is larger than model.gguf: the run tells it, goes on, and tells it
- * again at its end; what was saved stays, and a run started when there is room goes on from there. */
+/* The disk is full when last.gguf is written, which is larger than model.gguf: the run says so, continues, and says so
+ * again at its end; what was saved stays, and a run started when there is room continues from there. */
 static void test_full_disk(void) {
     command_gives(0, WAY_ARGS(&ways[1], "full", "train.max_steps=20"), NULL);
     copy_file("full/last.gguf", "before.gguf");
@@ -327,7 +327,8 @@ static void test_fresh(void) {
     expect_same_run("new", "again");
 }
 
-/* Starting over is final: killed before its first validation, it goes on from its own beginning, not from the old run.
+/* Starting over is final: killed before its first validation, it continues from its own beginning, not from the old
+ * run.
  */
 static void test_fresh_then_killed(void) {
     command_gives(0, ARGS("train", "tiny.ini", "run.dir=over", "train.max_steps=20"), NULL);
@@ -405,7 +406,7 @@ static void test_last_out_of_reach(void) {
     command_free(&run);
 }
 
-/* The best model is gone: this is told, and there is one again. */
+/* The best model is gone: a message says so, and there is one again. */
 static void test_model_missing(void) {
     command_gives(0, ARGS("train", "tiny.ini", "run.dir=lost", "train.max_steps=20"), NULL);
     EXPECT(unlink("lost/model.gguf") == 0);
@@ -481,7 +482,7 @@ static void test_epochs_are_counted(void) {
     }
 }
 
-/* From step 101 on every step is skipped: where there is no loss, none is told. */
+/* From step 101 on every step is skipped: where there is no loss, none is printed. */
 static void test_no_step_taken(void) {
     static const char *const every[] = {"train.log_every=1", "train.log_every=3", "train.log_every=5"};
     static const unsigned first[] = {101, 105, 105}; /* the first line whose steps were all skipped */
@@ -578,7 +579,7 @@ static void test_instruction_sets(void) {
     }
 }
 
-/* auto becomes one of the two; the model file has it, and the run goes on in it. Asking for the other is an error. */
+/* auto becomes one of the two; the model file has it, and the run continues in it. Asking for the other is an error. */
 static void test_precision(void) {
     CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=auto", "train.max_steps=5", "train.precision=auto"),
                                  &(CommandHow){.variable = "NMT_ISA", .value = "generic"});

@@ -76,7 +76,7 @@ static void test_together(void) {
     const char *arguments[TEXTS + 5] = {"translate", "-m", "run/model.gguf"};
     for (size_t i = 0; i < TEXTS; i++) arguments[3 + i] = texts[i];
     expect_translation(arguments, NULL, expected);
-    arguments[3 + TEXTS] = "--threads=8"; /* options may stand anywhere */
+    arguments[3 + TEXTS] = "--threads=8"; /* options may be anywhere */
     expect_translation(arguments, NULL, expected);
     expect_translation(plain, all_lines, expected);
     expect_translation(ARGS("translate", "-m", "run/model.gguf", "--threads", "1"), all_lines, expected);

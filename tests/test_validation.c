@@ -107,6 +107,8 @@ static const Row rows[] = {
      "\uFEFFle chat rouge dort\nle chien\t"
      "noir\nle roi triste est là\n\n",
      NULL, NULL, "left out of the loss 2 lines without text on a side"},
+    {"two files, lines that end in CR", "the red cat sleeps\rthe black dog eats\r",
+     "le chat rouge dort là\rle chien noir\r", NULL, NULL, NULL},
     {"two files, CRLF, not UTF-8", "the red cat sleeps\r\nthe bl\xFF dog\r\n",
      "le chat rouge dort\r\nle chien noir est\r\n", NULL, NULL, "left out of the loss 1 line with bytes"},
 };
@@ -231,9 +233,9 @@ static void test_no_text(void) {
     write_text("some.txt", "\nle chat\n");
     for (size_t i = 0; i < COUNT(metrics); i++)
         for (int texts = 0; texts < 3; texts++) {
-            CommandRun run = command_run(ARGS("score", metrics[i], texts == 1 ? "some.txt" : "none.txt",
-                                              texts == 2 ? "some.txt" : "none.txt"),
-                                         NULL);
+            CommandRun run = command_run(
+                ARGS("score", metrics[i], texts == 1 ? "some.txt" : "none.txt", texts == 2 ? "some.txt" : "none.txt"),
+                NULL);
             EXPECT_INT(run.code, 0);
             EXPECT_HAS(run.out, " = 0.0000");
             EXPECT(!strstr(run.err, "neither the hypotheses nor the references have text") == (texts > 0));
