@@ -419,15 +419,8 @@ static void test_links(void) {
 
 /* Names and texts that a terminal would obey, or turn round, in each place where a command tells them. */
 static void test_odd_names(void) {
-    static const char *const odd[] = {"\xC2\x9B"
-                                      "31m",
-                                      "\xC2\x85",
-                                      "\u202e",
-                                      "\u2066",
-                                      "\xFF\xFE",
-                                      "\xE9",
-                                      "\033[2J",
-                                      "\x7F"};
+    static const char *const odd[] = {"\xC2\x9B[31m", "\xC2\x85", "\u202e",  "\u2066",
+                                      "\xFF\xFE",     "\xE9",     "\033[2J", "\x7F"};
     for (size_t i = 0; i < COUNT(odd); i++) {
         char *name = memory_format("odd%sx", odd[i]), *key = memory_format("run.dir=%s", name);
         char *option = memory_format("--%s", name);

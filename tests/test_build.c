@@ -11,7 +11,7 @@ static char folder[200];
 
 /* Runs a line of the shell, where $t is the test's folder; its exit code, and what it said in `said`. */
 static char said[1 << 16];
-static int shell(const char *format, ...) {
+__attribute__((format(printf, 1, 2))) static int shell(const char *format, ...) {
     char line[4096];
     va_list arguments;
     va_start(arguments, format);
@@ -50,6 +50,18 @@ static void test_compiler_options(void) {
             snprintf(line, sizeof line, "%s %s %s", compiler, options[i], compile);
             expect_refused(line, "may change the order of sums and lose NaN");
         }
+    }
+    static const char *const others[][2] = {
+        {"-fshort-enums", "build without -fshort-enums"},
+#if defined(__x86_64__) && !defined(__clang__)
+        {"-mfpmath=387", "computed in another precision here"},
+        {"-m32", "build for a 64-bit CPU"},
+        {"-fsingle-precision-constant", "build without -fsingle-precision-constant"},
+#endif
+    };
+    for (size_t i = 0; i < COUNT(others); i++) {
+        snprintf(line, sizeof line, "cc %s %s", others[i][0], compile);
+        expect_refused(line, others[i][1]);
     }
     const bool gcc = shell("cc -dM -E -x c /dev/null | grep -q __GNUC__.1[2-9]") == 0;
     for (size_t i = 0; i < COUNT(of_gcc) && gcc; i++) {

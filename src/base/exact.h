@@ -15,3 +15,6 @@
 
 _Static_assert(sizeof 1.0 == sizeof(double), "build without -fsingle-precision-constant");
 _Static_assert(sizeof(void *) == 8, "build for a 64-bit CPU");
+
+enum ExactEnum { EXACT_ENUM };
+_Static_assert(sizeof(enum ExactEnum) == sizeof(int), "build without -fshort-enums");
