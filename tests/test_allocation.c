@@ -95,7 +95,8 @@ static void run(size_t threads, bool live) {
     FILE *nowhere = fopen("/dev/null", "w");
     CHECK(nowhere && config_read(&config, "tiny.ini", (char *const *)(uintptr_t)settings, COUNT(settings), &err),
           err.text);
-    CHECK(file_make_folder(config.dir, &err), err.text);
+    size_t made;
+    CHECK(file_make_folder(config.dir, &made, &err), err.text);
     Pool *pool = pool_create(threads, &err);
     CHECK(pool && checkpoint_open(&trainer, &config, pool, false, &resumed, &err), err.text);
     Progress progress = progress_start(nowhere);

@@ -317,32 +317,68 @@ static void test_not_files(void) {
 
 static void test_make_folder(void) {
     Error err = {"fine"};
-    EXPECT(file_make_folder(place("runs/a//b/"), &err));
-    EXPECT(file_make_folder(place("runs/a/b"), &err));
-    EXPECT(file_make_folder(folder, &err));
-    EXPECT(file_make_folder("/", &err));
+    size_t made;
+    EXPECT(file_make_folder(place("runs/a//b/"), &made, &err));
+    EXPECT_INT(made, strlen(place("runs")));
+    file_remove_folders(place("runs/a//b/"), made);
+    EXPECT(!file_exists(place("runs")));
+    EXPECT(file_make_folder(place("runs/a"), &made, &err) && file_make_folder(place("runs/a/b"), &made, &err));
+    EXPECT_INT(made, strlen(place("runs/a/b")));
+    file_remove_folders(place("runs/a/b"), made);
+    EXPECT(file_exists(place("runs/a")) && !file_exists(place("runs/a/b")));
+    EXPECT(file_make_folder(place("runs/a/b/"), &made, &err));
+    EXPECT(file_make_folder(place("runs/a/b"), &made, &err));
+    EXPECT_INT(made, 0);
+    file_remove_folders(place("runs/a/b"), made);
+    EXPECT(file_make_folder(folder, &made, &err));
+    EXPECT(file_make_folder("/", &made, &err));
     EXPECT_STR(err.text, "fine");
     EXPECT(file_exists(place("runs/a/b")));
     EXPECT(write_text(place("runs/file"), "x", &err));
-    EXPECT(!file_make_folder(place("runs/file/b"), &err));
+    EXPECT(!file_make_folder(place("runs/file/b"), &made, &err));
     EXPECT_HAS(err.text, "runs/file: expected a folder");
-    EXPECT(!file_make_folder("/proc/no/such", &err));
+    char wide[300];
+    memset(wide, 'x', sizeof wide); /* longer than a name may be */
+    wide[sizeof wide - 1] = 0;
+    char *deep = memory_format("%s/%s", place("runs/new"), wide);
+    EXPECT(!file_make_folder(deep, &made, &err));
+    EXPECT(!file_exists(place("runs/new")));
+    free(deep);
+    EXPECT(!file_make_folder("/proc/no/such", &made, &err));
     EXPECT_HAS(err.text, "/proc/no: cannot make");
-    EXPECT(!file_make_folder("", &err));
+    EXPECT(!file_make_folder("", &made, &err));
     unlink(place("runs/file"));
     rmdir(place("runs/a/b"));
     rmdir(place("runs/a"));
     rmdir(place("runs"));
 }
 
+static void test_home(void) {
+    static const char *const paths[][2] = {{"~", "/h o"},      {"~/", "/h o/"},  {"~/a/~b", "/h o/a/~b"},
+                                           {"./~/a", "./~/a"}, {"a~/b", "a~/b"}, {"", ""}};
+    Error err;
+    setenv("HOME", "/h o", 1);
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        char *path = file_home(paths[i][0], &err);
+        EXPECT_STR(path, paths[i][1]);
+        free(path);
+    }
+    EXPECT(!file_home("~nobody/a", &err));
+    EXPECT_HAS(err.text, "~nobody/a: expected ~/ for the home folder, found a ~ before a name");
+    unsetenv("HOME");
+    EXPECT(!file_home("~/a", &err));
+    EXPECT_HAS(err.text, "~/a: expected the home folder in the variable HOME, found none");
+}
+
 static void test_names_without_folder(void) {
     Error err;
     char *before = getcwd(NULL, 0);
     EXPECT(chdir(folder) == 0);
+    size_t made;
     EXPECT(write_text("here", "text", &err));
     expect_text("here", "text");
     unlink("here");
-    EXPECT(file_make_folder("x/y", &err));
+    EXPECT(file_make_folder("x/y", &made, &err));
     EXPECT(rmdir("x/y") == 0 && rmdir("x") == 0);
     EXPECT(chdir(before) == 0);
     free(before);
@@ -370,6 +406,7 @@ int main(void) {
     RUN(test_failed_write);
     RUN(test_not_files);
     RUN(test_make_folder);
+    RUN(test_home);
     RUN(test_names_without_folder);
     RUN(test_join);
     rmdir(folder);

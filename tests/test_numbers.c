@@ -35,7 +35,8 @@ static void run_open(Run *r, const char *folder) {
     snprintf(dir, sizeof dir, "run.dir=%s", folder);
     *r = (Run){0};
     CHECK(config_read(&r->config, "tiny.ini", (char *const *)(uintptr_t)overrides, 5, &err), err.text);
-    CHECK(file_make_folder(folder, &err), err.text);
+    size_t made;
+    CHECK(file_make_folder(folder, &made, &err), err.text);
     r->pool = pool_create(2, &err);
     CHECK(r->pool && checkpoint_open(&r->t, &r->config, r->pool, true, &resumed, &err), err.text);
     r->said = tmpfile();

@@ -140,7 +140,8 @@ static void test_live(void) {
     const volatile sig_atomic_t stop = 0;
     FILE *screen = tmpfile();
     CHECK(screen && config_read(&config, "tiny.ini", (char *const *)(uintptr_t)settings, 3, &err), err.text);
-    CHECK(file_make_folder(config.dir, &err), err.text);
+    size_t made;
+    CHECK(file_make_folder(config.dir, &made, &err), err.text);
     Pool *pool = pool_create(1, &err);
     CHECK(pool && checkpoint_open(&trainer, &config, pool, false, &resumed, &err), err.text);
     Progress progress = progress_start(screen);

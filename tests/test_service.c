@@ -307,6 +307,69 @@ static void test_memory_of_a_batch(void) {
     free(input);
 }
 
+/* ---- Paths ---- */
+
+/* A ~ is the home folder in every setting that is a path, wherever it is said. */
+static void test_home_folder(void) {
+    static const char *const lists[] = {"data.train=~/p.tsv", "data.train=~/p.en+~/p.fr", "data.train=~/no.tsv ~/p.tsv",
+                                        "data.train=\"~/p.en\"+\"~/p.fr\"", "data.valid=~/p.tsv"};
+    static const char *const wrong[] = {"run.dir=~nobody/x", "data.train=~nobody/p.tsv", "data.valid=~nobody/p.tsv"};
+    char *home = memory_format("%s/ho me", world_folder);
+    const CommandHow how = {.variable = "HOME", .value = home};
+    CHECK(mkdir(home, 0777) == 0, "a home folder");
+    write_text("ho me/p.tsv", "the cat\tle chat\nthe dog\tle chien\n");
+    write_text("ho me/no.tsv", "the bird\tun oiseau\n");
+    write_text("ho me/p.en", "the cat\nthe dog\n");
+    write_text("ho me/p.fr", "le chat\nle chien\n");
+    copy_file("tiny.ini", "home.ini");
+    FILE *ini = fopen("home.ini", "a");
+    CHECK(ini && fputs("[run]\ndir = ~/runs/ini\n", ini) >= 0 && fclose(ini) == 0, "a config");
+    size_t size;
+    char *text = read_bytes("home.ini", &size), *old = strstr(text, "[run]\ndir = run\n");
+    memset(old + 6, ' ', 9); /* the first run.dir */
+    write_bytes("home.ini", text, size);
+    free(text);
+    for (size_t i = 0; i < COUNT(lists); i++) {
+        command_gives(0, ARGS("train", "tiny.ini", "run.dir=~/runs/x", "--fresh", "train.max_steps=2", lists[i]), &how);
+        EXPECT(file_exists("ho me/runs/x/last.gguf"));
+    }
+    command_gives(0, ARGS("train", "home.ini", "train.max_steps=2"), &how);
+    EXPECT(file_exists("ho me/runs/ini/last.gguf"));
+    command_gives(0, ARGS("translate", "--model=~/runs/ini/model.gguf", "the cat"), &how);
+    command_gives(0, ARGS("inspect", "--model=~/runs/ini/model.gguf", "--output=~/page.html", "the cat"), &how);
+    EXPECT(file_exists("ho me/page.html"));
+    EXPECT(!file_exists("~"));
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=lost/x", wrong[i]), &how);
+        EXPECT_INT(run.code, 1);
+        EXPECT_HAS(run.err, ": expected ~/ for the home folder, found a ~ before a name\n");
+        EXPECT(!file_exists("~nobody") && !file_exists("lost"));
+        command_free(&run);
+    }
+    remove_folder(home);
+    free(home);
+}
+
+/* A start that fails leaves no folder that it made, and every folder that it did not make. */
+static void test_failed_start(void) {
+    static const struct {
+        const char *there, *dir, *gone;
+    } cases[] = {
+        {"empty", "run.dir=empty", "empty/lock"},
+        {"half", "run.dir=half/a/b", "half/a"},
+        {"half", "run.dir=half//a/", "half/a"},
+        {".", "run.dir=no/a/b/c", "no"},
+    };
+    static const char *const reasons[] = {"data.train=missing.tsv", "data.valid=missing.tsv", "model.width=15"};
+    for (size_t i = 0; i < COUNT(cases); i++)
+        for (size_t k = 0; k < COUNT(reasons); k++) {
+            (void)!mkdir(cases[i].there, 0777);
+            command_gives(1, ARGS("train", "tiny.ini", cases[i].dir, reasons[k]), NULL);
+            EXPECT(file_exists(cases[i].there));
+            if (file_exists(cases[i].gone)) TEST_FAIL("%s, %s: %s is left", cases[i].dir, reasons[k], cases[i].gone);
+        }
+}
+
 int main(void) {
     world_enter();
     signal(SIGPIPE, SIG_IGN);
@@ -323,6 +386,8 @@ int main(void) {
     RUN(test_ignored_signals);
     RUN(test_closed_terminal);
     RUN(test_moved);
+    RUN(test_home_folder);
+    RUN(test_failed_start);
     RUN(test_largest_shapes);
     RUN(test_memory_of_a_batch);
     world_leave();

@@ -386,6 +386,7 @@ static void test_folder_replaced(void) {
         EXPECT_INT(run.code, removed ? 130 : 1);
         if (!removed)
             EXPECT_HAS(run.err, "train: mine: another folder took its place, or another run holds its lock\n");
+        EXPECT(file_exists("mine")); /* not made by this run, and not removed by it either */
         EXPECT_INT(file_exists("mine/last.gguf"), removed);
         EXPECT(!file_exists("mine/lock") && !file_exists("mine/report.html") == !removed);
         command_free(&run);

@@ -378,15 +378,28 @@ void file_unlock(FileLock *lock) {
     file_lock_close(lock);
 }
 
-bool file_make_folder(const char *path, Error *err) {
+void file_remove_folders(const char *path, size_t made) {
+    char *part = memory_string(path);
+    for (size_t i = strlen(path); made > 0 && i >= made; i--) {
+        if (path[i] != '/' && path[i] != 0) continue;
+        part[i] = 0;
+        rmdir(part); /* if it is empty */
+    }
+    free(part);
+}
+
+bool file_make_folder(const char *path, size_t *made, Error *err) {
     char *part = memory_string(path);
     bool good = true;
     size_t length = strlen(path);
+    *made = 0;
     for (size_t i = 1; i <= length && good; i++) { /* from 1: the root exists */
         if (path[i] != '/' && path[i] != 0) continue;
         part[i] = 0;
         struct stat info;
-        if (mkdir(part, 0777) != 0) {
+        if (mkdir(part, 0777) == 0) {
+            if (*made == 0) *made = i;
+        } else {
             int failure = errno; /* EEXIST, EROFS, EACCES: no failure if the folder exists */
             if (stat(part, &info) != 0) {
                 good = error_set(err, "%s: cannot make the folder: %s", part, strerror(failure));
@@ -397,7 +410,19 @@ bool file_make_folder(const char *path, Error *err) {
         part[i] = path[i];
     }
     free(part);
+    if (!good) file_remove_folders(path, *made);
     return good && (length > 0 || error_set(err, "cannot make a folder without a name"));
+}
+
+char *file_home(const char *path, Error *err) {
+    if (path[0] != '~') return memory_string(path);
+    const char *home = getenv("HOME");
+    if (path[1] != 0 && path[1] != '/')
+        return file_exists(path)
+                   ? memory_string(path)
+                   : error_null(err, "%s: expected ~/ for the home folder, found a ~ before a name", path);
+    if (!home || !*home) return error_null(err, "%s: expected the home folder in the variable HOME, found none", path);
+    return memory_format("%s%s", home, path + 1);
 }
 
 char *file_join(const char *folder, const char *name) { return memory_format("%s/%s", folder, name); }

@@ -71,8 +71,15 @@ bool file_lock_keep(FileLock *lock);
  * opening it will then say why. */
 bool file_exists(const char *path);
 
-/* Makes a folder and those above it, unless they exist. */
-bool file_make_folder(const char *path, Error *err);
+/* Makes a folder and those above it, unless they exist. *made: bytes of the path to the first that was made; 0: none.
+ * On failure none that it made stays. */
+bool file_make_folder(const char *path, size_t *made, Error *err);
+/* Removes these again as far as they are empty. */
+void file_remove_folders(const char *path, size_t made);
+
+/* The path in a fresh string, with the home folder for a ~ that is all of it or comes before a slash. NULL when there
+ * is no home folder, or when another name follows the ~ and there is no such file. */
+char *file_home(const char *path, Error *err);
 
 /* folder + "/" + name, in a fresh string (free it). */
 char *file_join(const char *folder, const char *name);

@@ -119,6 +119,17 @@ static bool is_option(const Command *c, const char *argument) {
     return false;
 }
 
+/* The file that an option names; a shell leaves the ~ in --model=~/a.gguf to the command. */
+static const char *home_path(const Command *c, const char *option, const char *path) {
+    static char *kept[OPTIONS_MOST]; /* for the rest of the process */
+    static size_t count;
+    Error err;
+    char *found = path[0] == '~' && count < OPTIONS_MOST ? file_home(path, &err) : NULL;
+    if (path[0] != '~' || count == OPTIONS_MOST) return path;
+    if (!found) options_usage(c, "%s: %s", option, err.text);
+    return kept[count++] = found;
+}
+
 int options_next(OptionReader *r, const char **value) {
     const Command *c = r->command;
     while (r->at < r->count) {
@@ -153,6 +164,7 @@ int options_next(OptionReader *r, const char **value) {
                     options_usage(c, "%s: expected %s after it, found the option %s (if it is meant: %s=%s)", o->name,
                                   o->argument, *value, o->name, *value);
             }
+            if (o->argument && strcmp(o->argument, "FILE") == 0) *value = home_path(c, o->name, *value);
             r->given[i] = *value ? *value : "";
             return (int)i;
         }

@@ -239,19 +239,23 @@ static int train_locked(Config *config, FileLock *lock, bool fresh, bool dry, Er
     return code;
 }
 
-/* Two runs in one folder would write over each other. A folder made in vain is removed, but not those above it. */
+/* Two runs in one folder would write over each other. Folders made in vain are removed, unless others took their place.
+ */
 static int train(Config *config, bool fresh, bool dry, Error *err) {
     FileLock lock;
-    char *path = NULL;
-    const bool was_there = file_exists(config->dir);
-    if (!file_make_folder(config->dir, err) || !file_lock(&lock, path = file_join(config->dir, RUN_LOCK), err)) {
-        free(path);
-        return options_fail(&command, err);
+    size_t made;
+    if (!file_make_folder(config->dir, &made, err)) return options_fail(&command, err);
+    int code = EXIT_FAILED;
+    char *path = file_join(config->dir, RUN_LOCK);
+    if (file_lock(&lock, path, err)) {
+        code = train_locked(config, &lock, fresh, dry, err);
+        if (!file_lock_keep(&lock)) made = 0;
+        file_unlock(&lock);
+    } else {
+        options_fail(&command, err);
     }
+    if (code == EXIT_FAILED) file_remove_folders(config->dir, made);
     free(path);
-    const int code = train_locked(config, &lock, fresh, dry, err);
-    file_unlock(&lock);
-    if (code == EXIT_FAILED && !was_there) rmdir(config->dir); /* if it is empty */
     return code;
 }
 

@@ -8,10 +8,11 @@
  *     -                    standard input, with lines as in a TSV
  *
  * If a file has exactly this name, it is that file: so a file name may contain `+`, and a list of one file may contain
- * spaces. A name in double quotes may contain anything (\" and \\ are a quote and a backslash): "a 1.en"+"a 1.fr". The
- * files are opened one after another. Lines end as base/lines.h says; a byte order mark at the
- * start of a file is skipped. A line that cannot be used is left out and counted by its flaw; the first line with each
- * flaw is remembered (CorpusReport). Text is read block by block, so memory does not grow with it. */
+ * spaces. A name in double quotes may contain anything (\" and \\ are a quote and a backslash): "a 1.en"+"a 1.fr". A
+ * ~ before a slash is the home folder. The files are opened one after another. Lines end as base/lines.h says; a byte
+ * order mark at the start of a file is skipped. A line that cannot be used is left out and counted by its flaw; the
+ * first line with each flaw is remembered (CorpusReport). Text is read block by block, so memory does not grow with it.
+ */
 #pragma once
 
 #include <stdbool.h>

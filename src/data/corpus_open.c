@@ -13,22 +13,35 @@ enum { READ_SIZE = 1 << 18 }; /* bytes */
 #define BLANKS  " \t"
 #define QUOTING " (a name with a blank, a + or a quote is written in double quotes: \"my data/a.en\"+\"my data/a.fr\")"
 
-static void add_item(CorpusReader *r, char *source, char *target) {
-    stbds_arrput(r->items, ((CorpusItem){.names = {source, target}, .copy = -1}));
+/* The names become the reader's; a ~ in them the home folder. */
+static bool add_item(CorpusReader *r, char *source, char *target, Error *err) {
+    char *names[2] = {source, target}, *home = NULL;
+    bool ok = true;
+    for (int side = 0; ok && side < 2 && names[side]; side++) {
+        ok = (home = file_home(names[side], err)) != NULL;
+        free(names[side]);
+        names[side] = home;
+    }
+    stbds_arrput(r->items, ((CorpusItem){.names = {names[0], names[1]}, .copy = -1}));
+    return ok;
+}
+
+/* Whether there is such a file, also under the home folder. */
+static bool exists(const char *name) {
+    Error ignored;
+    char *home = file_home(name, &ignored);
+    const bool found = home && file_exists(home);
+    free(home);
+    return found;
 }
 
 /* Adds a file of this name, standard input, or two names with a `+` between them. */
 static bool add_name(CorpusReader *r, const char *name, Error *err) {
-    if (file_exists(name) || strcmp(name, "-") == 0 || !strchr(name, '+')) {
-        add_item(r, memory_string(name), NULL);
-        return true;
-    }
+    if (exists(name) || strcmp(name, "-") == 0 || !strchr(name, '+'))
+        return add_item(r, memory_string(name), NULL, err);
     for (const char *plus = name; (plus = strchr(plus, '+')); plus++) {
         char *source = memory_string_n(name, (size_t)(plus - name));
-        if (file_exists(source) && file_exists(plus + 1)) {
-            add_item(r, source, memory_string(plus + 1));
-            return true;
-        }
+        if (exists(source) && exists(plus + 1)) return add_item(r, source, memory_string(plus + 1), err);
         free(source);
     }
     return error_set(err, "%s: expected a file of this name, or two files with a + between, found neither" QUOTING,
@@ -79,8 +92,8 @@ static bool take_item(CorpusReader *r, const char **at, Error *err) {
     } else if (!quoted) {
         ok = add_name(r, names[0], err);
     } else {
-        add_item(r, strcmp(names[0], "-") == 0 ? memory_string("./-") : memory_string(names[0]),
-                 names[1] ? memory_string(names[1]) : NULL);
+        ok = add_item(r, strcmp(names[0], "-") == 0 ? memory_string("./-") : memory_string(names[0]),
+                      names[1] ? memory_string(names[1]) : NULL, err);
     }
     free(names[0]);
     free(names[1]);
@@ -88,7 +101,7 @@ static bool take_item(CorpusReader *r, const char **at, Error *err) {
 }
 
 static bool split_list(CorpusReader *r, const char *list, Error *err) {
-    if (file_exists(list)) return add_name(r, list, err);
+    if (exists(list)) return add_name(r, list, err);
     for (const char *at = list; *(at += strspn(at, BLANKS));)
         if (!take_item(r, &at, err)) return false;
     return stbds_arrlenu(r->items) > 0 || error_set(err, "expected a list of files, found \"%s\"", list);

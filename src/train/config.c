@@ -169,7 +169,11 @@ bool config_read(Config *config, const char *path, char *const *overrides, size_
     config->rules.max_length = config->hyper.max_length;
     config->schedule.last = config->max_steps;
     config->schedule.width = config->hyper.width;
-    if (check(config, file_stream_name(path), err)) return true;
+    char *dir = file_home(config->dir, err);
+    ok = dir || error_set(err, "%s: run.dir: %s", file_stream_name(path), err->text);
+    if (ok) free(config->dir);
+    if (ok) config->dir = dir;
+    if (ok && check(config, file_stream_name(path), err)) return true;
     config_free(config);
     return false;
 }
