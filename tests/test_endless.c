@@ -103,9 +103,25 @@ static void test_endless_translations(void) {
     }
 }
 
+/* Where the options leave no token that may follow, the translation ends there, and that is told. */
+static void test_no_token_may_follow(void) {
+    static const char *const options[][3] = {{"--no-repeat-ngram=1", "--min-length=400", "--beam=1"},
+                                             {"--no-repeat-ngram=1", "--min-length=257", "--n-best=2"},
+                                             {"--no-repeat-ngram=1", "--min-length=300", "--sample"}};
+    write_model(&models[1]);
+    for (size_t i = 0; i < COUNT(options); i++) {
+        CommandRun run = command_run(
+            ARGS("translate", "-m", "endless.gguf", "a word", options[i][0], options[i][1], options[i][2]), NULL);
+        EXPECT_INT(run.code, 0);
+        EXPECT_HAS(run.err, " cut after 256 tokens, as the options allow none to follow\n");
+        command_free(&run);
+    }
+}
+
 int main(void) {
     world_enter();
     RUN(test_endless_translations);
+    RUN(test_no_token_may_follow);
     world_leave();
     return test_finish();
 }

@@ -3,16 +3,17 @@
  *     {"kind":"train","step":100,"epoch":1,"loss":..,"nll":..,"rate":..,"norm":..,"tokens":..,"skipped":0,
  *      "tokens_per_second":..}
  *     {"kind":"valid","step":100,"epoch":1,"loss":..,"nll":..,"perplexity":..,"best":true,"bleu":..,"exact":..,
- *      "cut":0,"samples":[{"source":"..","reference":"..","said":"..","right":true}, ..]}
+ *      "sentences":500,"cut":0,"samples":[{"source":"..","reference":"..","said":"..","right":true}, ..]}
  *
  *     {"kind":"skip","step":57,"epoch":1,"loss":..,"norm":..}              a step that updated nothing
  *     {"kind":"back","step":41,"from":57,"scale":0.5}                      back to step 40; the learning rate times 0.5
  *     {"kind":"note","after":40,"text":".."}        what was not as before when the run continued after step 40
  *
  * epoch: that of the step, from 1. loss is label-smoothed, nll is not; both are means a target token, and null when
- * all steps since the last line were skipped. skipped: steps without an update, so far. cut: translations that the
- * length limit cut. `bleu`, `exact`, `cut` and `samples` (the same few sentences each time) are missing where nothing
- * was translated; train/measure.h says what the first two compare. A number that is not finite is null.
+ * all steps since the last line were skipped. skipped: steps without an update, so far. sentences: how many were
+ * translated; cut: how many of them the length limit cut. These, `bleu`, `exact` and `samples` (the same few sentences
+ * each time) are missing where nothing was translated; train/measure.h says what bleu and exact compare. A number that
+ * is not finite is null.
  *
  * A line that cannot be written, not even in part, is kept, and tried again before the next one, or by log_write. */
 #pragma once

@@ -69,6 +69,8 @@ function drawHead() {
         if (best.bleu !== undefined)
             figures.push(['BLEU', told(best.bleu, fixed(2))],
                 ['exactly right', told(100 * number(best.exact), x => `${fixed(1)(x)}%`)]);
+        if (best.sentences > 0)
+            figures.push(['sentences translated', whole(best.sentences)], ['cut by the length limit', whole(best.cut)]);
     }
     figures.push(['validations without a better one', whole(state.stalled)],
         ['passes over the pairs', whole(state.epoch)], ['skipped steps', whole(state.skipped)]);
