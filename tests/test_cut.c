@@ -126,6 +126,16 @@ static void test_lists_are_full(void) {
             }
 }
 
+/* Also where the limit leaves next to nothing to say. */
+static void test_short_lists_are_full(void) {
+    static const char *const limits[] = {"--max-length=1", "--max-length=2", "--max-length=4"};
+    for (size_t i = 0; i < COUNT(limits); i++) {
+        CommandRun run = command_run(ARGS("translate", "-m", "short/model.gguf", "-n", "20", limits[i], "MRI"), NULL);
+        EXPECT_INT(count_lines(run.out), 20);
+        command_free(&run);
+    }
+}
+
 /* The first lines are named, all are counted. */
 static void test_cuts_are_counted(void) {
     char input[400] = "";
@@ -191,6 +201,7 @@ int main(void) {
     RUN(test_config_still_rules);
     RUN(test_options_lift_the_limit);
     RUN(test_lists_are_full);
+    RUN(test_short_lists_are_full);
     RUN(test_cuts_are_counted);
     RUN(test_other_limits);
     RUN(test_inspect_says_so);

@@ -49,14 +49,14 @@ struct Search {
     void *long_context;
     const Tokenizer *tokenizer; /* tells which hypotheses have the same text; NULL: all count */
     char *text[2];              /* stb_ds arrays */
-    size_t each;                /* continuations that are found for each row: k, and for a watch 2 k */
-    size_t B, capacity;         /* of this run; capacity: the highest limit */
-    size_t length;              /* tokens that the hypotheses have now */
-    Sentence *sentences;        /* (B) */
-    Candidate *live;            /* (B, k), the best first */
-    int32_t *tokens;            /* (B * k, capacity) by slot, <s> left out */
-    Translation *found;         /* (B, k), the best first */
-    int32_t *found_ids;         /* (B * k, capacity) */
+    size_t each;         /* continuations that are found for each row: k, or 2 k where more of them are looked at */
+    size_t B, capacity;  /* of this run; capacity: the highest limit */
+    size_t length;       /* tokens that the hypotheses have now */
+    Sentence *sentences; /* (B) */
+    Candidate *live;     /* (B, k), the best first */
+    int32_t *tokens;     /* (B * k, capacity) by slot, <s> left out */
+    Translation *found;  /* (B, k), the best first */
+    int32_t *found_ids;  /* (B * k, capacity) */
     /* The rows of a step: the unfinished hypotheses of all sentences, in order. */
     uint32_t *row_slot;      /* (B * k) */
     int32_t *row_token;      /* (B * k) */
@@ -79,11 +79,18 @@ Search *search_create(const Parameters *params, const real *w, Pool *pool, Searc
 
 void search_places(Search *s, const SearchPlace *place) { s->places = place; }
 
-void search_texts(Search *s, const Tokenizer *tokenizer) { s->tokenizer = tokenizer; }
+static bool tells_texts(const Search *s) { return s->tokenizer && s->options.n_best > 1; }
+
+static void set_each(Search *s) { s->each = (s->watch || tells_texts(s) ? 2 : 1) * s->options.beam; }
+
+void search_texts(Search *s, const Tokenizer *tokenizer) {
+    s->tokenizer = tokenizer;
+    set_each(s);
+}
 
 void search_watch(Search *s, SearchWatch *watch, void *context) {
     s->watch = watch, s->watch_context = context;
-    s->each = watch ? 2 * s->options.beam : s->options.beam;
+    set_each(s);
 }
 
 void search_long(Search *s, SearchLong *on_long, void *context) { s->on_long = on_long, s->long_context = context; }
@@ -170,8 +177,6 @@ void search_text(const Tokenizer *tokenizer, char **text, const Translation *tra
     }
     stbds_arrfree(said);
 }
-
-static bool tells_texts(const Search *s) { return s->tokenizer && s->options.n_best > 1; }
 
 static bool same_text(Search *s, const Translation *a, const Translation *b) {
     const Translation *const both[2] = {a, b};
@@ -286,18 +291,22 @@ static void advance(Search *s, size_t b, size_t row, size_t length) {
     const size_t k = s->options.beam;
     Sentence *sentence = &s->sentences[b];
     Candidate chosen[2 * SEARCH_MAX_BEAM];
-    const size_t width = k - sentence->found, before = sentence->found;
-    const size_t count = best_of(s, chosen, tells_texts(s) ? 2 * k : width, b, row);
-    size_t unfinished = 0;
+    const size_t width = k - sentence->found, count = best_of(s, chosen, tells_texts(s) ? 2 * k : width, b, row);
+    const bool last = length + 1 == sentence->limit;
+    size_t unfinished = 0, places = width;
     if (s->watch) report(s, b, row, length, width);
-    for (size_t i = 0; i < count && unfinished + sentence->found - before < width; i++) {
+    for (size_t i = 0; i < count && (places > 0 || last); i++) {
         const Candidate c = chosen[i];
-        if (c.token == TOKEN_END)
+        const size_t before = sentence->found;
+        if (c.token != TOKEN_END) {
+            chosen[unfinished++] = c; /* at the limit, all of them: some may have the same text */
+            places -= places > 0;
+        } else if (places > 0) {
             finish(s, b, c.slot, length, c.token, c.log_probability);
-        else
-            chosen[unfinished++] = c;
+            places -= sentence->found - before;
+        }
     }
-    if (unfinished > 0 && length + 1 < sentence->limit && !decided(s, b, chosen[0].log_probability))
+    if (unfinished > 0 && !last && !decided(s, b, chosen[0].log_probability))
         continue_with(s, b, chosen, unfinished, length);
     else
         end(s, b, row, chosen, unfinished, count == 0, length);
