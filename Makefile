@@ -38,12 +38,12 @@ $(error $(INEXACT): with this, the compiler may change the order of sums and los
 endif
 ifneq ($(filter-out clean help format format-check layers uninstall,$(or $(MAKECMDGOALS),all)),)
 MACROS := $(shell all=$$($(CC) $(CFLAGS) -dM -E -x c /dev/null) && [ "$$all" ] && echo "$$all" | cksum && \
-    echo "$$all" | grep -wE '__(LP64|BYTE_ORDER|x86_64|aarch64)__')
+    echo "$$all" | grep -wE '__(BYTE_ORDER|x86_64|aarch64)__')
 ifeq ($(MACROS),)
 $(error CC=$(CC) CFLAGS=$(CFLAGS): expected a C compiler and options that it knows, found what the line above says)
 endif
-ifeq ($(and $(findstring __LP64__ 1,$(MACROS)),$(findstring __BYTE_ORDER__ __ORDER_LITTLE_ENDIAN__,$(MACROS))),)
-$(error CC=$(CC) CFLAGS=$(CFLAGS): expected a compiler for a 64-bit little-endian CPU, found one for another)
+ifeq ($(findstring __BYTE_ORDER__ __ORDER_LITTLE_ENDIAN__,$(MACROS)),)
+$(error CC=$(CC) CFLAGS=$(CFLAGS): expected a compiler for a little-endian CPU, found one for another)
 endif
 endif
 
@@ -76,8 +76,8 @@ COMMANDS := $(basename $(notdir $(wildcard $(addprefix src/cli/,train.c translat
 TESTS     := $(sort $(notdir $(basename $(wildcard tests/test_*.c))))
 GRADCHECK := $(sort $(notdir $(basename $(wildcard tests/gradcheck_*.c))))
 
-.PHONY: all always test gradcheck debug thread valgrind crash-test fault-test pipe-test fuzz coverage neon bench large \
-        check-inspect page-test install uninstall format format-check layers help clean tests micro
+.PHONY: all always test gradcheck debug thread valgrind crash-test fault-test pipe-test fuzz coverage neon narrow \
+        bench large check-inspect page-test install uninstall format format-check layers help clean tests micro
 .SECONDARY:
 
 all: $(COMMANDS)
@@ -221,6 +221,13 @@ neon:
 	@$(MAKE) --no-print-directory CC=$(NEON_CC) B=build/neon STB=$(or $(STB),/usr/include/stb) LDFLAGS=-static \
 	    $(NEON_TESTS)
 	@EMULATOR=qemu-aarch64 sh tests/run.sh build/neon $(NEON_TESTS)
+
+## make narrow       the tests with sizes of 32 bits, in build/narrow (Debian: libc6-dev-i386 and lib32gcc-12-dev)
+NARROW_CC = $(CC) -m32 -msse2 -mfpmath=sse -D_FILE_OFFSET_BITS=64 -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+NARROW    = B=build/narrow CC="$(NARROW_CC)" STB=$(or $(STB),/usr/include/stb)
+narrow:
+	@$(MAKE) --no-print-directory $(NARROW) tests
+	@sh tests/run.sh build/narrow $(TESTS:%=build/narrow/tests/%)
 
 ## make micro        build src/micro/micro.c, train it and translate "the cat sat": two minutes on one core
 micro: build/micro

@@ -1,7 +1,7 @@
 /* No memory is taken inside the training loop: neither by a step nor by what is between steps - batches, the plan of a
  * new epoch, progress, the log. Every call of malloc and its family, and of mmap, is counted while the run is at
- * steps 3 to 10. The counting puts this program's functions in the place of the C library's (glibc's); sanitizers have
- * put their own there. */
+ * steps 3 to 10. The counting puts this program's functions in the place of the C library's (glibc's, on 64-bit
+ * computers); sanitizers have put their own there. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
@@ -11,7 +11,7 @@
 #include "train/checkpoint.h"
 #include "train/loop.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__) || !defined(__LP64__)
 #define COUNTED 0
 #elif defined(__has_feature)
 #define COUNTED (!__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer))

@@ -71,12 +71,12 @@ static void test_nothing(void) {
 static void test_too_large_is_an_error(void) {
     Error err;
     Arena arena;
-    EXPECT(!arena_create(&arena, SIZE_MAX / 2, &err));
+    EXPECT(!arena_create(&arena, UINT64_MAX / 2, &err));
     EXPECT_HAS(err.text, "memory");
 }
 
 /* Whether a push ends the process, tried in another one. */
-static bool push_aborts(Arena arena, size_t count, size_t size) {
+static bool push_aborts(Arena arena, uint64_t count, size_t size) {
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
@@ -95,9 +95,9 @@ static void test_more_than_measured_is_a_bug(void) {
     EXPECT(arena_create(&arena, 128, &err));
     EXPECT(!push_aborts(arena, 128, 1));
     EXPECT(push_aborts(arena, 129, 1));
-    EXPECT(push_aborts(arena, SIZE_MAX, 1));
-    EXPECT(push_aborts(arena, SIZE_MAX / 2 + 1, 2));
-    EXPECT(push_aborts(arena_measure(), SIZE_MAX / 4 + 1, 8));
+    EXPECT(push_aborts(arena, UINT64_MAX, 1));
+    EXPECT(push_aborts(arena, UINT64_MAX / 2 + 1, 2));
+    EXPECT(push_aborts(arena_measure(), UINT64_MAX / 4 + 1, 8));
     arena_free(&arena);
 }
 

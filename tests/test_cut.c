@@ -84,7 +84,7 @@ static void test_config_still_rules(void) {
 static void test_options_lift_the_limit(void) {
     static const char *const lifts[] = {"--max-length=60", "--max-ratio=20", "--max-extra=50"};
     for (size_t i = 0; i < COUNT(pairs); i++) {
-        CommandRun run = command_run(ARGS("translate", "-m", "cut/model.gguf", pairs[i][0]), NULL);
+        CommandRun run = command_run(ARGS("translate", "--beam=1", "-m", "cut/model.gguf", pairs[i][0]), NULL);
         EXPECT_INT(run.code, 0);
         EXPECT(!has_line(run.out, pairs[i][1]));
         EXPECT_HAS(run.err, "translate: text 1: its translation is cut after ");
@@ -92,7 +92,7 @@ static void test_options_lift_the_limit(void) {
         EXPECT_INT(count_lines(run.err), 1);
         command_free(&run);
         for (size_t lift = 0; lift < COUNT(lifts); lift++) {
-            run = command_run(ARGS("translate", "-m", "cut/model.gguf", lifts[lift], pairs[i][0]), NULL);
+            run = command_run(ARGS("translate", "--beam=1", "-m", "cut/model.gguf", lifts[lift], pairs[i][0]), NULL);
             EXPECT(has_line(run.out, pairs[i][1]));
             EXPECT_STR(run.err, "");
             command_free(&run);
@@ -140,7 +140,7 @@ static void test_short_lists_are_full(void) {
 static void test_cuts_are_counted(void) {
     char input[400] = "";
     for (size_t i = 0; i < 12; i++) strcat(strcat(input, i == 3 ? "" : pairs[i % COUNT(pairs)][0]), "\n");
-    CommandRun run = command_run(ARGS("translate", "-m", "cut/model.gguf"), &(CommandHow){.input = input});
+    CommandRun run = command_run(ARGS("translate", "--beam=1", "-m", "cut/model.gguf"), &(CommandHow){.input = input});
     EXPECT_INT(run.code, 0);
     EXPECT_INT(count_lines(run.out), 12);
     EXPECT_HAS(run.err, "translate: line 3: its translation is cut");

@@ -278,10 +278,13 @@ static void test_largest_shapes(void) {
                                      &(CommandHow){.most_memory = (size_t)2 << 30});
         EXPECT_INT(run.code, 1);
         EXPECT_INT(count_lines(run.err, strlen(run.err)), 1);
-        EXPECT_HAS(run.err, "train: out of memory: no room for a block of ");
-        double size = 0;
-        const char *of = strstr(run.err, "block of ");
-        EXPECT(of && sscanf(of, "block of %lf MiB", &size) == 1 && size > 4000 && size < 1e6);
+        EXPECT_HAS(run.err, "out of memory: no room for ");
+        if (sizeof(size_t) == 8) { /* else another block may be the first that is refused */
+            EXPECT_HAS(run.err, "train: out of memory: no room for a block of ");
+            double size = 0;
+            const char *of = strstr(run.err, "block of ");
+            EXPECT(of && sscanf(of, "block of %lf MiB", &size) == 1 && size > 4000 && size < 1e6);
+        }
         command_free(&run);
     }
     CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=large", "train.batch_tokens=1073741824",

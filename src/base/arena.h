@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -19,21 +20,21 @@ enum { ARENA_ALIGNMENT = 64 };
 
 typedef struct Arena {
     unsigned char *base; /* NULL in a measuring arena */
-    size_t size;         /* bytes */
-    size_t used;         /* bytes handed out, a multiple of ARENA_ALIGNMENT */
+    uint64_t size;       /* bytes; measuring counts more than a 32-bit computer can have */
+    uint64_t used;       /* bytes handed out, a multiple of ARENA_ALIGNMENT */
 } Arena;
 
 /* A measuring arena: pushes only count (and return NULL); `used` is then the size a real one needs. */
 Arena arena_measure(void);
 
 /* A block of `size` bytes, zeroed. Fails when the system has no memory. Release with arena_free. */
-bool arena_create(Arena *arena, size_t size, Error *err);
+bool arena_create(Arena *arena, uint64_t size, Error *err);
 void arena_free(Arena *arena);
 
 /* count * size bytes aligned to ARENA_ALIGNMENT, contents undefined. Asking for more than was measured is a bug
  * (CHECK), and so is an overflowing product. */
-void *arena_push(Arena *arena, size_t count, size_t size);
+void *arena_push(Arena *arena, uint64_t count, size_t size);
 
 /* arena_release gives back everything that was pushed since arena_mark returned this mark. 0 marks the empty arena. */
-size_t arena_mark(const Arena *arena);
-void arena_release(Arena *arena, size_t mark);
+uint64_t arena_mark(const Arena *arena);
+void arena_release(Arena *arena, uint64_t mark);

@@ -10,8 +10,6 @@
 #include "base/memory.h"
 #include "base/names.h"
 
-_Static_assert(_Generic((size_t)0, uint64_t : 1, default : 0), "FIELD_INTEGER is either of the two");
-
 size_t field_section(const char *key) {
     const char *dot = strchr(key, '.');
     return dot ? (size_t)(dot - key) : 0;
@@ -50,15 +48,31 @@ static bool parse_switch(const char *text, bool *value) {
     return found >= 0;
 }
 
+uint64_t field_integer(const Field *field, const void *of) {
+    const void *at = (const char *)of + field->offset;
+    return field->size == sizeof(uint64_t) ? *(const uint64_t *)at : *(const uint32_t *)at;
+}
+
+void field_put_integer(const Field *field, uint64_t value, void *of) {
+    void *at = (char *)of + field->offset;
+    if (field->size == sizeof(uint64_t))
+        *(uint64_t *)at = value;
+    else
+        *(uint32_t *)at = value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
+}
+
 bool field_set(const Field *field, const char *text, void *of) {
     void *at = (char *)of + field->offset;
+    uint64_t value;
     switch (field->type) {
     case FIELD_INTEGER:
         if (field->automatic && strcmp(text, automatic) == 0) {
-            *(uint64_t *)at = FIELD_AUTO;
+            field_put_integer(field, FIELD_AUTO, of);
             return true;
         }
-        return parse_integer(text, at) && in_bounds(field, (double)*(uint64_t *)at);
+        if (!parse_integer(text, &value) || !in_bounds(field, (double)value)) return false;
+        field_put_integer(field, value, of);
+        return true;
     case FIELD_REAL: return parse_real(text, at) && in_bounds(field, *(double *)at);
     case FIELD_SWITCH: return parse_switch(text, at);
     case FIELD_CHOICE: return (*(int *)at = names_find(field->names, text)) >= 0;
@@ -114,8 +128,8 @@ char *field_text(const Field *field, const void *of) {
     const void *at = (const char *)of + field->offset;
     switch (field->type) {
     case FIELD_INTEGER:
-        if (field->automatic && *(const uint64_t *)at == FIELD_AUTO) return memory_string(automatic);
-        return memory_format("%" PRIu64, *(const uint64_t *)at);
+        if (field->automatic && field_integer(field, of) == FIELD_AUTO) return memory_string(automatic);
+        return memory_format("%" PRIu64, field_integer(field, of));
     case FIELD_REAL: return real_text(*(const double *)at);
     case FIELD_SWITCH: return memory_string(*(const bool *)at ? "true" : "false");
     case FIELD_CHOICE: return memory_string(field->names[*(const int *)at]);
@@ -133,8 +147,8 @@ const Field *fields_find(const Field *fields, const char *key) {
 bool fields_check(const Field *fields, const void *of, const char *where, Error *err) {
     for (const Field *f = fields; f->key; f++) {
         if (f->type != FIELD_INTEGER && f->type != FIELD_REAL) continue;
-        const void *at = (const char *)of + f->offset;
-        const double value = f->type == FIELD_REAL ? *(const double *)at : (double)*(const uint64_t *)at;
+        const double value = f->type == FIELD_REAL ? *(const double *)(const void *)((const char *)of + f->offset)
+                                                   : (double)field_integer(f, of);
         if (in_bounds(f, value) || (f->or_zero && value == 0)) continue;
         char *wish = field_wish(f), *found = field_text(f, of);
         error_set(err, "%s: %s: expected %s, found %s", where, f->key, wish, found);

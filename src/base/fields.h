@@ -19,12 +19,12 @@ typedef enum FieldType {
     FIELD_TEXT,    /* char *, allocated: free it with fields_release */
 } FieldType;
 
-#define FIELD_AUTO UINT64_MAX
+#define FIELD_AUTO SIZE_MAX
 
 typedef struct Field {
     const char *key; /* "section.name" */
     FieldType type;
-    size_t offset;            /* in the struct */
+    size_t offset, size;      /* in the struct; bytes */
     const char *standard;     /* the default as text; NULL: a config must have the key */
     double min, max;          /* FIELD_INTEGER, FIELD_REAL */
     const char *const *names; /* FIELD_CHOICE (base/names.h) */
@@ -40,7 +40,10 @@ typedef struct Field {
 /* Rows: the last arguments are the help and, perhaps, `.example = ...`, `.before = ...`, `.or_zero = true`,
  * `.list = true` or `.essential = true`. */
 #define ROW(kind, name, S, field, std, ...)                                                                            \
-    { .key = name, .type = kind, .offset = offsetof(S, field), .standard = std, __VA_ARGS__ }
+    {                                                                                                                  \
+        .key = name, .type = kind, .offset = offsetof(S, field), .size = sizeof((S *)0)->field, .standard = std,       \
+        __VA_ARGS__                                                                                                    \
+    }
 #define ROW_INTEGER(name, S, field, std, low, high, ...)                                                               \
     ROW(FIELD_INTEGER, name, S, field, std, .min = low, .max = high, .help = __VA_ARGS__)
 #define ROW_REAL(name, S, field, std, low, high, ...)                                                                  \
@@ -61,6 +64,10 @@ const char *field_name(const char *key);
 bool field_set(const Field *field, const char *text, void *of);
 void field_set_standard(const Field *field, void *of); /* to its default, which there is */
 void field_set_before(const Field *field, void *of);   /* to what was before the field */
+
+/* The value of a FIELD_INTEGER, and another in its place: the largest there is when it does not fit into a size_t. */
+uint64_t field_integer(const Field *field, const void *of);
+void field_put_integer(const Field *field, uint64_t value, void *of);
 
 /* The values a field may have ("1 to 8", "pre|post"); what it expects ("an integer from 1 to 8"); and its value as text
  * that field_set takes. Fresh strings. */

@@ -111,7 +111,7 @@ BatchLimits batches_limits(const PairSet *pairs, size_t max_tokens) {
                          .longest_target = pairs->longest_target};
 }
 
-size_t batch_bytes(const BatchLimits *limits) {
+uint64_t batch_bytes(const BatchLimits *limits) {
     Arena arena = arena_measure();
     for (int side = 0; side < 2; side++) arena_push(&arena, limits->sentences + 1, sizeof(uint32_t));
     arena_push(&arena, limits->source_tokens, sizeof(int32_t));

@@ -60,7 +60,7 @@ void batches_free(BatchPlan *plan);
 BatchLimits batches_limits(const PairSet *pairs, size_t max_tokens);
 
 /* Bytes batch_fill pushes at most. */
-size_t batch_bytes(const BatchLimits *limits);
+uint64_t batch_bytes(const BatchLimits *limits);
 
 /* Batch number `index` of the plan; its arrays are pushed on the arena and live until that is released. */
 void batch_fill(Batch *batch, Arena *arena, const PairSet *pairs, const BatchPlan *plan, size_t index);

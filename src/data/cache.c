@@ -43,7 +43,7 @@ static bool write_tokens(FileWriter *out, FILE *starts, CacheEnd *end, CorpusRea
         PairSet pairs = {.report = end->report};
         pairs_add(&pairs, pool, &block, tokenizer, rules);
         end->report = pairs.report;
-        const size_t tokens = pairs.start[2 * pairs.count];
+        const size_t tokens = (size_t)pairs.start[2 * pairs.count];
         checksum_add(sum, pairs.tokens, tokens * sizeof *pairs.tokens);
         file_write(out, pairs.tokens, tokens * sizeof *pairs.tokens);
         for (size_t i = 1; i <= 2 * pairs.count; i++) pairs.start[i] += end->tokens;
@@ -144,11 +144,11 @@ static bool check_pairs(PairSet *pairs, const CacheEnd *end) {
     checksum_add(&sum, pairs->start, sizeof *pairs->start);
     if (pairs->start[0] != 0 || marks != 2 * end->count) return false;
     for (size_t i = 0; i < end->count; i++) {
-        const size_t *start = pairs->start + 2 * i;
+        const uint64_t *start = pairs->start + 2 * i;
         if (start[1] <= start[0] || start[2] <= start[1] || start[2] > end->tokens) return false;
         if (pairs->tokens[start[1] - 1] != TOKEN_END || pairs->tokens[start[2] - 1] != TOKEN_END) return false;
         checksum_add(&sum, start + 1, 2 * sizeof *start);
-        pairs_count(pairs, start[1] - start[0], start[2] - start[1]);
+        pairs_count(pairs, (size_t)(start[1] - start[0]), (size_t)(start[2] - start[1]));
         if (i % STRETCH == STRETCH - 1) pairs_forget(pairs);
     }
     pairs_forget(pairs);
@@ -165,7 +165,7 @@ bool cache_open(PairSet *pairs, const char *path, uint64_t key, Tokenizer **toke
     bool ok = read_end(&end, &map, key);
     if (ok) {
         unsigned char *data = (unsigned char *)(uintptr_t)map.data;
-        size_t *start = (size_t *)(void *)(data + (end.tokens + 3) / 4 * 8);
+        uint64_t *start = (uint64_t *)(void *)(data + (end.tokens + 3) / 4 * 8);
         const uint32_t *merges = (const uint32_t *)(void *)(start + 2 * end.count + 1);
         *pairs = (PairSet){.tokens = (uint16_t *)(void *)data,
                            .start = start,

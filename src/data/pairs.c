@@ -117,11 +117,11 @@ void pairs_free(PairSet *pairs) {
 }
 
 size_t pairs_source_length(const PairSet *pairs, size_t pair) {
-    return pairs->start[2 * pair + 1] - pairs->start[2 * pair];
+    return (size_t)(pairs->start[2 * pair + 1] - pairs->start[2 * pair]);
 }
 
 size_t pairs_target_length(const PairSet *pairs, size_t pair) {
-    return pairs->start[2 * pair + 2] - pairs->start[2 * pair + 1];
+    return (size_t)(pairs->start[2 * pair + 2] - pairs->start[2 * pair + 1]);
 }
 
 void pairs_forget(const PairSet *pairs) {

@@ -16,7 +16,7 @@
 typedef struct PairSet {
     size_t count;          /* pairs */
     uint16_t *tokens;      /* ids; TOKENIZER_VOCAB_MAX makes 16 bits enough */
-    size_t *start;         /* (2 count + 1): source i at start[2i], its target at start[2i + 1] */
+    uint64_t *start;       /* (2 count + 1): source i at start[2i], its target at start[2i + 1] */
     size_t longest_source; /* tokens, </s> included */
     size_t longest_target;
     size_t source_tokens; /* of all pairs, </s> included */

@@ -38,7 +38,7 @@ static void write_fields(GgufWriter *out, const Field *fields, const char *prefi
         char *key = memory_format("%s%s", prefix, field_name(f->key));
         const void *at = (const char *)of + f->offset;
         switch (f->type) {
-        case FIELD_INTEGER: gguf_set_uint32(out, key, (uint32_t)(*(const uint64_t *)at)); break;
+        case FIELD_INTEGER: gguf_set_uint32(out, key, (uint32_t)field_integer(f, of)); break;
         case FIELD_REAL: gguf_set_float64(out, key, *(const double *)at); break;
         case FIELD_SWITCH: gguf_set_bool(out, key, *(const bool *)at); break;
         case FIELD_CHOICE: gguf_set_string(out, key, f->names[*(const int *)at]); break;
@@ -51,8 +51,14 @@ static void write_fields(GgufWriter *out, const Field *fields, const char *prefi
 static bool read_field(const ModelFile *file, const Field *f, const char *key, void *of, Error *err) {
     void *at = (char *)of + f->offset;
     const char *name;
+    uint64_t value;
     switch (f->type) {
-    case FIELD_INTEGER: return gguf_uint64(file->gguf, key, at, err);
+    case FIELD_INTEGER:
+        if (!gguf_uint64(file->gguf, key, &value, err)) return false;
+        field_put_integer(f, value, of);
+        if (field_integer(f, of) == value) return true;
+        return error_set(err, "%s: %s: expected an integer from %.0f to %.0f, found %llu", file->path, key, f->min,
+                         f->max, (unsigned long long)value);
     case FIELD_REAL: return gguf_double(file->gguf, key, at, err);
     case FIELD_SWITCH: return gguf_bool(file->gguf, key, at, err);
     case FIELD_CHOICE:

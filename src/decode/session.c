@@ -61,8 +61,8 @@ void session_free(Session *s) {
 static void lay_out_cache(Session *s, Arena *arena) {
     const Hyper *h = &s->pass.params->hyper;
     for (size_t l = 0; l < h->decoder_layers; l++) {
-        s->cross[l] = arena_push(arena, s->M * 2 * h->width, sizeof(real));
-        s->self[l] = arena_push(arena, s->slots * s->capacity * 2 * h->width, sizeof(real));
+        s->cross[l] = arena_push(arena, (uint64_t)s->M * 2 * h->width, sizeof(real));
+        s->self[l] = arena_push(arena, (uint64_t)s->slots * s->capacity * 2 * h->width, sizeof(real));
     }
     s->source_start = arena_push(arena, s->slots / s->each + 1, sizeof(uint32_t));
     uint32_t **const rows[] = {&s->self_start, &s->self_end, &s->cross_start, &s->cross_end};
@@ -70,13 +70,14 @@ static void lay_out_cache(Session *s, Arena *arena) {
 }
 
 /* The arena that a batch of the present sizes needs: the cache, then the larger of encoding and a step. */
-static size_t arena_bytes(Session *s) {
+static uint64_t arena_bytes(Session *s) {
     const Hyper *h = &s->pass.params->hyper;
     Arena arena = arena_measure();
     lay_out_cache(s, &arena);
-    const size_t logits = s->slots * h->vocab * sizeof(real) + 2 * ARENA_ALIGNMENT;
-    return arena.used +
-           size_max(block_stack_bytes(h, STACK_ENCODER, s->M, 0, false), decoder_step_bytes(h, s->slots) + logits);
+    const uint64_t encode = block_stack_bytes(h, STACK_ENCODER, s->M, 0, false);
+    const uint64_t logits = (uint64_t)s->slots * h->vocab * sizeof(real) + 2 * ARENA_ALIGNMENT;
+    const uint64_t step = decoder_step_bytes(h, s->slots) + logits;
+    return arena.used + (encode > step ? encode : step);
 }
 
 /* Room in the arena. A little more than is needed, where the system has it, spares the next longer batch a new one. */
@@ -85,7 +86,7 @@ static bool make_room(Session *s, Error *err) {
         return error_set(
             err, "%zu hypotheses of %zu tokens each are too many for one batch; lower the beam or the maximum length",
             s->slots, s->capacity);
-    const size_t bytes = arena_bytes(s);
+    const uint64_t bytes = arena_bytes(s);
     arena_release(&s->arena, 0);
     if (bytes > s->arena.size) {
         arena_free(&s->arena);

@@ -17,7 +17,7 @@ typedef struct GgufTensor {
     uint32_t type; /* any code may occur */
     size_t n_dims; /* 1 to 4 */
     size_t dims[GGUF_MAX_DIMS];
-    size_t count;     /* product of dims */
+    uint64_t count;   /* product of dims */
     size_t bytes;     /* 0 when the type is neither F32 nor BF16 */
     uint64_t offset;  /* from the start of the tensor data; a multiple of the alignment */
     const void *data; /* into the map, aligned to 8 at least; NULL when the type is neither F32 nor BF16 */

@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "base/size.h"
 
-/* Numbers and tensor data are used as they are in the file, and size_t holds the size of any file. */
+/* Numbers and tensor data are used as they are in the file. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "GGUF files are little-endian");
 
 enum {
@@ -190,11 +190,11 @@ static bool read_tensor(Cursor *c, GgufTensor *tensor) {
         uint64_t dim;
         if (!take_number(c, &dim, sizeof dim, "a dim")) return false;
         if (dim == 0) return error_set(c->err, "%s: %s: expected a dim above 0, found 0", c->path, c->item);
-        if (dim > SIZE_MAX / tensor->count)
+        if (dim > UINT64_MAX / tensor->count)
             return error_set(c->err, "%s: %s: expected dims with a product below 2^64, found another factor %" PRIu64,
                              c->path, c->item, dim);
         tensor->dims[i] = (size_t)dim;
-        tensor->count *= (size_t)dim;
+        tensor->count *= dim;
     }
     if (!take_number(c, &tensor->type, sizeof tensor->type, "a tensor type")) return false;
     return take_number(c, &tensor->offset, sizeof tensor->offset, "an offset");
@@ -213,10 +213,11 @@ static bool place_tensor(const Cursor *c, GgufTensor *tensor, uint64_t alignment
     if (!width) return true;
     const size_t left = size - (size_t)tensor->offset;
     if (tensor->count > left / width)
-        return error_set(
-            c->err, "%s: tensor %s: expected %zu elements of %zu bytes at offset %" PRIu64 ", found only %zu bytes",
-            c->path, name, tensor->count, width, tensor->offset, left);
-    tensor->bytes = tensor->count * width;
+        return error_set(c->err,
+                         "%s: tensor %s: expected %" PRIu64 " elements of %zu bytes at offset %" PRIu64
+                         ", found only %zu bytes",
+                         c->path, name, tensor->count, width, tensor->offset, left);
+    tensor->bytes = (size_t)tensor->count * width;
     tensor->data = c->data + start + tensor->offset;
     return true;
 }

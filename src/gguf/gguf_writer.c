@@ -118,7 +118,7 @@ void gguf_add_tensor(GgufWriter *writer, const char *name, size_t n_dims, const 
         tensor.dims[i] = dims[i];
         tensor.count *= dims[i];
     }
-    tensor.bytes = tensor.count * sizeof *data;
+    tensor.bytes = (size_t)tensor.count * sizeof *data;
     const size_t n = stbds_arrlenu(writer->tensors);
     if (n) {
         const GgufTensor *last = &writer->tensors[n - 1];

@@ -25,7 +25,7 @@ static void write_hyper(Json *j, const Hyper *h) {
         const void *at = (const char *)h + f->offset;
         json_key(j, at == &h->vocab ? "vocab" : field_name(f->key));
         if (f->type == FIELD_INTEGER)
-            json_write(j, "%lld", (long long)*(const uint64_t *)at);
+            json_write(j, "%lld", (long long)field_integer(f, h));
         else if (f->type == FIELD_REAL)
             json_write(j, "%g", *(const double *)at);
         else

@@ -113,7 +113,7 @@ bool cpu_use(const char *name) {
 
 /* POSIX: a new thread inherits its creator's floating-point environment. */
 static void flush_denormals(void) {
-#if defined(__x86_64__)
+#if defined(__SSE__)
     enum { FLUSH_RESULTS = 1 << 15, ZERO_OPERANDS = 1 << 6 }; /* of MXCSR */
     __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | FLUSH_RESULTS | ZERO_OPERANDS);
 #elif defined(__aarch64__)

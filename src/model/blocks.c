@@ -83,7 +83,8 @@ const real *block_attention_forward(const Net *net, AttentionBlockTape *tape, co
  *      h = norm(x), or x          10  d += dh through the norm, or as it is */
 void block_attention_backward(const Net *net, real *d, real *dmemory, const AttentionBlockTape *tape,
                               const AttentionBlock *b) {
-    const size_t count = b->sublayer.N * b->sublayer.D, mark = arena_mark(net->arena);
+    const size_t count = b->sublayer.N * b->sublayer.D;
+    const uint64_t mark = arena_mark(net->arena);
     real *normed = net_reals(net, count), *dy = net_reals(net, count), *dh = net_reals(net, count);
     sublayer_output_backward_in_place(net, d, dy, &tape->sublayer, &b->sublayer);     /* 1, 2 */
     const real *h = sublayer_input_again(net, &tape->sublayer, normed, &b->sublayer); /* 3 */
@@ -121,7 +122,8 @@ const real *block_feedforward_forward(const Net *net, FeedforwardBlockTape *tape
 }
 
 void block_feedforward_backward(const Net *net, real *d, const FeedforwardBlockTape *tape, const FeedforwardBlock *b) {
-    const size_t count = b->sublayer.N * b->sublayer.D, mark = arena_mark(net->arena);
+    const size_t count = b->sublayer.N * b->sublayer.D;
+    const uint64_t mark = arena_mark(net->arena);
     real *normed = net_reals(net, count), *dy = net_reals(net, count), *dh = net_reals(net, count);
     sublayer_output_backward_in_place(net, d, dy, &tape->sublayer, &b->sublayer);
     const real *h = sublayer_input_again(net, &tape->sublayer, normed, &b->sublayer);
@@ -150,7 +152,8 @@ const real *block_final_norm_forward(const Pass *pass, StackName stack, FinalNor
 
 void block_final_norm_backward(const Pass *pass, StackName stack, real *d, const FinalNormTape *tape, size_t N) {
     const Net *net = &pass->net;
-    const size_t D = pass->params->hyper.width, mark = arena_mark(net->arena);
+    const size_t D = pass->params->hyper.width;
+    const uint64_t mark = arena_mark(net->arena);
     const LayernormParams norm = final_norm(pass, stack);
     if (pass->params->hyper.norm == NORM_POST) return;
     /* forward: out = norm(x) */
@@ -166,18 +169,18 @@ const real *block_layer_end(const Pass *pass, real *x, const real *out, size_t N
     return x;
 }
 
-size_t block_stack_bytes(const Hyper *h, StackName stack, size_t N, size_t M, bool keep) {
+uint64_t block_stack_bytes(const Hyper *h, StackName stack, uint64_t N, uint64_t M, bool keep) {
     enum { ROUNDED = 28 }; /* arrays of a layer, its tape's pointers, and as many of all else: rounded up */
     const bool decoder = stack == STACK_DECODER;
-    const size_t D = h->width, H = h->heads, F = h->feedforward;
-    const size_t all = decoder ? h->decoder_layers : h->encoder_layers, layers = keep ? all : 1;
-    const size_t sublayer = N * (2 * D + 2);                                   /* sum, out, mean, rstd */
-    const size_t self = sublayer + N * (3 * D + D + H);                        /* q k v, att, log_sum */
-    const size_t feedforward = sublayer + N * F;                               /* pre */
-    const size_t cross = decoder ? sublayer + N * (D + D + H) + M * 2 * D : 0; /* q, att, log_sum, k v */
-    const size_t ends = N * D + N * (D + 2); /* the embedded rows; the final norm's out, mean, rstd */
-    const size_t scratch =
-        N * 3 * D /* normed, dy, dh */ + size_max(N * 4 * D + M * 2 * D /* datt, dq k v */, N * 2 * F);
+    const uint64_t D = h->width, H = h->heads, F = h->feedforward;
+    const uint64_t all = decoder ? h->decoder_layers : h->encoder_layers, layers = keep ? all : 1;
+    const uint64_t sublayer = N * (2 * D + 2);                                   /* sum, out, mean, rstd */
+    const uint64_t self = sublayer + N * (3 * D + D + H);                        /* q k v, att, log_sum */
+    const uint64_t feedforward = sublayer + N * F;                               /* pre */
+    const uint64_t cross = decoder ? sublayer + N * (D + D + H) + M * 2 * D : 0; /* q, att, log_sum, k v */
+    const uint64_t ends = N * D + N * (D + 2); /* the embedded rows; the final norm's out, mean, rstd */
+    const uint64_t attention = N * 4 * D + M * 2 * D /* datt, dq k v */, inner = N * 2 * F;
+    const uint64_t scratch = N * 3 * D /* normed, dy, dh */ + (attention > inner ? attention : inner);
     return (layers * (self + cross + feedforward) + ends + scratch) * sizeof(real) +
            (all + 1) * ROUNDED * ARENA_ALIGNMENT;
 }

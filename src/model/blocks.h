@@ -65,4 +65,4 @@ const real *block_layer_end(const Pass *pass, real *x, const real *out, size_t N
 
 /* Bytes of the arena that a stack over N rows takes at most, scratch included. M: rows of memory that the decoder has
  * not yet made keys and values of. */
-size_t block_stack_bytes(const Hyper *hyper, StackName stack, size_t N, size_t M, bool keep);
+uint64_t block_stack_bytes(const Hyper *hyper, StackName stack, uint64_t N, uint64_t M, bool keep);

@@ -17,7 +17,7 @@ const real *decoder_forward(const Pass *pass, DecoderTape *tape, Packed target, 
         const AttentionBlock self = block_attention_packed(pass, ATTENTION_DECODER, l, target, target, NULL);
         const AttentionBlock cross = block_attention_packed(pass, ATTENTION_CROSS, l, target, source, memory);
         const FeedforwardBlock ff = block_feedforward(pass, STACK_DECODER, l, N);
-        const size_t mark = arena_mark(net->arena);
+        const uint64_t mark = arena_mark(net->arena);
         x = block_attention_forward(net, &tape->layers[l].self, x, &self);
         x = block_attention_forward(net, &tape->layers[l].cross, x, &cross);
         x = block_feedforward_forward(net, &tape->layers[l].feedforward, x, &ff);
@@ -94,7 +94,7 @@ const real *decoder_step(const Pass *pass, const int32_t *token, size_t B, size_
         const AttentionBlock self = block_attention(pass, ATTENTION_DECODER, l, self_shape, NULL, 0);
         const AttentionBlock cross = block_attention(pass, ATTENTION_CROSS, l, cross_shape, NULL, 0);
         const FeedforwardBlock ff = block_feedforward(pass, STACK_DECODER, l, B);
-        const size_t mark = arena_mark(net->arena);
+        const uint64_t mark = arena_mark(net->arena);
         FeedforwardBlockTape tape;
         x = self_step(net, x, &self, cache->self[l], cache->self_end);
         x = cross_step(net, x, &cross, cache->cross[l]);
@@ -105,6 +105,6 @@ const real *decoder_step(const Pass *pass, const int32_t *token, size_t B, size_
     return block_final_norm_forward(pass, STACK_DECODER, &norm, x, B);
 }
 
-size_t decoder_step_bytes(const Hyper *hyper, size_t B) {
+uint64_t decoder_step_bytes(const Hyper *hyper, size_t B) {
     return block_stack_bytes(hyper, STACK_DECODER, B, 0, false) + (B + 1) * sizeof(uint32_t);
 }

@@ -47,4 +47,4 @@ void decoder_project_memory(const Pass *pass, real *const *cross, const real *me
 const real *decoder_step(const Pass *pass, const int32_t *token, size_t B, size_t position, const DecoderCache *cache);
 
 /* Bytes that decoder_step takes from the arena. */
-size_t decoder_step_bytes(const Hyper *hyper, size_t B);
+uint64_t decoder_step_bytes(const Hyper *hyper, size_t B);

@@ -10,7 +10,7 @@ const real *encoder_forward(const Pass *pass, EncoderTape *tape, Packed source) 
     for (size_t l = 0; l < L; l++) {
         const AttentionBlock self = block_attention_packed(pass, ATTENTION_ENCODER, l, source, source, NULL);
         const FeedforwardBlock ff = block_feedforward(pass, STACK_ENCODER, l, N);
-        const size_t mark = arena_mark(net->arena);
+        const uint64_t mark = arena_mark(net->arena);
         x = block_attention_forward(net, &tape->layers[l].self, x, &self);
         x = block_feedforward_forward(net, &tape->layers[l].feedforward, x, &ff);
         x = block_layer_end(pass, embedded, x, N, mark);

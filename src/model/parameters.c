@@ -19,7 +19,7 @@ static __attribute__((format(printf, 6, 7))) size_t tensor(Parameters *p, size_t
     CHECK(length > 0 && (size_t)length < sizeof t.name, "a tensor name fits its place");
     stbds_arrput(p->tensors, t);
     p->tensor_count = stbds_arrlenu(p->tensors);
-    p->count += t.count;
+    p->count = t.count < SIZE_MAX - p->count ? p->count + t.count : SIZE_MAX; /* then there is no memory for it */
     return t.offset;
 }
 

@@ -62,10 +62,10 @@ bool transformer_reserve(Transformer *model, TransformerLimits limits, bool trai
     const Hyper *h = &model->params.hyper;
     const size_t Ns = limits.source_tokens, Nt = limits.target_tokens;
     const size_t keys = size_max(limits.longest_source, limits.longest_target);
-    const size_t gradients = (Ns + Nt) * h->width * sizeof(real); /* dout, dmemory */
-    const size_t bytes = block_stack_bytes(h, STACK_ENCODER, Ns, 0, training) +
-                         block_stack_bytes(h, STACK_DECODER, Nt, Ns, training) + gradients +
-                         loss_scratch(loss_shape(h, Nt, 0));
+    const uint64_t gradients = (uint64_t)(Ns + Nt) * h->width * sizeof(real); /* dout, dmemory */
+    const uint64_t bytes = block_stack_bytes(h, STACK_ENCODER, Ns, 0, training) +
+                           block_stack_bytes(h, STACK_DECODER, Nt, Ns, training) + gradients +
+                           loss_scratch(loss_shape(h, Nt, 0));
     if (bytes > model->arena.size) {
         arena_free(&model->arena);
         if (!arena_create(&model->arena, bytes, err)) return false;

@@ -17,7 +17,7 @@ Dropout dropout_make(double rate, RngSite site) {
 Dropout dropout_none(void) { return (Dropout){65536, 1, {0, 0, 0}}; }
 
 /* out = [add +] dropout(in) */
-static void drop(real *out, const real *add, const real *in, Dropout dropout, size_t first, size_t count) {
+static void drop(real *out, const real *add, const real *in, Dropout dropout, uint64_t first, size_t count) {
     if (!dropout_is_none(dropout))
         nn_kernels()->dropout(out, in, add, dropout.keep, dropout.scale, dropout.site, first, count);
     else if (add)
@@ -26,7 +26,7 @@ static void drop(real *out, const real *add, const real *in, Dropout dropout, si
         vector_copy(out, in, count);
 }
 
-void dropout_span(real *out, const real *in, Dropout dropout, size_t first, size_t count) {
+void dropout_span(real *out, const real *in, Dropout dropout, uint64_t first, size_t count) {
     drop(out, NULL, in, dropout, first, count);
 }
 

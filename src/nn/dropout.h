@@ -30,7 +30,7 @@ static inline int dropout_is_none(Dropout d) { return d.keep == 65536; }
 void dropout_forward(Pool *pool, real *out, const real *in, Dropout dropout, size_t count);
 
 /* Elements first .. first + count - 1 of the same, on the calling thread; out and in point to element `first`. */
-void dropout_span(real *out, const real *in, Dropout dropout, size_t first, size_t count);
+void dropout_span(real *out, const real *in, Dropout dropout, uint64_t first, size_t count);
 
 /* out = [residual +] dropout(in); residual may be NULL, out may be either. The residual's gradient is dout itself. */
 void dropout_add_forward(Pool *pool, real *out, const real *residual, const real *in, Dropout dropout, size_t count);

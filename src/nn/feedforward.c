@@ -28,7 +28,7 @@ real *feedforward_forward(const Net *net, real *out, const real *x, const Feedfo
     const size_t N = f->N, D = f->D, F = f->F;
     const LinearParams fc1 = f->params.fc1, fc2 = f->params.fc2;
     real *pre = net_reals(net, N * F);
-    const size_t mark = arena_mark(net->arena);
+    const uint64_t mark = arena_mark(net->arena);
     real *act = net_reals(net, N * F);
     linear_forward(net->compute, pre, x, net->w + fc1.weight, net->w + fc1.bias, N, D, F);
     Hidden hidden = {.act = act, .pre = pre, .f = f};
@@ -40,7 +40,8 @@ real *feedforward_forward(const Net *net, real *out, const real *x, const Feedfo
 
 void feedforward_backward(const Net *net, real *dx, const real *dout, const real *x, const real *pre,
                           const Feedforward *f) {
-    const size_t N = f->N, D = f->D, F = f->F, mark = arena_mark(net->arena);
+    const size_t N = f->N, D = f->D, F = f->F;
+    const uint64_t mark = arena_mark(net->arena);
     const LinearParams fc1 = f->params.fc1, fc2 = f->params.fc2;
     const real *w = net->w;
     real *dw = net->dw, *act = net_reals(net, N * F), *dact = net_reals(net, N * F);

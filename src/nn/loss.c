@@ -50,7 +50,8 @@ static void loss_rows(void *context, size_t first, size_t last) {
 Loss loss_run(const Net *net, real *dh, size_t output, const real *h, const int32_t *target, real scale, LossShape s) {
     Arena *const arena = net->arena;
     const real *weight = net->w + output;
-    const size_t mark = arena_mark(arena), block = block_rows(s.V);
+    const uint64_t mark = arena_mark(arena);
+    const size_t block = block_rows(s.V);
     double *loss = arena_push(arena, s.N, sizeof(double)), *nll = arena_push(arena, s.N, sizeof(double));
     real *z = arena_push(arena, (block < s.N ? block : s.N) * s.V, sizeof(real));
     for (size_t n0 = 0; n0 < s.N; n0 += block) {

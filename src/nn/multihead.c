@@ -50,7 +50,8 @@ void multihead_forward(const Net *net, MultiheadTape *tape, real *out, const rea
 void multihead_backward(const Net *net, real *dx, real *dmemory, const real *dout, const real *x,
                         const MultiheadTape *tape, const Multihead *m) {
     const size_t D = m->shape.H * m->shape.K, Nq = m->shape.query_start[m->shape.B];
-    const size_t q_width = m->memory ? D : 3 * D, mark = arena_mark(net->arena);
+    const size_t q_width = m->memory ? D : 3 * D;
+    const uint64_t mark = arena_mark(net->arena);
     const LinearParams q = part(m->params, 0, D), kv = part(m->params, D, D), o = m->params.out;
     const real *w = net->w;
     real *dw = net->dw, *datt = net_reals(net, Nq * D), *dq = net_reals(net, Nq * q_width);

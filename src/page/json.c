@@ -92,8 +92,8 @@ static size_t write_value(Json *j, const char *c, va_list *arguments) {
         return 2;
     case 'g': number(j, 9, va_arg(*arguments, double)); return 2;
     case 'f': number(j, 5, va_arg(*arguments, double)); return 2;
-    case 'z':
-    case 't': integer(j, (long long)va_arg(*arguments, size_t)); return 3;
+    case 'z': integer(j, (long long)va_arg(*arguments, size_t)); return 3;
+    case 't': integer(j, va_arg(*arguments, ptrdiff_t)); return 3;
     case 'l': integer(j, va_arg(*arguments, long long)); return 4;
     default: CHECK(false, "a conversion that json.h names");
     }

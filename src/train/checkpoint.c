@@ -103,7 +103,7 @@ static bool save(const Trainer *t, const char *name, bool with_state, Error *err
             if (f->type == FIELD_REAL)
                 gguf_set_float64(out, f->key, *(const double *)at);
             else
-                gguf_set_uint64(out, f->key, *(const uint64_t *)at);
+                gguf_set_uint64(out, f->key, field_integer(f, &t->state));
         }
         gguf_set_uint64(out, CORPORA_KEY, t->data.train.checksum);
         gguf_set_uint64(out, CORPORA_VALID_KEY, t->data.valid_checksum);

@@ -58,9 +58,10 @@ static bool make_memory(Trainer *t, Precision precision, Error *err) {
     };
     Hyper hyper = c->hyper;
     hyper.vocab = tokenizer_vocab_size(t->data.tokenizer);
+    const uint64_t batch = batch_bytes(&a), other = batch_bytes(&b);
     return transformer_create(&t->model, &hyper, (Compute){.pool = t->pool, .precision = precision}, limits, true,
                               err) &&
-           arena_create(&t->batch, size_max(batch_bytes(&a), batch_bytes(&b)), err) && make_blocks(t, err);
+           arena_create(&t->batch, batch > other ? batch : other, err) && make_blocks(t, err);
 }
 
 bool trainer_create(Trainer *t, const Config *config, Pool *pool, Precision precision, Corpora *data, Error *err) {
