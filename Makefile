@@ -65,7 +65,8 @@ ISA_generic  := -DVECTOR=16 -DTILE_ROWS=4 -DTILE_VECTORS=2 $(if $(filter x86_64,
 ISA_avx2     := -DVECTOR=32 -DTILE_ROWS=6 -DTILE_VECTORS=2 -mavx2 -mfma
 ISA_avx512   := -DVECTOR=64 -DTILE_ROWS=14 -DTILE_VECTORS=2 $(AVX512_FLAGS)
 ISA_neon     := -DVECTOR=16 -DTILE_ROWS=6 -DTILE_VECTORS=4
-LOOPS        := -ffp-contract=fast -fno-math-errno -fno-trapping-math
+# Which of two products a sum is contracted with depends on the optimiser, so the level in CFLAGS is not used here.
+LOOPS        := -ffp-contract=fast -fno-math-errno -fno-trapping-math $(filter -O%,$(CFLAGS_$(VARIANT)))
 FLAGS        += -DSETS_$(ARCH)
 LIB_OBJ := $(foreach set,$(SETS),$(patsubst src/%.c,$(B)/%.$(set).o,$(filter %/kernels.c,$(LIB_SRC)))) \
            $(patsubst src/%.c,$(B)/%.o,$(filter-out %/kernels.c,$(LIB_SRC))) $(PAGE_DATA)
