@@ -94,7 +94,8 @@ char *corpus_tell(const CorpusReader *r, const CorpusReport *report, const char 
 bool corpus_none(const CorpusReader *r, const CorpusReport *report, const char *key, Error *err) {
     char *why = corpus_tell(r, report, key);
     for (char *end = why; (end = strchr(end, '\n'));) *end = ';';
-    error_set(err, "%s: expected a pair that can be used, found none; %s", r->list, why);
+    error_set(err, "%.200s%s: expected a pair that can be used, found none; %s", r->list,
+              strlen(r->list) > 200 ? "..." : "", why);
     free(why);
     return false;
 }

@@ -86,9 +86,10 @@ static bool take_item(CorpusReader *r, const char **at, Error *err) {
     }
     ok = ok && (!**at || strchr(BLANKS, **at));
     if (!ok) {
-        error_set(err,
-                  "%s: expected a name in double quotes, or two with a + between, and then a blank or the end" QUOTING,
-                  start);
+        error_set(
+            err,
+            "%.200s: expected a name in double quotes, or two with a + between, and then a blank or the end" QUOTING,
+            start);
     } else if (!quoted) {
         ok = add_name(r, names[0], err);
     } else {

@@ -130,10 +130,11 @@ static const char *default_word(const InspectRequest *request, const Observation
     for (size_t g = 0; g < stbds_arrlenu(request->groups); g++)
         for (size_t i = 0; i < stbds_arrlenu(request->groups[g].words); i++) {
             const char *one = request->groups[g].words[i];
-            const size_t groups = groups_with(request->groups, o->tokenizer, one);
-            if (groups > most && has_word(o, sentence, one) &&
-                (!request->compare || has_word(o, request->compare, one)))
-                word = one, most = groups;
+            if (!has_word(o, sentence, one) || (request->compare && !has_word(o, request->compare, one))) continue;
+            const size_t groups = word && word_same(o->tokenizer, one, word) /* then it is known */
+                                      ? most
+                                      : groups_with(request->groups, o->tokenizer, one);
+            if (groups > most) word = one, most = groups;
         }
     return word;
 }
