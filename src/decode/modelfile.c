@@ -180,6 +180,9 @@ static bool read_info(ModelFile *file, Error *err) {
         !(info->config = gguf_string(file->gguf, "nmt.config", NULL, err)) ||
         !gguf_uint64(file->gguf, "nmt.step", &info->step, err))
         return false;
+    if (info->step > UINT32_MAX)
+        return error_set(err, "%s: nmt.step: expected at most %u, found %llu", file->path, UINT32_MAX,
+                         (unsigned long long)info->step);
     info->merge_count = ids / 2;
     if (ids % 2 != 0 || HYPER_MIN_VOCAB + info->merge_count != info->hyper.vocab)
         return error_set(err, "%s: nmt.tokenizer.merges: expected %zu numbers for a vocabulary of %zu, found %zu",

@@ -201,10 +201,18 @@ static bool restore(Trainer *t, const ModelFile *last, Error *err) {
            checkpoint_is_sound(t, last->path, err);
 }
 
-/* Plans the epoch of a state that was read. */
+/* Plans the epoch of a state that was read. Epochs differ by a few steps; twice as many are another place. */
 static bool check_place(Trainer *t, Error *err) {
-    return trainer_plan(t) || error_set(err, "%s/%s: nmt.train.batch: expected a number below %zu, found %llu",
-                                        t->config->dir, RUN_LAST, t->plan.count, (unsigned long long)t->state.batch);
+    const TrainState *s = &t->state;
+    const unsigned long long batch = s->batch, step = s->step, epoch = s->epoch, each = t->config->accumulate;
+    if (!trainer_plan(t) || batch % each != 0)
+        return error_set(err, "%s/%s: nmt.train.batch: expected a multiple of %llu below %zu, found %llu",
+                         t->config->dir, RUN_LAST, each, t->plan.count, batch);
+    const size_t steps = trainer_epoch_steps(t);
+    const unsigned long long about = epoch * steps + batch / each;
+    return (step >= about / 2 && step / 2 <= about + steps) ||
+           error_set(err, "%s/%s: nmt.train.step: expected about %llu, after %llu epochs of %zu steps, found %llu",
+                     t->config->dir, RUN_LAST, about, epoch, steps, step);
 }
 
 /* With auto, a run continues in the precision it was begun with, wherever that was; config_may_resume has compared what
