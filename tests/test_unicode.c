@@ -265,6 +265,32 @@ static void test_lower_twice(void) {
     }
 }
 
+/* As Python's str.lower, and so sacreBLEU, has it: a sigma at the end of a word, and I with a dot in two code points.
+ */
+static void test_score_lower(void) {
+    static const char *const pairs[][2] = {
+        {"\u023aESET \u023e\u00c1L", "\u2c65eset \u2c66\u00e1l"},
+        {"\u039f\u0394\u039f\u03a3 \u03a3\u0391\u03a3. \u0391.\u03a3. \u03a3 \u03a3\u0391'\u03a3",
+         "\u03bf\u03b4\u03bf\u03c2 \u03c3\u03b1\u03c2. \u03b1.\u03c2. \u03c3 \u03c3\u03b1'\u03c2"},
+        {"\u0130STANBUL I\u0130", "i\u0307stanbul ii\u0307"},
+        {"\u13e3\u13b3\u13a9", "\uabb3\uab83\uab79"},
+        {"\u1c90\u1c91 \u10a0\u10a1", "\u10d0\u10d1 \u2d00\u2d01"},
+        {"\U00010400 \U0001e900", "\U00010428 \U0001e922"},
+        {"\u2167 \u24b6", "\u2177 \u24d0"},
+        {"STRA\u1e9eE", "stra\u00dfe"},
+        {"\u03a9 K \u00c5 \u01c5", "\u03c9 k \u00e5 \u01c6"},
+        {"\u2c00\u2c01", "\u2c30\u2c31"},
+        {"\u1f48\u0394\u03a5\u03a3\u03a3\u0395\u038e\u03a3", "\u1f40\u03b4\u03c5\u03c3\u03c3\u03b5\u03cd\u03c2"}};
+    uint32_t *found = NULL, *wanted = NULL;
+    for (size_t i = 0; i < COUNT(pairs); i++) {
+        tokenise_decode(&found, (Text){pairs[i][0], strlen(pairs[i][0])}, true);
+        tokenise_decode(&wanted, (Text){pairs[i][1], strlen(pairs[i][1])}, false);
+        if (!same(found, wanted, stbds_arrlenu(wanted))) TEST_FAIL("\"%s\": expected \"%s\"", pairs[i][0], pairs[i][1]);
+    }
+    stbds_arrfree(found);
+    stbds_arrfree(wanted);
+}
+
 /* Asks this program about what Python knows. */
 static void test_python(void) {
     char program[4096], command[8192];
@@ -325,6 +351,7 @@ int main(int argc, char **argv) {
     RUN(test_hidden);
     RUN(test_lower);
     RUN(test_lower_twice);
+    RUN(test_score_lower);
     RUN(test_python);
     return test_finish();
 }
