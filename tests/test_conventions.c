@@ -180,6 +180,12 @@ static void test_permissions(void) {
         {{"translate", "-m", "secret", "x"}, 1, "", "translate: secret: cannot open: Permission denied\n"},
         {{"score", "secret", "words"}, 1, "", "score: secret: cannot open: Permission denied\n"},
         {{"inspect", "-m", "secret", "x"}, 1, "", "inspect: secret: cannot open: Permission denied\n"}, );
+    CHECK(mkdir("shut", 0555) == 0, "a folder");
+    TRY({{"train", "tiny.ini", "run.dir=shut"},
+         1,
+         "",
+         "Permission denied; run.dir must be a folder that can be written\n"});
+    rmdir("shut");
     CHECK(mkdir("runs", 0777) == 0 && mkdir("runs/a", 0777) == 0, "folders");
     write_text("runs/a/model.gguf", WORDS);
     for (int all = 0; all < 3; all++) {

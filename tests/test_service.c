@@ -281,6 +281,7 @@ static void test_largest_shapes(void) {
         EXPECT_HAS(run.err, "out of memory: no room for ");
         if (sizeof(size_t) == 8) { /* else another block may be the first that is refused */
             EXPECT_HAS(run.err, "train: out of memory: no room for a block of ");
+            EXPECT_HAS(run.err, "less is needed with a smaller model or train.batch_tokens");
             double size = 0;
             const char *of = strstr(run.err, "block of ");
             EXPECT(of && sscanf(of, "block of %lf MiB", &size) == 1 && size > 4000 && size < 1e6);

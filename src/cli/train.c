@@ -252,6 +252,8 @@ static int train(Config *config, bool fresh, bool dry, Error *err) {
         if (!file_lock_keep(&lock)) made = 0;
         file_unlock(&lock);
     } else {
+        if (access(config->dir, W_OK) != 0)
+            error_set(err, "%s; run.dir must be a folder that can be written", err->text);
         options_fail(&command, err);
     }
     if (code == EXIT_FAILED) file_remove_folders(config->dir, made);

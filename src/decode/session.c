@@ -90,7 +90,8 @@ static bool make_room(Session *s, Error *err) {
     arena_release(&s->arena, 0);
     if (bytes > s->arena.size) {
         arena_free(&s->arena);
-        if (!arena_create(&s->arena, bytes + bytes / 4, err) && !arena_create(&s->arena, bytes, err)) return false;
+        if (!arena_create(&s->arena, bytes + bytes / 4, err) && !arena_create(&s->arena, bytes, err))
+            return error_set(err, "%s; less is needed with a smaller beam or maximum length", err->text);
     }
     const size_t keys = size_max(s->longest, s->capacity);
     s->pass.sinusoidal = pass_sinusoidal(&s->positions, &s->pass.params->hyper, keys);

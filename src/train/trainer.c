@@ -69,7 +69,8 @@ bool trainer_create(Trainer *t, const Config *config, Pool *pool, Precision prec
     *data = (Corpora){0};
     if (!make_memory(t, precision, err)) {
         trainer_free(t);
-        return false;
+        return error_set(err, "%s; less is needed with a smaller model or train.batch_tokens, or more train.accumulate",
+                         err->text);
     }
     choose_limit(t);
     t->valid_plan = batches_plan(&t->data.valid, batch_tokens(config), 0, 0);
