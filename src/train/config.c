@@ -214,6 +214,7 @@ bool config_may_resume(Config *config, const char *before, bool valid_by_name, c
     Ini *ini = ini_parse(file, before, strlen(before), err);
     bool ok = ini && drop_removed(ini, err) && ini_bind(ini, fields, &old, err);
     for (const Field *f = fields; ok && f->key; f++) {
+        if (may_change(f->key, config, valid_by_name)) continue;
         if (f->before && !ini_has(ini, f->key)) {
             char *kept = config->kept;
             field_set_before(f, &old);
@@ -221,7 +222,6 @@ bool config_may_resume(Config *config, const char *before, bool valid_by_name, c
             config->kept = memory_format("%s%s%s = %s", kept ? kept : "", kept ? ", " : "", f->key, f->before);
             free(kept);
         }
-        if (may_change(f->key, config, valid_by_name)) continue;
         char *was = field_text(f, &old), *is = field_text(f, config);
         if (strcmp(was, is) != 0)
             ok = error_set(err,
