@@ -38,12 +38,15 @@ $(error $(INEXACT): with this, the compiler may change the order of sums and los
 endif
 ifneq ($(filter-out clean help format format-check layers uninstall,$(or $(MAKECMDGOALS),all)),)
 MACROS := $(shell all=$$($(CC) $(CFLAGS) -dM -E -x c /dev/null) && [ "$$all" ] && echo "$$all" | cksum && \
-    echo "$$all" | grep -wE '__(BYTE_ORDER|x86_64|aarch64)__')
+    echo "$$all" | grep -wE '__(BYTE_ORDER|FLT_EVAL_METHOD|x86_64|aarch64)__')
 ifeq ($(MACROS),)
 $(error CC=$(CC) CFLAGS=$(CFLAGS): expected a C compiler and options that it knows, found what the line above says)
 endif
 ifeq ($(findstring __BYTE_ORDER__ __ORDER_LITTLE_ENDIAN__,$(MACROS)),)
 $(error CC=$(CC) CFLAGS=$(CFLAGS): expected a compiler for a little-endian CPU, found one for another)
+endif
+ifeq ($(findstring __FLT_EVAL_METHOD__ 0,$(MACROS)),)
+$(error CC=$(CC) CFLAGS=$(CFLAGS): expected float and double in their own precision; on 32-bit x86, add -msse2 -mfpmath=sse)
 endif
 endif
 

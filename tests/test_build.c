@@ -55,7 +55,7 @@ static void test_compiler_options(void) {
         {"-fshort-enums", "build without -fshort-enums"},
 #if defined(__x86_64__) && !defined(__clang__)
         {"-mfpmath=387", "computed in another precision here"},
-        {"-m32", "build for a 64-bit CPU"},
+        {"-m32", "in another precision here; on 32-bit x86, add -msse2 -mfpmath=sse"},
         {"-fsingle-precision-constant", "build without -fsingle-precision-constant"},
 #endif
     };
@@ -97,6 +97,9 @@ static void test_refused(void) {
         {"CC=nonesuch-cc", "CC=nonesuch-cc CFLAGS=: expected a C compiler"},
         {"CFLAGS=-fno-such-option", "CFLAGS=-fno-such-option: expected a C compiler and options that it knows"},
         {"CC=true", "CC=true CFLAGS=: expected a C compiler"},
+#if defined(__x86_64__) && !defined(__clang__)
+        {"CFLAGS=-m32", "CFLAGS=-m32: expected float and double in their own precision"},
+#endif
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         char line[300];
