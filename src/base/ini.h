@@ -6,6 +6,8 @@
  * A string may stand in double quotes, to keep blanks at its ends or a ` #` (with \" and \\ for a quote and a backslash
  * inside them); only a string may be empty. Numbers are decimal. A section may be opened again.
  *
+ * All of it is plain text in UTF-8 (base/plain.h); tabs are allowed.
+ *
  * The command line overrides any key with `section.key=value`. Errors name the file and line (or the override), the
  * key, what was expected and what was found; an unknown section or key suggests the nearest known one. A key that
  * is there twice is an error, and so is a line that is neither a section nor a key. */
