@@ -375,6 +375,7 @@ static void test_failed_start(void) {
 }
 
 int main(void) {
+    signal(SIGHUP, SIG_DFL); /* nohup has it ignored, and the commands keep that */
     world_enter();
     signal(SIGPIPE, SIG_IGN);
     if (!command_gives(0, ARGS("train", "tiny.ini", "train.max_steps=120"), NULL) ||
