@@ -18,7 +18,7 @@ static size_t kinds; /* of bad input, tried so far */
 
 /* Whether the character that begins at p, or has begun before it, is one to be shown (base/plain.h). */
 static bool is_plain(const char *p, const char *end) {
-    return ((unsigned char)*p & 0xC0) == 0x80 || plain_character(p, (size_t)(end - p), NULL) > 0;
+    return ((unsigned char)*p & 0xC0) == 0x80 || plain_character(p, (size_t)(end - p)) > 0;
 }
 
 /* Runs and expects this exit code, nothing on stdout, and one line on stderr that begins with the command's name and

@@ -41,9 +41,9 @@ static bool ini_blank(char c) { return c == ' ' || c == '\t'; }
 static bool ini_is_text(const char *where, const char *p, const char *end, Error *err) {
     for (size_t size; p < end; p += size) {
         uint32_t code;
-        size = *p == '\t' ? 1 : plain_character(p, (size_t)(end - p), &code);
+        size = *p == '\t' ? 1 : plain_character(p, (size_t)(end - p));
         if (size > 0) continue;
-        if (code == PLAIN_NONE)
+        if (plain_decode(&code, p, (size_t)(end - p)) == 0)
             return error_set(err, "%s: expected UTF-8 text, found the byte 0x%02X", where, (unsigned)(unsigned char)*p);
         return error_set(err, "%s: expected text, found the control character %s%0*X", where, code < 0x80 ? "0x" : "U+",
                          code < 0x80 ? 2 : 4, (unsigned)code);
@@ -175,7 +175,7 @@ Ini *ini_parse(const char *name, const char *text, size_t length, Error *err) {
     ini->name = memory_string(name);
     char *section = NULL;
     const char *p = text, *end = text + length;
-    if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) p += 3; /* a byte order mark */
+    p += lines_mark(text, length);
     bool good = true;
     for (size_t number = 1; p < end && good; number++) {
         const char *stop = memchr(p, '\n', (size_t)(end - p));

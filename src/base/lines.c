@@ -91,7 +91,8 @@ LinesNext lines_next(LineReader *r, const char **line, size_t *length, Error *er
     r->start += *length + (end != NULL);
     if (end && *end == '\r' && r->start < r->end && r->buffer[r->start] == '\n') r->start++;
     if (*length > 0 && (*line)[*length - 1] == '\r') --*length;
-    r->count++;
+    const size_t mark = r->count++ == 0 ? lines_mark(*line, *length) : 0;
+    *line += mark, *length -= mark;
     if (!skipping) return LINES_LINE;
     error_set(err, "%s:%zu: expected a line of at most %d bytes, found a longer one", r->name, r->count, LINES_LONGEST);
     return LINES_LONG;

@@ -17,7 +17,8 @@ void lines_free(LineReader *reader);
 
 typedef enum LinesNext { LINES_LINE, LINES_LONG, LINES_END, LINES_FAILED } LinesNext;
 
-/* Waits for the next line, and gives it without its LF or CRLF, which the last line may lack. Where the input has CRs
+/* Waits for the next line, and gives it without its LF or CRLF, which the last line may lack;
+ * the first without a byte order mark. Where the input has CRs
  * and no LF (all of it, or its first 64 KiB), lines end in CR, as old Macs wrote them. The bytes may have any values,
  * NUL too, and no NUL follows them. They stay valid until a call that has to wait: as long as lines_ready is true,
  * lines_next moves no earlier line. LINES_LONG: a line of more than LINES_LONGEST bytes was passed over, and err says

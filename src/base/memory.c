@@ -48,3 +48,10 @@ char *memory_format(const char *format, ...) {
     va_end(arguments);
     return text;
 }
+
+char *memory_join(char *text, const char *between, char *more) {
+    char *both = memory_format("%s%s%s", text, *text && *more ? between : "", more);
+    free(text);
+    free(more);
+    return both;
+}

@@ -24,5 +24,8 @@ void *memory_resize(void *block, size_t count, size_t size);
 char *memory_string(const char *text);
 char *memory_string_n(const char *text, size_t length);
 
+/* `text` and `more`, with `between` between them unless one is empty, in a fresh string; frees both. */
+char *memory_join(char *text, const char *between, char *more);
+
 /* A printf into a fresh string. Free with free(). */
 char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -15,11 +15,7 @@ int names_find(const char *const *names, const char *name) {
 
 char *names_list(const char *const *names) {
     char *list = memory_string(names[0]);
-    for (size_t i = 1; names[i]; i++) {
-        char *longer = memory_format("%s|%s", list, names[i]);
-        free(list);
-        list = longer;
-    }
+    for (size_t i = 1; names[i]; i++) list = memory_join(list, "|", memory_string(names[i]));
     return list;
 }
 

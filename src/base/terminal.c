@@ -61,7 +61,7 @@ static void progress_write(const Progress *progress, const char *text, size_t wi
             if (open) fputs(codes[STYLE_NONE], progress->stream);
             return;
         }
-        size = plain_character(text + at, length - at, NULL);
+        size = plain_character(text + at, length - at);
         if (size > 0)
             fwrite(text + at, 1, size, progress->stream);
         else

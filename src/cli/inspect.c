@@ -115,10 +115,10 @@ static bool inspect_sentence(const Arguments *a, Pool *pool, Error *err) {
               observation_make(&o, &model, tokenizer, pool, a->sentence, a->beam, err);
     if (ok) {
         if (o.says[o.T - 1] != TOKEN_END)
-            fprintf(stderr,
-                    "%s: the translation is cut after %zu tokens, the limit (the model's decode.max_ratio and "
-                    "decode.max_extra, or its max_length)\n",
-                    command.name, o.T);
+            options_note(&command,
+                         "the translation is cut after %zu tokens, the limit (the model's decode.max_ratio and "
+                         "decode.max_extra, or its max_length)",
+                         o.T);
         ok = show(a, &o, err);
         observation_free(&o);
     }
@@ -146,8 +146,7 @@ static bool read_sentence(Arguments *a, char **line, Error *err) {
     bool ok =
         next == LINES_LINE || (next == LINES_END && error_set(err, "standard input: expected a line, found none"));
     if (ok) {
-        const size_t mark = lines_mark(text.bytes, text.length);
-        memcpy(stbds_arraddnptr(*line, text.length - mark + 1), text.bytes + mark, text.length - mark);
+        memcpy(stbds_arraddnptr(*line, text.length + 1), text.bytes, text.length);
         stbds_arrlast(*line) = '\0';
         if (memchr(text.bytes, '\0', text.length))
             ok = error_set(err, "standard input:1: expected text, found a NUL byte");

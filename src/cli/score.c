@@ -86,18 +86,14 @@ static bool read_lines(Lines *l, const char *path, Error *err) {
     Text line;
     bool odd = false;
     while ((next = lines_next(reader, &line.bytes, &line.length, err)) == LINES_LINE) {
-        const size_t mark = lines_count(reader) == 1 ? lines_mark(line.bytes, line.length) : 0;
-        line = (Text){line.bytes + mark, line.length - mark};
         if (line.length > 0) memcpy(stbds_arraddnptr(l->bytes, line.length), line.bytes, line.length);
         stbds_arrput(l->lines, line);
         const size_t valid = odd ? line.length : utf8_valid(line.bytes, line.length);
         if (valid == line.length) continue;
-        Error note;
-        error_set(&note,
-                  "%s:%zu: expected UTF-8 text, found 0x%02X at byte %zu; scored as it is (only the first such "
-                  "line is reported)",
-                  name, lines_count(reader), (unsigned char)line.bytes[valid], valid + 1);
-        options_note(&command, "%s", note.text);
+        options_note(&command,
+                     "%s:%zu: expected UTF-8 text, found 0x%02X at byte %zu; scored as it is (only the first such line "
+                     "is reported)",
+                     name, lines_count(reader), (unsigned char)line.bytes[valid], valid + 1);
         odd = true;
     }
     lines_free(reader);
@@ -201,8 +197,7 @@ static bool read_test_set(TestSet *t, const Request *r, Error *err) {
     tell_tokenised(t, r);
     tell_decomposed(t);
     if (!have_text(t->systems[0].lines, t->lines) && !have_text(t->references, stbds_arrlenu(t->references)))
-        fprintf(stderr, "%s: neither the hypotheses nor the references have text: a score of nothing is 0\n",
-                command.name);
+        options_note(&command, "neither the hypotheses nor the references have text: a score of nothing is 0");
     return true;
 }
 

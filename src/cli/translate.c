@@ -216,8 +216,7 @@ static bool answer_lines(Request *request, Translator *translator, Error *err) {
             LinesNext next = lines_next(reader, &text.bytes, &text.length, err);
             ok = next == LINES_LINE || next == LINES_END;
             more = next == LINES_LINE;
-            const size_t mark = more && lines_count(reader) == 1 ? lines_mark(text.bytes, text.length) : 0;
-            if (more) stbds_arrput(texts, ((Text){text.bytes + mark, text.length - mark}));
+            if (more) stbds_arrput(texts, text);
         } while (more && lines_ready(reader) && stbds_arrlenu(texts) < LINES_TOGETHER);
         if (stbds_arrlenu(texts) > 0) ok = answer(request, translator, texts, stbds_arrlenu(texts), first, err) && ok;
     }

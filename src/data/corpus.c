@@ -90,8 +90,6 @@ static LinesNext read_side(CorpusReader *r, int side, Text *line, CorpusReport *
     if (next == LINES_LONG && !*r->flaw.text) r->flaw = *err;
     if (next != LINES_LINE) return next;
     if (memchr(line->bytes, '\r', line->length) && report->returns++ == 0) report->first_return = place;
-    const size_t mark = number == 1 ? lines_mark(line->bytes, line->length) : 0;
-    *line = (Text){line->bytes + mark, line->length - mark};
     if (!r->items[r->item].names[1] && (!r->rules.keep || r->rules.swap)) *line = two_columns(*line);
     const char *nul = memchr(line->bytes, 0, line->length);
     if (!nul) return LINES_LINE;

@@ -55,15 +55,13 @@ void corpus_report_add(CorpusReport *report, CorpusFlaw flaw, CorpusPlace place)
     if (report->count[flaw]++ == 0) report->first[flaw] = place;
 }
 
-/* Appends a line to the text; frees both strings. */
-static char *tell_more(char *text, const CorpusReader *r, const char *key, char *start, CorpusPlace first) {
+/* Appends a line to the text; frees `what`. */
+static char *tell_more(char *text, const CorpusReader *r, const char *key, char *what, CorpusPlace first) {
     /* A report may come from a file, so its place may be wrong. */
     const char *name = first.file / 2 < stbds_arrlenu(r->items) ? r->items[first.file / 2].names[first.file % 2] : "";
-    char *more = memory_format("%s%s%s: %s, first %s:%llu", text, *text ? "\n" : "", key, start, name ? name : "",
-                               (unsigned long long)first.line);
-    free(text);
-    free(start);
-    return more;
+    char *line = memory_format("%s: %s, first %s:%llu", key, what, name ? name : "", (unsigned long long)first.line);
+    free(what);
+    return memory_join(text, "\n", line);
 }
 
 char *corpus_tell(const CorpusReader *r, const CorpusReport *report, const char *key) {

@@ -50,7 +50,7 @@ void json_string(Json *j, const char *bytes, size_t length) {
         int written = 0;
         if (code >= UTF8_BAD)
             written = snprintf(escape, sizeof escape, "\\\\x%02X", (unsigned)(code - UTF8_BAD));
-        else if (code == '<' || plain_character(bytes + at, size, NULL) == 0)
+        else if (code == '<' || plain_character(bytes + at, size) == 0)
             written = snprintf(escape, sizeof escape, "\\u%04x", (unsigned)code);
         else if (code == '"' || code == '\\')
             written = snprintf(escape, sizeof escape, "\\%c", (char)code);

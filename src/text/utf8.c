@@ -7,27 +7,11 @@
 #include "base/plain.h"
 #include "base/size.h"
 
-/* Well-formed sequences as in table 3-7 of the Unicode standard: the first byte tells the length, and after E0, ED, F0
- * and F4 the second one has a narrower range, which rules out overlong forms, surrogates and codes above U+10FFFF. */
 size_t utf8_decode(uint32_t *code, const char *text, size_t length) {
-    const unsigned char *bytes = (const unsigned char *)text;
-    unsigned char first = bytes[0];
-    *code = first;
-    if (first < 0x80) return 1;
-    *code = UTF8_BAD + (uint32_t)first;
-    if (first < 0xC2 || first > 0xF4) return 1;
-    size_t needed = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-    if (length < needed) return 1;
-    unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-    unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-    if (bytes[1] < low || bytes[1] > high) return 1;
-    uint32_t value = first & (0x7Fu >> needed);
-    for (size_t i = 1; i < needed; i++) {
-        if ((bytes[i] & 0xC0) != 0x80) return 1;
-        value = value << 6 | (bytes[i] & 0x3F);
-    }
-    *code = value;
-    return needed;
+    const size_t size = plain_decode(code, text, length);
+    if (size > 0) return size;
+    *code += UTF8_BAD;
+    return 1;
 }
 
 size_t utf8_encode(char out[UTF8_LONGEST], uint32_t code) {
@@ -68,7 +52,7 @@ void utf8_show(char *out, size_t size, const char *text, size_t length) {
         char bytes[UTF8_LONGEST];
         uint32_t code;
         const size_t taken = utf8_decode(&code, text, length);
-        if (plain_character(text, length, NULL) == 0) code = 0xFFFD;
+        if (plain_character(text, length) == 0) code = 0xFFFD;
         const size_t given = utf8_encode(bytes, code);
         if (end + given >= size) {
             memcpy(out + room_for_dots, dots, sizeof dots);

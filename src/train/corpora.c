@@ -93,16 +93,9 @@ static char *tell_decomposed(const Config *c, const Corpus *lines) {
 }
 
 static char *tell_flaws(const Corpora *d, const Config *c, const CorpusReader *train, const CorpusReader *valid) {
-    char *notes[] = {corpus_tell(train, &d->train.report, "data.train"),
-                     corpus_tell(valid, &d->valid.report, "data.valid"), tell_decomposed(c, &d->valid_lines)};
-    char *all = memory_string("");
-    for (size_t i = 0; i < COUNT(notes); i++) {
-        char *more = memory_format("%s%s%s", all, *all && *notes[i] ? "\n" : "", notes[i]);
-        free(notes[i]);
-        free(all);
-        all = more;
-    }
-    return all;
+    char *all = memory_join(corpus_tell(train, &d->train.report, "data.train"), "\n",
+                            corpus_tell(valid, &d->valid.report, "data.valid"));
+    return memory_join(all, "\n", tell_decomposed(c, &d->valid_lines));
 }
 
 bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last, Error *err) {
