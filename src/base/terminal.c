@@ -121,15 +121,16 @@ double terminal_seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-char *terminal_duration(char *buffer, double seconds) {
+NumberText terminal_duration(double seconds) {
     const double most = 4e9; /* more than a century; NaN becomes 0 */
-    unsigned whole = seconds > 0 ? (unsigned)((seconds < most ? seconds : most) + 0.5) : 0;
-    unsigned hours = whole / 3600, minutes = whole / 60 % 60, rest = whole % 60;
+    const unsigned whole = seconds > 0 ? (unsigned)((seconds < most ? seconds : most) + 0.5) : 0;
+    const unsigned hours = whole / 3600, minutes = whole / 60 % 60, rest = whole % 60;
+    NumberText out;
     if (hours > 0)
-        snprintf(buffer, 24, "%u:%02u:%02u", hours, minutes, rest);
+        snprintf(out.text, sizeof out.text, "%u:%02u:%02u", hours, minutes, rest);
     else
-        snprintf(buffer, 24, "%u:%02u", minutes, rest);
-    return buffer;
+        snprintf(out.text, sizeof out.text, "%u:%02u", minutes, rest);
+    return out;
 }
 
 char *terminal_bar(char *buffer, double share, size_t columns) {
@@ -139,15 +140,15 @@ char *terminal_bar(char *buffer, double share, size_t columns) {
     return buffer;
 }
 
-char *terminal_count(char *buffer, long long value) {
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%lld", value);
-    char *out = buffer;
+NumberText terminal_count(uint64_t value) {
+    char digits[24], *to;
+    const int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
+    NumberText out;
+    to = out.text;
     for (int i = 0; i < length; i++) {
-        bool after_digit = i > 0 && digits[i - 1] != '-';
-        if (after_digit && (length - i) % 3 == 0) *out++ = ',';
-        *out++ = digits[i];
+        if (i > 0 && (length - i) % 3 == 0) *to++ = ',';
+        *to++ = digits[i];
     }
-    *out = 0;
-    return buffer;
+    *to = '\0';
+    return out;
 }

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/exact.h"
@@ -40,11 +41,12 @@ const char *progress_style(const Progress *progress, Style style);
 /* Seconds, by a clock that never jumps. */
 double terminal_seconds(void);
 
-/* Writes seconds as "1:02:03" or "4:05" into a buffer of at least 24 bytes, and returns it. */
-char *terminal_duration(char *buffer, double seconds);
+/* Numbers for people: seconds as "1:02:03" or "4:05", and a count as "41,000". */
+typedef struct NumberText {
+    char text[32];
+} NumberText;
+NumberText terminal_duration(double seconds);
+NumberText terminal_count(uint64_t value);
 
 /* Writes a share of 0 .. 1 as "━━━━──────" into a buffer of 3 * columns + 1 bytes, and returns it. */
 char *terminal_bar(char *buffer, double share, size_t columns);
-
-/* Writes an integer as "41,000" into a buffer of at least 32 bytes, and returns it. */
-char *terminal_count(char *buffer, long long value);

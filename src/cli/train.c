@@ -74,46 +74,41 @@ static void tell_lines(const char *text, Progress *progress) {
 }
 
 static void tell_corpus(const char *key, const PairSet *pairs, Progress *progress) {
-    char a[32], b[32];
-    progress_line(progress, "%s: %s pairs from %s lines", key, terminal_count(a, (long long)pairs->count),
-                  terminal_count(b, (long long)pairs->report.lines));
+    progress_line(progress, "%s: %s pairs from %s lines", key, terminal_count(pairs->count).text,
+                  terminal_count(pairs->report.lines).text);
 }
 
 static void tell_lengths(const char *side, const LengthStats *l, size_t tokens, Progress *progress) {
-    char count[32];
     progress_line(progress,
                   "%s: %s tokens; in a sentence %zu to %zu, %.1f on average, at most %zu in half of them, %zu in 90%%, "
                   "%zu in 99%%",
-                  side, terminal_count(count, (long long)tokens), l->least, l->most, l->mean, l->half, l->ninety,
-                  l->ninety_nine);
+                  side, terminal_count(tokens).text, l->least, l->most, l->mean, l->half, l->ninety, l->ninety_nine);
 }
 
 /* What is seldom meant: a run that ends before its schedule does. */
 static void tell_schedule(const Trainer *t, Progress *progress) {
-    char a[32], b[32];
     const Schedule *s = &t->config->schedule;
     const uint64_t last = trainer_last_step(t);
-    terminal_count(b, (long long)last);
     if (s->kind == SCHEDULE_COSINE && last < s->last)
         progress_line(progress,
                       "the run ends at step %s (train.max_epochs), before the cosine does (train.max_steps = %s): the "
                       "learning rate only falls to %.3g",
-                      b, terminal_count(a, (long long)s->last), schedule_rate(s, last));
+                      terminal_count(last).text, terminal_count(s->last).text, schedule_rate(s, last));
     else if (last > 0 && s->warmup >= last)
         progress_line(progress,
                       "train.warmup_steps (%s) does not end before the last step (%s): the learning rate rises to %.3g "
                       "only",
-                      terminal_count(a, (long long)s->warmup), b,
+                      terminal_count(s->warmup).text, terminal_count(last).text,
                       schedule_rate(s, s->kind == SCHEDULE_COSINE ? last - 1 : last));
 }
 
 /* What limits how translations are made and measured. The limit of their length is told when it cuts training pairs, or
  * always. */
 static void tell_limits(const Trainer *t, bool always, Progress *progress) {
-    char a[32], b[32], longer[128] = "no training pair has a longer target";
+    char longer[128] = "no training pair has a longer target";
     if (t->pairs_cut > 0)
         snprintf(longer, sizeof longer, "training pairs with a longer target, which would be cut: %s (auto cuts none)",
-                 terminal_count(a, (long long)t->pairs_cut));
+                 terminal_count(t->pairs_cut).text);
     if (always || t->pairs_cut > 0)
         progress_line(progress,
                       "translations: at most %g times the source's tokens and %zu more (decode.max_ratio, "
@@ -121,14 +116,12 @@ static void tell_limits(const Trainer *t, bool always, Progress *progress) {
                       t->decode.max_ratio, t->decode.max_extra, longer);
     if (t->config->translate > 0 && t->config->translate < t->data.valid_lines.count)
         progress_line(progress, "validations translate the first %s of %s sentences (valid.translate)",
-                      terminal_count(a, (long long)t->config->translate),
-                      terminal_count(b, (long long)t->data.valid_lines.count));
+                      terminal_count(t->config->translate).text, terminal_count(t->data.valid_lines.count).text);
 }
 
 /* The report is the command's result: it goes to stdout. */
 static int dry_run(Trainer *t, Error *err) {
     DryRun dry;
-    char a[32], b[32];
     if (!dryrun_measure(&dry, t, err)) return options_fail(&command, err);
     Progress out = progress_start(stdout);
     tell_corpus("data.train", &t->data.train, &out);
@@ -136,18 +129,16 @@ static int dry_run(Trainer *t, Error *err) {
     tell_lines(t->data.flaws, &out);
     tell_lengths("source", &dry.source, t->data.train.source_tokens, &out);
     tell_lengths("target", &dry.target, t->data.train.target_tokens, &out);
-    terminal_count(a, (long long)tokenizer_vocab_size(t->data.tokenizer));
-    terminal_count(b, (long long)t->model.params.count);
-    progress_line(&out, "vocabulary: %s tokens; model: %s parameters", a, b);
+    progress_line(&out, "vocabulary: %s tokens; model: %s parameters",
+                  terminal_count(tokenizer_vocab_size(t->data.tokenizer)).text,
+                  terminal_count(t->model.params.count).text);
     tell_schedule(t, &out);
     tell_limits(t, true, &out);
-    const double epochs = (double)dry.steps / (double)trainer_epoch_steps(t);
-    terminal_count(a, (long long)dry.steps);
-    terminal_count(b, (long long)trainer_epoch_steps(t));
-    progress_line(&out, "steps: %s to go, of %s an epoch: %.1f epochs", a, b, epochs);
+    progress_line(&out, "steps: %s to go, of %s an epoch: %.1f epochs", terminal_count(dry.steps).text,
+                  terminal_count(trainer_epoch_steps(t)).text, (double)dry.steps / (double)trainer_epoch_steps(t));
     const double seconds = (double)dry.steps * dry.step_seconds + (double)dry.validations * dry.validation_seconds;
     progress_line(&out, "time: about %s, %.3f s a step and %.1f s for each of %llu validations",
-                  terminal_duration(a, seconds), dry.step_seconds, dry.validation_seconds,
+                  terminal_duration(seconds).text, dry.step_seconds, dry.validation_seconds,
                   (unsigned long long)dry.validations);
     progress_line(&out, "memory: about %.0f MB", (double)dry.memory / 1e6);
     return options_flush(err) ? EXIT_DONE : options_fail(&command, err);
@@ -155,23 +146,20 @@ static int dry_run(Trainer *t, Error *err) {
 
 static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
     const Config *c = t->config;
-    char a[32], b[32], d[32], e[32];
-    terminal_count(a, (long long)t->data.train.count);
-    terminal_count(b, (long long)t->data.train.target_tokens);
-    terminal_count(d, (long long)tokenizer_vocab_size(t->data.tokenizer));
-    terminal_count(e, (long long)t->model.params.count);
+    const NumberText vocabulary = terminal_count(tokenizer_vocab_size(t->data.tokenizer));
     progress_line(progress, "%s: %s pairs (%s target tokens), vocabulary %s, %s parameters, %zu thread%s, %s, %s",
-                  c->dir, a, b, d, e, pool_threads(t->pool), pool_threads(t->pool) > 1 ? "s" : "",
-                  cpu_instruction_set(), t->model.compute.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
+                  c->dir, terminal_count(t->data.train.count).text, terminal_count(t->data.train.target_tokens).text,
+                  vocabulary.text, terminal_count(t->model.params.count).text, pool_threads(t->pool),
+                  pool_threads(t->pool) > 1 ? "s" : "", cpu_instruction_set(),
+                  t->model.compute.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
     if (t->data.merges_missing)
-        progress_line(progress, "the corpus has no more pairs of tokens to merge: vocabulary %s instead of %s", d,
-                      terminal_count(a, (long long)c->hyper.vocab));
+        progress_line(progress, "the corpus has no more pairs of tokens to merge: vocabulary %s instead of %s",
+                      vocabulary.text, terminal_count(c->hyper.vocab).text);
     tell_lines(t->data.flaws, progress);
     if (!resumed) tell_schedule(t, progress);
     tell_limits(t, false, progress);
     if (resumed) {
-        terminal_count(a, (long long)t->state.step);
-        progress_line(progress, "continuing from step %s", a);
+        progress_line(progress, "continuing from step %s", terminal_count(t->state.step).text);
         if (c->kept) progress_line(progress, "an earlier version began the run, which keeps %s", c->kept);
     }
 }
@@ -180,35 +168,36 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
 static int tell_end(RunStatus status, const Trainer *t, uint64_t first, Progress *progress, const Error *err) {
     const TrainState *s = &t->state;
     const char *dir = t->config->dir;
-    char step[32], best[64] = "", count[32];
-    terminal_count(step, (long long)s->step);
-    if (s->best_step) snprintf(best, sizeof best, "best at step %s", terminal_count(count, (long long)s->best_step));
+    const NumberText step = terminal_count(s->step);
+    char best[64] = "";
+    if (s->best_step) snprintf(best, sizeof best, "best at step %s", terminal_count(s->best_step).text);
     switch (status) {
     case RUN_FINISHED:
         if (s->step == first)
             progress_line(progress,
                           "nothing left to do: step %s is the last (train.max_steps, train.max_epochs); %sstart over "
                           "with --fresh",
-                          step, t->config->schedule.kind == SCHEDULE_COSINE ? "" : "raise it, or ");
+                          step.text, t->config->schedule.kind == SCHEDULE_COSINE ? "" : "raise it, or ");
         else
-            progress_line(progress, "done: %s steps%s%s: %s/%s", step, *best ? ", " : "", best, dir, RUN_MODEL);
+            progress_line(progress, "done: %s steps%s%s: %s/%s", step.text, *best ? ", " : "", best, dir, RUN_MODEL);
         return EXIT_DONE;
     case RUN_STALLED:
         progress_line(
             progress,
             "stopped early at step %s: no better model in %llu validations (valid.patience; raise it to continue)%s%s: "
             "%s/%s",
-            step, (unsigned long long)s->stalled, *best ? "; " : "", best, dir, RUN_MODEL);
+            step.text, (unsigned long long)s->stalled, *best ? "; " : "", best, dir, RUN_MODEL);
         return EXIT_DONE;
     case RUN_STOPPED:
-        progress_line(progress, "stopped after step %s, everything saved; the same command continues", step);
+        progress_line(progress, "stopped after step %s, everything saved; the same command continues", step.text);
         return EXIT_INTERRUPTED;
     case RUN_UNSAVED:
         progress_line(progress,
-                      "ended at step %s, but not all could be saved; the same command continues from what was", step);
+                      "ended at step %s, but not all could be saved; the same command continues from what was",
+                      step.text);
         break;
     case RUN_RUNNING:
-    case RUN_FAILED: progress_line(progress, "failed at step %s", step); break;
+    case RUN_FAILED: progress_line(progress, "failed at step %s", step.text); break;
     }
     return options_fail(&command, err);
 }

@@ -53,10 +53,8 @@ static const char *time_left(char buffer[64], const Loop *l) {
     uint64_t last = trainer_last_step(l->trainer);
     buffer[0] = '\0';
     if (last > s->step && s->step > l->began_at) {
-        char duration[24];
-        double each = (terminal_seconds() - l->began) / (double)(s->step - l->began_at);
-        terminal_duration(duration, each * (double)(last - s->step));
-        snprintf(buffer, 64, ", %s left", duration);
+        const double each = (terminal_seconds() - l->began) / (double)(s->step - l->began_at);
+        snprintf(buffer, 64, ", %s left", terminal_duration(each * (double)(last - s->step)).text);
     }
     return buffer;
 }
@@ -67,11 +65,11 @@ static void show(Loop *l, const char *what) {
     const uint64_t last = trainer_last_step(l->trainer);
     const double share = (double)s->step / (double)(last ? last : 1);
     const size_t columns = terminal_width(l->progress->stream) / 8;
-    char bar[3 * 24 + 1], step[32], left[64];
+    char bar[3 * 24 + 1], left[64];
     terminal_bar(bar, share, columns < 24 ? columns : 24);
-    terminal_count(step, (long long)s->step);
     progress_show(l->progress, "%s%s%s %2.0f%%  step %s%s%s", progress_style(l->progress, STYLE_BAR), bar,
-                  progress_style(l->progress, STYLE_NONE), 100 * fmin(share, 1), step, time_left(left, l), what);
+                  progress_style(l->progress, STYLE_NONE), 100 * fmin(share, 1), terminal_count(s->step).text,
+                  time_left(left, l), what);
 }
 
 /* ---- Writing ---- */
@@ -132,11 +130,11 @@ static void save_validated(Loop *l, bool better, TrainState before) {
 /* If the best model is not where it was saved, the present one takes its place until a validation finds a better. */
 static void replace_missing_model(Loop *l) {
     TrainState *s = &l->trainer->state;
-    char *path = file_join(l->config->dir, RUN_MODEL), best[32], now[32];
+    char *path = file_join(l->config->dir, RUN_MODEL);
     if (s->best_step && !file_exists(path)) {
         progress_line(l->progress,
                       "%s: expected the best model, of step %s, found none; that of step %s takes its place", path,
-                      terminal_count(best, (long long)s->best_step), terminal_count(now, (long long)s->step));
+                      terminal_count(s->best_step).text, terminal_count(s->step).text);
         s->best_step = 0;
         if (written(l, checkpoint_save_model(l->trainer, &l->problem)))
             written(l, checkpoint_save_last(l->trainer, &l->problem));
@@ -163,22 +161,22 @@ static void tell_skipped(Loop *l, const StepReport *step) {
 /* The moving line; every train.log_every steps a line that stays and one in the log, both of means since the last. */
 static void tell_step(Loop *l, const StepReport *step) {
     TrainState *s = &l->trainer->state;
-    char left[64], number[32], speed[32] = "-", loss[32] = "no step was taken", what[160];
+    char left[64], loss[32] = "no step was taken", what[160];
     const unsigned long long epoch = trainer_epoch(s);
     const double now = terminal_seconds();
     l->logged_tokens += step->tokens;
     const double tokens_per_second = now > l->logged ? (double)l->logged_tokens / (now - l->logged) : NAN;
-    terminal_count(number, (long long)s->step);
-    if (isfinite(tokens_per_second)) terminal_count(speed, (long long)tokens_per_second);
+    const NumberText speed =
+        isfinite(tokens_per_second) ? terminal_count((uint64_t)tokens_per_second) : (NumberText){"-"};
     if (s->tokens) snprintf(loss, sizeof loss, "loss %.3f", s->loss_sum / (double)s->tokens);
     const bool log = s->step % l->config->log_every == 0;
     if (l->progress->live) {
-        snprintf(what, sizeof what, ", %s, %s tokens/s, epoch %llu, rate %.1e, norm %.2f", loss, speed, epoch,
+        snprintf(what, sizeof what, ", %s, %s tokens/s, epoch %llu, rate %.1e, norm %.2f", loss, speed.text, epoch,
                  step->rate, step->norm);
         show(l, what);
     } else if (log) {
-        progress_line(l->progress, "epoch %llu, step %s%s: %s, rate %.1e, norm %.2f, %s tokens/s", epoch, number,
-                      time_left(left, l), loss, step->rate, step->norm, speed);
+        progress_line(l->progress, "epoch %llu, step %s%s: %s, rate %.1e, norm %.2f, %s tokens/s", epoch,
+                      terminal_count(s->step).text, time_left(left, l), loss, step->rate, step->norm, speed.text);
     }
     if (!log) return;
     written(l, log_step(&l->log, s, step, tokens_per_second, &l->problem));
@@ -199,7 +197,7 @@ static bool is_better(const Config *c, const TrainState *s, double loss, const M
 
 /* "stalled 3 (best 61.20 at step 8,000)" */
 static void put_stalled(char verdict[128], const Config *c, const TrainState *s) {
-    char step[32], best[32];
+    char best[32];
     if (c->metric == METRIC_EXACT)
         snprintf(best, sizeof best, "%.1f%%", 100 * s->best_exact);
     else if (c->metric == METRIC_BLEU)
@@ -207,12 +205,12 @@ static void put_stalled(char verdict[128], const Config *c, const TrainState *s)
     else
         snprintf(best, sizeof best, "%.4f", s->best_loss);
     snprintf(verdict, 128, "stalled %llu (best %s at step %s)", (unsigned long long)s->stalled, best,
-             terminal_count(step, (long long)s->best_step));
+             terminal_count(s->best_step).text);
 }
 
 /* measured: NULL when nothing was translated. */
 static void tell_validation(Loop *l, Loss loss, const Measured *measured, bool better, const char *verdict) {
-    char step[32], told[192] = "", cut[48] = "";
+    char told[192] = "", cut[48] = "";
     const char *none = progress_style(l->progress, STYLE_NONE), *good = progress_style(l->progress, STYLE_GOOD);
     if (measured && measured->cut > 0) snprintf(cut, sizeof cut, ", %zu of %zu cut", measured->cut, measured->count);
     if (measured)
@@ -220,7 +218,7 @@ static void tell_validation(Loop *l, Loss loss, const Measured *measured, bool b
                  measured->no_words ? " (it needs lines of four words; for text without spaces: ./score -m chrf)" : "",
                  100 * measured->exact, cut);
     progress_line(l->progress, "validation at step %s: loss %.4f, perplexity %.3f%s, %s%s%s",
-                  terminal_count(step, (long long)l->trainer->state.step), loss.loss, exp(loss.nll), told,
+                  terminal_count(l->trainer->state.step).text, loss.loss, exp(loss.nll), told,
                   better ? good : progress_style(l->progress, STYLE_BAD), verdict, none);
     for (size_t i = 0; measured && i < measured->sample_count && i < SAMPLES_TOLD; i++) {
         const Sample *sample = &measured->samples[i];
