@@ -65,6 +65,25 @@ int file_open_stream(const char *path, Error *err) {
     return descriptor;
 }
 
+ssize_t file_get(int descriptor, void *data, size_t size) {
+    ssize_t got;
+    do got = read(descriptor, data, size);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+bool file_put(int descriptor, const void *data, size_t size) {
+    for (const char *at = data; size > 0;) {
+        const ssize_t written = write(descriptor, at, size);
+        if (written < 0 && errno == EINTR) continue;
+        if (written == 0) errno = ENOSPC;
+        if (written <= 0) return false;
+        at += written;
+        size -= (size_t)written;
+    }
+    return true;
+}
+
 bool file_map(FileMap *map, const char *path, Error *err) {
     size_t size;
     *map = (FileMap){0};
@@ -87,9 +106,9 @@ bool file_read(FileMap *map, const char *path, size_t most, Error *err) {
     ssize_t got;
     do {
         data = memory_resize(data, size + FILE_BUFFER, 1);
-        got = read(descriptor, data + size, FILE_BUFFER);
+        got = file_get(descriptor, data + size, FILE_BUFFER);
         if (got > 0) size += (size_t)got;
-    } while (size <= most && (got > 0 || (got < 0 && errno == EINTR)));
+    } while (size <= most && got > 0);
     const int failure = errno;
     close(descriptor);
     *map = (FileMap){data, size, true};
@@ -244,28 +263,19 @@ int file_append(const char *path, Error *err) {
     return -1;
 }
 
-static void file_put(FileWriter *writer, const unsigned char *data, size_t size) {
-    while (size > 0 && !writer->failure) {
-        ssize_t written = write(writer->descriptor, data, size);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) {
-            writer->failure = written < 0 ? errno : ENOSPC;
-            return;
-        }
-        data += written;
-        size -= (size_t)written;
-    }
+static void file_add(FileWriter *writer, const unsigned char *data, size_t size) {
+    if (!writer->failure && !file_put(writer->descriptor, data, size)) writer->failure = errno;
 }
 
 static void file_flush(FileWriter *writer) {
-    file_put(writer, writer->buffer, writer->used);
+    file_add(writer, writer->buffer, writer->used);
     writer->used = 0;
 }
 
 void file_write(FileWriter *writer, const void *data, size_t size) {
     if (size > sizeof writer->buffer - writer->used) file_flush(writer);
     if (size > sizeof writer->buffer) {
-        file_put(writer, data, size);
+        file_add(writer, data, size);
     } else if (size > 0) {
         memcpy(writer->buffer + writer->used, data, size);
         writer->used += size;

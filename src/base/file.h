@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -32,6 +33,9 @@ int file_open(const char *path, size_t *size, Error *err);
 int file_open_stream(const char *path, Error *err);
 /* What messages call it: the path, or "standard input" for "-". */
 const char *file_stream_name(const char *path);
+/* read and write of unistd.h, begun again when a signal interrupts them; file_put writes all, or errno says why not. */
+ssize_t file_get(int descriptor, void *data, size_t size);
+bool file_put(int descriptor, const void *data, size_t size);
 /* Makes a file in the folder, to be written and read, that has no name and vanishes when it is closed: its descriptor,
  * or -1. */
 int file_scratch(const char *folder, Error *err);

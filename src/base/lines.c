@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/size.h"
 
@@ -61,9 +61,7 @@ static bool read_more(LineReader *r, Error *err) {
     r->end -= r->start;
     r->start = 0;
     if (r->size - r->end < BLOCK) r->buffer = memory_resize(r->buffer, r->size *= 2, 1);
-    ssize_t got;
-    do got = read(r->descriptor, r->buffer + r->end, BLOCK);
-    while (got < 0 && errno == EINTR);
+    const ssize_t got = file_get(r->descriptor, r->buffer + r->end, BLOCK);
     if (got < 0) return error_set(err, "%s: cannot read: %s", r->name, strerror(errno));
     r->end += (size_t)got;
     r->ended = got == 0;

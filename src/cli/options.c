@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/names.h"
+#include "base/size.h"
 #include "base/version.h"
 #include "math/cpu.h"
 
@@ -84,50 +85,53 @@ static bool is_name(const char *argument, const char *name, const char **value) 
     return true;
 }
 
-static const char *known_name(const Command *c, size_t i) {
-    return i < c->option_count ? c->options[i].name : i == c->option_count ? "--help" : "--version";
+/* What every command has besides its own options. */
+static const Option common[] = {{"--help", "-h", NULL, "this text", NULL},
+                                {"--version", NULL, NULL, "the version", NULL}};
+
+/* Option i of all, or NULL behind the last. */
+static const Option *option_at(const Command *c, size_t i) {
+    if (i < c->option_count) return &c->options[i];
+    return i - c->option_count < COUNT(common) ? &common[i - c->option_count] : NULL;
+}
+
+/* The option that the argument is, or NULL. */
+static const Option *find_option(const Command *c, const char *argument, const char **value) {
+    const Option *o;
+    for (size_t i = 0; (o = option_at(c, i)); i++)
+        if (is_name(argument, o->name, value) || is_name(argument, o->brief, value)) break;
+    return o;
 }
 
 _Noreturn static void unknown(const Command *c, const char *argument) {
     char wrong[NAMES_LONGEST + 1];
     snprintf(wrong, sizeof wrong, "%.*s", (int)strcspn(argument, "="), argument);
-    const char *nearest = NULL;
-    size_t least = names_limit(wrong);
-    for (size_t i = 0; i < c->option_count + 2; i++) {
-        const size_t distance = names_distance(wrong, known_name(c, i));
-        if (distance < least) least = distance, nearest = known_name(c, i);
+    const char *nearest = NULL, *start = NULL;
+    size_t least = names_limit(wrong), starts = 0; /* starts: how many begin with it */
+    const Option *o;
+    for (size_t i = 0; (o = option_at(c, i)); i++) {
+        const size_t distance = names_distance(wrong, o->name);
+        if (distance < least) least = distance, nearest = o->name;
+        if (strlen(wrong) > 3 && strncmp(wrong, o->name, strlen(wrong)) == 0) starts++, start = o->name;
     }
-    /* The beginning of one name alone. */
-    for (size_t i = 0, alike = 0; i < c->option_count + 2 && strlen(wrong) > 3; i++)
-        if (strncmp(wrong, known_name(c, i), strlen(wrong)) == 0) nearest = alike++ ? NULL : known_name(c, i);
-    for (size_t i = 0; i < c->option_count && !nearest; i++) { /* -b4 */
-        const char *brief = c->options[i].brief;
-        if (brief && c->options[i].argument && strncmp(wrong, brief, strlen(brief)) == 0)
-            options_usage(c, "unknown option \"%s\"; did you mean \"%s %s\"?", wrong, brief, wrong + strlen(brief));
-    }
+    if (starts > 0) nearest = starts == 1 ? start : NULL;
+    for (size_t i = 0; (o = option_at(c, i)) && !nearest; i++) /* -b4 */
+        if (o->brief && o->argument && strncmp(wrong, o->brief, strlen(o->brief)) == 0)
+            options_usage(c, "unknown option \"%s\"; did you mean \"%s %s\"?", wrong, o->brief,
+                          wrong + strlen(o->brief));
     if (nearest) options_usage(c, "unknown option \"%s\"; did you mean \"%s\"?", wrong, nearest);
     options_usage(c, "unknown option \"%s\"; a text or a file that begins with - comes after --", wrong);
 }
 
-/* Whether the argument is one of the command's options. */
-static bool is_option(const Command *c, const char *argument) {
-    const char *value;
-    for (size_t i = 0; i < c->option_count + 2; i++)
-        if (is_name(argument, known_name(c, i), &value) ||
-            (i < c->option_count && is_name(argument, c->options[i].brief, &value)))
-            return true;
-    return false;
-}
-
-/* The file that an option names; a shell leaves the ~ in --model=~/a.gguf to the command. */
-static const char *home_path(const Command *c, const char *option, const char *path) {
+/* The file that option i names; a shell leaves the ~ in --model=~/a.gguf to the command. */
+static const char *home_path(const Command *c, size_t i, const char *path) {
     static char *kept[OPTIONS_MOST]; /* for the rest of the process */
-    static size_t count;
     Error err;
-    char *found = path[0] == '~' && count < OPTIONS_MOST ? file_home(path, &err) : NULL;
-    if (path[0] != '~' || count == OPTIONS_MOST) return path;
-    if (!found) options_usage(c, "%s: %s", option, err.text);
-    return kept[count++] = found;
+    if (path[0] != '~') return path;
+    free(kept[i]);
+    kept[i] = file_home(path, &err);
+    if (!kept[i]) options_usage(c, "%s: %s", c->options[i].name, err.text);
+    return kept[i];
 }
 
 int options_next(OptionReader *r, const char **value) {
@@ -142,33 +146,24 @@ int options_next(OptionReader *r, const char **value) {
             r->plain_from_here = 1;
             continue;
         }
-        const bool help = is_name(argument, "--help", value) || is_name(argument, "-h", value);
-        if (help || is_name(argument, "--version", value)) {
-            if (*value)
-                options_usage(c, "%s: expected no argument, found \"%s\"", help ? "--help" : "--version", *value);
-            if (help)
-                print_help(c);
-            else
-                printf("%s (nmt.c) %s, %s kernels\n", c->name, NMT_VERSION, cpu_instruction_set());
-            options_done(c);
+        const Option *o = find_option(c, argument, value);
+        const char *none;
+        if (!o) unknown(c, argument);
+        if (!o->argument && *value) options_usage(c, "%s: expected no argument, found \"%s\"", o->name, *value);
+        if (o == &common[0]) print_help(c);
+        if (o == &common[1]) printf("%s (nmt.c) %s, %s kernels\n", c->name, NMT_VERSION, cpu_instruction_set());
+        if (o == &common[0] || o == &common[1]) options_done(c);
+        if (o->argument && !*value) {
+            if (r->at == r->count) options_usage(c, "%s: expected %s after it, found nothing", o->name, o->argument);
+            *value = r->arguments[r->at++];
+            if (find_option(c, *value, &none))
+                options_usage(c, "%s: expected %s after it, found the option %s (if it is meant: %s=%s)", o->name,
+                              o->argument, *value, o->name, *value);
         }
-        for (size_t i = 0; i < c->option_count; i++) {
-            const Option *o = &c->options[i];
-            if (!is_name(argument, o->name, value) && !is_name(argument, o->brief, value)) continue;
-            if (!o->argument && *value) options_usage(c, "%s: expected no argument, found \"%s\"", o->name, *value);
-            if (o->argument && !*value) {
-                if (r->at == r->count)
-                    options_usage(c, "%s: expected %s after it, found nothing", o->name, o->argument);
-                *value = r->arguments[r->at++];
-                if (is_option(c, *value))
-                    options_usage(c, "%s: expected %s after it, found the option %s (if it is meant: %s=%s)", o->name,
-                                  o->argument, *value, o->name, *value);
-            }
-            if (o->argument && strcmp(o->argument, "FILE") == 0) *value = home_path(c, o->name, *value);
-            r->given[i] = *value ? *value : "";
-            return (int)i;
-        }
-        unknown(c, argument);
+        const size_t i = (size_t)(o - c->options);
+        if (o->argument && strcmp(o->argument, "FILE") == 0) *value = home_path(c, i, *value);
+        r->given[i] = *value ? *value : "";
+        return (int)i;
     }
     return -2;
 }

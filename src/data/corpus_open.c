@@ -111,33 +111,26 @@ static bool split_list(CorpusReader *r, const char *list, Error *err) {
 /* Copies standard input into a file without a name. */
 static int copy_input(const char *folder, Error *err) {
     const int copy = file_scratch(folder, err);
+    bool ok = copy >= 0;
     char *buffer = memory_new(READ_SIZE, 1);
-    for (ssize_t got = 1; copy >= 0 && got > 0;) {
-        do got = read(STDIN_FILENO, buffer, READ_SIZE);
-        while (got < 0 && errno == EINTR);
-        const char *failed = got < 0 ? "standard input: cannot read" : NULL;
-        for (ssize_t done = 0, put; done < got && !failed; done += put) {
-            do put = write(copy, buffer + done, (size_t)(got - done));
-            while (put < 0 && errno == EINTR);
-            if (put < 0) failed = "the copy of standard input: cannot write";
-        }
-        if (!failed) continue;
-        error_set(err, "%s: %s", failed, strerror(errno));
-        close(copy);
-        free(buffer);
-        return -1;
+    for (ssize_t got; ok && (got = file_get(STDIN_FILENO, buffer, READ_SIZE)) != 0;) {
+        if (got < 0)
+            ok = error_set(err, "standard input: cannot read: %s", strerror(errno));
+        else if (!file_put(copy, buffer, (size_t)got))
+            ok = error_set(err, "the copy of standard input: cannot write: %s", strerror(errno));
     }
     free(buffer);
-    return copy;
+    if (ok) return copy;
+    if (copy >= 0) close(copy);
+    return -1;
 }
 
 /* Adds all of a file to the checksum and counts its lines. */
 static bool scan_file(CorpusReader *r, int descriptor, const char *name, Checksum *sum, Error *err) {
     char *buffer = memory_new(READ_SIZE, 1);
     ssize_t got;
-    while ((got = pread(descriptor, buffer, READ_SIZE, (off_t)(sum->total))) != 0) {
-        if (got < 0 && errno != EINTR) break;
-        if (got < 0) continue;
+    lseek(descriptor, 0, SEEK_SET);
+    while ((got = file_get(descriptor, buffer, READ_SIZE)) > 0) {
         checksum_add(sum, buffer, (size_t)got);
         for (ssize_t i = 0; i < got; i++)
             r->lines += buffer[i] == '\n' || (buffer[i] == '\r' && (i + 1 == got || buffer[i + 1] != '\n'));

@@ -53,13 +53,7 @@ bool log_write(Log *log, Error *err) {
     struct stat before;
     if (length == 0) return true;
     if (fstat(log->file, &before) == 0) {
-        size_t done = 0;
-        for (ssize_t wrote; done < length; done += (size_t)wrote) {
-            while ((wrote = write(log->file, log->waiting.text + done, length - done)) < 0 && errno == EINTR) {
-            }
-            if (wrote < 0) break;
-        }
-        if (done == length) {
+        if (file_put(log->file, log->waiting.text, length)) {
             stbds_arrsetlen(log->waiting.text, 0);
             return true;
         }
