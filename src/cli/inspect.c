@@ -103,12 +103,8 @@ static bool show(const Arguments *a, const Observation *o, Error *err) {
 }
 
 static bool inspect_sentence(const Arguments *a, Pool *pool, Error *err) {
-    char *path = options_model(a->model, err);
     ModelFile model;
-    if (!path || !modelfile_open(&model, path, err)) {
-        free(path);
-        return false;
-    }
+    if (!options_open_model(&model, a->model, err)) return false;
     Tokenizer *tokenizer = modelfile_tokenizer(&model, err);
     Observation o;
     bool ok = tokenizer && inspect_check(&a->request, &model, err) &&
@@ -124,7 +120,6 @@ static bool inspect_sentence(const Arguments *a, Pool *pool, Error *err) {
     }
     if (tokenizer) tokenizer_free(tokenizer);
     modelfile_close(&model);
-    free(path);
     return ok;
 }
 

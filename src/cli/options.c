@@ -197,18 +197,18 @@ void options_fields(const OptionReader *r, const Field *fields, void *of) {
     }
 }
 
-/* The model that was named; a folder that has one says how to name it. */
-static char *named_model(const char *path, Error *err) {
+/* Whether the path may be a model; for a folder that has one, the message says how to name it. */
+static bool check_model_path(const char *path, Error *err) {
     struct stat status;
     char *inside = file_join(path, "model.gguf");
     const bool folder = *path && stat(path, &status) == 0 && S_ISDIR(status.st_mode) && file_exists(inside);
     if (folder) error_set(err, "%s: expected a file, found a folder; did you mean %s?", path, inside);
     free(inside);
-    return folder ? NULL : memory_string(path);
+    return !folder;
 }
 
-char *options_model(const char *given, Error *err) {
-    if (given) return named_model(given, err);
+/* The newest runs/NAME/model.gguf, in a fresh string, or NULL. */
+static char *newest_model(Error *err) {
     char *newest = NULL;
     struct timespec when = {0, 0};
     DIR *runs = opendir("runs");
@@ -218,24 +218,30 @@ char *options_model(const char *given, Error *err) {
         error_set(err, "runs: cannot look for a model there: %s; name one with -m FILE", strerror(errno));
     for (struct dirent *entry; runs && (entry = readdir(runs));) {
         if (entry->d_name[0] == '.') continue;
-        char *folder = file_join("runs", entry->d_name), *path = file_join(folder, "model.gguf");
+        char *path = memory_format("runs/%s/model.gguf", entry->d_name);
         struct stat status;
-        bool newer = false;
         if (stat(path, &status) == 0) {
             const struct timespec t = status.st_mtim;
-            newer = !newest || t.tv_sec > when.tv_sec || (t.tv_sec == when.tv_sec && t.tv_nsec > when.tv_nsec);
-            if (newer) when = t;
+            if (!newest || t.tv_sec > when.tv_sec || (t.tv_sec == when.tv_sec && t.tv_nsec > when.tv_nsec)) {
+                free(newest);
+                newest = memory_string(path);
+                when = t;
+            }
         } else if (file_exists(path)) { /* but it is out of reach */
             error_set(err, "%s: cannot open: %s; name another model with -m FILE", path, strerror(errno));
         }
-        if (newer)
-            free(newest), newest = path;
-        else
-            free(path);
-        free(folder);
+        free(path);
     }
     if (runs) closedir(runs);
     return newest;
+}
+
+bool options_open_model(ModelFile *model, const char *given, Error *err) {
+    if (given) return check_model_path(given, err) && modelfile_open(model, given, err);
+    char *path = newest_model(err);
+    const bool ok = path && modelfile_open(model, path, err);
+    free(path);
+    return ok;
 }
 
 void options_tell_text(const Command *c, const char *text) {

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/fields.h"
+#include "decode/modelfile.h"
 
 /* Exit codes. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
@@ -55,9 +56,8 @@ int options_choice(const OptionReader *reader, int option, const char *const *na
 /* Sets the settings of `fields` in the struct `of` for which options were given. */
 void options_fields(const OptionReader *reader, const Field *fields, void *of);
 
-/* The model file that a command is to open, in a fresh string: the one that was given or, for NULL, the newest
- * runs/NAME/model.gguf. NULL when there is none. */
-char *options_model(const char *given, Error *err);
+/* Opens the model that was given or, for NULL, the newest runs/NAME/model.gguf. Release with modelfile_close. */
+bool options_open_model(ModelFile *model, const char *given, Error *err);
 
 /* Says on stderr that an argument is taken as text, if a file has this name. */
 void options_tell_text(const Command *command, const char *text);

@@ -291,18 +291,17 @@ int main(int argc, char **argv) {
     if (strcmp(path, "-") == 0) options_tell_input(&command);
 
     Config config;
-    if (!cpu_check(&err) || !config_read(&config, path, overrides, stbds_arrlenu(overrides), &err)) {
-        stbds_arrfree(overrides);
-        return options_fail(&command, &err);
-    }
+    const bool ok = cpu_check(&err) && config_read(&config, path, overrides, stbds_arrlenu(overrides), &err);
     stbds_arrfree(overrides);
+    if (!ok) return options_fail(&command, &err);
+    int code;
     if (strcmp(path, "-") == 0 && names_stdin(config.data_train)) {
         error_set(&err, "data.train: -: standard input is the config already; name a file, or give the config as one");
-        config_free(&config);
-        return options_fail(&command, &err);
+        code = options_fail(&command, &err);
+    } else {
+        options_keep_going(); /* a run outlives whoever reads its messages */
+        code = train(&config, fresh, dry, &err);
     }
-    options_keep_going(); /* a run outlives whoever reads its messages */
-    int code = train(&config, fresh, dry, &err);
     config_free(&config);
     return code;
 }

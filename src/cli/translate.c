@@ -92,7 +92,7 @@ typedef enum Alignment { ALIGNMENT_NONE = -1, ALIGNMENT_HARD, ALIGNMENT_SOFT } A
 /* What to do, from the command line. */
 typedef struct Request {
     const OptionReader *options;
-    const char *model;
+    const char *model; /* its path */
     Alignment alignment;
     Text *texts;       /* stb_ds array */
     const char *what;  /* "text" or "line" */
@@ -256,7 +256,8 @@ static bool search_options(SearchOptions *how, int32_t **prefix, const Request *
 
 static int run(Request *request, Error *err) {
     ModelFile model;
-    if (!modelfile_open(&model, request->model, err)) return options_fail(&command, err);
+    if (!cpu_check(err) || !options_open_model(&model, request->options->given[OPTION_MODEL], err))
+        return options_fail(&command, err);
     SearchOptions how;
     int32_t *prefix = NULL;
     Translator *translator = NULL;
@@ -270,6 +271,7 @@ static int run(Request *request, Error *err) {
         const size_t count = stbds_arrlenu(request->texts);
         request->what = count > 0 ? "text" : "line";
         request->max_length = model.info.hyper.max_length;
+        request->model = model.path;
         translator_long(translator, tell_long, request);
         ok = count > 0 ? answer(request, translator, request->texts, count, 0, err)
                        : answer_lines(request, translator, err);
@@ -308,10 +310,11 @@ int main(int argc, char **argv) {
     bool lines = false;
     for (int option; (option = options_next(&reader, &value)) != -2;) {
         if (option != -1) continue;
-        if (strcmp(value, "-") == 0 ? lines || stbds_arrlenu(request.texts) > 0 : lines)
+        const bool input = strcmp(value, "-") == 0;
+        if (lines || (input && stbds_arrlenu(request.texts) > 0))
             options_usage(&command, "-: expected it alone (the lines of standard input), found \"%s\" too",
                           lines ? value : request.texts[0].bytes);
-        if (strcmp(value, "-") == 0)
+        if (input)
             lines = true;
         else
             stbds_arrput(request.texts, ((Text){value, strlen(value)}));
@@ -320,14 +323,7 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < stbds_arrlenu(request.texts); i++) options_tell_text(&command, request.texts[i].bytes);
     request.alignment = (Alignment)options_choice(&reader, OPTION_ALIGNMENT, alignments);
     options_keep_going();
-    int code = EXIT_FAILED;
-    char *model = cpu_check(&err) ? options_model(reader.given[OPTION_MODEL], &err) : NULL;
-    request.model = model;
-    if (model)
-        code = run(&request, &err);
-    else
-        options_fail(&command, &err);
-    free(model);
+    const int code = run(&request, &err);
     stbds_arrfree(request.texts);
     return code;
 }

@@ -14,8 +14,9 @@
 
 #define AVERAGE "average."
 
-#define COUNTER(field, high)     ROW_INTEGER("nmt.train." #field, TrainState, field, NULL, 0, high, "")
-#define FIGURE(field, low, high) ROW_REAL("nmt.train." #field, TrainState, field, NULL, low, high, "")
+#define KEY(name)                "nmt.train." name
+#define COUNTER(field, high)     ROW_INTEGER(KEY(#field), TrainState, field, NULL, 0, high, "")
+#define FIGURE(field, low, high) ROW_REAL(KEY(#field), TrainState, field, NULL, low, high, "")
 #define STEPS(field)             COUNTER(field, CONFIG_STEPS_MAX)
 #define LOSS(field)              FIGURE(field, -1e300, 1e300) /* a bound that keeps infinities out */
 
@@ -43,14 +44,10 @@ static const Field state_fields[] = {
 };
 
 /* Counters of things that there is at most one of for each of another counter. */
-#define PAIR(few, many)                                                                                                \
-    { "nmt.train." #few, "nmt.train." #many, offsetof(TrainState, few), offsetof(TrainState, many) }
-static const struct {
-    const char *few, *many;
-    size_t few_offset, many_offset;
-} state_pairs[] = {
-    PAIR(epoch, step),   PAIR(best_step, step), PAIR(stalled, step),    PAIR(saved, step),
-    PAIR(skipped, step), PAIR(streak, skipped), PAIR(norm_steps, step),
+static const char *const state_pairs[][2] = {
+    {KEY("epoch"), KEY("step")},      {KEY("best_step"), KEY("step")}, {KEY("stalled"), KEY("step")},
+    {KEY("saved"), KEY("step")},      {KEY("skipped"), KEY("step")},   {KEY("streak"), KEY("skipped")},
+    {KEY("norm_steps"), KEY("step")},
 };
 
 /* ---- Numbers ---- */
@@ -135,11 +132,12 @@ static bool read_state(TrainState *state, const ModelFile *last, Error *err) {
     }
     if (!fields_check(state_fields, state, last->path, err)) return false;
     for (size_t i = 0; i < COUNT(state_pairs); i++) {
-        const uint64_t few = *(const uint64_t *)((const char *)state + state_pairs[i].few_offset),
-                       many = *(const uint64_t *)((const char *)state + state_pairs[i].many_offset);
-        if (few > many)
-            return error_set(err, "%s: %s: expected at most %s (%llu), found %llu", last->path, state_pairs[i].few,
-                             state_pairs[i].many, (unsigned long long)many, (unsigned long long)few);
+        const Field *few = fields_find(state_fields, state_pairs[i][0]),
+                    *many = fields_find(state_fields, state_pairs[i][1]);
+        const unsigned long long found = field_integer(few, state), most = field_integer(many, state);
+        if (found > most)
+            return error_set(err, "%s: %s: expected at most %s (%llu), found %llu", last->path, few->key, many->key,
+                             most, found);
     }
     return true;
 }

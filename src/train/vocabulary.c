@@ -17,6 +17,8 @@ typedef enum State {
     GONE, /* does not count: it was out twice, or with any vocabulary it is beyond the limits */
 } State;
 
+static bool counts(State state) { return state != OUT && state != GONE; }
+
 /* A line that is beyond the limits, and by how many tokens. */
 typedef struct Offender {
     size_t line, excess;
@@ -58,11 +60,11 @@ static size_t count_lines(Learning *l, BpeTrainer *bpe, Error *err) {
                 const State state = count_first(l, bpe, source, target);
                 stbds_arrput(l->states, (uint8_t)state);
                 l->open += state == OPEN;
-            } else if (l->states[at] != OUT && l->states[at] != GONE) {
+            } else if (counts(l->states[at])) {
                 bpe_train_add(bpe, source.bytes, source.length);
                 bpe_train_add(bpe, target.bytes, target.length);
             }
-            counted += l->states[at] != OUT && l->states[at] != GONE;
+            counted += counts(l->states[at]);
         }
     }
     corpus_free(&block);
