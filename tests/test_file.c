@@ -365,6 +365,11 @@ static void test_home(void) {
     }
     EXPECT(!file_home("~nobody/a", &err));
     EXPECT_HAS(err.text, "~nobody/a: expected ~/ for the home folder, found a ~ before a name");
+    static const char *const shells[] = {"$HOME/a", "${HOME}/a/b", "$nobody"};
+    for (size_t i = 0; i < COUNT(shells); i++) {
+        EXPECT(!file_home(shells[i], &err));
+        EXPECT_HAS(err.text, ": expected a path (~/ is the home folder), found a $, which only a shell replaces");
+    }
     unsetenv("HOME");
     EXPECT(!file_home("~/a", &err));
     EXPECT_HAS(err.text, "~/a: expected the home folder in the variable HOME, found none");

@@ -140,6 +140,26 @@ static void test_overrides_win(void) {
     fields_release(fields, &config);
 }
 
+/* As in a file: a value in one pair of quotes is what is between them. */
+static void test_override_quotes(void) {
+    static const char *const rows[][2] = {
+        {"data.note=\"a b\"", "a b"},
+        {"data.note=\"\"", ""},
+        {"data.note=\"a \\\"b\\\\\"", "a \"b\\"},
+        {"data.note=\"a\"+\"b\"", "\"a\"+\"b\""},
+        {"data.note=\"a b", "\"a b"},
+        {"data.note=\"", "\""},
+        {"data.note=a \"b\"", "a \"b\""},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Config config;
+        Error err;
+        EXPECT(bind(&config, "", OVERRIDES("data.train=x", rows[i][0]), &err));
+        EXPECT_STR(config.note, rows[i][1]);
+        fields_release(fields, &config);
+    }
+}
+
 static void test_bad_values(void) {
     expect_error("[model]\n\nwidth = abc\n", NULL,
                  "x.ini:3: model.width: expected an integer from 2 to 8192, found \"abc\"");
@@ -440,6 +460,7 @@ int main(void) {
     RUN(test_strings);
     RUN(test_words_for_bool);
     RUN(test_overrides_win);
+    RUN(test_override_quotes);
     RUN(test_bad_values);
     RUN(test_mistake_after_strings);
     RUN(test_bad_lines);

@@ -138,6 +138,45 @@ static void test_other_validation(void) {
     }
 }
 
+/* ---- Another model ---- */
+
+/* model.gguf is the best model of this run, or a later one that a crash left. Another is told, and stays. */
+static void test_other_model(void) {
+    static const char *const models[][2] = {
+        {"own.gguf", NULL},
+        {"later.gguf", NULL},
+        {"earlier.gguf", ": expected the best model of this run, of step 30, found another, of step 10"},
+        {"words.gguf", ": expected the best model of this run, of step 30, found another, of step 90"},
+        {"half.gguf", ": changed since it was written, or damaged"},
+        {"train.tsv", ": not a GGUF file"},
+    };
+    static const int steps[] = {30, 40, 10, 90};
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        char *stop = memory_format("train.max_steps=%d", steps[i]);
+        CommandRun run = TRAIN(0, "run.dir=other", stop, i == 3 ? "text.vocab_size=270" : "train.seed=1");
+        command_free(&run);
+        copy_file("other/model.gguf", models[i][0]);
+        remove_folder("other");
+        free(stop);
+    }
+    size_t size;
+    char *bytes = read_bytes("own.gguf", &size);
+    bytes[size / 2] ^= 1;
+    write_bytes("half.gguf", bytes, size);
+    free(bytes);
+    for (size_t i = 0; i < COUNT(models); i++) {
+        CommandRun run = TRAIN(0, "run.dir=other", "train.max_steps=30");
+        command_free(&run);
+        copy_file(models[i][0], "other/model.gguf");
+        run = TRAIN(0, "run.dir=other", "train.max_steps=30");
+        if (models[i][1]) EXPECT_HAS(run.err, models[i][1]);
+        EXPECT(!models[i][1] == !strstr(run.err, "; it stays until a validation finds a better one"));
+        EXPECT(same_bytes(models[i][0], "other/model.gguf"));
+        command_free(&run);
+        remove_folder("other");
+    }
+}
+
 /* ---- Another instruction set ---- */
 
 static void test_other_set(void) {
@@ -171,6 +210,7 @@ int main(void) {
     RUN(test_other_names);
     RUN(test_other_pairs);
     RUN(test_other_validation);
+    RUN(test_other_model);
     RUN(test_other_set);
     world_leave();
     return test_finish();

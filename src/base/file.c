@@ -45,6 +45,8 @@ int file_open(const char *path, size_t *size, Error *err) {
     struct stat info;
     /* Without O_NONBLOCK it would wait for the writer of a named pipe. */
     const int descriptor = open_to_read(path, O_NONBLOCK, &info, err);
+    if (descriptor < 0 && strcmp(path, "-") == 0)
+        error_set(err, "-: expected a file, found standard input; save what comes from it in a file: cat > FILE");
     if (descriptor < 0 || S_ISREG(info.st_mode)) {
         *size = descriptor < 0 ? 0 : (size_t)info.st_size;
         return descriptor;
@@ -425,6 +427,9 @@ bool file_make_folder(const char *path, size_t *made, Error *err) {
 }
 
 char *file_home(const char *path, Error *err) {
+    if (path[0] == '$' && !file_exists(path))
+        return error_null(err, "%s: expected a path (~/ is the home folder), found a $, which only a shell replaces",
+                          path);
     if (path[0] != '~') return memory_string(path);
     const char *home = getenv("HOME");
     if (path[1] != 0 && path[1] != '/')

@@ -82,7 +82,7 @@ bool file_make_folder(const char *path, size_t *made, Error *err);
 void file_remove_folders(const char *path, size_t made);
 
 /* The path in a fresh string, with the home folder for a ~ that is all of it or comes before a slash. NULL when there
- * is no home folder, or when another name follows the ~ and there is no such file. */
+ * is no home folder, or when there is no such file and a name follows the ~, or a $ is first. */
 char *file_home(const char *path, Error *err);
 
 /* folder + "/" + name, in a fresh string (free it). */

@@ -86,6 +86,15 @@ static const char *ini_closing(const char *p, const char *end) {
     return p < end ? p : NULL;
 }
 
+/* Copies what is between the quotes at p and close. */
+static void ini_unquote(char *out, const char *p, const char *close) {
+    while (++p < close) {
+        if (*p == '\\' && (p[1] == '"' || p[1] == '\\')) p++;
+        *out++ = *p;
+    }
+    *out = 0;
+}
+
 /* The value of a line from behind its `=`, in a fresh string: what is between quotes, where \" and \\ are a quote and a
  * backslash; or what is there up to a comment, which does not begin in quotes. *list: it begins with quotes, and more
  * follows behind them. NULL when its first quote is not closed. */
@@ -99,10 +108,7 @@ static char *ini_value(Span line, const char *from, bool *list) {
         *list = rest < span.end && !ini_comment(line.start, rest);
     }
     if (close && !*list) {
-        for (char *out = value; ++p < close;) {
-            if (*p == '\\' && (p[1] == '"' || p[1] == '\\')) p++;
-            *out++ = *p;
-        }
+        ini_unquote(value, p, close);
         return value;
     }
     if (p < span.end && *p == '"' && !close) {
@@ -224,16 +230,18 @@ bool ini_override(Ini *ini, const char *assignment, Error *err) {
     const bool is_text = ini_is_text(where, assignment, assignment + strlen(assignment), err);
     free(where);
     if (!is_text) return false;
-    char *key = memory_string_n(assignment, (size_t)(equals - assignment));
+    char *key = memory_string_n(assignment, (size_t)(equals - assignment)), *value = memory_string(equals + 1);
+    const char *end = equals + 1 + strlen(value), *close = *value == '"' ? ini_closing(equals + 1, end) : NULL;
+    if (close && close + 1 == end) ini_unquote(value, equals + 1, close);
     IniEntry *entry = ini_find(ini, key);
     if (entry) {
         free(entry->value);
         free(key);
-        entry->value = memory_string(equals + 1);
+        entry->value = value;
         entry->line = 0;
         entry->list = false;
     } else {
-        IniEntry fresh = {key, memory_string(equals + 1), 0, false};
+        IniEntry fresh = {key, value, 0, false};
         stbds_arrput(ini->entries, fresh);
     }
     return true;

@@ -27,8 +27,8 @@ Ini *ini_read(const char *path, Error *err);
 Ini *ini_parse(const char *name, const char *text, size_t length, Error *err);
 void ini_free(Ini *ini);
 
-/* Applies one "section.key=value" from the command line; a later one wins over an earlier one and over the file. The
- * value is taken as it is: no quotes, no comments. */
+/* Applies one "section.key=value" from the command line; a later one wins over an earlier one and over the file. A
+ * value in double quotes is what is between them, as in a file; any other is taken as it is, without comments. */
 bool ini_override(Ini *ini, const char *assignment, Error *err);
 
 /* Drops a key that does not exist any more when its value is 0, that is, off. Fails when it is anything else. */

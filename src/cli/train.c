@@ -283,7 +283,9 @@ int main(int argc, char **argv) {
         else if (!path)
             path = value;
         else
-            options_usage(&command, "expected one CONFIG.ini, found \"%s\" and \"%s\"", path, value);
+            options_usage(&command,
+                          "expected one CONFIG.ini, found \"%s\" and \"%s\" (a key is set with =: train.seed=2)", path,
+                          value);
     }
     const bool fresh = reader.given[OPTION_FRESH], dry = reader.given[OPTION_DRY_RUN];
     if (!path)

@@ -159,7 +159,8 @@ static void tell_cut(Request *r, const TranslatorResult *result, size_t number) 
     const TranslatorHypothesis *h = &result->hypotheses[first];
     char which[80] = "its translation is";
     if (result->count > 1) snprintf(which, sizeof which, "%zu of its %zu translations are", cut, result->count);
-    options_note(&command, "%s %zu: %s cut after %zu tokens, %s%s", r->what, number + 1, which, h->cut,
+    options_note(&command, "%s %zu: %s cut after %zu token%s, %s%s", r->what, number + 1, which, h->cut,
+                 h->cut == 1 ? "" : "s",
                  h->stuck                  ? "as the options allow none to follow"
                  : h->cut >= r->max_length ? "the most that the model can say (its max_length)"
                                            : "the limit (--max-length, --max-ratio or --max-extra raises it)",

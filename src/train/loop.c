@@ -127,10 +127,33 @@ static void save_validated(Loop *l, bool better, TrainState before) {
     if (s->saved == s->step) checkpoint_remove_back(l->trainer);
 }
 
+/* Tells if model.gguf is not the best model of this run. One of a later step is: a crash may leave it. */
+static void tell_other_model(Loop *l, const char *path) {
+    const TrainState *s = &l->trainer->state;
+    Error err;
+    ModelFile file;
+    if (modelfile_open(&file, path, &err)) {
+        size_t count;
+        const uint32_t *merges = tokenizer_merges(l->trainer->data.tokenizer, &count);
+        const bool own = file.info.merge_count == count &&
+                         (count == 0 || memcmp(file.info.merges, merges, count * 2 * sizeof *merges) == 0) &&
+                         (file.info.step == s->best_step || file.info.step > s->step);
+        error_set(&err, "%s: expected the best model of this run, of step %s, found another, of step %s", path,
+                  terminal_count(s->best_step).text, terminal_count(file.info.step).text);
+        modelfile_close(&file);
+        if (own) return;
+    }
+    progress_line(l->progress,
+                  "%s; it stays until a validation finds a better one (without the file, the present model "
+                  "takes its place)",
+                  err.text);
+}
+
 /* If the best model is not where it was saved, the present one takes its place until a validation finds a better. */
 static void replace_missing_model(Loop *l) {
     TrainState *s = &l->trainer->state;
     char *path = file_join(l->config->dir, RUN_MODEL);
+    if (s->best_step && file_exists(path)) tell_other_model(l, path);
     if (s->best_step && !file_exists(path)) {
         progress_line(l->progress,
                       "%s: expected the best model, of step %s, found none; that of step %s takes its place", path,
