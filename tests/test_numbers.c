@@ -281,7 +281,7 @@ static void test_go_back_past_a_stop(void) {
         run_to(&r, 60);
         expect_said(&r, "step 52: 10 steps in a row were skipped: back to step 40");
         expect_same(&r, &reference);
-        char *kept = file_join(folder, RUN_BACK);
+        char *kept = file_join(folder, "back.gguf");
         EXPECT(!file_exists(kept));
         free(kept);
         run_close(&r);

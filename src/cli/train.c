@@ -167,7 +167,7 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
 /* Says how the run ended, which began at step `first`; returns the exit code. */
 static int tell_end(RunStatus status, const Trainer *t, uint64_t first, Progress *progress, const Error *err) {
     const TrainState *s = &t->state;
-    const char *dir = t->config->dir;
+    const char *model = t->config->files[RUN_MODEL];
     const NumberText step = terminal_count(s->step);
     char best[64] = "";
     if (s->best_step) snprintf(best, sizeof best, "best at step %s", terminal_count(s->best_step).text);
@@ -179,14 +179,14 @@ static int tell_end(RunStatus status, const Trainer *t, uint64_t first, Progress
                           "with --fresh",
                           step.text, t->config->schedule.kind == SCHEDULE_COSINE ? "" : "raise it, or ");
         else
-            progress_line(progress, "done: %s steps%s%s: %s/%s", step.text, *best ? ", " : "", best, dir, RUN_MODEL);
+            progress_line(progress, "done: %s steps%s%s: %s", step.text, *best ? ", " : "", best, model);
         return EXIT_DONE;
     case RUN_STALLED:
         progress_line(
             progress,
             "stopped early at step %s: no better model in %llu validations (valid.patience; raise it to continue)%s%s: "
-            "%s/%s",
-            step.text, (unsigned long long)s->stalled, *best ? "; " : "", best, dir, RUN_MODEL);
+            "%s",
+            step.text, (unsigned long long)s->stalled, *best ? "; " : "", best, model);
         return EXIT_DONE;
     case RUN_STOPPED:
         progress_line(progress, "stopped after step %s, everything saved; the same command continues", step.text);
@@ -235,8 +235,7 @@ static int train(Config *config, bool fresh, bool dry, Error *err) {
     size_t made;
     if (!file_make_folder(config->dir, &made, err)) return options_fail(&command, err);
     int code = EXIT_FAILED;
-    char *path = file_join(config->dir, RUN_LOCK);
-    if (file_lock(&lock, path, err)) {
+    if (file_lock(&lock, config->files[RUN_LOCK], err)) {
         code = train_locked(config, &lock, fresh, dry, err);
         if (!file_lock_keep(&lock)) made = 0;
         file_unlock(&lock);
@@ -246,7 +245,6 @@ static int train(Config *config, bool fresh, bool dry, Error *err) {
         options_fail(&command, err);
     }
     if (code == EXIT_FAILED) file_remove_folders(config->dir, made);
-    free(path);
     return code;
 }
 

@@ -76,13 +76,10 @@ bool checkpoint_is_sound(const Trainer *t, const char *where, Error *err) {
 
 /* ---- Saving ---- */
 
-/* Writes run.dir/name, whole or not at all. */
-static bool save(const Trainer *t, const char *name, bool with_state, Error *err) {
-    char *path = file_join(t->config->dir, name);
-    if (!checkpoint_is_sound(t, path, err)) {
-        free(path);
-        return false;
-    }
+/* Writes the file, whole or not at all. */
+static bool save(const Trainer *t, RunFile file, bool with_state, Error *err) {
+    const char *path = t->config->files[file];
+    if (!checkpoint_is_sound(t, path, err)) return false;
     char *config = config_text(t->config);
     ModelInfo info = {
         .hyper = t->model.params.hyper,
@@ -111,7 +108,6 @@ static bool save(const Trainer *t, const char *name, bool with_state, Error *err
     bool ok = gguf_write(out, path, err);
     gguf_writer_free(out);
     free(config);
-    free(path);
     return ok;
 }
 
@@ -204,13 +200,13 @@ static bool check_place(Trainer *t, Error *err) {
     const TrainState *s = &t->state;
     const unsigned long long batch = s->batch, step = s->step, epoch = s->epoch, each = t->config->accumulate;
     if (!trainer_plan(t) || batch % each != 0)
-        return error_set(err, "%s/%s: nmt.train.batch: expected a multiple of %llu below %zu, found %llu",
-                         t->config->dir, RUN_LAST, each, t->plan.count, batch);
+        return error_set(err, "%s: nmt.train.batch: expected a multiple of %llu below %zu, found %llu",
+                         t->config->files[RUN_LAST], each, t->plan.count, batch);
     const size_t steps = trainer_epoch_steps(t);
     const unsigned long long about = epoch * steps + batch / each;
     return (step >= about / 2 && step / 2 <= about + steps) ||
-           error_set(err, "%s/%s: nmt.train.step: expected about %llu, after %llu epochs of %zu steps, found %llu",
-                     t->config->dir, RUN_LAST, about, epoch, steps, step);
+           error_set(err, "%s: nmt.train.step: expected about %llu, after %llu epochs of %zu steps, found %llu",
+                     t->config->files[RUN_LAST], about, epoch, steps, step);
 }
 
 /* With auto, a run continues in the precision it was begun with, wherever that was; config_may_resume has compared what
@@ -228,7 +224,7 @@ static bool may_resume(Config *config, const ModelFile *last, Error *err) {
 bool checkpoint_open(Trainer *t, Config *config, Pool *pool, bool resume, bool *resumed, Error *err) {
     ModelFile file = {0};
     Corpora data;
-    char *path = file_join(config->dir, RUN_LAST);
+    const char *path = config->files[RUN_LAST];
     *t = (Trainer){0};
     *resumed = resume && file_exists(path);
     const ModelFile *last = *resumed ? &file : NULL;
@@ -238,7 +234,6 @@ bool checkpoint_open(Trainer *t, Config *config, Pool *pool, bool resume, bool *
     if (ok && !last) trainer_begin(t);
     ok = ok && (!last || restore(t, last, err)) && check_place(t, err);
     if (file.gguf) modelfile_close(&file);
-    free(path);
     if (!ok) trainer_free(t);
     return ok;
 }
@@ -253,36 +248,24 @@ static bool copy(const char *from, const char *to, Error *err) {
 }
 
 bool checkpoint_keep_back(const Trainer *t, Error *err) {
-    char *last = file_join(t->config->dir, RUN_LAST), *before = file_join(t->config->dir, RUN_BACK);
-    bool ok = true;
-    if (file_exists(last) && !file_exists(before) && link(last, before) != 0)
-        ok = copy(last, before, err); /* not every file system has links */
-    free(last);
-    free(before);
-    return ok;
+    const char *last = t->config->files[RUN_LAST], *before = t->config->files[RUN_BACK];
+    return !file_exists(last) || file_exists(before) || link(last, before) == 0 ||
+           copy(last, before, err); /* not every file system has links */
 }
 
-void checkpoint_remove_back(const Trainer *t) {
-    char *before = file_join(t->config->dir, RUN_BACK);
-    unlink(before);
-    free(before);
-}
+void checkpoint_remove_back(const Trainer *t) { unlink(t->config->files[RUN_BACK]); }
 
 void checkpoint_drop_stops(const Trainer *t) {
-    const char *dir = t->config->dir;
-    char *last = file_join(dir, RUN_LAST), *before = file_join(dir, RUN_BACK), *model = file_join(dir, RUN_MODEL);
+    char *const *files = t->config->files;
     ModelFile file = {0};
     Error err;
     if (t->state.saved > 0) {
-        if (file_exists(before)) (void)!rename(before, last);
-    } else if (modelfile_open(&file, last, &err)) {
-        if (file.info.step > 0) unlink(model);
+        if (file_exists(files[RUN_BACK])) (void)!rename(files[RUN_BACK], files[RUN_LAST]);
+    } else if (modelfile_open(&file, files[RUN_LAST], &err)) {
+        if (file.info.step > 0) unlink(files[RUN_MODEL]);
         modelfile_close(&file);
-        unlink(last);
+        unlink(files[RUN_LAST]);
     }
-    free(last);
-    free(before);
-    free(model);
 }
 
 /* Takes everything from the file that was saved at the last validation. */
@@ -291,11 +274,7 @@ static bool restore_saved(Trainer *t, Error *err) {
     ModelFile file = {0};
     Config config = *t->config;
     config.kept = NULL;
-    char *path = file_join(t->config->dir, RUN_BACK);
-    if (!file_exists(path)) {
-        free(path);
-        path = file_join(t->config->dir, RUN_LAST);
-    }
+    const char *path = config.files[file_exists(config.files[RUN_BACK]) ? RUN_BACK : RUN_LAST];
     uint64_t corpus = 0;
     bool ok = modelfile_open(&file, path, err) && may_resume(&config, &file, err) &&
               gguf_uint64(file.gguf, CORPORA_KEY, &corpus, err);
@@ -307,7 +286,6 @@ static bool restore_saved(Trainer *t, Error *err) {
                        (unsigned long long)saved, (unsigned long long)t->state.step);
     if (file.gguf) modelfile_close(&file);
     free(config.kept);
-    free(path);
     return ok;
 }
 

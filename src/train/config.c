@@ -155,6 +155,11 @@ static bool check(const Config *c, const char *path, Error *err) {
     return true;
 }
 
+static const char *const file_names[RUN_FILES] = {
+    [RUN_MODEL] = "model.gguf",   [RUN_LAST] = "last.gguf",    [RUN_BACK] = "back.gguf", [RUN_LOG] = "log.jsonl",
+    [RUN_REPORT] = "report.html", [RUN_CACHE] = "train.cache", [RUN_LOCK] = "lock",
+};
+
 bool config_read(Config *config, const char *path, char *const *overrides, size_t count, Error *err) {
     *config = (Config){.decode.n_best = 1};
     Ini *ini = ini_read(path, err);
@@ -173,6 +178,7 @@ bool config_read(Config *config, const char *path, char *const *overrides, size_
     ok = dir || error_set(err, "%s: run.dir: %s", file_stream_name(path), err->text);
     if (ok) free(config->dir);
     if (ok) config->dir = dir;
+    for (int file = 0; ok && file < RUN_FILES; file++) config->files[file] = file_join(dir, file_names[file]);
     if (ok && check(config, file_stream_name(path), err)) return true;
     config_free(config);
     return false;
@@ -180,6 +186,7 @@ bool config_read(Config *config, const char *path, char *const *overrides, size_
 
 void config_free(Config *config) {
     free(config->kept);
+    for (int file = 0; file < RUN_FILES; file++) free(config->files[file]);
     fields_release(data_fields, config);
     fields_release(run_fields, config);
 }

@@ -13,6 +13,7 @@
 #include "optim/optimiser.h"
 #include "optim/schedule.h"
 #include "text/normalise.h"
+#include "train/run.h"
 
 typedef enum ValidMetric { METRIC_LOSS, METRIC_EXACT, METRIC_BLEU } ValidMetric;
 #define METRIC_NAMES                                                                                                   \
@@ -40,6 +41,7 @@ typedef struct Config {
     ValidMetric metric;
     SearchOptions decode;
     char *dir;
+    char *files[RUN_FILES]; /* the paths of the files in dir */
     char *kept; /* "key = value, ...": what a resumed run keeps because it is older than these keys; NULL: nothing */
 } Config;
 

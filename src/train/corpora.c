@@ -100,7 +100,7 @@ static char *tell_flaws(const Corpora *d, const Config *c, const CorpusReader *t
 
 bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last, Error *err) {
     *d = (Corpora){0};
-    char *path = file_join(c->dir, RUN_CACHE);
+    const char *path = c->files[RUN_CACHE];
     CorpusReader *valid = NULL, *train = corpus_open(c->data_train, c->dir, c->rules, err);
     bool ok = train && read_valid(d, c, &valid, err) && (!last || (d->tokenizer = modelfile_tokenizer(last, err)));
     const uint64_t key = ok ? cache_key(c, train) : 0;
@@ -113,7 +113,6 @@ bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last
     if (ok) d->flaws = tell_flaws(d, c, train, valid);
     corpus_close(train);
     corpus_close(valid);
-    free(path);
     if (!ok) corpora_free(d);
     return ok;
 }

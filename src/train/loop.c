@@ -152,7 +152,7 @@ static void tell_other_model(Loop *l, const char *path) {
 /* If the best model is not where it was saved, the present one takes its place until a validation finds a better. */
 static void replace_missing_model(Loop *l) {
     TrainState *s = &l->trainer->state;
-    char *path = file_join(l->config->dir, RUN_MODEL);
+    const char *path = l->config->files[RUN_MODEL];
     if (s->best_step && file_exists(path)) tell_other_model(l, path);
     if (s->best_step && !file_exists(path)) {
         progress_line(l->progress,
@@ -162,7 +162,6 @@ static void replace_missing_model(Loop *l) {
         if (written(l, checkpoint_save_model(l->trainer, &l->problem)))
             written(l, checkpoint_save_last(l->trainer, &l->problem));
     }
-    free(path);
 }
 
 /* ---- After a step ---- */
@@ -367,9 +366,8 @@ static RunStatus run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
 RunStatus loop_run(Trainer *trainer, FileLock *lock, Progress *progress, const volatile sig_atomic_t *stop,
                    Error *err) {
     Loop l = {.trainer = trainer, .config = trainer->config, .lock = lock, .progress = progress};
-    char *path = file_join(l.config->dir, RUN_LOG);
     RunStatus end = RUN_FAILED;
-    if (log_open(&l.log, path, trainer->state.step, err)) {
+    if (log_open(&l.log, l.config->files[RUN_LOG], trainer->state.step, err)) {
         start_clock(&l);
         tell_notes(&l);
         if (trainer->state.saved == trainer->state.step) checkpoint_remove_back(trainer);
@@ -384,6 +382,5 @@ RunStatus loop_run(Trainer *trainer, FileLock *lock, Progress *progress, const v
         if (owns_folder(&l, &lost)) report(&l, end);
     }
     log_close(&l.log);
-    free(path);
     return end;
 }

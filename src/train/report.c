@@ -70,11 +70,10 @@ bool report_write(const Trainer *t, RunStatus status, Error *err) {
         [RUN_RUNNING] = "running", [RUN_FINISHED] = "finished", [RUN_STALLED] = "stalled",
         [RUN_STOPPED] = "stopped", [RUN_UNSAVED] = "unsaved",   [RUN_FAILED] = "failed",
     };
-    char *path = file_join(t->config->dir, RUN_REPORT), *log_path = file_join(t->config->dir, RUN_LOG);
     FileMap log;
     FileWriter *page = NULL;
-    bool ok = file_map(&log, log_path, err);
-    if (ok) page = file_create(path, err);
+    bool ok = file_map(&log, t->config->files[RUN_LOG], err);
+    if (ok) page = file_create(t->config->files[RUN_REPORT], err);
     if (page) {
         Field *fields = config_fields();
         char *config = ini_format(fields, t->config);
@@ -91,8 +90,5 @@ bool report_write(const Trainer *t, RunStatus status, Error *err) {
         free(fields);
     }
     if (ok) file_unmap(&log);
-    ok = page && file_commit(page, err);
-    free(log_path);
-    free(path);
-    return ok;
+    return page && file_commit(page, err);
 }

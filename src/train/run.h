@@ -1,13 +1,17 @@
-/* What all parts of a run share: the names of the files in its folder, and its status. */
+/* What all parts of a run share: the files in its folder, and its status. */
 #pragma once
 
-#define RUN_MODEL  "model.gguf"  /* the best model so far */
-#define RUN_LAST   "last.gguf"   /* the state to continue from (train/checkpoint.h) */
-#define RUN_BACK   "back.gguf"   /* the last.gguf of the last validation, when a stop saved a later one */
-#define RUN_LOG    "log.jsonl"   /* train/log.h */
-#define RUN_REPORT "report.html" /* train/report.h */
-#define RUN_CACHE  "train.cache" /* data/cache.h */
-#define RUN_LOCK   "lock"        /* held by the process that trains here */
+/* Config.files has their paths. */
+typedef enum RunFile {
+    RUN_MODEL,  /* model.gguf: the best model so far */
+    RUN_LAST,   /* last.gguf: the state to continue from (train/checkpoint.h) */
+    RUN_BACK,   /* back.gguf: the last.gguf of the last validation, when a stop saved a later one */
+    RUN_LOG,    /* log.jsonl (train/log.h) */
+    RUN_REPORT, /* report.html (train/report.h) */
+    RUN_CACHE,  /* train.cache (data/cache.h) */
+    RUN_LOCK,   /* lock: held by the process that trains here */
+    RUN_FILES
+} RunFile;
 
 typedef enum RunStatus {
     RUN_RUNNING,
