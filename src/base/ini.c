@@ -79,15 +79,13 @@ static IniEntry *ini_find(const Ini *ini, const char *key) {
     return NULL;
 }
 
-/* The quote that closes the one at p, or NULL. */
-static const char *ini_closing(const char *p, const char *end) {
+const char *ini_closing(const char *p, const char *end) {
     for (p++; p < end && *p != '"'; p++)
         if (*p == '\\' && p + 1 < end && (p[1] == '"' || p[1] == '\\')) p++;
     return p < end ? p : NULL;
 }
 
-/* Copies what is between the quotes at p and close. */
-static void ini_unquote(char *out, const char *p, const char *close) {
+void ini_unquote(char *out, const char *p, const char *close) {
     while (++p < close) {
         if (*p == '\\' && (p[1] == '"' || p[1] == '\\')) p++;
         *out++ = *p;

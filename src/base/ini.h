@@ -19,6 +19,11 @@
 #include "base/error.h"
 #include "base/fields.h"
 
+/* Text in double quotes, where \" and \\ are a quote and a backslash: the quote that closes the one at p, or NULL;
+ * and a copy of what is between the two, with a NUL at its end. */
+const char *ini_closing(const char *p, const char *end);
+void ini_unquote(char *out, const char *p, const char *close);
+
 typedef struct Ini Ini;
 
 /* name: what messages call the text (the path). ini_read parses a file, a pipe, or for "-" standard input. Free with

@@ -69,37 +69,34 @@ static void progress_write(const Progress *progress, const char *text, size_t wi
     }
 }
 
-/* Draws a line that never wraps; a line of the full width would make some terminals scroll. */
-__attribute__((format(printf, 2, 0))) static void progress_draw(const Progress *progress, const char *format,
+/* Draws a line in place of the moving one; it never wraps: one of the full width would make some terminals scroll. */
+__attribute__((format(printf, 3, 0))) static void progress_draw(Progress *progress, bool stays, const char *format,
                                                                 va_list arguments) {
     char text[1024];
     vsnprintf(text, sizeof text, format, arguments);
     const size_t width = terminal_width(progress->stream);
     fputs(ERASE_LINE, progress->stream);
     progress_write(progress, text, width > 1 ? width - 1 : 1);
+    if (stays) fputc('\n', progress->stream);
+    fflush(progress->stream);
+    progress->shown = !stays;
 }
 
 void progress_show(Progress *progress, const char *format, ...) {
-    double now = terminal_seconds();
+    const double now = terminal_seconds();
     if (!progress->live || (progress->shown && now - progress->last_draw < 0.1)) return;
     va_list arguments;
     va_start(arguments, format);
-    progress_draw(progress, format, arguments);
+    progress_draw(progress, false, format, arguments);
     va_end(arguments);
-    fflush(progress->stream);
-    progress->shown = true;
     progress->last_draw = now;
 }
 
 void progress_note(Progress *progress, const char *format, ...) {
-    if (!progress->live) return;
     va_list arguments;
     va_start(arguments, format);
-    progress_draw(progress, format, arguments);
+    if (progress->live) progress_draw(progress, true, format, arguments);
     va_end(arguments);
-    fputc('\n', progress->stream);
-    fflush(progress->stream);
-    progress->shown = false;
 }
 
 void progress_line(Progress *progress, const char *format, ...) {

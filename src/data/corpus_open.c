@@ -6,6 +6,7 @@
 #include "base/checksum.h"
 #include "base/ds.h"
 #include "base/file.h"
+#include "base/ini.h"
 #include "data/corpus_internal.h"
 
 enum { READ_SIZE = 1 << 18 }; /* bytes */
@@ -13,17 +14,12 @@ enum { READ_SIZE = 1 << 18 }; /* bytes */
 #define BLANKS  " \t"
 #define QUOTING " (a name with a blank, a + or a quote is written in double quotes: \"my data/a.en\"+\"my data/a.fr\")"
 
-/* The names become the reader's; a ~ in them the home folder. */
-static bool add_item(CorpusReader *r, char *source, char *target, Error *err) {
-    char *names[2] = {source, target}, *home = NULL;
-    bool ok = true;
-    for (int side = 0; ok && side < 2 && names[side]; side++) {
-        ok = (home = file_home(names[side], err)) != NULL;
-        free(names[side]);
-        names[side] = home;
-    }
-    stbds_arrput(r->items, ((CorpusItem){.names = {names[0], names[1]}, .copy = -1}));
-    return ok;
+/* A ~ in a name becomes the home folder. target: NULL for a TSV. */
+static bool add_item(CorpusReader *r, const char *source, const char *target, Error *err) {
+    CorpusItem item = {.names = {file_home(source, err)}, .copy = -1};
+    if (item.names[0] && target) item.names[1] = file_home(target, err);
+    stbds_arrput(r->items, item);
+    return item.names[0] && (!target || item.names[1]);
 }
 
 /* Whether there is such a file, also under the home folder. */
@@ -37,31 +33,25 @@ static bool exists(const char *name) {
 
 /* Adds a file of this name, standard input, or two names with a `+` between them. */
 static bool add_name(CorpusReader *r, const char *name, Error *err) {
-    if (exists(name) || strcmp(name, "-") == 0 || !strchr(name, '+'))
-        return add_item(r, memory_string(name), NULL, err);
+    if (exists(name) || strcmp(name, "-") == 0 || !strchr(name, '+')) return add_item(r, name, NULL, err);
     for (const char *plus = name; (plus = strchr(plus, '+')); plus++) {
         char *source = memory_string_n(name, (size_t)(plus - name));
-        if (exists(source) && exists(plus + 1)) return add_item(r, source, memory_string(plus + 1), err);
+        const bool both = exists(source) && exists(plus + 1), ok = both && add_item(r, source, plus + 1, err);
         free(source);
+        if (both) return ok;
     }
     return error_set(err, "%s: expected a file of this name, or two files with a + between, found neither" QUOTING,
                      name);
 }
 
-/* The name between quotes, in a fresh string, where \" and \\ are a quote and a backslash; *at is put behind it. NULL
- * when the closing quote is missing. */
+/* The name in the quotes that open at *at, in a fresh string; *at is put behind it. NULL when they are not closed. */
 static char *take_quoted(const char **at) {
-    char *name = memory_new(strlen(*at), 1), *end = name;
-    for (const char *p = *at + 1; *p; p++) {
-        if (*p == '"') {
-            *at = p + 1;
-            return name;
-        }
-        if (*p == '\\' && (p[1] == '"' || p[1] == '\\')) p++;
-        *end++ = *p;
-    }
-    free(name);
-    return NULL;
+    const char *open = *at, *close = ini_closing(open, open + strlen(open));
+    if (!close) return NULL;
+    char *name = memory_new((size_t)(close - open), 1);
+    ini_unquote(name, open, close);
+    *at = close + 1;
+    return name;
 }
 
 /* The next item of the list, where a quote opens at its beginning or behind a `+`. */
@@ -93,8 +83,7 @@ static bool take_item(CorpusReader *r, const char **at, Error *err) {
     } else if (!quoted) {
         ok = add_name(r, names[0], err);
     } else {
-        ok = add_item(r, strcmp(names[0], "-") == 0 ? memory_string("./-") : memory_string(names[0]),
-                      names[1] ? memory_string(names[1]) : NULL, err);
+        ok = add_item(r, strcmp(names[0], "-") == 0 ? "./-" : names[0], names[1], err);
     }
     free(names[0]);
     free(names[1]);
