@@ -1,7 +1,6 @@
 /* XXH64 (xxHash by Yann Collet, 64 bits, seed 0): it finds damaged files, but gives no security.
  *
- * Call start, add for each piece, then end. The result depends on the bytes only, not on how they were cut into pieces.
- */
+ * Call start, add for each piece, then end. The result depends on the bytes only, not on how they were cut. */
 #pragma once
 
 #include <stddef.h>

@@ -55,3 +55,11 @@ char *memory_join(char *text, const char *between, char *more) {
     free(more);
     return both;
 }
+
+char *memory_line(const char **text) {
+    if (!**text) return NULL;
+    char *line = memory_string_n(*text, strcspn(*text, "\n"));
+    *text += strlen(line);
+    *text += **text == '\n';
+    return line;
+}

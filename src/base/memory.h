@@ -27,5 +27,8 @@ char *memory_string_n(const char *text, size_t length);
 /* `text` and `more`, with `between` between them unless one is empty, in a fresh string; frees both. */
 char *memory_join(char *text, const char *between, char *more);
 
+/* The next line of *text, without its end, in a fresh string, and *text put behind it; NULL when nothing is left. */
+char *memory_line(const char **text);
+
 /* A printf into a fresh string. Free with free(). */
 char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -20,6 +20,5 @@ enum { NAMES_LONGEST = 127 }; /* bytes of a word that is compared; a longer one 
  * distance); SIZE_MAX when one is too long. */
 size_t names_distance(const char *a, const char *b);
 
-/* Two words are alike when their distance is less than this: two, and one more for every four letters of the wrong one.
- */
+/* Two words are alike when their distance is less than this: 2, and 1 for every four letters of the wrong one. */
 size_t names_limit(const char *wrong);

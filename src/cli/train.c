@@ -8,6 +8,7 @@
 
 #include "base/ds.h"
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/pool.h"
 #include "base/size.h"
 #include "base/terminal.h"
@@ -69,8 +70,7 @@ static void catch_signals(void) {
 }
 
 static void tell_lines(const char *text, Progress *progress) {
-    for (; *text; text += strcspn(text, "\n"), text += *text == '\n')
-        progress_line(progress, "%.*s", (int)strcspn(text, "\n"), text);
+    for (char *line; (line = memory_line(&text)); free(line)) progress_line(progress, "%s", line);
 }
 
 static void tell_corpus(const char *key, const PairSet *pairs, Progress *progress) {
@@ -228,8 +228,7 @@ static int train_locked(Config *config, FileLock *lock, bool fresh, bool dry, Er
     return code;
 }
 
-/* Two runs in one folder would write over each other. Folders made in vain are removed, unless others took their place.
- */
+/* Two runs in one folder would write over each other. Folders made in vain go, unless others took their place. */
 static int train(Config *config, bool fresh, bool dry, Error *err) {
     FileLock lock;
     size_t made;

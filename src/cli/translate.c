@@ -171,8 +171,7 @@ static void tell_cuts(const Request *r) {
     if (r->cut > 1) options_note(&command, "translations of %zu of %zu %ss were cut", r->cut, r->done, r->what);
 }
 
-/* Prints the results of texts; `first` is the number of the first, counted from 0. Fails when stdout cannot be written.
- */
+/* Prints the results of texts; `first`: the number of the first, from 0. Fails if stdout cannot be written. */
 static bool answer(Request *request, Translator *translator, const Text *texts, size_t count, size_t first,
                    Error *err) {
     TranslatorResult *results = memory_new(count, sizeof *results);

@@ -32,8 +32,7 @@ static void read_lengths(BatchPlan *plan, const PairSet *pairs) {
 }
 
 /* All pairs in random order, then sorted by bucket, each bucket keeping that order: a counting sort, linear in time and
- * without any comparison that could tie. Two numbers a pair are all it takes: scratch has its length, then its place.
- */
+ * without any comparison that could tie. It takes two numbers a pair: scratch has its length, then its place. */
 static void order_pairs(BatchPlan *plan, const PairSet *pairs, RngSite site) {
     uint32_t *order = plan->order, *scratch = plan->scratch;
     for (size_t i = 0; i < pairs->count; i++) {

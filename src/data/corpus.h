@@ -11,8 +11,7 @@
  * spaces. A name in double quotes may contain anything (\" and \\ are a quote and a backslash): "a 1.en"+"a 1.fr". A
  * ~ before a slash is the home folder. The files are opened one after another. Lines end as base/lines.h says; a byte
  * order mark at the start of a file is skipped. A line that cannot be used is left out and counted by its flaw; the
- * first line with each flaw is remembered (CorpusReport). Text is read block by block, so memory does not grow with it.
- */
+ * first line with each flaw is remembered (CorpusReport). Text is read in blocks, so memory does not grow with it. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,8 +29,7 @@ typedef enum CorpusFlaw {
     CORPUS_NO_TAB,
     CORPUS_EMPTY,     /* column 1 or 2 has nothing but white space and what is left out (text.invisible) */
     CORPUS_NOT_UTF8,  /* somewhere in these */
-    CORPUS_DUPLICATE, /* unique: source and first target are read as those of an earlier line (without nfc: its bytes)
-                       */
+    CORPUS_DUPLICATE, /* unique: source and first target read as those of an earlier line (without nfc: its bytes) */
     CORPUS_TOO_LONG,  /* a side of more than max_length tokens, counting </s>, or columns 1 and 2 of more than
                          CORPUS_LONGEST_LINE bytes */
     CORPUS_RATIO, /* a side of more than CORPUS_RATIO_FREE tokens and more than max_ratio times those of the other */
@@ -59,8 +57,7 @@ typedef struct CorpusReport {
     uint64_t lines;               /* read */
     uint64_t count[CORPUS_FLAWS]; /* left out */
     CorpusPlace first[CORPUS_FLAWS];
-    uint64_t
-        returns; /* lines that are not left out for it, but have a CR inside: perhaps several lines that end in CR */
+    uint64_t returns; /* lines with a CR inside, perhaps several that end in CR; not left out for it */
     CorpusPlace first_return;
 } CorpusReport;
 
@@ -87,8 +84,7 @@ void corpus_free(Corpus *corpus);
 /* Line 0 .. count-1, and its target in column 2, which a flawed line may lack. */
 Text corpus_source(const Corpus *corpus, size_t line);
 Text corpus_target(const Corpus *corpus, size_t line);
-/* Appends all targets of the line that have text, or, when there are none, its empty one, to *targets, a stb_ds array.
- */
+/* Appends all targets of the line that have text, or, if none has, its empty one, to *targets, a stb_ds array. */
 void corpus_targets(const Corpus *corpus, size_t line, Text **targets);
 
 typedef struct CorpusReader CorpusReader;

@@ -89,8 +89,7 @@ static bool read_fields(const ModelFile *file, const Field *fields, const char *
 static const char *const other_keys[] = {"nmt.tokenizer.merges", "nmt.config",      "nmt.step",
                                          "nmt.instruction_set",  GGUF_CHECKSUM_KEY, NULL};
 
-/* Whether this version knows what the key says. nmt.train.* are a checkpoint's; what is not nmt.* says nothing to us.
- */
+/* Whether this version knows what the key says. nmt.train.* are a checkpoint's; what is not nmt.* says nothing here. */
 static bool is_known(const char *key) {
     if (strncmp(key, "nmt.", 4) != 0 || strncmp(key, "nmt.train.", 10) == 0 || names_find(other_keys, key) >= 0)
         return true;

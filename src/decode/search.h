@@ -38,8 +38,7 @@ typedef struct Translation {
 } Translation;
 
 /* Appends the text of a translation to *text, a stb_ds array, as one line of UTF-8. A model can say anything: line ends
- * become spaces, and bytes that are no character, such as the first half of one where the limit cut it, become U+FFFD.
- */
+ * become spaces, and bytes that are no character, such as the first half of one that the limit cut, become U+FFFD. */
 void search_text(const Tokenizer *tokenizer, char **text, const Translation *translation);
 
 typedef struct Search Search;

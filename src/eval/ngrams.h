@@ -18,8 +18,7 @@
 enum { NGRAMS_ORDERS = 8 };
 
 /* What a sentence adds to a score, for each order: how many n-grams the hypothesis and the reference have, and how many
- * match, each at most as often as it is in the reference. The score of a corpus is that of the sum over its sentences.
- */
+ * match, each at most as often as it is in the reference. A corpus's score is that of the sum over its sentences. */
 typedef struct NgramCounts {
     uint64_t match[NGRAMS_ORDERS], hypothesis[NGRAMS_ORDERS], reference[NGRAMS_ORDERS];
 } NgramCounts;

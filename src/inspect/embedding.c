@@ -1,5 +1,4 @@
-/* The page's embedding: the rows of the tokens, the positions, and the tokens whose rows point in similar directions.
- */
+/* The page's embedding: the rows of the tokens, the positions, and the tokens whose rows point in like directions. */
 #include <math.h>
 #include <stdlib.h>
 

@@ -30,8 +30,7 @@ typedef struct InspectRequest {
 /* Checks the request against the model. */
 bool inspect_check(const InspectRequest *request, const ModelFile *file, Error *err);
 
-/* Appends the whole JSON; the request was checked. Fails when a word is not where it should be, or there is no memory.
- */
+/* Appends the whole JSON; the request was checked. Fails when a word is not where it should be, or without memory. */
 bool inspect_write(Json *json, const InspectRequest *request, const Observation *o, Error *err);
 
 /* The same for a small example: three vectors of two numbers and one head, computed by nn/attention.h. */

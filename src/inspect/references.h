@@ -31,8 +31,7 @@ typedef struct Mention {
     size_t first, count;
 } Mention;
 
-/* Fails, naming `what` (an option), when the word is not there or the sentence too long. Free ids with stbds_arrfree.
- */
+/* Fails, naming `what` (an option), when the word is not there or the sentence too long. Free ids by stbds_arrfree. */
 bool mention_make(Mention *mention, const Observation *o, const char *sentence, const char *word, const char *what,
                   Error *err);
 

@@ -59,8 +59,7 @@ enum { PASS_MAX_PIECES = 4096 };
 /* The dropout of one place; none when the pass does not train. */
 Dropout pass_dropout(const Pass *pass, StackName stack, size_t layer, DropoutPlace place);
 
-/* The table for Pass.sinusoidal: as many positions as have been asked for. Starts as all 0; free the table with free.
- */
+/* The table for Pass.sinusoidal: as many positions as have been asked for. Starts as all 0; free the table. */
 typedef struct PositionTable {
     real *table; /* (positions, D); NULL: none yet, or a model with learned positions */
     size_t positions;

@@ -16,8 +16,7 @@
 #include "math/real.h"
 #include "nn/net.h"
 
-/* Sums over rows. Divide by the number of target tokens for the usual figures; exp of the mean nll is the perplexity.
- */
+/* Sums over rows. Divide by the number of target tokens for the usual figures; exp(mean nll) is the perplexity. */
 typedef struct Loss {
     double loss; /* label-smoothed */
     double nll;  /* not smoothed */

@@ -36,8 +36,7 @@ bool unicode_hidden(uint32_t code) { return code >= 0x80 && kind_of(code)->hidde
 
 /* ---- normal form C ----------------------------------------------------------------------------------------------- */
 
-/* Syllables of Hangul are computed: a leading consonant and a vowel, and perhaps a trailing consonant (chapter 3.12).
- */
+/* Syllables of Hangul are computed: a leading consonant, a vowel, and perhaps a trailing consonant (chapter 3.12). */
 enum {
     SYLLABLE = 0xAC00,
     LEADING = 0x1100,

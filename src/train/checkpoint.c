@@ -139,10 +139,7 @@ static bool read_state(TrainState *state, const ModelFile *last, Error *err) {
 }
 
 static void note(Trainer *t, char *line) {
-    char *all = memory_format("%s%s\n", t->notes ? t->notes : "", line);
-    free(t->notes);
-    free(line);
-    t->notes = all;
+    t->notes = memory_join(t->notes ? t->notes : memory_string(""), "\n", line);
 }
 
 /* A best model that was chosen by other sentences is not compared with. */

@@ -327,12 +327,10 @@ static bool go_back(Loop *l, Error *err) {
 /* ---- The run ---- */
 
 static void tell_notes(Loop *l) {
-    char *end;
-    for (char *line = l->trainer->notes; line && (end = strchr(line, '\n')); line = end + 1) {
-        char *text = memory_string_n(line, (size_t)(end - line));
-        progress_line(l->progress, "%s", text);
-        written(l, log_note(&l->log, l->trainer->state.step, text, &l->problem));
-        free(text);
+    const char *notes = l->trainer->notes ? l->trainer->notes : "";
+    for (char *line; (line = memory_line(&notes)); free(line)) {
+        progress_line(l->progress, "%s", line);
+        written(l, log_note(&l->log, l->trainer->state.step, line, &l->problem));
     }
 }
 

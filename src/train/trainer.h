@@ -3,8 +3,7 @@
  *
  * What decides the next bits is in TrainState, the parameter block, the optimiser's blocks and, with train.average,
  * the average of the weights. All of it is in last.gguf: a run that continues from there is bit for bit the run that
- * was never stopped. Batches, dropout and the learning rate are functions of the config and of TrainState's counters.
- */
+ * was never stopped. Batches, dropout and the learning rate are functions of the config and TrainState's counters. */
 #pragma once
 
 #include <stdbool.h>
