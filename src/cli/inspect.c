@@ -1,5 +1,4 @@
 /* ./inspect "sentence": shows what a model computes for one translation, as a page, as JSON, or in the terminal. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,4 @@
 /* ./score [options] HYPOTHESIS REFERENCE...: BLEU, chrF2 and chrF++ as sacreBLEU computes them. */
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>

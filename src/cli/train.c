@@ -1,5 +1,4 @@
 /* ./train CONFIG.ini [section.key=value ...]: trains a model, or continues the run in its folder. */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

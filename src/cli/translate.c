@@ -1,5 +1,4 @@
 /* ./translate [-m MODEL] ["text" ...]: translates its arguments, or the lines of stdin, to stdout. */
-#include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/checksum.h"
-#include "base/ds.h"
+#include "base/memory.h"
 
 #define MAGIC "nmtpairs"
 enum {

@@ -1,6 +1,5 @@
 #include "eval/ngrams.h"
 
-#include <string.h>
 
 #include "base/check.h"
 #include "base/ds.h"

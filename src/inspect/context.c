@@ -1,7 +1,6 @@
 /* The context view: how the words around it pull a word, layer by layer, from its embedding to one of its meanings. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/ds.h"
 #include "inspect/inspect.h"

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/ds.h"
+#include "base/memory.h"
 #include "inspect/inspect.h"
 #include "math/vector.h"
 

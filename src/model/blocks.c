@@ -1,6 +1,5 @@
 #include "model/blocks.h"
 
-#include "base/size.h"
 #include "math/vector.h"
 #include "nn/embedding.h"
 

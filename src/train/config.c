@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/ds.h"
 #include "base/file.h"
 #include "base/ini.h"
 #include "base/memory.h"
