@@ -15,40 +15,20 @@
 #include "math/cpu.h"
 #include "page/pages.h"
 
-enum {
-    OPTION_MODEL,
-    OPTION_OUTPUT,
-    OPTION_JSON,
-    OPTION_TEXT,
-    OPTION_COMPARE,
-    OPTION_WORD,
-    OPTION_KIND,
-    OPTION_LAYER,
-    OPTION_HEAD,
-    OPTION_GROUP,
-    OPTION_BEAM,
-    OPTION_EXAMPLE,
-    OPTION_THREADS,
-};
 static const Option options[] = {
-    [OPTION_MODEL] = {"--model", "-m", "FILE", "the model (default: the newest runs/*/model.gguf)", NULL},
-    [OPTION_OUTPUT] = {"--output", "-o", "FILE", "the page (default: inspect.html)", NULL},
-    [OPTION_JSON] = {"--json", NULL, NULL, "print the page's data as JSON instead (with -o: write it to FILE)", NULL},
-    [OPTION_TEXT] = {"--text", NULL, NULL, "print attention and candidates as text instead (with -o: as well)", NULL},
-    [OPTION_COMPARE] = {"--compare", NULL, "TEXT", "another sentence, in which the word may have another meaning",
-                        NULL},
-    [OPTION_WORD] = {"--word", NULL, "WORD",
-                     "follow this word of the sentence through the layers (default: one of a group)", NULL},
-    [OPTION_KIND] = {"--kind", NULL, "KIND",
-                     "show the arithmetic of encoder, decoder or cross attention (default: encoder)", NULL},
-    [OPTION_LAYER] = {"--layer", NULL, "L", "... in this layer, counted from 0 (default: 0)", NULL},
-    [OPTION_HEAD] = {"--head", NULL, "H", "... and this head, counted from 0 (default: 0)", NULL},
-    [OPTION_GROUP] = {"--group", NULL, "GROUP",
-                      "reference words: NAME=word,word,...[:the * is ripe/...]; may be repeated", NULL},
-    [OPTION_BEAM] = {"--beam", "-b", "N", "hypotheses kept; 1: greedy (default: the model's decode.beam)", NULL},
-    [OPTION_EXAMPLE] = {"--example", NULL, NULL, "show an attention small enough to check by hand; needs no model",
-                        NULL},
-    [OPTION_THREADS] = {"--threads", NULL, "N", "number of threads; 0: one for each core (default: 0)", NULL},
+    {"--model", "-m", "FILE", "the model (default: the newest runs/*/model.gguf)", NULL},
+    {"--output", "-o", "FILE", "the page (default: inspect.html)", NULL},
+    {"--json", NULL, NULL, "print the page's data as JSON instead (with -o: write it to FILE)", NULL},
+    {"--text", NULL, NULL, "print attention and candidates as text instead (with -o: as well)", NULL},
+    {"--compare", NULL, "TEXT", "another sentence, in which the word may have another meaning", NULL},
+    {"--word", NULL, "WORD", "follow this word of the sentence through the layers (default: one of a group)", NULL},
+    {"--kind", NULL, "KIND", "show the arithmetic of encoder, decoder or cross attention (default: encoder)", NULL},
+    {"--layer", NULL, "L", "... in this layer, counted from 0 (default: 0)", NULL},
+    {"--head", NULL, "H", "... and this head, counted from 0 (default: 0)", NULL},
+    {"--group", NULL, "GROUP", "reference words: NAME=word,word,...[:the * is ripe/...]; may be repeated", NULL},
+    {"--beam", "-b", "N", "hypotheses kept; 1: greedy (default: the model's decode.beam)", NULL},
+    {"--example", NULL, NULL, "show an attention small enough to check by hand; needs no model", NULL},
+    {"--threads", NULL, "N", "number of threads; 0: one for each core (default: 0)", NULL},
 };
 
 static const Command command = {
@@ -170,23 +150,23 @@ int main(int argc, char **argv) {
     Arguments a = {0};
     OptionReader reader = options_start(&command, argc, argv);
     const char *value;
-    for (int option; (option = options_next(&reader, &value)) != -2;) {
-        if (option == OPTION_GROUP && !groups_add(&a.request.groups, value, &err))
+    for (const char *option; (option = options_next(&reader, &value));) {
+        if (strcmp(option, "--group") == 0 && !groups_add(&a.request.groups, value, &err))
             options_usage(&command, "--group: %s", err.text);
-        if (option == -1 && a.sentence)
+        if (!*option && a.sentence)
             options_usage(&command, "expected one sentence, found \"%s\" and \"%s\"; put it in quotes", a.sentence,
                           value);
-        if (option == -1) a.sentence = value;
+        if (!*option) a.sentence = value;
     }
-    const char *const *given = reader.given;
-    a.model = given[OPTION_MODEL], a.output = given[OPTION_OUTPUT];
-    a.json = given[OPTION_JSON], a.text = given[OPTION_TEXT], a.example = given[OPTION_EXAMPLE];
-    a.request.compare = given[OPTION_COMPARE], a.request.word = given[OPTION_WORD];
-    a.request.kind = options_choice(&reader, OPTION_KIND, ATTENTION_KIND_NAMES);
-    a.request.layer = (int)options_integer(&reader, OPTION_LAYER, 0, HYPER_MAX_LAYERS - 1, INSPECT_NONE);
-    a.request.head = (int)options_integer(&reader, OPTION_HEAD, 0, HYPER_MAX_WIDTH - 1, INSPECT_NONE);
-    a.beam = (size_t)options_integer(&reader, OPTION_BEAM, 1, SEARCH_MAX_BEAM, 0);
-    a.threads = (size_t)options_integer(&reader, OPTION_THREADS, 0, 1024, 0);
+    a.model = options_given(&reader, "--model"), a.output = options_given(&reader, "--output");
+    a.json = options_given(&reader, "--json"), a.text = options_given(&reader, "--text"),
+    a.example = options_given(&reader, "--example");
+    a.request.compare = options_given(&reader, "--compare"), a.request.word = options_given(&reader, "--word");
+    a.request.kind = options_choice(&reader, "--kind", ATTENTION_KIND_NAMES);
+    a.request.layer = (int)options_integer(&reader, "--layer", 0, HYPER_MAX_LAYERS - 1, INSPECT_NONE);
+    a.request.head = (int)options_integer(&reader, "--head", 0, HYPER_MAX_WIDTH - 1, INSPECT_NONE);
+    a.beam = (size_t)options_integer(&reader, "--beam", 1, SEARCH_MAX_BEAM, 0);
+    a.threads = (size_t)options_integer(&reader, "--threads", 0, 1024, 0);
     if (a.json && a.text) options_usage(&command, "expected --json or --text, found both");
     if (a.text && !a.output && (a.request.word || a.request.compare || a.request.groups))
         options_usage(&command,

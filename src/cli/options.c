@@ -134,13 +134,13 @@ static const char *home_path(const Command *c, size_t i, const char *path) {
     return kept[i];
 }
 
-int options_next(OptionReader *r, const char **value) {
+const char *options_next(OptionReader *r, const char **value) {
     const Command *c = r->command;
     while (r->at < r->count) {
         const char *argument = r->arguments[r->at++];
         if (r->plain_from_here || argument[0] != '-' || argument[1] == '\0') {
             *value = argument;
-            return -1;
+            return "";
         }
         if (strcmp(argument, "--") == 0) {
             r->plain_from_here = 1;
@@ -163,28 +163,33 @@ int options_next(OptionReader *r, const char **value) {
         const size_t i = (size_t)(o - c->options);
         if (o->argument && strcmp(o->argument, "FILE") == 0) *value = home_path(c, i, *value);
         r->given[i] = *value ? *value : "";
-        return (int)i;
+        return o->name;
     }
-    return -2;
+    return NULL;
 }
 
-long long options_integer(const OptionReader *r, int option, long long low, long long high, long long otherwise) {
-    const char *value = r->given[option];
+const char *options_given(const OptionReader *r, const char *name) {
+    size_t i = 0;
+    while (i < r->command->option_count && strcmp(r->command->options[i].name, name) != 0) i++;
+    CHECK(i < r->command->option_count, "an option of the command");
+    return r->given[i];
+}
+
+long long options_integer(const OptionReader *r, const char *name, long long low, long long high, long long otherwise) {
+    const char *value = options_given(r, name);
     if (!value) return otherwise;
     char *end;
     errno = 0;
     const long long number = strtoll(value, &end, 10);
     if (end == value || *end || errno || number < low || number > high)
-        options_usage(r->command, "%s: expected an integer from %lld to %lld, found \"%s\"",
-                      r->command->options[option].name, low, high, value);
+        options_usage(r->command, "%s: expected an integer from %lld to %lld, found \"%s\"", name, low, high, value);
     return number;
 }
 
-int options_choice(const OptionReader *r, int option, const char *const *names) {
-    const int found = r->given[option] ? names_find(names, r->given[option]) : -1;
-    if (found < 0 && r->given[option])
-        options_usage(r->command, "%s: expected %s, found \"%s\"", r->command->options[option].name, names_list(names),
-                      r->given[option]);
+int options_choice(const OptionReader *r, const char *name, const char *const *names) {
+    const char *value = options_given(r, name);
+    const int found = value ? names_find(names, value) : -1;
+    if (found < 0 && value) options_usage(r->command, "%s: expected %s, found \"%s\"", name, names_list(names), value);
     return found;
 }
 

@@ -42,16 +42,20 @@ typedef struct OptionReader {
  * stderr. */
 OptionReader options_start(const Command *command, int argc, char **argv);
 
-/* The next argument: an option's number in the table, with *value its argument (or NULL); or -1 for a plain argument,
- * *value ("-" alone is one); or -2 when there is none left. Both "--beam 4" and "--beam=4" do; of an
- * option given twice the last counts. A wrong option prints a message and ends
- * the process with EXIT_USAGE; --help and --version print theirs and end it with EXIT_DONE. */
-int options_next(OptionReader *reader, const char **value);
+/* The next argument: an option's name, with *value its argument (or NULL); or "" for a plain argument, *value ("-"
+ * alone is one); or NULL when there is none left. Both "--beam 4" and "--beam=4" do; of an option given twice the last
+ * counts. A wrong option prints a message and ends the process with EXIT_USAGE; --help and --version print theirs and
+ * end it with EXIT_DONE. */
+const char *options_next(OptionReader *reader, const char **value);
+
+/* The argument of an option ("--beam"), "" if it takes none; NULL: it was not given. */
+const char *options_given(const OptionReader *reader, const char *name);
 
 /* The values of options that were read; a wrong one ends the process with EXIT_USAGE. The number of an option between
  * bounds, or `otherwise` if it was not given; the place of its argument in a list of names (base/names.h), or -1. */
-long long options_integer(const OptionReader *reader, int option, long long low, long long high, long long otherwise);
-int options_choice(const OptionReader *reader, int option, const char *const *names);
+long long options_integer(const OptionReader *reader, const char *name, long long low, long long high,
+                          long long otherwise);
+int options_choice(const OptionReader *reader, const char *name, const char *const *names);
 
 /* Sets the settings of `fields` in the struct `of` for which options were given. */
 void options_fields(const OptionReader *reader, const Field *fields, void *of);

@@ -17,26 +17,15 @@
 #include "eval/score.h"
 #include "text/normalise.h"
 
-enum {
-    OPTION_METRIC,
-    OPTION_TOKENIZE,
-    OPTION_LOWERCASE,
-    OPTION_TSV,
-    OPTION_PER_LINE,
-    OPTION_PAIRED,
-    OPTION_RESAMPLES,
-    OPTION_SEED
-};
 static const Option options[] = {
-    [OPTION_METRIC] = {"--metric", "-m", "NAME", "bleu, chrf, chrf++ or all; can be repeated (default: bleu)", NULL},
-    [OPTION_TOKENIZE] = {"--tokenize", NULL, "NAME", "BLEU's words: 13a, or none: split at white space (default: 13a)",
-                         NULL},
-    [OPTION_LOWERCASE] = {"--lowercase", "-l", NULL, "lower-case both sides first", NULL},
-    [OPTION_TSV] = {"--tsv", NULL, NULL, "REFERENCE has lines \"source TAB reference TAB reference ...\"", NULL},
-    [OPTION_PER_LINE] = {"--per-line", NULL, NULL, "print only each line's score, TABs between metrics", NULL},
-    [OPTION_PAIRED] = {"--paired", NULL, "FILE", "compare with the hypotheses of another system", NULL},
-    [OPTION_RESAMPLES] = {"--resamples", NULL, "N", "test sets to draw for --paired (default: 1000)", NULL},
-    [OPTION_SEED] = {"--seed", NULL, "N", "seed of these draws (default: 12345)", NULL},
+    {"--metric", "-m", "NAME", "bleu, chrf, chrf++ or all; can be repeated (default: bleu)", NULL},
+    {"--tokenize", NULL, "NAME", "BLEU's words: 13a, or none: split at white space (default: 13a)", NULL},
+    {"--lowercase", "-l", NULL, "lower-case both sides first", NULL},
+    {"--tsv", NULL, NULL, "REFERENCE has lines \"source TAB reference TAB reference ...\"", NULL},
+    {"--per-line", NULL, NULL, "print only each line's score, TABs between metrics", NULL},
+    {"--paired", NULL, "FILE", "compare with the hypotheses of another system", NULL},
+    {"--resamples", NULL, "N", "test sets to draw for --paired (default: 1000)", NULL},
+    {"--seed", NULL, "N", "seed of these draws (default: 12345)", NULL},
 };
 
 static const Command command = {
@@ -302,14 +291,13 @@ static bool is_read_once(const char *path) {
 
 static void check_request(Request *r, const OptionReader *reader) {
     static const char *const tokenizers[] = {"13a", "none", NULL};
-    const char *const *given = reader->given;
-    r->how.split_on_space = options_choice(reader, OPTION_TOKENIZE, tokenizers) == 1;
-    r->how.lowercase = given[OPTION_LOWERCASE] != NULL;
-    r->how.effective_order = given[OPTION_PER_LINE] != NULL;
-    r->tsv = given[OPTION_TSV] != NULL;
-    r->other = given[OPTION_PAIRED];
-    r->resampling.resamples = (size_t)options_integer(reader, OPTION_RESAMPLES, 1, 1000000, 1000);
-    r->resampling.seed = (uint64_t)options_integer(reader, OPTION_SEED, 0, INT64_MAX, 12345);
+    r->how.split_on_space = options_choice(reader, "--tokenize", tokenizers) == 1;
+    r->how.lowercase = options_given(reader, "--lowercase") != NULL;
+    r->how.effective_order = options_given(reader, "--per-line") != NULL;
+    r->tsv = options_given(reader, "--tsv") != NULL;
+    r->other = options_given(reader, "--paired");
+    r->resampling.resamples = (size_t)options_integer(reader, "--resamples", 1, 1000000, 1000);
+    r->resampling.seed = (uint64_t)options_integer(reader, "--seed", 0, INT64_MAX, 12345);
     const size_t files = stbds_arrlenu(r->paths);
     if (files < 2)
         options_usage(&command, "expected HYPOTHESIS and at least one REFERENCE, found %s",
@@ -344,9 +332,9 @@ int main(int argc, char **argv) {
     Request request = {0};
     OptionReader reader = options_start(&command, argc, argv);
     const char *value;
-    for (int option; (option = options_next(&reader, &value)) != -2;) {
-        if (option == OPTION_METRIC) set_metric(&request, value);
-        if (option == -1) stbds_arrput(request.paths, value);
+    for (const char *option; (option = options_next(&reader, &value));) {
+        if (strcmp(option, "--metric") == 0) set_metric(&request, value);
+        if (!*option) stbds_arrput(request.paths, value);
     }
     check_request(&request, &reader);
     options_keep_going();

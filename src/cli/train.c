@@ -18,13 +18,10 @@
 #include "train/dryrun.h"
 #include "train/loop.h"
 
-enum { OPTION_FRESH, OPTION_DRY_RUN, OPTION_KEYS };
 static const Option options[] = {
-    [OPTION_FRESH] = {"--fresh", NULL, NULL, "start over, even if the run's folder has a last.gguf", NULL},
-    [OPTION_DRY_RUN] = {"--dry-run", NULL, NULL,
-                        "report what is in the corpora and what the run will need; do not train", NULL},
-    [OPTION_KEYS] = {"--keys", NULL, NULL, "print every key with its default, its allowed values and its purpose",
-                     NULL},
+    {"--fresh", NULL, NULL, "start over, even if the run's folder has a last.gguf", NULL},
+    {"--dry-run", NULL, NULL, "report what is in the corpora and what the run will need; do not train", NULL},
+    {"--keys", NULL, NULL, "print every key with its default, its allowed values and its purpose", NULL},
 };
 
 static const Command command = {
@@ -271,9 +268,9 @@ int main(int argc, char **argv) {
     OptionReader reader = options_start(&command, argc, argv);
     const char *value, *path = NULL;
     char **overrides = NULL;
-    for (int option; (option = options_next(&reader, &value)) != -2;) {
-        if (option == OPTION_KEYS) print_keys();
-        if (option != -1) continue;
+    for (const char *option; (option = options_next(&reader, &value));) {
+        if (strcmp(option, "--keys") == 0) print_keys();
+        if (*option) continue;
         if (is_override(value))
             stbds_arrput(overrides, (char *)value);
         else if (!path)
@@ -283,7 +280,7 @@ int main(int argc, char **argv) {
                           "expected one CONFIG.ini, found \"%s\" and \"%s\" (a key is set with =: train.seed=2)", path,
                           value);
     }
-    const bool fresh = reader.given[OPTION_FRESH], dry = reader.given[OPTION_DRY_RUN];
+    const bool fresh = options_given(&reader, "--fresh"), dry = options_given(&reader, "--dry-run");
     if (!path)
         options_usage(&command, "expected a CONFIG.ini (for a start: configs/tiny.ini; -: standard input), found none");
     if (strcmp(path, "-") == 0) options_tell_input(&command);

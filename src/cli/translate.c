@@ -15,58 +15,29 @@
 #include "decode/translator.h"
 #include "math/cpu.h"
 
-enum {
-    OPTION_MODEL,
-    OPTION_BEAM,
-    OPTION_ALPHA,
-    OPTION_N_BEST,
-    OPTION_ALIGNMENT,
-    OPTION_SENTENCES,
-    OPTION_NO_REPEAT,
-    OPTION_MIN_LENGTH,
-    OPTION_MAX_LENGTH,
-    OPTION_MAX_RATIO,
-    OPTION_MAX_EXTRA,
-    OPTION_PREFIX,
-    OPTION_SAMPLE,
-    OPTION_TEMPERATURE,
-    OPTION_TOP_K,
-    OPTION_SEED,
-    OPTION_THREADS,
-};
 static const Option options[] = {
-    [OPTION_MODEL] = {"--model", "-m", "FILE", "the model (default: the newest runs/*/model.gguf)", NULL},
-    [OPTION_BEAM] = {"--beam", "-b", "N", "hypotheses kept; 1: greedy (default: the model's decode.beam)",
-                     "decode.beam"},
-    [OPTION_ALPHA] = {"--alpha", NULL, "A", "score = log probability / length ^ A (default: decode.length_alpha)",
-                      "decode.length_alpha"},
-    [OPTION_N_BEST] = {"--n-best", "-n", "N", "print the N best: NUMBER ||| TEXT ||| F0= LOG_PROBABILITY ||| SCORE",
-                       "decode.n_best"},
-    [OPTION_ALIGNMENT] = {"--alignment", NULL, "HOW",
-                          "append ||| and the aligned words: hard (0-0 1-2) or soft (0:0.9731,1:0.0269 1:0.9987)",
-                          NULL},
-    [OPTION_SENTENCES] = {"--sentences", NULL, NULL, "translate each sentence of a text by itself, and join them",
-                          NULL},
-    [OPTION_NO_REPEAT] = {"--no-repeat-ngram", NULL, "N",
-                          "no N tokens in a row occur twice in a translation (or in one of its parts)",
-                          "decode.no_repeat_ngram"},
-    [OPTION_MIN_LENGTH] = {"--min-length", NULL, "N", "fewest tokens of a translation (or of each of its parts)",
-                           "decode.min_length"},
-    [OPTION_MAX_LENGTH] = {"--max-length", NULL, "N",
-                           "most tokens, the end token included (or of each of its parts), however short the text",
-                           "decode.max_length"},
-    [OPTION_MAX_RATIO] = {"--max-ratio", NULL, "R",
-                          "most tokens: R times the text's tokens, ... (default: the model's decode.max_ratio)",
-                          "decode.max_ratio"},
-    [OPTION_MAX_EXTRA] = {"--max-extra", NULL, "N", "... and N more (default: the model's decode.max_extra)",
-                          "decode.max_extra"},
-    [OPTION_PREFIX] = {"--prefix", NULL, "TEXT", "begin every translation with TEXT", NULL},
-    [OPTION_SAMPLE] = {"--sample", NULL, NULL, "draw each token by its probability instead of searching", NULL},
-    [OPTION_TEMPERATURE] = {"--temperature", NULL, "T", "draw by probability ^ (1 / T) (default: 1)",
-                            "decode.temperature"},
-    [OPTION_TOP_K] = {"--top-k", NULL, "K", "draw from the K most likely (default: from all)", "decode.top_k"},
-    [OPTION_SEED] = {"--seed", NULL, "N", "the draws depend on N, line and position only (default: 1)", "decode.seed"},
-    [OPTION_THREADS] = {"--threads", NULL, "N", "number of threads; 0: one for each core (default: 0)", NULL},
+    {"--model", "-m", "FILE", "the model (default: the newest runs/*/model.gguf)", NULL},
+    {"--beam", "-b", "N", "hypotheses kept; 1: greedy (default: the model's decode.beam)", "decode.beam"},
+    {"--alpha", NULL, "A", "score = log probability / length ^ A (default: decode.length_alpha)",
+     "decode.length_alpha"},
+    {"--n-best", "-n", "N", "print the N best: NUMBER ||| TEXT ||| F0= LOG_PROBABILITY ||| SCORE", "decode.n_best"},
+    {"--alignment", NULL, "HOW",
+     "append ||| and the aligned words: hard (0-0 1-2) or soft (0:0.9731,1:0.0269 1:0.9987)", NULL},
+    {"--sentences", NULL, NULL, "translate each sentence of a text by itself, and join them", NULL},
+    {"--no-repeat-ngram", NULL, "N", "no N tokens in a row occur twice in a translation (or in one of its parts)",
+     "decode.no_repeat_ngram"},
+    {"--min-length", NULL, "N", "fewest tokens of a translation (or of each of its parts)", "decode.min_length"},
+    {"--max-length", NULL, "N", "most tokens, the end token included (or of each of its parts), however short the text",
+     "decode.max_length"},
+    {"--max-ratio", NULL, "R", "most tokens: R times the text's tokens, ... (default: the model's decode.max_ratio)",
+     "decode.max_ratio"},
+    {"--max-extra", NULL, "N", "... and N more (default: the model's decode.max_extra)", "decode.max_extra"},
+    {"--prefix", NULL, "TEXT", "begin every translation with TEXT", NULL},
+    {"--sample", NULL, NULL, "draw each token by its probability instead of searching", NULL},
+    {"--temperature", NULL, "T", "draw by probability ^ (1 / T) (default: 1)", "decode.temperature"},
+    {"--top-k", NULL, "K", "draw from the K most likely (default: from all)", "decode.top_k"},
+    {"--seed", NULL, "N", "the draws depend on N, line and position only (default: 1)", "decode.seed"},
+    {"--threads", NULL, "N", "number of threads; 0: one for each core (default: 0)", NULL},
 };
 
 static const Command command = {
@@ -130,13 +101,13 @@ static void print_alignment(Alignment how, const TranslatorHypothesis *h) {
 static void print_result(const Request *request, const TranslatorResult *result, size_t number) {
     for (size_t rank = 0; rank < result->count; rank++) {
         const TranslatorHypothesis *h = &result->hypotheses[rank];
-        if (request->options->given[OPTION_N_BEST]) printf("%zu ||| ", number);
+        if (options_given(request->options, "--n-best")) printf("%zu ||| ", number);
         fwrite(h->bytes, 1, h->length, stdout);
         if (request->alignment != ALIGNMENT_NONE) {
             fputs(" ||| ", stdout);
             print_alignment(request->alignment, h);
         }
-        if (request->options->given[OPTION_N_BEST]) printf(" ||| F0= %.6g ||| %.6g", h->log_probability, h->score);
+        if (options_given(request->options, "--n-best")) printf(" ||| F0= %.6g ||| %.6g", h->log_probability, h->score);
         putchar('\n');
     }
 }
@@ -228,15 +199,16 @@ static bool answer_lines(Request *request, Translator *translator, Error *err) {
 static bool search_options(SearchOptions *how, int32_t **prefix, const Request *request, const ModelFile *model,
                            const Tokenizer *tokenizer, Error *err) {
     const size_t most = model->info.hyper.max_length - 1;
-    const char *const *given = request->options->given, *text = given[OPTION_PREFIX];
+    const char *text = options_given(request->options, "--prefix");
     *how = model->info.decode;
     how->seed = 1;
     options_fields(request->options, search_fields, how);
     options_fields(request->options, search_more_fields, how);
     if (how->max_extra == FIELD_AUTO) how->max_extra = model->info.decode.max_extra;
-    if (given[OPTION_MAX_LENGTH] && !given[OPTION_MAX_RATIO] && !given[OPTION_MAX_EXTRA])
+    if (options_given(request->options, "--max-length") && !options_given(request->options, "--max-ratio") &&
+        !options_given(request->options, "--max-extra"))
         how->max_extra = size_max(how->max_extra, how->max_length); /* nothing else is the limit */
-    how->sample = given[OPTION_SAMPLE] != NULL;
+    how->sample = options_given(request->options, "--sample") != NULL;
     if (how->sample) how->beam = 1;
     if (how->beam < how->n_best) how->beam = how->n_best;
     if (text) tokenizer_encode(tokenizer, prefix, text, strlen(text));
@@ -255,18 +227,18 @@ static bool search_options(SearchOptions *how, int32_t **prefix, const Request *
 
 static int run(Request *request, Error *err) {
     ModelFile model;
-    if (!cpu_check(err) || !options_open_model(&model, request->options->given[OPTION_MODEL], err))
+    if (!cpu_check(err) || !options_open_model(&model, options_given(request->options, "--model"), err))
         return options_fail(&command, err);
     SearchOptions how;
     int32_t *prefix = NULL;
     Translator *translator = NULL;
-    Pool *pool = pool_create((size_t)options_integer(request->options, OPTION_THREADS, 0, 1024, 0), err);
+    Pool *pool = pool_create((size_t)options_integer(request->options, "--threads", 0, 1024, 0), err);
     Tokenizer *tokenizer = pool ? modelfile_tokenizer(&model, err) : NULL;
     bool ok = tokenizer && search_options(&how, &prefix, request, &model, tokenizer, err);
     if (ok) {
         translator = translator_create(&model.params, model.w, tokenizer, pool, how);
         if (request->alignment != ALIGNMENT_NONE) translator_align(translator);
-        if (request->options->given[OPTION_SENTENCES]) translator_sentences(translator);
+        if (options_given(request->options, "--sentences")) translator_sentences(translator);
         const size_t count = stbds_arrlenu(request->texts);
         request->what = count > 0 ? "text" : "line";
         request->max_length = model.info.hyper.max_length;
@@ -286,14 +258,14 @@ static int run(Request *request, Error *err) {
 
 /* Refuses wrong values, and options that exclude each other. */
 static void check_request(const OptionReader *reader) {
-    const char *const *given = reader->given;
     SearchOptions search = {0};
     options_fields(reader, search_fields, &search);
     options_fields(reader, search_more_fields, &search);
-    options_integer(reader, OPTION_THREADS, 0, 1024, 0);
-    if (!given[OPTION_SAMPLE] && (given[OPTION_TEMPERATURE] || given[OPTION_TOP_K] || given[OPTION_SEED]))
+    options_integer(reader, "--threads", 0, 1024, 0);
+    if (!options_given(reader, "--sample") &&
+        (options_given(reader, "--temperature") || options_given(reader, "--top-k") || options_given(reader, "--seed")))
         options_usage(&command, "--temperature, --top-k and --seed go with --sample");
-    if (given[OPTION_SAMPLE] && (search.beam > 1 || search.n_best > 1))
+    if (options_given(reader, "--sample") && (search.beam > 1 || search.n_best > 1))
         options_usage(&command, "--sample draws one translation: expected no --beam or --n-best with it");
     if (search.max_length > 0 && search.min_length >= search.max_length)
         options_usage(&command, "--min-length: expected less than --max-length %zu, found %zu", search.max_length,
@@ -307,8 +279,8 @@ int main(int argc, char **argv) {
     Request request = {.options = &reader};
     const char *value;
     bool lines = false;
-    for (int option; (option = options_next(&reader, &value)) != -2;) {
-        if (option != -1) continue;
+    for (const char *option; (option = options_next(&reader, &value));) {
+        if (*option) continue;
         const bool input = strcmp(value, "-") == 0;
         if (lines || (input && stbds_arrlenu(request.texts) > 0))
             options_usage(&command, "-: expected it alone (the lines of standard input), found \"%s\" too",
@@ -320,7 +292,7 @@ int main(int argc, char **argv) {
     }
     check_request(&reader);
     for (size_t i = 0; i < stbds_arrlenu(request.texts); i++) options_tell_text(&command, request.texts[i].bytes);
-    request.alignment = (Alignment)options_choice(&reader, OPTION_ALIGNMENT, alignments);
+    request.alignment = (Alignment)options_choice(&reader, "--alignment", alignments);
     options_keep_going();
     const int code = run(&request, &err);
     stbds_arrfree(request.texts);
