@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -20,3 +21,9 @@
 #else
 #include <stb_ds.h>
 #endif
+
+/* Appends n elements to a stb_ds array. With n 0, `from` may be NULL, which memcpy may not be given. */
+#define ds_append(array, from, n)                                                                                      \
+    do {                                                                                                               \
+        if ((n) > 0) memcpy(stbds_arraddnptr(array, n), from, (n) * sizeof *(array));                                  \
+    } while (0)

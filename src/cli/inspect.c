@@ -120,9 +120,9 @@ static bool read_sentence(Arguments *a, char **line, Error *err) {
     bool ok =
         next == LINES_LINE || (next == LINES_END && error_set(err, "standard input: expected a line, found none"));
     if (ok) {
-        memcpy(stbds_arraddnptr(*line, text.length + 1), text.bytes, text.length);
-        stbds_arrlast(*line) = '\0';
-        if (memchr(text.bytes, '\0', text.length))
+        ds_append(*line, text.bytes, text.length);
+        stbds_arrput(*line, '\0');
+        if (strlen(*line) < text.length)
             ok = error_set(err, "standard input:1: expected text, found a NUL byte");
         else if ((next = lines_next(reader, &more.bytes, &more.length, err)) == LINES_LINE)
             ok = error_set(err, "standard input:2: expected one line, the sentence, found another");

@@ -74,7 +74,7 @@ static bool read_lines(Lines *l, const char *path, Error *err) {
     Text line;
     bool odd = false;
     while ((next = lines_next(reader, &line.bytes, &line.length, err)) == LINES_LINE) {
-        if (line.length > 0) memcpy(stbds_arraddnptr(l->bytes, line.length), line.bytes, line.length);
+        ds_append(l->bytes, line.bytes, line.length);
         stbds_arrput(l->lines, line);
         const size_t valid = odd ? line.length : utf8_valid(line.bytes, line.length);
         if (valid == line.length) continue;

@@ -100,10 +100,10 @@ static LinesNext read_side(CorpusReader *r, int side, Text *line, CorpusReport *
 
 /* Appends text. plain: TABs become spaces, because they separate no columns. */
 static void append(Corpus *corpus, Text text, bool plain) {
-    char *out = stbds_arraddnptr(corpus->text, text.length);
-    memcpy(out, text.bytes, text.length);
-    for (size_t i = 0; plain && i < text.length; i++)
-        if (out[i] == '\t') out[i] = ' ';
+    const size_t start = stbds_arrlenu(corpus->text);
+    ds_append(corpus->text, text.bytes, text.length);
+    for (size_t i = start; plain && i < stbds_arrlenu(corpus->text); i++)
+        if (corpus->text[i] == '\t') corpus->text[i] = ' ';
 }
 
 /* Whether a line with this flaw is one that rules.keep takes: one with a target. */

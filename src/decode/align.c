@@ -62,7 +62,7 @@ size_t align_words(const Tokenizer *tokenizer, int32_t *word, const int32_t *ids
     for (size_t i = 0; i < count; i++) {
         size_t length;
         const char *bytes = tokenizer_token_bytes(tokenizer, ids[i], &length);
-        if (ids[i] != TOKEN_BEGIN && ids[i] != TOKEN_END) memcpy(stbds_arraddnptr(text, length), bytes, length);
+        if (ids[i] != TOKEN_BEGIN && ids[i] != TOKEN_END) ds_append(text, bytes, length);
         end[i] = stbds_arrlenu(text);
         word[i] = -1;
     }

@@ -173,7 +173,7 @@ void search_text(const Tokenizer *tokenizer, char **text, const Translation *tra
         at += utf8_decode(&code, said + at, stbds_arrlenu(said) - at);
         if (code == '\n' || code == '\r') code = ' ';
         const size_t size = utf8_encode(bytes, code < UTF8_BAD ? code : 0xFFFD);
-        memcpy(stbds_arraddnptr(*text, size), bytes, size);
+        ds_append(*text, bytes, size);
     }
     stbds_arrfree(said);
 }

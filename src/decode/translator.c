@@ -190,7 +190,7 @@ static size_t pack(Translator *t, size_t first, Packed *source) {
         longest = size_max(longest, limit_of(t, part));
         if (n > 0 && stbds_arrlenu(t->batch) + part->count + 1 > BATCH_TOKENS) break;
         if (n > 0 && (n + 1) * t->options.beam * longest > BATCH_POSITIONS) break;
-        memcpy(stbds_arraddnptr(t->batch, part->count), t->ids + part->first, part->count * sizeof *t->ids);
+        ds_append(t->batch, t->ids + part->first, part->count);
         stbds_arrput(t->batch, TOKEN_END);
         stbds_arrput(t->start, (uint32_t)stbds_arrlenu(t->batch));
         stbds_arrput(t->places, place_of(t, part));
@@ -243,7 +243,7 @@ static bool keep(Translator *t, size_t first, size_t n, Packed source, Error *er
 /* Adds the hypothesis of a part to that of its text. */
 static void join(Translator *t, TranslatorHypothesis *h, const Made *made) {
     if (h->length > 0 && made->length > 0) stbds_arrput(t->text, ' '), h->length++;
-    if (made->length > 0) memcpy(stbds_arraddnptr(t->text, made->length), t->made_text + made->text, made->length);
+    ds_append(t->text, t->made_text + made->text, made->length);
     h->length += made->length;
     h->log_probability += made->log_probability;
     h->score += made->score;

@@ -30,7 +30,7 @@ static void add_name(NameSet **set, const char *name, size_t limit) {
 }
 
 static void put(unsigned char **bytes, const void *data, size_t size) {
-    if (size) memcpy(stbds_arraddnptr(*bytes, size), data, size);
+    ds_append(*bytes, (const unsigned char *)data, size);
 }
 
 static void put_u32(unsigned char **bytes, uint32_t number) { put(bytes, &number, sizeof number); }

@@ -95,7 +95,7 @@ static void find_word(Mention *m, const Tokenizer *tokenizer, const char *word) 
     for (size_t i = 0; i < N; i++) {
         size_t length;
         const char *bytes = tokenizer_token_bytes(tokenizer, m->ids[i], &length);
-        memcpy(stbds_arraddnptr(text, length), bytes, length);
+        ds_append(text, bytes, length);
         start[i + 1] = stbds_arrlenu(text);
     }
     const size_t end = start[N], length = stbds_arrlenu(wanted);
@@ -160,7 +160,7 @@ static bool encode(const Observation *o, const Mention *mentions, const Place *p
     size_t longest = 1;
     for (size_t i = 0; i < count; i++) {
         const size_t length = stbds_arrlenu(mentions[i].ids);
-        memcpy(stbds_arraddnptr(ids, length), mentions[i].ids, length * sizeof *ids);
+        ds_append(ids, mentions[i].ids, length);
         start[i + 1] = start[i] + (uint32_t)length;
         if (length > longest) longest = length;
     }

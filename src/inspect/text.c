@@ -23,11 +23,11 @@ static char *printable(const Observation *o, int32_t id, size_t most) {
         uint32_t code;
         size = utf8_decode(&code, bytes + at, length - at);
         if (code == ' ')
-            memcpy(stbds_arraddnptr(out, 3), "\u2423", 3); /* the sign for a space */
+            ds_append(out, "\u2423", 3); /* the sign for a space */
         else if (code < 0x20 || (code >= 0x7F && code < 0xA0) || code >= UTF8_BAD)
             stbds_arrput(out, '?');
         else
-            memcpy(stbds_arraddnptr(out, size), bytes + at, size);
+            ds_append(out, bytes + at, size);
     }
     stbds_arrput(out, '\0');
     return out;

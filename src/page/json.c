@@ -12,9 +12,7 @@
 #include "base/plain.h"
 #include "text/utf8.h"
 
-static void put(Json *j, const char *bytes, size_t length) {
-    if (length > 0) memcpy(stbds_arraddnptr(j->text, length), bytes, length);
-}
+static void put(Json *j, const char *bytes, size_t length) { ds_append(j->text, bytes, length); }
 
 /* To be called before every value and every key. */
 static void begin(Json *j) {

@@ -95,7 +95,7 @@ static void count_piece(BpeTrainer *trainer, const char *bytes, size_t length, b
         return;
     }
     stbds_arrput(trainer->pieces, ((Piece){stbds_arrlenu(trainer->bytes), 1, (uint32_t)length}));
-    memcpy(stbds_arraddnptr(trainer->bytes, length), bytes, length);
+    ds_append(trainer->bytes, bytes, length);
 }
 
 /* The number of a pair, which is made when it is not there yet. */

@@ -29,7 +29,7 @@ static uint32_t find_merge(const Tokenizer *tokenizer, uint32_t left, uint32_t r
 static void add_spelling(Tokenizer *tokenizer, size_t id, const char *bytes, size_t length) {
     tokenizer->tokens[id].start = (size_t)stbds_arrlen(tokenizer->spelling);
     tokenizer->tokens[id].length = length;
-    memcpy(stbds_arraddnptr(tokenizer->spelling, length), bytes, length);
+    ds_append(tokenizer->spelling, bytes, length);
 }
 
 /* Makes token 258 + i from merge i; fails if the merge is not possible. */
@@ -149,6 +149,6 @@ void tokenizer_decode(const Tokenizer *tokenizer, char **text, const int32_t *id
         if (ids[i] < TOKEN_FIRST_BYTE) continue;
         size_t skip = first && bytes[0] == ' ';
         first = false;
-        if (length > skip) memcpy(stbds_arraddnptr(*text, length - skip), bytes + skip, length - skip);
+        if (length > skip) ds_append(*text, bytes + skip, length - skip);
     }
 }
