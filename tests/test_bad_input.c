@@ -202,6 +202,13 @@ static void test_long_configs(void) {
     for (int i = 0; i < 5000; i++) fprintf(file, "k%d = 1\n", i);
     fclose(file);
     expect_failure("too many keys", 1, ARGS("train", "bad.ini"), NULL, PARTS("bad.ini:4097: expected at most 4096"));
+    static char overrides[5000][16];
+    const char *arguments[5003] = {"train", "tiny.ini"};
+    for (size_t i = 0; i < 5000; i++) {
+        snprintf(overrides[i], sizeof overrides[i], "train.k%zu=1", i);
+        arguments[i + 2] = overrides[i];
+    }
+    expect_failure("too many overrides", 1, arguments, NULL, PARTS("command line: expected at most 4096 keys"));
     free(text);
 }
 
@@ -960,7 +967,13 @@ static void test_bad_checkpoints(void) {
         {"nmt.train.epoch", SET_UINT, 1e6, .parts = {"nmt.train.epoch: expected at most nmt.train.step", "1000000"}},
         {"nmt.train.epoch", SET_UINT, 0, .parts = {"nmt.train.step: expected about", "after 0 epochs of"}},
         {"nmt.train.epoch", SET_UINT, 30, .parts = {"nmt.train.step: expected about", "after 30 epochs of"}},
-        {"nmt.train.step", SET_UINT, 1e5, .parts = {"nmt.train.step: expected about", ", found 100000"}},
+        {"nmt.train.step", SET_UINT, 1e5, .parts = {"nmt.step: expected nmt.train.step (100000), found "}},
+        {"nmt.step", SET_UINT, 7, .parts = {"nmt.step: expected nmt.train.step (", "), found 7"}},
+        {"nmt.heads", SET_UINT, 4, .parts = {"model.heads: expected 2, as nmt.config has it, found 4"}},
+        {"nmt.max_length", SET_UINT, 65, .parts = {"model.max_length: expected 64, as nmt.config has it, found 65"}},
+        {"nmt.dropout", SET_REAL, 0.75, .parts = {"model.dropout: expected ", ", as nmt.config has it, found 0.75"}},
+        {"nmt.activation", SET_TEXT, .text = "gelu", .parts = {"model.activation: expected relu, as nmt.config has"}},
+        {"nmt.text.lowercase", SET_BOOL, 1, .parts = {"text.lowercase: expected false, as nmt.config has it, found"}},
         {"nmt.step", SET_UINT, 1e19, .parts = {"nmt.step: expected at most 4294967295, found 10000000000000000000"}},
         {"nmt.train.best_step", SET_UINT, 1e6, .parts = {"nmt.train.best_step: expected at most nmt.train.step"}},
         {"nmt.train.stalled", SET_UINT, 1e19, .parts = {"nmt.train.stalled: expected an integer from 0 to", "found 1"}},
@@ -981,7 +994,10 @@ static void test_bad_checkpoints(void) {
         {"decoder.layer_norm.bias", SET_LAST, INFINITY, .parts = {": decoder.layer_norm.bias: expected finite", "inf"}},
         {"adam.m.shared.weight", SET_LAST, -INFINITY, .parts = {": adam.m.shared.weight: expected finite", "-inf at"}},
         {"adam.v.shared.weight", SET_LAST, NAN, .parts = {": adam.v.shared.weight: expected finite numbers of at"}},
-        {"adam.v.shared.weight", SET_LAST, -1e-9, .parts = {"finite numbers of at least 0, found -1e-09 at position"}},
+        {"adam.v.shared.weight", SET_LAST, 3e38, .parts = {"no larger than train.clip_norm allows, found 3e+38 at"}},
+        {"adam.v.shared.weight", SET_LAST, 2.1, .parts = {"no larger than train.clip_norm allows, found 2.1 at"}},
+        {"adam.m.shared.weight", SET_LAST, -1e30, .parts = {"no larger than train.clip_norm allows, found -1e+30"}},
+        {"adam.v.shared.weight", SET_LAST, -1e-9, .parts = {"clip_norm allows, found -1e-09 at position"}},
         {"nmt.train.best_loss", SET_TEXT, .text = "1",
          .parts = {"key nmt.train.best_loss: expected a float", "a string"}},
         {"nmt.train.corpus", DROP_KEY, .parts = {"key nmt.train.corpus", "found no such key"}},

@@ -103,6 +103,22 @@ static void test_endless_translations(void) {
     }
 }
 
+/* A page is of a few hundred tokens at most, in every form it is asked for. */
+static void test_endless_pages(void) {
+    static const char *const forms[][2] = {{"--output=page.html", "--threads=1"},
+                                           {"--output=page.html", "--beam=1"},
+                                           {"--text", "--beam=2"},
+                                           {"--json", "--beam=1"}};
+    write_model(&models[0]);
+    for (size_t i = 0; i < COUNT(forms); i++) {
+        CommandRun run =
+            command_run(ARGS("inspect", "-m", "endless.gguf", "two words", forms[i][0], forms[i][1]), NULL);
+        EXPECT_INT(run.code, 0);
+        EXPECT_HAS(run.err, "inspect: the translation is cut after 500 tokens, the limit ");
+        command_free(&run);
+    }
+}
+
 /* Where the options leave no token that may follow, the translation ends there, and that is told. */
 static void test_no_token_may_follow(void) {
     static const char *const options[][3] = {{"--no-repeat-ngram=1", "--min-length=400", "--beam=1"},
@@ -121,6 +137,7 @@ static void test_no_token_may_follow(void) {
 int main(void) {
     world_enter();
     RUN(test_endless_translations);
+    RUN(test_endless_pages);
     RUN(test_no_token_may_follow);
     world_leave();
     return test_finish();

@@ -52,7 +52,9 @@ static void test_output_is_text(void) {
         CommandRun run = command_run(ways[i], &(CommandHow){.input = input});
         EXPECT_INT(run.code, 0);
         EXPECT_INT(utf8_valid(run.out, run.out_size), run.out_size);
-        EXPECT_INT(count_of(run.out, run.out_size, '\r'), 0);
+        for (char c = 0; c < ' '; c++)
+            if (c != '\n' && c != '\t') EXPECT_INT(count_of(run.out, run.out_size, c), 0);
+        EXPECT_INT(count_of(run.out, run.out_size, 0x7F), 0);
         const size_t lines = count_of(run.out, run.out_size, '\n');
         EXPECT(each[i] == 1 ? lines == 100 : lines >= 100 && lines <= 100 * each[i]);
         command_free(&run);

@@ -228,6 +228,8 @@ bool ini_override(Ini *ini, const char *assignment, Error *err) {
     const bool is_text = ini_is_text(where, assignment, assignment + strlen(assignment), err);
     free(where);
     if (!is_text) return false;
+    if (stbds_arrlen(ini->entries) >= INI_MOST_ENTRIES)
+        return error_set(err, "command line: expected at most %d keys, found more", INI_MOST_ENTRIES);
     char *key = memory_string_n(assignment, (size_t)(equals - assignment)), *value = memory_string(equals + 1);
     const char *end = equals + 1 + strlen(value), *close = *value == '"' ? ini_closing(equals + 1, end) : NULL;
     if (close && close + 1 == end) ini_unquote(value, equals + 1, close);

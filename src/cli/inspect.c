@@ -92,7 +92,7 @@ static bool inspect_sentence(const Arguments *a, Pool *pool, Error *err) {
         if (o.says[o.T - 1] != TOKEN_END)
             options_note(&command,
                          "the translation is cut after %zu tokens, the limit (the model's decode.max_ratio and "
-                         "decode.max_extra, or its max_length)",
+                         "decode.max_extra, or its max_length, or that of a page)",
                          o.T);
         ok = show(a, &o, err);
         observation_free(&o);

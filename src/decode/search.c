@@ -172,7 +172,8 @@ void search_text(const Tokenizer *tokenizer, char **text, const Translation *tra
         uint32_t code;
         at += utf8_decode(&code, said + at, stbds_arrlenu(said) - at);
         if (code == '\n' || code == '\r') code = ' ';
-        const size_t size = utf8_encode(bytes, code < UTF8_BAD ? code : 0xFFFD);
+        const bool control = (code < ' ' && code != '\t') || (code >= 0x7F && code < 0xA0);
+        const size_t size = utf8_encode(bytes, code < UTF8_BAD && !control ? code : 0xFFFD);
         ds_append(*text, bytes, size);
     }
     stbds_arrfree(said);

@@ -38,7 +38,8 @@ typedef struct Translation {
 } Translation;
 
 /* Appends the text of a translation to *text, a stb_ds array, as one line of UTF-8. A model can say anything: line ends
- * become spaces, and bytes that are no character, such as the first half of one that the limit cut, become U+FFFD. */
+ * become spaces. Bytes that are no character, such as the first half of one that the limit cut, become U+FFFD; so do
+ * control characters except TAB, which a terminal would obey. */
 void search_text(const Tokenizer *tokenizer, char **text, const Translation *translation);
 
 typedef struct Search Search;

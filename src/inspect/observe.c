@@ -6,9 +6,12 @@
 
 #include "base/check.h"
 #include "base/ds.h"
+#include "base/size.h"
 #include "decode/translator.h"
 #include "math/vector.h"
 #include "nn/sublayer.h"
+
+enum { MOST_TOKENS = 500 }; /* of a translation, or twice those of its source */
 
 /* ---- the search -------------------------------------------------------------------------------------------------- */
 
@@ -56,6 +59,7 @@ static bool search(Observation *o, const char *text, size_t beam, Error *err) {
     stbds_arrput(o->source, TOKEN_END);
     SearchOptions how = o->file->info.decode;
     if (beam > 0) how.beam = beam;
+    how.max_length = size_max(MOST_TOKENS, size_min(2 * o->S, P)); /* a page grows with the square of its tokens */
     if (!search_check(&how, &o->file->params.hyper, path, err)) return false;
     o->search = search_create(&o->file->params, o->file->w, o->pool, how);
     search_watch(o->search, watch, o);

@@ -52,26 +52,30 @@ static const char *const state_pairs[][2] = {
 
 /* ---- Numbers ---- */
 
-/* Whether all numbers of a block are finite, and at least 0 where they are sums of squares. */
-static bool check_block(const Trainer *t, const char *prefix, const real *block, bool squares, const char *where,
-                        Error *err) {
+/* Whether all numbers of a block are finite, at least 0 where they are means of squares, and at most `most`. */
+static bool check_block(const Trainer *t, const char *prefix, const real *block, bool squares, double most,
+                        const char *where, Error *err) {
     for (size_t i = 0; i < t->model.params.tensor_count; i++) {
         const Tensor *tensor = &t->model.params.tensors[i];
         const real *x = block + tensor->offset;
         for (size_t k = 0; k < tensor->count; k++)
-            if (!isfinite(x[k]) || (squares && x[k] < 0))
-                return error_set(err, "%s: %s%s: expected finite numbers%s, found %g at position %zu", where, prefix,
-                                 tensor->name, squares ? " of at least 0" : "", (double)x[k], k);
+            if (!isfinite(x[k]) || (squares && x[k] < 0) || fabs((double)x[k]) > most)
+                return error_set(err, "%s: %s%s: expected finite numbers%s%s, found %g at position %zu", where, prefix,
+                                 tensor->name, squares ? " of at least 0" : "",
+                                 isfinite(most) ? ", no larger than train.clip_norm allows" : "", (double)x[k], k);
     }
     return true;
 }
 
 bool checkpoint_is_sound(const Trainer *t, const char *where, Error *err) {
     const Optimiser *o = &t->optimiser;
-    bool ok = check_block(t, "", t->w, false, where, err);
+    /* Moments are means of clipped gradients, or of their squares; twice as much leaves room for rounding. */
+    const double clip = t->config->clip_norm > 0 ? t->config->clip_norm : INFINITY;
+    bool ok = check_block(t, "", t->w, false, INFINITY, where, err);
     for (size_t i = 0; ok && i < o->block_count; i++)
-        ok = check_block(t, o->names[i], o->blocks[i], o->squares[i], where, err);
-    return ok && (!t->average || check_block(t, AVERAGE, t->average, false, where, err));
+        ok =
+            check_block(t, o->names[i], o->blocks[i], o->squares[i], 2 * clip * (o->squares[i] ? clip : 1), where, err);
+    return ok && (!t->average || check_block(t, AVERAGE, t->average, false, INFINITY, where, err));
 }
 
 /* ---- Saving ---- */
@@ -164,6 +168,25 @@ static bool compare_validation(Trainer *t, const ModelFile *last, Error *err) {
     return true;
 }
 
+/* What the file says twice is the same: a file patched by hand may hold a model of another config. */
+static bool check_agrees(const Trainer *t, const ModelFile *last, Error *err) {
+    static const Field *const tables[] = {hyper_fields, normalise_fields};
+    const void *const of[][2] = {{&t->model.params.hyper, &last->info.hyper},
+                                 {&t->config->rules.text, &last->info.text}};
+    bool ok = last->info.step == t->state.step ||
+              error_set(err, "%s: nmt.step: expected nmt.train.step (%llu), found %llu", last->path,
+                        (unsigned long long)t->state.step, (unsigned long long)last->info.step);
+    for (size_t i = 0; i < COUNT(tables); i++)
+        for (const Field *f = tables[i]; ok && f->key; f++) {
+            char *expected = field_text(f, of[i][0]), *found = field_text(f, of[i][1]);
+            ok = strcmp(expected, found) == 0 || error_set(err, "%s: %s: expected %s, as nmt.config has it, found %s",
+                                                           last->path, f->key, expected, found);
+            free(expected);
+            free(found);
+        }
+    return ok;
+}
+
 /* Another instruction set computes other bits. */
 static bool compare_machine(Trainer *t, const ModelFile *last, Error *err) {
     const char *now = cpu_instruction_set(), *then = gguf_string(last->gguf, "nmt.instruction_set", NULL, err);
@@ -179,9 +202,9 @@ static bool compare_machine(Trainer *t, const ModelFile *last, Error *err) {
 
 /* Takes parameters, moments and state from an open last.gguf. */
 static bool restore(Trainer *t, const ModelFile *last, Error *err) {
-    if (!read_state(&t->state, last, err) || !compare_validation(t, last, err) || !compare_machine(t, last, err))
+    if (!read_state(&t->state, last, err) || !check_agrees(t, last, err) || !compare_validation(t, last, err) ||
+        !compare_machine(t, last, err))
         return false;
-    /* The config is the same except harmless keys, and so is the shape; this guards against a file patched by hand. */
     if (last->params.count != t->model.params.count)
         return error_set(err, "%s: expected %zu parameters, found %zu", last->path, t->model.params.count,
                          last->params.count);
