@@ -1,6 +1,5 @@
 #include "eval/ngrams.h"
 
-
 #include "base/check.h"
 #include "base/ds.h"
 
