@@ -41,7 +41,7 @@ static bool read_all(CorpusReader *reader, size_t most, char **text, Error *err)
         for (size_t line = 0; line < block.count; line++) {
             const Text sides[2] = {corpus_source(&block, line), corpus_target(&block, line)};
             for (int side = 0; side < 2; side++) {
-                memcpy(stbds_arraddnptr(*text, sides[side].length), sides[side].bytes, sides[side].length);
+                ds_append(*text, sides[side].bytes, sides[side].length);
                 stbds_arrput(*text, '\n');
             }
         }

@@ -148,7 +148,7 @@ static void take_line(CorpusReader *r, Corpus *corpus, const Text sides[2], Corp
                        .targets_length = (uint32_t)targets.length,
                        .place = place,
                        .flawed = flawed};
-    if (r->rules.unique) {
+    if (r->rules.unique && !flawed) {
         Text others = targets;
         if (was_seen(r, source, is_tsv ? first_column(&others) : targets)) {
             corpus_report_add(report, CORPUS_DUPLICATE, place);
