@@ -86,7 +86,7 @@ GRADCHECK := $(sort $(notdir $(basename $(wildcard tests/gradcheck_*.c))))
 
 all: $(COMMANDS)
 
-# What everything depends on besides its files: it changes with the compiler and its options.
+# What everything depends on, in addition to its files: it changes with the compiler and its options.
 BUILT_BY = $(CC) $(FLAGS) $(LDFLAGS) $(LIBS) $(ARCH) $(MACROS)
 $(B)/built_by: always
 	@mkdir -p $(@D)
@@ -160,7 +160,7 @@ $(B)/tests/test_pairs: private FLAGS += -Wno-psabi -O0
 tests: $(TESTS:%=$(B)/tests/%) $(COMMANDS:%=$(B)/bin/%)
 
 ## make              build ./train, ./translate, ./score and ./inspect, optimised
-## make test         all quick tests, with the gradient check (about two minutes)
+## make test         all quick tests, with the gradient check (about three minutes)
 test: all tests
 	@$(MAKE) --no-print-directory VARIANT=double $(GRADCHECK:%=build/double/tests/%)
 	@sh tests/run.sh $(B) $(TESTS:%=$(B)/tests/%) $(GRADCHECK:%=build/double/tests/%)

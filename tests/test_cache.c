@@ -413,12 +413,12 @@ static void test_flaws_are_told(void) {
         EXPECT_HAS(told, "data.train: left out 2 lines without a TAB, first dirty.tsv:1\n");
         EXPECT_HAS(told, "data.train: left out 2 lines without text on a side, first dirty.tsv:2\n");
         EXPECT_HAS(told, "data.train: left out 1 line with bytes that are not UTF-8, first dirty.tsv:203\n");
-        EXPECT_HAS(told, "data.train: left out 1 line that stood there before (data.unique), first dirty.tsv:206\n");
+        EXPECT_HAS(told, "data.train: left out 1 line that came before (data.unique), first dirty.tsv:206\n");
         EXPECT_HAS(told, "data.train: left out 1 line longer than model.max_length, first dirty.tsv:207\n");
         EXPECT_HAS(told, "data.train: left out 1 line with sides of too different length (data.max_ratio), first "
                          "dirty.tsv:208\n");
         EXPECT_HAS(told, "data.valid: left out 2 lines without a TAB, first dirty.tsv:1\n");
-        EXPECT(!strstr(told, "data.valid: left out 1 line that stood there before"));
+        EXPECT(!strstr(told, "data.valid: left out 1 line that came before"));
         free(told);
     }
     free(expected);

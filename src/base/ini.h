@@ -3,8 +3,8 @@
  *     [section]
  *     key = value   # a comment starts at a `#` or `;` at the start of a line or after white space
  *
- * A string may stand in double quotes, to keep blanks at its ends or a ` #` (with \" and \\ for a quote and a backslash
- * inside them); only a string may be empty. Numbers are decimal. A section may be opened again.
+ * A string may be written in double quotes, to keep blanks at its ends or a ` #` (with \" and \\ for a quote and a
+ * backslash inside them); only a string may be empty. Numbers are decimal. A section may be opened again.
  *
  * All of it is plain text in UTF-8 (base/plain.h); tabs are allowed.
  *

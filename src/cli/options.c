@@ -45,7 +45,7 @@ void options_done(const Command *c) {
 
 static char bus_line[256]; /* "NAME: ..." */
 
-/* A mapped file is shorter than it was, or its disk cannot be read: nothing can go on, but it can be said. */
+/* A mapped file is shorter than it was, or its disk cannot be read: the process cannot continue, but it can say why. */
 static void on_bus_error(int number) {
     (void)!write(STDERR_FILENO, bus_line, strlen(bus_line));
     (void)number;
@@ -85,7 +85,7 @@ static bool is_name(const char *argument, const char *name, const char **value) 
     return true;
 }
 
-/* What every command has besides its own options. */
+/* Options that every command has. */
 static const Option common[] = {{"--help", "-h", NULL, "this text", NULL},
                                 {"--version", NULL, NULL, "the version", NULL}};
 

@@ -103,11 +103,9 @@ static bool read_as_many(Lines *l, const char *path, const TestSet *t, const cha
 
 /* The columns after the first that are not blank. */
 static void put_columns(Text **references, Text line) {
-    const char *at = line.bytes, *end = line.bytes + line.length, *tab;
-    while (at < end && (tab = memchr(at, '\t', (size_t)(end - at)))) {
-        at = tab + 1;
-        const char *next = at < end ? memchr(at, '\t', (size_t)(end - at)) : NULL;
-        const Text column = {at, (size_t)((next ? next : end) - at)};
+    utf8_column(&line);
+    while (line.length > 0) {
+        const Text column = utf8_column(&line);
         if (!utf8_is_blank(column)) stbds_arrput(*references, column);
     }
 }
@@ -132,7 +130,7 @@ static size_t count_decomposed(const Text *texts, size_t count) {
     return others;
 }
 
-/* BLEU and chrF are of characters as they stand, so an accented letter and a letter with an accent are not the same. */
+/* BLEU and chrF compare code points, so an accented letter differs from the letter followed by its accent. */
 static void tell_decomposed(const TestSet *t) {
     const size_t here = count_decomposed(t->systems[0].lines, t->lines);
     const size_t there = count_decomposed(t->references, stbds_arrlenu(t->references));

@@ -98,8 +98,8 @@ static void tell_schedule(const Trainer *t, Progress *progress) {
                       schedule_rate(s, s->kind == SCHEDULE_COSINE ? last - 1 : last));
 }
 
-/* What limits how translations are made and measured. The limit of their length is told when it cuts training pairs, or
- * always. */
+/* What limits how translations are made and measured. The limit of their length is printed if it cuts training pairs,
+ * or if `always` is set. */
 static void tell_limits(const Trainer *t, bool always, Progress *progress) {
     char longer[128] = "no training pair has a longer target";
     if (t->pairs_cut > 0)

@@ -2,7 +2,7 @@
  *
  * An epoch takes every pair once. Its order is a function of (seed, epoch) alone: pairs of about the same target length
  * come together, in random order among themselves; they are cut into batches that keep to the limits; then the batches
- * are put into random order. A resumed run makes the plan again and goes on from there. It takes 8 bytes a pair. */
+ * are put into random order. A resumed run makes the same plan and continues within it. It takes 8 bytes a pair. */
 #pragma once
 
 #include <stddef.h>

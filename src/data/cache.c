@@ -112,7 +112,7 @@ FileWriter *cache_write(const char *path, const char *folder, uint64_t key, Corp
 
 /* ---- Opening ---- */
 
-/* The closing part, if there is one with the key, and the file has the size that it tells. */
+/* The closing part, if there is one with the key, and the file has the size that it gives. */
 static bool read_end(CacheEnd *end, const FileMap *map, uint64_t key) {
     if (map->size < sizeof *end) return false;
     memcpy(end, map->data + map->size - sizeof *end, sizeof *end);

@@ -9,7 +9,7 @@
 #include "base/ds.h"
 #include "data/corpus_internal.h"
 
-/* Adds the text as it will be read; without nfc as it stands, which is the rule of older runs. */
+/* Adds the text as it will be read; without nfc, its bytes, which is the rule of older runs. */
 static void add_text(Checksum *sum, Text text, Normalisation how) {
     char *read = NULL;
     if (how.nfc) {
@@ -65,20 +65,11 @@ static bool end_item(CorpusReader *r, Error *err) {
     return true;
 }
 
-/* Cuts the text before the first TAB off *rest, and returns it. */
-static Text first_column(Text *rest) {
-    const char *tab = memchr(rest->bytes, '\t', rest->length);
-    const Text first = {rest->bytes, tab ? (size_t)(tab - rest->bytes) : rest->length};
-    const size_t taken = first.length + (tab != NULL);
-    *rest = (Text){rest->bytes + taken, rest->length - taken};
-    return first;
-}
-
 /* The first two columns of a line. */
 static Text two_columns(Text line) {
     Text rest = line;
-    first_column(&rest);
-    const Text target = first_column(&rest);
+    utf8_column(&rest);
+    const Text target = utf8_column(&rest);
     return (Text){line.bytes, (size_t)(target.bytes + target.length - line.bytes)};
 }
 
@@ -111,7 +102,7 @@ static bool is_kept(const CorpusReader *r, CorpusFlaw flaw, const Text sides[2],
     if (!r->rules.keep || (flaw != CORPUS_EMPTY && flaw != CORPUS_NOT_UTF8)) return false;
     if (!is_tsv) return sides[0].length <= CORPUS_LONGEST_LINE && sides[1].length <= CORPUS_LONGEST_LINE;
     Text rest = sides[0];
-    const Text first = first_column(&rest);
+    const Text first = utf8_column(&rest);
     if (r->rules.swap) return !utf8_is_blank(first);
     return !utf8_is_blank(rest); /* a TAB is white space */
 }
@@ -137,9 +128,9 @@ static void take_line(CorpusReader *r, Corpus *corpus, const Text sides[2], Corp
     }
     place.file = 2 * r->item;
     r->good += !flawed;
-    Text rest = sides[0], source = is_tsv ? first_column(&rest) : sides[0], targets = is_tsv ? rest : sides[1];
+    Text rest = sides[0], source = is_tsv ? utf8_column(&rest) : sides[0], targets = is_tsv ? rest : sides[1];
     if (r->rules.swap) {
-        const Text target = is_tsv ? first_column(&rest) : targets;
+        const Text target = is_tsv ? utf8_column(&rest) : targets;
         targets = source;
         source = target;
     }
@@ -150,7 +141,7 @@ static void take_line(CorpusReader *r, Corpus *corpus, const Text sides[2], Corp
                        .flawed = flawed};
     if (r->rules.unique && !flawed) {
         Text others = targets;
-        if (was_seen(r, source, is_tsv ? first_column(&others) : targets)) {
+        if (was_seen(r, source, is_tsv ? utf8_column(&others) : targets)) {
             corpus_report_add(report, CORPUS_DUPLICATE, place);
             return;
         }
@@ -218,13 +209,13 @@ static Text targets_of(const Corpus *corpus, size_t line) {
 
 Text corpus_target(const Corpus *corpus, size_t line) {
     Text rest = targets_of(corpus, line);
-    return first_column(&rest);
+    return utf8_column(&rest);
 }
 
 void corpus_targets(const Corpus *corpus, size_t line, Text **targets) {
     const size_t before = stbds_arrlenu(*targets);
     for (Text rest = targets_of(corpus, line); rest.length > 0;) {
-        const Text target = first_column(&rest);
+        const Text target = utf8_column(&rest);
         if (!utf8_is_blank(target)) stbds_arrput(*targets, target);
     }
     if (stbds_arrlenu(*targets) == before) stbds_arrput(*targets, corpus_target(corpus, line));

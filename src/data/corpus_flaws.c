@@ -69,7 +69,7 @@ char *corpus_tell(const CorpusReader *r, const CorpusReport *report, const char 
         [CORPUS_NO_TAB] = "without a TAB",
         [CORPUS_EMPTY] = "without text on a side",
         [CORPUS_NOT_UTF8] = "with bytes that are not UTF-8",
-        [CORPUS_DUPLICATE] = "that stood there before (data.unique)",
+        [CORPUS_DUPLICATE] = "that came before (data.unique)",
         [CORPUS_TOO_LONG] = "longer than model.max_length",
         [CORPUS_RATIO] = "with sides of too different length (data.max_ratio)",
     };

@@ -26,7 +26,8 @@
 #include "model/parameters.h"
 #include "text/tokenizer.h"
 
-/* What a model file holds besides the parameters. When written, everything is the caller's; when read, the file's. */
+/* What a model file holds in addition to the parameters. When written, everything is the caller's; when read, the
+ * file's. */
 typedef struct ModelInfo {
     Hyper hyper;
     Normalisation text;

@@ -47,8 +47,8 @@ struct Search {
     void *watch_context;
     SearchLong *on_long;
     void *long_context;
-    const Tokenizer *tokenizer; /* tells which hypotheses have the same text; NULL: all count */
-    char *text[2];              /* stb_ds arrays */
+    const Tokenizer *tokenizer;   /* to compare texts of hypotheses; NULL: all are kept */
+    char *made_text, *found_text; /* of the two that are compared; stb_ds arrays */
     size_t each;         /* continuations that are found for each row: k, or 2 k where more of them are looked at */
     size_t B, capacity;  /* of this run; capacity: the highest limit */
     size_t length;       /* tokens that the hypotheses have now */
@@ -79,9 +79,9 @@ Search *search_create(const Parameters *params, const real *w, Pool *pool, Searc
 
 void search_places(Search *s, const SearchPlace *place) { s->places = place; }
 
-static bool tells_texts(const Search *s) { return s->tokenizer && s->options.n_best > 1; }
+static bool compares_texts(const Search *s) { return s->tokenizer && s->options.n_best > 1; }
 
-static void set_each(Search *s) { s->each = (s->watch || tells_texts(s) ? 2 : 1) * s->options.beam; }
+static void set_each(Search *s) { s->each = (s->watch || compares_texts(s) ? 2 : 1) * s->options.beam; }
 
 void search_texts(Search *s, const Tokenizer *tokenizer) {
     s->tokenizer = tokenizer;
@@ -107,7 +107,8 @@ void search_free(Search *s) {
     if (!s) return;
     release(s);
     session_free(s->session);
-    for (int i = 0; i < 2; i++) stbds_arrfree(s->text[i]);
+    stbds_arrfree(s->made_text);
+    stbds_arrfree(s->found_text);
     free(s);
 }
 
@@ -179,14 +180,12 @@ void search_text(const Tokenizer *tokenizer, char **text, const Translation *tra
     stbds_arrfree(said);
 }
 
-static bool same_text(Search *s, const Translation *a, const Translation *b) {
-    const Translation *const both[2] = {a, b};
-    for (int i = 0; i < 2; i++) {
-        stbds_arrsetlen(s->text[i], 0);
-        search_text(s->tokenizer, &s->text[i], both[i]);
-    }
-    const size_t length = stbds_arrlenu(s->text[0]);
-    return length == stbds_arrlenu(s->text[1]) && (length == 0 || memcmp(s->text[0], s->text[1], length) == 0);
+/* Whether the text of this hypothesis is in s->made_text. */
+static bool has_made_text(Search *s, const Translation *found) {
+    stbds_arrsetlen(s->found_text, 0);
+    search_text(s->tokenizer, &s->found_text, found);
+    const size_t length = stbds_arrlenu(s->found_text);
+    return length == stbds_arrlenu(s->made_text) && (length == 0 || memcmp(s->made_text, s->found_text, length) == 0);
 }
 
 /* One that was cut is never better than one that has finished: its score lacks the tokens that it could not say. */
@@ -195,7 +194,7 @@ static bool is_better(const Translation *a, const Translation *b) {
 }
 
 /* Keeps a hypothesis of sentence b as a result: the first `length` tokens of its slot and, unless it is none (-1) or
- * </s>, one more. Of those with the same text only the best is kept, where texts are told apart. */
+ * </s>, one more. Where texts are compared, only the best of those with the same text is kept. */
 static void finish(Search *s, size_t b, uint32_t slot, size_t length, int32_t token, double log_probability) {
     Sentence *sentence = &s->sentences[b];
     Translation *found = s->found + b * s->options.beam;
@@ -205,8 +204,13 @@ static void finish(Search *s, size_t b, uint32_t slot, size_t length, int32_t to
     if (token >= 0 && !finished) ids[length++] = token;
     Translation made = {ids, length, log_probability, search_score(&s->options, log_probability, length + finished),
                         finished};
-    size_t at = tells_texts(s) ? 0 : sentence->found;
-    while (at < sentence->found && !same_text(s, &made, &found[at])) at++;
+    size_t at = sentence->found;
+    if (compares_texts(s)) {
+        stbds_arrsetlen(s->made_text, 0);
+        search_text(s->tokenizer, &s->made_text, &made);
+        for (at = 0; at < sentence->found && !has_made_text(s, &found[at]); at++) {
+        }
+    }
     if (at == sentence->found) {
         sentence->found++;
     } else {
@@ -292,7 +296,7 @@ static void advance(Search *s, size_t b, size_t row, size_t length) {
     const size_t k = s->options.beam;
     Sentence *sentence = &s->sentences[b];
     Candidate chosen[2 * SEARCH_MAX_BEAM];
-    const size_t width = k - sentence->found, count = best_of(s, chosen, tells_texts(s) ? 2 * k : width, b, row);
+    const size_t width = k - sentence->found, count = best_of(s, chosen, compares_texts(s) ? 2 * k : width, b, row);
     const bool last = length + 1 == sentence->limit;
     size_t unfinished = 0, places = width;
     if (s->watch) report(s, b, row, length, width);

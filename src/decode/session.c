@@ -8,7 +8,7 @@
  *
  * The capacity is small at first. When a step goes beyond it, a new arena with twice the capacity takes over.
  *
- * The last part holds, in session_begin, what the encoder needs; then, for each step anew, what the decoder needs for
+ * The last part holds, in session_begin, what the encoder needs; then, at each step, what the decoder needs for
  * one position, and the logits. */
 #include "decode/session.h"
 

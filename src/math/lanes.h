@@ -26,7 +26,7 @@ typedef real vreal __attribute__((vector_size(VECTOR)));
 typedef real vreal_unaligned __attribute__((vector_size(VECTOR), aligned(sizeof(real)), may_alias));
 
 /* Before a loop of a constant number of rounds, at most n: writes them all out, so that an array of vectors can stay in
- * registers. clang does not do that where it is told gcc's number. */
+ * registers. clang does not do that when it gets gcc's number. */
 #define PRAGMA(...) _Pragma(#__VA_ARGS__)
 #ifdef __clang__
 #define UNROLL(n) PRAGMA(clang loop unroll(full))

@@ -133,3 +133,11 @@ bool utf8_is_blank(Text text) {
     }
     return true;
 }
+
+Text utf8_column(Text *rest) {
+    const char *tab = memchr(rest->bytes, '\t', rest->length);
+    const Text first = {rest->bytes, tab ? (size_t)(tab - rest->bytes) : rest->length};
+    const size_t taken = first.length + (tab != NULL);
+    *rest = (Text){rest->bytes + taken, rest->length - taken};
+    return first;
+}

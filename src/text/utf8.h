@@ -46,3 +46,6 @@ Utf8Class utf8_class(uint32_t code);
 
 /* Whether the text has nothing but white space. */
 bool utf8_is_blank(Text text);
+
+/* The next column of a TSV line: cuts the text before the first TAB, and the TAB, off *rest, and returns the text. */
+Text utf8_column(Text *rest);

@@ -316,7 +316,7 @@ bool checkpoint_go_back(Trainer *t, Error *err) {
         trainer_begin(t);
     else if (!restore_saved(t, err))
         return false;
-    free(t->notes); /* told before */
+    free(t->notes); /* printed before */
     t->notes = NULL;
     t->state.streak = 0;
     t->state.returns = returns;

@@ -5,13 +5,13 @@
  * keys (nmt.train.*). A run goes back to its last validation, wherever it was stopped: so a stop between two
  * validations, which saves, keeps the last.gguf of the one before as back.gguf until the next.
  *
- * What a run depends on besides, how last.gguf knows it, and what happens when it is another now:
+ * What else a run depends on, how last.gguf knows it, and what happens if it has changed:
  *
  *     the config's keys             nmt.config, key by key                refused, except those that may change
  *     the training pairs            nmt.train.corpus, their checksum      refused
  *     the vocabulary                nmt.tokenizer.merges                  the file's is used
- *     the validation text           nmt.train.valid, its checksum         a note; the best model starts anew
- *     the sentences translated      nmt.train.best_sentences, how many    the same, if the best is told by them
+ *     the validation text           nmt.train.valid, its checksum         a note; the best model is forgotten
+ *     the sentences translated      nmt.train.best_sentences, how many    the same, if they choose the best model
  *     the instruction set           nmt.instruction_set                   a note
  *
  * Texts are known by their content, never by the names of files. A note is a line of trainer->notes. */
@@ -38,7 +38,7 @@ void checkpoint_remove_back(const Trainer *trainer);
  * with model.gguf. */
 void checkpoint_drop_stops(const Trainer *trainer);
 
-/* Whether the parameters, the average and the moments are numbers that a run can go on from: finite, and no square
+/* Whether the parameters, the average and the moments are numbers that a run can continue from: finite, and no square
  * below 0. If not, err names the tensor, behind `where`. A last.gguf with others is refused. */
 bool checkpoint_is_sound(const Trainer *trainer, const char *where, Error *err);
 

@@ -64,6 +64,6 @@ char *config_template(void);
  * both values, unless it is one of those that may change (how long to train, how to validate and translate, where and
  * on how many threads to run, and what the corpora are called, whose content others compare). valid_by_name: the
  * content of data.valid is not known, so that its name must be the same.
- * A key that is newer than the run gets the value that the run was begun with (Field.before), and is told in
- * config->kept. */
+ * A key that is newer than the run gets the value that the run was begun with (Field.before), and is listed
+ * in config->kept. */
 bool config_may_resume(Config *config, const char *before, bool valid_by_name, const char *file, Error *err);

@@ -82,11 +82,11 @@ static bool encode_valid(Corpora *d, const Config *c, Pool *pool, const CorpusRe
 /* A note about targets that no translation can equal to the byte, or "". A fresh string. */
 static char *tell_decomposed(const Config *c, const Corpus *lines) {
     size_t count = 0;
-    for (size_t i = 0; i < lines->count; i++) {
+    for (size_t i = 0; i < lines->count && c->translate > 0 && c->rules.text.nfc; i++) {
         const CorpusLine *line = &lines->lines[i];
         count += !normalise_is_composed(lines->text + line->start + line->source_length + 1, line->targets_length);
     }
-    if (count == 0 || c->translate == 0 || !c->rules.text.nfc) return memory_string("");
+    if (count == 0) return memory_string("");
     return memory_format("data.valid: %zu line%s with targets that are not in Unicode's normal form C, as translations "
                          "are; BLEU takes them for different (uconv -x nfc converts a file)",
                          count, count > 1 ? "s" : "");

@@ -12,9 +12,8 @@
 #include "train/report.h"
 
 enum {
-    SKIPS_IN_A_ROW = 10,               /* steps skipped before the run goes back */
-    MOST_RETURNS = CHECKPOINT_RETURNS, /* how often it does */
-    SAMPLES_TOLD = 3,                  /* translations shown at the terminal after a validation */
+    SKIPS_IN_A_ROW = 10, /* steps skipped before the run goes back */
+    SAMPLES_TOLD = 3,    /* translations shown at the terminal after a validation */
 };
 
 typedef struct Loop {
@@ -153,15 +152,16 @@ static void tell_other_model(Loop *l, const char *path) {
 static void replace_missing_model(Loop *l) {
     TrainState *s = &l->trainer->state;
     const char *path = l->config->files[RUN_MODEL];
-    if (s->best_step && file_exists(path)) tell_other_model(l, path);
-    if (s->best_step && !file_exists(path)) {
-        progress_line(l->progress,
-                      "%s: expected the best model, of step %s, found none; that of step %s takes its place", path,
-                      terminal_count(s->best_step).text, terminal_count(s->step).text);
-        s->best_step = 0;
-        if (written(l, checkpoint_save_model(l->trainer, &l->problem)))
-            written(l, checkpoint_save_last(l->trainer, &l->problem));
+    if (!s->best_step) return;
+    if (file_exists(path)) {
+        tell_other_model(l, path);
+        return;
     }
+    progress_line(l->progress, "%s: expected the best model, of step %s, found none; that of step %s takes its place",
+                  path, terminal_count(s->best_step).text, terminal_count(s->step).text);
+    s->best_step = 0;
+    if (written(l, checkpoint_save_model(l->trainer, &l->problem)))
+        written(l, checkpoint_save_last(l->trainer, &l->problem));
 }
 
 /* ---- After a step ---- */
@@ -296,7 +296,8 @@ static bool validate(Loop *l, Error *err) {
     return true;
 }
 
-/* Back to what was saved last, in the log, too. Fails when it is not there, or did not help MOST_RETURNS times. */
+/* Back to what was saved last, in the log, too. Fails when it is not there, or did not help CHECKPOINT_RETURNS times.
+ */
 static bool go_back(Loop *l, Error *err) {
     TrainState *s = &l->trainer->state;
     const uint64_t from = s->step;
@@ -305,12 +306,12 @@ static bool go_back(Loop *l, Error *err) {
         snprintf(why, sizeof why, "%s", l->lost);
     else
         snprintf(why, sizeof why, "%d steps in a row were skipped", SKIPS_IN_A_ROW);
-    if (s->returns == MOST_RETURNS) {
+    if (s->returns == CHECKPOINT_RETURNS) {
         checkpoint_drop_stops(l->trainer);
         return error_set(err,
                          "step %llu: %s, although the learning rate was halved %d times; %s; start over with --fresh "
                          "and a smaller train.learning_rate",
-                         (unsigned long long)from, why, MOST_RETURNS,
+                         (unsigned long long)from, why, CHECKPOINT_RETURNS,
                          s->best_step ? "the best model so far is kept" : "there is no model yet");
     }
     if (!checkpoint_go_back(l->trainer, err)) return false;

@@ -1,6 +1,6 @@
 /* How well the present parameters translate the validation sentences, greedily. Two figures:
  *
- * BLEU (eval/bleu.h, tokenisation 13a) compares with the targets as they stand in the file. It is the BLEU of
+ * BLEU (eval/bleu.h, tokenisation 13a) compares with the targets as they are in the file. It is the BLEU of
  * `./translate -b 1 | ./score --tsv - FILE`, to the last digit. So it counts every line that has a target, also those
  * that are left out of the loss.
  *

@@ -77,7 +77,7 @@ static Tokenizer *learn(Learning *l, Error *err) {
     if (counted == SIZE_MAX || (counted == 0 && lines > 0)) {
         bpe_train_free(bpe);
         if (counted > 0) return NULL;
-        /* There will be no training; with the vocabulary of all lines, the reasons that are told are the right ones. */
+        /* There will be no training. With the vocabulary of all lines, the right reasons are reported. */
         memset(l->states, FITS, lines);
         return learn(l, err);
     }
@@ -108,7 +108,7 @@ static bool find(Learning *l, const Tokenizer *tokenizer, Offender **beyond, siz
     return ok;
 }
 
-/* Takes lines out or puts them back; *changed tells whether there were any. */
+/* Takes lines out or puts them back; *changed: whether there were any. */
 static bool review(Learning *l, const Tokenizer *tokenizer, bool *changed, Error *err) {
     Offender *beyond = NULL; /* stb_ds arrays */
     size_t *within = NULL, worst = 0;
