@@ -111,12 +111,13 @@ def large_data():
                           "target_positions": table}}
 
 
-def assemble(data):
-    """A page, made as the program makes it."""
-    text = (PAGE / "inspect.html").read_text("utf-8")
-    parts = {"/*CSS*/": (PAGE / "style.css").read_text("utf-8") + (PAGE / "inspect.css").read_text("utf-8"),
-             "/*JS*/": (PAGE / "inspect.js").read_text("utf-8"), "/*DATA*/": json.dumps(data).replace("<", "\\u003c")}
-    return re.sub(r"/\*(CSS|JS|DATA)\*/", lambda m: parts[m[0]], text)
+def assemble(data, name="inspect.html"):
+    """A page, made as the program makes it (src/page/pages.h)."""
+    def replace(mark):
+        if mark[0] == "/*data*/":
+            return json.dumps(data).replace("<", "\\u003c")
+        return assemble(data, mark[1])
+    return re.sub(r"/\*(?:data|include (\S+?))\*/", replace, (PAGE / name).read_text("utf-8"))
 
 
 def value(text):

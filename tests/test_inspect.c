@@ -750,7 +750,7 @@ static void test_command(void) {
     EXPECT(page && strlen(page) == size);
     if (page) {
         EXPECT_HAS(page, "\"format\":\"nmt.inspect\"");
-        EXPECT(!strstr(page, "*DATA*/"));
+        EXPECT(!strstr(page, "/*data*/") && !strstr(page, "/*include "));
         const PageFile *script = page_find("inspect.js");
         EXPECT(script && strstr(page, (const char *)script->bytes));
     }

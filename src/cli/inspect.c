@@ -64,7 +64,7 @@ static bool deliver(const Arguments *a, Json *json, Error *err) {
     if (a->json)
         file_write(file, json->text, size);
     else
-        page_write(file, "inspect", json->text, size);
+        page_write(file, "inspect.html", json->text, size);
     if (!file_commit(file, err)) return false;
     options_note(&command, "wrote %s", path);
     return true;

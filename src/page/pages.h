@@ -1,11 +1,10 @@
 /* Self-contained pages, made from the HTML, CSS and JavaScript files in src/page/web/, which the Makefile puts into the
  * program.
  *
- * The page NAME is NAME.html with these marks replaced:
+ * A page is an HTML file in which two marks are replaced, also in the files that it includes:
  *
- *     slash-star CSS star-slash     style.css, then NAME.css (if there are such files)
- *     slash-star JS star-slash      NAME.js
- *     slash-star DATA star-slash    the data, which is JSON without a "<" (page/json.h) */
+ *     slash-star include FILE star-slash    the file of that name, as it is
+ *     slash-star data star-slash            the data, which is JSON without a "<" (page/json.h) */
 #pragma once
 
 #include <stddef.h>
@@ -24,5 +23,5 @@ extern const PageFile page_files[];
 /* The file of this name, or NULL. */
 const PageFile *page_find(const char *name);
 
-/* Writes the page NAME. That NAME.html is missing is a bug (CHECK). */
+/* Writes the page `name` ("inspect.html"). A file that is missing is a bug (CHECK). */
 void page_write(FileWriter *out, const char *name, const char *data, size_t size);

@@ -84,7 +84,7 @@ bool report_write(const Trainer *t, RunStatus status, Error *err) {
         json_write(&out, "config: %s", config);
         put_log(&out, &log);
         json_write(&out, "}");
-        page_write(page, "report", out.text, stbds_arrlenu(out.text));
+        page_write(page, "report.html", out.text, stbds_arrlenu(out.text));
         json_free(&out);
         free(config);
         free(fields);
