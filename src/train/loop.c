@@ -16,7 +16,7 @@ enum {
     SAMPLES_TOLD = 3,    /* translations shown at the terminal after a validation */
 };
 
-typedef struct Loop {
+struct Loop {
     Trainer *trainer;
     const Config *config;
     FileLock *lock;
@@ -29,7 +29,7 @@ typedef struct Loop {
     const char *lost; /* why the validation does not count: numbers that are not finite; NULL: it does */
     bool unsaved;     /* something could not be written, and has not been since */
     Error problem;    /* why */
-} Loop;
+};
 
 /* ---- Where the run is ---- */
 
@@ -335,51 +335,63 @@ static void tell_notes(Loop *l) {
     }
 }
 
-static RunStatus run(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
+Loop *loop_begin(Trainer *trainer, FileLock *lock, Progress *progress, Error *err) {
+    Loop *l = memory_new(1, sizeof *l);
+    *l = (Loop){.trainer = trainer, .config = trainer->config, .lock = lock, .progress = progress};
+    if (!log_open(&l->log, l->config->files[RUN_LOG], trainer->state.step, err)) {
+        free(l);
+        return NULL;
+    }
+    start_clock(l);
+    tell_notes(l);
+    if (trainer->state.saved == trainer->state.step) checkpoint_remove_back(trainer);
+    replace_missing_model(l);
+    return l;
+}
+
+RunStatus loop_step(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     Trainer *t = l->trainer;
     const Config *c = l->config;
-    if (is_stalled(c, &t->state)) return RUN_STALLED; /* a run that had stopped early, started again */
-    while (!is_over(c, &t->state)) {
-        const StepReport step = trainer_step(t);
-        if (step.skipped) tell_skipped(l, &step);
-        tell_step(l, &step);
-        bool over = is_over(c, &t->state), lost = t->state.streak >= SKIPS_IN_A_ROW;
-        const bool stops = *stop, validates = !lost && (over || t->state.step % c->every_steps == 0);
-        if ((validates || lost || stops) && !owns_folder(l, err)) return RUN_FAILED;
-        if (validates) {
-            if (!validate(l, err)) return RUN_FAILED;
-            lost = l->lost;
-            if (!lost && is_stalled(c, &t->state)) return RUN_STALLED;
-            if (!lost && !over) report(l, RUN_RUNNING);
-        }
-        if (lost && !go_back(l, err)) return RUN_FAILED;
-        over = over && !lost;
-        if (stops && !over) {
-            save_stopped(l);
-            return RUN_STOPPED;
-        }
+    if (is_stalled(c, &t->state)) return RUN_STALLED; /* also a run that had stopped early, started again */
+    if (is_over(c, &t->state)) return RUN_FINISHED;
+    const StepReport step = trainer_step(t);
+    if (step.skipped) tell_skipped(l, &step);
+    tell_step(l, &step);
+    bool over = is_over(c, &t->state), lost = t->state.streak >= SKIPS_IN_A_ROW;
+    const bool stops = *stop, validates = !lost && (over || t->state.step % c->every_steps == 0);
+    if ((validates || lost || stops) && !owns_folder(l, err)) return RUN_FAILED;
+    if (validates) {
+        if (!validate(l, err)) return RUN_FAILED;
+        lost = l->lost;
+        if (!lost && is_stalled(c, &t->state)) return RUN_STALLED;
+        if (!lost && !over) report(l, RUN_RUNNING);
     }
-    return RUN_FINISHED;
+    if (lost && !go_back(l, err)) return RUN_FAILED;
+    over = over && !lost;
+    if (!stops || over) return RUN_RUNNING;
+    save_stopped(l);
+    return RUN_STOPPED;
+}
+
+RunStatus loop_end(Loop *l, RunStatus end, Error *err) {
+    written(l, log_write(&l->log, &l->problem));
+    if (l->unsaved && end != RUN_FAILED) {
+        *err = l->problem;
+        end = RUN_UNSAVED;
+    }
+    Error lost;
+    if (owns_folder(l, &lost)) report(l, end);
+    log_close(&l->log);
+    free(l);
+    return end;
 }
 
 RunStatus loop_run(Trainer *trainer, FileLock *lock, Progress *progress, const volatile sig_atomic_t *stop,
                    Error *err) {
-    Loop l = {.trainer = trainer, .config = trainer->config, .lock = lock, .progress = progress};
-    RunStatus end = RUN_FAILED;
-    if (log_open(&l.log, l.config->files[RUN_LOG], trainer->state.step, err)) {
-        start_clock(&l);
-        tell_notes(&l);
-        if (trainer->state.saved == trainer->state.step) checkpoint_remove_back(trainer);
-        replace_missing_model(&l);
-        end = run(&l, stop, err);
-        written(&l, log_write(&l.log, &l.problem));
-        if (l.unsaved && end != RUN_FAILED) {
-            *err = l.problem;
-            end = RUN_UNSAVED;
-        }
-        Error lost;
-        if (owns_folder(&l, &lost)) report(&l, end);
-    }
-    log_close(&l.log);
-    return end;
+    Loop *l = loop_begin(trainer, lock, progress, err);
+    if (!l) return RUN_FAILED;
+    RunStatus status;
+    do status = loop_step(l, stop, err);
+    while (status == RUN_RUNNING);
+    return loop_end(l, status, err);
 }

@@ -20,3 +20,11 @@
  * lock: of run.dir, which is written only while it holds; NULL: it is not looked at.
  * stop: set by a signal handler; looked at after every step. */
 RunStatus loop_run(Trainer *trainer, FileLock *lock, Progress *progress, const volatile sig_atomic_t *stop, Error *err);
+
+/* The same in parts, for a program that does other things between two steps. loop_begin fails when the log cannot be
+ * opened. loop_step returns RUN_RUNNING until the run is over, and then how it ended; loop_end takes that status,
+ * writes what is left to write, frees the loop and returns the status of the run. */
+typedef struct Loop Loop;
+Loop *loop_begin(Trainer *trainer, FileLock *lock, Progress *progress, Error *err);
+RunStatus loop_step(Loop *loop, const volatile sig_atomic_t *stop, Error *err);
+RunStatus loop_end(Loop *loop, RunStatus status, Error *err);
