@@ -33,6 +33,7 @@ typedef struct CommandHow {
     const char *input;                    /* stdin; NULL: nothing */
     size_t input_size;                    /* 0: up to the NUL */
     const char *input_path, *output_path; /* stdin and stdout are these instead; "": closed */
+    const char *error_path;               /* stderr is this instead */
     bool no_stderr;                       /* stderr is closed */
     int input_pipe, output_pipe;          /* descriptors for stdin and stdout; 0: not */
     const char *variable, *value;         /* an environment variable */
@@ -67,7 +68,7 @@ SHARED _Noreturn void command_child(const CommandRun *run, int input, const Comm
     if (how->no_stderr)
         close(2);
     else
-        dup2(run->files[1], 2);
+        dup2(how->error_path ? open(how->error_path, O_WRONLY | O_NOCTTY) : run->files[1], 2);
     if (how->variable) setenv(how->variable, how->value, 1);
     if (how->largest_file) {
         const struct rlimit limit = {how->largest_file, how->largest_file};

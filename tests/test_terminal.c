@@ -104,6 +104,60 @@ static void test_a_terminal_gets_a_moving_line(void) {
     EXPECT_STR(text, "\r\033[K\u00e9t\u00e9 012345678901234\r\033[Ka plain line is never cut\r\n");
 }
 
+/* Two moving lines: the second is cut too, both are erased together, and it can be taken away. */
+static void test_a_line_below(void) {
+    FILE *file;
+    int reader = open_terminal(&file, 10);
+    if (reader < 0) SKIP("no pseudo-terminals here");
+    setenv("TERM", "xterm", 1);
+    setenv("NO_COLOR", "1", 1);
+    Progress progress = progress_start(file);
+    progress_below(&progress, "%s", "the cat -> le\nchat");
+    for (int i = 1; i <= 2; i++) {
+        progress_show(&progress, "step %d", i);
+        progress.last_draw = -1;
+    }
+    progress_line(&progress, "kept");
+    progress_show(&progress, "step 3");
+    progress.last_draw = -1;
+    progress_below(&progress, "%s", "");
+    progress_show(&progress, "step 4");
+    progress_line(&progress, "kept");
+    char text[300];
+    read_all(reader, file, text, sizeof text);
+    EXPECT_STR(text, "\r\033[Kstep 1\r\nthe cat -"
+                     "\r\033[K\033[A\033[Kstep 2\r\nthe cat -"
+                     "\r\033[K\033[A\033[Kkept\r\n"
+                     "\r\033[Kstep 3\r\nthe cat -"
+                     "\r\033[K\033[A\033[Kstep 4"
+                     "\r\033[Kkept\r\n");
+    unsetenv("NO_COLOR");
+}
+
+static void test_curve(void) {
+    char text[3 * CURVE_POINTS + 1];
+    Curve curve = {0};
+    EXPECT_STR(curve_text(text, &curve), "");
+    curve_add(&curve, NAN);
+    curve_add(&curve, 5);
+    EXPECT_STR(curve_text(text, &curve), "\u2581");
+    curve_add(&curve, 1);
+    curve_add(&curve, INFINITY);
+    curve_add(&curve, 3);
+    EXPECT_STR(curve_text(text, &curve), "\u2588\u2581\u2585");
+    /* A line that falls by one each time, however many values it has. */
+    for (size_t count = 2; count < 5000; count += 1 + count / 7) {
+        curve = (Curve){0};
+        for (size_t i = 0; i < count; i++) curve_add(&curve, -(double)i);
+        curve_text(text, &curve);
+        const size_t points = strlen(text) / 3;
+        EXPECT_INT(points, count < CURVE_POINTS ? count : points);
+        EXPECT(2 * points >= (count < CURVE_POINTS ? 2 * count : CURVE_POINTS));
+        EXPECT(strncmp(text, "\u2588", 3) == 0 && strcmp(text + 3 * points - 3, "\u2581") == 0);
+        for (size_t i = 1; i < points; i++) EXPECT(memcmp(text + 3 * i, text + 3 * i - 3, 3) <= 0);
+    }
+}
+
 /* NO_COLOR, a dumb terminal, one of no kind, and no terminal at all: no colours. */
 static void test_colours(void) {
     static const struct {
@@ -203,7 +257,9 @@ int main(void) {
     RUN(test_clock_goes_forward);
     RUN(test_a_file_gets_plain_lines_only);
     RUN(test_a_terminal_gets_a_moving_line);
+    RUN(test_a_line_below);
     RUN(test_bar);
+    RUN(test_curve);
     RUN(test_colours);
     RUN(test_cut_styles);
     RUN(test_harmless);

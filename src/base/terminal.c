@@ -12,7 +12,8 @@
 #include "base/plain.h"
 #include "base/size.h"
 
-static const char ERASE_LINE[] = "\r\033[K"; /* ECMA-48: erase from the cursor to the end of the line */
+static const char ERASE_LINE[] = "\r\033[K";      /* ECMA-48: erase from the cursor to the end of the line */
+static const char ERASE_ABOVE[] = "\033[A\033[K"; /* ... after going a line up */
 
 bool terminal_is_live(FILE *stream) {
     const char *kind = getenv("TERM");
@@ -69,17 +70,35 @@ static void progress_write(const Progress *progress, const char *text, size_t wi
     }
 }
 
-/* Draws a line in place of the moving one; it never wraps: one of the full width would make some terminals scroll. */
+/* Erases the moving lines; the cursor is in the last of them, and then where the first began. */
+static void progress_clear(Progress *progress) {
+    fputs(ERASE_LINE, progress->stream);
+    for (; progress->shown > 1; progress->shown--) fputs(ERASE_ABOVE, progress->stream);
+    progress->shown = 0;
+}
+
+/* Draws a line in place of the moving ones; it never wraps: one of the full width would make some terminals scroll. */
 __attribute__((format(printf, 3, 0))) static void progress_draw(Progress *progress, bool stays, const char *format,
                                                                 va_list arguments) {
     char text[1024];
     vsnprintf(text, sizeof text, format, arguments);
-    const size_t width = terminal_width(progress->stream);
-    fputs(ERASE_LINE, progress->stream);
-    progress_write(progress, text, width > 1 ? width - 1 : 1);
+    const size_t width = terminal_width(progress->stream), room = width > 1 ? width - 1 : 1;
+    progress_clear(progress);
+    progress_write(progress, text, room);
+    if (!stays && *progress->below) {
+        fputc('\n', progress->stream);
+        progress_write(progress, progress->below, room);
+    }
     if (stays) fputc('\n', progress->stream);
     fflush(progress->stream);
-    progress->shown = !stays;
+    progress->shown = stays ? 0 : *progress->below ? 2 : 1;
+}
+
+void progress_below(Progress *progress, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(progress->below, sizeof progress->below, format, arguments);
+    va_end(arguments);
 }
 
 void progress_show(Progress *progress, const char *format, ...) {
@@ -100,8 +119,7 @@ void progress_note(Progress *progress, const char *format, ...) {
 }
 
 void progress_line(Progress *progress, const char *format, ...) {
-    if (progress->shown) fputs(ERASE_LINE, progress->stream);
-    progress->shown = false;
+    if (progress->shown > 0) progress_clear(progress);
     char text[8192]; /* a path has 4,096 at most */
     va_list arguments;
     va_start(arguments, format);
@@ -134,6 +152,40 @@ char *terminal_bar(char *buffer, double share, size_t columns) {
     const double done = share > 0 ? fmin(share, 1) * (double)columns : 0;
     *buffer = '\0';
     for (size_t i = 0; i < columns; i++) strcpy(buffer + 3 * i, (double)i + 0.5 <= done ? "\u2501" : "\u2500");
+    return buffer;
+}
+
+void curve_add(Curve *curve, double value) {
+    if (!isfinite(value)) return;
+    if (curve->points == CURVE_POINTS && curve->counts[CURVE_POINTS - 1] == curve->each) {
+        for (size_t i = 0; i < CURVE_POINTS / 2; i++) {
+            curve->sums[i] = curve->sums[2 * i] + curve->sums[2 * i + 1];
+            curve->counts[i] = curve->counts[2 * i] + curve->counts[2 * i + 1];
+        }
+        curve->points = CURVE_POINTS / 2;
+        curve->each *= 2;
+    }
+    if (curve->each == 0) curve->each = 1;
+    if (curve->points == 0 || curve->counts[curve->points - 1] == curve->each) {
+        curve->sums[curve->points] = 0;
+        curve->counts[curve->points++] = 0;
+    }
+    curve->sums[curve->points - 1] += value;
+    curve->counts[curve->points - 1]++;
+}
+
+char *curve_text(char buffer[3 * CURVE_POINTS + 1], const Curve *curve) {
+    static const char blocks[][4] = {"\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586", "\u2587", "\u2588"};
+    double low = INFINITY, high = -INFINITY, means[CURVE_POINTS];
+    for (size_t i = 0; i < curve->points; i++) {
+        means[i] = curve->sums[i] / (double)curve->counts[i];
+        low = fmin(low, means[i]), high = fmax(high, means[i]);
+    }
+    *buffer = '\0';
+    for (size_t i = 0; i < curve->points; i++) {
+        const double share = high > low ? (means[i] - low) / (high - low) : 0;
+        strcpy(buffer + 3 * i, blocks[(size_t)(share * 7 + 0.5)]);
+    }
     return buffer;
 }
 

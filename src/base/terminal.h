@@ -18,18 +18,21 @@ bool terminal_has_colours(FILE *stream);
 size_t terminal_width(FILE *stream);
 
 /* Progress on one stream. On a live terminal progress_show redraws one moving line, at most about 10 times a second and
- * cut to the terminal's width; elsewhere it does nothing. progress_line clears the moving line, if there is one, and
- * prints a line that stays. progress_note prints such a line, cut to the width, on a live terminal only. What is not
- * plain (base/plain.h) becomes '?' in all of them. */
+ * cut to the terminal's width; elsewhere it does nothing. progress_below says what stands in a second moving line below
+ * it, from the next progress_show on ("": there is none, as at the start). progress_line clears the moving lines, if
+ * they are there, and prints a line that stays. progress_note prints such a line, cut to the width, on a live terminal
+ * only. What is not plain (base/plain.h) becomes '?' in all of them. */
 typedef struct Progress {
     FILE *stream;
     bool live, colours;
-    bool shown;       /* the moving line is on the terminal now */
+    int shown;        /* moving lines that are on the terminal now */
     double last_draw; /* seconds, monotonic; negative: the next progress_show draws at once */
+    char below[512];
 } Progress;
 
 Progress progress_start(FILE *stream);
 void progress_show(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void progress_below(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void progress_line(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void progress_note(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -50,3 +53,14 @@ NumberText terminal_count(uint64_t value);
 
 /* Writes a share of 0 .. 1 as "━━━━──────" into a buffer of 3 * columns + 1 bytes, and returns it. */
 char *terminal_bar(char *buffer, double share, size_t columns);
+
+/* A curve as blocks of eight heights, "█▅▃▂▁▁": each point is the mean of as many values as the others, and when there
+ * are too many points, each two become one. A value that is not finite does not count. */
+enum { CURVE_POINTS = 24 };
+typedef struct Curve {
+    double sums[CURVE_POINTS];
+    size_t counts[CURVE_POINTS], points; /* points: how many have begun */
+    size_t each;                         /* values of a point; 0: none yet */
+} Curve;
+void curve_add(Curve *curve, double value);
+char *curve_text(char buffer[3 * CURVE_POINTS + 1], const Curve *curve);

@@ -26,6 +26,8 @@ struct Loop {
     uint64_t began_at; /* step */
     double logged;     /* seconds, at the last log line */
     uint64_t logged_tokens;
+    Curve losses;     /* for the moving line */
+    double looked;    /* seconds: when the sentence below it is to be translated next */
     const char *lost; /* why the validation does not count: numbers that are not finite; NULL: it does */
     bool unsaved;     /* something could not be written, and has not been since */
     Error problem;    /* why */
@@ -180,10 +182,32 @@ static void tell_skipped(Loop *l, const StepReport *step) {
     written(l, log_skip(&l->log, s, step, &l->problem));
 }
 
+/* Shows a translation below the moving line, until there is another; the next is due in a second, or later where that
+ * would take more than some 3% of the time. took: seconds. */
+static void show_below(Loop *l, const Sample *sample, double took) {
+    const char *none = progress_style(l->progress, STYLE_NONE);
+    progress_below(l->progress, "%s%s%s -> %s%s%s", progress_style(l->progress, STYLE_FAINT), sample->source, none,
+                   sample->right ? progress_style(l->progress, STYLE_GOOD) : "", sample->said,
+                   sample->right ? none : "");
+    l->looked = terminal_seconds() + fmax(1, 30 * took);
+}
+
+/* On a live terminal, the first validation sentence is translated anew as the run goes on. */
+static void look(Loop *l) {
+    const double now = terminal_seconds();
+    Measured measured = {0};
+    Error err;
+    if (!l->progress->live || l->config->translate == 0 || now < l->looked) return;
+    if (measure_translations(l->trainer, 1, &measured, &err) && measured.sample_count > 0)
+        show_below(l, &measured.samples[0], terminal_seconds() - now);
+    else
+        l->looked = INFINITY;
+}
+
 /* The moving line; every train.log_every steps a line that stays and one in the log, both of means since the last. */
 static void tell_step(Loop *l, const StepReport *step) {
     TrainState *s = &l->trainer->state;
-    char left[64], loss[32] = "no step was taken", what[160];
+    char left[64], loss[32] = "no step was taken", what[256];
     const unsigned long long epoch = trainer_epoch(s);
     const double now = terminal_seconds();
     l->logged_tokens += step->tokens;
@@ -193,12 +217,17 @@ static void tell_step(Loop *l, const StepReport *step) {
     if (s->tokens) snprintf(loss, sizeof loss, "loss %.3f", s->loss_sum / (double)s->tokens);
     const bool log = s->step % l->config->log_every == 0;
     if (l->progress->live) {
-        snprintf(what, sizeof what, ", %s, %s tokens/s, epoch %llu, rate %.1e, norm %.2f", loss, speed.text, epoch,
-                 step->rate, step->norm);
+        char curve[3 * CURVE_POINTS + 1];
+        curve_add(&l->losses, step->loss / (double)step->tokens);
+        snprintf(what, sizeof what, ", %s %s%s%s, epoch %llu, %s tokens/s", loss,
+                 progress_style(l->progress, STYLE_BAR), curve_text(curve, &l->losses),
+                 progress_style(l->progress, STYLE_NONE), epoch, speed.text);
+        look(l);
         show(l, what);
     } else if (log) {
-        progress_line(l->progress, "epoch %llu, step %s%s: %s, rate %.1e, norm %.2f, %s tokens/s", epoch,
-                      terminal_count(s->step).text, time_left(left, l), loss, step->rate, step->norm, speed.text);
+        progress_line(l->progress, "epoch %llu, step %s%s: %s, learning rate %.1e, gradient norm %.2f, %s tokens/s",
+                      epoch, terminal_count(s->step).text, time_left(left, l), loss, step->rate, step->norm,
+                      speed.text);
     }
     if (!log) return;
     written(l, log_step(&l->log, s, step, tokens_per_second, &l->problem));
@@ -242,6 +271,7 @@ static void tell_validation(Loop *l, Loss loss, const Measured *measured, bool b
     progress_line(l->progress, "validation at step %s: loss %.4f, perplexity %.3f%s, %s%s%s",
                   terminal_count(l->trainer->state.step).text, loss.loss, exp(loss.nll), told,
                   better ? good : progress_style(l->progress, STYLE_BAD), verdict, none);
+    if (measured && measured->sample_count > 0) show_below(l, &measured->samples[0], 0);
     for (size_t i = 0; measured && i < measured->sample_count && i < SAMPLES_TOLD; i++) {
         const Sample *sample = &measured->samples[i];
         progress_note(l->progress, "    %s%s%s", progress_style(l->progress, STYLE_FAINT), sample->source, none);
