@@ -129,7 +129,7 @@ def check_drawn(browser, name, width, dark):
     mode = "dark" if dark else "light"
     what = f"{name}, {width} pixels, {mode}: "
     browser.show(width, 900, dark)
-    check(browser.open(OUT / f"{name}.html", ready=READY), what + "the page becomes ready")
+    check(browser.open(OUT / f"{name}.html", "#tokens", ready=READY), what + "the page becomes ready")
     took = browser.run("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd") / 1000
     check(took < SECONDS, f"{what}opens in {took:.2f} s, expected {SECONDS} s at most")
     check(browser.run("document.documentElement.scrollWidth <= innerWidth"), what + "nothing is wider than the page")

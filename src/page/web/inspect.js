@@ -1,49 +1,48 @@
 "use strict";
-/* Starts the page: sections are drawn one after the other, pictures when they come into sight. */
+/* Starts the page, and draws the sections of "all numbers": one after the other when they are opened, pictures when they
+ * come into sight. */
+
+const folded = document.getElementById("all-numbers"), sections = [...folded.querySelectorAll("main > section")];
+const numbersSwitch = document.getElementById("numbers-switch");
+let drawn = 0, drawing = 0;
 
 function goTo(section) {
   const node = document.getElementById(section);
-  if (!node) return;
+  if (!node || !sections.includes(node)) return;
+  openNumbers();
   drawUpTo(section);
-  state.section = section;
-  writeHash();
+  place.section = section;
+  writeAddress();
   node.scrollIntoView();
   node.querySelector("h2").focus({preventScroll: true});
 }
-function readHash() {
-  const [section, ...rest] = location.hash.slice(1).split("&"), chosen = {};
-  for (const pair of rest) {
-    const [name, value] = pair.split("=");
-    if (["block", "head", "row"].includes(name) && /^\d+$/.test(value)) chosen[name] = +value;
-  }
-  return [section, chosen];
-}
 
-const sections = [...document.querySelectorAll("main > section")];
-let drawn = 0;
 function drawSection(section) {
   let holds = false, said = false;
+  for (const node of section.children) node.hidden = false;
   const slots = [...section.querySelectorAll("[data-view]")].map(slot => [slot, views[slot.dataset.view]]);
-  for (const [slot, view] of slots) holds = holds || Boolean(view.needs());
+  for (const [, view] of slots) holds = holds || Boolean(view.needs());
+  section.classList.toggle("empty", !holds);
   for (const [slot, view] of slots) {
+    slot.replaceChildren();
+    slot.classList.remove("missing");
     if (view.needs()) {
       slot.replaceChildren(...present(view.draw()));
       continue;
     }
     /* What is not there is told in one sentence, which takes the place of the text about it. */
     if (holds)
-      for (let last = false, node; !last && (node = slot.previousElementSibling) && node.tagName !== "H2" &&
-           !node.dataset.view && !node.matches(".note");
-           node.remove())
-        last = node.tagName === "H3";
+      for (let node = slot.previousElementSibling; node && node.tagName !== "H2" && !node.dataset.view &&
+           !node.matches(".note");
+           node = node.previousElementSibling) {
+        node.hidden = true;
+        if (node.tagName === "H3") break;
+      }
     if (view.without && (holds || !said)) {
-      slot.replaceWith(note(view.without));
+      slot.append(note(view.without));
+      slot.classList.add("missing");
       said = true;
     }
-  }
-  if (!holds) {
-    section.classList.add("empty");
-    section.append(...section.querySelectorAll(".note"));
   }
 }
 function drawUpTo(section) {
@@ -51,23 +50,25 @@ function drawUpTo(section) {
   while (drawn <= last) drawSection(sections[drawn++]);
 }
 function drawRest() {
+  clearTimeout(drawing);
   if (drawn < sections.length) {
     drawSection(sections[drawn++]);
-    setTimeout(drawRest, 0);
+    drawing = setTimeout(drawRest, 0);
   } else
     document.documentElement.setAttribute("data-ready", "");
 }
+function openNumbers() {
+  folded.open = numbersSwitch.checked = true;
+  lesson.showNumbers(true);
+  drawRest();
+}
 
-function header() {
+function drawHeader() {
   const box = document.getElementById("summary");
-  const example = !data.model;
-  if (data.source && data.target) {
-    document.title = `Inside a translation: ${data.source.text}`;
-    box.append(html("p.summary", strong(data.source.text), html("span.arrow", " → "), strong(data.target.text)));
-  } else if (data.source)
-    box.append(html("p.summary", strong(data.source.text)));
-  if (example) {
-    document.title = document.querySelector("h1").textContent = "Attention, worked out by hand";
+  box.replaceChildren();
+  if (data.source && data.target) document.title = `Inside a translation: ${data.source.text}`;
+  if (!data.model) {
+    document.title = document.getElementById("page-title").textContent = "Attention, worked out by hand";
     document.getElementById("intro").textContent =
       "A worked example, small enough to be redone with a pencil: made-up vectors of a few tokens, " +
       "with no model behind them, and the attention of one block. § marks the section of Vaswani " +
@@ -86,33 +87,63 @@ function header() {
     box.append(html("div.note", {style: "margin-top:1rem"}, strong("Not in this page: "), data.left_out.join(" ")));
 }
 
-const [wanted, chosenBefore] = readHash();
-if (data.arithmetic)
-  Object.assign(state, {block: data.arithmetic.block, head: data.arithmetic.head, row: data.arithmetic.row});
-Object.assign(state, chosenBefore);
-clamp();
-header();
-if (document.getElementById(wanted)) goTo(wanted);
-setTimeout(drawRest, 0);
-addEventListener("hashchange", () => {
-  const [section, chosen] = readHash();
-  if (Object.keys(chosen).length) choose(chosen);
-  goTo(section);
+lesson.watch(what => {
+  if (what !== "data") return;
+  drawn = 0;
+  drawHeader();
+  if (folded.open) drawRest();
 });
-addEventListener("beforeprint", () => drawUpTo(sections[sections.length - 1].id));
-
-/* The contents show where the reader is. */
-const current = new IntersectionObserver(list => list.forEach(e => {
-  if (!e.isIntersecting) return;
-  state.section = e.target.id;
-  for (const a of document.querySelectorAll(".contents a")) {
-    if (a.hash === "#" + e.target.id) {
-      a.setAttribute("aria-current", "true");
-      const bar = a.closest("nav");
-      if (bar.scrollWidth > bar.clientWidth) bar.scrollLeft = a.offsetLeft - 40;
-    } else
-      a.removeAttribute("aria-current");
+folded.addEventListener("toggle", () => {
+  if (folded.open === lesson.numbers) return;
+  if (folded.open)
+    openNumbers();
+  else {
+    numbersSwitch.checked = false;
+    lesson.showNumbers(false);
   }
-}),
-  {rootMargin: "-30% 0px -65% 0px"});
-sections.forEach(s => current.observe(s));
+});
+numbersSwitch.addEventListener("change", () => {
+  if (numbersSwitch.checked) openNumbers();
+  folded.open = numbersSwitch.checked;
+  lesson.showNumbers(numbersSwitch.checked);
+});
+/* Paper has everything: all sections and all their pictures. */
+addEventListener("beforeprint", () => {
+  openNumbers();
+  drawUpTo(sections[sections.length - 1].id);
+  for (const node of [...pictures.keys()]) redraw(node, true);
+});
+
+lesson.start(JSON.parse(document.getElementById("data").textContent.trim() || "null"));
+const wanted = readAddress().where;
+if (sections.some(s => s.id === wanted))
+  goTo(wanted);
+else if (lesson.data && !lesson.data.model)
+  openNumbers();
+if (!folded.open) document.documentElement.setAttribute("data-ready", "");
+addEventListener("hashchange", () => {
+  const {where, step, chosen} = readAddress();
+  if (Object.keys(chosen).length) lesson.choose(chosen);
+  if (!where.startsWith("scene-") || !toScene(where.slice(6), step)) goTo(where);
+});
+
+/* The contents show where the reader is: at the last section whose beginning is above a third of the window. */
+function markCurrent() {
+  if (!folded.open) return;
+  const above = sections.filter(s => s.getBoundingClientRect().top < innerHeight / 3);
+  const ended = folded.getBoundingClientRect().bottom <= innerHeight + 2;
+  const here = ended ? sections[sections.length - 1] : above[above.length - 1] || sections[0];
+  for (const a of folded.querySelectorAll(".contents a")) {
+    const on = a.hash === "#" + here.id;
+    if (on === a.hasAttribute("aria-current")) continue;
+    if (!on) {
+      a.removeAttribute("aria-current");
+      continue;
+    }
+    a.setAttribute("aria-current", "true");
+    const bar = a.closest("nav");
+    if (bar.scrollWidth > bar.clientWidth) bar.scrollLeft = a.offsetLeft - 40;
+  }
+}
+addEventListener("scroll", () => requestAnimationFrame(markCurrent), {passive: true});
+folded.addEventListener("toggle", markCurrent);

@@ -4,11 +4,7 @@
  *
  * A vector of D numbers is a Float32Array; what is worked out here is in double precision. */
 
-const data = JSON.parse(document.getElementById("data").textContent);
-const model = data.model || {};
-const attention = data.attention || [];
-
-/* ---- what is chosen: block, head and row, shared by all views and kept in the address ---- */
+let data, model, attention; /* of the sentence now shown: lesson.data and its parts, or empty */
 
 const isMark = token => /^<\/?[a-z]+>$/.test(token.text);
 /* A token's name in pictures: without its space; "-" before a piece that goes on with a word. */
@@ -18,12 +14,9 @@ function tokenNames(side) {
       ? t.text
       : (i > 0 && t.word >= 0 && t.word === tokens[i - 1].word ? "-" : "") + (t.text.trim() || "␣"));
 }
-const sourceNames = tokenNames(data.source), targetNames = tokenNames(data.target);
+let sourceNames, targetNames, targetOr, saysNames;
 const names = (side, count) => range(count).map(i => (side[i] === undefined ? String(i) : side[i]));
-const targetOr = targetNames.length ? targetNames : sourceNames;
 /* A row of cross-attention is named by what the decoder is about to say there, as that is what it looks for. */
-const saysNames = (data.steps ||
-  []).map(step => "→ " + (isMark(step.says) ? step.says.text : step.says.text.trim() || "␣"));
 const rowNames = b => names(b.kind === "encoder" ? sourceNames
     : b.kind === "cross" && saysNames.length     ? saysNames
                                                  : targetOr,
@@ -37,33 +30,23 @@ const kinds = {
 const blockName = b => `${kinds[b.kind]} layer ${b.layer}`;
 const headName = (b, head) => `${blockName(b)}, head ${head}`;
 
-const state = {
-  block: 0,
-  head: 0,
-  row: 0,
-  section: ""
-};
-const watchers = [];
-function clamp() {
-  state.block = Math.max(0, Math.min(attention.length - 1, state.block | 0));
-  const b = attention[state.block];
-  if (!b) return;
-  state.head = Math.max(0, Math.min(b.p.shape[0] - 1, state.head | 0));
-  state.row = Math.max(0, Math.min(b.p.shape[1] - 1, state.row | 0));
+const state = lesson.choice, choose = change => lesson.choose(change);
+const watchers = []; /* of the choice; empty again when another sentence is shown */
+function readData() {
+  data = lesson.data || {};
+  model = data.model || {};
+  attention = data.attention || [];
+  sourceNames = tokenNames(data.source);
+  targetNames = tokenNames(data.target);
+  targetOr = targetNames.length ? targetNames : sourceNames;
+  saysNames = (data.steps || []).map(s => "→ " + (isMark(s.says) ? s.says.text : s.says.text.trim() || "␣"));
+  watchers.length = 0;
 }
-function writeHash() {
-  const hash = `#${state.section || "attention"}&block=${state.block}&head=${state.head}&row=${state.row}`;
-  if (attention.length) try {
-      history.replaceState(null, "", hash);
-    } catch (e) { /* then the address stays as it is */
-    }
-}
-function choose(change) {
-  Object.assign(state, change);
-  clamp();
-  writeHash();
-  watchers.forEach(w => w());
-}
+readData();
+lesson.watch(what => {
+  if (what === "data") readData();
+  if (what === "choice") watchers.forEach(w => w());
+});
 /* Draws again whatever depends on the choice; focus stays where it was. */
 function live(render) {
   const node = html("div");
