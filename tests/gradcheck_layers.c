@@ -310,7 +310,7 @@ static void attention_b(const Layer *l) {
 }
 
 static AttentionShape shape_of(const uint32_t *queries, const uint32_t *keys, bool causal) {
-    AttentionShape shape = {B, H, K, queries, keys, keys + 1, 0, causal, NULL};
+    AttentionShape shape = {B, H, K, queries, keys, keys + 1, 0, causal, .shown = NULL};
     for (size_t b = 0; b < B; b++)
         if (keys[b + 1] - keys[b] > shape.longest_key) shape.longest_key = keys[b + 1] - keys[b];
     return shape;

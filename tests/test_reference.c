@@ -226,7 +226,7 @@ static void check_multihead(const char *name, const uint32_t *query_start, const
     uint32_t longest = 0;
     for (size_t b = 0; b < B; b++)
         if (key_start[b + 1] - key_start[b] > longest) longest = key_start[b + 1] - key_start[b];
-    const AttentionShape shape = {B, H, K, query_start, key_start, key_start + 1, longest, causal, NULL};
+    const AttentionShape shape = {B, H, K, query_start, key_start, key_start + 1, longest, causal, .shown = NULL};
     pool_reserve(pool, attention_scratch(longest), matmul_shared());
     Arena arena;
     Error err;

@@ -27,6 +27,8 @@ static const Option options[] = {
     {"--head", NULL, "H", "... and this head, counted from 0 (default: 0)", NULL},
     {"--group", NULL, "GROUP", "reference words: NAME=word,word,...[:the * is ripe/...]; may be repeated", NULL},
     {"--beam", "-b", "N", "hypotheses kept; 1: greedy (default: the model's decode.beam)", NULL},
+    {"--without", NULL, "NAMES",
+     "switch parts off: positions, mask, root, attention, feedforward, heads:KIND.LAYER.HEAD, only:HEAD", NULL},
     {"--example", NULL, NULL, "show an attention small enough to check by hand; needs no model", NULL},
     {"--threads", NULL, "N", "number of threads; 0: one for each core (default: 0)", NULL},
 };
@@ -47,6 +49,7 @@ typedef struct Arguments {
     const char *model, *output, *sentence;
     bool json, text, example;
     size_t beam, threads;
+    Knockout knockout;
     InspectRequest request;
 } Arguments;
 
@@ -84,9 +87,11 @@ static bool show(const Arguments *a, const Observation *o, Error *err) {
 static bool inspect_sentence(const Arguments *a, Pool *pool, Error *err) {
     ModelFile model;
     if (!options_open_model(&model, a->model, err)) return false;
+    model.info.decode.knockout = &a->knockout;
     Tokenizer *tokenizer = modelfile_tokenizer(&model, err);
     Observation o;
-    bool ok = tokenizer && inspect_check(&a->request, &model, err) &&
+    bool ok = tokenizer && options_check_without(&a->knockout, &model, err) &&
+              inspect_check(&a->request, &model, err) &&
               observation_make(&o, &model, tokenizer, pool, a->sentence, a->beam, err);
     if (ok) {
         if (o.says[o.T - 1] != TOKEN_END)
@@ -166,6 +171,7 @@ int main(int argc, char **argv) {
     a.request.layer = (int)options_integer(&reader, "--layer", 0, HYPER_MAX_LAYERS - 1, INSPECT_NONE);
     a.request.head = (int)options_integer(&reader, "--head", 0, HYPER_MAX_WIDTH - 1, INSPECT_NONE);
     a.beam = (size_t)options_integer(&reader, "--beam", 1, SEARCH_MAX_BEAM, 0);
+    options_without(&reader, &a.knockout);
     a.threads = (size_t)options_integer(&reader, "--threads", 0, 1024, 0);
     if (a.json && a.text) options_usage(&command, "expected --json or --text, found both");
     if (a.text && !a.output && (a.request.word || a.request.compare || a.request.groups))

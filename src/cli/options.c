@@ -202,6 +202,17 @@ void options_fields(const OptionReader *r, const Field *fields, void *of) {
     }
 }
 
+void options_without(const OptionReader *r, Knockout *knockout) {
+    Error err;
+    const char *names = options_given(r, "--without");
+    if (names && !knockout_parse(knockout, names, &err)) options_usage(r->command, "--without: %s", err.text);
+}
+
+bool options_check_without(const Knockout *knockout, const ModelFile *model, Error *err) {
+    return knockout_check(knockout, &model->info.hyper, err) ||
+           error_set(err, "%s: --without %s", model->path, err->text);
+}
+
 /* Whether the path may be a model; for a folder that has one, the message says how to name it. */
 static bool check_model_path(const char *path, Error *err) {
     struct stat status;

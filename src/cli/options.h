@@ -60,6 +60,11 @@ int options_choice(const OptionReader *reader, const char *name, const char *con
 /* Sets the settings of `fields` in the struct `of` for which options were given. */
 void options_fields(const OptionReader *reader, const Field *fields, void *of);
 
+/* The names of --without into *knockout, which is all 0; a wrong one ends the process with EXIT_USAGE. Then whether the
+ * model has what they name. */
+void options_without(const OptionReader *reader, Knockout *knockout);
+bool options_check_without(const Knockout *knockout, const ModelFile *model, Error *err);
+
 /* Opens the model that was given or, for NULL, the newest runs/NAME/model.gguf. Release with modelfile_close. */
 bool options_open_model(ModelFile *model, const char *given, Error *err);
 

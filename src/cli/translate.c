@@ -37,6 +37,8 @@ static const Option options[] = {
     {"--temperature", NULL, "T", "draw by probability ^ (1 / T) (default: 1)", "decode.temperature"},
     {"--top-k", NULL, "K", "draw from the K most likely (default: from all)", "decode.top_k"},
     {"--seed", NULL, "N", "the draws depend on N, line and position only (default: 1)", "decode.seed"},
+    {"--without", NULL, "NAMES",
+     "switch parts off: positions, mask, root, attention, feedforward, heads:KIND.LAYER.HEAD, only:HEAD", NULL},
     {"--threads", NULL, "N", "number of threads; 0: one for each core (default: 0)", NULL},
 };
 
@@ -69,8 +71,9 @@ typedef struct Request {
     size_t first;      /* the number of the first of those that are translated now, from 0 */
     size_t done, cut;  /* texts so far; those with a translation that was cut */
     size_t max_length; /* the model's */
-    bool lost;         /* for one of the texts so far the model's numbers were not finite; this is reported once */
-    bool odd;          /* one of the texts so far was not UTF-8; this is reported once, too */
+    Knockout knockout;
+    bool lost; /* for one of the texts so far the model's numbers were not finite; this is reported once */
+    bool odd;  /* one of the texts so far was not UTF-8; this is reported once, too */
 } Request;
 
 /* soft: a target word's shares of source words, those that do not round to 0; "-": there are none. */
@@ -202,6 +205,7 @@ static bool search_options(SearchOptions *how, int32_t **prefix, const Request *
     const char *text = options_given(request->options, "--prefix");
     *how = model->info.decode;
     how->seed = 1;
+    how->knockout = &request->knockout;
     options_fields(request->options, search_fields, how);
     options_fields(request->options, search_more_fields, how);
     if (how->max_extra == FIELD_AUTO) how->max_extra = model->info.decode.max_extra;
@@ -222,7 +226,7 @@ static bool search_options(SearchOptions *how, int32_t **prefix, const Request *
     if (how->min_length > most)
         return error_set(err, "--min-length: expected less than %zu (the model's max_length), found %zu",
                          model->info.hyper.max_length, how->min_length);
-    return search_check(how, &model->info.hyper, model->path, err);
+    return search_check(how, &model->info.hyper, model->path, err) && options_check_without(how->knockout, model, err);
 }
 
 static int run(Request *request, Error *err) {
@@ -291,6 +295,7 @@ int main(int argc, char **argv) {
             stbds_arrput(request.texts, ((Text){value, strlen(value)}));
     }
     check_request(&reader);
+    options_without(&reader, &request.knockout);
     for (size_t i = 0; i < stbds_arrlenu(request.texts); i++) options_tell_text(&command, request.texts[i].bytes);
     request.alignment = (Alignment)options_choice(&reader, "--alignment", alignments);
     options_keep_going();

@@ -72,7 +72,10 @@ Search *search_create(const Parameters *params, const real *w, Pool *pool, Searc
     Error err;
     CHECK(search_check(&options, &params->hyper, "", &err), "options that were checked");
     Search *s = memory_new(1, sizeof *s);
-    *s = (Search){.params = params, .pool = pool, .options = options, .session = session_create(params, w, pool)};
+    *s = (Search){.params = params,
+                  .pool = pool,
+                  .options = options,
+                  .session = session_create(params, w, pool, options.knockout)};
     s->each = options.beam;
     return s;
 }

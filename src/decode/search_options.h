@@ -8,7 +8,7 @@
 
 #include "base/fields.h"
 #include "math/real.h"
-#include "model/hyper.h"
+#include "model/knockout.h"
 
 enum {
     SEARCH_MAX_BEAM = 64,
@@ -35,6 +35,8 @@ typedef struct SearchOptions {
     double temperature;     /* 0: 1 */
     size_t top_k;           /* equals of the last are in */
     uint64_t seed;
+    const Knockout *knockout; /* what the model is run without (model/knockout.h); passed knockout_check. It must
+                                 outlive the Search */
 } SearchOptions;
 
 /* The options that a model keeps, as [decode] of a config and nmt.decode.NAME of a model file, and the others. A new

@@ -1,10 +1,13 @@
 /* The arena of a session, for one batch, with L decoder layers:
  *
- *     | cross 0 | self 0 | ... | cross L-1 | self L-1 | row numbers | used twice, see below |
- *                                                                          ^ scratch
+ *     | cross 0 | self 0 | ... | cross L-1 | self L-1 | row numbers | tokens | used twice, see below |
+ *                                                                                  ^ scratch
  *
  *     cross l: (M, 2D) keys and values of the source tokens, written once, by session_begin
  *     self l:  (slots * capacity, 2D) keys and values of the target tokens, one more of each row in each step
+ *
+ *     tokens:  (slots, capacity) those that each slot has read, only where the mask is knocked out: then no key and
+ * value stays as it was, and each step runs them all again
  *
  * The capacity is small at first. When a step goes beyond it, a new arena with twice the capacity takes over.
  *
@@ -35,16 +38,17 @@ struct Session {
     real **self, **cross;   /* (decoder_layers) arrays (slots * capacity, 2D) and (M, 2D): keys, values */
     /* The rows of a step, (slots): where their keys and values are. */
     uint32_t *self_start, *self_end, *cross_start, *cross_end;
-    size_t scratch; /* the arena's mark where the last part begins */
+    int32_t *tokens; /* (slots, capacity), without the mask; else NULL */
+    size_t scratch;  /* the arena's mark where the last part begins */
 };
 
-Session *session_create(const Parameters *params, const real *w, Pool *pool) {
+Session *session_create(const Parameters *params, const real *w, Pool *pool, const Knockout *knockout) {
     const Hyper *h = &params->hyper;
     Session *s = memory_new(1, sizeof *s);
     const Compute compute = {.pool = pool, .packed = packed_weights_create(w, params->count)};
     s->self = memory_new(h->decoder_layers, sizeof *s->self);
     s->cross = memory_new(h->decoder_layers, sizeof *s->cross);
-    s->pass = (Pass){.net = {.compute = compute, .arena = &s->arena, .w = w}, .params = params};
+    s->pass = (Pass){.net = {.compute = compute, .arena = &s->arena, .w = w}, .params = params, .knockout = knockout};
     return s;
 }
 
@@ -58,6 +62,8 @@ void session_free(Session *s) {
     free(s);
 }
 
+static bool unmasked(const Session *s) { return s->pass.knockout && s->pass.knockout->mask; }
+
 static void lay_out_cache(Session *s, Arena *arena) {
     const Hyper *h = &s->pass.params->hyper;
     for (size_t l = 0; l < h->decoder_layers; l++) {
@@ -67,6 +73,7 @@ static void lay_out_cache(Session *s, Arena *arena) {
     s->source_start = arena_push(arena, s->slots / s->each + 1, sizeof(uint32_t));
     uint32_t **const rows[] = {&s->self_start, &s->self_end, &s->cross_start, &s->cross_end};
     for (size_t i = 0; i < 4; i++) *rows[i] = arena_push(arena, s->slots, sizeof(uint32_t));
+    s->tokens = unmasked(s) ? arena_push(arena, (uint64_t)s->slots * s->capacity, sizeof(int32_t)) : NULL;
 }
 
 /* The arena that a batch of the present sizes needs: the cache, then the larger of encoding and a step. */
@@ -76,7 +83,9 @@ static uint64_t arena_bytes(Session *s) {
     lay_out_cache(s, &arena);
     const uint64_t encode = block_stack_bytes(h, STACK_ENCODER, s->M, 0, false);
     const uint64_t logits = (uint64_t)s->slots * h->vocab * sizeof(real) + 2 * ARENA_ALIGNMENT;
-    const uint64_t step = decoder_step_bytes(h, s->slots) + logits;
+    const uint64_t rows = (uint64_t)s->slots * h->width * sizeof(real) + ARENA_ALIGNMENT;
+    const uint64_t step =
+        logits + (unmasked(s) ? rows + decoder_step_unmasked_bytes(h, s->capacity) : decoder_step_bytes(h, s->slots));
     return arena.used + (encode > step ? encode : step);
 }
 
@@ -114,6 +123,7 @@ static bool grow(Session *s, Error *err) {
     const size_t layers = s->pass.params->hyper.decoder_layers, row = 2 * s->pass.params->hyper.width;
     const size_t capacity = s->capacity;
     const uint32_t *start = s->source_start;
+    const int32_t *tokens = s->tokens;
     real **kept = memory_new(2 * layers, sizeof *kept);
     for (size_t l = 0; l < layers; l++) kept[l] = s->self[l], kept[layers + l] = s->cross[l];
     Arena before = s->arena;
@@ -121,6 +131,8 @@ static bool grow(Session *s, Error *err) {
     s->capacity = size_min(2 * capacity, s->most);
     const bool ok = make_room(s, err);
     for (size_t b = 0; ok && b <= s->slots / s->each; b++) s->source_start[b] = start[b];
+    for (size_t i = 0; ok && tokens && i < s->slots * capacity; i++)
+        s->tokens[i / capacity * s->capacity + i % capacity] = tokens[i];
     for (size_t l = 0; ok && l < layers; l++) {
         vector_copy(s->cross[l], kept[layers + l], s->M * row);
         for (size_t slot = 0; slot < s->slots; slot++)
@@ -152,6 +164,21 @@ bool session_begin(Session *s, Packed source, size_t each, size_t most, Error *e
     return true;
 }
 
+/* decoder_step without the mask, row after row. */
+static const real *step_unmasked(Session *s, const uint32_t *slot, const int32_t *token, size_t R, size_t position,
+                                 DecoderCache cache) {
+    const size_t D = s->pass.params->hyper.width;
+    real *h = net_reals(&s->pass.net, R * D);
+    for (size_t r = 0; r < R; r++, cache.cross_start++, cache.cross_end++) {
+        int32_t *read = s->tokens + slot[r] * s->capacity;
+        const uint64_t mark = arena_mark(&s->arena);
+        read[position] = token[r];
+        vector_copy(h + r * D, decoder_step_unmasked(&s->pass, read, position + 1, &cache), D);
+        arena_release(&s->arena, mark);
+    }
+    return h;
+}
+
 real *session_step(Session *s, const uint32_t *slot, const int32_t *token, size_t R, size_t position, Error *err) {
     const Parameters *params = s->pass.params;
     CHECK(R <= s->slots && position < s->most, "a step within the session's sizes");
@@ -165,7 +192,8 @@ real *session_step(Session *s, const uint32_t *slot, const int32_t *token, size_
     const DecoderCache cache = {s->self,        s->cross,     s->self_start, s->self_end,
                                 s->cross_start, s->cross_end, position + 1,  s->longest};
     arena_release(&s->arena, s->scratch);
-    const real *h = decoder_step(&s->pass, token, R, position, &cache);
+    const real *h = unmasked(s) ? step_unmasked(s, slot, token, R, position, cache)
+                                : decoder_step(&s->pass, token, R, position, &cache);
     real *logits = net_reals(&s->pass.net, R * params->hyper.vocab);
     linear_forward(s->pass.net.compute, logits, h, s->pass.net.w + params->output, NULL, R, params->hyper.width,
                    params->hyper.vocab);
@@ -191,6 +219,10 @@ static void copy_task(void *context, size_t task, size_t worker) {
 void session_copy(Session *s, const SessionCopy *copies, size_t count, size_t length) {
     if (count == 0 || length == 0) return;
     CHECK(length <= s->capacity, "a slot has as many positions");
+    for (size_t i = 0; s->tokens && i < count * length; i++) {
+        const SessionCopy copy = copies[i / length];
+        s->tokens[copy.to * s->capacity + i % length] = s->tokens[copy.from * s->capacity + i % length];
+    }
     Copying c = {s, copies, count, length};
     pool_run(s->pass.net.compute.pool, "cache", count * s->pass.params->hyper.decoder_layers, copy_task, &c);
 }

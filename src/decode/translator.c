@@ -113,6 +113,7 @@ void translator_sentences(Translator *t) { t->sentences = true; }
 
 void translator_align(Translator *t) {
     if (!t->align) t->aligner = transformer_new(&t->params->hyper, (Compute){.pool = t->pool});
+    t->aligner.knockout = t->options.knockout;
     t->align = true;
 }
 

@@ -58,8 +58,12 @@ static void write_neighbours(Json *j, const Observation *o, bool target) {
     free(norms);
 }
 
-/* The first positions, and their mean dot product at each distance. */
+/* The first positions, and their mean dot product at each distance; null: there are none. */
 static void write_positions(Json *j, const real *positions, size_t P, size_t D) {
+    if (!positions) {
+        json_write(j, "positions: null");
+        return;
+    }
     const size_t n = P < INSPECT_POSITIONS ? P : INSPECT_POSITIONS;
     real *dots = memory_new(n, sizeof *dots);
     for (size_t distance = 0; distance < n; distance++) {
@@ -79,14 +83,16 @@ void inspect_write_embedding(Json *j, const Observation *o) {
     const Hyper *h = &o->file->params.hyper;
     const size_t D = h->width, n = o->S > o->T ? o->S : o->T;
     const real *encoder = pass_positions(&o->pass, STACK_ENCODER), *decoder = pass_positions(&o->pass, STACK_DECODER);
+    real *zeros = memory_new(n, D * sizeof *zeros); /* what is added where there are no positions */
     json_write(j, "embedding: {scale: %g", (double)(real)sqrt((double)D));
     write_rows(j, "source", table_of(o, false), o->source, o->S, D);
     write_rows(j, "target", table_of(o, true), o->target, o->T, D);
-    json_array(json_key(j, "source_positions"), 0, n, D, encoder, D);
+    json_array(json_key(j, "source_positions"), 0, n, D, encoder ? encoder : zeros, D);
     json_array(json_key(j, "target_positions"), 0, n, D, decoder == encoder ? NULL : decoder, D);
     json_write(j, "}");
+    free(zeros);
     PositionTable first = {0}; /* the pass has no more sinusoidal positions than it needed */
-    const real *sinusoidal = pass_sinusoidal(&first, h, INSPECT_POSITIONS);
+    const real *sinusoidal = encoder ? pass_sinusoidal(&first, h, INSPECT_POSITIONS) : NULL;
     write_positions(j, sinusoidal ? sinusoidal : encoder, h->max_length, D);
     free(first.table);
     json_write(j, "neighbours: [");

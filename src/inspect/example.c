@@ -20,7 +20,7 @@ void inspect_example(Json *j, Pool *pool) {
     real qkv[T * 3 * D], joined[T * D], log_sum[T], p[T * T];
     real *const shown[] = {p};
     const uint32_t start[] = {0, T};
-    const AttentionShape shape = {1, 1, D, start, start, start + 1, T, false, shown};
+    const AttentionShape shape = {1, 1, D, start, start, start + 1, T, false, .shown = shown};
     const AttentionInput in = {qkv, qkv + D, qkv + 2 * D, 3 * D, 3 * D};
     pool_reserve(pool, size_max(attention_scratch(T), matmul_scratch()), matmul_shared());
     linear_forward((Compute){.pool = pool}, qkv, x, weight, NULL, T, D, 3 * D);

@@ -41,6 +41,14 @@ static void write_model(Json *j, const ModelFile *file) {
                (long long)file->info.step);
 }
 
+/* What the model was run without. */
+static void write_knocked(Json *j, const Knockout *knockout) {
+    char name[KNOCKOUT_NAME];
+    json_write(j, "knocked: [");
+    for (size_t i = 0; knockout && knockout_name(knockout, i, name); i++) json_write(j, "%s", name);
+    json_write(j, "]");
+}
+
 /* A sequence of tokens; its text is that of `said`. */
 static void write_tokens(Json *j, const char *key, const Tokenizer *tokenizer, const int32_t *ids, const int32_t *said,
                          size_t n) {
@@ -191,6 +199,7 @@ size_t inspect_chosen(const InspectRequest *r, const Observation *o) {
 bool inspect_write(Json *j, const InspectRequest *request, const Observation *o, Error *err) {
     json_write(j, "{format: %s, version: 1", "nmt.inspect");
     write_model(j, o->file);
+    write_knocked(j, o->file->info.decode.knockout);
     write_tokens(j, "source", o->tokenizer, o->source, o->source, o->S);
     write_tokens(j, "target", o->tokenizer, o->target, o->says, o->T);
     write_steps(j, o);

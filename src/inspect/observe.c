@@ -140,6 +140,7 @@ static bool run_model(Observation *o, Error *err) {
     const Packed source = {1, o->source, source_start, S}, target = {1, o->target, target_start, T};
     if (!transformer_create(&o->model, h, (Compute){.pool = o->pool}, (TransformerLimits){S, T, S, T}, true, err))
         return false;
+    o->model.knockout = o->file->info.decode.knockout;
     o->pass = transformer_pass(&o->model, o->file->w);
     o->shown = memory_new(observation_attentions(o), sizeof *o->shown);
     for (size_t i = 0; i < observation_attentions(o); i++) {

@@ -38,9 +38,9 @@ typedef struct Observation {
     real **shown;        /* of each attention, by number: (H, Tq, Tk) */
 } Observation;
 
-/* The tokenizer is of this model, and beam 0 its own. All arguments but the text must outlive the observation. Fails
- * when the text is empty or longer than the model takes, when there is no memory, or when the numbers are not finite.
- * Release with observation_free. */
+/* The tokenizer is of this model, and beam 0 its own. The model is run without file->info.decode.knockout. All
+ * arguments but the text must outlive the observation. Fails when the text is empty or longer than the model takes,
+ * when there is no memory, or when the numbers are not finite. Release with observation_free. */
 bool observation_make(Observation *o, const ModelFile *file, const Tokenizer *tokenizer, Pool *pool, const char *text,
                       size_t beam, Error *err);
 void observation_free(Observation *o);
@@ -64,9 +64,6 @@ size_t observation_attentions(const Observation *o);
 AttentionView observation_view(const Observation *o, size_t number);
 /* The number of the attention of a kind and layer, which exist. */
 size_t observation_number(const Observation *o, AttentionKind kind, size_t layer);
-#define ATTENTION_KIND_NAMES                                                                                           \
-    ((const char *const[]){                                                                                            \
-        [ATTENTION_ENCODER] = "encoder", [ATTENTION_DECODER] = "decoder", [ATTENTION_CROSS] = "cross", NULL})
 
 /* x of an attention into (Tq, D): after the norm, where norm is pre. */
 void observation_inputs(const Observation *o, const AttentionView *view, real *x);

@@ -169,6 +169,7 @@ static bool encode(const Observation *o, const Mention *mentions, const Place *p
     const bool ok =
         transformer_create(&model, h, (Compute){.pool = o->pool}, (TransformerLimits){N, 1, longest, 1}, true, err);
     if (ok) {
+        model.knockout = o->file->info.decode.knockout;
         Pass pass = transformer_pass(&model, o->file->w);
         pass.keep = true;
         const real *out = encoder_forward(&pass, &model.encoder, (Packed){count, ids, start, longest});

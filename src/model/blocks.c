@@ -32,7 +32,12 @@ AttentionBlock block_attention(const Pass *pass, AttentionKind kind, size_t laye
     const Parameters *params = pass->params;
     const bool cross = kind == ATTENTION_CROSS;
     const StackName stack = kind == ATTENTION_ENCODER ? STACK_ENCODER : STACK_DECODER;
+    const Knockout *knockout = pass->knockout;
     if (pass->shown[kind]) shape.shown = pass->shown[kind] + layer * shape.B;
+    if (knockout) {
+        shape.unscaled = knockout->root, shape.muted = knockout_muted(knockout, kind, layer);
+        if (kind == ATTENTION_DECODER && knockout->mask) shape.causal = false;
+    }
     return (AttentionBlock){
         .sublayer = {.N = shape.query_start[shape.B],
                      .D = params->hyper.width,
@@ -47,7 +52,8 @@ AttentionBlock block_attention(const Pass *pass, AttentionKind kind, size_t laye
                       .shape = shape,
                       .dropout = pass_dropout(pass, stack, layer, cross ? PLACE_CROSS_WEIGHTS : PLACE_SELF_WEIGHTS),
                       .memory = memory,
-                      .Nk = M},
+                      .Nk = M,
+                      .silent = knockout && knockout->attention},
     };
 }
 
@@ -55,7 +61,7 @@ AttentionBlock block_attention_packed(const Pass *pass, AttentionKind kind, size
                                       const real *memory) {
     const Hyper *h = &pass->params->hyper;
     const AttentionShape shape = {queries.B,      h->heads,     h->width / h->heads,       queries.start, keys.start,
-                                  keys.start + 1, keys.longest, kind == ATTENTION_DECODER, NULL};
+                                  keys.start + 1, keys.longest, kind == ATTENTION_DECODER, .shown = NULL};
     return block_attention(pass, kind, layer, shape, memory, memory ? keys.start[keys.B] : 0);
 }
 
@@ -109,6 +115,7 @@ FeedforwardBlock block_feedforward(const Pass *pass, StackName stack, size_t lay
                         .D = h->width,
                         .F = h->feedforward,
                         .activation = h->activation,
+                        .silent = pass->knockout && pass->knockout->feedforward,
                         .dropout = pass_dropout(pass, stack, layer, PLACE_ACTIVATION)},
     };
 }

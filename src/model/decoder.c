@@ -82,13 +82,14 @@ const real *decoder_step(const Pass *pass, const int32_t *token, size_t B, size_
     CHECK(position < h->max_length, "a position within the model's longest sentence");
     uint32_t *each = arena_push(net->arena, B + 1, sizeof *each); /* every sentence is one query row */
     for (size_t b = 0; b <= B; b++) each[b] = (uint32_t)b;
-    const AttentionShape self_shape = {B,     H,   K, each, cache->self_start, cache->self_end, cache->longest_self,
-                                       false, NULL};
-    const AttentionShape cross_shape = {B,     H,   K, each, cache->cross_start, cache->cross_end, cache->longest_cross,
-                                        false, NULL};
+    const AttentionShape self_shape = {
+        B, H, K, each, cache->self_start, cache->self_end, cache->longest_self, .causal = false};
+    const AttentionShape cross_shape = {
+        B, H, K, each, cache->cross_start, cache->cross_end, cache->longest_cross, .causal = false};
     real *embedded = net_reals(net, B * D);
+    const real *positions = pass_positions(pass, STACK_DECODER);
     embedding_forward(net->compute.pool, embedded, token, each, net->w + pass->params->decoder_embedding,
-                      pass_positions(pass, STACK_DECODER) + position * D, B, D);
+                      positions ? positions + position * D : NULL, B, D);
     const real *x = embedded;
     for (size_t l = 0; l < h->decoder_layers; l++) {
         const AttentionBlock self = block_attention(pass, ATTENTION_DECODER, l, self_shape, NULL, 0);
@@ -105,6 +106,43 @@ const real *decoder_step(const Pass *pass, const int32_t *token, size_t B, size_
     return block_final_norm_forward(pass, STACK_DECODER, &norm, x, B);
 }
 
+const real *decoder_step_unmasked(const Pass *pass, const int32_t *token, size_t N, const DecoderCache *cache) {
+    const Hyper *h = &pass->params->hyper;
+    const Net *net = &pass->net;
+    uint32_t *start = arena_push(net->arena, 2, sizeof *start);
+    start[0] = 0, start[1] = (uint32_t)N;
+    const Packed prefix = {1, token, start, N};
+    const AttentionShape cross_shape = {1,
+                                        h->heads,
+                                        h->width / h->heads,
+                                        start,
+                                        cache->cross_start,
+                                        cache->cross_end,
+                                        cache->longest_cross,
+                                        .causal = false};
+    real *embedded = net_reals(net, N * h->width);
+    block_embedding_forward(pass, STACK_DECODER, embedded, prefix);
+    const real *x = embedded;
+    for (size_t l = 0; l < h->decoder_layers; l++) {
+        const AttentionBlock self = block_attention_packed(pass, ATTENTION_DECODER, l, prefix, prefix, NULL);
+        const AttentionBlock cross = block_attention(pass, ATTENTION_CROSS, l, cross_shape, NULL, 0);
+        const FeedforwardBlock ff = block_feedforward(pass, STACK_DECODER, l, N);
+        const uint64_t mark = arena_mark(net->arena);
+        AttentionBlockTape attention;
+        FeedforwardBlockTape feedforward;
+        x = block_attention_forward(net, &attention, x, &self);
+        x = cross_step(net, x, &cross, cache->cross[l]);
+        x = block_feedforward_forward(net, &feedforward, x, &ff);
+        x = block_layer_end(pass, embedded, x, N, mark);
+    }
+    FinalNormTape norm;
+    return block_final_norm_forward(pass, STACK_DECODER, &norm, x, N) + (N - 1) * h->width;
+}
+
 uint64_t decoder_step_bytes(const Hyper *hyper, size_t B) {
     return block_stack_bytes(hyper, STACK_DECODER, B, 0, false) + (B + 1) * sizeof(uint32_t);
+}
+
+uint64_t decoder_step_unmasked_bytes(const Hyper *hyper, size_t N) {
+    return block_stack_bytes(hyper, STACK_DECODER, N, 0, false) + 2 * sizeof(uint32_t);
 }

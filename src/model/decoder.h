@@ -46,5 +46,11 @@ void decoder_project_memory(const Pass *pass, real *const *cross, const real *me
  * Returns (B, D), in the arena: bit for bit what decoder_forward has in these rows. The pass keeps nothing. */
 const real *decoder_step(const Pass *pass, const int32_t *token, size_t B, size_t position, const DecoderCache *cache);
 
-/* Bytes that decoder_step takes from the arena. */
+/* The same without the mask (Knockout.mask), for which nothing of past positions can be kept: all tokens of a
+ * sentence so far, token (N), are run again, and each sees all. Of `cache` only the first sentence's memory is used,
+ * and what has to do with `self` is not. Returns the last row (D), in the arena. */
+const real *decoder_step_unmasked(const Pass *pass, const int32_t *token, size_t N, const DecoderCache *cache);
+
+/* Bytes that decoder_step takes from the arena; and decoder_step_unmasked. */
 uint64_t decoder_step_bytes(const Hyper *hyper, size_t B);
+uint64_t decoder_step_unmasked_bytes(const Hyper *hyper, size_t N);

@@ -18,9 +18,18 @@ typedef enum Tying {
 #define TYING_NAMES                                                                                                    \
     ((const char *const[]){[TYING_ALL] = "all", [TYING_DECODER] = "decoder", [TYING_NONE] = "none", NULL})
 
-typedef enum Positions { POSITIONS_SINUSOIDAL, POSITIONS_LEARNED } Positions;
+/* POSITIONS_NONE: a sentence is a bag of words to the encoder; only the mask tells the decoder what comes first. */
+typedef enum Positions { POSITIONS_SINUSOIDAL, POSITIONS_LEARNED, POSITIONS_NONE } Positions;
 #define POSITIONS_NAMES                                                                                                \
-    ((const char *const[]){[POSITIONS_SINUSOIDAL] = "sinusoidal", [POSITIONS_LEARNED] = "learned", NULL})
+    ((const char *const[]){                                                                                            \
+        [POSITIONS_SINUSOIDAL] = "sinusoidal", [POSITIONS_LEARNED] = "learned", [POSITIONS_NONE] = "none", NULL})
+
+/* The three places where a model attends: the encoder to itself, the decoder to itself, the decoder to the encoder. */
+typedef enum AttentionKind { ATTENTION_ENCODER, ATTENTION_DECODER, ATTENTION_CROSS } AttentionKind;
+enum { ATTENTION_KINDS = 3 };
+#define ATTENTION_KIND_NAMES                                                                                           \
+    ((const char *const[]){                                                                                            \
+        [ATTENTION_ENCODER] = "encoder", [ATTENTION_DECODER] = "decoder", [ATTENTION_CROSS] = "cross", NULL})
 
 typedef struct Hyper {
     size_t vocab;          /* V */

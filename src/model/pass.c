@@ -34,6 +34,7 @@ static size_t learned(const Pass *pass, StackName stack) {
 }
 
 const real *pass_positions(const Pass *pass, StackName stack) {
+    if (pass->knockout && pass->knockout->positions) return NULL;
     return pass->params->hyper.positions == POSITIONS_LEARNED ? pass->net.w + learned(pass, stack) : pass->sinusoidal;
 }
 

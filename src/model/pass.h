@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "math/real.h"
+#include "model/knockout.h"
 #include "model/parameters.h"
 #include "nn/dropout.h"
 #include "nn/net.h"
@@ -22,10 +23,6 @@ typedef struct Packed {
     size_t longest;        /* tokens of the longest */
 } Packed;
 
-/* The three places where a model attends: the encoder to itself, the decoder to itself, the decoder to the encoder. */
-typedef enum AttentionKind { ATTENTION_ENCODER, ATTENTION_DECODER, ATTENTION_CROSS } AttentionKind;
-enum { ATTENTION_KINDS = 3 };
-
 typedef struct Pass {
     Net net;
     const Parameters *params;
@@ -35,6 +32,7 @@ typedef struct Pass {
     bool training;          /* dropout is on */
     uint64_t seed;          /* of dropout: seed, step, and the number of the pass within the step */
     uint32_t step, piece;
+    const Knockout *knockout; /* what a forward pass does without (model/knockout.h); NULL: nothing, as in training */
     /* Where a forward pass over whole sentences writes what attends to what, without dropout: of each kind NULL, or
      * (layers * B) pointers, layer after layer, each NULL or with room for a sentence's probabilities (H, queries,
      * keys). */
@@ -61,13 +59,13 @@ Dropout pass_dropout(const Pass *pass, StackName stack, size_t layer, DropoutPla
 
 /* The table for Pass.sinusoidal: as many positions as have been asked for. Starts as all 0; free the table. */
 typedef struct PositionTable {
-    real *table; /* (positions, D); NULL: none yet, or a model with learned positions */
+    real *table; /* (positions, D); NULL: none yet, or a model without sinusoidal positions */
     size_t positions;
 } PositionTable;
 
 /* The table, with this many positions at least. What it returned before is gone. */
 const real *pass_sinusoidal(PositionTable *table, const Hyper *hyper, size_t positions);
 
-/* A stack's positions (P, D), and their gradient: NULL unless they are learned. */
+/* A stack's positions (P, D), NULL: none; and their gradient, NULL unless they are learned. */
 const real *pass_positions(const Pass *pass, StackName stack);
 real *pass_dpositions(const Pass *pass, StackName stack);

@@ -23,6 +23,7 @@ Loss transformer_train(Transformer *model, const real *w, real *dw, Packed sourc
     const Parameters *params = &model->params;
     const size_t Ns = source.start[source.B], Nt = target_in.start[target_in.B], D = params->hyper.width;
     Pass pass = transformer_pass(model, w);
+    pass.knockout = NULL;
     pass.net.compute = model->compute, pass.net.dw = dw;
     pass.keep = pass.training = true;
     pass.seed = step.seed, pass.step = step.step, pass.piece = step.piece;
@@ -51,7 +52,8 @@ Loss transformer_evaluate(Transformer *model, const real *w, Packed source, Pack
 Pass transformer_pass(Transformer *model, const real *w) {
     arena_release(&model->arena, 0);
     const Net net = {.compute = {.pool = model->compute.pool}, .arena = &model->arena, .w = w};
-    return (Pass){.net = net, .params = &model->params, .sinusoidal = model->positions.table};
+    return (Pass){
+        .net = net, .params = &model->params, .sinusoidal = model->positions.table, .knockout = model->knockout};
 }
 
 Transformer transformer_new(const Hyper *hyper, Compute compute) {

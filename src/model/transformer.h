@@ -32,7 +32,8 @@ typedef struct Transformer {
     Arena arena;
     EncoderTape encoder; /* of the last pass */
     DecoderTape decoder;
-    PositionTable positions; /* of the longest sentence */
+    PositionTable positions;  /* of the longest sentence */
+    const Knockout *knockout; /* what passes that only go forward do without; NULL: nothing */
 } Transformer;
 
 /* hyper has passed hyper_check. compute.pool must outlive the model; its scratch is reserved here. training: passes go

@@ -50,7 +50,7 @@ static Pair pair_of(AttentionInput in, AttentionShape s, size_t b, size_t h) {
         .q = in.q + query0 * in.q_stride + h * s.K,
         .k = in.k + key0 * in.kv_stride + h * s.K,
         .v = in.v + key0 * in.kv_stride + h * s.K,
-        .scale = (real)(1 / sqrt((double)s.K)),
+        .scale = s.unscaled ? 1 : (real)(1 / sqrt((double)s.K)),
     };
 }
 
@@ -87,6 +87,10 @@ static void forward_pair(void *context, size_t task, size_t worker) {
             real *row = weights + r * p.W;
             a->log_sum[(p.query0 + i0 + r) * H + h] = vector_softmax(row, row, p.W);
             if (shown) vector_copy(shown + (h * p.Tq + i0 + r) * p.Tk, row, p.Tk);
+        }
+        if (h < 64 && a->shape.muted >> h & 1) {
+            for (size_t r = 0; r < rows; r++) vector_clear(a->out + (p.query0 + i0 + r) * D + h * K, K);
+            continue;
         }
         drop_block(weights, weights, a->dropout, &p, i0, rows);
         matmul_alone(scratch, MATMUL_WRITE, a->out + (p.query0 + i0) * D + h * K, D, matrix(weights, p.W),

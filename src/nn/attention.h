@@ -42,6 +42,9 @@ typedef struct AttentionShape {
     bool causal;                 /* query i of a sentence sees its keys 0 .. i only; as many queries as keys */
     real *const *shown;          /* (B) where forward also writes each sentence's prob, (H, Tq, Tk), for those who want
                                     to look at it; NULL (either): nowhere */
+    /* Forward only. */
+    bool unscaled;  /* score = q k^T */
+    uint64_t muted; /* bit h: head h's out is 0, whatever its prob */
 } AttentionShape;
 
 /* Projected rows: q of query row n, head h at q + n * q_stride + h * K; k and v likewise, with one stride. */

@@ -29,8 +29,12 @@ static void forward_sentences(void *context, size_t first, size_t last) {
     const size_t D = e->D;
     for (size_t b = first; b < last; b++)
         for (size_t n = e->start[b]; n < e->start[b + 1]; n++) {
-            const real *position = e->position + (n - e->start[b]) * D;
             const real *row = e->table + (size_t)e->token[n] * D;
+            if (!e->position) {
+                for (size_t d = 0; d < D; d++) e->out[n * D + d] = row[d] * e->scale;
+                continue;
+            }
+            const real *position = e->position + (n - e->start[b]) * D;
             for (size_t d = 0; d < D; d++) e->out[n * D + d] = row[d] * e->scale + position[d];
         }
 }

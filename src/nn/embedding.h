@@ -1,6 +1,6 @@
 /* Token embedding plus position (Vaswani et al. 2017, sections 3.4 and 3.5):
  *
- *     out[n] = table[token[n]] sqrt(D) + position[n - start of its sentence]
+ *     out[n] = table[token[n]] sqrt(D) + position[n - start of its sentence]       position NULL: nothing is added
  *
  *     dout -> dtable[token[n]] += dout[n] sqrt(D)      dposition[p] += dout[n], for learned positions
  *
