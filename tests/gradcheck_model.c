@@ -70,7 +70,7 @@ static void check_tensors(Model *m, const char *name, const real *gradient) {
 static void test_configuration(void) {
     static const char *const norms[] = {"pre", "post"}, *const activations[] = {"relu", "gelu"},
                              *const tyings[] = {"all", "decoder", "none"},
-                             *const positions[] = {"sinusoidal", "learned"};
+                             *const positions[] = {"sinusoidal", "learned", "none"};
     char name[64];
     snprintf(name, sizeof name, "%s %s %s %s", norms[hyper.norm], tyings[hyper.tying], activations[hyper.activation],
              positions[hyper.positions]);
@@ -110,7 +110,7 @@ int main(int argc, char **argv) {
     Error err;
     one_thread = pool_create(1, &err), two_threads = pool_create(2, &err);
     if (!one_thread || !two_threads) return 1;
-    for (int i = 0; i < 24; i++) {
+    for (int i = 0; i < 26; i++) { /* the last two without positions */
         hyper = (Hyper){.vocab = V,
                         .width = D,
                         .heads = H,
@@ -120,8 +120,10 @@ int main(int argc, char **argv) {
                         .max_length = P,
                         .norm = i % 2 ? NORM_POST : NORM_PRE,
                         .activation = i / 2 % 2 ? ACTIVATION_GELU : ACTIVATION_RELU,
-                        .positions = i / 4 % 2 ? POSITIONS_LEARNED : POSITIONS_SINUSOIDAL,
-                        .tying = (Tying)(i / 8),
+                        .positions = i >= 24     ? POSITIONS_NONE
+                                     : i / 4 % 2 ? POSITIONS_LEARNED
+                                                 : POSITIONS_SINUSOIDAL,
+                        .tying = (Tying)(i / 8 % 3),
                         .dropout = 0.2,
                         .attention_dropout = 0.25,
                         .activation_dropout = 0.3};

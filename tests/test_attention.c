@@ -38,7 +38,7 @@ static bool all_finite(const real *x, size_t count) {
 static void attend(real *out, real *log_sum, const real *q, const real *k, const real *v, size_t Tq, size_t Tk,
                    size_t H, size_t K, bool causal) {
     const uint32_t query_start[2] = {0, (uint32_t)Tq}, key_start[2] = {0, (uint32_t)Tk};
-    const AttentionShape shape = {1, H, K, query_start, key_start, key_start + 1, Tk, causal, NULL};
+    const AttentionShape shape = {1, H, K, query_start, key_start, key_start + 1, Tk, causal, .shown = NULL};
     pool_reserve(pool, attention_scratch(Tk), matmul_shared());
     attention_forward(pool, out, log_sum, (AttentionInput){q, k, v, H * K, H * K}, shape, dropout_none());
 }
@@ -127,7 +127,7 @@ static void check_shown(void) {
     real *q = noise(1, N * D, 1), *k = noise(2, N * D, 1), *v = noise(3, N * D, 1), *shown = zeros(H * T1 * T1 + 1);
     real *out = zeros(N * D), *same = zeros(N * D), *log_sum = zeros(N * H), *rooms[2] = {NULL, shown};
     const AttentionInput in = {q, k, v, D, D};
-    AttentionShape shape = {2, H, K, start, start, start + 1, T1, true, NULL};
+    AttentionShape shape = {2, H, K, start, start, start + 1, T1, true, .shown = NULL};
     pool_reserve(pool, attention_scratch(T1), matmul_shared());
     attention_forward(pool, out, log_sum, in, shape, dropout_none());
     shape.shown = rooms;
@@ -151,7 +151,7 @@ static void check_huge_scores(void) {
     enum { T = 5, K = 2 };
     static const real sizes[T] = {-3e15f, 1e15f, 2e15f, -1e15f, 0};
     static const uint32_t start[2] = {0, T};
-    const AttentionShape shape = {1, 1, K, start, start, start + 1, T, false, NULL};
+    const AttentionShape shape = {1, 1, K, start, start, start + 1, T, false, .shown = NULL};
     real q[T * K], k[T * K], v[T * K], out[T * K], log_sum[T];
     real dq[T * K] = {0}, dk[T * K] = {0}, dv[T * K] = {0};
     for (size_t i = 0; i < T * K; i++) q[i] = sizes[i / K], k[i] = sizes[i / K], v[i] = (real)(i + 1);
@@ -487,7 +487,7 @@ static void check_dropout_elements(void) {
 static void check_dropped_weights(void) {
     enum { B = 2, HEADS = 2, T = 70, K = 16, WIDTH = HEADS * K };
     static const uint32_t query_start[B + 1] = {0, T, 2 * T}, key_start[B + 1] = {0, K, 2 * K};
-    const AttentionShape shape = {B, HEADS, K, query_start, key_start, key_start + 1, K, false, NULL};
+    const AttentionShape shape = {B, HEADS, K, query_start, key_start, key_start + 1, K, false, .shown = NULL};
     real *q = zeros(B * T * WIDTH), *v = zeros(B * K * WIDTH), *out = zeros(B * T * WIDTH);
     real *log_sum = zeros(B * T * HEADS), *mask = zeros(B * HEADS * T * K);
     for (size_t n = 0; n < B * K; n++)

@@ -290,7 +290,7 @@ static void check_sublayer(void) {
     const LayernormParams norm = {0, D};
     for (int place = NORM_PRE; place <= NORM_POST; place++) {
         const char *name = names[place];
-        const Sublayer s = {N, D, (NormPlace)place, norm, dropout_none()};
+        const Sublayer s = {N, D, (NormPlace)place, norm, .dropout = dropout_none()};
         real *scale = input(name, "scale", D, 0.5, 1), *shift = input(name, "shift", D, 1, 0);
         real *weight = input(name, "weight", D * D, 1, 0), *w = zeros(BLOCK), *dw = zeros(BLOCK);
         vector_copy(w, scale, D);

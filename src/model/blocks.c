@@ -45,15 +45,15 @@ AttentionBlock block_attention(const Pass *pass, AttentionKind kind, size_t laye
                      .norm = stack == STACK_ENCODER ? params->encoder[layer].self_attention_norm
                              : cross                ? params->decoder[layer].cross_attention_norm
                                                     : params->decoder[layer].self_attention_norm,
-                     .dropout = pass_dropout(pass, stack, layer, cross ? PLACE_CROSS_RESIDUAL : PLACE_SELF_RESIDUAL)},
+                     .dropout = pass_dropout(pass, stack, layer, cross ? PLACE_CROSS_RESIDUAL : PLACE_SELF_RESIDUAL),
+                     .silent = knockout && knockout->attention},
         .attention = {.params = stack == STACK_ENCODER ? params->encoder[layer].self_attention
                                 : cross                ? params->decoder[layer].cross_attention
                                                        : params->decoder[layer].self_attention,
                       .shape = shape,
                       .dropout = pass_dropout(pass, stack, layer, cross ? PLACE_CROSS_WEIGHTS : PLACE_SELF_WEIGHTS),
                       .memory = memory,
-                      .Nk = M,
-                      .silent = knockout && knockout->attention},
+                      .Nk = M},
     };
 }
 
@@ -109,13 +109,13 @@ FeedforwardBlock block_feedforward(const Pass *pass, StackName stack, size_t lay
                      .D = h->width,
                      .place = h->norm,
                      .norm = encoder ? params->encoder[layer].final_norm : params->decoder[layer].final_norm,
-                     .dropout = pass_dropout(pass, stack, layer, PLACE_FEEDFORWARD_RESIDUAL)},
+                     .dropout = pass_dropout(pass, stack, layer, PLACE_FEEDFORWARD_RESIDUAL),
+                     .silent = pass->knockout && pass->knockout->feedforward},
         .feedforward = {.params = encoder ? params->encoder[layer].feedforward : params->decoder[layer].feedforward,
                         .N = N,
                         .D = h->width,
                         .F = h->feedforward,
                         .activation = h->activation,
-                        .silent = pass->knockout && pass->knockout->feedforward,
                         .dropout = pass_dropout(pass, stack, layer, PLACE_ACTIVATION)},
     };
 }

@@ -1,6 +1,5 @@
 #include "nn/feedforward.h"
 
-#include "math/vector.h"
 #include "nn/rows.h"
 
 typedef struct Hidden {
@@ -34,10 +33,7 @@ real *feedforward_forward(const Net *net, real *out, const real *x, const Feedfo
     linear_forward(net->compute, pre, x, net->w + fc1.weight, net->w + fc1.bias, N, D, F);
     Hidden hidden = {.act = act, .pre = pre, .f = f};
     rows_run(net->compute.pool, "activation", N * F, 1, act_span, &hidden);
-    if (f->silent)
-        vector_clear(out, N * D);
-    else
-        linear_forward(net->compute, out, act, net->w + fc2.weight, net->w + fc2.bias, N, F, D);
+    linear_forward(net->compute, out, act, net->w + fc2.weight, net->w + fc2.bias, N, F, D);
     arena_release(net->arena, mark);
     return pre;
 }

@@ -7,7 +7,6 @@
  * Only pre is kept for the backward pass, which computes act from it again. */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "math/real.h"
@@ -26,7 +25,6 @@ typedef struct Feedforward {
     size_t N, D, F;
     Activation activation;
     Dropout dropout; /* after the activation */
-    bool silent;     /* out is 0, as if W2 and b2 were; forward only */
 } Feedforward;
 
 /* Returns pre, which is kept. out may be x. */

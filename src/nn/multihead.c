@@ -1,7 +1,5 @@
 #include "nn/multihead.h"
 
-#include "math/vector.h"
-
 /* The part of the input projection that begins at output row `row` of its 3D: 0 for Wq, D for Wk. */
 static LinearParams part(MultiheadParams params, size_t row, size_t D) {
     return (LinearParams){params.in.weight + row * D, params.in.bias + row};
@@ -33,10 +31,7 @@ void multihead_attend(const Net *net, MultiheadTape *tape, real *out, AttentionI
     tape->att = net_reals(net, Nq * D);
     tape->log_sum = net_reals(net, Nq * H);
     attention_forward(net->compute.pool, tape->att, tape->log_sum, in, m->shape, m->dropout);
-    if (m->silent)
-        vector_clear(out, Nq * D);
-    else
-        project(net, out, tape->att, m->params.out, Nq, D, D);
+    project(net, out, tape->att, m->params.out, Nq, D, D);
 }
 
 void multihead_forward(const Net *net, MultiheadTape *tape, real *out, const real *x, const Multihead *m) {

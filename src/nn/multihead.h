@@ -27,7 +27,6 @@ typedef struct Multihead {
     Dropout dropout;      /* of the attention weights */
     const real *memory;   /* (Nk, D) for cross-attention; NULL, 0 for self-attention */
     size_t Nk;
-    bool silent; /* out is 0, as if Wo and bo were; forward only */
 } Multihead;
 
 /* What forward keeps for backward. Self-attention: q is (Nq, 3D), rows of q, k, v together, and kv is NULL.

@@ -18,6 +18,7 @@ const real *sublayer_input(const Net *net, SublayerTape *tape, const real *x, co
 
 const real *sublayer_output(const Net *net, SublayerTape *tape, const Sublayer *s) {
     const real *weight = net->w + s->norm.weight, *bias = net->w + s->norm.bias;
+    if (s->silent) vector_clear(tape->sum, s->N * s->D);
     dropout_add_forward(net->compute.pool, tape->sum, tape->x, tape->sum, s->dropout, s->N * s->D);
     if (s->place == NORM_POST)
         layernorm_forward(net->compute.pool, tape->out, tape->mean, tape->rstd, tape->sum, weight, bias, s->N, s->D);

@@ -14,6 +14,7 @@
  * x, h, y, out: (N, D) */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "math/real.h"
@@ -29,6 +30,7 @@ typedef struct Sublayer {
     NormPlace place;
     LayernormParams norm;
     Dropout dropout; /* of y */
+    bool silent;     /* y counts as 0; forward only */
 } Sublayer;
 
 /* What forward keeps for backward. x is the caller's and must stay. sum (N, D) holds y, and later x + dropout(y).
