@@ -3,7 +3,7 @@
  *
  * A scene is {id, title, map, needs(data), draw(host, lesson, step), caption(data, step), steps, names}:
  *
- *     map       names of the parts of the machine that are lit (machine below has them)
+ *     map       names of the parts of the machine that are lit (machine.js)
  *     needs     whether the data has what the scene shows; else it is left out
  *     draw      fills the empty element host; again when data, choice, step or width change
  *     caption   what to see, made from the data: a text, or a list of texts and elements
@@ -387,10 +387,6 @@ document.addEventListener("keydown", e => {
     walk(e.key === "ArrowRight" ? 1 : -1);
   }
 });
-
-/* ---- the map of the machine ---- */
-
-function drawMap() {}
 
 /* ---- the start ---- */
 
