@@ -12,7 +12,7 @@
  * Means are over the rows that have such a key and see more than one. */
 #pragma once
 
-#include "model/pass.h"
+#include "model/hyper.h"
 
 typedef struct HeadSummary {
     double entropy;
