@@ -37,8 +37,8 @@ ifneq ($(INEXACT),)
 $(error $(INEXACT): with this, the compiler may change the order of sums and lose NaN; leave it out of CFLAGS and LDFLAGS)
 endif
 ifneq ($(filter-out clean help format format-check layers uninstall,$(or $(MAKECMDGOALS),all)),)
-MACROS := $(shell all=$$($(CC) $(CFLAGS) -dM -E -x c /dev/null) && [ "$$all" ] && echo "$$all" | cksum && \
-    echo "$$all" | grep -wE '__(BYTE_ORDER|FLT_EVAL_METHOD|x86_64|aarch64)__')
+MACROS := $(shell all=$$($(CC) $(CFLAGS) -dM -E -x c /dev/null) && [ "$$all" ] && printf '%s\n' "$$all" | cksum && \
+    printf '%s\n' "$$all" | grep -wE '__(BYTE_ORDER|FLT_EVAL_METHOD|x86_64|aarch64)__')
 ifeq ($(MACROS),)
 $(error CC=$(CC) CFLAGS=$(CFLAGS): expected a C compiler and options that it knows, found what the line above says)
 endif
@@ -232,6 +232,41 @@ NARROW    = B=build/narrow CC="$(NARROW_CC)" STB=$(or $(STB),/usr/include/stb)
 narrow:
 	@$(MAKE) --no-print-directory $(NARROW) tests
 	@sh tests/run.sh build/narrow $(TESTS:%=build/narrow/tests/%)
+
+## make web          build/web/nmt.html: a page that translates and trains in a browser (needs scripts/web_setup.sh)
+# src/web/ and all it includes, compiled for WebAssembly in build/web/obj. Left out is what a page has no use for, and
+# what src/web/ replaces.
+WEB_CC  := clang --target=wasm32-wasi -msimd128 -D_WASI_EMULATED_MMAN -D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_GETPID \
+           -Isrc/web/shim -include src/web/shim/wasi.h
+WEB_SRC := $(filter-out src/base/pool.c src/page/pages.c src/train/dryrun.c src/train/report.c src/cli/%,$(LIB_SRC)) \
+           $(wildcard src/web/*.c)
+WEB_LD  := -mexec-model=reactor -Wl,-z,stack-size=1048576 -Wl,--stack-first -Wl,--strip-all \
+           -lwasi-emulated-mman -lwasi-emulated-signal -lwasi-emulated-getpid
+.PHONY: web web-test build/web/nmt.wasm
+web: build/web/nmt.html
+build/web/nmt.wasm:
+	@sh scripts/web_setup.sh --check
+	@$(MAKE) --no-print-directory B=build/web/obj CC="$(WEB_CC)" LIB_SRC="$(WEB_SRC)" PAGE_DATA= build/web/obj/nmt.wasm
+	@cmp -s build/web/obj/nmt.wasm $@ || cp build/web/obj/nmt.wasm $@
+build/web/obj/nmt.wasm: $(LIB_OBJ)
+	$(Q)$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(WEB_LD)
+
+# The model in the page is the one that the page makes itself. It is trained anew when what it depends on changes.
+build/web/run/model.gguf: configs/live.ini data/tiny/train.tsv data/tiny/valid.tsv \
+    $(wildcard $(addsuffix /*.[ch],$(addprefix src/,$(NUMERIC) gguf text data decode eval train))) | $(B)/bin/train
+	@mkdir -p build/web
+	NMT_ISA=generic $(B)/bin/train configs/live.ini --fresh run.dir=build/web/run
+
+# The page: live.html with all that it includes, files that are not text as gzip in base64.
+WEB_PACK = mkdir -p $(@D) && gzip -9nc $< | base64 >$@
+build/web/packed/wasm.txt: build/web/nmt.wasm; @$(WEB_PACK)
+build/web/packed/model.txt: build/web/run/model.gguf; @$(WEB_PACK)
+build/web/packed/train.txt: data/tiny/train.tsv; @$(WEB_PACK)
+build/web/packed/valid.txt: data/tiny/valid.tsv; @$(WEB_PACK)
+build/web/nmt.html: $(addprefix build/web/packed/,wasm.txt model.txt train.txt valid.txt) $(PAGES) configs/live.ini \
+    src/web/page.awk Makefile
+	@awk -f src/web/page.awk live.html src/page/web build/web/packed configs >$@.tmp && mv $@.tmp $@
+	@echo "$@: $$(wc -c <$@) bytes"
 
 ## make micro        build src/micro/micro.c, train it and translate "the cat sat": two minutes on one core
 micro: build/micro

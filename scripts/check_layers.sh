@@ -42,7 +42,7 @@ model data
 optim
 decode
 train inspect
-cli"
+cli web"
 
 includes=$(grep -noE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"[^"]*"' src/*/*.[ch] /dev/null |
     sed 's/^src\/\([^:]*\):\([0-9]*\):[^"]*"\(.*\)"$/\1 \2 \3/')

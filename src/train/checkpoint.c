@@ -81,8 +81,7 @@ bool checkpoint_is_sound(const Trainer *t, const char *where, Error *err) {
 /* ---- Saving ---- */
 
 /* Writes the file, whole or not at all. */
-static bool save(const Trainer *t, RunFile file, bool with_state, Error *err) {
-    const char *path = t->config->files[file];
+static bool save(const Trainer *t, const char *path, bool with_state, Error *err) {
     if (!checkpoint_is_sound(t, path, err)) return false;
     char *config = config_text(t->config);
     ModelInfo info = {
@@ -115,9 +114,13 @@ static bool save(const Trainer *t, RunFile file, bool with_state, Error *err) {
     return ok;
 }
 
-bool checkpoint_save_model(const Trainer *t, Error *err) { return save(t, RUN_MODEL, false, err); }
+bool checkpoint_save_model(const Trainer *t, Error *err) {
+    return checkpoint_save_model_as(t, t->config->files[RUN_MODEL], err);
+}
 
-bool checkpoint_save_last(const Trainer *t, Error *err) { return save(t, RUN_LAST, true, err); }
+bool checkpoint_save_model_as(const Trainer *t, const char *path, Error *err) { return save(t, path, false, err); }
+
+bool checkpoint_save_last(const Trainer *t, Error *err) { return save(t, t->config->files[RUN_LAST], true, err); }
 
 /* ---- Reading ---- */
 

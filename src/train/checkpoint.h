@@ -29,6 +29,8 @@ bool checkpoint_open(Trainer *trainer, Config *config, Pool *pool, bool resume, 
 /* Write model.gguf or last.gguf, whole or not at all. */
 bool checkpoint_save_model(const Trainer *trainer, Error *err);
 bool checkpoint_save_last(const Trainer *trainer, Error *err);
+/* The model alone, into another file. */
+bool checkpoint_save_model_as(const Trainer *trainer, const char *path, Error *err);
 
 /* Keeps last.gguf, if there is one, as back.gguf, unless that is there; removes it. */
 bool checkpoint_keep_back(const Trainer *trainer, Error *err);
