@@ -1,7 +1,7 @@
 /* No memory is taken inside the training loop: neither by a step nor by what is between steps - batches, the plan of a
- * new epoch, progress, the log. Every call of malloc and its family, and of mmap, is counted while the run is at
- * steps 3 to 10. The counting puts this program's functions in the place of the C library's (glibc's, on 64-bit
- * computers); sanitizers have put their own there. */
+ * new epoch, progress, the log. (Validations and frames of the film take some; there are none here.) Every call of
+ * malloc and its family, and of mmap, is counted while the run is at steps 3 to 10. The counting puts this program's
+ * functions in the place of the C library's (glibc's, on 64-bit computers); sanitizers have put their own there. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
@@ -97,6 +97,7 @@ static void run(size_t threads, bool live) {
           err.text);
     size_t made;
     CHECK(file_make_folder(config.dir, &made, &err), err.text);
+    CHECK(mkdir("counted/film.jsonl", 0777) == 0 || errno == EEXIST, "a folder where the film would be");
     Pool *pool = pool_create(threads, &err);
     CHECK(pool && checkpoint_open(&trainer, &config, pool, false, &resumed, &err), err.text);
     Progress progress = progress_start(nowhere);

@@ -395,7 +395,8 @@ static void test_folders(void) {
 /* Names of a run that are links to a file: the run writes its own files, and the file stays as it was. A lock that is a
  * link is refused. */
 static void test_links(void) {
-    static const char *const names[] = {"log.jsonl", "model.gguf", "report.html", "train.cache", "page.html"};
+    static const char *const names[] = {"log.jsonl",   "film.jsonl",  "model.gguf",
+                                        "report.html", "train.cache", "page.html"};
     size_t size = 0;
     write_text("victim", "precious");
     CHECK(mkdir("linked", 0777) == 0, "mkdir");

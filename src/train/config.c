@@ -155,8 +155,8 @@ static bool check(const Config *c, const char *path, Error *err) {
 }
 
 static const char *const file_names[RUN_FILES] = {
-    [RUN_MODEL] = "model.gguf",   [RUN_LAST] = "last.gguf",    [RUN_BACK] = "back.gguf", [RUN_LOG] = "log.jsonl",
-    [RUN_REPORT] = "report.html", [RUN_CACHE] = "train.cache", [RUN_LOCK] = "lock",
+    [RUN_MODEL] = "model.gguf", [RUN_LAST] = "last.gguf",     [RUN_BACK] = "back.gguf",    [RUN_LOG] = "log.jsonl",
+    [RUN_FILM] = "film.jsonl",  [RUN_REPORT] = "report.html", [RUN_CACHE] = "train.cache", [RUN_LOCK] = "lock",
 };
 
 bool config_read(Config *config, const char *path, char *const *overrides, size_t count, Error *err) {

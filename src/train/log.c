@@ -134,6 +134,12 @@ bool log_note(Log *log, uint64_t after, const char *text, Error *err) {
     return finish(log, err);
 }
 
+bool log_line(Log *log, const Json *line, Error *err) {
+    ds_append(log->waiting.text, line->text, stbds_arrlenu(line->text));
+    stbds_arrput(log->waiting.text, '\n');
+    return log_write(log, err);
+}
+
 void log_close(Log *log) {
     if (log->file >= 0) close(log->file);
     json_free(&log->waiting);

@@ -47,4 +47,7 @@ bool log_valid(Log *log, const TrainState *state, Loss loss, bool best, const Me
 bool log_back(Log *log, const TrainState *state, uint64_t from, double scale, Error *err);
 bool log_note(Log *log, uint64_t after, const char *text, Error *err);
 
+/* A line that is made already: a JSON object whose first "step" is that of the run. */
+bool log_line(Log *log, const Json *line, Error *err);
+
 bool log_write(Log *log, Error *err);

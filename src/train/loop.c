@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "train/checkpoint.h"
+#include "train/film.h"
 #include "train/log.h"
 #include "train/measure.h"
 #include "train/report.h"
@@ -22,6 +23,9 @@ struct Loop {
     FileLock *lock;
     Progress *progress;
     Log log;
+    Film film;
+    Log reel;          /* film.jsonl; file -1: there is none */
+    bool film_fails;   /* which was told */
     double began;      /* seconds */
     uint64_t began_at; /* step */
     double logged;     /* seconds, at the last log line */
@@ -89,6 +93,42 @@ static void report(Loop *l, RunStatus status) {
     Error err;
     if (!report_write(l->trainer, status, &err) && !l->unsaved)
         progress_line(l->progress, "%s; training does not need it", err.text);
+}
+
+/* Nor on its film. ok: whether that succeeded; if not, err is why. */
+static void filmed(Loop *l, bool ok, const Error *err) {
+    if (!ok && !l->film_fails && !l->unsaved)
+        progress_line(l->progress, "%s; training does not need the film", err->text);
+    l->film_fails = !ok;
+}
+
+/* Adds a frame to the film. */
+static void shoot(Loop *l, double loss) {
+    Error err;
+    Json frame = {0};
+    if (l->reel.file < 0) return;
+    filmed(l, film_frame(&l->film, l->trainer, loss, &frame, &err) && log_line(&l->reel, &frame, &err), &err);
+    json_free(&frame);
+}
+
+/* Opens the film at the step of the run. A run begins with what the model says before it has learned anything. */
+static void open_film(Loop *l) {
+    Error err;
+    const uint64_t step = l->trainer->state.step;
+    const bool ok = log_open(&l->reel, l->config->files[RUN_FILM], step, &err);
+    filmed(l, ok, &err);
+    if (!ok) return;
+    l->film = film_create(l->trainer);
+    if (step == 0) shoot(l, NAN);
+}
+
+/* The film goes back with the run. */
+static void cut_film(Loop *l) {
+    Error err;
+    const uint64_t step = l->trainer->state.step;
+    if (l->reel.file < 0) return;
+    filmed(l, log_cut(&l->reel, step, &err), &err);
+    if (step == 0) shoot(l, NAN);
 }
 
 /* Whether the run may still write into its folder. */
@@ -350,6 +390,7 @@ static bool go_back(Loop *l, Error *err) {
                   (unsigned long long)from, why, (unsigned long long)s->step, scale);
     written(l, log_cut(&l->log, s->step, &l->problem));
     written(l, log_back(&l->log, s, from, scale, &l->problem));
+    cut_film(l);
     l->lost = NULL;
     start_clock(l);
     return true;
@@ -372,6 +413,7 @@ Loop *loop_begin(Trainer *trainer, FileLock *lock, Progress *progress, Error *er
         free(l);
         return NULL;
     }
+    open_film(l);
     start_clock(l);
     tell_notes(l);
     if (trainer->state.saved == trainer->state.step) checkpoint_remove_back(trainer);
@@ -388,6 +430,7 @@ RunStatus loop_step(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     if (step.skipped) tell_skipped(l, &step);
     tell_step(l, &step);
     bool over = is_over(c, &t->state), lost = t->state.streak >= SKIPS_IN_A_ROW;
+    if (over || film_is_due(t->state.step)) shoot(l, step.loss / (double)step.tokens);
     const bool stops = *stop, validates = !lost && (over || t->state.step % c->every_steps == 0);
     if ((validates || lost || stops) && !owns_folder(l, err)) return RUN_FAILED;
     if (validates) {
@@ -404,14 +447,17 @@ RunStatus loop_step(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
 }
 
 RunStatus loop_end(Loop *l, RunStatus end, Error *err) {
+    Error lost;
     written(l, log_write(&l->log, &l->problem));
+    if (l->reel.file >= 0) filmed(l, log_write(&l->reel, &lost), &lost);
     if (l->unsaved && end != RUN_FAILED) {
         *err = l->problem;
         end = RUN_UNSAVED;
     }
-    Error lost;
     if (owns_folder(l, &lost)) report(l, end);
     log_close(&l->log);
+    log_close(&l->reel);
+    film_free(&l->film);
     free(l);
     return end;
 }

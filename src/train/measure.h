@@ -29,5 +29,13 @@ typedef struct Measured {
     size_t sample_count;
 } Measured;
 
+/* The lines that samples are of, numbers of Trainer.data.valid_lines: spread evenly over those that validations
+ * translate, or that they would translate by default. */
+size_t measure_sample_count(const Trainer *trainer);
+size_t measure_sample_line(const Trainer *trainer, size_t sample);
+
+/* Translates these lines alone. samples: (SAMPLES) */
+bool measure_samples(const Trainer *trainer, Sample *samples, size_t *count, Error *err);
+
 /* Translates the first `count` (1, 2, ...) validation sentences, or all when there are fewer. */
 bool measure_translations(const Trainer *trainer, size_t count, Measured *measured, Error *err);

@@ -28,23 +28,36 @@ static void put_cpu(Json *out) {
     json_write(out, "cpu: %s", name ? name : uname(&machine) == 0 ? machine.machine : "unknown");
 }
 
+/* Whether a line of log.jsonl is one of a logged step. */
 static bool is_train(const char *line, size_t length) {
     static const char kind[] = "{\"kind\":\"train\"";
     return length >= sizeof kind - 1 && memcmp(line, kind, sizeof kind - 1) == 0;
 }
 
-static void put_log(Json *out, const FileMap *map) {
+static bool is_any(const char *line, size_t length) { return line && length > 0; }
+
+/* The lines of a file as strings. Of those that are `many`, about `most` are taken, evenly spread. */
+static void put_lines(Json *out, const char *key, const FileMap *map, bool many(const char *, size_t), size_t most) {
     const char *const begin = (const char *)map->data, *const end = begin + map->size, *next;
     size_t count = 0, seen = 0;
     for (const char *line = begin; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1)
-        count += is_train(line, (size_t)(next - line));
-    const size_t each = 1 + count / RUN_LINES;
-    json_write(out, "log: [");
+        count += many(line, (size_t)(next - line));
+    const size_t each = 1 + count / most;
+    json_write(json_key(out, key), "[");
     for (const char *line = begin; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1) {
         const size_t length = (size_t)(next - line);
-        if (!is_train(line, length) || seen++ % each == 0) json_string(out, line, length);
+        if (!many(line, length) || seen++ % each == 0) json_string(out, line, length);
     }
     json_write(out, "]");
+}
+
+/* A film that is not there has no frames. */
+static void put_film(Json *out, const Trainer *t) {
+    Error err;
+    FileMap film = {0};
+    const bool there = file_map(&film, t->config->files[RUN_FILM], &err);
+    put_lines(out, "film", &film, is_any, RUN_FRAMES);
+    if (there) file_unmap(&film);
 }
 
 static void put_state(Json *out, const Trainer *t) {
@@ -82,7 +95,8 @@ bool report_write(const Trainer *t, RunStatus status, Error *err) {
         put_state(&out, t);
         put_machine(&out, t);
         json_write(&out, "config: %s", config);
-        put_log(&out, &log);
+        put_lines(&out, "log", &log, is_train, RUN_LINES);
+        put_film(&out, t);
         json_write(&out, "}");
         page_write(page, "report.html", out.text, stbds_arrlenu(out.text));
         json_free(&out);

@@ -1,22 +1,24 @@
-/* report.html of a training run: a self-contained page, written again at each validation, that shows the curves, the
- * same few validation sentences over time, the config and the machine.
+/* report.html of a training run: a self-contained page, written again at each validation, that shows the film, the
+ * curves, the same few validation sentences over time, the config and the machine.
  *
- * Its data are run.dir/log.jsonl, which a resumed run continues, and what the trainer knows:
+ * Its data are run.dir/log.jsonl and run.dir/film.jsonl, which a resumed run continues, and what the trainer knows:
  *
  *     {"format":"nmt.run","version":1,"name":run.dir,"status":"running|finished|stalled|stopped|unsaved|failed",
  *      "state":{"step":..,"last_step":..,"epoch":..,"best_step":..,"stalled":..,"skipped":..},
  *      "machine":{"cpu":"..","instruction_set":"..","threads":..,"precision":"..","version":".."},
  *      "model":{"parameters":..,"vocabulary":..,"pairs":..,"target_tokens":..,"valid_pairs":..},
- *      "config":"INI text","log":["a line of log.jsonl, as a string", ..]}
+ *      "config":"INI text","log":["a line of log.jsonl, as a string", ..],
+ *      "film":["a line of film.jsonl (train/film.h), as a string", ..]}
  *
- * Of the log's training lines about RUN_LINES are taken, evenly spread; of validations all. */
+ * Of the log's training lines about RUN_LINES are taken, evenly spread, and of the film about RUN_FRAMES; of
+ * validations all. */
 #pragma once
 
 #include "base/error.h"
 #include "train/run.h"
 #include "train/trainer.h"
 
-enum { RUN_LINES = 4000 };
+enum { RUN_LINES = 4000, RUN_FRAMES = 250 };
 
 /* Writes run.dir/report.html, whole or not at all. */
 bool report_write(const Trainer *trainer, RunStatus status, Error *err);

@@ -7,6 +7,7 @@ typedef enum RunFile {
     RUN_LAST,   /* last.gguf: the state to continue from (train/checkpoint.h) */
     RUN_BACK,   /* back.gguf: the last.gguf of the last validation, when a stop saved a later one */
     RUN_LOG,    /* log.jsonl (train/log.h) */
+    RUN_FILM,   /* film.jsonl (train/film.h) */
     RUN_REPORT, /* report.html (train/report.h) */
     RUN_CACHE,  /* train.cache (data/cache.h) */
     RUN_LOCK,   /* lock: held by the process that trains here */
