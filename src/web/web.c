@@ -21,6 +21,7 @@ typedef struct Opened {
     ModelFile file;
     Tokenizer *tokenizer;
     Translator *translator;
+    Knockout knockout; /* of the translator and of observations, which see what is changed in it */
 } Opened;
 
 static Pool *pool;
@@ -80,6 +81,7 @@ static bool open_model(const char *path, Error *err) {
         close_model(o);
         return false;
     }
+    o->file.info.decode.knockout = &o->knockout;
     o->translator = translator_create(&o->file.params, o->file.w, o->tokenizer, pool, o->file.info.decode);
     translator_align(o->translator);
     close_model(opened);
@@ -97,7 +99,11 @@ static bool need_model(Error *err) { return opened || error_set(err, "expected a
 
 /* What the model does without. */
 static bool knock_out(const char *names, Error *err) {
-    return !*names || error_set(err, "knock-outs: expected none, found \"%s\"", names);
+    Knockout *k = &opened->knockout;
+    *k = (Knockout){0};
+    if (!*names || (knockout_parse(k, names, err) && knockout_check(k, &opened->file.params.hyper, err))) return true;
+    *k = (Knockout){0};
+    return false;
 }
 
 /* The words of a text that white space separates, as a list of strings. */
