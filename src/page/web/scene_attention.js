@@ -20,6 +20,8 @@ const atStart = text => text[0].toUpperCase() + text.slice(1);
 /* What row i of cross-attention is about to say. */
 const said = data => data.steps.map(s => s.says);
 const most = list => list.reduce((best, x, i) => (x > list[best] ? i : best), 0);
+/* A share in percent; what is there but small is not called 0. */
+const part = x => (x > 0 && x < 0.0005 ? "< 0.1 %" : x >= 0.9995 && x < 1 ? "> 99.9 %" : x > 0.99 && x < 1 ? `${(100 * x).toFixed(1)} %` : percent(x));
 const vectorsOf = b => b.q && b.k && b.v;
 const colour = head => `var(--head-${head % 4 + 1})`;
 const layerOf = b => `layer ${b.layer}`;
@@ -50,7 +52,8 @@ function placeOf(data, kind) {
 }
 /* The row of the word that is followed through the scenes; among French words the one that looks most at it. */
 function followed(data, kind, at) {
-  const word = Math.min(lesson.choice.word, data.source.tokens.length - 1);
+  const c = lesson.choice, here = data.attention[c.block];
+  const word = Math.min(here && here.kind === "encoder" ? c.row : c.word, data.source.tokens.length - 1);
   if (kind === "encoder") return word;
   const crossing = blocksOf(data, "cross");
   if (!crossing.length) return at.row || 0;
@@ -93,9 +96,9 @@ const goTo = (kind, at, change) => {
 /* Everything of one head and one row, worked out from q, k and v: products, scores, weights, the sum. */
 function work(data, kind, divisor) {
   const at = placeOf(data, kind), {b, head, row} = at, K = b.q.shape[1] / b.p.shape[0];
-  const part = (a, i) => tensor(a).row(i).subarray(head * K, head * K + K);
-  const count = at.keys.length, q = part(b.q, row), root = Math.sqrt(K);
-  const k = range(count).map(j => part(b.k, j)), v = range(count).map(j => part(b.v, j));
+  const slice = (a, i) => tensor(a).row(i).subarray(head * K, head * K + K);
+  const count = at.keys.length, q = slice(b.q, row), root = Math.sqrt(K);
+  const k = range(count).map(j => slice(b.k, j)), v = range(count).map(j => slice(b.v, j));
   const dots = k.map(x => dot(q, x)), scaled = dots.map(s => s / (divisor || root));
   const {weights, exps, total, top} = softmax(scaled);
   const share = divisor ? weights : [...at.p];
@@ -125,8 +128,9 @@ function glide(node, property, from, to) {
   requestAnimationFrame(() => { node.style[property] = to; });
 }
 /* The numbers of a vector as bars up and down from a line, on a scale where max is half the height. strong(c): which
- * bars are drawn in full colour. shrink: their height, as a share of what it would be; from: what it was. */
-function skyline(values, {max, tone, strong, shrink = 1, from = shrink, label, kind = ""}) {
+ * bars are drawn in full colour. shrink: their height, as a share of what it would be; from: what it was; ghost: what
+ * it would be is drawn, too. */
+function skyline(values, {max, tone, strong, shrink = 1, from = shrink, ghost, label, kind = ""}) {
   const path = keep => [...values].map((x, c) => (keep(c) ? `M${c + 0.1} 0h.8v${(-x / max).toFixed(4)}h-.8z` : "")).join("");
   const group = svg("g.bars-of", {}, svg("path.bar-strong", {d: path(c => !strong || strong(c))}),
     strong && svg("path.bar-pale", {d: path(c => !strong(c))}));
@@ -139,6 +143,7 @@ function skyline(values, {max, tone, strong, shrink = 1, from = shrink, label, k
     role: "img",
     "aria-label": label || `${values.length} numbers as bars`
   },
+    ghost && svg("path.bar-ghost", {d: path(() => true)}),
     svg("line.zero", {x1: 0, x2: values.length, y1: 0, y2: 0, "vector-effect": "non-scaling-stroke"}), group);
 }
 const highest = vectors => Math.max(1e-9, ...vectors.map(v => v.reduce((m, x) => Math.max(m, Math.abs(x)), 0)));
@@ -180,7 +185,7 @@ function mark(host, j) {
 function chips(tokens, side, chosen, pick, {label, hidden = () => false, name = shown} = {}) {
   const row = html("div.ask", {role: "group", "aria-label": label},
     tokens.map((t, i) => html("button", {
-      class: "word-chip" + (i > 0 && t.word >= 0 && tokens[i - 1].word === t.word ? " joined" : "") + (hidden(i) ? " closed" : ""),
+      class: "word-chip " + side + (i > 0 && t.word >= 0 && tokens[i - 1].word === t.word ? " joined" : "") + (hidden(i) ? " closed" : ""),
       "aria-pressed": String(i === chosen),
       "data-key": "chip" + i,
       ...sideAttributes(side, t),
@@ -232,9 +237,8 @@ function drawVectors(host, data, w) {
       strong(`${count} of ${w.K}`), " places. There its bars have their full colour.");
   };
   host.append(topLine(data, "encoder", w, "who asks"),
-    html("div.three-head",
-      html("div.query-of", html("b", shown(w.tokens[w.row])), html("span.what", "query: what it looks for"),
-        skyline(w.q, {max, tone: "var(--query)", kind: "query", label: "query"}))),
+    html("div.three-names", html("span"), html("div.query-of", html("b", shown(w.tokens[w.row])), html("span.what", " query: what it looks for"),
+      skyline(w.q, {max, tone: "var(--query)", kind: "query", label: "query"}))),
     html("div.three-names", html("span"), html("span.what.t-key", "key: what a word has to show"),
       html("span.what.t-value", "value: what it hands over")),
     pointList("three", "words and their keys", w.keys.map((t, j) => ({
@@ -379,8 +383,8 @@ scenes.push({
   caption(data, step) {
     const w = work(data, "encoder"), me = spoken(w.tokens, w.row), top = most(w.dots), who = spoken(w.keys, top);
     if (step === 0)
-      return `Each word makes three vectors. ${atStart(me)} asks with its query: who can help me? Every word answers with its key. ` +
-        "And it holds a value ready, which it will hand over.";
+      return `Three matrices make three vectors of each word. With its query ${me} asks: who can tell me more? Every word answers with its key; ` +
+        "its value is what it will hand over.";
     if (step === 1)
       return `The more a key points the way of the query, the better they match. For ${me} ${top === w.row ? "its own key scores highest" : `the key of ${who} scores highest`}.`;
     return "How the machine measures it: it multiplies the two vectors number by number and adds up. " +
@@ -412,9 +416,9 @@ function cake(w, share, tone, size, draw) {
   });
   const placed = labels(names.filter(n => n.s > 0.02 || n.always).sort((x, y) => y.always - x.always || y.s - x.s));
   const j = looked.j, picture = svg("svg.cake", {viewBox: `0 0 ${size} ${size}`, width: size, height: size, role: "img",
-    "aria-label": "The cake: " + range(share.length).map(i => `${shown(w.keys[i])} ${percent(share[i])}`).join(", ")},
+    "aria-label": "The cake: " + range(share.length).map(i => `${shown(w.keys[i])} ${part(share[i])}`).join(", ")},
     slices, placed.map(n => svg("text", {class: "halo" + (n.j === j ? " looked" : ""), x: n.x, y: n.y, "text-anchor": n.anchor, ...sideAttributes("source", w.keys[n.j])}, n.text)),
-    svg("text.cake-share", {x: c, y: c + 2, "text-anchor": "middle"}, percent(share[j])),
+    svg("text.cake-share", {x: c, y: c + 2, "text-anchor": "middle"}, part(share[j])),
     svg("text.muted", {x: c, y: c + 20, "text-anchor": "middle"}, shown(w.keys[j])));
   for (const n of picture.querySelectorAll(".slice"))
     n.addEventListener("mouseenter", () => { if (+n.dataset.j !== looked.j) draw(+n.dataset.j); });
@@ -433,7 +437,7 @@ const drawSoftmax = (host, data, step) => {
       {name: "score", bar: i => signedBar(w.dots[i], low, high, "var(--key)", "score"), text: i => short(w.dots[i], 1)},
       {name: root > 1.0001 ? `÷ ${short(root, 1)}` : "not divided", bar: i => signedBar(w.scaled[i], low, high, "var(--key)", "divided"), text: i => short(w.scaled[i], 2)},
       {name: ["e", html("sup", "score")], bar: i => signedBar(w.exps[i], 0, 1, tone, "e to the score"), text: i => exponent(w.scaled[i])},
-      {name: "share", bar: i => signedBar(share[i], 0, Math.max(...share), tone, "share"), text: i => percent(share[i]), always: true}
+      {name: "share", bar: i => signedBar(share[i], 0, Math.max(...share), tone, "share"), text: i => part(share[i]), always: true}
     ];
     const from = narrow ? Math.max(0, step - 1) : 0, columns = stages.slice(from, step + 1);
     const held = table.contains(document.activeElement) && document.activeElement.getAttribute("data-key");
@@ -459,10 +463,10 @@ const drawSoftmax = (host, data, step) => {
         : [`Divided by ${short(root, 1)}, all scores are nearly alike.`]],
       [n > 1 ? [`e to the score is never below zero, and it stretches: ${name(a)} is now `, strong(ratio < 100 ? `${short(ratio, 1)} times` : "more than 100 times"), ` as large as the second, ${name(b)}.`]
         : "There is one word only."],
-      [`${atStart(name(j))} gets `, strong(percent(share[j])), `. All ${n} shares add up to ${percent(sum(share))}`, Math.abs(divide - 1) < 1e-9
+      [`${atStart(name(j))} gets `, strong(part(share[j])), `. All ${n} shares add up to ${part(sum(share))}`, Math.abs(divide - 1) < 1e-9
         ? `; the model shares as widely as among ${short(wide, 1)} equal words.`
-        : divide < 1 ? `. Divided by ${short(root, 1)} the largest is ${percent(share[a])}; the model, dividing by ${short(model.root, 1)}, gives ${percent(model.share[a])}: without the root a few words take nearly all (softmax is saturated), and training has nothing to correct.`
-        : `. Divided by ${short(root, 1)} everybody gets nearly the same: the largest is ${percent(share[a])}.`]
+        : divide < 1 ? `. Divided by ${short(root, 1)} the largest is ${part(share[a])}; the model, dividing by ${short(model.root, 1)}, gives ${part(model.share[a])}: without the root a few words take nearly all (softmax is saturated), and training has nothing to correct.`
+        : `. Divided by ${short(root, 1)} everybody gets nearly the same: the largest is ${part(share[a])}.`]
     ][step];
     out.replaceChildren(...present(text), step > 1 && digits(
       ` Largest share: e^${short(w.scaled[a], 3)} ÷ ${exponentSum(w)} = ${short(share[a], 4)}. So that e^score never gets too large, the program first takes the largest score off all; the shares stay as they are.`) || "");
@@ -485,6 +489,7 @@ const drawSoftmax = (host, data, step) => {
   body.append(table, step === 3 ? ring : "");
   draw(looked.j);
 };
+const times = x => (Math.exp(x) < 20 ? short(Math.exp(x), 1) : Math.exp(x) < 1e6 ? thousands(Math.round(Math.exp(x))) : "more than a million");
 const exponent = x => (Math.exp(x) < 1e4 && Math.exp(x) >= 0.01 ? short(Math.exp(x), 2) : "e^" + short(x, 1));
 const exponentSum = w => (w.top < 600 ? exponent(Math.log(w.total) + w.top) : "e^" + short(Math.log(w.total) + w.top, 1));
 
@@ -501,7 +506,7 @@ scenes.push({
       return w.keys.length > 1 ? `The scores that ${me} gave: highest for ${spoken(w.keys, top)}, lowest for ${spoken(w.keys, low)}. But what is a score of ${short(w.dots[top], 1)} worth? They must become shares.` : `The one score that ${me} gave.`;
     if (step === 1) return "First all scores are divided by the same number, the root of how many products each one adds up. Move the slider and watch.";
     if (step === 2) return "Then each score goes up into the exponent. Small differences become large ratios, and what was below zero becomes a small number above it.";
-    return `Last, each word gets its part of the whole. See the largest piece of the cake: it goes to ${spoken(w.keys, w.best)}, ${percent(w.share[w.best])}.`;
+    return `Last, each word gets its part of the whole. See the largest piece of the cake: it goes to ${spoken(w.keys, w.best)}, ${part(w.share[w.best])}.`;
   }
 });
 
@@ -533,18 +538,19 @@ function bestPlane(vectors) {
   }
   return axes;
 }
-let lastStep = {sum: 0};
+let lastStep = 0;
 function drawSum(host, data, step) {
   const w = work(data, "encoder"), max = highest(w.v), tone = "var(--value)", out = says(), body = html("div", {class: "two wide-left" + (step < 2 ? " one" : "")}), plane = html("div.plane");
-  const before = Math.min(lastStep.sum, step);
-  lastStep.sum = step;
-  const parts = w.v.map((v, j) => v.map(x => x * w.share[j])), maxOut = Math.max(1e-9, highest([w.out, ...(step === 2 ? [] : parts)]));
+  const before = lastStep;
+  lastStep = step;
+  const parts = w.v.map((v, j) => v.map(x => x * w.share[j])), maxOut = highest([w.out, ...parts]);
   const list = pointList("values", "values of the words", w.keys.map((t, j) => ({
     side: "source",
     token: t,
     cells: [html("span.name", shown(t)),
-      html("span.share", signedBar(w.share[j], 0, Math.max(...w.share), colour(w.head), "share"), html("span.right", percent(w.share[j]))),
-      skyline(w.v[j], {max, tone, shrink: step ? w.share[j] : 1, from: before ? w.share[j] : 1, kind: "value", label: `value of ${shown(t)}`})]
+      html("span.share", signedBar(w.share[j], 0, Math.max(...w.share), colour(w.head), "share"), html("span.right", part(w.share[j]))),
+      step === 2 ? skyline(parts[j], {max: maxOut, tone, shrink: 1, from: before === 1 ? maxOut / max : 1, kind: "value", label: `what ${shown(t)} gives`})
+        : skyline(w.v[j], {max, tone, ghost: step === 1, shrink: step ? w.share[j] : 1, from: before === 0 ? 1 : w.share[j], kind: "value", label: `value of ${shown(t)}`})]
   })),
     lookedAt(w), tell);
   function tell(j) {
@@ -554,8 +560,8 @@ function drawSum(host, data, step) {
     if (step === 2) drawChain(j);
     out.replaceChildren(...present([
       [`${atStart(name)} holds ${w.K} numbers ready. The share beside its name says how much of them is taken.`],
-      [`${atStart(name)} keeps `, strong(percent(w.share[j])), " of its height."],
-      [`${atStart(name)} gives ${percent(w.share[j])} of its value: the arrow in full colour. `, digits(`First number: ${
+      [`${atStart(name)} keeps `, strong(part(w.share[j])), " of its height."],
+      [`${atStart(name)} gives ${part(w.share[j])} of its value: the arrow in full colour. `, digits(`First number: ${
         order.slice(0, 3).map(i => `${short(w.share[i], 3)} × ${short(w.v[i][0], 3)}`).join(" + ")}${order.length > 3 ? " + …" : ""} = ${short(w.out[0], 4)}`)]
     ][step]));
   }
@@ -563,13 +569,13 @@ function drawSum(host, data, step) {
   /* The shrunk values, one starting where the other ends: their sum goes from the first to the last. */
   const axes = bestPlane([...parts, w.out]), flat = v => axes.map(a => dot(a, v));
   function drawChain(j) {
-    const W = Math.max(250, plane.clientWidth), H = Math.min(340, 0.85 * W), at = [[0, 0]];
+    const W = Math.max(250, plane.clientWidth), most = Math.min(340, 0.85 * W), at = [[0, 0]];
     for (const i of order) {
       const [x, y] = flat(parts[i]), last = at[at.length - 1];
       at.push([last[0] + x, last[1] + y]);
     }
     const xs = at.map(a => a[0]), ys = at.map(a => a[1]), pad = 44, spanX = Math.max(...xs) - Math.min(...xs), spanY = Math.max(...ys) - Math.min(...ys);
-    const scale = Math.min((W - 2 * pad) / (spanX || 1e-9), (H - 2 * pad) / (spanY || 1e-9));
+    const scale = Math.min((W - 2 * pad) / (spanX || 1e-9), (most - 2 * pad) / (spanY || 1e-9)), H = Math.max(120, spanY * scale + 2 * pad);
     const X = x => W / 2 + (x - (Math.max(...xs) + Math.min(...xs)) / 2) * scale, Y = y => H / 2 - (y - (Math.max(...ys) + Math.min(...ys)) / 2) * scale;
     const end = at[at.length - 1];
     const names = labels(order.map((i, n) => ({i, text: shown(w.keys[i]), x: X((at[n][0] + at[n + 1][0]) / 2) + 7, y: Y((at[n][1] + at[n + 1][1]) / 2) - 5, anchor: "start", always: i === j}))
@@ -587,7 +593,7 @@ function drawSum(host, data, step) {
   if (step === 2) left.append(html("div.total", html("span.name", "sum"), html("span.what", `what ${shown(w.tokens[w.row])} takes home`),
     skyline(w.out, {max: maxOut, tone, kind: "out", label: "the sum"})));
   body.append(left, step === 2 ? html("div", html("p.what", "the same, as arrows end to end"), plane,
-    html("p.what.num", `this plane shows ${percent(length(flat(w.out)) ** 2 / (length(w.out) ** 2 || 1))} of the sum’s squared length`)) : "");
+    html("p.what.num", `this plane shows ${part(length(flat(w.out)) ** 2 / (length(w.out) ** 2 || 1))} of the sum’s squared length`)) : "");
   tell(lookedAt(w));
 }
 scenes.push({
@@ -599,9 +605,9 @@ scenes.push({
   draw: (host, lesson, step) => drawSum(host, lesson.data, step),
   caption(data, step) {
     const w = work(data, "encoder"), me = spoken(w.tokens, w.row), who = w.best === w.row ? "itself" : spoken(w.keys, w.best);
-    if (step === 0) return `Now the values. Every word holds out what it has to give; ${me} will take most from ${who}, ${percent(w.share[w.best])}.`;
+    if (step === 0) return `Now the values. Every word holds out what it has to give; ${me} will take most from ${who}, ${part(w.share[w.best])}.`;
     if (step === 1) return `Each value shrinks to its share of the cake. See who stays tallest for its share: ${w.best === w.row ? `${me} itself` : who}.`;
-    return `All that is left is added up. This is what ${me} takes home from this head: ${percent(w.share[w.best])} of it comes from ${who}.`;
+    return `What is left is added up, bar by bar (all drawn larger now). This is what ${me} takes home from this head: ${part(w.share[w.best])} of it comes from ${who}.`;
   }
 });
 
@@ -615,16 +621,20 @@ function drawHeads(host, data) {
   const high = Math.max(narrow ? 300 : 330, Math.min(H * 46, 560), Math.min(n * 19, 760)), step = high / n, gap = high / H;
   const x0 = narrow ? 4 : 96, x1 = narrow ? 104 : 330, x2 = W - (narrow ? 92 : 220), word = shown(w.tokens[w.row]);
   const yHead = h => (h + 0.5) * gap, yWord = j => (j + 0.5) * step, cell = Math.min(15, (narrow ? 64 : 120) / H);
+  /* A ribbon leaves its head as wide as its share of the head's side, and ends as wide as its share of all looks. */
+  const side = Math.min(38, gap - 2), totals = range(n).map(j => sum(weights.map(p => p[j]))), thick = 0.92 * step / Math.max(...totals);
+  const flow = (h, j) => {
+    const a = yHead(h) - side / 2 + side * sum(weights[h].slice(0, j)), b = a + side * weights[h][j], mid = (x1 + x2) / 2;
+    const c = yWord(j) + thick * (sum(weights.slice(0, h).map(p => p[j])) - totals[j] / 2), d = c + thick * weights[h][j], end = x2 - 5;
+    return `M${x1} ${a}C${mid} ${a} ${mid} ${c} ${end} ${c}V${d}C${mid} ${d} ${mid} ${b} ${x1} ${b}Z`;
+  };
   const head = h => svg("g", {class: "one-head", "data-head": h, tabindex: h === w.head ? 0 : -1, "data-r": h, "data-c": 0, role: "option", "data-key": "onehead" + h,
-    "aria-label": `head ${h}: most at ${shown(w.keys[tops[h]])}, ${percent(weights[h][tops[h]])}`, style: `color:${colour(h)}`},
+    "aria-label": `head ${h}: most at ${shown(w.keys[tops[h]])}, ${part(weights[h][tops[h]])}`, style: `color:${colour(h)}`},
     !narrow && svg("path.stem", {d: `M${x0 + 8} ${high / 2}C${x0 + 60} ${high / 2} ${x0 + 60} ${yHead(h)} ${x1 - 138} ${yHead(h)}`}),
-    weights[h].map((p, j) => p > 0.02 && svg("path.flow", {
-      d: `M${x1} ${yHead(h)}C${(x1 + x2) / 2} ${yHead(h)} ${(x1 + x2) / 2} ${yWord(j)} ${x2 - 4} ${yWord(j)}`,
-      "stroke-width": Math.max(0.8, 15 * p).toFixed(2), "data-p": p, "data-j": j, "stroke-dasharray": h >= 4 ? ["", "9 3", "3 3", "9 3 3 3"][Math.floor(h / 4) % 4] : null
-    })),
+    weights[h].map((p, j) => p > 0.01 && svg("path.flow", {d: flow(h, j), "data-p": p, "data-j": j})),
     svg("rect", {x: narrow ? 0 : x1 - 136, y: yHead(h) - Math.min(19, gap / 2 - 1), width: narrow ? x1 : 136, height: Math.min(38, gap - 2), rx: 7}),
     svg("text.head-name", {x: narrow ? 7 : x1 - 128, y: yHead(h) + (gap > 34 ? -3 : 4)}, `head ${h}`),
-    gap > 34 && svg("text.head-top", {x: narrow ? 7 : x1 - 128, y: yHead(h) + 12}, `${cut(shown(w.keys[tops[h]]), narrow ? 8 : 12)} ${percent(weights[h][tops[h]])}`));
+    gap > 34 && svg("text.head-top", {x: narrow ? 7 : x1 - 128, y: yHead(h) + 12}, `${cut(shown(w.keys[tops[h]]), narrow ? 8 : 12)} ${part(weights[h][tops[h]])}`));
   const words = w.keys.map((t, j) => svg("g.right-word", {...sideAttributes("source", t), "data-j": j},
     svg("text", {x: x2 + 2, y: yWord(j) + 4, class: j === w.row ? "me" : ""}, cut(shown(t), narrow ? 10 : 14)),
     !narrow && range(H).map(h => svg("rect.weight", {x: x2 + 86 + h * (cell + 2), y: yWord(j) - Math.min(7, step / 2 - 1), width: cell, height: Math.min(14, step - 2), rx: 2,
@@ -638,7 +648,7 @@ function drawHeads(host, data) {
     drawn.querySelectorAll(".right-word").forEach(g => g.querySelectorAll(".weight").forEach((r, k) => r.classList.toggle("faded", h >= 0 && k !== h)));
     const list = h < 0 ? null : range(n).sort((a, b) => weights[h][b] - weights[h][a]).slice(0, 3);
     out.replaceChildren(...present(h < 0 ? "Point at a head to see it alone." : [
-      strong({style: `color:${colour(h)}`}, `Head ${h}`), `: ${spoken(w.tokens, w.row)} looks at ${list.map(j => `${j === w.row ? "itself" : spoken(w.keys, j)} (${percent(weights[h][j])})`).join(", ")}.`,
+      strong({style: `color:${colour(h)}`}, `Head ${h}`), `: ${spoken(w.tokens, w.row)} looks at ${list.map(j => `${j === w.row ? "itself" : spoken(w.keys, j)} (${part(weights[h][j])})`).join(", ")}.`,
       doesOf(w.b, h) ? ` In general this head ${doesOf(w.b, h)}.` : ""
     ]));
   };
@@ -689,9 +699,13 @@ function drawFeedForward(host, data) {
     box(`${D}`, 100 * D / most, `a second matrix makes ${D} again, and they are added to the word’s vector`, "var(--source)")),
     html("p.says", layers ? `Attention and feed-forward together are one layer. This encoder has ${plural(layers, "layer")}; each reads what the one before left.` : ""));
 }
+const inWords = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"];
 scenes.push({
   id: "heads",
-  title: "Many heads, many questions",
+  get title() {
+    const H = lesson.data && lesson.data.model ? lesson.data.model.heads : 0, many = inWords[H] || "Many";
+    return H === 1 ? "One head, one question" : `${many} heads, ${many.toLowerCase()} questions`;
+  },
   map: ["encoder-attention", "encoder-ffn"],
   steps: 3,
   needs: hasEncoder,
@@ -706,7 +720,7 @@ scenes.push({
     const strongest = most(tops.map((j, h) => rowOf(w.b, h, w.row)[j])), j = tops[strongest];
     return H === 1 ? `This layer has one head: ${me} looks most at ${spoken(w.keys, j)}.`
       : `${H} heads ask ${H} questions at once, each in its own colour. ${different === 1 ? `Here all look most at ${spoken(w.keys, tops[0])}` : `See how ${me} looks at ${different} different words first`}. ` +
-      `The thickest line is head ${strongest}’s: ${percent(rowOf(w.b, strongest, w.row)[j])} for ${j === w.row ? "the word itself" : spoken(w.keys, j)}.`;
+      `The widest ribbon is head ${strongest}’s: ${part(rowOf(w.b, strongest, w.row)[j])} for ${j === w.row ? "the word itself" : spoken(w.keys, j)}.`;
   }
 });
 
@@ -752,20 +766,20 @@ function drawMask(host, data, step) {
   const me = spoken(w.tokens, w.row), W = Math.max(250, host.clientWidth);
   host.append(top, controls);
   if (step === 0) {
-    const two = html("div.two");
+    const two = html("div.two.even");
     const half = W > 700 ? (W - 28) / 2 : W, order = range(w.row + 1), big = Math.max(...order.map(j => masked[w.row][j]));
     two.append(triangle(w, half, masked, {open: w.row, curtain: true, name: `Who may look at whom: ${plural(w.row + 1, "row")} of ${n} are open`}),
       html("div", html("p.what", `where ${shown(w.tokens[w.row])} looks`), html("div.points.plain", order.map(j => html("div.point", sideAttributes("target", w.keys[j]), html("span.name", shown(w.keys[j])),
-        signedBar(masked[w.row][j], 0, big, colour(w.head), "share"), html("span.right", percent(masked[w.row][j]))))),
+        signedBar(masked[w.row][j], 0, big, colour(w.head), "share"), html("span.right", part(masked[w.row][j]))))),
         w.row + 1 < n && html("p.what", `${plural(n - w.row - 1, "word")} behind the curtain: 0 % each`)));
     host.append(two, out);
     const best = most([...masked[w.row]].slice(0, w.row + 1));
-    out.replaceChildren(w.row === 0 ? "The start mark can only look at itself." : `${atStart(me)} sees ${plural(w.row + 1, "word")}, itself included. It looks most at ${best === w.row ? "itself" : spoken(w.keys, best)}: ${percent(masked[w.row][best])}.`);
+    out.replaceChildren(w.row === 0 ? "The start mark can only look at itself." : `${atStart(me)} sees ${plural(w.row + 1, "word")}, itself included. It looks most at ${best === w.row ? "itself" : spoken(w.keys, best)}: ${part(masked[w.row][best])}.`);
   } else {
     const half = W > 620 ? (W - 28) / 2 : W, ahead = free[w.row].slice(w.row + 1), stolen = sum(ahead), far = ahead.length ? w.row + 1 + most(ahead) : -1;
-    host.append(html("div.two", html("div", html("p.what", "with the mask: the model"), triangle(w, half, masked, {open: n - 1, curtain: true, name: "Weights with the mask"})),
+    host.append(html("div.two.even", html("div", html("p.what", "with the mask: the model"), triangle(w, half, masked, {open: n - 1, curtain: true, name: "Weights with the mask"})),
       html("div", html("p.what", "without it: the same queries and keys"), triangle(w, half, free, {open: n - 1, curtain: false, name: "Weights without the mask"}))), out);
-    out.replaceChildren(...present(ahead.length ? [`Without the mask ${me} would take `, strong({class: "stolen"}, percent(stolen)), ` from words that are not said yet, most of it from ${spoken(w.keys, far)}. ` ] : [`${atStart(me)} is the last word: nothing is hidden from it. Choose another. `],
+    out.replaceChildren(...present(ahead.length ? [`Without the mask ${me} would take `, strong({class: "stolen"}, part(stolen)), ` from words that are not said yet, most of it from ${spoken(w.keys, far)}. ` ] : [`${atStart(me)} is the last word: nothing is hidden from it. Choose another. `],
       digits("A masked score is set to minus infinity before softmax; e to that is 0.")));
   }
   lastOpen = w.row;
@@ -780,7 +794,7 @@ scenes.push({
   caption(data, step) {
     const w = placeOf(data, "decoder"), free = unmasked(w), n = w.tokens.length, all = sum(free.map((r, i) => sum(r.slice(i + 1)))) / n;
     return step === 0 ? "The translation is written from left to right. A word may look back, never ahead: what is not said yet hangs behind a curtain. Open it word by word."
-      : `Why the curtain? In training the whole right answer lies on the table, and without it each word would copy the next. See the orange cells: ${percent(all)} of this head’s looks would go ahead.`;
+      : `Why the curtain? In training the whole right answer lies on the table, and without it each word would copy the next. See the orange cells: ${part(all)} of this head’s looks would go ahead.`;
   }
 });
 
@@ -791,22 +805,23 @@ function drawCross(host, data, step) {
   const go = row => goTo("cross", w, {row: Math.max(0, Math.min(n - 1, row))});
   const W = Math.max(250, host.clientWidth), wide = W > 760, lw = wide ? Math.min(520, W * 0.5) : W, count = Math.max(n, m), gap = Math.max(17, Math.min(34, 420 / count)), H = count * gap + 6;
   const xa = Math.min(150, lw * 0.3), xb = lw - xa, ya = j => (count - m) * gap / 2 + (j + 0.5) * gap, yb = i => (count - n) * gap / 2 + (i + 0.5) * gap, tone = colour(w.head);
+  const boxOf = t => Math.min(xa, 14 + 9.8 * cut(shown(t), 15).length);
   const all = range(n).map(i => rowOf(w.b, w.head, i)), tops = all.map(most);
   const line = (i, j, kind) => svg("path", {class: "look " + kind, d: `M${xb - 6} ${yb(i)}C${(xa + xb) / 2} ${yb(i)} ${(xa + xb) / 2} ${ya(j)} ${xa + 6} ${ya(j)}`, "stroke-width": Math.max(0.7, 13 * all[i][j]).toFixed(2), "data-p": all[i][j], "data-i": i, "data-j": j, style: `stroke:${tone}`});
   const picture = svg("svg.crossing", {viewBox: `0 0 ${lw} ${H}`, width: lw, height: H, role: "listbox", "aria-label": "words of the translation; arrow keys go from one to the next"},
     range(n).filter(i => i !== w.row && step === 1).map(i => line(i, tops[i], "faint")), range(m).filter(j => all[w.row][j] > 0.01).map(j => line(w.row, j, "now")),
     w.keys.map((t, j) => svg("g", {class: "en" + (all[w.row][j] > 0.05 ? " found" : ""), ...sideAttributes("source", t)},
-      svg("rect", {x: xa - Math.min(xa, 12 + 8.4 * cut(shown(t), 15).length), y: ya(j) - gap / 2 + 1, width: Math.min(xa, 12 + 8.4 * cut(shown(t), 15).length), height: gap - 2, rx: 5, style: `fill:${tone};fill-opacity:${(0.55 * all[w.row][j]).toFixed(3)}`}),
+      svg("rect", {x: xa - boxOf(t), y: ya(j) - gap / 2 + 1, width: boxOf(t), height: gap - 2, rx: 5, style: `fill:${tone};fill-opacity:${(0.55 * all[w.row][j]).toFixed(3)}`}),
       svg("text", {x: xa - 5, y: ya(j) + 5, "text-anchor": "end"}, cut(shown(t), 15)))),
     rows.map((t, i) => svg("g", {class: "fr" + (i === w.row ? " now" : i > w.row && step === 0 ? " unsaid" : ""), role: "option", "aria-selected": String(i === w.row), "data-r": i, "data-c": 0, "data-i": i, "data-key": "fr" + i, tabindex: i === w.row ? 0 : -1, ...sideAttributes("target", t.word === undefined && data.target.tokens[i + 1] ? data.target.tokens[i + 1] : {word: -1})},
-      svg("rect", {x: xb, y: yb(i) - gap / 2 + 1, width: Math.min(xa, 12 + 8.4 * cut(shown(t), 15).length), height: gap - 2, rx: 5}), svg("text", {x: xb + 6, y: yb(i) + 5}, cut(shown(t), 15)))));
+      svg("rect", {x: xb, y: yb(i) - gap / 2 + 1, width: boxOf(t), height: gap - 2, rx: 5}), svg("text", {x: xb + 6, y: yb(i) + 5}, cut(shown(t), 15)))));
   roving(picture, ".fr", node => {}, node => go(+node.dataset.i));
   picture.addEventListener("keydown", e => { if (e.key.startsWith("Arrow")) e.stopPropagation(); });
   picture.addEventListener("focusin", e => {
     const g = e.target.closest(".fr");
     if (g && g.matches(":focus-visible") && +g.dataset.i !== w.row) go(+g.dataset.i);
   });
-  const every = 1, left = wide ? 92 : 84, cell = Math.max(7, Math.min(30, ((wide ? W - lw - 40 : W) - left - 34) / m)), tall = Math.max(12, Math.min(cell, 26)), top = 20 + 6.2 * Math.max(...w.keys.map(t => cut(shown(t), 10).length)) * 0.87;
+  const left = wide ? 92 : 84, cell = Math.max(7, Math.min(52, ((wide ? W - lw - 40 : W) - left - 34) / m)), tall = Math.max(12, Math.min(cell, 26)), top = 20 + 6.2 * Math.max(...w.keys.map(t => cut(shown(t), 10).length)) * 0.87;
   const grid = svg("svg.grid-of", {viewBox: `0 0 ${left + m * cell + 40} ${top + n * tall + 4}`, width: left + m * cell + 40, height: top + n * tall + 4, role: "img", "aria-label": "All rows: darker is more"},
     w.keys.map((t, j) => j % Math.ceil(11 / cell) === 0 && svg("text.label", {transform: `translate(${left + j * cell + cell / 2 + 3} ${top - 7}) rotate(-60)`, ...sideAttributes("source", t)}, cut(shown(t), 10))),
     rows.map((t, i) => [svg("text", {class: "label" + (i === w.row ? " looked" : ""), x: left - 7, y: top + i * tall + tall / 2 + 4, "text-anchor": "end"}, cut(shown(t), 10)),
@@ -819,7 +834,7 @@ function drawCross(host, data, step) {
     html("label", html("input", {type: "range", min: 0, max: n - 1, value: w.row, "data-key": "cross-row", "aria-label": "word of the translation", oninput: e => go(+e.target.value)}))), headChooser(data, "cross", w));
   host.append(controls, html("div", {class: wide ? "crosses" : ""}, html("div", html("div.sides", {style: `width:${lw}px`}, html("span.what", {lang: "en"}, "the sentence"), html("span.what", "the translation")), picture), html("div.scroll", grid)), out);
   const list = range(m).sort((a, b) => all[w.row][b] - all[w.row][a]).filter((j, r) => r === 0 || all[w.row][j] > 0.1).slice(0, 3);
-  out.replaceChildren(`To say ${spoken(rows, w.row)} the model looks at `, ...present(list.map((j, i) => [i ? ", then " : "", strong(spoken(w.keys, j)), ` (${percent(all[w.row][j])})`])), ".");
+  out.replaceChildren(`To say ${spoken(rows, w.row)} the model looks at `, ...present(list.map((j, i) => [i ? ", then " : "", strong(spoken(w.keys, j)), ` (${part(all[w.row][j])})`])), ".");
 }
 scenes.push({
   id: "cross",
@@ -830,7 +845,7 @@ scenes.push({
   draw: (host, lesson, step) => drawCross(host, lesson.data, step),
   caption(data, step) {
     const w = placeOf(data, "cross"), rows = range(w.tokens.length), tops = rows.map(i => most(rowOf(w.b, w.head, i)));
-    if (step === 0) return `Here the two sides meet. The query is French, keys and values are English. Step through: to say ${spoken(w.tokens, w.row)} this head looks at ${spoken(w.keys, tops[w.row])}, ${percent(rowOf(w.b, w.head, w.row)[tops[w.row]])}.`;
+    if (step === 0) return `Here the two sides meet. The query is French, keys and values are English. Step through: to say ${spoken(w.tokens, w.row)} this head looks at ${spoken(w.keys, tops[w.row])}, ${part(rowOf(w.b, w.head, w.row)[tops[w.row]])}.`;
     const clear = rows.filter(i => rowOf(w.b, w.head, i)[tops[i]] > 0.5).length, back = rows.filter(i => i > 0 && tops[i] < tops[i - 1]).length;
     return `All at once. In ${clear} of ${rows.length} rows one English piece gets more than half: nobody told the model which word belongs to which. ` +
       (back ? `Lines cross where the look jumps back: ${back === 1 ? "once" : back + " times"} here.` : "No line jumps back: both languages keep the same order here.");
@@ -847,14 +862,7 @@ function tempered(candidates, others, temperature) {
   const each = candidates.map(c => power(c.p)), more = others > 0 ? others * power(rest / others) : 0, total = sum(each) + more;
   return {p: each.map(x => x / total), rest: more / total};
 }
-let readAt = {data: null, row: 0};
-function nextRow(data) {
-  if (lesson.choice.block !== readAt.block || readAt.data !== data || lesson.choice.row !== readAt.row) {
-    const at = data.attention && blocksOf(data, "cross").length ? placeOf(data, "cross") : {row: 0};
-    return Math.max(0, Math.min(at.row, data.steps.length - 1));
-  }
-  return Math.max(0, Math.min(readAt.row, data.steps.length - 1));
-}
+const nextRow = data => Math.min(data.steps.length - 1, blocksOf(data, "cross").length ? placeOf(data, "cross").row : 0);
 function drawNext(host, data, step) {
   const row = nextRow(data), steps = data.steps, n = steps.length, now = steps[row], out = says(), list = html("div.points.plain.next");
   const V = (data.model || {}).vocab, others = Math.max(0, (V || 0) - now.candidates.length);
@@ -866,7 +874,7 @@ function drawNext(host, data, step) {
   const hasLogits = now.candidates.every(c => Number.isFinite(c.logit));
   const top = Math.max(...now.candidates.map(c => Math.log(c.p)));
   const logits = now.candidates.map(c => (hasLogits ? c.logit : Math.log(c.p) - top));
-  const name = c => (c.text === "</s>" ? "(end)" : [c.text.startsWith(" ") || isEnd(c) ? "" : html("span.muted", "-"), c.text.trim() || "␣"]);
+  const name = c => (c.text === "</s>" ? "(end)" : [c.text.startsWith(" ") || isEnd(c) || !/^\p{L}/u.test(c.text) ? "" : html("span.muted", "-"), c.text.trim() || "␣"]);
   function draw() {
     const {p, rest} = step === 2 ? tempered(now.candidates, others, heat) : tempered(now.candidates, others, 1), high = Math.max(...p, rest);
     const low = hasLogits ? Math.min(0, ...logits) : Math.min(...logits), up = hasLogits ? Math.max(0, ...logits) : 0;
@@ -874,18 +882,18 @@ function drawNext(host, data, step) {
       html("span.name", name(c)),
       step === 0 ? (hasLogits ? signedBar(logits[i], low, up, "var(--target)", "score") : signedBar(logits[i] - low, 0, up - low || 1, "var(--target)", "score"))
         : signedBar(p[i], 0, high, "var(--target)", "probability"),
-      html(step ? "span.right" : "span.num.right", step ? percent(p[i]) : (hasLogits ? short(logits[i], 2) : i ? short(logits[i], 2) : "best")))),
-      ...(step && others ? [html("div.point.rest", html("span.name", `${thousands(others)} others`), signedBar(rest, 0, high, "var(--muted)", "probability"), html("span.right", percent(rest)))] : []));
+      html(step ? "span.right" : "span.num.right", step ? part(p[i]) : (hasLogits ? short(logits[i], 2) : i ? short(logits[i], 2) : "best")))),
+      ...(step && others ? [html("div.point.rest", html("span.name", `${thousands(others)} others`), signedBar(rest, 0, high, "var(--muted)", "probability"), html("span.right", part(rest)))] : []));
     const best = most(p), said = i => `“${shown(now.candidates[i])}”`, second = range(p.length).filter(i => i !== best).sort((a, b) => p[b] - p[a])[0];
     out.replaceChildren(...present([
-      [hasLogits ? "Each bar is the dot product of the last vector with one row of the table." : "Bars: how far a score is above the lowest one listed. ", second !== undefined && `${said(best)} is ahead of ${said(second)} by ${short(logits[best] - logits[second], 1)}: e to that is ${exponent(logits[best] - logits[second])} times as likely.`],
-      [strong(said(best)), ` gets ${percent(p[best])}`, now.says.id === now.candidates[best].id ? ", and it is what the model says." : `; the search says “${shown(now.says)}” nevertheless, as that leads to a better whole.`],
-      [heat === 1 ? "1: as the model is. " : heat < 1 ? "Surer: the best one takes even more. " : "Bolder: the others get their chance. ", strong(said(best)), ` ${percent(p[best])}, the ${thousands(others)} that are not listed ${percent(rest)}. `,
+      [hasLogits ? "Each bar is the dot product of the last vector with one row of the table." : "Bars: how far a score is above the lowest one listed. ", second !== undefined && `${said(best)} is ahead of ${said(second)} by ${short(logits[best] - logits[second], 1)}: e to that is ${times(logits[best] - logits[second])} times as likely.`],
+      [strong(said(best)), ` gets ${part(p[best])}`, now.says.id === now.candidates[best].id ? ", and it is what the model says." : `; the search says “${shown(now.says)}” nevertheless, as that leads to a better whole.`],
+      [heat === 1 ? "1: as the model is. " : heat < 1 ? "Surer: the best one takes even more. " : "Bolder: the others get their chance. ", strong(said(best)), ` ${part(p[best])}, the ${thousands(others)} that are not listed ${part(rest)}. `,
         html("span.muted", "All probabilities are raised to the power 1/temperature and shared anew; of the pieces not listed only the sum is known, so they are taken as equally likely.")]
     ][step]));
   }
-  const soFar = chips(data.target.tokens.slice(0, row + 1).map(t => t), "target", -1, i => go(Math.max(0, i - 1)), {label: "what has been said so far"});
-  soFar.append(html("span.gap", step ? "?" : "?"));
+  const soFar = chips(data.target.tokens.slice(0, row + 1), "target", -1, i => go(Math.max(0, i - 1)), {label: "what has been said so far"});
+  soFar.append(html("span.gap", "?"));
   host.append(html("div.top-line", html("div.asker", html("span.what", "said so far"), soFar),
     html("div.knob", html("button", {"data-key": "next-back", onclick: () => go(row - 1), disabled: row === 0}, "← word back"), html("button", {"data-key": "next-on", onclick: () => go(row + 1), disabled: row === n - 1}, "next word →"))));
   if (step === 2) host.append(html("div.knob", html("label", html("span.what", "temperature: surer"), html("input", {type: "range", id: "heat", min: -2, max: 2, step: 0.1, value: Math.log2(heat), "data-key": "heat", "aria-label": "temperature",
@@ -901,7 +909,7 @@ function drawNext(host, data, step) {
     draw();
   }}, "1: the model")));
   const D = (data.model || {}).width;
-  host.append(html("div.two.narrow-left", html("div.to-table", html("span.ff-box.vector", D ? `last vector: ${D} numbers` : "last vector"), html("span.sign", "↓ dot product with each row"),
+  host.append(html("div.two.narrow-left", html("div.to-table", {"data-step": step}, html("span.ff-box.vector", D ? `last vector: ${D} numbers` : "last vector"), html("span.sign", "↓ dot product with each row"),
     html("span.ff-box.table", V ? [html("b", thousands(V)), " rows: one for each piece the model can say"] : "a row for each piece"), html("span.sign", "↓ softmax"), html("span.ff-box.bars-box", "one share for each piece; the largest is said")), list), out);
   draw();
 }
@@ -915,7 +923,7 @@ scenes.push({
   caption(data, step) {
     const now = data.steps[nextRow(data)], best = now.candidates[most(now.candidates.map(c => c.p))];
     if (step === 0) return "Which word comes next? The last vector meets every row of the table of pieces, as the query met the keys. What points the same way scores high.";
-    if (step === 1) return `The same softmax makes shares of the scores: ${best.p > 0.8 ? "the model is sure" : best.p > 0.4 ? "the model has a favourite" : "the model hesitates"} here, ${percent(best.p)} for “${shown(best)}”.`;
+    if (step === 1) return `The same softmax makes shares of the scores: ${best.p > 0.8 ? "the model is sure" : best.p > 0.4 ? "the model has a favourite" : "the model hesitates"} here, ${part(best.p)} for “${shown(best)}”.`;
     return "A knob for its courage: divide the scores by a small temperature and the model gets surer, by a large one and it gets bolder.";
   }
 });
