@@ -172,6 +172,10 @@ function pointList(kind, label, rows, j, pick) {
       r.cells)));
   roving(list, ".point", n => pick(+n.dataset.j));
   list.addEventListener("keydown", e => { if (e.key.startsWith("Arrow")) e.stopPropagation(); });
+  requestAnimationFrame(() => {
+    const on = list.children[j];
+    if (on && list.scrollHeight > list.clientHeight) list.scrollTop = on.offsetTop - list.offsetTop - list.clientHeight / 2;
+  });
   return list;
 }
 function mark(host, j) {
@@ -317,7 +321,7 @@ function drawFan(host, data, w) {
     for (const n of picture.querySelectorAll("[data-j]"))
       n.addEventListener("mouseenter", () => { if (+n.dataset.j !== looked.j) draw(+n.dataset.j); });
     mark(body, j);
-    const angle = degrees(f.cosines[j]), how = angle < 80 ? "partly the same way" : angle > 100 ? "away from it" : "neither with it nor against it";
+    const angle = degrees(f.cosines[j]), how = angle < 45 ? "much the same way" : angle < 80 ? "partly the same way" : angle > 100 ? "away from it" : "neither with it nor against it";
     const rank = order.indexOf(j) + 1, ranks = rank === 1 ? "the highest" : rank === order.length ? "the lowest" : `number ${rank}`;
     out.replaceChildren(`The key of ${spoken(w.keys, j)} stands at ${angle}° to the query: ${how}. `,
       `Length of the query × length of the shadow is its score: ${ranks} of ${w.keys.length}. `,
@@ -455,7 +459,7 @@ const drawSoftmax = (host, data, step) => {
     mark(body, j);
     for (const b of host.querySelectorAll("[data-divide]")) b.setAttribute("aria-pressed", String(Math.abs(+b.dataset.divide - divide) < 1e-9));
     const order = range(n).sort((a, b) => share[b] - share[a]), [a, b] = order, name = i => spoken(w.keys, i);
-    const wide = 2 ** entropy(share), ratio = share[b] > 0 ? share[a] / share[b] : Infinity;
+    const ratio = share[b] > 0 ? share[a] / share[b] : Infinity;
     const text = [
       [`${atStart(name(j))} has the score `, strong(short(w.dots[j], 1)), "."],
       [Math.abs(divide - 1) < 1e-9 ? [`The model divides by the root of ${w.K}, ${short(root, 1)}: a score is a sum of ${w.K} products, and the root brings it back to a size that does not depend on how many there are.`]
@@ -463,8 +467,8 @@ const drawSoftmax = (host, data, step) => {
         : [`Divided by ${short(root, 1)}, all scores are nearly alike.`]],
       [n > 1 ? [`e to the score is never below zero, and it stretches: ${name(a)} is now `, strong(ratio < 100 ? `${short(ratio, 1)} times` : "more than 100 times"), ` as large as the second, ${name(b)}.`]
         : "There is one word only."],
-      [`${atStart(name(j))} gets `, strong(part(share[j])), `. All ${n} shares add up to ${part(sum(share))}`, Math.abs(divide - 1) < 1e-9
-        ? `; the model shares as widely as among ${short(wide, 1)} equal words.`
+      [`${atStart(name(j))} gets `, strong(part(share[j])), `. All ${n} shares add up to ${percent(sum(share))}`, Math.abs(divide - 1) < 1e-9
+        ? ["."]
         : divide < 1 ? `. Divided by ${short(root, 1)} the largest is ${part(share[a])}; the model, dividing by ${short(model.root, 1)}, gives ${part(model.share[a])}: without the root a few words take nearly all (softmax is saturated), and training has nothing to correct.`
         : `. Divided by ${short(root, 1)} everybody gets nearly the same: the largest is ${part(share[a])}.`]
     ][step];
@@ -606,7 +610,7 @@ scenes.push({
   caption(data, step) {
     const w = work(data, "encoder"), me = spoken(w.tokens, w.row), who = w.best === w.row ? "itself" : spoken(w.keys, w.best);
     if (step === 0) return `Now the values. Every word holds out what it has to give; ${me} will take most from ${who}, ${part(w.share[w.best])}.`;
-    if (step === 1) return `Each value shrinks to its share of the cake. See who stays tallest for its share: ${w.best === w.row ? `${me} itself` : who}.`;
+    if (step === 1) return `Each value shrinks to its share of the cake. Pale is what it was. The largest part is kept of ${w.best === w.row ? `${me} itself` : who}: ${part(w.share[w.best])}.`;
     return `What is left is added up, bar by bar (all drawn larger now). This is what ${me} takes home from this head: ${part(w.share[w.best])} of it comes from ${who}.`;
   }
 });
@@ -682,7 +686,7 @@ function drawJoin(host, data) {
   const result = came && mixed ? came.map((x, c) => x + mixed[c]) : null, stream = highest([came, result].filter(Boolean).concat([[0]]));
   const stage = (sign, what, ...parts) => html("div.joint", html("span.sign", sign), html("span.what", what), parts);
   host.append(topLine(data, "encoder", w, "who asks"), html("div.join",
-    stage("", `what the ${H} heads take home, side by side: ${H} × ${D / H} = ${D} numbers`,
+    stage("", H === 1 ? `what the head takes home: ${D} numbers` : `what the ${H} heads take home, side by side: ${H} × ${D / H} = ${D} numbers`,
       html("div.side-by-side", outs.map((o, h) => html("div", skyline(o, {max, tone: colour(h), kind: "out", label: `head ${h}`}), html("span.what", {style: `color:${colour(h)}`}, H > 8 ? h : `head ${h}`))))),
     stage("↓", `a matrix of ${D} × ${D} numbers (Wo) mixes them, so that every place hears from every head`, mixed && skyline(mixed, {max: highest([mixed]), tone: "var(--value)", kind: "mixed", label: "mixed"})),
     stage("+", `the vector with which ${name} came in; it is kept, and the news is added (the residual stream)`, came && skyline(came, {max: stream, tone: "var(--source)", kind: "came", label: "came in"})),
@@ -714,7 +718,7 @@ scenes.push({
   },
   caption(data, step) {
     const w = placeOf(data, "encoder"), H = w.b.p.shape[0], me = spoken(w.tokens, w.row);
-    if (step === 1) return `How ${H === 1 ? "the head is" : "the heads are"} joined: laid side by side, mixed, and added to what ${me} already was. Nothing is thrown away.`;
+    if (step === 1) return `${H === 1 ? "What the head brings is mixed" : "How the heads are joined: laid side by side, mixed"}, and added to what ${me} already was. Nothing is thrown away.`;
     if (step === 2) return "What happens next: each word thinks for itself. Here it sees no other word; what attention has brought is worked over.";
     const tops = range(H).map(h => most(rowOf(w.b, h, w.row))), different = new Set(tops).size;
     const strongest = most(tops.map((j, h) => rowOf(w.b, h, w.row)[j])), j = tops[strongest];
@@ -847,7 +851,8 @@ scenes.push({
     const w = placeOf(data, "cross"), rows = range(w.tokens.length), tops = rows.map(i => most(rowOf(w.b, w.head, i)));
     if (step === 0) return `Here the two sides meet. The query is French, keys and values are English. Step through: to say ${spoken(w.tokens, w.row)} this head looks at ${spoken(w.keys, tops[w.row])}, ${part(rowOf(w.b, w.head, w.row)[tops[w.row]])}.`;
     const clear = rows.filter(i => rowOf(w.b, w.head, i)[tops[i]] > 0.5).length, back = rows.filter(i => i > 0 && tops[i] < tops[i - 1]).length;
-    return `All at once. In ${clear} of ${rows.length} rows one English piece gets more than half: nobody told the model which word belongs to which. ` +
+    return `All at once. In ${clear} of ${rows.length} rows one English piece gets more than half. ` +
+      (2 * clear >= rows.length ? "Nobody told the model which word belongs to which. " : "This head does not tell which word belongs to which. ") +
       (back ? `Lines cross where the look jumps back: ${back === 1 ? "once" : back + " times"} here.` : "No line jumps back: both languages keep the same order here.");
   }
 });
@@ -886,7 +891,7 @@ function drawNext(host, data, step) {
       ...(step && others ? [html("div.point.rest", html("span.name", `${thousands(others)} others`), signedBar(rest, 0, high, "var(--muted)", "probability"), html("span.right", part(rest)))] : []));
     const best = most(p), said = i => `“${shown(now.candidates[i])}”`, second = range(p.length).filter(i => i !== best).sort((a, b) => p[b] - p[a])[0];
     out.replaceChildren(...present([
-      [hasLogits ? "Each bar is the dot product of the last vector with one row of the table." : "Bars: how far a score is above the lowest one listed. ", second !== undefined && `${said(best)} is ahead of ${said(second)} by ${short(logits[best] - logits[second], 1)}: e to that is ${times(logits[best] - logits[second])} times as likely.`],
+      [hasLogits ? "Each bar is the dot product of the last vector with one row of the table." : "Bars: how far a score is above the lowest one listed. ", second !== undefined && `${said(best)} is ${short(logits[best] - logits[second], 1)} ahead of ${said(second)}. That makes it ${times(logits[best] - logits[second])} times as likely: e to the ${short(logits[best] - logits[second], 1)}.`],
       [strong(said(best)), ` gets ${part(p[best])}`, now.says.id === now.candidates[best].id ? ", and it is what the model says." : `; the search says “${shown(now.says)}” nevertheless, as that leads to a better whole.`],
       [heat === 1 ? "1: as the model is. " : heat < 1 ? "Surer: the best one takes even more. " : "Bolder: the others get their chance. ", strong(said(best)), ` ${part(p[best])}, the ${thousands(others)} that are not listed ${part(rest)}. `,
         html("span.muted", "All probabilities are raised to the power 1/temperature and shared anew; of the pieces not listed only the sum is known, so they are taken as equally likely.")]
