@@ -129,6 +129,15 @@ SHARED CommandRun command_run(const char *const *arguments, const CommandHow *ho
     return run;
 }
 
+/* Drops the notes about what a model never saw in its training from what was said: small models saw little. */
+SHARED void command_drop_unseen(char *said) {
+    for (char *line = said, *end; (end = strchr(line, '\n'));)
+        if (memmem(line, (size_t)(end - line), " its training", 13))
+            memmove(line, end + 1, strlen(end + 1) + 1);
+        else
+            line = end + 1;
+}
+
 /* Runs to the end and expects this exit code; prints what was said if it is another. */
 SHARED bool command_gives(int code, const char *const *arguments, const CommandHow *how) {
     CommandRun run = command_run(arguments, how);

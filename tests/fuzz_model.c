@@ -1,6 +1,7 @@
 /* Any bytes as a model file: opened and used, or refused; with its checksum mended, which no accident would get past.
  */
 #include "base/checksum.h"
+#include "base/ds.h"
 #include "decode/modelfile.h"
 #include "fuzz.h"
 #include "gguf/gguf.h"
@@ -32,6 +33,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         float sum = 0;
         for (size_t i = 0; i < file.params.count; i++) sum += file.w[i];
         if (sum > 1e38f) putchar('\0'); /* what was read has to be there */
+        UnseenWord *unseen = NULL;      /* stb_ds arrays */
+        char *text = NULL;
+        words_unseen(&unseen, &text, file.info.seen, (Text){path, strlen(path)}, file.info.text);
+        stbds_arrfree(unseen);
+        stbds_arrfree(text);
         Tokenizer *tokenizer = modelfile_tokenizer(&file, &err);
         if (tokenizer)
             tokenizer_free(tokenizer);

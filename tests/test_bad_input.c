@@ -593,11 +593,11 @@ static void write_changed(const char *from, const char *to, const Change *change
         case SET_TEXT: gguf_set_string(out, key, change->text); break;
         case SET_BOOL: gguf_set_bool(out, key, change->number != 0); break;
         case SET_IDS: {
-            uint32_t ids[84]; /* 42 merges, as many as the model has */
+            uint32_t ids[84]; /* 42 merges, as many as the model has, or 20 words */
             size_t count;
             const uint32_t *good = gguf_array(in, key, GGUF_UINT32, &count, &err);
-            CHECK(good && count == 84, "the merges of the model");
-            memcpy(ids, good, sizeof ids);
+            CHECK(good && count >= COUNT(change->ids) && count <= COUNT(ids), "the merges or words of the model");
+            memcpy(ids, good, count * sizeof *ids);
             memcpy(ids, change->ids, sizeof change->ids);
             gguf_set_array(out, key, GGUF_UINT32, ids, change->number != 0 ? (size_t)change->number : count);
             break;
@@ -705,6 +705,14 @@ static const Change changes[] = {
      .parts = {"nmt.tokenizer.merges", "merge 0", "found 2 and 258"}},
     {"nmt.tokenizer.merges", SET_IDS, .ids = {2, 3, 4, 4294967295u}, .parts = {"merge 1", "4294967295"}},
     {"nmt.tokenizer.merges", SET_IDS, .ids = {2, 3, 2, 3}, .parts = {"nmt.tokenizer.merges", "merge 1", "again"}},
+    {"training.words", DROP_KEY, .parts = {NULL}}, /* as in a file of an earlier version */
+    {"training.longest_source", DROP_KEY, .parts = {NULL}},
+    {"training.words", SET_TEXT, .text = "cat", .parts = {"key training.words: expected an array of uint32"}},
+    {"training.words", SET_IDS, .ids = {1, 2, 3, 2}, .parts = {"training.words: expected at most 1048576 numbers"}},
+    {"training.words", SET_IDS, .ids = {1, 2, 2, 3}, .parts = {"training.words: expected at most 1048576 numbers"}},
+    {"training.words", SET_IDS, 3, .ids = {4294967293u, 4294967294u, 4294967295u}, .parts = {NULL}},
+    {"training.longest_source", SET_REAL, 3, .parts = {"key training.longest_source: expected an integer"}},
+    {"training.longest_source", SET_UINT, 4294967295.0, .parts = {NULL}},
     {"shared.weight", DROP_TENSOR, .parts = {"expected a tensor shared.weight, found none"}},
     {"shared.weight", SET_DIMS, .parts = {"tensor shared.weight: expected dims {16, 300}, found {300, 16}"}},
     {"encoder.layers.0.fc1.weight", SET_DIMS, .parts = {"tensor encoder.layers.0.fc1.weight: expected dims {16, 32}"}},

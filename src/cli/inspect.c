@@ -10,6 +10,7 @@
 #include "base/size.h"
 #include "base/terminal.h"
 #include "cli/options.h"
+#include "cli/unseen.h"
 #include "decode/translator.h"
 #include "inspect/inspect.h"
 #include "math/cpu.h"
@@ -100,6 +101,11 @@ static bool inspect_sentence(const Arguments *a, Pool *pool, Error *err) {
                          "decode.max_extra, or its max_length, or that of a page)",
                          o.T);
         ok = show(a, &o, err);
+        Unseen unseen = {.texts = 0};
+        unseen_look(&unseen, &model.info, (Text){a->sentence, strlen(a->sentence)}, o.S - 1);
+        if (a->request.compare)
+            unseen_look(&unseen, &model.info, (Text){a->request.compare, strlen(a->request.compare)}, 0);
+        if (ok) unseen_tell(&unseen, &model.info, &command, "sentence");
         observation_free(&o);
     }
     if (tokenizer) tokenizer_free(tokenizer);

@@ -11,6 +11,7 @@
 #include "base/lines.h"
 #include "base/size.h"
 #include "cli/options.h"
+#include "cli/unseen.h"
 #include "decode/modelfile.h"
 #include "decode/translator.h"
 #include "math/cpu.h"
@@ -66,14 +67,16 @@ typedef struct Request {
     const OptionReader *options;
     const char *model; /* its path */
     Alignment alignment;
-    Text *texts;       /* stb_ds array */
-    const char *what;  /* "text" or "line" */
-    size_t first;      /* the number of the first of those that are translated now, from 0 */
-    size_t done, cut;  /* texts so far; those with a translation that was cut */
-    size_t max_length; /* the model's */
+    Text *texts;      /* stb_ds array */
+    const char *what; /* "text" or "line" */
+    size_t first;     /* the number of the first of those that are translated now, from 0 */
+    size_t done, cut; /* texts so far; those with a translation that was cut */
+    const ModelInfo *info;
     Knockout knockout;
-    bool lost; /* for one of the texts so far the model's numbers were not finite; this is reported once */
-    bool odd;  /* one of the texts so far was not UTF-8; this is reported once, too */
+    Unseen unseen;
+    bool waits; /* somebody waits for each answer: arguments, or a terminal */
+    bool lost;  /* for one of the texts so far the model's numbers were not finite; this is reported once */
+    bool odd;   /* one of the texts so far was not UTF-8; this is reported once, too */
 } Request;
 
 /* soft: a target word's shares of source words, those that do not round to 0; "-": there are none. */
@@ -132,12 +135,12 @@ static void tell_cut(Request *r, const TranslatorResult *result, size_t number) 
     const TranslatorHypothesis *h = &result->hypotheses[first];
     char which[80] = "its translation is";
     if (result->count > 1) snprintf(which, sizeof which, "%zu of its %zu translations are", cut, result->count);
-    options_note(&command, "%s %zu: %s cut after %zu token%s, %s%s", r->what, number + 1, which, h->cut,
-                 h->cut == 1 ? "" : "s",
-                 h->stuck                  ? "as the options allow none to follow"
-                 : h->cut >= r->max_length ? "the most that the model can say (its max_length)"
-                                           : "the limit (--max-length, --max-ratio or --max-extra raises it)",
-                 r->cut == CUTS_TOLD ? "; from here on such are only counted" : "");
+    options_note(
+        &command, "%s %zu: %s cut after %zu token%s, %s%s", r->what, number + 1, which, h->cut, h->cut == 1 ? "" : "s",
+        h->stuck                              ? "as the options allow none to follow"
+        : h->cut >= r->info->hyper.max_length ? "the most that the model can say (its max_length)"
+                                              : "the limit (--max-length, --max-ratio or --max-extra raises it)",
+        r->cut == CUTS_TOLD ? "; from here on such are only counted" : "");
 }
 
 static void tell_cuts(const Request *r) {
@@ -160,7 +163,7 @@ static bool answer(Request *request, Translator *translator, const Text *texts, 
                 request->what, first + i + 1, (unsigned char)texts[i].bytes[valid], valid + 1);
             request->odd = true;
         }
-        if (results[i].parts > 1 && results[i].source_tokens >= request->max_length)
+        if (results[i].parts > 1 && results[i].source_tokens >= request->info->hyper.max_length)
             options_note(&command, "%s %zu: %zu tokens, more than the model takes: translated in %zu parts",
                          request->what, first + i + 1, results[i].source_tokens, results[i].parts);
         if (!request->lost && !isfinite(results[i].hypotheses[0].log_probability)) {
@@ -169,11 +172,14 @@ static bool answer(Request *request, Translator *translator, const Text *texts, 
             request->lost = true;
         }
         request->done++;
+        unseen_look(&request->unseen, request->info, texts[i], results[i].parts > 1 ? 0 : results[i].source_tokens);
         tell_cut(request, &results[i], first + i);
         print_result(request, &results[i], first + i);
     }
     free(results);
-    return ok && options_flush(err);
+    ok = ok && options_flush(err);
+    if (request->waits) unseen_tell(&request->unseen, request->info, &command, request->what);
+    return ok;
 }
 
 static bool answer_lines(Request *request, Translator *translator, Error *err) {
@@ -245,12 +251,14 @@ static int run(Request *request, Error *err) {
         if (options_given(request->options, "--sentences")) translator_sentences(translator);
         const size_t count = stbds_arrlenu(request->texts);
         request->what = count > 0 ? "text" : "line";
-        request->max_length = model.info.hyper.max_length;
+        request->info = &model.info;
+        request->waits = count > 0 || isatty(STDIN_FILENO);
         request->model = model.path;
         translator_long(translator, tell_long, request);
         ok = count > 0 ? answer(request, translator, request->texts, count, 0, err)
                        : answer_lines(request, translator, err);
         tell_cuts(request);
+        unseen_tell(&request->unseen, request->info, &command, request->what);
     }
     translator_free(translator);
     stbds_arrfree(prefix);

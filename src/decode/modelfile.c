@@ -21,6 +21,13 @@ static const Field info_fields[] = {
     ROW_END,
 };
 
+#define WORDS_KEY "training.words"
+
+static const Field training_fields[] = {
+    ROW_INTEGER("longest_source", ModelInfo, longest_source, "0", 0, UINT32_MAX, "tokens of the longest source"),
+    ROW_END,
+};
+
 /* The tables of ModelInfo, and what their keys begin with. */
 static const struct {
     const Field *fields;
@@ -31,6 +38,7 @@ static const struct {
     {normalise_fields, offsetof(ModelInfo, text), "nmt.text."},
     {search_fields, offsetof(ModelInfo, decode), "nmt.decode."},
     {info_fields, 0, "nmt."},
+    {training_fields, 0, "training."},
 };
 
 static void write_fields(GgufWriter *out, const Field *fields, const char *prefix, const void *of) {
@@ -120,6 +128,7 @@ GgufWriter *modelfile_writer(const ModelInfo *info, const Parameters *params, co
     for (size_t i = 0; i < COUNT(tables); i++)
         write_fields(out, tables[i].fields, tables[i].prefix, (const char *)info + tables[i].offset);
     gguf_set_array(out, "nmt.tokenizer.merges", GGUF_UINT32, info->merges, 2 * info->merge_count);
+    if (info->seen.sums) gguf_set_array(out, WORDS_KEY, GGUF_UINT32, info->seen.sums, info->seen.count);
     gguf_set_string(out, "nmt.config", info->config);
     gguf_set_uint64(out, "nmt.step", info->step);
     gguf_set_string(out, "nmt.instruction_set", cpu_instruction_set());
@@ -161,6 +170,15 @@ bool modelfile_read_block(const ModelFile *file, const char *prefix, float *bloc
     return true;
 }
 
+static bool read_words(ModelFile *file, Error *err) {
+    WordsSeen *seen = &file->info.seen;
+    if (!gguf_has(file->gguf, WORDS_KEY)) return true;
+    if (!(seen->sums = gguf_array(file->gguf, WORDS_KEY, GGUF_UINT32, &seen->count, err))) return false;
+    return words_check(*seen) ||
+           error_set(err, "%s: %s: expected at most %d numbers, each larger than the one before, found others",
+                     file->path, WORDS_KEY, WORDS_MOST);
+}
+
 static bool read_info(ModelFile *file, Error *err) {
     ModelInfo *info = &file->info;
     const char *found = gguf_string(file->gguf, "general.architecture", NULL, err);
@@ -177,7 +195,7 @@ static bool read_info(ModelFile *file, Error *err) {
     if (!hyper_check(&info->hyper, file->path, err) || !search_check(&info->decode, &info->hyper, file->path, err) ||
         !(info->merges = gguf_array(file->gguf, "nmt.tokenizer.merges", GGUF_UINT32, &ids, err)) ||
         !(info->config = gguf_string(file->gguf, "nmt.config", NULL, err)) ||
-        !gguf_uint64(file->gguf, "nmt.step", &info->step, err))
+        !gguf_uint64(file->gguf, "nmt.step", &info->step, err) || !read_words(file, err))
         return false;
     if (info->step > UINT32_MAX)
         return error_set(err, "%s: nmt.step: expected at most %u, found %llu", file->path, UINT32_MAX,

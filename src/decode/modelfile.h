@@ -7,9 +7,12 @@
  *     nmt.decode.beam, ...                      how to translate (search_fields of decode/search.h)
  *     nmt.config                                the config, as INI text
  *     nmt.step, nmt.precision, nmt.instruction_set   where it comes from
+ *     training.words                            uint32: what words the sources of the training had (decode/words.h)
+ *     training.longest_source                   tokens of the longest of them, without </s>
  *     tensors                                   float32, the parameter block in order (model/parameters.h)
  *
- * If the file lacks a key of the three tables, it has the table's default, unless it is marked essential.
+ * If the file lacks a key of the three tables, it has the table's default, unless it is marked essential. The two keys
+ * training.* may be missing, as in files of earlier versions; these read files that have them.
  *
  * Alignment is 8 bytes, so in a file written here the tensor data is the parameter block and is used where it is
  * mapped; from a file with other padding it is copied. A file without a checksum (gguf/gguf.h) is refused. */
@@ -21,6 +24,7 @@
 
 #include "base/error.h"
 #include "decode/search.h"
+#include "decode/words.h"
 #include "gguf/gguf.h"
 #include "math/matmul.h"
 #include "model/parameters.h"
@@ -37,6 +41,8 @@ typedef struct ModelInfo {
     const char *config;   /* INI text */
     uint64_t step;        /* training steps it has behind it */
     Precision precision;  /* that they were computed in */
+    WordsSeen seen;
+    size_t longest_source; /* 0: not known */
 } ModelInfo;
 
 typedef struct ModelFile {

@@ -91,6 +91,8 @@ static bool save(const Trainer *t, const char *path, bool with_state, Error *err
         .config = config,
         .step = t->state.step,
         .precision = t->model.compute.precision,
+        .seen = {t->data.words, t->data.word_count},
+        .longest_source = t->data.train.longest_source - 1, /* without </s> */
     };
     info.merges = tokenizer_merges(t->data.tokenizer, &info.merge_count);
     GgufWriter *out = modelfile_writer(&info, &t->model.params, with_state ? t->w : trainer_weights(t));

@@ -7,6 +7,7 @@
 #include "base/ds.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/table.h"
 #include "data/cache.h"
 #include "train/run.h"
 #include "train/vocabulary.h"
@@ -98,6 +99,27 @@ static char *tell_flaws(const Corpora *d, const Config *c, const CorpusReader *t
     return memory_join(all, "\n", tell_decomposed(c, &d->valid_lines));
 }
 
+static void find_words(Corpora *d) {
+    const PairSet *pairs = &d->train;
+    Table words = table_create();
+    char *text = NULL;
+    int32_t *ids = NULL;
+    for (size_t i = 0; i < pairs->count && words.count <= WORDS_MOST; i++) {
+        const size_t length = pairs_source_length(pairs, i) - 1; /* without </s> */
+        stbds_arrsetlen(ids, length);
+        for (size_t k = 0; k < length; k++) ids[k] = pairs->tokens[pairs->start[2 * i] + k];
+        stbds_arrsetlen(text, 0);
+        tokenizer_decode(d->tokenizer, &text, ids, length);
+        words_add(&words, text, stbds_arrlenu(text));
+        if (i % 65536 == 65535) pairs_forget(pairs);
+    }
+    if (words.count <= WORDS_MOST) d->words = words_sums(&words);
+    d->word_count = words.count;
+    stbds_arrfree(text);
+    stbds_arrfree(ids);
+    table_free(&words);
+}
+
 bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last, Error *err) {
     *d = (Corpora){0};
     const char *path = c->files[RUN_CACHE];
@@ -109,6 +131,7 @@ bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last
     ok = ok && d->tokenizer && encode_valid(d, c, pool, valid, err) &&
          (cached ? check_pairs(c, last, d->train.checksum, err) : make_cache(d, c, pool, train, path, key, last, err));
     if (ok && !last) d->merges_missing = c->hyper.vocab - tokenizer_vocab_size(d->tokenizer);
+    if (ok) find_words(d);
     if (ok) d->valid_checksum = text_checksum(&d->valid_lines);
     if (ok) d->flaws = tell_flaws(d, c, train, valid);
     corpus_close(train);
@@ -119,6 +142,7 @@ bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last
 
 void corpora_free(Corpora *d) {
     free(d->flaws);
+    free(d->words);
     pairs_free(&d->train);
     pairs_free(&d->valid);
     corpus_free(&d->valid_lines);

@@ -19,8 +19,10 @@ typedef struct Corpora {
     PairSet train, valid;
     Corpus valid_lines;      /* the text of the lines to translate: those with a target, flawed or not */
     uint64_t valid_checksum; /* of that text */
-    size_t merges_missing;   /* how many fewer merges the corpus gave than asked for */
-    char *flaws;             /* what was left out of the corpora, in lines of text; "": nothing */
+    uint32_t *words;         /* (word_count) in the sources of the training pairs (decode/words.h); NULL: too many */
+    size_t word_count;
+    size_t merges_missing; /* how many fewer merges the corpus gave than asked for */
+    char *flaws;           /* what was left out of the corpora, in lines of text; "": nothing */
 } Corpora;
 
 /* The keys under which last.gguf has the checksums of the training pairs (PairSet) and of the validation text. */

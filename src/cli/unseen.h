@@ -1,0 +1,23 @@
+/* Says on stderr what the texts of a command have that the model's training did not: words, and more tokens than any
+ * sentence. Models of earlier versions do not know what their training had; of them nothing is said. */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/table.h"
+#include "cli/options.h"
+#include "decode/modelfile.h"
+
+typedef struct Unseen {
+    Table words;   /* by their sums */
+    char *named;   /* stb_ds array: the first of them, in quotes */
+    size_t texts;  /* looked at */
+    size_t with;   /* of them, those with such words */
+    size_t longer; /* and those with more tokens */
+} Unseen;
+
+/* Looks at a text. tokens: as the model reads it, without </s>. Release with unseen_tell. */
+void unseen_look(Unseen *unseen, const ModelInfo *info, Text text, size_t tokens);
+
+/* Says what was found since the last time, and forgets it. what: "text", "line" or "sentence". */
+void unseen_tell(Unseen *unseen, const ModelInfo *info, const Command *command, const char *what);

@@ -1,0 +1,45 @@
+/* Which words of a text a model never saw in training. It says something for them, too, but that is a guess.
+ *
+ * A word here is a run of letters, in which capitals and small letters are the same. Every digit, and every letter of a
+ * script that is written without spaces (Chinese, Japanese, Thai, ...), is a word of its own. Other marks do not count:
+ * most sentences come out right with a full stop that the training never had.
+ *
+ * A word is known by 32 bits of its XXH64. A model file has those of all words in the sources of its training pairs. If
+ * these are a million words, one of 4,000 others passes for one of them. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/table.h"
+#include "text/normalise.h"
+#include "text/utf8.h"
+
+enum { WORDS_MOST = 1 << 20 }; /* that a model file has; where there are more, it has none, and nothing is said */
+
+/* The sums of the words seen, each larger than the one before. */
+typedef struct WordsSeen {
+    const uint32_t *sums; /* (count); NULL: it is not known what was seen */
+    size_t count;
+} WordsSeen;
+
+/* Adds the words of a normalised text to a table of them; and the sums in it, in order, a fresh array. */
+void words_add(Table *words, const char *text, size_t length);
+uint32_t *words_sums(const Table *words);
+
+/* Whether these are sums in order, at most WORDS_MOST. */
+bool words_check(WordsSeen seen);
+
+/* A word that was not seen: its place in the normalised text, with what apostrophes tie to its front ("it's", although
+ * it is the "s" that was not seen); and the number of the word that it is in, as white space
+ * separates them, from 0 (the number that alignments have). */
+typedef struct UnseenWord {
+    size_t start, length; /* bytes */
+    size_t word;
+    uint32_t sum;
+} UnseenWord;
+
+/* Appends those of a text to *unseen, and the normalised text to *normalised, stb_ds arrays. None when it is not known
+ * what was seen. */
+void words_unseen(UnseenWord **unseen, char **normalised, WordsSeen seen, Text text, Normalisation how);
