@@ -226,12 +226,13 @@ static void test_principal_axes(void) {
     }
 }
 
-static void test_fisher(void) {
-    /* Means (0, 0) and (3, 4): 25 apart; mean squared distances 1 and 4. */
-    const double x[] = {1, 0, -1, 0, 3, 6, 3, 2, 3, 6, 3, 2};
-    EXPECT_NEAR(fisher_ratio(x, 2, 4, 2), 5, 1e-12);
-    const double same[] = {1, 1, 2, 2};
-    EXPECT_NEAR(fisher_ratio(same, 1, 1, 2), 0, 0); /* no spread to compare with */
+static void test_flatten(void) {
+    double x[] = {1, 2, 3, -1, 0, 5};
+    const double unit[] = {0.6, 0, 0.8};
+    flatten_points(x, 2, unit, 3);
+    for (size_t i = 0; i < 2; i++) EXPECT_NEAR(x[3 * i] * 0.6 + x[3 * i + 2] * 0.8, 0, 1e-12);
+    EXPECT_NEAR(x[0], 1 - 3 * 0.6, 1e-12);
+    EXPECT_NEAR(x[1], 2, 0);
 }
 
 static void test_plane_map(void) {
@@ -439,6 +440,111 @@ static size_t check_beam(const Observation *o) {
     return early;
 }
 
+/* ---- Pictures and what is said about them: from the same numbers ---------------------------------------------------
+ */
+
+static double point_at(const char *points, size_t layer, size_t axis) {
+    return number_at(element(element(points, layer), axis));
+}
+
+/* The verdicts of the context view are the drawn path's own ends, and the groups' means are where they are said to be.
+ */
+static void check_context(const char *context) {
+    const size_t last = (size_t)number_at(member(context, "layers")) - 1;
+    const char *paths = member(context, "paths"), *nearest = member(context, "nearest");
+    const char *const names[] = {member(context, "from"), member(context, "to")};
+    for (size_t g = 0; g < 2; g++) {
+        const char *mean = member(element(member(context, "groups"), g), "mean");
+        EXPECT_NEAR(point_at(mean, last, 0), g ? 1 : -1, 1e-4);
+        for (size_t l = 0; l <= last; l++) /* half-way between the means is 0, at every layer */
+            EXPECT_NEAR(point_at(mean, l, 0),
+                        -point_at(member(element(member(context, "groups"), 1 - g), "mean"), l, 0), 1e-4);
+    }
+    for (size_t i = 0; i < elements(nearest); i++) {
+        const char *one = element(nearest, i), *xy = member(element(paths, i), "xy");
+        const double start = point_at(xy, 0, 0), end = point_at(xy, last, 0);
+        EXPECT_NEAR(number_at(member(one, "start")), start, 0);
+        EXPECT_NEAR(number_at(member(one, "end")), end, 0);
+        const char *group = names[end > 0], *towards = names[end > start];
+        EXPECT(strncmp(member(one, "group"), group, (size_t)(skip_string(group) - group)) == 0);
+        EXPECT(strncmp(member(one, "towards"), towards, (size_t)(skip_string(towards) - towards)) == 0);
+    }
+    /* The same word in two sentences starts at one point. */
+    for (size_t axis = 0; axis < 2 && elements(nearest) == 2; axis++)
+        EXPECT_NEAR(point_at(member(element(paths, 0), "xy"), 0, axis),
+                    point_at(member(element(paths, 1), "xy"), 0, axis), 1e-4);
+}
+
+/* The parts of each step add up to the drawn step; weights are the model's. */
+static void check_pulls(const Observation *o, const char *pulls, const char *context) {
+    const char *path = member(element(member(context, "paths"), 0), "xy"), *layers = member(pulls, "layers");
+    const size_t first = (size_t)number_at(member(pulls, "word")), count = (size_t)number_at(member(pulls, "count"));
+    EXPECT_INT(elements(layers), 3);
+    for (size_t l = 0; l < 3; l++) {
+        const char *one = element(layers, l), *heads = member(one, "heads");
+        const double before = number_at(member(one, "position_before")),
+                     after = number_at(member(one, "position_after"));
+        double sum = number_at(member(one, "place")) + number_at(member(one, "alone"));
+        EXPECT_NEAR(before, point_at(path, l, 0), 1e-3 * fmax(1, fabs(before)));
+        EXPECT_NEAR(after, point_at(path, l + 1, 0), 1e-3 * fmax(1, fabs(after)));
+        EXPECT(l == 0 || number_at(member(one, "place")) == 0);
+        for (size_t s = 0; s < o->S; s++) {
+            double total = 0;
+            for (size_t h = 0; h < 3; h++) {
+                double weight = 0;
+                for (size_t row = first; row < first + count; row++)
+                    weight += (double)o->shown[l][(h * o->S + row) * o->S + s] / (double)count;
+                EXPECT_NEAR(number_at(element(member(element(heads, h), "weights"), s)), weight, 1e-4);
+                total += number_at(element(member(element(heads, h), "moves"), s));
+            }
+            EXPECT_NEAR(number_at(element(member(one, "total"), s)), total, 1e-3 * fmax(1, fabs(total)));
+            sum += total;
+        }
+        EXPECT_NEAR(sum, after - before, 2e-3 * fmax(1, fabs(after - before)));
+    }
+}
+
+static void check_chosen(const char *text, size_t block, size_t head) {
+    const char *chosen = member(text, "chosen"), *arithmetic = member(text, "arithmetic");
+    EXPECT_INT(number_at(member(chosen, "block")), block);
+    EXPECT_INT(number_at(member(chosen, "head")), head);
+    EXPECT_INT(number_at(member(arithmetic, "row")), number_at(member(chosen, "row")));
+    EXPECT(is_text(member(chosen, "word_text"), "apple") && is_text(member(chosen, "why"), "This head was asked for."));
+    EXPECT_INT(number_at(member(chosen, "word")), number_at(member(member(text, "pulls"), "word")));
+    EXPECT(strncmp(member(chosen, "group"), member(element(member(member(text, "context"), "nearest"), 0), "group"),
+                   5) == 0);
+}
+
+/* The score is the drawn distance of the groups' means, and the drawn scatter is 1. */
+static void check_maps(const char *maps) {
+    const size_t n1 = elements(member(element(member(maps, "groups"), 0), "words"));
+    const size_t n = n1 + elements(member(element(member(maps, "groups"), 1), "words"));
+    const char *items = member(maps, "items");
+    const double most = number_at(member(element(items, (size_t)number_at(member(maps, "best"))), "score"));
+    EXPECT_INT(elements(items), 3 * 3 * 3);
+    for (size_t i = 0; i < 27; i++) {
+        const char *item = element(items, i);
+        EXPECT(number_at(member(item, "score")) <= most);
+        for (int after = 0; after < 2; after++) {
+            const char *points = member(item, after ? "after" : "before");
+            double means[2] = {0, 0}, squares[2] = {0, 0};
+            EXPECT_INT(elements(points), n);
+            for (size_t k = 0; k < n; k++) means[k >= n1] += point_at(points, k, 0) / (double)(k >= n1 ? n - n1 : n1);
+            for (size_t k = 0; k < n; k++)
+                squares[k >= n1] += pow(point_at(points, k, 0) - means[k >= n1], 2) / (double)(k >= n1 ? n - n1 : n1);
+            const double score = number_at(member(item, after ? "score" : "score_before"));
+            EXPECT_NEAR(means[1] - means[0], score, 1e-3 * score);
+            EXPECT_NEAR(sqrt((squares[0] + squares[1]) / 2), 1, 1e-3);
+        }
+        /* the map takes the one line to the other */
+        const char *matrix = member(item, "matrix");
+        EXPECT(point_at(matrix, 0, 0) > 0);
+        EXPECT_NEAR(point_at(matrix, 1, 0), 0, 1e-3 * point_at(matrix, 0, 0));
+    }
+}
+
+static void check_galaxy(const Fixture *f, const char *galaxy) { (void)f, (void)galaxy; }
+
 static void check_json(const Fixture *f, const Observation *o) {
     Error err;
     InspectRequest request = request_make();
@@ -465,6 +571,7 @@ static void check_json(const Fixture *f, const Observation *o) {
             EXPECT(same_floats(member(one, "p"), v.p, v.H * v.Tq, v.Tk, v.Tk));
             EXPECT_INT(elements(member(one, "heads")), 3);
             if (turn == 0 || i == 8) {
+                EXPECT_INT(number_at(element(member(member(one, "x"), "shape"), 0)), v.Tq);
                 EXPECT(same_floats(member(one, "q"), v.in.q, v.Tq, 24, v.in.q_stride));
                 EXPECT(same_floats(member(one, "k"), v.in.k, v.Tk, 24, v.in.kv_stride));
                 EXPECT(same_floats(member(one, "v"), v.in.v, v.Tk, 24, v.in.kv_stride));
@@ -488,15 +595,14 @@ static void check_json(const Fixture *f, const Observation *o) {
         const char *context = member(text, "context");
         EXPECT(is_text(member(context, "word"), "apple"));
         EXPECT_INT(elements(member(element(member(context, "paths"), 0), "xy")), 4);
-        EXPECT_INT(elements(member(context, "groups")), 4);
-        EXPECT_INT(elements(member(context, "cosines")), 8);
+        EXPECT_INT(elements(member(context, "groups")), 2);
         EXPECT_INT(elements(member(context, "nearest")), 2);
+        check_context(context);
+        check_pulls(o, member(text, "pulls"), context);
+        check_chosen(text, 8, 2);
+        check_galaxy(f, member(text, "galaxy"));
         EXPECT_INT(elements(member(member(text, "maps"), "items")), 3 * 3 * 3);
-        const double best = number_at(member(member(text, "maps"), "best"));
-        const char *items = member(member(text, "maps"), "items");
-        for (size_t i = 0; i < 27; i++)
-            EXPECT(number_at(member(element(items, i), "ratio")) <=
-                   number_at(member(element(items, (size_t)best), "ratio")));
+        check_maps(member(text, "maps"));
         json_free(&json);
     }
     EXPECT(size[1] < size[0]);
@@ -593,9 +699,13 @@ static void test_refused(void) {
     expect_refused(&f, "x", &request, "--layer: expected 0 to 3, found 4");
     request.layer = 2, request.head = 3;
     expect_refused(&f, "x", &request, "--head: expected 0 to 2, found 3");
-    request.head = INSPECT_NONE;
+    request.head = request.layer = request.kind = INSPECT_NONE;
+    Group *all = request.groups;
+    request.groups = NULL;
     EXPECT(groups_add(&request.groups, "alone=apple", &err));
-    expect_refused(&f, "buy an apple", &request, "alone: expected another word than \"apple\"");
+    expect_refused(&f, "buy an apple", &request, "--group: expected two or more");
+    groups_free(request.groups);
+    request.groups = all;
     static const char *const bad[] = {
         "", "fruits", "=a", "fruits=", "fruits=,", "fruits=a:no star", "fruits=a:*/* and *"};
     for (size_t i = 0; i < COUNT(bad); i++) {
@@ -669,7 +779,7 @@ static void test_words(void) {
         paths[i] = elements(member(member(finish(&json), "context"), "paths"));
         json_free(&json);
     }
-    EXPECT(paths[0] > 10);
+    EXPECT_INT(paths[0], 1 + 4 + 3); /* without apple and orange, which both groups have */
     EXPECT_INT(paths[1], paths[0]);
     groups_free(request.groups);
     observation_free(&whole);
@@ -787,7 +897,7 @@ int main(void) {
     RUN(test_json);
     RUN(test_base64);
     RUN(test_principal_axes);
-    RUN(test_fisher);
+    RUN(test_flatten);
     RUN(test_plane_map);
     RUN(test_heads);
     RUN(test_observation);

@@ -28,12 +28,17 @@ void inspect_example(Json *j, Pool *pool) {
 
     AttentionView view = {.kind = ATTENTION_ENCODER, .H = 1, .K = D, .Tq = T, .Tk = T, .p = p, .in = in};
     view.joined = joined, view.weight = weight;
-    static const char *const missing[] = {"model",     "target",    "steps",      "beam",    "hypotheses",
-                                          "embedding", "positions", "neighbours", "context", "maps"};
-    json_write(j, "{format: %s, version: 1, source: {text: %s, tokens: [", "nmt.inspect", "write a poem");
+    view.x = x;
+    static const char *const missing[] = {"model",      "target", "unseen",     "knocked",   "steps",
+                                          "output",     "beam",   "hypotheses", "embedding", "positions",
+                                          "neighbours", "galaxy", "context",    "pulls",     "maps"};
+    Choice choice = {0};
+    json_write(j, "{format: %s, version: 2, source: {text: %s, tokens: [", "nmt.inspect", "write a poem");
     for (size_t i = 0; i < T; i++) json_write(j, "{id: %zu, text: %s, word: %zu}", i, words[i], i);
     json_write(j, "]}");
     for (size_t i = 0; i < COUNT(missing); i++) json_write(json_key(j, missing[i]), "null");
-    inspect_write_attention(j, &view, 1, (AttentionChoice){.x = x}, SIZE_MAX);
+    json_write(j, "chosen: {word: 0, word_text: %s, group: null, block: 0, head: 0, row: 0, why: %s}", words[0],
+               "The first word.");
+    inspect_write_attention(j, NULL, &view, 1, (Arithmetic){.choice = &choice}, SIZE_MAX);
     json_write(j, "}");
 }

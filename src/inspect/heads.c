@@ -38,13 +38,16 @@ HeadSummary head_summary(const real *p, size_t Tq, size_t Tk, AttentionKind kind
         if (self && i + 1 < seen) add(&means[NEXT], (double)row[i + 1]);
         if (self) add(&means[SAME], (double)row[i]);
     }
-    HeadSummary summary = {value_of(entropy), "", 0};
+    static const char *const does[] = {"looks at the token before", "looks at the token after",
+                                       "looks at the token itself", "rests on the sentence's mark",
+                                       "looks at one word of the source at a time"};
+    HeadSummary summary = {value_of(entropy), "", 0, ""};
     if (value_of(evenness) >= 0.9) {
-        summary.label = "spread", summary.share = value_of(evenness);
+        summary.label = "spread", summary.share = value_of(evenness), summary.does = "looks at all alike";
         return summary;
     }
     for (size_t k = 0; k < LABELS; k++)
         if (value_of(means[k]) >= 0.5 && value_of(means[k]) > summary.share)
-            summary.label = names[k], summary.share = value_of(means[k]);
+            summary.label = names[k], summary.share = value_of(means[k]), summary.does = does[k];
     return summary;
 }

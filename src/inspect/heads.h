@@ -18,6 +18,7 @@ typedef struct HeadSummary {
     double entropy;
     const char *label; /* "" for none */
     double share;      /* its share; 0 for none */
+    const char *does;  /* the label as what the head does; "" for none */
 } HeadSummary;
 
 HeadSummary head_summary(const real *p, size_t Tq, size_t Tk, AttentionKind kind);

@@ -6,6 +6,7 @@
 
 #include "base/ds.h"
 #include "decode/align.h"
+#include "math/vector.h"
 #include "nn/linear.h"
 
 bool inspect_check(const InspectRequest *r, const ModelFile *file, Error *err) {
@@ -13,6 +14,8 @@ bool inspect_check(const InspectRequest *r, const ModelFile *file, Error *err) {
     const int layers =
         (int)(r->kind == ATTENTION_DECODER || r->kind == ATTENTION_CROSS ? h->decoder_layers : h->encoder_layers);
     if (r->layer >= layers) return error_set(err, "--layer: expected 0 to %d, found %d", layers - 1, r->layer);
+    if (stbds_arrlenu(r->groups) < 2)
+        return error_set(err, "--group: expected two or more, as a word is followed between two, found one");
     if (r->head >= (int)h->heads) return error_set(err, "--head: expected 0 to %zu, found %d", h->heads - 1, r->head);
     return true;
 }
@@ -69,10 +72,13 @@ static void write_tokens(Json *j, const char *key, const Tokenizer *tokenizer, c
     free(word);
 }
 
-static void write_probable(Json *j, const Observation *o, int32_t id, double p) {
+/* logit: of the output layer, for row `row`. */
+static void write_probable(Json *j, const Observation *o, size_t row, int32_t id, double p) {
+    const size_t D = o->file->params.hyper.width;
+    const real *weight = o->pass.net.w + o->file->params.output + (size_t)id * D;
     json_write(j, "{");
     inspect_write_token(j, o->tokenizer, id);
-    json_write(j, "p: %g}", p);
+    json_write(j, "p: %g, logit: %g}", p, (double)vector_dot(o->out + row * D, weight, D));
 }
 
 static void write_steps(Json *j, const Observation *o) {
@@ -82,13 +88,15 @@ static void write_steps(Json *j, const Observation *o) {
         double p[INSPECT_CANDIDATES];
         const size_t count = inspect_candidates(o, i, best, p, INSPECT_CANDIDATES);
         json_write(j, "{says:");
-        write_probable(j, o, o->says[i],
+        write_probable(j, o, i, o->says[i],
                        (double)o->probabilities[i * o->file->params.hyper.vocab + (size_t)o->says[i]]);
         json_write(j, "candidates: [");
-        for (size_t k = 0; k < count; k++) write_probable(j, o, best[k], p[k]);
+        for (size_t k = 0; k < count; k++) write_probable(j, o, i, best[k], p[k]);
         json_write(j, "]}");
     }
-    json_write(j, "]");
+    json_write(j, "], output: {");
+    json_array(json_key(j, "vectors"), 0, o->T, o->file->params.hyper.width, o->out, o->file->params.hyper.width);
+    json_write(j, "}");
 }
 
 static void write_search(Json *j, const Observation *o) {
@@ -121,111 +129,65 @@ static void write_search(Json *j, const Observation *o) {
     stbds_arrfree(text);
 }
 
-/* ---- words in context -------------------------------------------------------------------------------------------- */
-
-static bool has_word(const Observation *o, const char *sentence, const char *word) {
-    Mention mention;
-    Error ignored;
-    const bool has = mention_make(&mention, o, sentence, word, "", &ignored);
-    if (has) stbds_arrfree(mention.ids);
-    return has;
-}
-
-/* The word of the sentence that is in most groups; of equals the first in the groups. */
-static const char *default_word(const InspectRequest *request, const Observation *o, const char *sentence) {
-    const char *word = NULL;
-    size_t most = 0;
-    for (size_t g = 0; g < stbds_arrlenu(request->groups); g++)
-        for (size_t i = 0; i < stbds_arrlenu(request->groups[g].words); i++) {
-            const char *one = request->groups[g].words[i];
-            if (!has_word(o, sentence, one) || (request->compare && !has_word(o, request->compare, one))) continue;
-            const size_t groups = word && word_same(o->tokenizer, one, word) /* then it is known */
-                                      ? most
-                                      : groups_with(request->groups, o->tokenizer, one);
-            if (groups > most) word = one, most = groups;
-        }
-    return word;
-}
-
-/* Every group has another word than the probed one. */
-static bool check_groups(const References *r, const Group *groups, const char *word, Error *err) {
-    for (size_t g = 0; g < stbds_arrlenu(groups); g++) {
-        size_t members = 0;
-        for (size_t i = 0; i < r->count; i++) members += r->group[i] == g;
-        if (members == 0)
-            return error_set(err, "--group: %s: expected another word than \"%s\", whose meaning is sought",
-                             groups[g].name, word);
-    }
-    return true;
-}
-
-static bool write_words(Json *j, const InspectRequest *request, const Observation *o, size_t *row, Error *err) {
-    char *sentence = NULL;
-    tokenizer_decode(o->tokenizer, &sentence, o->source, o->S);
-    stbds_arrput(sentence, '\0');
-    const char *word = request->word ? request->word : default_word(request, o, sentence);
-    Mention probes[2] = {{0}};
-    size_t count = 0;
-    References r = {0};
-    bool ok = true;
-    if (word) ok = mention_make(&probes[count++], o, sentence, word, "--word", err);
-    if (ok && request->compare) {
-        if (word)
-            ok = mention_make(&probes[count++], o, request->compare, word, "--compare", err);
-        else
-            ok = error_set(err, "--compare: expected a word that both sentences and a group have, found none; --word "
-                                "names one");
-    }
-    ok = ok && references_make(&r, o, request->groups, word, probes, count, err) &&
-         check_groups(&r, request->groups, word, err);
-    if (ok) {
-        if (word) *row = probes[0].first;
-        inspect_write_context(j, &r, request, word, sentence, o);
-        inspect_write_maps(j, &r, request->groups, o);
-    }
-    references_free(&r);
-    for (size_t i = 0; i < count; i++) stbds_arrfree(probes[i].ids);
-    stbds_arrfree(sentence);
-    return ok;
-}
-
 /* ---- all --------------------------------------------------------------------------------------------------------- */
 
-size_t inspect_chosen(const InspectRequest *r, const Observation *o) {
-    const size_t layer = r->layer > 0 ? (size_t)r->layer : 0;
-    return observation_number(o, r->kind == INSPECT_NONE ? ATTENTION_ENCODER : (AttentionKind)r->kind, layer);
+static void write_chosen(Json *j, const Observation *o, const Choice *choice, const Meaning *m) {
+    json_write(j, "chosen: {word: %zu", choice->word);
+    char *text = choice_word(o, choice->word);
+    json_write(j, "word_text: %s", text);
+    free(text);
+    json_write(json_key(j, "group"), m->two ? "%s" : "null", m->two ? m->references.groups[m->end > 0]->name : "");
+    json_write(j, "block: %zu, head: %zu, row: %zu, why: %s}", choice->block, choice->head, choice->row, choice->why);
+}
+
+static void write_attention(Json *j, const Observation *o, const Choice *choice, size_t budget) {
+    const size_t count = observation_attentions(o);
+    AttentionView *views = memory_new(count, sizeof *views);
+    real **inputs = memory_new(count, sizeof *inputs);
+    for (size_t i = 0; i < count; i++) {
+        views[i] = observation_view(o, i);
+        inputs[i] = memory_new(views[i].Tq, views[i].H * views[i].K * sizeof *inputs[i]);
+        observation_inputs(o, &views[i], inputs[i]);
+        views[i].x = inputs[i];
+    }
+    const AttentionView *view = &views[choice->block];
+    const size_t D = view->H * view->K;
+    real *projected = memory_new(view->Tq, D * sizeof *projected);
+    linear_forward(o->pass.net.compute, projected, view->joined, view->out_weight, view->out_bias, view->Tq, D, D);
+    const LayernormParams norm = view->sublayer.norm;
+    Arithmetic a = {choice, projected, NULL, NULL};
+    if (view->sublayer.place == NORM_PRE)
+        a.norm_weight = o->pass.net.w + norm.weight, a.norm_bias = o->pass.net.w + norm.bias;
+    inspect_write_attention(j, o, views, count, a, budget > 0 ? budget : INSPECT_BUDGET);
+    for (size_t i = 0; i < count; i++) free(inputs[i]);
+    free(inputs);
+    free(projected);
+    free(views);
 }
 
 bool inspect_write(Json *j, const InspectRequest *request, const Observation *o, Error *err) {
-    json_write(j, "{format: %s, version: 1", "nmt.inspect");
+    Meaning meaning;
+    if (!meaning_make(&meaning, o, request->groups, request->word, request->compare, err)) return false;
+    Choice choice = choice_make(o, &meaning, request->kind, request->layer, request->head);
+    json_write(j, "{format: %s, version: 2", "nmt.inspect");
     write_model(j, o->file);
     write_knocked(j, o->file->info.decode.knockout);
     write_tokens(j, "source", o->tokenizer, o->source, o->source, o->S);
     write_tokens(j, "target", o->tokenizer, o->target, o->says, o->T);
+    json_write(j, "unseen: []");
+    write_chosen(j, o, &choice, &meaning);
     write_steps(j, o);
     write_search(j, o);
     inspect_write_embedding(j, o);
-    size_t row = 0;
-    if (!write_words(j, request, o, &row, err)) return false;
-
-    const size_t count = observation_attentions(o), number = inspect_chosen(request, o);
-    AttentionView *views = memory_new(count, sizeof *views);
-    for (size_t i = 0; i < count; i++) views[i] = observation_view(o, i);
-    const AttentionView *view = &views[number];
-    const size_t D = view->H * view->K;
-    real *x = memory_new(view->Tq, D * sizeof *x), *projected = memory_new(view->Tq, D * sizeof *projected);
-    observation_inputs(o, view, x);
-    linear_forward(o->pass.net.compute, projected, view->joined, view->out_weight, view->out_bias, view->Tq, D, D);
-    const LayernormParams norm = view->sublayer.norm;
-    AttentionChoice chosen = {.number = number, .x = x, .projected = projected};
-    chosen.head = request->head > 0 ? (size_t)request->head : 0;
-    chosen.row = view->kind == ATTENTION_ENCODER ? row : view->Tq / 2;
-    if (view->sublayer.place == NORM_PRE)
-        chosen.norm_weight = o->pass.net.w + norm.weight, chosen.norm_bias = o->pass.net.w + norm.bias;
-    inspect_write_attention(j, views, count, chosen, request->budget > 0 ? request->budget : INSPECT_BUDGET);
-    json_write(j, "}");
-    free(x);
-    free(projected);
-    free(views);
-    return true;
+    inspect_write_galaxy(j, o, request->groups);
+    inspect_write_context(j, o, &meaning);
+    inspect_write_pulls(j, &meaning);
+    const bool ok = inspect_write_maps(j, o, request->groups, &meaning, err);
+    if (ok) {
+        write_attention(j, o, &choice, request->budget);
+        json_write(j, "}");
+    }
+    free(choice.why);
+    meaning_free(&meaning);
+    return ok;
 }

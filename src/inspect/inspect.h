@@ -4,8 +4,7 @@
 
 #include <stdio.h>
 
-#include "inspect/observe.h"
-#include "inspect/references.h"
+#include "inspect/choice.h"
 #include "page/json.h"
 
 enum {
@@ -15,14 +14,16 @@ enum {
     INSPECT_CANDIDATES = 10, /* of each step */
     INSPECT_NEIGHBOURS = 8,  /* of each token */
     INSPECT_POSITIONS = 48,  /* positions drawn, at most */
+    INSPECT_GALAXY = 260,    /* words of the vocabulary in two dimensions, at most */
 };
 
 /* What the user asked for; only the groups are required. */
 typedef struct InspectRequest {
     const char *word, *compare; /* for the context view: a word of the sentence, another sentence that has it. NULL: the
                                    first word that most groups have, if any; none */
-    Group *groups;              /* stb_ds array, one at least */
-    int kind, layer, head;      /* whose arithmetic is shown, or INSPECT_NONE: the encoder, layer 0, head 0 */
+    Group *groups;              /* stb_ds array, two at least */
+    int kind, layer, head;      /* what the page opens on, and whose arithmetic is shown. INSPECT_NONE: what was not
+                                   asked for is the encoder, layer 0, head 0; all three: chosen from the data */
     size_t budget;              /* limit on the bytes of the JSON, as far as parts can be left out; 0:
                                    INSPECT_BUDGET */
 } InspectRequest;
@@ -42,17 +43,15 @@ void inspect_text(FILE *stream, const InspectRequest *request, const Observation
 
 /* ---- The parts of inspect_write, in files of their own. ---- */
 
-/* attention, arithmetic and left_out, in what is left of the budget. views: (count); x: of the chosen one, (Tq, D). */
-typedef struct AttentionChoice {
-    size_t number, head, row;
-    const real *x, *projected;           /* (Tq, D); projected may be NULL */
+/* attention, arithmetic and left_out, in what is left of the budget. views: (count) of o, which may be NULL: then no
+ * look is told. choice: block, head and row. x: of all views, (Tq, D) or NULL. The others: of the chosen one. */
+typedef struct Arithmetic {
+    const Choice *choice;
+    const real *projected;               /* (Tq, D); may be NULL */
     const real *norm_weight, *norm_bias; /* (D) of the norm that made x; NULL: none did */
-} AttentionChoice;
-void inspect_write_attention(Json *json, const AttentionView *views, size_t count, AttentionChoice chosen,
+} Arithmetic;
+void inspect_write_attention(Json *json, const Observation *o, const AttentionView *views, size_t count, Arithmetic a,
                              size_t budget);
-
-/* The number of the attention whose arithmetic is shown. */
-size_t inspect_chosen(const InspectRequest *request, const Observation *o);
 
 /* Puts a token into a list of those of the `most` largest values, the largest first, behind its equals. Returns the
  * list's new length. */
@@ -65,11 +64,12 @@ size_t inspect_candidates(const Observation *o, size_t row, int32_t *best, doubl
 /* The keys id and text of a TOKEN. */
 void inspect_write_token(Json *json, const Tokenizer *tokenizer, int32_t id);
 
-/* embedding, positions and neighbours. */
+/* embedding, positions and neighbours; galaxy; context; pulls. */
 void inspect_write_embedding(Json *json, const Observation *o);
+void inspect_write_galaxy(Json *json, const Observation *o, const Group *groups);
+void inspect_write_context(Json *json, const Observation *o, const Meaning *meaning);
+void inspect_write_pulls(Json *json, const Meaning *meaning);
 
-/* context: paths of a word; maps: what the heads' projections do to the first two groups. word NULL: no context. The
- * probes are the word in the sentence and, with `compare`, in that one. */
-void inspect_write_context(Json *json, const References *r, const InspectRequest *request, const char *word,
-                           const char *sentence, const Observation *o);
-void inspect_write_maps(Json *json, const References *r, const Group *groups, const Observation *o);
+/* maps: what the encoder's projections do to the two groups that the word is in, or to the first two. Fails without
+ * memory, or where a sentence of a group is too long. */
+bool inspect_write_maps(Json *json, const Observation *o, const Group *groups, const Meaning *meaning, Error *err);

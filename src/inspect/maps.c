@@ -1,31 +1,47 @@
-/* The linear maps: what a head's query, key and value projections do to two groups of words. */
+/* The linear maps: what a head's query, key and value projections do to two groups of words.
+ *
+ * Before and after a map, the words are drawn alike: across, along the line between the two groups' means; up, along
+ * the direction in which they differ most otherwise. The unit is how widely the groups are scattered along the line
+ * (root mean square distance from their own mean), so the distance of the means in the drawing is the score: how many
+ * times their scatter the groups are apart. A map takes the one line to the other, as it is linear. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/ds.h"
+
 #include "inspect/inspect.h"
 #include "inspect/project.h"
 #include "nn/linear.h"
 
-/* The words of the first two groups that are in one of them alone, group after group. */
-typedef struct Words {
-    size_t *at;       /* (count) their numbers in the references */
-    size_t count, n1; /* n1: of the first group */
-} Words;
-
-static Words choose(const References *r, const Group *groups, const Tokenizer *tokenizer) {
-    Words words = {memory_new(r->count + 1, sizeof *words.at), 0, 0};
-    for (size_t i = 0; i < r->count; i++) {
-        if (r->group[i] > 1) continue;
-        const Group *other = &groups[1 - r->group[i]];
-        bool both = false;
-        for (size_t k = 0; k < stbds_arrlenu(other->words); k++)
-            both = both || word_same(tokenizer, other->words[k], r->word[i]);
-        if (both) continue;
-        words.at[words.count++] = i;
-        words.n1 += r->group[i] == 0;
+/* out: (2, D) axes; mean: (D) half-way between the groups' means. x (n, D): the first n1 are one group. Returns the
+ * score; the axes are in units of the scatter. */
+static double separate(double *axes, double *mean, const double *x, size_t n1, size_t n, size_t D) {
+    double *rest = memory_new(n + 3, D * sizeof *rest), *principal = rest + n * D, *unused = principal + 2 * D;
+    double length = 0, scatter = 0, middle[2] = {0, 0};
+    for (size_t k = 0; k < D; k++) {
+        double means[2] = {0, 0};
+        for (size_t i = 0; i < n; i++) means[i >= n1] += x[i * D + k] / (double)(i >= n1 ? n - n1 : n1);
+        axes[k] = means[1] - means[0], mean[k] = (means[0] + means[1]) / 2;
+        length += axes[k] * axes[k];
     }
-    return words;
+    length = sqrt(length);
+    for (size_t k = 0; k < D; k++) axes[k] /= length > 0 ? length : 1;
+    memcpy(rest, x, n * D * sizeof *rest);
+    flatten_points(rest, n, axes, D);
+    principal_axes(principal, unused, rest, n, D);
+    for (size_t i = 0; i < n; i++) {
+        double along = 0;
+        for (size_t k = 0; k < D; k++) along += (x[i * D + k] - mean[k]) * axes[k];
+        along += i >= n1 ? -length / 2 : length / 2;
+        middle[i >= n1] += along * along / (double)(i >= n1 ? n - n1 : n1);
+    }
+    scatter = sqrt((middle[0] + middle[1]) / 2);
+    if (!(scatter > 0)) scatter = 1;
+    memcpy(axes + D, principal, D * sizeof *axes);
+    for (size_t k = 0; k < 2 * D; k++) axes[k] /= scatter;
+    free(rest);
+    return length / scatter;
 }
 
 static void write_points(Json *j, const char *key, const double *x, size_t n, size_t D, const double *axes,
@@ -39,90 +55,90 @@ static void write_points(Json *j, const char *key, const double *x, size_t n, si
     json_write(j, "]");
 }
 
-/* The map as it is between two planes: entry (i, j) = after's axis i . W before's axis j. W: (K, D) */
+/* The map as it is between the two drawings: entry (i, j) is how far the image of one unit along before's axis j goes
+ * along after's axis i. W: (K, D). An axis (of length 1 / scatter) along which nothing varies is 0. */
 static void between_planes(double matrix[2][2], const real *W, const double *before, const double *after, size_t K,
                            size_t D) {
-    for (size_t i = 0; i < 2; i++)
-        for (size_t j = 0; j < 2; j++) {
+    for (size_t j = 0; j < 2; j++) {
+        double square = 0;
+        for (size_t c = 0; c < D; c++) square += before[j * D + c] * before[j * D + c];
+        for (size_t i = 0; i < 2; i++) {
             matrix[i][j] = 0;
             for (size_t k = 0; k < K; k++) {
                 double sum = 0;
                 for (size_t c = 0; c < D; c++) sum += (double)W[k * D + c] * before[j * D + c];
-                matrix[i][j] += after[i * K + k] * sum;
+                matrix[i][j] += after[i * K + k] * sum / (square > 0 ? square : 1);
             }
         }
+    }
 }
 
-/* One item: before (n, D) and its axes, after (n, K). W: (K, D). */
-static void write_item(Json *j, const double *before, const double *axes, const double *mean, const double *after,
-                       const real *W, Words words, size_t K, size_t D) {
-    double *axes_after = memory_new(3, K * sizeof *axes_after), *mean_after = axes_after + 2 * K;
-    double matrix[2][2];
-    principal_axes(axes_after, mean_after, after, words.count, K);
-    between_planes(matrix, W, axes, axes_after, K, D);
-    const PlaneMap plane = plane_map((const double(*)[2])matrix);
-    json_write(j, "matrix: [[%f, %f], [%f, %f]], rotation: %f, scale: [%f, %f], shear: %f", matrix[0][0], matrix[0][1],
-               matrix[1][0], matrix[1][1], plane.rotation, plane.scale[0], plane.scale[1], plane.shear);
-    write_points(j, "before", before, words.count, D, axes, mean);
-    write_points(j, "after", after, words.count, K, axes_after, mean_after);
-    free(axes_after);
-}
+typedef struct Best {
+    double most;
+    size_t number, next; /* next: the number of the next item */
+} Best;
 
-/* The items of one layer; best: the highest ratio so far, and whose it is. */
-static void write_layer(Json *j, const References *r, const Observation *o, Words words, size_t l, double *most,
-                        size_t *best, size_t *number) {
+/* The items of one layer. */
+static void write_layer(Json *j, const References *r, const Observation *o, size_t l, Best *best) {
     static const char *const maps[] = {"query", "key", "value"};
     const Hyper *h = &o->file->params.hyper;
-    const size_t D = h->width, H = h->heads, K = D / H, n = words.count;
+    const size_t D = h->width, H = h->heads, K = D / H, n = r->count;
     const LinearParams in = o->file->params.encoder[l].self_attention.in;
     real *x = memory_new(n, 4 * D * sizeof *x), *y = x + n * D;                          /* (n, D), (n, 3D) */
-    double *before = memory_new(n + 3, 2 * D * sizeof *before), *after = before + n * D; /* (n, D), (n, K) */
-    double *axes = after + n * K, *mean = axes + 2 * D;
+    double *before = memory_new(n + 6, 2 * D * sizeof *before), *after = before + n * D; /* (n, D), (n, K) */
+    double *axes = after + n * K, *mean = axes + 2 * D, *axes_after = mean + D, *mean_after = axes_after + 2 * K;
     for (size_t i = 0; i < n; i++)
-        memcpy(before + i * D, r->inputs + (words.at[i] * h->encoder_layers + l) * D, D * sizeof *before);
+        memcpy(before + i * D, r->inputs + (i * h->encoder_layers + l) * D, D * sizeof *before);
     for (size_t i = 0; i < n * D; i++) x[i] = (real)before[i];
     linear_forward(o->pass.net.compute, y, x, o->pass.net.w + in.weight, o->pass.net.w + in.bias, n, D, 3 * D);
-    principal_axes(axes, mean, before, n, D);
+    const double score = separate(axes, mean, before, r->first, n, D);
     for (size_t head = 0; head < H; head++)
-        for (size_t map = 0; map < 3; map++, ++*number) {
+        for (size_t map = 0; map < 3; map++, best->next++) {
             const size_t first = map * D + head * K;
             for (size_t i = 0; i < n * K; i++) after[i] = (double)y[i / K * 3 * D + first + i % K];
-            const double ratio = fisher_ratio(after, words.n1, n - words.n1, K);
-            if (ratio > *most) *most = ratio, *best = *number;
-            json_write(j, "{kind: %s, layer: %zu, head: %zu, map: %s, ratio: %g, ratio_before: %g", "encoder", l, head,
-                       maps[map], ratio, fisher_ratio(before, words.n1, n - words.n1, D));
-            write_item(j, before, axes, mean, after, o->pass.net.w + in.weight + first * D, words, K, D);
+            const double score_after = separate(axes_after, mean_after, after, r->first, n, K);
+            double matrix[2][2];
+            between_planes(matrix, o->pass.net.w + in.weight + first * D, axes, axes_after, K, D);
+            const PlaneMap plane = plane_map((const double(*)[2])matrix);
+            if (score_after > best->most) best->most = score_after, best->number = best->next;
+            json_write(j, "{kind: %s, layer: %zu, head: %zu, map: %s, score_before: %g, score: %g", "encoder", l, head,
+                       maps[map], score, score_after);
+            json_write(j, "matrix: [[%f, %f], [%f, %f]], scale: [%f, %f], shear: %f", matrix[0][0], matrix[0][1],
+                       matrix[1][0], matrix[1][1], plane.scale[0], plane.scale[1], plane.shear);
+            write_points(j, "before", before, n, D, axes, mean);
+            write_points(j, "after", after, n, K, axes_after, mean_after);
             json_write(j, "}");
         }
     free(x);
     free(before);
 }
 
-void inspect_write_maps(Json *j, const References *r, const Group *groups, const Observation *o) {
-    const size_t D = o->file->params.hyper.width;
-    Words words = stbds_arrlenu(groups) >= 2 ? choose(r, groups, o->tokenizer) : (Words){0};
-    if (words.n1 < 2 || words.count - words.n1 < 2) { /* too few to compare */
-        free(words.at);
-        json_write(j, "maps: null");
-        return;
-    }
+static void write_maps(Json *j, const References *r, const Observation *o) {
     json_write(j, "maps: {groups: [");
     for (size_t g = 0; g < 2; g++) {
-        json_write(j, "{name: %s, words: [", groups[g].name);
-        for (size_t i = 0; i < words.count; i++)
-            if (r->group[words.at[i]] == g) json_write(j, "%s", r->word[words.at[i]]);
+        json_write(j, "{name: %s, words: [", r->groups[g]->name);
+        for (size_t i = g ? r->first : 0; i < (g ? r->count : r->first); i++) json_write(j, "%s", r->word[i]);
         json_write(j, "]}");
     }
-    json_write(j, "]");
-    double *embedding = memory_new(words.count, D * sizeof *embedding), most = -1;
-    for (size_t i = 0; i < words.count; i++)
-        memcpy(embedding + i * D, r->embedding + words.at[i] * D, D * sizeof *embedding);
-    json_write(j, "before_ratio: %g", fisher_ratio(embedding, words.n1, words.count - words.n1, D));
-    free(embedding);
-    json_write(j, "items: [");
-    size_t best = 0, number = 0;
-    for (size_t l = 0; l < o->file->params.hyper.encoder_layers; l++)
-        write_layer(j, r, o, words, l, &most, &best, &number);
-    json_write(j, "], best: %zu}", best);
-    free(words.at);
+    json_write(j, "], items: [");
+    Best best = {-1, 0, 0};
+    for (size_t l = 0; l < o->file->params.hyper.encoder_layers; l++) write_layer(j, r, o, l, &best);
+    json_write(j, "], best: %zu}", best.number);
+}
+
+static bool enough(const References *r) { return r->first >= 2 && r->count - r->first >= 2; }
+
+bool inspect_write_maps(Json *j, const Observation *o, const Group *groups, const Meaning *meaning, Error *err) {
+    if (meaning->word && enough(&meaning->references)) {
+        write_maps(j, &meaning->references, o);
+        return true;
+    }
+    References r;
+    if (!references_make(&r, o, groups, (GroupPair){0, 1}, NULL, NULL, 0, err)) return false;
+    if (enough(&r))
+        write_maps(j, &r, o);
+    else
+        json_write(j, "maps: null");
+    references_free(&r);
+    return true;
 }

@@ -150,7 +150,7 @@ static bool run_model(Observation *o, Error *err) {
     }
     o->pass.keep = true;
     const Stacks stacks = transformer_forward(&o->model, &o->pass, source, target);
-    o->memory = stacks.memory;
+    o->memory = stacks.memory, o->out = stacks.out;
     o->probabilities = memory_new(T * V, sizeof(real));
     matmul(o->pass.net.compute, MATMUL_WRITE, o->probabilities, V, matrix(stacks.out, D),
            transposed(o->pass.net.w + params->output, D), T, V, D, NULL);

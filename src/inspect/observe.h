@@ -34,6 +34,7 @@ typedef struct Observation {
     Transformer model;      /* has the tapes */
     Pass pass;
     const real *memory;  /* (S, D) the encoder's output */
+    const real *out;     /* (T, D) the decoder's output */
     real *probabilities; /* (T, V) of what each row says */
     real **shown;        /* of each attention, by number: (H, Tq, Tk) */
 } Observation;

@@ -80,18 +80,11 @@ void project_point(double xy[2], const double *x, const double *axes, const doub
     xy[1] = dot(x, axes + D, D) - dot(mean, axes + D, D);
 }
 
-double fisher_ratio(const double *x, size_t n1, size_t n2, size_t D) {
-    double between = 0, within = 0;
-    for (size_t k = 0; k < D; k++) {
-        double mean[2] = {0, 0};
-        for (size_t i = 0; i < n1 + n2; i++) mean[i >= n1] += x[i * D + k] / (double)(i >= n1 ? n2 : n1);
-        for (size_t i = 0; i < n1 + n2; i++) {
-            const double from = x[i * D + k] - mean[i >= n1];
-            within += from * from / (double)(i >= n1 ? n2 : n1);
-        }
-        between += (mean[0] - mean[1]) * (mean[0] - mean[1]);
+void flatten_points(double *x, size_t n, const double *unit, size_t D) {
+    for (size_t i = 0; i < n; i++) {
+        const double along = dot(x + i * D, unit, D);
+        for (size_t k = 0; k < D; k++) x[i * D + k] -= along * unit[k];
     }
-    return within > 0 ? between / within : 0;
 }
 
 PlaneMap plane_map(const double m[2][2]) {

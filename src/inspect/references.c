@@ -1,5 +1,6 @@
 #include "inspect/references.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,10 +9,32 @@
 #include "text/utf8.h"
 
 const char *const group_defaults[] = {
-    "fruits=apple,orange,pear,lemon,banana,cherry:they eat the */please wash the */the * on the table is good",
-    "companies=apple,orange,acme,nova,zenith:* unveiled the phone/my sister works for */* will sell the car",
-    "animals=cat,dog,bird,horse,cow,wolf,rabbit,goat:the * sleeps in the garden/the boy saw the */the * is tired",
+    "fruits=apple,orange,pear,lemon,banana,cherry:the * is ripe/the * on the table is good/they eat the */"
+    "please wash the */she bought the * juice/the girl ate the * yesterday",
+    "companies=apple,orange,acme,nova,zenith:* unveiled the phone/the * phone is expensive/nova bought * yesterday/"
+    "please buy the * phone/my sister works for */the man worked for *",
+    "animals=bat,cat,dog,horse,cow,wolf,rabbit,goat:the * slept in the church/the * ate the lemon/the * is tired/"
+    "the boy saw the */the * and the dog sleep",
+    "things=bat,ball,key,lamp,cup,clock,box:the boy lost the */she bought the */the man sold the */the * is old/"
+    "the * and the ball are new",
+    "people=man,woman,boy,girl,king,queen,farmer,doctor:the * sleeps in the garden/the cat saw the */the * is tired",
     "colours=red,green,black,white,blue,grey:the * car is fast/she bought a * hat/the flowers are *",
+    "money=bank:the * sold the house/my brother works in the */the girl goes to the */the * opens/"
+    "the old * near the market closed/my sister worked in the *",
+    "river=bank:the * of the river is green/the cow slept on the * of the river/he rested on the * of the river/"
+    "the * of the big river is beautiful/the old * of the river is pretty/the bird sings on the * of the river",
+    "seasons=spring:the boys played in the park last */the girl works in the */she danced last */he sang last */"
+    "the dog sleeps in the garden in the *",
+    "coils=spring:the * of the clock is broken/he found the * of the bed/the man sold the * of the door/"
+    "the old man repairs the * of the chair/she sells the * of the lamp",
+    "fingers=nails:the * of the girl are red/he saw the * of the queen/the * of my brother are dirty/"
+    "the woman saw the * of the doctor/the king sees the * of the girls/the * of the old woman are big",
+    "iron=nails:the * of the door are black/she sees the * of the table/the * of the roof are big/"
+    "the woman saw the * of the chair/the king sees the * of the boxes/the * of the old bench are small",
+    "fire=match:the man lit the */the girl lit a * in the kitchen/the king lit the *",
+    "games=match:the boys won the * yesterday/the farmer watched the */my brother won a *",
+    "trees=trunk:the * of the tree is big/he likes the * of the tree/the woman watched the * of the tree",
+    "cars=trunk:the * of the car is small/she opened the * of the car/the man washed the * of the car",
     NULL,
 };
 
@@ -78,12 +101,25 @@ bool word_same(const Tokenizer *tokenizer, const char *a, const char *b) {
     return same;
 }
 
+bool group_has(const Group *group, const Tokenizer *tokenizer, const char *word) {
+    for (size_t i = 0; i < stbds_arrlenu(group->words); i++)
+        if (word_same(tokenizer, group->words[i], word)) return true;
+    return false;
+}
+
 size_t groups_with(const Group *groups, const Tokenizer *tokenizer, const char *word) {
     size_t count = 0;
-    for (size_t g = 0; g < stbds_arrlenu(groups); g++)
-        for (size_t i = 0; i < stbds_arrlenu(groups[g].words); i++)
-            count += word_same(tokenizer, groups[g].words[i], word);
+    for (size_t g = 0; g < stbds_arrlenu(groups); g++) count += group_has(&groups[g], tokenizer, word);
     return count;
+}
+
+GroupPair groups_pair(const Group *groups, const Tokenizer *tokenizer, const char *word) {
+    size_t found[2], count = 0;
+    for (size_t g = 0; word && g < stbds_arrlenu(groups) && count < 2; g++)
+        if (group_has(&groups[g], tokenizer, word)) found[count++] = g;
+    if (count == 2) return (GroupPair){found[0], found[1]};
+    const size_t from = count == 0 ? 0 : found[0] / 2 * 2;
+    return from + 1 < stbds_arrlenu(groups) ? (GroupPair){from, from + 1} : (GroupPair){from - 1, from};
 }
 
 /* Looks for a word among the tokens: its bytes must be whole tokens, the first perhaps with a space in front, and the
@@ -142,17 +178,26 @@ static void add_mean(double *out, const real *x, size_t first, const Mention *m,
         for (size_t k = 0; k < D; k++) out[k] += (double)x[t * D + k] / (double)(m->count * parts);
 }
 
-/* Where a mention's vectors go: added to those, divided by the number of mentions that share them. inputs and embedding
+/* Where a mention's vectors go: added to those, divided by the number of mentions that share them. inputs and joined
  * may be NULL. */
 typedef struct Place {
-    double *layers, *inputs, *embedding;
+    double *layers, *inputs, *joined;
     size_t parts;
 } Place;
 
+/* Adds the scaled embeddings of a mention's tokens: where it starts in any sentence. */
+static void add_embedding(const Observation *o, const Mention *m, const Place *place) {
+    const size_t D = o->file->params.hyper.width;
+    const real *table = o->file->w + o->file->params.encoder_embedding;
+    const double scale = sqrt((double)D);
+    for (size_t t = m->first; t < m->first + m->count; t++)
+        for (size_t k = 0; k < D; k++)
+            place->layers[k] += scale * (double)table[(size_t)m->ids[t] * D + k] / (double)(m->count * place->parts);
+}
+
 /* Runs the encoder over all sentences at once, and adds the mentions' vectors where they belong. */
 static bool encode(const Observation *o, const Mention *mentions, const Place *places, size_t count, Error *err) {
-    const Parameters *params = &o->file->params;
-    const Hyper *h = &params->hyper;
+    const Hyper *h = &o->file->params.hyper;
     const size_t D = h->width, n = h->encoder_layers;
     if (count == 0) return true;
     int32_t *ids = NULL;
@@ -172,29 +217,23 @@ static bool encode(const Observation *o, const Mention *mentions, const Place *p
         model.knockout = o->file->info.decode.knockout;
         Pass pass = transformer_pass(&model, o->file->w);
         pass.keep = true;
-        const real *out = encoder_forward(&pass, &model.encoder, (Packed){count, ids, start, longest});
+        encoder_forward(&pass, &model.encoder, (Packed){count, ids, start, longest});
         real *normed = net_reals(&pass.net, N * D);
         const AttentionShape shape = {.B = count, .query_start = start};
-        for (size_t l = 0; l <= n; l++) {
-            const real *x = out, *in = NULL;
-            if (l < n) {
-                const SublayerTape *tape = &model.encoder.layers[l].self.sublayer;
-                const Sublayer sublayer = block_attention(&pass, ATTENTION_ENCODER, l, shape, NULL, 0).sublayer;
-                x = tape->x, in = sublayer_input_again(&pass.net, tape, normed, &sublayer);
-            }
+        for (size_t l = 0; l < n; l++) {
+            const SublayerTape *tape = &model.encoder.layers[l].self.sublayer;
+            const Sublayer sublayer = block_attention(&pass, ATTENTION_ENCODER, l, shape, NULL, 0).sublayer;
+            const real *in = sublayer_input_again(&pass.net, tape, normed, &sublayer);
+            const real *out = model.encoder.layers[l].feedforward.sublayer.out;
+            const real *joined = model.encoder.layers[l].self.attention.att;
             for (size_t i = 0; i < count; i++) {
                 const Place *place = &places[i];
-                add_mean(place->layers + l * D, x, start[i], &mentions[i], D, place->parts);
-                if (in && place->inputs) add_mean(place->inputs + l * D, in, start[i], &mentions[i], D, place->parts);
+                if (l == 0) add_embedding(o, &mentions[i], place);
+                add_mean(place->layers + (l + 1) * D, out, start[i], &mentions[i], D, place->parts);
+                if (place->inputs) add_mean(place->inputs + l * D, in, start[i], &mentions[i], D, place->parts);
+                if (place->joined) add_mean(place->joined + l * D, joined, start[i], &mentions[i], D, place->parts);
             }
         }
-        for (size_t i = 0; i < count; i++)
-            for (size_t t = 0; places[i].embedding && t < mentions[i].count; t++) {
-                const size_t id = (size_t)mentions[i].ids[mentions[i].first + t];
-                const Mention one = {NULL, 0, 1};
-                add_mean(places[i].embedding, pass.net.w + params->encoder_embedding, id, &one, D,
-                         mentions[i].count * places[i].parts);
-            }
         transformer_free(&model);
     }
     stbds_arrfree(ids);
@@ -208,18 +247,39 @@ static char *put_word(const char *sentence, const char *word) {
     return memory_format("%.*s%s%s", (int)(star - sentence), sentence, word, star + 1);
 }
 
-bool references_make(References *r, const Observation *o, const Group *groups, const char *but, const Mention *probes,
-                     size_t probe_count, Error *err) {
+/* Whether a word of one group of a pair helps to tell them apart. */
+static bool tells(const References *r, const Observation *o, size_t g, const char *word, const char *but) {
+    return !group_has(r->groups[1 - g], o->tokenizer, word) && !(but && word_same(o->tokenizer, word, but));
+}
+
+/* Puts a word into all sentences of a group; the means go to layers and inputs. */
+static bool read_word(Mention **mentions, Place **places, const Observation *o, const Group *group, const char *word,
+                      double *layers, double *inputs, double *joined, Error *err) {
+    const Place place = {layers, inputs, joined, stbds_arrlenu(group->sentences)};
+    for (size_t s = 0; s < place.parts; s++) {
+        char *sentence = put_word(group->sentences[s], word);
+        Mention mention;
+        const bool ok = mention_make(&mention, o, sentence, word, "--group", err);
+        free(sentence);
+        if (!ok) return false;
+        stbds_arrput(*mentions, mention);
+        stbds_arrput(*places, place);
+    }
+    return true;
+}
+
+bool references_make(References *r, const Observation *o, const Group *groups, GroupPair pair, const char *but,
+                     const Mention *probes, size_t probe_count, Error *err) {
     const size_t D = o->file->params.hyper.width, n = o->file->params.hyper.encoder_layers;
-    *r = (References){0};
-    size_t room = 1;
-    for (size_t g = 0; g < stbds_arrlenu(groups); g++) room += stbds_arrlenu(groups[g].words);
-    r->group = memory_new(room, sizeof *r->group);
+    *r = (References){.groups = {&groups[pair.from], &groups[pair.to]}};
+    const size_t room = stbds_arrlenu(r->groups[0]->words) + stbds_arrlenu(r->groups[1]->words);
     r->word = memory_new(room, sizeof *r->word);
-    r->layers = memory_new(2 * room + probe_count, (n + 1) * D * sizeof *r->layers); /* the others lie behind it */
+    r->layers = memory_new(2 * room + probe_count + 4, (n + 1) * D * sizeof *r->layers); /* the others lie behind it */
     r->probes = r->layers + room * (n + 1) * D;
-    r->inputs = r->probes + probe_count * (n + 1) * D;
-    r->embedding = r->inputs + room * n * D;
+    r->means = r->probes + probe_count * (n + 1) * D;
+    r->joined = r->means + 2 * (n + 1) * D;
+    r->inputs = r->joined + 2 * n * D;
+    r->own = but && group_has(r->groups[0], o->tokenizer, but) && group_has(r->groups[1], o->tokenizer, but);
 
     Mention *mentions = NULL; /* stb_ds arrays */
     Place *places = NULL;
@@ -229,32 +289,33 @@ bool references_make(References *r, const Observation *o, const Group *groups, c
         stbds_arrput(mentions, probes[i]);
         stbds_arrput(places, place);
     }
-    for (size_t g = 0; g < stbds_arrlenu(groups); g++)
-        for (size_t i = 0; i < stbds_arrlenu(groups[g].words); i++) {
-            const char *word = groups[g].words[i];
-            if (but && word_same(o->tokenizer, word, but)) continue;
-            const size_t at = r->count++, sentences = stbds_arrlenu(groups[g].sentences);
-            r->group[at] = g, r->word[at] = word;
-            for (size_t s = 0; ok && s < sentences; s++) {
-                char *sentence = put_word(groups[g].sentences[s], word);
-                Mention mention;
-                ok = mention_make(&mention, o, sentence, word, "--group", err);
-                const Place place = {r->layers + at * (n + 1) * D, r->inputs + at * n * D, r->embedding + at * D,
-                                     sentences};
-                if (ok) stbds_arrput(mentions, mention), stbds_arrput(places, place);
-                free(sentence);
-            }
+    for (size_t g = 0; ok && g < 2; g++) {
+        const Group *group = r->groups[g];
+        double *joined = r->joined + g * n * D;
+        if (r->own) ok = read_word(&mentions, &places, o, group, but, r->means + g * (n + 1) * D, NULL, joined, err);
+        size_t telling = 0;
+        for (size_t i = 0; i < stbds_arrlenu(group->words); i++) telling += tells(r, o, g, group->words[i], but);
+        for (size_t i = 0; ok && i < stbds_arrlenu(group->words); i++) {
+            if (telling > 0 && !tells(r, o, g, group->words[i], but)) continue;
+            const size_t at = r->count++;
+            r->word[at] = group->words[i], r->first += g == 0;
+            ok = read_word(&mentions, &places, o, group, r->word[at], r->layers + at * (n + 1) * D,
+                           r->inputs + at * n * D, NULL, err);
         }
+    }
     ok = ok && encode(o, mentions, places, stbds_arrlenu(mentions), err);
     for (size_t i = probe_count; i < stbds_arrlenu(mentions); i++) stbds_arrfree(mentions[i].ids);
     stbds_arrfree(mentions);
     stbds_arrfree(places);
+    for (size_t i = 0; ok && !r->own && i < r->count; i++)
+        for (size_t k = 0, g = i >= r->first; k < (n + 1) * D; k++)
+            r->means[g * (n + 1) * D + k] +=
+                r->layers[i * (n + 1) * D + k] / (double)(g ? r->count - r->first : r->first);
     if (!ok) references_free(r);
     return ok;
 }
 
 void references_free(References *r) {
-    free(r->group);
     free(r->word);
     free(r->layers);
     *r = (References){0};

@@ -4,8 +4,10 @@
  * place of the *, and its vectors are the means over these sentences. So the words around it distinguish "apple" the
  * fruit from the company. Without sentences a word is read alone.
  *
- * n: encoder layers. D: width. A word's vector is the mean of its tokens'. Layer 0 is what enters the first layer, the
- * embedding and position; layer l < n what leaves layer l; layer n the encoder's output, after its norm. */
+ * Groups come in pairs, and a word is followed between the two groups of a pair. A word with two meanings is in both.
+ *
+ * n: encoder layers. D: width. A word's vector is the mean of its tokens'. Layer 0 is its embedding, scaled, without
+ * the position: it is the same in every sentence. Layer l is what leaves layer l, before the encoder's final norm. */
 #pragma once
 
 #include "inspect/observe.h"
@@ -21,9 +23,17 @@ extern const char *const group_defaults[];
 bool groups_add(Group **groups, const char *text, Error *err);
 void groups_free(Group *groups);
 
-/* Whether the model reads two words alike, and the number of groups' words that it reads like this one. */
+/* Whether the model reads two words alike; whether a group has a word; how many groups have it. */
 bool word_same(const Tokenizer *tokenizer, const char *a, const char *b);
+bool group_has(const Group *group, const Tokenizer *tokenizer, const char *word);
 size_t groups_with(const Group *groups, const Tokenizer *tokenizer, const char *word);
+
+/* The two groups between which a word is followed, in their order: the first two that have it; else the one that has
+ * it and the other of its pair; else the first two. There are two groups at least. */
+typedef struct GroupPair {
+    size_t from, to;
+} GroupPair;
+GroupPair groups_pair(const Group *groups, const Tokenizer *tokenizer, const char *word);
 
 /* Where a word's tokens are in a sentence: the first place where the word is not part of a longer one. */
 typedef struct Mention {
@@ -36,18 +46,21 @@ bool mention_make(Mention *mention, const Observation *o, const char *sentence, 
                   Error *err);
 
 typedef struct References {
-    size_t count;      /* words, group after group */
-    size_t *group;     /* (count) */
-    const char **word; /* (count) */
-    double *layers;    /* (count, n + 1, D) */
-    double *inputs;    /* (count, n, D) what each layer's attention reads: after the norm, where norm is pre */
-    double *embedding; /* (count, D) rows of the encoder's table */
-    double *probes;    /* (probe count, n + 1, D) */
+    const Group *groups[2]; /* the pair */
+    size_t count, first;    /* words, those of the first group before those of the second; how many are of the first */
+    const char **word;      /* (count) */
+    double *layers;         /* (count, n + 1, D) */
+    double *inputs;         /* (count, n, D) what each layer's attention reads: after the norm, where norm is pre */
+    double *probes;         /* (probe count, n + 1, D) */
+    double *means;          /* (2, n + 1, D) where the line between the groups begins and ends */
+    double *joined;         /* (2, n, D) with own: the mean of what its heads bring there */
+    bool own; /* means are those of `but` in the groups' sentences: both groups have it. Else of the words */
 } References;
 
-/* Reads the probes and all words of the groups except `but` (NULL: all) in one pass of the encoder. A word that the
- * model reads as `but` is left out, however it is spelt. The groups must outlive the references. Release with
- * references_free. */
-bool references_make(References *r, const Observation *o, const Group *groups, const char *but, const Mention *probes,
-                     size_t probe_count, Error *err);
+/* Reads the probes and the words of a pair of groups in one pass of the encoder. Left out are words that are in both
+ * groups, as they do not tell which is which, and `but` (NULL: none), however it is spelt. If nothing is left of a
+ * group, its words stay: then its sentences alone tell what they mean. The groups must outlive the references. Release
+ * with references_free. */
+bool references_make(References *r, const Observation *o, const Group *groups, GroupPair pair, const char *but,
+                     const Mention *probes, size_t probe_count, Error *err);
 void references_free(References *r);

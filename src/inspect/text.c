@@ -101,7 +101,9 @@ static void print_attention(FILE *f, const InspectRequest *request, const Observ
         [ATTENTION_CROSS] = "where the translation (rows) looks in the source",
     };
     const bool chosen = request->kind != INSPECT_NONE || request->layer >= 0 || request->head >= 0;
-    const size_t number = chosen ? inspect_chosen(request, o) : observation_attentions(o) - 1;
+    const AttentionKind kind = request->kind < 0 ? ATTENTION_ENCODER : (AttentionKind)request->kind;
+    const size_t number = chosen ? observation_number(o, kind, request->layer > 0 ? (size_t)request->layer : 0)
+                                 : observation_attentions(o) - 1;
     const AttentionView v = observation_view(o, number);
     const size_t cells = v.Tq * v.Tk;
     real *p = memory_new(cells, sizeof *p);

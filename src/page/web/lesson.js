@@ -192,12 +192,9 @@ function drawHero() {
                           : heroLines(W, size, source, target, shares, wide, unseen);
   roving(picture, ".word", n => lesson.light(n.dataset.side, n.dataset.word));
   host.replaceChildren(picture);
-  says.replaceChildren();
   const names = source.map(w => w.text), best = row => row.indexOf(Math.max(...row));
   says.replaceChildren(html("ul.hidden", shares.map((row, i) => html("li", `${target[i].text} comes mostly from ${
     names[best(row)]}, ${percent(Math.max(...row))}`))));
-  says.append(html("p.hint", "The ribbons show which words each word of the translation comes from. Touch one. ",
-    html("button.link", {onclick: () => walk(1)}, "See how it is done"), html("span.keys", " or press the space bar.")));
   if ((d.unseen || []).length)
     says.append(html("p.unseen-note", "The model never saw ", d.unseen.map((u, i) => [i ? ", " : "", html("b", u.text.trim())]),
       " while it learnt, so it can only guess there."));
@@ -333,7 +330,6 @@ function drawScene() {
   player.title.textContent = s.title;
   player.host.replaceChildren();
   player.host.setAttribute("data-scene", s.id);
-  player.host.style.minHeight = lesson.size(player.host)[1] + "px";
   s.draw(player.host, lesson, place.step);
   player.caption.replaceChildren(...present(s.caption ? s.caption(lesson.data, place.step) : ""));
   lesson.markLit(document);
@@ -405,7 +401,6 @@ lesson.watch(what => {
 lesson.start = data => {
   const found = readAddress();
   makePlayer();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawScene);
   new ResizeObserver(() => drawHero()).observe(document.getElementById("hero"));
   if (found.where.startsWith("scene-")) Object.assign(place, {scene: found.where.slice(6), step: found.step});
   if (data) lesson.show(data);

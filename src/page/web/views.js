@@ -868,12 +868,12 @@ views.masking = {
 };
 
 /* A square plane with the same unit on both axes; draws go through X and Y. Labels look for a place that is free. */
-function plane(points, {W, H, name, pad = W < 480 ? 18 : 34}) {
+function plane(points, {W, H, name, pad = W < 480 ? 18 : 34, scale: given}) {
   const xs = points.map(p => p[0]), ys = points.map(p => p[1]);
   const x0 = Math.min(...xs), x1 = Math.max(...xs), y0 = Math.min(...ys), y1 = Math.max(...ys);
   const wide = (W - 2 * pad - 30) / (x1 - x0 || 1);
   H = H || Math.round(Math.max(200, Math.min(0.75 * W, (y1 - y0) * wide + 2 * pad + 40)));
-  const scale = Math.min(wide, (H - 2 * pad) / (y1 - y0 || 1));
+  const scale = given || Math.min(wide, (H - 2 * pad) / (y1 - y0 || 1));
   const X = x => W / 2 + (x - (x0 + x1) / 2) * scale, Y = y => H / 2 - (y - (y0 + y1) / 2) * scale, taken = [];
   function label(text, x, y, attributes) {
     const w = text.length * 7 + 4, tries = [
@@ -896,25 +896,27 @@ function plane(points, {W, H, name, pad = W < 480 ? 18 : 34}) {
   }
   const dotAt = (x, y) => taken.push([x - 5, y - 5, x + 5, y + 5]);
   const node = svg("svg.plot", {viewBox: `0 0 ${W} ${H}`, width: W, role: "img", "aria-label": name});
-  return {node, X, Y, label, dotAt};
+  return {node, X, Y, H, scale, label, dotAt};
 }
-const marker = (shape, x, y, series) => svg("g", {class: "s" + series},
-  shape === 1     ? svg("rect", {x: x - 4.5, y: y - 4.5, width: 9, height: 9, fill: "currentColor"})
-    : shape === 2 ? svg("path", {d: `M${x} ${y - 6}L${x + 6} ${y + 5}H${x - 6}Z`, fill: "currentColor"})
-    : shape === 3 ? svg("path", {d: `M${x} ${y - 7}L${x + 7} ${y}L${x} ${y + 7}L${x - 7} ${y}Z`, fill: "currentColor"})
-                  : svg("circle", {cx: x, cy: y, r: 5, fill: "currentColor"}));
-const key = (shape, series, text) => html(
-  "li", svg("svg.swatch", {viewBox: "0 0 16 16", "aria-hidden": true}, marker(shape, 8, 8, series)), text);
+/* The two groups that a word is followed between, or two others: colours and shapes that mean the same everywhere. */
+const groupColours = {fruits: "var(--fruit)", companies: "var(--company)"};
+const groupColour = (name, k) => groupColours[name] || (k ? "var(--series-3)" : "var(--series-2)");
+const marker = (k, x, y, colour) => svg("g", {style: `color:${colour}`},
+  k === 1     ? svg("rect", {x: x - 4.5, y: y - 4.5, width: 9, height: 9, fill: "currentColor"})
+    : k === 2 ? svg("path", {d: `M${x} ${y - 6}L${x + 6} ${y + 5}H${x - 6}Z`, fill: "currentColor"})
+    : k === 3 ? svg("path", {d: `M${x} ${y - 7}L${x + 7} ${y}L${x} ${y + 7}L${x - 7} ${y}Z`, fill: "currentColor"})
+              : svg("circle", {cx: x, cy: y, r: 5, fill: "currentColor"}));
+const key = (k, colour, text) => html(
+  "li", svg("svg.swatch", {viewBox: "0 0 16 16", "aria-hidden": true}, marker(k, 8, 8, colour)), text);
+/* "fruits" as one of them, for a sentence: a rule for plain plurals, else the name as it is. */
+const one = name => name.replace(/ies$/, "y").replace(/([^s])s$/, "$1");
 
 views.context = {
   needs: () => data.context,
-  without: "No word with two meanings was given for this sentence, so there is nothing to follow here.",
   draw() {
-    const c = data.context, last = c.layers - 1, groups = c.groups.map(g => g.name),
-          series = g => Math.max(0, groups.indexOf(g)) + 2;
-    const layerName = l => (l === 0 ? "embedding and position" : l === 1 ? "after one layer" : `after ${l} layers`);
-    const ends = (c.nearest || []).map(n => n.group), shown = new Set(ends.length ? ends : groups);
-    /* the groups that are drawn */
+    const c = data.context, last = c.layers - 1, groups = c.groups.map(g => g.name);
+    const colour = name => groupColour(name, groups.indexOf(name));
+    const layerName = l => (l === 0 ? "as it enters" : l === 1 ? "after one layer" : `after ${l} layers`);
     const body = html("div", {style: "min-height:13rem"}), said = html("output.big");
     const slider = html("input", {
       type: "range",
@@ -925,125 +927,134 @@ views.context = {
       "aria-label": "Layer",
       oninput: () => draw(body.clientWidth)
     });
+    const mains = c.paths.filter(p => p.role !== "reference");
     function draw(width) {
-      const layer = +slider.value, W = Math.min(660, width);
+      const layer = +slider.value, W = Math.min(700, width);
       said.textContent = layerName(layer);
       slider.setAttribute("aria-valuetext", layerName(layer));
-      const here = c.paths.filter(p => !p.group || shown.has(p.group)), means = c.groups.filter(g => shown.has(g.name));
-      const f = plane([...here.flatMap(p => p.xy), ...means.flatMap(g => g.mean)],
-        {W, name: `Where words are ${layerName(layer)}; the table below has the numbers.`});
+      const points = c.paths.flatMap(p => p.xy), most = Math.max(1.3, ...points.map(p => Math.abs(p[0])));
+      const f = plane([...points, [-most, 0], [most, 0]],
+        {W, name: `Where the words are ${layerName(layer)}; the table below has the numbers.`});
       const put = (...nodes) => f.node.append(...nodes);
-      const order = {reference: 0, compare: 1, this: 2},
-            paths = [...here].sort((a, b) => order[a.role] - order[b.role]);
+      const middle = f.X(0), end = f.H - 6;
+      /* the two sides of the line, each in its group's colour */
+      groups.forEach((g, k) => put(
+        svg("rect", {x: k ? middle : 0, y: 0, width: k ? W - middle : middle, height: f.H, opacity: 0.07, fill: colour(g)}),
+        svg("text", {x: k ? W - 8 : 8, y: 16, "text-anchor": k ? "end" : "start", style: `fill:${colour(g)};font-weight:600`},
+          k ? `${g} →` : `← ${g}`)));
+      put(svg("line.axis", {x1: middle, x2: middle, y1: 0, y2: f.H, "stroke-dasharray": "2 4"}),
+        [-1, 1].map(x => [
+          svg("line.axis", {x1: f.X(x), x2: f.X(x), y1: end - 8, y2: end}),
+          svg("text.muted", {x: f.X(x), y: end - 12, "text-anchor": "middle"}, `in ${one(groups[x > 0 ? 1 : 0])} sentences`)
+        ]));
+      const order = {reference: 0, compare: 1, this: 2}, paths = [...c.paths].sort((a, b) => order[a.role] - order[b.role]);
       for (const p of paths) {
-        const s = p.role === "reference" ? series(p.group) : 1, main = p.role !== "reference";
+        const main = p.role !== "reference", at = p.xy.slice(0, layer + 1);
         put(svg("polyline", {
-          class: "s" + s,
-          points: p.xy.slice(0, layer + 1).map(([x, y]) => f.X(x) + "," + f.Y(y)).join(" "),
+          "data-path": p.role,
+          points: at.map(([x, y]) => f.X(x) + "," + f.Y(y)).join(" "),
           fill: "none",
-          stroke: "currentColor",
+          stroke: main ? "var(--ink)" : colour(p.group),
           "stroke-width": main ? 3 : 1,
           opacity: main ? 1 : 0.5,
           "stroke-dasharray": p.role === "compare" ? "7 4" : null
         }));
-        if (main)
-          p.xy.slice(0, layer).forEach(
-            ([x, y]) => put(svg("circle", {class: "s" + s, cx: f.X(x), cy: f.Y(y), r: 3, fill: "currentColor"})));
+        if (main) at.slice(0, -1).forEach(([x, y]) => put(svg("circle", {cx: f.X(x), cy: f.Y(y), r: 3, fill: "var(--ink)"})));
         f.dotAt(f.X(p.xy[layer][0]), f.Y(p.xy[layer][1]));
       }
       for (const p of paths.reverse()) {
         const [x, y] = [f.X(p.xy[layer][0]), f.Y(p.xy[layer][1])], main = p.role !== "reference";
-        put(marker(main ? (p.role === "this" ? 3 : 2) : series(p.group) % 2, x, y, main ? 1 : series(p.group)),
-          f.label(main ? p.name.replace(/^.*\((.*)\)$/, "$1") : p.name, x, y,
-            main ? {style: "font-weight:600;font-size:13px"} : {class: "halo muted"}));
-      }
-      for (const g of means) {
-        const [x, y] = [f.X(g.mean[layer][0]), f.Y(g.mean[layer][1])];
-        put(svg("path", {
-          class: "s" + series(g.name),
-          d: `M${x - 8} ${y}H${x + 8}M${x} ${y - 8}V${y + 8}`,
-          stroke: "currentColor",
-          "stroke-width": 3
-        }));
+        put(marker(main ? (p.role === "this" ? 3 : 2) : groups.indexOf(p.group), x, y, main ? "var(--ink)" : colour(p.group)),
+          f.label(p.name, x, y, main ? {style: "font-weight:600;font-size:13px", "data-label": p.role} : {class: "halo muted"}));
       }
       body.replaceChildren(f.node);
     }
     lazy(body, draw);
-    const who = {this: `“${c.word}” in “${c.sentence}”`, compare: `“${c.word}” in “${c.compare}”`};
-    const carriers = c.groups.flatMap(g => g.sentences || []).map(t => "“" + t.replace("*", "…") + "”");
-    const nearest = (c.nearest || []).map(n => para(who[n.role], " ends nearest to ", strong(n.group), "."));
-    const legend = html("ul.legend", key(3, 1, "this sentence"), c.compare && key(2, 1, "the other sentence"),
-      c.groups.map(g => key(series(g.name) % 2, series(g.name),
-                     html(
-                       "label", html("input", {
-                         type: "checkbox",
-                         checked: shown.has(g.name),
-                         onchange: e => {
-                           shown[e.target.checked ? "add" : "delete"](g.name);
-                           draw(body.clientWidth);
-                         }
-                       }),
-                       ` ${g.name} and their mean, +`))));
-    const cos = c.cosines || [];
-    const numbersBelow = tableOf(c.paths.map(p => p.name), range(c.layers).flatMap(l => [`after ${l}: x`, "y"]),
+    const text = {this: c.sentence, compare: c.compare};
+    const verdicts = c.nearest.map(n => {
+      const p = c.paths.find(q => q.role === n.role);
+      return html("p", {"data-verdict": n.role}, "In ", strong(text[n.role]), ` “${c.word}” moves towards `,
+        html("b", {style: `color:${colour(n.towards)}`}, n.towards), " and ends on ",
+        n.group === n.towards ? "their side" : ["the side of ", html("b", {style: `color:${colour(n.group)}`}, n.group)],
+        numbers(html("span", ": from ", number(n.start, 2), " to ", number(n.end, 2), ".")),
+        mains.length > 1 && p && ` (${p.role === "this" ? "solid" : "dashed"} line)`);
+    });
+    const carriers = c.groups.map(g => [strong(g.name), ": ",
+      g.sentences.map(t => "“" + t.replace("*", c.groups.every(h => h.words.includes(g.words[0])) ? g.words[0] : "…") + "”").join(", "), ". "]);
+    const tableBelow = tableOf(c.paths.map(p => p.name), range(c.layers).flatMap(l => [`${layerName(l)}: along`, "across"]),
       (i, k) => c.paths[i].xy[k >> 1][k & 1]);
     return [
-      para("The word is ", strong(c.word), ", in ", strong(c.sentence),
-        c.compare && [" and, beside it, in ", strong(c.compare)], "."),
-      !c.compare && para(html("span.muted", "No second sentence was given to compare with.")), nearest,
-      carriers.length > 0 &&
-        para("The reference words stand in plain sentences, of which the mean is drawn: ", carriers.join(", "), "."),
-      figure(
-        [
-          "The encoder’s vectors, ", plural(last, "layer"), ", seen on two axes: ", c.axes.replace(/[.]$/, "") + ". ",
-          "A picture of many dimensions on two shows only part; the cosines below use all."
-        ],
-        html("div.controls", html("label", "Layer by layer", slider), said), body, legend, numbersBelow),
-      cos.length > 0 &&
-        [
-          html("h3", "Likeness to each group"),
-          para("Cosine between the word’s vector and the mean of each group, both seen from the midpoint of " +
-            "the groups, before the first and after the last layer:"),
-          table(["word", "group", "before", "after", "change"],
-            cos.map(x => [x.role === "this" ? "this sentence" : "other sentence", x.group, x.by_layer[0],
-                      x.by_layer[last], x.by_layer[last] - x.by_layer[0]])),
-          figure("", chart({
-            name: "Cosine to each group after each layer.",
-            xName: "layers passed",
-            yName: "cosine",
-            series: cos.map(x => ({
-              name: `${x.role === "this" ? "this sentence" : "other sentence"}, ${x.group}`,
-              tone: series(x.group) - 1,
-              dash: x.role === "this" ? 0 : 1,
-              values: x.by_layer
-            }))
-          }))
-        ]
+      verdicts,
+      figure([
+        `Left is where “${c.word}” stands in plain sentences about ${groups[0]}, right where it stands in those about ${
+          groups[1]}. It starts in the middle: before the first layer it is the same in every sentence. `,
+        c.paths.length > mains.length && "The other words are there to compare with. ",
+        "Up and down the points differ most in another direction, which has no name."
+      ],
+        html("div.controls", html("label", "Layer by layer", slider), said), body,
+        html("ul.legend", key(3, "var(--ink)", "this sentence"), c.compare && key(2, "var(--ink)", "the other sentence"),
+          c.groups.map((g, k) => key(k, colour(g.name), g.name))),
+        later("The plain sentences", () => html("p.small", carriers)), tableBelow)
+    ];
+  }
+};
+
+/* Who pulls the word, and how far: bars to the left and right of a middle. */
+views.pulls = {
+  needs: () => data.pulls && data.context,
+  draw: () => {
+    const p = data.pulls, [from, to] = p.axis, colour = x => groupColour(x > 0 ? to : from, x > 0 ? 1 : 0);
+    const total = range(data.source.tokens.length).map(j => sum(p.layers.map(l => l.total[j])));
+    const words = lesson.words("source").map(w => ({...w, move: sum(w.tokens.map(j => total[j]))}));
+    const own = words.find(w => w.tokens.includes(p.word)), others = words.filter(w => w !== own);
+    const marks = sum(total) - sum(words.map(w => w.move));
+    const rest = sum(p.layers.map(l => l.place + l.alone)) + own.move + marks;
+    const end = p.layers[p.layers.length - 1].position_after, start = p.layers[0].position_before;
+    const rows = [...others.map(w => ({name: `“${w.text}”`, word: w.word, value: w.move})),
+      {name: "the word itself, in its place", value: rest}];
+    const most = Math.max(0.01, ...rows.map(r => Math.abs(r.value)));
+    const towards = end > start ? to : from, sign = end > start ? 1 : -1;
+    const best = others.reduce((a, b) => (sign * b.move > sign * a.move ? b : a), others[0]);
+    return [
+      best && sign * best.move > 0 &&
+        html("p", {"data-puller": best.text}, "Of all words, ", strong(`“${best.text}”`), ` pulls “${own.text}” furthest towards `,
+          html("b", {style: `color:${colour(sign)}`}, towards), "."),
+      figure(`How far each word of the sentence moves “${own.text}”, in all layers and heads together: left towards ${
+        from}, right towards ${to}. What is left is what the layers make of the word in this place, whatever stands around it. ` +
+          "All bars together are the whole way.",
+        numbers(html("table.bars.pulls", html("tbody", rows.map(r => html("tr",
+          {"data-side": r.word === undefined ? null : "source", "data-word": r.word},
+          html("th", {scope: "row"}, r.name),
+          html("td.track", html("span.pull", {style: `--at:${r.value < 0 ? 50 + 50 * r.value / most : 50}%;--wide:${
+            50 * Math.abs(r.value) / most}%;--tone:${colour(r.value)}`})),
+          html("td", number(r.value, 2))))),
+          html("tfoot", html("tr", html("th", {scope: "row"}, "the whole way"), html("td"), html("td", number(end - start, 2)))))),
+        tableOf(data.source.tokens.map(plain), p.layers.flatMap(l => l.heads.map(h => `layer ${l.layer}, head ${h.head}`)),
+          (j, k) => p.layers[Math.floor(k / p.layers[0].heads.length)].heads[k % p.layers[0].heads.length].moves[j]))
     ];
   }
 };
 
 views.maps = {
   needs: () => data.maps && data.maps.items.length,
-  without: "No two groups of words were given, so the heads’ maps are not drawn.",
   draw() {
     const m = data.maps, items = m.items, words = m.groups.flatMap((g, k) => g.words.map(w => [w, k]));
+    const colours = m.groups.map((g, k) => groupColour(g.name, k));
     const lines = [...new Set(items.map(i => headName(i, i.head)))], cols = ["query", "key", "value"];
     const find = (r, c) => items.findIndex(i => headName(i, i.head) === lines[r] && i.map === cols[c]);
-    const most = Math.max(...items.map(i => i.ratio)), body = html("div"), over = html("div");
-    const before = i => i.ratio_before ?? m.before_ratio;
+    const most = Math.max(...items.map(i => i.score)), body = html("div"), over = html("div");
     let chosen = m.best;
     const name = i => `${headName(i, i.head)}, ${i.map}`;
-    const ratio = (r, c) => {
+    const score = (r, c) => {
       const i = find(r, c);
-      return i < 0 ? 0 : items[i].ratio;
+      return i < 0 ? 0 : items[i].score;
     };
     over.append(cells({
-      key: "ratios",
-      name: "Fisher’s ratio of each head’s maps.",
+      key: "scores",
+      name: "How far apart each head’s maps put the groups.",
       rowNames: lines,
       colNames: cols,
-      value: ratio,
+      value: score,
       max: most,
       wide: 92,
       tall: 24,
@@ -1053,14 +1064,23 @@ views.maps = {
           draw();
         }
       },
-      describe: (r, c) => [strong(`${lines[r]}, ${cols[c]}`), ": ratio ", exact(ratio(r, c)),
+      describe: (r, c) => [strong(`${lines[r]}, ${cols[c]}`), ": ", exact(score(r, c)),
         chosen === find(r, c) ? ", shown below" : ""]
     }));
-    function scatter(points, title) {
-      const f = plane(points, {W: 400, H: 330, name: title + "; the table below has the numbers."});
+    /* Both drawings have the same scale, so what is further apart by eye is further apart by number. */
+    const picture = 400;
+    const scaleOf = item => {
+      const all = [...item.before, ...item.after], wide = a => Math.max(...all.map(p => Math.abs(p[a]))) || 1;
+      return Math.min((picture - 90) / 2 / wide(0), 150 / wide(1));
+    };
+    function scatter(points, title, scale) {
+      const f = plane([[-1, -1], [1, 1]], {W: picture, H: 330, name: title + "; the table below has the numbers.", scale});
+      const mean = k => sum(points.filter((_, i) => words[i][1] === k).map(p => p[0])) / m.groups[k].words.length;
       points.forEach(([x, y]) => f.dotAt(f.X(x), f.Y(y)));
+      [0, 1].forEach(k => f.node.append(svg("line", {class: "mean", "data-mean": k, x1: f.X(mean(k)), x2: f.X(mean(k)), y1: 8, y2: 322,
+        style: `stroke:${colours[k]}`, "stroke-dasharray": k ? "6 4" : null, "stroke-width": 1.5})));
       points.forEach(([x, y], i) => f.node.append(
-                       marker(words[i][1], f.X(x), f.Y(y), words[i][1] + 1), f.label(words[i][0], f.X(x), f.Y(y))));
+        marker(words[i][1], f.X(x), f.Y(y), colours[words[i][1]]), f.label(words[i][0], f.X(x), f.Y(y))));
       return html("div", heading(title), f.node);
     }
     function grid(item) {
@@ -1088,12 +1108,6 @@ views.maps = {
         const square =
           [[0, 0], [1, 0], [1, 1], [0, 1]].map(p => to(...p)).map(([x, y]) => f.X(x) + "," + f.Y(y)).join(" ");
         f.node.append(svg("polygon", {points: square, style: "fill:var(--series-1)", opacity: 0.25}));
-        [[1, 0, 2], [0, 1, 3]].forEach(([x, y, s]) => {
-          const [ex, ey] = to(x, y);
-          f.node.append(svg("g", {class: "s" + s},
-            svg("line", {x1: f.X(0), y1: f.Y(0), x2: f.X(ex), y2: f.Y(ey), stroke: "currentColor", "stroke-width": 3}),
-            svg("circle", {cx: f.X(ex), cy: f.Y(ey), r: 5, fill: "currentColor"})));
-        });
         said.textContent = `${Math.round(100 * t)} % of the way`;
         out.replaceChildren(f.node);
       }
@@ -1102,38 +1116,32 @@ views.maps = {
         html("div.controls", {style: "margin:.4rem 0 0"}, html("label", "from no change to the map", slider), said));
     }
     function draw() {
-      const i = items[chosen], [[a, b], [c, d]] = i.matrix;
+      const i = items[chosen], scale = scaleOf(i);
+      const [w, h] = i.scale, way = x => (Math.abs(x) < 1 ? "squeezed to" : "stretched to");
       body.replaceChildren(html("h3", name(i), chosen === m.best ? " (tells the groups apart best)" : ""),
-        numbers(html("p", "Fisher’s ratio: before ", number(before(i), 2), ", after ", strong(number(i.ratio, 2)),
-          i.ratio > before(i) ? ": the map puts the groups further apart."
-              : ": the map brings the groups closer together.")),
-        figure("The words before and after the map, each time on the two axes along which they differ most.",
-            html("div.columns",
-          scatter(i.before, `before: ratio ${short(before(i), 2)}`),
-              scatter(i.after, `after: ratio ${short(i.ratio, 2)}`)),
-          html("ul.legend", m.groups.map((g, k) => key(k, k + 1, g.name))),
+        numbers(html("p", {"data-verdict": "map"}, "The groups are ", number(i.score_before, 1), " times as far apart as they are wide before the map, ",
+          strong(number(i.score, 1)), i.score > i.score_before ? " after it: the map puts them further apart."
+              : " after it: the map brings them closer together.")),
+        figure("The words before and after the map, drawn to one scale. Across: the line from one group’s mean (dashed lines) to the other’s, " +
+            "so the gap between the dashed lines is the score. Up: the direction in which the words differ most besides.",
+          html("div.columns",
+            scatter(i.before, `before: ${short(i.score_before, 1)} apart`, scale),
+            scatter(i.after, `after: ${short(i.score, 1)} apart`, scale)),
+          html("ul.legend", m.groups.map((g, k) => key(k, colours[k], g.name))),
           tableOf(words.map(w => w[0]), ["before x", "before y", "after x", "after y"],
-              (r, k) => (k < 2 ? i.before : i.after)[r][k & 1])),
-        figure("The part of the map between these two planes, drawn on a grid: grey before, blue after. The shape was a square.",
-          html("div.columns", grid(i), html("div", heading("In numbers"),
-              table(null, [["matrix, first row", a, b], ["second row", c, d], ["turned by, degrees", i.rotation],
-              ["stretched by", ...i.scale], ["sheared by", i.shear]]),
-               html("p.small", {style: "margin-top:.8rem"}, i.scale[1] * i.scale[0] < 0
-                   ? "A negative stretch also mirrors. " : "",
-              "Below 1 a stretch is a squeeze; near 0 that direction is left out.")))));
+            (r, k) => (k < 2 ? i.before : i.after)[r][k & 1])),
+        figure(["What the map does to the drawing on the left: grey before, blue after. Along the line between the groups it is ",
+          way(w), ` ${short(Math.abs(w), 2)} of its length, across it `, way(h), ` ${short(Math.abs(h), 2)}`,
+          Math.abs(i.shear) > 0.05 && ", and slanted", h < 0 && ", and mirrored", "."],
+          grid(i)));
     }
     draw();
     return [
       para("The two groups are ",
-        m.groups.map((g, k) => [k ? " and " : "", strong(g.name), ` (${g.words.join(", ")})`]), ". ",
-        "Fisher’s ratio is the squared distance of their means, divided by how widely each is " +
-          "scattered: the larger, the easier they are told apart."),
+        m.groups.map((g, k) => [k ? " and " : "", html("b", {style: `color:${colours[k]}`}, g.name), ` (${g.words.join(", ")})`]), ". ",
+        "The score says how many times their own width the groups are apart: the larger, the easier they are told apart."),
       figure(
-        [
-          `The ratio after each head’s maps; of the bare embeddings it is ${
-            short(m.before_ratio, 2)}. Click a cell, or press Enter, to see that map. Best: `,
-          strong(name(items[m.best])), "."
-        ],
+        ["The score after each head’s maps. Click a cell, or press Enter, to see that map. Best: ", strong(name(items[m.best])), "."],
         over),
       body
     ];

@@ -1,0 +1,155 @@
+#include "inspect/choice.h"
+
+#include <stdlib.h>
+
+#include "base/ds.h"
+#include "base/size.h"
+#include "decode/align.h"
+#include "text/utf8.h"
+
+static bool has_letter(const Tokenizer *tokenizer, int32_t id) {
+    size_t length;
+    const char *bytes = tokenizer_token_bytes(tokenizer, id, &length);
+    if (id == TOKEN_BEGIN || id == TOKEN_END) return false;
+    for (size_t at = 0, size; at < length; at += size) {
+        uint32_t code;
+        size = utf8_decode(&code, bytes + at, length - at);
+        if (utf8_class(code) == UTF8_LETTER) return true;
+    }
+    return false;
+}
+
+Look choice_look(const Observation *o, const AttentionView *v, int head, ptrdiff_t apart) {
+    const bool self = v->kind != ATTENTION_CROSS;
+    const int32_t *rows = v->kind == ATTENTION_ENCODER ? o->source : v->kind == ATTENTION_DECODER ? o->target : o->says;
+    const int32_t *columns = v->kind == ATTENTION_DECODER ? o->target : o->source;
+    int32_t *word = memory_new(v->Tk, sizeof *word);
+    align_words(o->tokenizer, word, columns, v->Tk);
+    Look best = {0};
+    for (size_t h = head < 0 ? 0 : (size_t)head; h < (head < 0 ? v->H : (size_t)head + 1); h++)
+        for (size_t i = 0; i < v->Tq; i++) {
+            if (!has_letter(o->tokenizer, rows[i])) continue;
+            for (size_t k = 0; k < v->Tk; k++) {
+                const double p = (double)v->p[(h * v->Tq + i) * v->Tk + k];
+                if (p <= best.p || !has_letter(o->tokenizer, columns[k])) continue;
+                if (self && (rows[i] == columns[k] || labs((long)word[i] - word[k]) < apart)) continue;
+                best = (Look){h, i, k, p};
+            }
+        }
+    free(word);
+    return best;
+}
+
+char *choice_word(const Observation *o, size_t token) {
+    int32_t *word = memory_new(o->S, sizeof *word);
+    align_words(o->tokenizer, word, o->source, o->S);
+    size_t first = token, last = token + 1;
+    while (word[token] >= 0 && first > 0 && word[first - 1] == word[token]) first--;
+    while (word[token] >= 0 && last < o->S && word[last] == word[token]) last++;
+    char *text = NULL;
+    tokenizer_decode(o->tokenizer, &text, o->source + first, last - first);
+    char *out = memory_string_n(text, stbds_arrlenu(text));
+    stbds_arrfree(text);
+    free(word);
+    return out;
+}
+
+/* How far a word, by its number, pulls in one head of a layer, and its weight there; each negative: in all together. */
+static double pull_of(const Pulls *pulls, const int32_t *word, int32_t number, ptrdiff_t layer, ptrdiff_t head,
+                      double *weight) {
+    double sum = 0;
+    *weight = 0;
+    for (size_t l = 0; l < pulls->layers; l++)
+        for (size_t h = 0; h < pulls->H; h++)
+            for (size_t s = 0; s < pulls->S; s++) {
+                if ((layer >= 0 && l != (size_t)layer) || (head >= 0 && h != (size_t)head) || word[s] != number)
+                    continue;
+                sum += pulls->steps[l].moves[h * pulls->S + s];
+                *weight += pulls->steps[l].weights[h * pulls->S + s];
+            }
+    return sum;
+}
+
+/* The other word that pulls this one furthest towards where it ends, in all layers and heads together; and, of the
+ * heads in which it does, the one that looks at it most. */
+static bool by_pull(Choice *choice, const Observation *o, const Meaning *m) {
+    const Pulls *pulls = &m->pulls;
+    const size_t first = m->probes[0].first;
+    const double sign = m->end > 0 ? 1 : -1;
+    int32_t *word = memory_new(o->S, sizeof *word);
+    align_words(o->tokenizer, word, o->source, o->S);
+    double furthest = 0, weight = 0, unused;
+    size_t other = 0;
+    for (size_t s = 0; s < pulls->S; s++) {
+        const double pull = sign * pull_of(pulls, word, word[s], -1, -1, &unused);
+        if (word[s] != word[first] && has_letter(o->tokenizer, o->source[s]) && pull > furthest)
+            furthest = pull, other = s;
+    }
+    size_t layer = 0;
+    for (size_t l = 0; furthest > 0 && l < pulls->layers; l++)
+        for (size_t h = 0; h < pulls->H; h++) {
+            double share;
+            const double pull = sign * pull_of(pulls, word, word[other], (ptrdiff_t)l, (ptrdiff_t)h, &share);
+            if (pull > 0 && share > weight) layer = l, choice->head = h, weight = share;
+        }
+    free(word);
+    if (!(furthest > 0)) return false;
+    choice->row = first;
+    choice->block = observation_number(o, ATTENTION_ENCODER, layer);
+    char *puller = choice_word(o, other);
+    choice->why = memory_format("Of all words, \"%s\" pulls \"%s\" furthest towards the %s. \"%s\" looks at it most in "
+                                "encoder layer %zu, head %zu: with %.0f%% of its attention.",
+                                puller, m->word, m->references.groups[m->end > 0]->name, m->word, layer, choice->head,
+                                100 * weight);
+    free(puller);
+    return true;
+}
+
+/* The strongest look in the encoder at a word that is no neighbour; in a short sentence at any other word. */
+static void by_look(Choice *choice, const Observation *o) {
+    Look best = {0};
+    for (ptrdiff_t apart = 2; apart > 0 && best.p == 0; apart--)
+        for (size_t l = 0; l < o->file->params.hyper.encoder_layers; l++) {
+            const size_t number = observation_number(o, ATTENTION_ENCODER, l);
+            const AttentionView view = observation_view(o, number);
+            const Look look = choice_look(o, &view, -1, apart);
+            if (look.p > best.p) best = look, choice->block = number;
+        }
+    choice->head = best.head, choice->word = choice->row = best.row;
+    if (best.p == 0) {
+        choice->why = memory_string("The first word: there is no other to look at.");
+        return;
+    }
+    char *from = choice_word(o, best.row), *to = choice_word(o, best.column);
+    choice->why = memory_format("\"%s\" looks at \"%s\" with %.0f%% of its attention: the strongest look at a word "
+                                "further away than the next.",
+                                from, to, 100 * best.p);
+    free(from);
+    free(to);
+}
+
+Choice choice_make(const Observation *o, const Meaning *m, int kind, int layer, int head) {
+    Choice choice = {0};
+    if (!m->two || !by_pull(&choice, o, m)) by_look(&choice, o);
+    if (m->word) choice.word = m->probes[0].first;
+    if (kind < 0 && layer < 0 && head < 0) return choice;
+    choice.block =
+        observation_number(o, kind < 0 ? ATTENTION_ENCODER : (AttentionKind)kind, layer < 0 ? 0 : (size_t)layer);
+    choice.head = head < 0 ? 0 : (size_t)head;
+    const AttentionView view = observation_view(o, choice.block);
+    choice.row = choice.word;
+    if (view.kind != ATTENTION_ENCODER) {
+        /* the row that looks most at the word; in the decoder's own attention, where there is none, the one that looks
+         * furthest back */
+        const Look look = choice_look(o, &view, (int)choice.head, 2);
+        choice.row = look.p > 0 ? look.row : view.Tq - 1;
+        double most = 0;
+        for (size_t i = 0; view.kind == ATTENTION_CROSS && i < view.Tq; i++) {
+            const double p = (double)view.p[(choice.head * view.Tq + i) * view.Tk + choice.word];
+            if (p > most) most = p, choice.row = i;
+        }
+    }
+    free(choice.why);
+    choice.why = memory_string("This head was asked for.");
+    return choice;
+}

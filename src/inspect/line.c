@@ -1,0 +1,47 @@
+#include "inspect/line.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "inspect/project.h"
+
+/* The second axis: of the reference words at the last layer and the probes at all. */
+static void find_across(double *across, const Line *line, const References *r, size_t probes) {
+    const size_t D = line->D, layers = line->layers, last = layers - 1, n = r->count + probes * layers;
+    double *x = memory_new(n + 3, D * sizeof *x), *axes = x + n * D, *mean = axes + 2 * D;
+    for (size_t i = 0; i < n; i++) {
+        const size_t layer = i < r->count ? last : (i - r->count) % layers;
+        const double *from = i < r->count ? r->layers + (i * layers + last) * D : r->probes + (i - r->count) * D;
+        for (size_t k = 0; k < D; k++) x[i * D + k] = from[k] - line->centre[layer * D + k];
+    }
+    flatten_points(x, n, line->axes, D);
+    principal_axes(axes, mean, x, n, D);
+    for (size_t k = 0; k < D; k++) across[k] = axes[k];
+    free(x);
+}
+
+Line line_make(const References *r, size_t layers, size_t D, size_t probes) {
+    Line line = {layers, D, .axes = memory_new(2 + 3 * layers, D * sizeof(double))};
+    line.means = line.axes + 2 * D, line.centre = line.means + 2 * layers * D;
+    memcpy(line.means, r->means, 2 * layers * D * sizeof *line.means);
+    for (size_t k = 0; k < layers * D; k++) line.centre[k] = (line.means[k] + line.means[layers * D + k]) / 2;
+    const double *from = line.means + (layers - 1) * D, *to = from + layers * D;
+    double *along = line.axes, *across = line.axes + D, length = 0;
+    for (size_t k = 0; k < D; k++) along[k] = to[k] - from[k], length += along[k] * along[k];
+    length = length > 0 ? sqrt(length) : 1;
+    for (size_t k = 0; k < D; k++) along[k] /= length;
+    find_across(across, &line, r, probes);
+    for (size_t k = 0; k < 2 * D; k++) line.axes[k] *= 2 / length;
+    return line;
+}
+
+void line_free(Line *line) {
+    free(line->axes);
+    *line = (Line){0};
+}
+
+void line_point(double xy[2], const Line *line, const double *x, size_t layer) {
+    project_point(xy, x, line->axes, line->centre + layer * line->D, line->D);
+}

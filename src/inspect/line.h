@@ -1,0 +1,25 @@
+/* The line between two groups of words, and where words are along it, layer by layer.
+ *
+ * The line goes from the mean of the first group's words to that of the second's, both at the last layer. It is the
+ * same direction at every layer. A layer's zero is half-way between the two means there; a unit is half their distance
+ * at the last layer, so that there the means are at -1 and +1. A second axis, at right angles, is for drawing: the
+ * direction in which the words differ most otherwise.
+ *
+ * What a place along the line says is the same in every view: below 0 a word is on the first group's side. */
+#pragma once
+
+#include "inspect/references.h"
+
+typedef struct Line {
+    size_t layers, D;
+    double *axes;   /* (2, D) both divided by the unit; the second may be 0 */
+    double *means;  /* (2, layers, D) of the groups */
+    double *centre; /* (layers, D) half-way between them */
+} Line;
+
+/* layers: n + 1. probes: how many r has. Release with line_free. */
+Line line_make(const References *r, size_t layers, size_t D, size_t probes);
+void line_free(Line *line);
+
+/* Where a vector (D) is at a layer: along the line, and across it. */
+void line_point(double xy[2], const Line *line, const double *x, size_t layer);
