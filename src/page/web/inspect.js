@@ -107,11 +107,18 @@ numbersSwitch.addEventListener("change", () => {
   folded.open = numbersSwitch.checked;
   lesson.showNumbers(numbersSwitch.checked);
 });
-/* Paper has everything: all sections and all their pictures. */
+/* Paper has everything: each step of each scene, all sections, and all their pictures. */
+let foldAgain = false;
 addEventListener("beforeprint", () => {
+  foldAgain = foldAgain || !folded.open;
   openNumbers();
   drawUpTo(sections[sections.length - 1].id);
+  printScenes();
   for (const node of [...pictures.keys()]) redraw(node, true);
+});
+addEventListener("afterprint", () => {
+  document.getElementById("printed").replaceChildren();
+  if (foldAgain) folded.open = foldAgain = false;
 });
 
 lesson.start(JSON.parse(document.getElementById("data").textContent.trim() || "null"));

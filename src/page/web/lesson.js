@@ -84,7 +84,7 @@ const lesson = {
   },
   /* Calls draw(t) with t from 0 to 1 within ms, or once with 1 where motion is not wanted. Returns a function that ends it. */
   move(ms, draw) {
-    if (matchMedia("(prefers-reduced-motion: reduce), print").matches) {
+    if (matchMedia("(prefers-reduced-motion: reduce), print").matches || document.getElementById("printed").firstChild) {
       draw(1);
       return () => {};
     }
@@ -192,9 +192,12 @@ function drawHero() {
                           : heroLines(W, size, source, target, shares, wide, unseen);
   roving(picture, ".word", n => lesson.light(n.dataset.side, n.dataset.word));
   host.replaceChildren(picture);
+  says.replaceChildren();
   const names = source.map(w => w.text), best = row => row.indexOf(Math.max(...row));
   says.replaceChildren(html("ul.hidden", shares.map((row, i) => html("li", `${target[i].text} comes mostly from ${
     names[best(row)]}, ${percent(Math.max(...row))}`))));
+  says.append(html("p.hint", "The ribbons show which words each word of the translation comes from. Touch one. ",
+    html("button.link", {onclick: () => walk(1)}, "See how it is done"), html("span.keys", " or press the space bar.")));
   if ((d.unseen || []).length)
     says.append(html("p.unseen-note", "The model never saw ", d.unseen.map((u, i) => [i ? ", " : "", html("b", u.text.trim())]),
       " while it learnt, so it can only guess there."));
@@ -330,6 +333,7 @@ function drawScene() {
   player.title.textContent = s.title;
   player.host.replaceChildren();
   player.host.setAttribute("data-scene", s.id);
+  player.host.style.minHeight = lesson.size(player.host)[1] + "px";
   s.draw(player.host, lesson, place.step);
   player.caption.replaceChildren(...present(s.caption ? s.caption(lesson.data, place.step) : ""));
   lesson.markLit(document);
@@ -346,6 +350,17 @@ function drawScene() {
     player.drawn = s.id;
     drawMap();
   }
+}
+/* All steps of all scenes one below the other, for paper. */
+function printScenes() {
+  const host = document.getElementById("printed");
+  host.replaceChildren();
+  for (const s of player.shown)
+    for (const step of range(sceneSteps(s))) {
+      const picture = html("div.scene"), caption = html("p.caption", s.caption ? s.caption(lesson.data, step) : "");
+      host.append(html("article", html("h2", s.title), caption, picture));
+      s.draw(picture, lesson, step);
+    }
 }
 const stageInSight = () => {
   const box = document.getElementById("story").getBoundingClientRect();
@@ -401,6 +416,7 @@ lesson.watch(what => {
 lesson.start = data => {
   const found = readAddress();
   makePlayer();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawScene);
   new ResizeObserver(() => drawHero()).observe(document.getElementById("hero"));
   if (found.where.startsWith("scene-")) Object.assign(place, {scene: found.where.slice(6), step: found.step});
   if (data) lesson.show(data);
