@@ -339,6 +339,10 @@ def check_use(browser, name, data):
 
 
 # A log whose figures are missing in every way, line by line.
+ODD_FILM = [None, 5, {"step": -1}, {"step": "1"}, {"step": 2, "loss": None, "samples": 7, "shown": 99, "source": ["a"],
+            "target": "b", "attention": "?", "words": [1], "width": 1e9, "places": 3},
+            {"step": 3, "loss": "x", "samples": [None, {"said": "a"}], "source": ["a"], "target": ["b"], "attention": "/w==",
+             "words": ["a", "b", "c"], "width": 2, "places": "AAAAAAAA"}, {"step": 3}]
 ODD_LOG = [
     *({"kind": "train", "step": n, "epoch": 1, "loss": 5.5, "nll": 5.4, "rate": 1e-3, "norm": 1.5, "tokens": 900, "skipped": 0,
        "tokens_per_second": 1000} for n in (1, 2, 3)),
@@ -369,6 +373,7 @@ def check_report(browser, train):
         data = json.loads(text[begin:end])
         if name != "its own log":
             data["log"] = [json.dumps(line) for line in ODD_LOG] if name == "an odd log" else []
+            data["film"] = [json.dumps(line) for line in ODD_FILM] + ['{"step":7,'] if name == "an odd log" else []
             data["status"], data["state"]["best_step"] = "running", 6
         page.write_text(text[:begin] + json.dumps(data).replace("<", "\\u003c") + text[end:], "utf-8")
         browser.show(1280, 900)
@@ -379,6 +384,7 @@ def check_report(browser, train):
         shown = browser.run("document.body.innerText")
         for wrong in ("NaN", "undefined", "object", "Infinity", "null"):
             check(not re.search(r"(?<!\w)" + wrong, shown), f"report, {name}: the text has {wrong}")
+        check(browser.run("document.querySelector('#film').hidden") == (name == "an empty log"), f"report, {name}: the film")
         if name != "an odd log":
             check(browser.run("document.querySelectorAll('#table tbody tr').length") == (2 if name == "its own log" else 0),
                   f"report, {name}: its validations are in the table")
@@ -389,7 +395,77 @@ def check_report(browser, train):
         check(rows == [["6", "1", "4.4000", "73.700", "none", "none", "the best"], ["4", "1", "none", "none", "none", "none", ""]],
               f"report, {name}: validations: {rows}")
         check(browser.run("document.querySelectorAll('#samples figure').length") == 1, f"report, {name}: one translation is shown")
-    print("report: opened with its own log, an odd one and an empty one")
+    page.write_text(text, "utf-8")
+    check_film(browser, page, [json.loads(line) for line in json.loads(text[begin:end])["film"]])
+    print("report: opened with its own log, an odd one and an empty one; its film played")
+
+
+def check_film(browser, page, frames):
+    """Each frame of the film shows its own numbers: what was said, the shares, the nearest words, the mark on the curve.
+    It plays, and stands still when it is asked to."""
+    def rows(name, i, width, kind):
+        numbers = array.array(kind, base64.b64decode(frames[i][name]))
+        return [numbers[at:at + width] for at in range(0, len(numbers), width)]
+
+    def go(i):
+        browser.run(f"(() => {{ const s = document.querySelector('.film input'); s.value = {i}; s.dispatchEvent(new Event('input')); }})()")
+
+    def nearest(i, word):
+        vectors = rows("places", i, frames[i]["width"], "b")
+        size = [math.sqrt(sum(x * x for x in v)) or 1 for v in vectors]
+        own = frames[i]["words"].index(word)
+        near = sorted((-sum(a * b for a, b in zip(vectors[own], v)) / size[own] / size[j], j)
+                      for j, v in enumerate(vectors) if j != own)
+        return [frames[i]["words"][j] for _, j in near[:3]]
+
+    browser.show(1280, 900)
+    browser.open(page)
+    browser.settle()
+    last, text = len(frames) - 1, lambda selector: browser.run(f"document.querySelector({json.dumps(selector)}).textContent")
+    check(browser.run("document.querySelector('.film input').max") == str(last), "film: the slider has its frames")
+    marks = []
+    for i in (last, 0, last // 2):
+        go(i)
+        frame, source = frames[i], len(frames[i]["source"])
+        check(f"step {frame['step']} of {frames[last]['step']}" in text(".film-step"), f"film: step {frame['step']} is told")
+        said = browser.run("[...document.querySelectorAll('.film-out > span:last-child')].map(e => e.textContent.trim())")
+        check(said == [s["said"].strip() or "(nothing)" for s in frame["samples"]], f"film: what step {frame['step']} said")
+        ticks = browser.run("[...document.querySelectorAll('.film-out')].map(e => e.textContent.includes('✓'))")
+        check(ticks == [s["right"] for s in frame["samples"]], f"film: what was right at step {frame['step']}")
+        shares = rows("attention", i, source, "B")
+        fills = browser.run("[...document.querySelectorAll('.film-cell')].map(e => e.style.fill.match(/\\d+/g).reduce((a, b) => a + +b, 0))")
+        flat = [x for row in shares for x in row]
+        check(all(fills[a] < fills[b] for a in range(len(flat)) for b in range(len(flat)) if flat[a] > flat[b] + 20),
+              f"film: at step {frame['step']} the larger share is the darker cell")
+        sharp = 100 * sum(max(row) for row in shares) / 255 / len(shares)
+        found = re.search(r"takes ([\d.]+) % from the source word that it looks at most", text(".film-attention .film-note"))
+        check(found and abs(float(found[1]) - sharp) < 0.51, f"film: the mean largest share at step {frame['step']} is {sharp}")
+        followed = browser.run("document.querySelector('.film-words select').value")
+        near = re.findall("“(.*?)”", text(".film-words .film-note"))
+        check(near == [followed] + nearest(i, followed), f"film: the words next to {followed} at step {frame['step']}: {near}")
+        bold = browser.run("[...document.querySelectorAll('.film-word.close text')].map(e => e.textContent)")
+        check(sorted(bold) == sorted(near[1:]), f"film: those words are marked: {bold}")
+        marks.append(browser.run("+document.querySelector('.film-mark').getAttribute('x1')"))
+    check(marks[1] < marks[2] < marks[0], f"film: the mark moves along the curve: {marks}")
+    browser.run("document.querySelector('.film-cell').focus()")
+    browser.press("ArrowRight")
+    check(re.search(r"takes [\d.]+ % from", text(".film-attention .readout")), "film: a cell is read by keyboard")
+    go(0)
+    browser.run("document.querySelector('.film-play').click()")
+    time.sleep(1)
+    check(int(browser.run("document.querySelector('.film input').value")) > 1, "film: it plays")
+    browser.run("document.querySelector('.film-play').click()")
+    here = browser.run("document.querySelector('.film-mark').getAttribute('x1')")
+    time.sleep(0.4)
+    check(browser.run("document.querySelector('.film-mark').getAttribute('x1')") == here, "film: it pauses")
+    for width in (1280, 400):
+        for dark in (False, True):
+            browser.show(width, 900, dark)
+            browser.settle()
+            check(browser.run("document.documentElement.scrollWidth") <= width, f"film: {width} pixels are wide enough")
+            browser.picture(OUT / f"film-{width}{'-dark' if dark else ''}.png")
+    check(not browser.complaints, f"film: complaints: {browser.complaints}")
+    browser.complaints = []
 
 
 def main():

@@ -1,10 +1,11 @@
-/* Draws the page of a training run from what ./train put into #data: the state of the run, and log.jsonl line by line
- * (src/train/log.h). */
+/* Draws the page of a training run from what ./train put into #data: the state of the run, and log.jsonl and film.jsonl
+ * line by line (src/train/log.h, src/train/film.h). */
 'use strict';
 const run = JSON.parse(document.getElementById('data').textContent);
-const log = run.log.flatMap(line => {
+const parsed = lines => (lines ?? []).flatMap(line => {
     try { return [JSON.parse(line)]; } catch { return []; } /* torn, when the disk was full */
 }).filter(line => line && Number.isFinite(line.step));
+const log = parsed(run.log), film = parsed(run.film);
 const train = log.filter(line => line.kind === 'train');
 const valid = log.filter(line => line.kind === 'valid');
 const state = run.state;
@@ -13,21 +14,12 @@ const state = run.state;
 
 const $ = id => document.getElementById(id);
 
-/* An element with attributes and children; a name with "svg:" in front is one of SVG. Text is never taken as HTML. */
-function make(name, attributes = {}, ...children) {
-    const e = name.startsWith('svg:') ? document.createElementNS('http://www.w3.org/2000/svg', name.slice(4)) :
-        document.createElement(name);
-    for (const [key, value] of Object.entries(attributes)) e.setAttribute(key, value);
-    e.append(...children.filter(child => child !== null));
-    return e;
-}
-
 const whole = x => Math.round(x).toLocaleString('en');
 const fixed = digits => x => x.toLocaleString('en', {minimumFractionDigits: digits, maximumFractionDigits: digits});
 const digits3 = x => x === 0 ? '0' : Math.abs(x) >= 1e5 || Math.abs(x) < 1e-3 ? x.toExponential(2) :
     x.toLocaleString('en', {maximumSignificantDigits: Math.abs(x) >= 1000 ? 6 : 4});
 
-const number = x => typeof x === 'number' ? x : NaN; /* null stands for what is not finite, or not there */
+const finite = x => typeof x === 'number' ? x : NaN; /* null stands for what is not finite, or not there */
 const told = (x, format) => Number.isFinite(x) ? format(x) : 'none';
 
 function duration(seconds) {
@@ -37,7 +29,7 @@ function duration(seconds) {
 }
 
 function facts(list, pairs) {
-    for (const [name, value] of pairs) list.append(make('div', {}, make('dt', {}, name), make('dd', {}, value)));
+    for (const [name, value] of pairs) list.append(html('div', {}, html('dt', {}, name), html('dd', {}, value)));
 }
 
 /* ---- The head of the page ---- */
@@ -60,20 +52,21 @@ function drawHead() {
         failed: `Failed at step ${at}.`,
     }[run.status];
     if (run.status === 'running' || run.status === 'stopped')
-        $('progress').append(make('progress', {value: share, max: 1, 'aria-label': 'share of the steps'}));
+        $('progress').append(html('progress', {value: share, max: 1, 'aria-label': 'share of the steps'}));
     if (run.status === 'running') $('progress').append(reloadBox());
     const best = valid.filter(l => l.step === state.best_step).pop();
     const figures = [];
     if (best) {
-        figures.push(['best step', whole(best.step)], ['its loss', told(best.loss, fixed(4))]);
+        figures.push(['the best model is that of step', whole(best.step)], ['its loss', told(best.loss, fixed(4))]);
         if (best.bleu !== undefined)
             figures.push(['BLEU', told(best.bleu, fixed(2))],
-                ['exactly right', told(100 * number(best.exact), x => `${fixed(1)(x)}%`)]);
-        if (best.sentences > 0)
-            figures.push(['sentences translated', whole(best.sentences)], ['cut by the length limit', whole(best.cut)]);
+                ['exactly right', told(100 * finite(best.exact), x => `${fixed(1)(x)}%`)]);
+        if (best.sentences > 0) figures.push(['of sentences', whole(best.sentences)]);
+        if (best.cut > 0) figures.push(['cut by the length limit', whole(best.cut)]);
     }
-    figures.push(['validations without a better one', whole(state.stalled)],
-        ['passes over the pairs', whole(state.epoch)], ['skipped steps', whole(state.skipped)]);
+    if (state.stalled > 0) figures.push(['validations since, none of them better', whole(state.stalled)]);
+    if (state.skipped > 0) figures.push(['steps that changed nothing', whole(state.skipped)]);
+    figures.push(['passes over the pairs', whole(state.epoch)]);
     if (seconds > 0) figures.push(['time', duration(seconds)]);
     facts($('facts'), figures);
     facts($('machine'), [['processor', run.machine.cpu], ['instruction set', run.machine.instruction_set],
@@ -86,7 +79,7 @@ function drawHead() {
 
 /* For whoever leaves the page open beside a run. */
 function reloadBox() {
-    const box = make('input', {type: 'checkbox'});
+    const box = html('input', {type: 'checkbox'});
     let timer;
     const set = () => {
         clearTimeout(timer);
@@ -98,7 +91,42 @@ function reloadBox() {
         set();
     });
     set();
-    return make('label', {class: 'reload'}, box, ' load it again every minute');
+    return html('label', {class: 'reload'}, box, ' load it again every minute');
+}
+
+/* ---- Why the loss is what it is ---- */
+
+/* The value of a key of the config, "section.name"; NaN when it is not a number. */
+function setting(key) {
+    const [section, name] = key.split('.');
+    const lines = (run.config.split(`[${section}]\n`)[1] ?? '').split('\n[')[0].split('\n');
+    return parseFloat(lines.find(line => line.startsWith(`${name} =`))?.split('=')[1]);
+}
+
+/* The least loss there can be with label smoothing e (src/nn/loss.h): that of a model whose probabilities are just the
+ * smoothed ones, of V tokens; their entropy. */
+function leastLoss() {
+    const e = setting('train.label_smoothing'), V = run.model.vocabulary, right = 1 - e + e / V;
+    return e > 0 ? -right * Math.log(right) - (V - 1) * (e / V) * Math.log(e / V) : 0;
+}
+
+function lossNote() {
+    const e = setting('train.label_smoothing'), drops = setting('model.dropout'), lines = [];
+    lines.push('How surprised the model is by the right next token; lower is better.');
+    if (e > 0)
+        lines.push(`Label smoothing (${e}) asks for a little doubt: ${digits3(100 * (1 - e))}% for the right token, and the ` +
+            `rest for all ${whole(run.model.vocabulary)} alike. So no loss can be below ${fixed(3)(leastLoss())} (dotted).`);
+    const last = list => list.map(l => finite(l.loss)).filter(Number.isFinite).pop();
+    if (drops > 0 && last(valid) < last(train))
+        lines.push(`Validation is lower than training: only training switches off ${digits3(100 * drops)}% of the values ` +
+            'at random (dropout), and its figure is the mean of all steps since the figure before.');
+    return lines.join(' ');
+}
+
+function clipNote() {
+    const most = setting('train.clip_norm');
+    return 'How steep the way down is.' + (most > 0 ? ` What is above ${digits3(most)} is shortened to that.` : '') +
+        (skippedSteps().length ? ' Marks below: steps that changed nothing, as the gradient was far too long.' : '');
 }
 
 /* ---- Charts ---- */
@@ -119,21 +147,23 @@ function points(lines, value) {
 }
 
 const charts = [
-    {title: 'Loss', unit: 'nats a target token, with label smoothing', format: fixed(3), best: 'top', series: [
-        {name: 'training', points: points(train, l => number(l.loss))},
-        {name: 'validation', points: points(valid, l => number(l.loss)), dots: true}]},
-    {title: 'Perplexity', unit: 'logarithmic scale', format: digits3, log: true, best: 'top', series: [
-        {name: 'training', points: points(train, l => Math.exp(number(l.nll)))},
-        {name: 'validation', points: points(valid, l => number(l.perplexity)), dots: true}]},
-    {title: 'Translations', unit: 'of the validation sentences', format: fixed(1), zero: true, best: 'bottom', series: [
-        {name: 'BLEU', points: points(valid, l => number(l.bleu)), dots: true},
-        {name: 'exactly right, %', points: points(valid, l => 100 * number(l.exact)), dots: true}]},
-    {title: 'Learning rate', unit: '', format: digits3, zero: true, series: [
-        {name: 'learning rate', points: points(train, l => number(l.rate))}]},
-    {title: 'Gradient norm', unit: 'before clipping', format: digits3, zero: true, marks: skippedSteps(), series: [
-        {name: 'norm', points: points(train, l => number(l.norm))}]},
-    {title: 'Speed', unit: 'target tokens a second', format: whole, zero: true, series: [
-        {name: 'tokens/s', points: points(train, l => number(l.tokens_per_second))}]},
+    {title: 'Loss', unit: 'a target token', format: fixed(3), best: 'top', note: lossNote(), floor: leastLoss(), series: [
+        {name: 'training', points: points(train, l => finite(l.loss))},
+        {name: 'validation', points: points(valid, l => finite(l.loss)), dots: true}]},
+    {title: 'Perplexity', unit: 'logarithmic scale', format: digits3, log: true, best: 'top',
+        note: 'Among how many tokens it hesitates: 1 is certain, 10 is one of ten.', series: [
+        {name: 'training', points: points(train, l => Math.exp(finite(l.nll)))},
+        {name: 'validation', points: points(valid, l => finite(l.perplexity)), dots: true}]},
+    {title: 'Translations', unit: 'of the validation sentences', format: fixed(1), zero: true, best: 'bottom',
+        note: 'BLEU: how many words and phrases are those of the reference, 100 at most. Exactly right: whole sentences.', series: [
+        {name: 'BLEU', points: points(valid, l => finite(l.bleu)), dots: true},
+        {name: 'exactly right, %', points: points(valid, l => 100 * finite(l.exact)), dots: true}]},
+    {title: 'Learning rate', unit: '', format: digits3, zero: true, note: 'How far a step moves the weights.', series: [
+        {name: 'learning rate', points: points(train, l => finite(l.rate))}]},
+    {title: 'Gradient norm', unit: '', format: digits3, zero: true, marks: skippedSteps(), note: clipNote(), series: [
+        {name: 'norm', points: points(train, l => finite(l.norm))}]},
+    {title: 'Speed', unit: 'target tokens a second', format: whole, zero: true, note: '', series: [
+        {name: 'tokens/s', points: points(train, l => finite(l.tokens_per_second))}]},
 ];
 
 /* Steps that have a line of their own, and those of training lines with more skipped steps than the one before. */
@@ -162,7 +192,7 @@ function logTicks(low, high) {
 }
 
 /* For an axis that reaches up to `most`. */
-const short = (x, most) => x === 0 ? '0' : most >= 1e6 ? `${x / 1e6}M` : most >= 1e4 ? `${x / 1e3}k` :
+const tickText = (x, most) => x === 0 ? '0' : most >= 1e6 ? `${x / 1e6}M` : most >= 1e4 ? `${x / 1e3}k` :
     Math.abs(x) < 1e-3 ? x.toExponential().replace('e-', 'e\u2212') :
         x.toLocaleString('en', {maximumFractionDigits: 6});
 
@@ -184,17 +214,18 @@ function addChart(chart) {
     chart.series = chart.series.filter(s => s.points.length > 0);
     if (chart.series.length === 0) return;
     chart.steps = [...new Set(chart.series.flatMap(s => s.points.map(p => p[0])))].sort((a, b) => a - b);
-    chart.read = make('p', {class: 'read'});
-    chart.svg = make('svg:svg', {class: 'chart', tabindex: 0, role: 'slider', 'aria-label': `${chart.title}: step`,
+    chart.read = html('p', {class: 'read'});
+    chart.svg = svg('svg', {class: 'chart', tabindex: 0, role: 'slider', 'aria-label': `${chart.title}: step`,
         'aria-valuemin': chart.steps[0], 'aria-valuemax': chart.steps[chart.steps.length - 1]});
-    const table = make('details', {}, make('summary', {}, 'As a table'));
+    const table = html('details', {}, html('summary', {}, 'As a table'));
     table.addEventListener('toggle', () => {
         if (table.open && table.children.length === 1)
-            table.append(make('div', {class: 'scroll', tabindex: 0, role: 'region',
+            table.append(html('div', {class: 'scroll', tabindex: 0, role: 'region',
                 'aria-label': `${chart.title}, table`}, seriesTable(chart)));
     });
-    const title = make('h3', {}, chart.title, ' ', make('span', {}, chart.unit));
-    $('charts').append(make('figure', {}, title, chart.read, chart.svg, table));
+    const title = html('h3', {}, chart.title, ' ', html('span', {}, chart.unit));
+    $('charts').append(html('figure', {}, title, chart.read, chart.svg,
+        chart.note ? html('figcaption', {}, chart.note) : null, table));
     const point = event => {
         const x = (event.clientX - chart.svg.getBoundingClientRect().left - chart.left) / chart.width * lastStep;
         setCursor(nearest(chart.steps.map(s => [s]), x)[0]);
@@ -233,6 +264,7 @@ function drawChart(chart) {
     const width = box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight), height = 210;
     if (width < 80) return;
     const values = chart.series.flatMap(s => s.points.map(p => p[1])).filter(v => !chart.log || v > 0);
+    if (chart.floor > 0) values.push(chart.floor);
     let low = Math.min(...values), high = Math.max(...values);
     if (chart.zero) low = Math.min(0, low);
     if (low === high) {
@@ -242,38 +274,40 @@ function drawChart(chart) {
     const scale = chart.log ? Math.log : x => x;
     let lines = chart.log ? logTicks(low, high) : ticks(low, high, 5);
     if (chart.log && lines.length < 2) lines = ticks(low, high, 4);
-    const labels = lines.map(x => short(x, chart.log ? x : high));
+    const labels = lines.map(x => tickText(x, chart.log ? x : high));
     const left = chart.left = 12 + 6.6 * Math.max(...labels.map(l => l.length)), right = 10, top = 8, bottom = 34;
     chart.width = width - left - right;
     const margin = (scale(high) - scale(low)) * 0.04, base = chart.zero && low === 0 ? 0 : scale(low) - margin;
     chart.x = step => left + step / lastStep * chart.width;
     const ceiling = scale(high) + margin;
     chart.y = value => top + (ceiling - scale(value)) / (ceiling - base) * (height - top - bottom);
-    const svg = chart.svg;
-    const text = (x, y, anchor, words) => make('svg:text', {class: 'muted', x, y, 'text-anchor': anchor}, words);
-    svg.replaceChildren();
-    svg.setAttribute('width', width);
-    svg.setAttribute('height', height);
+    const picture = chart.svg;
+    const text = (x, y, anchor, words) => svg('text', {class: 'muted', x, y, 'text-anchor': anchor}, words);
+    picture.replaceChildren();
+    picture.setAttribute('width', width);
+    picture.setAttribute('height', height);
     const floor = height - bottom;
-    lines.forEach((value, i) => svg.append(
-        make('svg:line', {class: 'grid', x1: left, x2: width - right, y1: chart.y(value), y2: chart.y(value)}),
+    lines.forEach((value, i) => picture.append(
+        svg('line', {class: 'grid', x1: left, x2: width - right, y1: chart.y(value), y2: chart.y(value)}),
         text(left - 6, chart.y(value) + 4, 'end', labels[i])));
     for (const step of ticks(0, lastStep, Math.min(6, Math.floor(width / 70)))) {
         const anchor = chart.x(step) > width - 20 ? 'end' : 'middle';
-        svg.append(make('svg:line', {class: 'grid', x1: chart.x(step), x2: chart.x(step), y1: floor, y2: floor + 4}),
-            text(anchor === 'end' ? width : chart.x(step), floor + 16, anchor, short(step, lastStep)));
+        picture.append(svg('line', {class: 'grid', x1: chart.x(step), x2: chart.x(step), y1: floor, y2: floor + 4}),
+            text(anchor === 'end' ? width : chart.x(step), floor + 16, anchor, tickText(step, lastStep)));
     }
-    svg.append(text(left + chart.width / 2, height - 4, 'middle', 'step'));
+    picture.append(text(left + chart.width / 2, height - 4, 'middle', 'step'));
     if (chart.best && state.best_step) {
         const x = chart.x(state.best_step), before = x > left + chart.width / 2;
-        svg.append(make('svg:line', {class: 'best', x1: x, x2: x, y1: top, y2: floor}),
+        picture.append(svg('line', {class: 'best', x1: x, x2: x, y1: top, y2: floor}),
             text(before ? x - 5 : x + 5, chart.best === 'top' ? top + 10 : floor - 6, before ? 'end' : 'start',
                 'best'));
     }
+    if (chart.floor > 0)
+        picture.append(svg('line', {class: 'least', x1: left, x2: width - right, y1: chart.y(chart.floor), y2: chart.y(chart.floor)}));
     for (const step of chart.marks ?? []) {
         const x = chart.x(step);
-        svg.append(make('svg:line', {class: 'skip-mark', x1: x, x2: x, y1: floor - 10, y2: floor},
-            make('svg:title', {}, `skipped: step ${whole(step)}`)));
+        picture.append(svg('line', {class: 'skip-mark', x1: x, x2: x, y1: floor - 10, y2: floor},
+            svg('title', {}, `skipped: step ${whole(step)}`)));
     }
     chart.series.forEach((series, i) => {
         const shown = series.points.filter(p => !chart.log || p[1] > 0);
@@ -282,18 +316,18 @@ function drawChart(chart) {
             if (p.gap || pieces.length === 0) pieces.push([p]); else pieces[pieces.length - 1].push(p);
         for (const piece of pieces) {
             const path = piece.map(p => `${chart.x(p[0]).toFixed(1)},${chart.y(p[1]).toFixed(1)}`);
-            if (path.length > 1) svg.append(make('svg:polyline', {class: `line s${i + 1}`, points: path.join(' ')}));
+            if (path.length > 1) picture.append(svg('polyline', {class: `line s${i + 1}`, points: path.join(' ')}));
             if ((series.dots && shown.length <= 60) || path.length === 1)
-                svg.append(...piece.map(p => circle(chart, p, `dot s${i + 1}`, 3)));
+                picture.append(...piece.map(p => circle(chart, p, `dot s${i + 1}`, 3)));
         }
     });
-    chart.marker = make('svg:g', {'pointer-events': 'none'});
-    svg.append(chart.marker);
+    chart.marker = svg('g', {'pointer-events': 'none'});
+    picture.append(chart.marker);
     drawCursor(chart);
 }
 
 function circle(chart, point, style, radius) {
-    return make('svg:circle', {class: style, cx: chart.x(point[0]), cy: chart.y(point[1]), r: radius});
+    return svg('circle', {class: style, cx: chart.x(point[0]), cy: chart.y(point[1]), r: radius});
 }
 
 /* The figures above a chart: at the cursor, or the last ones. */
@@ -305,60 +339,40 @@ function drawCursor(chart) {
     chart.marker.replaceChildren();
     if (cursor !== null) {
         const x = chart.x(cursor);
-        chart.marker.append(make('svg:line', {class: 'cursor', x1: x, x2: x, y1: 8, y2: 210 - 34}));
+        chart.marker.append(svg('line', {class: 'cursor', x1: x, x2: x, y1: 8, y2: 210 - 34}));
         chart.marker.append(...found.map((p, i) => circle(chart, p, `at s${i + 1}`, 4)));
     }
-    const parts = found.map((p, i) => make('span', {}, make('i', {class: `s${i + 1}`}), `${chart.series[i].name} `,
-        make('b', {}, chart.format(p[1])), p[0] === step ? '' : ` at ${whole(p[0])}`));
-    chart.read.replaceChildren(make('span', {class: 'muted'}, `step ${whole(step)}`), ...parts);
+    const parts = found.map((p, i) => html('span', {}, html('i', {class: `s${i + 1}`}), `${chart.series[i].name} `,
+        html('b', {}, chart.format(p[1])), p[0] === step ? '' : ` at ${whole(p[0])}`));
+    chart.read.replaceChildren(html('span', {class: 'muted'}, `step ${whole(step)}`), ...parts);
     chart.svg.setAttribute('aria-valuenow', step);
     chart.svg.setAttribute('aria-valuetext', chart.read.textContent);
 }
 
 function tableHead(...names) {
-    return make('thead', {}, make('tr', {}, ...names.map(name => make('th', {scope: 'col'}, name))));
+    return html('thead', {}, html('tr', {}, ...names.map(name => html('th', {scope: 'col'}, name))));
 }
 
 function seriesTable(chart) {
     const columns = chart.series.map(s => new Map(s.points));
-    return make('table', {}, make('caption', {}, chart.unit),
+    return html('table', {}, html('caption', {}, chart.unit),
         tableHead('step', ...chart.series.map(s => s.name)),
-        make('tbody', {}, ...chart.steps.map(step => make('tr', {}, make('th', {scope: 'row'}, whole(step)),
-            ...columns.map(c => make('td', {}, c.has(step) ? chart.format(c.get(step)) : ''))))));
+        html('tbody', {}, ...chart.steps.map(step => html('tr', {}, html('th', {scope: 'row'}, whole(step)),
+            ...columns.map(c => html('td', {}, c.has(step) ? chart.format(c.get(step)) : ''))))));
 }
 
 /* ---- Translations ---- */
 
-/* The words of `said`, each with whether it is in the longest common subsequence with the reference. */
-function compare(said, reference) {
-    const a = said.split(/\s+/).filter(Boolean), b = reference.split(/\s+/).filter(Boolean);
-    const common = Array.from({length: a.length + 1}, () => new Array(b.length + 1).fill(0));
-    for (let i = a.length - 1; i >= 0; i--)
-        for (let j = b.length - 1; j >= 0; j--)
-            common[i][j] = a[i] === b[j] ? common[i + 1][j + 1] + 1 : Math.max(common[i + 1][j], common[i][j + 1]);
-    const out = [];
-    for (let i = 0, j = 0; i < a.length;) {
-        if (j < b.length && a[i] === b[j]) out.push([a[i++], true]), j++;
-        else if (j < b.length && common[i][j + 1] > common[i + 1][j]) j++;
-        else out.push([a[i++], false]);
-    }
-    return out;
-}
-
 function saidItem(row, reference) {
     const when = row.first === row.last ? `step ${whole(row.first)}` : `${whole(row.first)} to ${whole(row.last)}`;
-    const text = make('span', {class: 'text'});
-    for (const [word, known] of compare(row.said, reference))
-        text.append(known || row.right ? word : make('mark', {}, word), ' ');
-    if (row.said === '') text.append(make('span', {class: 'muted'}, '(nothing)'));
-    const mark = row.right ? make('span', {class: 'right', role: 'img', 'aria-label': 'exactly right'}, '✓') :
-        make('span');
-    return make('li', {}, make('span', {class: 'when'}, when), mark, text);
+    return html('li', {}, html('span', {class: 'when'}, when), filmTick(row.right),
+        html('span', {class: 'text'}, filmSaid({...row, reference})));
 }
 
 function drawSamples() {
     const sentences = new Map(); /* by source and reference: what was said, equal neighbours joined */
-    for (const line of valid)
+    const lines = [...valid, ...film].sort((a, b) => a.step - b.step);
+    for (const line of lines)
         for (const s of Array.isArray(line.samples) ? line.samples : []) {
             if (!s || ![s.source, s.reference, s.said].every(x => typeof x === 'string')) continue;
             const key = JSON.stringify([s.source, s.reference]);
@@ -369,18 +383,17 @@ function drawSamples() {
         }
     const place = $('samples');
     if (sentences.size === 0) {
-        place.append(make('p', {class: 'muted'}, valid.length ? 'No sentences were translated at the validations.' :
-            'There was no validation yet.'));
+        place.append(html('p', {class: 'muted'}, 'No sentence was translated yet.'));
         return;
     }
-    place.append(make('p', {}, 'What the model made of these validation sentences at each validation; a line spans ' +
-        'those at which it said the same. ✓: exactly right. Underlined: words out of line with the reference.'));
+    place.append(html('p', {}, 'What the model made of the same sentences, step by step. ✓: exactly right. Underlined: ' +
+        'words that are not in place.'));
     for (const {source, reference, rows} of sentences.values()) {
-        const list = make('ol', {class: 'said'}), items = rows.map(row => saidItem(row, reference));
+        const list = html('ol', {class: 'said'}), items = rows.map(row => saidItem(row, reference));
         const first = 3, last = 6, hidden = items.slice(first, -last);
         if (hidden.length > 2) {
-            const button = make('button', {type: 'button'}, `${hidden.length} more`);
-            const item = make('li', {}, button);
+            const button = html('button', {type: 'button'}, `${hidden.length} more`);
+            const item = html('li', {}, button);
             button.addEventListener('click', () => {
                 item.replaceWith(...hidden);
                 hidden[0].tabIndex = -1;
@@ -388,8 +401,8 @@ function drawSamples() {
             });
             list.append(...items.slice(0, first), item, ...items.slice(-last));
         } else list.append(...items);
-        place.append(make('figure', {class: 'sentence'}, make('p', {class: 'source'}, source),
-            make('p', {class: 'reference'}, reference), list));
+        place.append(html('figure', {class: 'sentence'}, html('p', {class: 'source'}, source),
+            html('p', {class: 'reference'}, reference), list));
     }
 }
 
@@ -397,17 +410,17 @@ function drawSamples() {
 
 function drawValidations() {
     if (valid.length === 0) {
-        $('table').append(make('p', {class: 'muted'}, 'None yet.'));
+        $('table').append(html('p', {class: 'muted'}, 'None yet.'));
         return;
     }
-    const row = l => make('tr', l.step === state.best_step ? {class: 'chosen'} : {},
-        make('th', {scope: 'row'}, whole(l.step)),
+    const row = l => html('tr', l.step === state.best_step ? {class: 'chosen'} : {},
+        html('th', {scope: 'row'}, whole(l.step)),
         ...[told(l.epoch, whole), told(l.loss, fixed(4)), told(l.perplexity, fixed(3)), told(l.bleu, fixed(2)),
-            told(100 * number(l.exact), fixed(1)), l.step === state.best_step ? 'the best' : l.best ? 'new best' : ''].map(
-            cell => make('td', {}, cell)));
-    $('table').append(make('table', {}, make('caption', {}, 'The newest stands first.'),
+            told(100 * finite(l.exact), fixed(1)), l.step === state.best_step ? 'the best' : l.best ? 'new best' : ''].map(
+            cell => html('td', {}, cell)));
+    $('table').append(html('table', {}, html('caption', {}, 'The newest stands first.'),
         tableHead('step', 'epoch', 'loss', 'perplexity', 'BLEU', 'exactly right, %', ''),
-        make('tbody', {}, ...valid.slice().reverse().map(row))));
+        html('tbody', {}, ...valid.slice().reverse().map(row))));
 }
 
 /* The contents tell which section is being read. */
@@ -422,9 +435,23 @@ function followReader() {
     document.querySelectorAll('main > section').forEach(section => seen.observe(section));
 }
 
+/* ---- The film ---- */
+
+function drawFilm() {
+    const player = filmPlayer({checks: valid.map(l => [l.step, finite(l.loss)]), floor: leastLoss()});
+    player.add(...film);
+    if (player.frames().length === 0) {
+        $('film').hidden = true;
+        document.querySelector('.contents a[href="#film"]').parentElement.hidden = true;
+        return;
+    }
+    $('player').append(player.node);
+}
+
 drawHead();
+drawFilm();
 charts.forEach(addChart);
-if (train.length + valid.length === 0) $('charts').append(make('p', {class: 'muted'}, 'Nothing is in the log yet.'));
+if (train.length + valid.length === 0) $('charts').append(html('p', {class: 'muted'}, 'Nothing is in the log yet.'));
 drawSamples();
 drawValidations();
 followReader();
