@@ -1,5 +1,7 @@
 "use strict";
-/* Scenes about words: pieces, numbers and the galaxy of words; places; who pulls a word; linear maps. */
+/* Scenes about words: pieces, numbers and the galaxy of words; places; who pulls a word; linear maps. The block keeps its
+ * names to itself. */
+{
 
 /* Groups have one colour and one shape everywhere: the first a circle, the second a square, the others a grey ring; the
  * word that is followed is a diamond. */
@@ -257,6 +259,7 @@ function forkPicture(host, d) {
   const top = 46, bottom = H - (narrow ? 128 : 110), Y = l => top + (bottom - top) * l / last, labels = labeller(W, H);
   const base = H - 38, sentences = [c.sentence, c.compare];
   const marks = refs.map(p => groupMark(c.groups.findIndex(g => g.name === p.group), X(p.xy[last][0]), base, 6));
+  for (const p of refs) labels.keep(X(p.xy[last][0]), base, 6);
   const names = [...refs].sort((a, b) => a.xy[last][0] - b.xy[last][0]).map((p, i) => labels.place(p.name, X(p.xy[last][0]), base, {size: narrow ? 10 : 11.5, gap: 10, class: "halo muted"}));
   const lines = paths.map((p, i) => {
     const g = endGroup(p.xy[last][0]), at = l => [X(p.xy[l][0]), Y(l)];
@@ -273,7 +276,7 @@ function forkPicture(host, d) {
       svg("text", {"text-anchor": end, class: "fork-says"}, lines.map((t, k) => svg("tspan", {x: edge, y: Y(last) + 30 + 18 * k}, markWord(t, c.word))))];
   });
   const start = paths[0].xy[0][0];
-  host.append(svg("svg.pull", {viewBox: `0 0 ${W} ${H}`, width: W, height: H, role: "img", "aria-label": `The way of ${c.word} in both sentences, from ${c.from} on the left to ${c.to} on the right`},
+  host.append(svg("svg.pull-plane", {viewBox: `0 0 ${W} ${H}`, width: W, height: H, role: "img", "aria-label": `The way of ${c.word} in both sentences, from ${c.from} on the left to ${c.to} on the right`},
     [-1, 1].map(x => svg("line.mean", {x1: X(x), x2: X(x), y1: 14, y2: base, style: `stroke:${groupTone(endGroup(x))}`})),
     range(c.layers).map(l => svg("text.muted", {x: X(0), y: Y(l) + (l ? 4 : -20), "text-anchor": "middle", opacity: l && narrow ? 0 : 1}, l ? layerText(l) : "")),
     svg("line.axis", {x1: 8, x2: W - 8, y1: base, y2: base}), marks, names, axisEnds(c, X, H - 6), lines, ends, diamond(X(start), Y(0), 11),
@@ -330,10 +333,10 @@ function pullPicture(host, d, at) {
   const X = lineAxis(c, [...ends.flat(), step.position_after, ...refs.map(q => q.xy[at + 1][0])], W, left, right);
   const sumOf = parts.map((p, i) => {
     const y = end + 30 + line * (i + 0.5), [a, b] = ends[i].map(X);
-    return svg("g.tug", svg("text.muted", {x: left - 16, y: y + 4.5, "text-anchor": "end"}, p.name), svg("line.next", {x1: b, x2: b, y1: y, y2: i + 1 < parts.length ? y + line : base}),
+    return svg("g.tug", svg("text.muted", {x: left - 16, y: y + 4.5, "text-anchor": "end"}, p.name), svg("line.drop", {x1: b, x2: b, y1: y, y2: i + 1 < parts.length ? y + line : base}),
       arrow(a, b, y, 4, groupTone(endGroup(p.move))), digits(p, y));
   });
-  host.append(svg("svg.pull", {viewBox: `0 0 ${W} ${base + 26}`, width: W, role: "img",
+  host.append(svg("svg.pull-plane", {viewBox: `0 0 ${W} ${base + 26}`, width: W, role: "img",
     "aria-label": `What moves ${c.word} in layer ${at}: ${[...rows, ...parts].map(r => `${r.name} ${short(r.move, 3)}`).join(", ")}`},
     svg("text", {x: zero - 12, y: 14, "text-anchor": "end", style: "fill:var(--fruit)"}, "← to the " + c.from), svg("text", {x: zero + 12, y: 14, style: "fill:var(--company)"}, `to the ${c.to} →`),
     svg("line.axis", {x1: zero, x2: zero, y1: top - 2, y2: end}), tugs, svg("line.axis", {x1: 0, x2: W, y1: end + 10, y2: end + 10}),
@@ -361,7 +364,7 @@ scenes.push({
     const words = pullRows(d, at).filter(r => r.word !== undefined && !r.own), best = [...words].sort((a, b) => Math.abs(b.move) - Math.abs(a.move))[0];
     const main = pullParts(d, at).sort((a, b) => Math.abs(b.move) - Math.abs(a.move))[0], moved = layer.position_after - layer.position_before;
     return [`Layer ${at}. Thick: `, quoted(c.word), " looks much at that word. Long: that word moves it far. ",
-      best ? [quoted(best.name), " pulls furthest, to the ", name(best.move), ". "] : "", "In all it moves to the ", name(moved), "; most of that is ",
+      best ? [quoted(best.name), " pulls furthest, to the ", name(best.move), ". "] : "", "In all it moves to the ", name(moved), ". Most of that comes from ",
       strong(main.name === "its place" ? "the vector of its place" : main.name === "feed-forward" ? "the feed-forward block" : main.name === "all words" ? "what the words bring" : main.name), "."];
   },
   draw(host, lesson, step) {
@@ -491,3 +494,4 @@ scenes.push({
   },
   draw: (host, lesson, step) => mapsPicture(host, lesson.data, step)
 });
+}
