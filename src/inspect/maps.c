@@ -117,7 +117,7 @@ static void write_maps(Json *j, const References *r, const Observation *o) {
     json_write(j, "maps: {groups: [");
     for (size_t g = 0; g < 2; g++) {
         json_write(j, "{name: %s, words: [", r->groups[g]->name);
-        for (size_t i = g ? r->first : 0; i < (g ? r->count : r->first); i++) json_write(j, "%s", r->word[i]);
+        for (size_t i = g ? r->first : 0; i < (g ? r->count : r->first); i++) json_write(j, "%s", r->name[i]);
         json_write(j, "]}");
     }
     json_write(j, "], items: [");
@@ -126,19 +126,16 @@ static void write_maps(Json *j, const References *r, const Observation *o) {
     json_write(j, "], best: %zu}", best.number);
 }
 
-static bool enough(const References *r) { return r->first >= 2 && r->count - r->first >= 2; }
-
 bool inspect_write_maps(Json *j, const Observation *o, const Group *groups, const Meaning *meaning, Error *err) {
-    if (meaning->word && enough(&meaning->references)) {
-        write_maps(j, &meaning->references, o);
-        return true;
+    GroupPair pair = meaning->word ? groups_pair(groups, o->tokenizer, meaning->word) : (GroupPair){0, 1};
+    bool ok = true, written = false;
+    for (int turn = 0; ok && !written && turn < 2; turn++, pair = (GroupPair){0, 1}) {
+        References r;
+        if (!(ok = references_make(&r, o, groups, pair, NULL, NULL, 0, err))) break;
+        written = r.first >= 2 && r.count - r.first >= 2; /* else there is too little to compare */
+        if (written) write_maps(j, &r, o);
+        references_free(&r);
     }
-    References r;
-    if (!references_make(&r, o, groups, (GroupPair){0, 1}, NULL, NULL, 0, err)) return false;
-    if (enough(&r))
-        write_maps(j, &r, o);
-    else
-        json_write(j, "maps: null");
-    references_free(&r);
-    return true;
+    if (!written) json_write(j, "maps: null");
+    return ok;
 }

@@ -63,8 +63,8 @@ bool meaning_make(Meaning *m, const Observation *o, const Group *groups, const c
         line_point(end, &m->line, m->references.probes + h->encoder_layers * h->width, h->encoder_layers);
         m->end = end[0];
         if (whole(o))
-            m->pulls = pulls_make(o, &m->line, m->references.own ? m->references.joined : NULL, m->references.probes,
-                                  m->probes[0].first, m->probes[0].count);
+            m->pulls = pulls_make(o, &m->line, m->references.usual, m->references.probes, m->probes[0].first,
+                                  m->probes[0].count);
     }
     if (!ok) meaning_free(m);
     return ok;

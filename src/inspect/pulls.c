@@ -132,7 +132,7 @@ static void add_row(PullStep *step, const Observation *o, const Line *line, size
     /* what attention added, and the row without it */
     real *added = memory_new(4, D * sizeof *added), *from = added + D, *joined = from + D;
     double *g = memory_new(D + view.K, sizeof *g), *push = g + D;
-    for (size_t k = 0; k < D; k++) joined[k] = usual ? (real)((usual[k] + usual[(line->layers - 1) * D + k]) / 2) : 0;
+    for (size_t k = 0; k < D; k++) joined[k] = (real)usual[k];
     linear_forward(o->pass.net.compute, from, joined, view.out_weight, view.out_bias, 1, D, D);
     vector_add(from, self->x + row * D, D);
     for (size_t k = 0; k < D; k++) joined[k] = view.joined[row * D + k] - joined[k];
@@ -151,8 +151,7 @@ static void add_row(PullStep *step, const Observation *o, const Line *line, size
             for (size_t d = 0; d < D; d++) push[k] += g[d] * (double)view.out_weight[d * D + head * view.K + k];
         }
         double offset = 0;
-        for (size_t k = 0; usual && k < view.K; k++)
-            offset += push[k] * (usual[head * view.K + k] + usual[(line->layers - 1) * D + head * view.K + k]) / 2;
+        for (size_t k = 0; k < view.K; k++) offset += push[k] * usual[head * view.K + k];
         for (size_t s = 0; s < S; s++) {
             const double p = (double)view.p[(head * view.Tq + row) * S + s] / (double)rows;
             step->weights[head * S + s] += p;
@@ -183,8 +182,7 @@ Pulls pulls_make(const Observation *o, const Line *line, const double *usual, co
         const EncoderLayerTape *tape = &o->model.encoder.layers[l];
         PullStep *step = &pulls.steps[l];
         step->weights = numbers + 2 * l * H * S, step->moves = step->weights + H * S;
-        for (size_t row = first; row < first + count; row++)
-            add_row(step, o, line, l, row, count, usual ? usual + l * line->D : NULL);
+        for (size_t row = first; row < first + count; row++) add_row(step, o, line, l, row, count, usual + l * line->D);
         const double enters = place_of(line, tape->self.sublayer.x, first, count, l);
         double before[2] = {enters, 0};
         if (l == 0) line_point(before, line, start, 0);

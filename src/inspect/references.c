@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/ds.h"
+#include "decode/align.h"
 #include "model/encoder.h"
 #include "text/utf8.h"
 
@@ -172,14 +173,28 @@ bool mention_make(Mention *m, const Observation *o, const char *sentence, const 
     return false;
 }
 
+char *mention_excerpt(const Mention *m, const Tokenizer *tokenizer) {
+    const size_t N = stbds_arrlenu(m->ids) - 1, last = m->first + m->count;
+    int32_t *word = memory_new(N + 1, sizeof *word);
+    align_words(tokenizer, word, m->ids, N);
+    size_t from = m->first, to = last;
+    while (from > 0 && word[from - 1] >= word[m->first] - 1) from--;
+    while (to < N && word[to] <= word[last - 1] + 1) to++;
+    char *text = NULL;
+    tokenizer_decode(tokenizer, &text, m->ids + from, to - from);
+    char *out = memory_string_n(text, stbds_arrlenu(text));
+    stbds_arrfree(text);
+    free(word);
+    return out;
+}
+
 /* out (D) += the mean of a mention's rows, of x (N, D), divided by `parts`. first: of its sentence. */
 static void add_mean(double *out, const real *x, size_t first, const Mention *m, size_t D, size_t parts) {
     for (size_t t = first + m->first; t < first + m->first + m->count; t++)
         for (size_t k = 0; k < D; k++) out[k] += (double)x[t * D + k] / (double)(m->count * parts);
 }
 
-/* Where a mention's vectors go: added to those, divided by the number of mentions that share them. inputs and joined
- * may be NULL. */
+/* Where a mention's vectors go: added to those, divided by the number of mentions that share them. */
 typedef struct Place {
     double *layers, *inputs, *joined;
     size_t parts;
@@ -230,8 +245,8 @@ static bool encode(const Observation *o, const Mention *mentions, const Place *p
                 const Place *place = &places[i];
                 if (l == 0) add_embedding(o, &mentions[i], place);
                 add_mean(place->layers + (l + 1) * D, out, start[i], &mentions[i], D, place->parts);
-                if (place->inputs) add_mean(place->inputs + l * D, in, start[i], &mentions[i], D, place->parts);
-                if (place->joined) add_mean(place->joined + l * D, joined, start[i], &mentions[i], D, place->parts);
+                add_mean(place->inputs + l * D, in, start[i], &mentions[i], D, place->parts);
+                add_mean(place->joined + l * D, joined, start[i], &mentions[i], D, place->parts);
             }
         }
         transformer_free(&model);
@@ -252,71 +267,95 @@ static bool tells(const References *r, const Observation *o, size_t g, const cha
     return !group_has(r->groups[1 - g], o->tokenizer, word) && !(but && word_same(o->tokenizer, word, but));
 }
 
-/* Puts a word into all sentences of a group; the means go to layers and inputs. */
-static bool read_word(Mention **mentions, Place **places, const Observation *o, const Group *group, const char *word,
-                      double *layers, double *inputs, double *joined, Error *err) {
-    const Place place = {layers, inputs, joined, stbds_arrlenu(group->sentences)};
-    for (size_t s = 0; s < place.parts; s++) {
-        char *sentence = put_word(group->sentences[s], word);
-        Mention mention;
-        const bool ok = mention_make(&mention, o, sentence, word, "--group", err);
-        free(sentence);
-        if (!ok) return false;
-        stbds_arrput(*mentions, mention);
-        stbds_arrput(*places, place);
+/* What is read, as it is gathered: stb_ds arrays. places: where the vectors go, in entries. */
+typedef struct Reading {
+    Mention *mentions;
+    size_t *entry, *parts;
+} Reading;
+
+/* Puts a word into a sentence, as part of the last entry. Returns its mention, or NULL. */
+static const Mention *read_sentence(Reading *reading, const References *r, const Observation *o, const char *sentence,
+                                    const char *word, size_t parts, Error *err) {
+    char *text = put_word(sentence, word);
+    Mention mention;
+    const bool ok = mention_make(&mention, o, text, word, "--group", err);
+    free(text);
+    if (!ok) return NULL;
+    stbds_arrput(reading->mentions, mention);
+    stbds_arrput(reading->entry, stbds_arrlenu(r->name) - 1);
+    stbds_arrput(reading->parts, parts);
+    return &reading->mentions[stbds_arrlenu(reading->mentions) - 1];
+}
+
+/* The entries of one group: `but` in each of its sentences, or its words in all of them. */
+static bool read_group(Reading *reading, References *r, const Observation *o, size_t g, const char *but, Error *err) {
+    const Group *group = r->groups[g];
+    const size_t words = stbds_arrlenu(group->words), sentences = stbds_arrlenu(group->sentences);
+    size_t telling = 0;
+    for (size_t i = 0; i < words; i++) telling += tells(r, o, g, group->words[i], but);
+    for (size_t s = 0; r->own && s < sentences; s++) {
+        stbds_arrput(r->name, NULL);
+        const Mention *mention = read_sentence(reading, r, o, group->sentences[s], but, 1, err);
+        if (!mention) return false;
+        r->name[stbds_arrlenu(r->name) - 1] = mention_excerpt(mention, o->tokenizer);
+    }
+    for (size_t i = 0; !r->own && i < words; i++) {
+        if (telling > 0 && !tells(r, o, g, group->words[i], but)) continue;
+        stbds_arrput(r->name, memory_string(group->words[i]));
+        for (size_t s = 0; s < sentences; s++)
+            if (!read_sentence(reading, r, o, group->sentences[s], group->words[i], sentences, err)) return false;
     }
     return true;
+}
+
+/* The means of the entries, group by group, and what the heads bring on average. */
+static void find_means(References *r, size_t n, size_t D) {
+    const size_t size = (n + 1) * D;
+    for (size_t i = 0; i < r->count; i++) {
+        const size_t g = i >= r->first;
+        const double share = 1 / (double)(g ? r->count - r->first : r->first);
+        for (size_t k = 0; k < size; k++) r->means[g * size + k] += share * r->layers[i * size + k];
+        for (size_t k = 0; k < n * D; k++) r->usual[k] += share / 2 * r->joined[i * n * D + k];
+    }
 }
 
 bool references_make(References *r, const Observation *o, const Group *groups, GroupPair pair, const char *but,
                      const Mention *probes, size_t probe_count, Error *err) {
     const size_t D = o->file->params.hyper.width, n = o->file->params.hyper.encoder_layers;
     *r = (References){.groups = {&groups[pair.from], &groups[pair.to]}};
-    const size_t room = stbds_arrlenu(r->groups[0]->words) + stbds_arrlenu(r->groups[1]->words);
-    r->word = memory_new(room, sizeof *r->word);
-    r->layers = memory_new(2 * room + probe_count + 4, (n + 1) * D * sizeof *r->layers); /* the others lie behind it */
-    r->probes = r->layers + room * (n + 1) * D;
-    r->means = r->probes + probe_count * (n + 1) * D;
-    r->joined = r->means + 2 * (n + 1) * D;
-    r->inputs = r->joined + 2 * n * D;
     r->own = but && group_has(r->groups[0], o->tokenizer, but) && group_has(r->groups[1], o->tokenizer, but);
-
-    Mention *mentions = NULL; /* stb_ds arrays */
-    Place *places = NULL;
-    bool ok = true;
-    for (size_t i = 0; i < probe_count; i++) {
-        const Place place = {r->probes + i * (n + 1) * D, NULL, NULL, 1};
-        stbds_arrput(mentions, probes[i]);
-        stbds_arrput(places, place);
+    Reading reading = {0};
+    bool ok = read_group(&reading, r, o, 0, but, err);
+    r->first = stbds_arrlenu(r->name);
+    ok = ok && read_group(&reading, r, o, 1, but, err);
+    r->count = stbds_arrlenu(r->name);
+    const size_t read = stbds_arrlenu(reading.mentions), entries = r->count + probe_count;
+    r->layers = memory_new(3 * entries + 3, (n + 1) * D * sizeof *r->layers); /* the others lie behind it */
+    r->probes = r->layers + r->count * (n + 1) * D;
+    r->means = r->probes + probe_count * (n + 1) * D;
+    r->usual = r->means + 2 * (n + 1) * D;
+    r->inputs = r->usual + n * D, r->joined = r->inputs + entries * n * D;
+    Place *places = memory_new(read + probe_count, sizeof *places);
+    for (size_t i = 0; i < read + probe_count; i++) {
+        const size_t at = i < read ? reading.entry[i] : r->count + i - read;
+        if (i >= read) stbds_arrput(reading.mentions, probes[i - read]);
+        places[i] = (Place){r->layers + at * (n + 1) * D, r->inputs + at * n * D, r->joined + at * n * D,
+                            i < read ? reading.parts[i] : 1};
     }
-    for (size_t g = 0; ok && g < 2; g++) {
-        const Group *group = r->groups[g];
-        double *joined = r->joined + g * n * D;
-        if (r->own) ok = read_word(&mentions, &places, o, group, but, r->means + g * (n + 1) * D, NULL, joined, err);
-        size_t telling = 0;
-        for (size_t i = 0; i < stbds_arrlenu(group->words); i++) telling += tells(r, o, g, group->words[i], but);
-        for (size_t i = 0; ok && i < stbds_arrlenu(group->words); i++) {
-            if (telling > 0 && !tells(r, o, g, group->words[i], but)) continue;
-            const size_t at = r->count++;
-            r->word[at] = group->words[i], r->first += g == 0;
-            ok = read_word(&mentions, &places, o, group, r->word[at], r->layers + at * (n + 1) * D,
-                           r->inputs + at * n * D, NULL, err);
-        }
-    }
-    ok = ok && encode(o, mentions, places, stbds_arrlenu(mentions), err);
-    for (size_t i = probe_count; i < stbds_arrlenu(mentions); i++) stbds_arrfree(mentions[i].ids);
-    stbds_arrfree(mentions);
-    stbds_arrfree(places);
-    for (size_t i = 0; ok && !r->own && i < r->count; i++)
-        for (size_t k = 0, g = i >= r->first; k < (n + 1) * D; k++)
-            r->means[g * (n + 1) * D + k] +=
-                r->layers[i * (n + 1) * D + k] / (double)(g ? r->count - r->first : r->first);
+    ok = ok && encode(o, reading.mentions, places, read + probe_count, err);
+    if (ok) find_means(r, n, D);
+    for (size_t i = 0; i < read; i++) stbds_arrfree(reading.mentions[i].ids);
+    stbds_arrfree(reading.mentions);
+    stbds_arrfree(reading.entry);
+    stbds_arrfree(reading.parts);
+    free(places);
     if (!ok) references_free(r);
     return ok;
 }
 
 void references_free(References *r) {
-    free(r->word);
+    for (size_t i = 0; i < stbds_arrlenu(r->name); i++) free(r->name[i]);
+    stbds_arrfree(r->name);
     free(r->layers);
     *r = (References){0};
 }

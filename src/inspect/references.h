@@ -45,22 +45,28 @@ typedef struct Mention {
 bool mention_make(Mention *mention, const Observation *o, const char *sentence, const char *word, const char *what,
                   Error *err);
 
+/* The word with its neighbours, "an apple and": what tells its sentence from another. Free it. */
+char *mention_excerpt(const Mention *mention, const Tokenizer *tokenizer);
+
+/* What a pair of groups is known by: entries, which are words, each the mean over its group's sentences; or one word in
+ * each of the sentences, if both groups have that word. */
 typedef struct References {
     const Group *groups[2]; /* the pair */
-    size_t count, first;    /* words, those of the first group before those of the second; how many are of the first */
-    const char **word;      /* (count) */
-    double *layers;         /* (count, n + 1, D) */
-    double *inputs;         /* (count, n, D) what each layer's attention reads: after the norm, where norm is pre */
-    double *probes;         /* (probe count, n + 1, D) */
-    double *means;          /* (2, n + 1, D) where the line between the groups begins and ends */
-    double *joined;         /* (2, n, D) with own: the mean of what its heads bring there */
-    bool own; /* means are those of `but` in the groups' sentences: both groups have it. Else of the words */
+    bool own;               /* entries are of one word */
+    size_t count, first; /* entries, those of the first group before those of the second; how many are of the first */
+    char **name;         /* (count) a word, or an excerpt */
+    double *layers;      /* (count, n + 1, D) */
+    double *inputs;      /* (count, n, D) what each layer's attention reads: after the norm, where norm is pre */
+    double *joined;      /* (count, n, D) what its heads bring, side by side */
+    double *means;       /* (2, n + 1, D) of each group's entries */
+    double *usual;       /* (n, D) of what the heads bring, half of each group */
+    double *probes;      /* (probe count, n + 1, D) */
 } References;
 
-/* Reads the probes and the words of a pair of groups in one pass of the encoder. Left out are words that are in both
- * groups, as they do not tell which is which, and `but` (NULL: none), however it is spelt. If nothing is left of a
- * group, its words stay: then its sentences alone tell what they mean. The groups must outlive the references. Release
- * with references_free. */
+/* Reads the probes and the entries of a pair of groups in one pass of the encoder. With `but` in both groups, entries
+ * are of that word. Else they are the groups' words without those that are in both, as these do not tell which is
+ * which, and without `but` (NULL: none), however it is spelt; if nothing is left of a group, its words stay. The groups
+ * must outlive the references. Release with references_free. */
 bool references_make(References *r, const Observation *o, const Group *groups, GroupPair pair, const char *but,
                      const Mention *probes, size_t probe_count, Error *err);
 void references_free(References *r);

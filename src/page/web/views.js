@@ -945,7 +945,7 @@ views.context = {
       put(svg("line.axis", {x1: middle, x2: middle, y1: 0, y2: f.H, "stroke-dasharray": "2 4"}),
         [-1, 1].map(x => [
           svg("line.axis", {x1: f.X(x), x2: f.X(x), y1: end - 8, y2: end}),
-          svg("text.muted", {x: f.X(x), y: end - 12, "text-anchor": "middle"}, `in ${one(groups[x > 0 ? 1 : 0])} sentences`)
+          svg("text.muted", {x: f.X(x), y: end - 12, "text-anchor": "middle"}, c.own ? `plain ${one(groups[x > 0 ? 1 : 0])} sentences` : `the ${groups[x > 0 ? 1 : 0]}’ middle`)
         ]));
       const order = {reference: 0, compare: 1, this: 2}, paths = [...c.paths].sort((a, b) => order[a.role] - order[b.role]);
       for (const p of paths) {
@@ -980,15 +980,16 @@ views.context = {
         mains.length > 1 && p && ` (${p.role === "this" ? "solid" : "dashed"} line)`);
     });
     const carriers = c.groups.map(g => [strong(g.name), ": ",
-      g.sentences.map(t => "“" + t.replace("*", c.groups.every(h => h.words.includes(g.words[0])) ? g.words[0] : "…") + "”").join(", "), ". "]);
+      g.sentences.map(t => "“" + t.replace("*", c.own ? c.word : "…") + "”").join(", "), c.own ? ". " : `, with ${g.words.join(", ")}. `]);
     const tableBelow = tableOf(c.paths.map(p => p.name), range(c.layers).flatMap(l => [`${layerName(l)}: along`, "across"]),
       (i, k) => c.paths[i].xy[k >> 1][k & 1]);
     return [
       verdicts,
       figure([
-        `Left is where “${c.word}” stands in plain sentences about ${groups[0]}, right where it stands in those about ${
-          groups[1]}. It starts in the middle: before the first layer it is the same in every sentence. `,
-        c.paths.length > mains.length && "The other words are there to compare with. ",
+        c.own ? `Left is where “${c.word}” stands in plain sentences about ${groups[0]}, right where it stands in those about ${
+          groups[1]}. It starts in the middle: before the first layer it is the same in every sentence. `
+          : `Left is where ${groups[0]} stand, right where ${groups[1]} do. `,
+        c.own ? `Circles and squares are the plain sentences. ` : "The other words are there to compare with. ",
         "Up and down the points differ most in another direction, which has no name."
       ],
         html("div.controls", html("label", "Layer by layer", slider), said), body,
@@ -1122,8 +1123,8 @@ views.maps = {
         numbers(html("p", {"data-verdict": "map"}, "The groups are ", number(i.score_before, 1), " times as far apart as they are wide before the map, ",
           strong(number(i.score, 1)), i.score > i.score_before ? " after it: the map puts them further apart."
               : " after it: the map brings them closer together.")),
-        figure("The words before and after the map, drawn to one scale. Across: the line from one group’s mean (dashed lines) to the other’s, " +
-            "so the gap between the dashed lines is the score. Up: the direction in which the words differ most besides.",
+        figure("The words before and after the map, drawn to one scale. Across: the line from one group’s mean to the other’s, " +
+            "so the gap between the two lines is the score. Up: the direction in which the words differ most besides.",
           html("div.columns",
             scatter(i.before, `before: ${short(i.score_before, 1)} apart`, scale),
             scatter(i.after, `after: ${short(i.score, 1)} apart`, scale)),
