@@ -2,16 +2,46 @@
 # Checks a parallel corpus: scripts/check_corpus.sh [DIR]   (default data/tiny)
 #
 # Proves that every line is "English TAB French" in lower case without stray
-# spaces, that no English sentence occurs twice in train, valid and test
-# together, that each word of valid and test occurs at least 20 times in
-# train, and that the sidecar files (.families, .align) match.  Prints a table
-# and "corpus ok"; or prints each error as file:line, and exits 1.
+# spaces, that English sentences have 2 to 14 words, that none occurs twice in
+# train, valid and test together, that each word of valid and test occurs at
+# least 20 times in train, that the sentences which readers type first are in
+# test with the right French, that about half of the held-out sentences of the
+# family "order" have their mirror sentence in train, and that the sidecar files
+# (.families, .align) match.  Prints a table and "corpus ok"; or prints each
+# error as file:line, and exits 1.
 
 set -eu
 export LC_ALL=C
 
 dir=${1:-data/tiny}
 min_count=20
+
+# Held out whatever is drawn: English | French.
+typed_first="the cat sat | le chat s'est assis
+the cat sat on the mat | le chat s'est assis sur le tapis
+aditya eats pizza | aditya mange de la pizza
+pizza eats aditya | la pizza mange aditya
+i love pizza | j'adore la pizza
+write a poem | écris un poème
+please buy an apple and an orange | achète une pomme et une orange, s'il te plaît
+please buy an apple and orange | achète une pomme et une orange, s'il te plaît
+apple unveiled the new phone | apple a dévoilé le nouveau téléphone
+apple released a new phone | apple a lancé un nouveau téléphone
+please buy an apple and orange, apple unveiled new phones | achète une pomme et une orange, s'il te plaît, \
+apple a dévoilé de nouveaux téléphones
+the thief escaped after the guard dozed off | le voleur s'est échappé après que le garde s'est endormi
+the cat sat on the mat because it was tired | le chat s'est assis sur le tapis parce qu'il était fatigué
+the cat drank the milk because it was thirsty | le chat a bu le lait parce qu'il avait soif
+the animal did not cross the street because it was too tired | l'animal n'a pas traversé la rue parce qu'il était \
+trop fatigué
+the animal did not cross the street because it was too wide | l'animal n'a pas traversé la rue parce qu'elle était \
+trop large
+the car is old but it is fast | la voiture est vieille mais elle est rapide
+he took the key and lost it | il a pris la clé et l'a perdue
+the apples that the old man bought yesterday are green | les pommes que le vieil homme a achetées hier sont vertes
+the woman who lives in the small house near the river is happy | la femme qui habite dans la petite maison près de \
+la rivière est heureuse"
+export typed_first
 
 for name in train.tsv valid.tsv test.tsv valid.families test.families \
             test.align
@@ -59,11 +89,36 @@ function check_side(side, text) {
         fail(side ": final full stop")
 }
 
+# What a sentence of the family "order" says, and its mirror: who, verb, whom.
+function who_does_what(words, n, mirrored,    i, j, who, whom) {
+    for (i = 2; i < n; i++)
+        if (words[i] in base)
+            break
+    if (i >= n)
+        return ""
+    for (j = 1; j < i; j++)
+        who = who " " words[j]
+    for (j = i + 1; j <= n; j++)
+        whom = whom " " words[j]
+    return mirrored ? whom "," base[words[i]] "," who : who "," base[words[i]] "," whom
+}
+
 # Insert a label into the sorted list family[1..families].
 function add_family(label,    i) {
     for (i = ++families; i > 1 && family[i - 1] > label; i--)
         family[i] = family[i - 1]
     family[i] = label
+}
+
+BEGIN {
+    n = split("see sees saw, follow follows followed, hear hears heard, watch watches watched, " \
+              "chase chases chased, like likes liked, love loves loved, help helps helped, " \
+              "eat eats ate", verb, ", ")
+    for (i = 1; i <= n; i++) {
+        split(verb[i], form, " ")
+        for (j = 1; j <= 3; j++)
+            base[form[j]] = form[1]
+    }
 }
 
 FNR == 1 {
@@ -95,6 +150,12 @@ kind == "tsv" {
         n = words_of(side[s], word)
         length_of[part, FNR, s] = n
         tokens[part, s] += n
+        if (s == 1 && (n < 2 || n > 14))
+            fail(n " English words")
+        if (s == 1 && part == "train")
+            in_train[who_does_what(word, n, 0)]
+        if (s == 1 && part != "train")
+            mirror[part, FNR] = who_does_what(word, n, 1)
         for (i = 1; i <= n; i++) {
             if (part == "train") {
                 if (!((s, word[i]) in count))
@@ -115,6 +176,8 @@ kind == "families" {
         add_family($0)
     }
     members[part, $0]++
+    if ($0 == "order")
+        mirrored += mirror[part, FNR] in in_train
 }
 
 kind == "align" {
@@ -141,6 +204,18 @@ END {
             fail_file(sidecar[i], lines[sidecar[i]] + 0 " lines, not " \
                       lines[part ".tsv"] + 0)
     }
+    n_typed = split(ENVIRON["typed_first"], typed, "\n")
+    for (i = 1; i <= n_typed; i++) {
+        split(typed[i], side, / [|] /)
+        if (where[side[1]] !~ /\/test\.tsv:/)
+            fail_file("test.tsv", "\"" side[1] "\" is not there")
+        else if (french[side[1]] != side[2])
+            fail_file("test.tsv", "\"" side[1] "\": expected \"" side[2] "\", found \"" french[side[1]] "\"")
+    }
+    order = members["valid", "order"] + members["test", "order"]
+    if (mirrored < 0.4 * order || mirrored > 0.6 * order)
+        fail_file("train.tsv", "the mirror sentences of " mirrored + 0 " of " order + 0 \
+                  " held-out ones of the family order, not of about half")
     if (errors) {
         print errors " error(s)"
         exit 1
@@ -158,6 +233,8 @@ END {
                tokens[parts[i], 1], tokens[parts[i], 2]
     printf "word forms in train        %5d         %5d\n", forms[1], forms[2]
     printf "rarest form occurs         %5d         %5d\n", rarest[1], rarest[2]
+    printf "mirror sentences in train of  %d of the %d held-out ones of order\n", mirrored, order
+    print n_typed " sentences that readers type first are in test"
     print ""
     print "family          valid   test"
     for (i = 1; i <= families; i++)

@@ -10,7 +10,7 @@ import pathlib
 from collections import Counter
 from typing import NamedTuple
 
-from tiny_corpus.examples import test_examples, train_examples
+from tiny_corpus.examples import test_examples
 from tiny_corpus.families import FAMILIES
 from tiny_corpus.grammar import Chooser, NoFit
 from tiny_corpus.order import draw_order
@@ -21,7 +21,7 @@ SEED = 20
 MAX_WORDS = 14
 
 # Sentences with a word form that is rarer than this in train are left out.
-MIN_FORM_COUNT = 30
+MIN_FORM_COUNT = 25
 
 # A form that is rarer than this among all sentences drawn is left out completely.
 POOL_COUNT = 42
@@ -40,17 +40,18 @@ SPARE = 6
 
 # Sentences per family: train, valid, test.
 QUOTAS = {
-    "sat": (800, 50, 50),
-    "two-meanings": (2150, 90, 90),
-    "order": (1400, 80, 80),
-    "it": (1400, 70, 70),
-    "long-range": (1300, 60, 60),
-    "question": (500, 30, 30),
-    "negation": (500, 30, 30),
-    "possessive": (500, 25, 25),
+    "sat": (750, 45, 45),
+    "two-meanings": (2350, 90, 90),
+    "order": (1550, 75, 75),
+    "it": (1750, 70, 70),
+    "after": (650, 25, 25),
+    "long-range": (1250, 55, 55),
+    "question": (550, 30, 30),
+    "negation": (550, 30, 30),
+    "possessive": (500, 20, 20),
     "future": (450, 20, 20),
-    "imperfect": (540, 15, 15),
-    "plain": (1200, 30, 30),
+    "imperfect": (550, 15, 15),
+    "plain": (1500, 25, 25),
 }
 
 
@@ -117,7 +118,7 @@ def draw_pool(ch):
     """
     pool = []
     seen = {entry.sentence.english for entry in
-            fixed_entries(train_examples) + fixed_entries(test_examples)}
+            fixed_entries(test_examples)}
     for template in all_templates():
         factor = POOL_OF_ORDER if template.family == "order" else POOL
         missing = int(template.wanted * factor)
@@ -141,20 +142,31 @@ def forms(entry):
             + [("fr", w) for w in entry.sentence.french_words])
 
 
-def without_rare_forms(pool):
-    """Drop the forms too rare to be covered, the rarest first."""
+def drop_rare_forms(entries, counted, least):
+    """Drop the entries that have a form which occurs fewer than `least` times, the rarest form first.
+
+    Only the entries for which `counted` is true count.
+    """
+    counts, holders, kept = Counter(), {}, set(range(len(entries)))
+    for index, entry in enumerate(entries):
+        for form in forms(entry):
+            counts[form] += counted[index]
+            holders.setdefault(form, []).append(index)
     while True:
-        counts = Counter(f for entry in pool for f in forms(entry))
         rarest = min(counts, key=lambda form: (counts[form], form))
-        if counts[rarest] >= POOL_COUNT:
-            return pool
-        pool = [entry for entry in pool if rarest not in forms(entry)]
+        if counts[rarest] >= least:
+            return [entry for index, entry in enumerate(entries) if index in kept]
+        for index in kept.intersection(holders[rarest]):
+            kept.remove(index)
+            if counted[index]:
+                counts.subtract(forms(entries[index]))
+        del counts[rarest]
 
 
 def cover(pool):
     """Choose sentences so that every form occurs often enough.
 
-    The rarest forms come first: sentences that have them are chosen until
+    The forms of the fixed sentences come first, then the rarest: sentences that have them are chosen until
     COVER_COUNT is reached, as long as their template has sentences left.
     The rest of a template's share is filled with the sentences drawn next.
     """
@@ -170,7 +182,8 @@ def cover(pool):
         room[pool[index].template] -= 1
         counts.update(forms(pool[index]))
 
-    for form in sorted(holders, key=lambda f: (len(holders[f]), f)):
+    needed = {form for entry in fixed_entries(test_examples) for form in forms(entry)}
+    for form in sorted(holders, key=lambda f: (f not in needed, len(holders[f]), f)):
         for index in holders[form]:
             if counts[form] >= COVER_COUNT:
                 break
@@ -234,23 +247,15 @@ def split(ch, pool):
         for part, chosen in zip(parts, split_family(ch, family, entries)):
             part.extend(chosen)
     train, valid, test = parts
-    return (fixed_entries(train_examples) + train, valid,
-            fixed_entries(test_examples) + test)
+    return train, valid, fixed_entries(test_examples) + test
 
 
 def prune(parts):
-    """Drop the word forms that are rare in train, the rarest first."""
-    while True:
-        counts = Counter(f for entry in parts[0] for f in forms(entry))
-        for part in parts:
-            for entry in part:
-                for form in forms(entry):
-                    counts.setdefault(form, 0)
-        rarest = min(counts, key=lambda form: (counts[form], form))
-        if counts[rarest] >= MIN_FORM_COUNT:
-            return parts
-        parts = tuple([entry for entry in part if rarest not in forms(entry)]
-                      for part in parts)
+    """Drop the sentences with word forms that are rare in train."""
+    entries = [entry for part in parts for entry in part]
+    counted = [part is parts[0] for part in parts for _ in part]
+    kept = set(map(id, drop_rare_forms(entries, counted, MIN_FORM_COUNT)))
+    return tuple([entry for entry in part if id(entry) in kept] for part in parts)
 
 
 def trim(part, column):
@@ -267,7 +272,12 @@ def trim(part, column):
 def make_corpus(seed):
     """The entries of train, valid and test, shuffled."""
     ch = Chooser(seed)
-    train, valid, test = prune(split(ch, cover(without_rare_forms(draw_pool(ch)))))
+    pool = draw_pool(ch)
+    pool = drop_rare_forms(pool, [True] * len(pool), POOL_COUNT)
+    train, valid, test = prune(split(ch, cover(pool)))
+    for fixed in fixed_entries(test_examples):
+        if fixed.sentence.english not in (e.sentence.english for e in test):
+            raise SystemExit(f"a word is too rare: {fixed.sentence.english}")
     parts = {"train": train, "valid": trim(valid, 1), "test": trim(test, 2)}
     for part in parts.values():
         ch.random.shuffle(part)

@@ -1,6 +1,7 @@
 """Noun phrases, verb groups and clauses in English and French at once."""
 
 import random
+from functools import cache
 from typing import NamedTuple
 
 from . import french
@@ -111,6 +112,13 @@ def noun_phrase(noun, number="s", article="the", adjectives=()):
                    noun.gender, number, 3, noun)
 
 
+def without_article(nominal):
+    """The same noun phrase with an article in French only: "apples", "des pommes"."""
+    english, target = nominal.phrase
+    words = tuple(Word(word.text, word.tags - english[0].tags) for word in target)
+    return nominal._replace(phrase=Phrase(english[1:], words))
+
+
 def _before_vowels(words, number):
     """bel, nouvel, vieil before a masculine singular in a vowel."""
     if number == "p":
@@ -164,13 +172,18 @@ def it_object(antecedent):
 # --- drawing noun phrases ----------------------------------------------------
 
 
+@cache
 def fitting_adjectives(noun, predicative=False):
     return [a for a in ADJECTIVES if a.fits(noun, predicative)]
 
 
+@cache
+def nouns_of(classes):
+    return [n for n in NOUNS if n.classes & set(classes)]
+
+
 def draw_noun(ch, classes):
-    candidates = [n for n in NOUNS if n.classes & set(classes)]
-    return ch.even(candidates, "noun")
+    return ch.even(nouns_of(classes), "noun")
 
 
 def draw_number(ch, noun, plural=0.4):
@@ -197,6 +210,8 @@ def draw_np(ch, *classes, article="the", adjective=0.35, plural=0.4,
     while noun is besides:
         noun = draw_noun(ch, classes)
     number = draw_number(ch, noun, plural)
+    if "name" in noun.classes:
+        return noun_phrase(noun, article=None)
     if "relative" in noun.classes:
         article = ch.any(POSSESSIVES)
     elif article == "a" and "mass" in noun.classes:
@@ -211,6 +226,7 @@ def draw_article(ch):
 # --- verb groups -------------------------------------------------------------
 
 AVOIR = ("ai", "as", "a", "avons", "ont")
+NEEDS = {"hungry": ("hungry", "faim"), "thirsty": ("thirsty", "soif")}
 ETRE = ("suis", "es", "est", "sommes", "sont")
 
 
@@ -297,11 +313,26 @@ def _french_verb(verb, subject, tense, preceding):
 
 
 def be(subject, tense="present"):
-    """is/are/was/were with est/sont/était/étaient (third person)."""
-    singular = subject.number == "s"
+    """am/is/are with suis/es/est/..., and was/were with était/étaient (third person)."""
     if tense == "present":
-        return link("is", "est") if singular else link("are", "sont")
-    return link("was", "était") if singular else link("were", "étaient")
+        return link(_am(subject), ETRE[slot(subject)])
+    return link("was", "était") if subject.number == "s" else link("were", "étaient")
+
+
+def _am(subject):
+    if is_third_singular(subject):
+        return "is"
+    return "am" if subject.person == 1 and subject.number == "s" else "are"
+
+
+def be_in_need(subject, need, tense="present"):
+    """is hungry / a faim: "être" in English, "avoir" in French."""
+    english, target = NEEDS[need]
+    if tense == "present":
+        return link(f"{_am(subject)} {english}", f"{AVOIR[slot(subject)]} {target}")
+    one = subject.number == "s"
+    return link(f"{'was' if one else 'were'} {english}",
+                f"{'avait' if one else 'avaient'} {target}")
 
 
 def adjective_for(nominal, adjective):
@@ -348,6 +379,7 @@ PLACES = {
     "in front of": ("devant", ("landmark",)),
     "under": ("sous", ("shelter",)),
     "to": ("à", ("target",)),
+    "through": ("par", ("way",)),
 }
 
 

@@ -38,10 +38,21 @@ king/kings            roi/rois                m man     person
 queen/queens          reine/reines            f woman   person
 farmer/farmers        fermier/fermiers        m man     person
 doctor/doctors        médecin/médecins        m man     person
+thief/thieves         voleur/voleurs          m man     person
+guard/guards          garde/gardes            m man     person
 father/-              père/-                  m family  relative
 mother/-              mère/-                  f family  relative
 brother/brothers      frère/frères            m family  relative
 sister/sisters        sœur/sœurs              f family  relative
+
+aditya/-              aditya/-                m man     name
+omar/-                omar/-                  m man     name
+paul/-                paul/-                  m man     name
+tom/-                 tom/-                   m man     name
+emma/-                emma/-                  f woman   name
+lucy/-                lucy/-                  f woman   name
+maria/-               maria/-                 f woman   name
+priya/-               priya/-                 f woman   name
 
 cat/cats              chat/chats              m animal  animal,small,pet,hunter,playful,runner
 dog/dogs              chien/chiens            m animal  animal,small,pet,hunter,playful,runner
@@ -55,6 +66,7 @@ goat/goats            chèvre/chèvres          f animal  animal,pet,playful
 frog/frogs            grenouille/grenouilles  f animal  animal,small,prey
 hen/hens              poule/poules            f animal  animal,small,pet,prey
 owl/owls              hibou/hiboux            m animal  animal,small,hunter
+animal/animals        animal/animaux          m animal  animal
 
 apple/apples          pomme/pommes            f orchard food,fruit
 orange/oranges        orange/oranges          f citrus  food,fruit
@@ -64,9 +76,13 @@ banana/bananas        banane/bananes          f orchard food,fruit
 cherry/cherries       cerise/cerises          f orchard food,fruit
 cake/cakes            gâteau/gâteaux          m dish    food
 egg/eggs              œuf/œufs                m dish    food
-bread/-               pain/-                  m meal    food,mass
-cheese/-              fromage/-               m meal    food,mass
-soup/-                soupe/-                 f meal    food,mass
+pizza/pizzas          pizza/pizzas            f dish    food,bare
+bread/-               pain/-                  m meal    food,mass,bare
+cheese/-              fromage/-               m meal    food,mass,bare
+soup/-                soupe/-                 f meal    food,mass,bare
+rice/-                riz/-                   m meal    food,mass,bare
+milk/-                lait/-                  m meal    drink,mass
+water/-               eau/-                   f meal    drink,mass
 
 mat/mats              tapis/tapis             m thing   seat,goods
 chair/chairs          chaise/chaises          f thing   seat,goods,fixable,fragile
@@ -98,24 +114,28 @@ lamp/lamps            lampe/lampes            f object  goods,fixable,fragile
 clock/clocks          horloge/horloges        f object  goods,fixable,product,fragile
 box/boxes             boîte/boîtes            f object  portable,goods,opening,fragile
 cup/cups              tasse/tasses            f object  portable,goods,washable,fragile
+poem/poems            poème/poèmes            m text    written
+story/stories         histoire/histoires      f text    written
 flower/flowers        fleur/fleurs            f flower  portable,goods
 phone/phones          téléphone/téléphones    m device  portable,goods,fixable,product,fragile
 computer/computers    ordinateur/ordinateurs  m device  goods,fixable,product,fragile
-door/doors            porte/portes            f thing   opening,fixable,fragile
-window/windows        fenêtre/fenêtres        f thing   opening,washable,fragile
+door/doors            porte/portes            f thing   opening,fixable,fragile,way
+window/windows        fenêtre/fenêtres        f thing   opening,washable,fragile,way
 tree/trees            arbre/arbres            m tree    landmark,shelter
 house/-               maison/-                f place   inside,home,landmark
-garden/-              jardin/-                m place   inside
+garden/-              jardin/-                m place   inside,way
 kitchen/-             cuisine/-               f place   inside
 forest/-              forêt/-                 f place   inside
 village/-             village/-               m place   inside,target,home
 town/-                ville/-                 f place   home
 market/-              marché/-                m place   target,landmark
 school/-              école/-                 f place   inside,target,landmark
-park/-                parc/-                  m place   inside,target,landmark
+park/-                parc/-                  m place   inside,target,landmark,way
 church/-              église/-                f place   inside,target,landmark
 hotel/-               hôtel/-                 m place   inside,target,landmark,home
 river/-               rivière/-               f water   shore
+street/-              rue/-                   f road    road,inside
+bridge/-              pont/-                  m road    road,landmark
 """
 
 
@@ -169,12 +189,12 @@ COLOURED_KINDS = "vehicle clothes object flower thing letter"
 ADJECTIVE_TABLE = f"""
 small;     petit petite petits petites;                before; child animal vehicle thing object tree place orchard dish device letter; child animal vehicle thing object tree place orchard device
 big;       grand grande grands grandes;                before; animal vehicle thing object tree place water device wall; animal vehicle thing object tree place water wall
-beautiful; beau belle beaux belles;                    before; woman animal vehicle clothes flower tree place bankside; woman animal vehicle clothes flower tree place bankside
-old;       vieux vieille vieux vieilles;               before; man woman animal vehicle clothes object letter thing tree place device wall; man woman animal vehicle clothes object thing tree place device wall
-new;       nouveau nouvelle nouveaux nouvelles;        before; vehicle clothes object thing device;
+beautiful; beau belle beaux belles;                    before; woman animal vehicle clothes flower tree place bankside text; woman animal vehicle clothes flower tree place bankside text
+old;       vieux vieille vieux vieilles;               before; man woman animal vehicle clothes object letter thing tree place device wall text road; man woman animal vehicle clothes object thing tree place device wall text road
+new;       nouveau nouvelle nouveaux nouvelles;        before; vehicle clothes object thing device text;
 young;     jeune jeune jeunes jeunes;                  before; man woman child animal; =
 pretty;    joli jolie jolis jolies;                    before; clothes object flower place water bankside; =
-good;      bon bonne bons bonnes;                      before; dish meal orchard citrus; =
+good;      bon bonne bons bonnes;                      before; dish meal orchard citrus text; =
 fat;       gros grosse gros grosses;                   before; animal; =
 red;       rouge rouge rouges rouges;                  after; {COLOURED_KINDS}; {COLOURED_KINDS}
 green;     vert verte verts vertes;                    after; vehicle clothes object thing orchard bankside; vehicle clothes object thing orchard tree bankside
@@ -183,11 +203,13 @@ white;     blanc blanche blancs blanches;              after; animal {COLOURED_K
 blue;      bleu bleue bleus bleues;                    after; {COLOURED_KINDS}; =
 grey;      gris grise gris grises;                     after; animal clothes vehicle; =
 happy;     heureux heureuse heureux heureuses;         after; man woman child; {ANIMATE_KINDS}
-sad;       triste triste tristes tristes;              after; man woman child; {ANIMATE_KINDS}
+sad;       triste triste tristes tristes;              after; man woman child text; {ANIMATE_KINDS} text
 tired;     fatigué fatiguée fatigués fatiguées;        after; {ANIMATE_KINDS}; =
 clever;    intelligent intelligente intelligents intelligentes; after; man woman child animal; {ANIMATE_KINDS}
 rich;      riche riche riches riches;                  after; man woman; man woman family
 fast;      rapide rapide rapides rapides;              after; vehicle runner; =
+long;      long longue longs longues;                  before; text letter road; =
+wide;      large large larges larges;                  after; road; road water
 heavy;     lourd lourde lourds lourdes;                after; object thing device; =
 expensive; cher chère chers chères;                    after; vehicle clothes device; vehicle clothes device orchard citrus dish meal
 dirty;     sale sale sales sales;                      after; vehicle clothes thing wall; vehicle clothes thing object animal wall

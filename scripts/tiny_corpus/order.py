@@ -1,10 +1,11 @@
 """The family `order`: the same words, another order, another meaning."""
 
+from .families import bare, draw_bare_food
 from .grammar import draw_np, verb_group
 from .verbs import ANIMATE, BETWEEN_ANIMATES
 
 PERSON_ONLY = ("help",)
-PRESENT_ONLY = ("like",)
+PRESENT_ONLY = ("like", "love")
 
 
 def order_pair(ch):
@@ -14,6 +15,7 @@ def order_pair(ch):
     """
     base = ch.even(BETWEEN_ANIMATES, "order")
     classes = ("person",) if base in PERSON_ONLY else ANIMATE
+    classes += ("name",)
     first = draw_np(ch, *classes, adjective=0.35, plural=0.25)
     second = draw_np(ch, *classes, adjective=0.35, plural=0.25,
                      besides=first.noun)
@@ -31,9 +33,23 @@ def order_hunt(ch):
     return (_clause(hunter, "eat", tense, prey),)
 
 
+def order_meal(ch):
+    """aditya eats pizza; pizza eats aditya: the second is right, though it makes no sense"""
+    base = ch.even(("eat", "eat", "like", "love"), "meal")
+    eater = draw_np(ch, "name" if ch.chance(0.75) else "person", adjective=0)
+    past = base not in PRESENT_ONLY and ch.chance(0.35)
+    tense = "past" if past else "present"
+    if ch.chance(0.3):
+        food = draw_np(ch, "food", article=ch.any(("the", "this")), adjective=0)
+        return _clause(eater, base, tense, food), _clause(food, base, tense, eater)
+    food = draw_bare_food(ch)
+    return (_clause(eater, base, tense, bare(food, base)),
+            _clause(bare(food), base, tense, eater))
+
+
 def draw_order(ch):
     """A tuple of one or two phrases (a sentence and its mirror)."""
-    return order_hunt(ch) if ch.chance(0.06) else order_pair(ch)
+    return ch.weighted([(5, order_hunt), (20, order_meal), (75, order_pair)])(ch)
 
 
 def _clause(subject, base, tense, thing):

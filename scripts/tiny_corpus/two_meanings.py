@@ -4,10 +4,10 @@ Every word has frames for each of its senses.  Only the words around it show
 which sense is meant.
 """
 
-from .families import draw_subject, requested
+from .families import clause, draw_subject, requested
 from .grammar import (adjective_for, be, draw_article, draw_adjectives,
                       draw_np, draw_place, draw_predicate, draw_time,
-                      noun_phrase, verb_group, Nominal)
+                      noun_phrase, verb_group, without_article, NoFit, Nominal)
 from .lexicon import Noun, adjective, noun
 from .phrases import EMPTY, Phrase, crossed, french_only, link
 from .verbs import PEOPLE, VERBS
@@ -27,10 +27,6 @@ def says(ch, subject, words):
     """The subject is one of the adjectives."""
     quality = adjective(ch.even(words, "sense adjective"))
     return subject.phrase + be(subject) + adjective_for(subject, quality)
-
-
-def clause(subject, base, tense, rest=EMPTY):
-    return subject.phrase + verb_group(base, subject, tense).statement() + rest
 
 
 def number_of(ch, plural=0.4):
@@ -62,16 +58,38 @@ def draw_company(ch, besides=None):
 
 
 def fruit_request(ch):
-    """please buy an apple and an orange"""
+    """please buy an apple and an orange; please buy an apple and orange"""
     base = ch.even(("buy", "take", "wash", "choose"), "fruit request")
+    command = link(base, VERBS[base].imperative())
     article = ch.any(("a", "the", "a", "this"))
-    pair = ch.chance(0.6)
-    first = draw_fruit(ch, article, adjective=0 if pair else 0.3)
-    thing = first.phrase
-    if pair:
+    if ch.chance(0.35):
+        return requested(command + draw_fruit(ch, article, adjective=0.3).phrase)
+    return requested(command + two_fruits(ch, article))
+
+
+def two_fruits(ch, article):
+    """an apple and an orange; an apple and orange; apples and oranges"""
+    first = draw_fruit(ch, article, adjective=0)
+    said = ch.any(("both", "both", "first", "first", "neither"))
+    if said == "both" or article == "this":
         second = draw_fruit(ch, article, besides=first.noun, adjective=0)
-        thing = thing + link("and", "et") + second.phrase
-    return requested(link(base, VERBS[base].imperative()) + thing)
+        return first.phrase + link("and", "et") + second.phrase
+    plural = first.number == "p"
+    if said == "neither":
+        plural, article = True, "a"
+        first = without_article(noun_phrase(first.noun, "p", "a"))
+    second = draw_fruit(ch, article, plural, besides=first.noun, adjective=0)
+    return first.phrase + link("and", "et") + without_article(second).phrase
+
+
+def request_and_news(ch):
+    """please buy an apple and orange, apple unveiled new phones"""
+    request = requested(link("buy", VERBS["buy"].imperative())
+                        + two_fruits(ch, ch.any(("a", "the"))))
+    news = clause(draw_company(ch), ch.even(COMPANY_NEWS, "news"), "past",
+                  draw_product(ch).phrase)
+    parts = (request, news) if ch.chance(0.7) else (news, request)
+    return parts[0] + link(",", ",") + parts[1]
 
 
 def fruit_is_ripe(ch):
@@ -113,12 +131,31 @@ def apple_juice(ch):
     return clause(subject, base, tense, link("the", "le") + whole)
 
 
+COMPANY_NEWS = ("unveil", "release")
+
+
+# What nobody says of something that has just been made.
+WORN = {"old", "broken", "dirty"}
+
+
+def draw_product(ch):
+    """the new phone; a phone; new phones"""
+    if ch.chance(0.25):
+        product = without_article(draw_np(ch, "product", article="a", adjective=0.6,
+                                          plural=1))
+    else:
+        product = draw_np(ch, "product", article=draw_article(ch), adjective=0.45)
+    if any(word.text in WORN for word in product.phrase.en):
+        raise NoFit
+    return product
+
+
 def unveils(ch):
     """apple unveiled the new phone"""
     tense = ch.weighted([(33, "present"), (34, "past"), (33, "future")])
     subject = draw_company(ch)
-    base = ch.even(("unveil", "unveil", "sell", "buy"), "company verb")
-    product = draw_np(ch, "product", article=draw_article(ch), adjective=0.4)
+    base = ch.even(COMPANY_NEWS + COMPANY_NEWS + ("sell", "buy"), "company verb")
+    product = draw_product(ch)
     when = draw_time(ch, tense, 0.4) if tense != "present" else EMPTY
     return clause(subject, base, tense, product.phrase) + when
 
@@ -376,8 +413,8 @@ def trunk_car(ch):
 
 
 TWO_MEANINGS = (
-    (9, fruit_request), (8, fruit_is_ripe), (10, eats_fruit),
-    (6, apple_juice), (16, unveils), (4, buys_company), (7, works_for),
+    (15, fruit_request), (8, fruit_is_ripe), (10, eats_fruit),
+    (9, request_and_news), (6, apple_juice), (20, unveils), (4, buys_company), (7, works_for),
     (7, brand_phone),
     (6, bank_money), (9, bank_river), (9, bat_animal), (8, bat_club),
     (8, spring_season), (6, spring_coil), (6, nail_finger), (6, nail_iron),

@@ -61,6 +61,10 @@ close/closes/closed/closing     ferme,fermes,ferme,fermons,ferment       fermé 
 wear/wears/wore/wearing         porte,portes,porte,portons,portent       porté     porter     port      avoir
 drive/drives/drove/driving      conduis,conduis,conduit,conduisons,conduisent conduit conduir conduis   avoir
 repair/repairs/repaired/repairing répare,répares,répare,réparons,réparent réparé   réparer    répar     avoir
+write/writes/wrote/writing      écris,écris,écrit,écrivons,écrivent      écrit     écrir      écriv     avoir
+drink/drinks/drank/drinking     bois,bois,boit,buvons,boivent            bu        boir       buv       avoir
+love/loves/loved/loving         adore,adores,adore,adorons,adorent       adoré     adorer     ador      avoir
+cross/crosses/crossed/crossing  traverse,traverses,traverse,traversons,traversent traversé traverser travers avoir
 give/gives/gave/giving          donne,donnes,donne,donnons,donnent       donné     donner     donn      avoir
 show/shows/showed/showing       montre,montres,montre,montrons,montrent  montré    montrer    montr     avoir
 have/has/had/having             ai,as,a,avons,ont                        eu        aur        av        avoir
@@ -75,10 +79,14 @@ sit/sits/sat/sitting            -,-,-,-,-                                assis  
 lie_down/lies_down/lay_down/lying_down           -,-,-,-,-                                couché    -          -         s'être
 hide/hides/hid/hiding           -,-,-,-,-                                caché     -          -         s'être
 rest/rests/rested/resting       -,-,-,-,-                                reposé    -          -         s'être
+escape/escapes/escaped/escaping -,-,-,-,-                                échappé   -          -         s'être
+doze_off/dozes_off/dozed_off/dozing_off          -,-,-,-,-                                endormi   -          -         s'être
+fall_asleep/falls_asleep/fell_asleep/falling_asleep -,-,-,-,-                             endormi   -          -         s'être
 go/goes/went/going              vais,vas,va,allons,vont                  allé      ir         all       être
 fall/falls/fell/falling         tombe,tombes,tombe,tombons,tombent       tombé     tomber     tomb      être
 leave/leaves/left/leaving       pars,pars,part,partons,partent           parti     partir     part      être
 unveil/unveils/unveiled/unveiling -,-,dévoile,-,-                        dévoilé   dévoiler   dévoil    avoir
+release/releases/released/releasing -,-,lance,-,-                        lancé     lancer     lanc      avoir
 win/wins/won/winning            -,-,gagne,-,gagnent                      gagné     gagner     gagn      avoir
 light/lights/lit/lighting       -,-,allume,-,allument                    allumé    allumer    allum     avoir
 """
@@ -108,14 +116,18 @@ TRANSITIVE = {
     "see": (ANIMATE, ("person", "animal", "vehicle", "ride", "portable",
                       "landmark")),
     "eat": (PEOPLE, ("food",)),
-    "buy": (PEOPLE, ("food", "goods")),
+    "buy": (PEOPLE, ("food", "drink", "goods")),
     "sell": (PEOPLE, ("food", "goods")),
     "take": (PEOPLE, ("portable", "food")),
     "lose": (PEOPLE, ("portable",)),
     "find": (PEOPLE, ("portable",)),
     "choose": (PEOPLE, ("goods", "food")),
     "wash": (PEOPLE, ("washable", "fruit")),
-    "like": (PEOPLE, ("animal", "food", "goods")),
+    "write": (PEOPLE, ("written",)),
+    "drink": (PEOPLE, ("drink",)),
+    "cross": (ANIMATE, ("road", "shore")),
+    "like": (PEOPLE, ("animal", "food", "drink", "goods")),
+    "love": (PEOPLE, ("animal", "food", "drink", "goods")),
     "watch": (PEOPLE, ("person", "animal", "ride")),
     "open": (PEOPLE, ("opening",)),
     "close": (PEOPLE, ("opening",)),
@@ -125,7 +137,8 @@ TRANSITIVE = {
 }
 
 # Verbs of the family `order`: both sides may be swapped.
-BETWEEN_ANIMATES = ("see", "follow", "hear", "watch", "chase", "like", "help")
+BETWEEN_ANIMATES = ("see", "follow", "hear", "watch", "chase", "like", "love",
+                    "help")
 
 INTRANSITIVE = {
     "sleep": ANIMATE,
