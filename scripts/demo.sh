@@ -13,3 +13,13 @@ for text in "the cat sat" "the cat sat on the mat" "please buy an apple and an o
 done
 echo "held-out test sentences translated exactly right, by family:"
 sh scripts/score_tiny.sh runs/tiny/model.gguf
+cat <<END
+
+next, type a sentence of your own:
+    ./translate -m runs/tiny/model.gguf
+how it translates one, as a page that opens in your browser:
+    ./inspect -m runs/tiny/model.gguf --open "please buy an apple and an orange" \\
+        --compare "apple unveiled the new phone"
+how it learnt:
+    file://$(pwd)/runs/tiny/report.html
+END

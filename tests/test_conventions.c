@@ -178,6 +178,36 @@ static void test_wrong_files(void) {
         {{"inspect", "--example", "-o", ""}, 1, "", "inspect: expected the name of a file, found an empty one\n"}, );
 }
 
+/* What was mistyped, and what was meant. */
+static void test_near_misses(void) {
+    CHECK(mkdir("configs", 0777) == 0 && mkdir("runs", 0777) == 0 && mkdir("runs/best", 0777) == 0, "folders");
+    write_text("configs/small.ini", "");
+    write_text("runs/best/model.gguf", "");
+    TRY({{"train", "config/small.ini"}, 1, "", "No such file or directory; did you mean configs/small.ini?\n"},
+        {{"train", "small.ini"}, 1, "", "did you mean configs/small.ini?\n"},
+        {{"train", "small"}, 1, "", "did you mean configs/small.ini?\n"},
+        {{"train", "tinny.ini"}, 1, "", "did you mean tiny.ini?\n"},
+        {{"train", "something.ini"}, 1, "", "!did you mean"}, {{"train", "-"}, 1, "", "!did you mean"},
+        {{"train", "tiny.ini", "train.max_stps=1"}, 1, "", "!.ini?"},
+        {{"translate", "-m", "run/best/model.gguf", "x"}, 1, "", "directory; did you mean runs/best/model.gguf?\n"},
+        {{"inspect", "-m", "runs/bets/model.gguf", "x"}, 1, "", "directory; did you mean runs/best/model.gguf?\n"}, );
+    remove_folder("configs");
+    remove_folder("runs");
+    static const char *const spaces = "train.max_steps: expected train.max_steps=6, without spaces around the =";
+    const Row rows[] = {
+        {{"train", "tiny.ini", "train.max_steps", "=", "6"}, 2, "", spaces},
+        {{"train", "tiny.ini", "train.max_steps", "=6"}, 2, "", spaces},
+        {{"train", "tiny.ini", "train.max_steps=", "6"}, 2, "", spaces},
+        {{"train", "tiny.ini", "train.max_steps", "6"}, 2, "", spaces},
+        {{"train", "train.max_steps", "=", "6", "tiny.ini"}, 2, "", spaces},
+        {{"train", "tiny.ini", "train.max_steps"}, 2, "", "train.max_steps: expected train.max_steps=VALUE"},
+        {{"train", "tiny.ini", "train.max_stps", "=", "6"}, 2, "", "train.max_stps: expected train.max_stps=6"},
+        {{"train", "tiny.ini", "a.ini"}, 2, "", "expected one CONFIG.ini, found \"tiny.ini\" and \"a.ini\""},
+        {{"train", "data.test=", "tiny.ini", "--dry-run", "run.dir=dry"}, 0, "time: about", ""},
+    };
+    expect_rows(rows, COUNT(rows));
+}
+
 /* As root, a file without permissions can be read all the same. */
 static void test_permissions(void) {
     if (geteuid() == 0) SKIP("root may read everything");
@@ -293,7 +323,7 @@ static void test_options(void) {
         {{"translate", "--thr", "2"}, 2, "", "unknown option \"--thr\"; did you mean \"--threads\"?"},
         {{"translate", "-b4", "x"}, 2, "", "unknown option \"-b4\"; did you mean \"-b 4\"?"},
         {{"inspect", "-model", "x"}, 2, "", "unknown option \"-model\"; did you mean \"--model\"?"},
-        {{"train", "tiny.ini", "train.seed", "2"}, 2, "", "(a key is set with =: train.seed=2)"},
+        {{"train", "tiny.ini", "train.seed", "2"}, 2, "", "train.seed: expected train.seed=2, without"},
         {{"train", "--keys=1"}, 2, "", "--keys: expected no argument, found \"1\""},
         {{"translate", "--sample=1"}, 2, "", "--sample: expected no argument, found \"1\""},
         {{"score", "--tsv=words"}, 2, "", "--tsv: expected no argument, found \"words\""},
@@ -334,6 +364,7 @@ int main(void) {
     RUN(test_closed_streams);
     RUN(test_pipes);
     RUN(test_wrong_files);
+    RUN(test_near_misses);
     RUN(test_permissions);
     RUN(test_models_out_of_reach);
     RUN(test_files_as_text);

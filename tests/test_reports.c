@@ -157,7 +157,7 @@ static void test_terminal(void) {
     EXPECT_INT(write(terminal, "the cat\n\004", 9), 9);
     command_wait(&run);
     EXPECT_INT(run.code, 0);
-    EXPECT_STR(run.err, "translate: reading standard input from the terminal; Ctrl-D ends it\n");
+    EXPECT_STR(run.err, "translate: type a sentence and press Enter; Ctrl-D ends\n");
     EXPECT_INT(count_of(run.out, run.out_size, '\n'), 1);
     command_free(&run);
     close(terminal);

@@ -158,6 +158,37 @@ static void test_curve(void) {
     }
 }
 
+/* What can be pasted into a shell is the same text there. */
+static void test_pasting(void) {
+    static const char *const words[][2] = {
+        {"runs/tiny/model.gguf", "runs/tiny/model.gguf"},
+        {"the cat", "\"the cat\""},
+        {"the cat's", "\"the cat's\""},
+        {"", "\"\""},
+        {"$(touch x)", "'$(touch x)'"},
+        {"a\"b`c'd\\!", "'a\"b`c'\\''d\\!'"},
+        {"$'", "'$'\\''"
+               "'"},
+        {"chaise \u00e9lev\u00e9e; x", "\"chaise \u00e9lev\u00e9e; x\""},
+    };
+    for (size_t i = 0; i < COUNT(words); i++) {
+        char *word = terminal_word(words[i][0]), command[200], said[200] = "";
+        EXPECT_STR(word, words[i][1]);
+        snprintf(command, sizeof command, "printf %%s %s", word);
+        FILE *shell = popen(command, "r");
+        said[fread(said, 1, sizeof said - 1, shell)] = '\0';
+        pclose(shell);
+        EXPECT_STR(said, words[i][0]);
+        free(word);
+    }
+    char *link = terminal_link("/");
+    EXPECT_STR(link, "file:///");
+    free(link);
+    link = terminal_link("/nowhere/a b#c%\u00e9?d'\"");
+    EXPECT_STR(link, "file:///nowhere/a%20b%23c%25%C3%A9%3Fd%27%22");
+    free(link);
+}
+
 /* NO_COLOR, a dumb terminal, one of no kind, and no terminal at all: no colours. */
 static void test_colours(void) {
     static const struct {
@@ -260,6 +291,7 @@ int main(void) {
     RUN(test_a_line_below);
     RUN(test_bar);
     RUN(test_curve);
+    RUN(test_pasting);
     RUN(test_colours);
     RUN(test_cut_styles);
     RUN(test_harmless);

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "base/plain.h"
 #include "base/size.h"
 
@@ -146,6 +147,39 @@ NumberText terminal_duration(double seconds) {
     else
         snprintf(out.text, sizeof out.text, "%u:%02u", minutes, rest);
     return out;
+}
+
+static const char PLAIN_LETTERS[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+char *terminal_word(const char *text) {
+    size_t plain = 0;
+    while (text[plain] && (strchr(PLAIN_LETTERS, text[plain]) || strchr("._-+=:,@%/", text[plain]))) plain++;
+    if (*text && !text[plain]) return memory_string(text);
+    /* Within "" a shell obeys these; within '' nothing, but a ' ends it. */
+    if (!text[strcspn(text, "\"\\$`!")]) return memory_format("\"%s\"", text);
+    char *word = memory_string("'");
+    for (const char *rest = text;; rest++) {
+        const size_t length = strcspn(rest, "'");
+        word = memory_join(word, "", memory_string_n(rest, length));
+        rest += length;
+        word = memory_join(word, "", memory_string(*rest ? "'\\''" : "'"));
+        if (!*rest) return word;
+    }
+}
+
+char *terminal_link(const char *path) {
+    char *whole = realpath(path, NULL);
+    const char *from = whole ? whole : path;
+    char *link = memory_new(8 + 3 * strlen(from), 1), *to = link + sprintf(link, "file://");
+    for (; *from; from++) {
+        if (strchr(PLAIN_LETTERS, *from) || strchr("/._-~", *from))
+            *to++ = *from;
+        else
+            to += sprintf(to, "%%%02X", (unsigned char)*from);
+    }
+    *to = '\0';
+    free(whole);
+    return link;
 }
 
 char *terminal_bar(char *buffer, double share, size_t columns) {

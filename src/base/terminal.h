@@ -51,6 +51,11 @@ typedef struct NumberText {
 NumberText terminal_duration(double seconds);
 NumberText terminal_count(uint64_t value);
 
+/* What can be pasted: a text as one word of a shell's command, in quotes where it needs them; and the file:// link to a
+ * file that is there. Fresh strings. */
+char *terminal_word(const char *text);
+char *terminal_link(const char *path);
+
 /* Writes a share of 0 .. 1 as "━━━━──────" into a buffer of 3 * columns + 1 bytes, and returns it. */
 char *terminal_bar(char *buffer, double share, size_t columns);
 

@@ -1,12 +1,15 @@
 /* ./inspect "sentence": shows what a model computes for one translation, as a page, as JSON, or in the terminal. */
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/ds.h"
 #include "base/file.h"
 #include "base/lines.h"
+#include "base/memory.h"
 #include "base/size.h"
 #include "base/terminal.h"
 #include "cli/options.h"
@@ -19,6 +22,7 @@
 static const Option options[] = {
     {"--model", "-m", "FILE", "the model (default: the newest runs/*/model.gguf)", NULL},
     {"--output", "-o", "FILE", "the page (default: inspect.html)", NULL},
+    {"--open", NULL, NULL, "open the page in a browser", NULL},
     {"--json", NULL, NULL, "print the page's data as JSON instead (with -o: write it to FILE)", NULL},
     {"--text", NULL, NULL, "print attention and candidates as text instead (with -o: as well)", NULL},
     {"--compare", NULL, "TEXT", "another sentence, in which the word may have another meaning", NULL},
@@ -48,11 +52,36 @@ static const Command command = {
 
 typedef struct Arguments {
     const char *model, *output, *sentence;
-    bool json, text, example;
+    bool json, text, example, open;
     size_t beam, threads;
     Knockout knockout;
     InspectRequest request;
 } Arguments;
+
+#ifdef __APPLE__
+#define OPENER "open"
+#else
+#define OPENER "xdg-open"
+#endif
+
+/* Hands a link to what opens links here, a program found on PATH; no shell reads the link. */
+static bool open_page(const char *link, Error *err) {
+    pid_t child;
+    int status = 0;
+    posix_spawn_file_actions_t quiet;
+    posix_spawn_file_actions_init(&quiet);
+    posix_spawn_file_actions_adddup2(&quiet, STDERR_FILENO, STDOUT_FILENO);
+    char *const arguments[] = {(char[]){OPENER}, memory_string(link), NULL};
+    const int failure = posix_spawnp(&child, OPENER, &quiet, NULL, arguments, environ);
+    posix_spawn_file_actions_destroy(&quiet);
+    free(arguments[1]);
+    if (failure)
+        return error_set(err, "--open: cannot start %s, which opens pages: %s; open the link above by hand", OPENER,
+                         strerror(failure));
+    if (waitpid(child, &status, 0) < 0 || status != 0)
+        return error_set(err, "--open: %s could not open the page; open the link above by hand", OPENER);
+    return true;
+}
 
 /* JSON to stdout or a file, or the page. */
 static bool deliver(const Arguments *a, Json *json, Error *err) {
@@ -70,8 +99,15 @@ static bool deliver(const Arguments *a, Json *json, Error *err) {
     else
         page_write(file, "inspect.html", json->text, size);
     if (!file_commit(file, err)) return false;
-    options_note(&command, "wrote %s", path);
-    return true;
+    if (a->json) {
+        options_note(&command, "wrote %s", path);
+        return true;
+    }
+    char *link = terminal_link(path);
+    options_note(&command, "wrote %s; open %s", path, link);
+    const bool ok = !a->open || open_page(link, err);
+    free(link);
+    return ok;
 }
 
 static bool show(const Arguments *a, const Observation *o, Error *err) {
@@ -87,7 +123,7 @@ static bool show(const Arguments *a, const Observation *o, Error *err) {
 
 static bool inspect_sentence(const Arguments *a, Pool *pool, Error *err) {
     ModelFile model;
-    if (!options_open_model(&model, a->model, err)) return false;
+    if (!options_open_model(&command, &model, a->model, err)) return false;
     model.info.decode.knockout = &a->knockout;
     Tokenizer *tokenizer = modelfile_tokenizer(&model, err);
     Observation o;
@@ -124,7 +160,7 @@ static bool inspect_known(const Arguments *a, Pool *pool, Error *err) {
 /* "-": the sentence is the one line of standard input. *line: a stb_ds array that it is copied to. */
 static bool read_sentence(Arguments *a, char **line, Error *err) {
     if (!a->sentence || strcmp(a->sentence, "-") != 0) return true;
-    options_tell_input(&command);
+    options_tell_input(&command, "the sentence");
     LineReader *reader = lines_open(STDIN_FILENO, "standard input");
     Text text, more;
     LinesNext next = lines_next(reader, &text.bytes, &text.length, err);
@@ -171,7 +207,7 @@ int main(int argc, char **argv) {
     }
     a.model = options_given(&reader, "--model"), a.output = options_given(&reader, "--output");
     a.json = options_given(&reader, "--json"), a.text = options_given(&reader, "--text"),
-    a.example = options_given(&reader, "--example");
+    a.example = options_given(&reader, "--example"), a.open = options_given(&reader, "--open");
     a.request.compare = options_given(&reader, "--compare"), a.request.word = options_given(&reader, "--word");
     a.request.kind = options_choice(&reader, "--kind", ATTENTION_KIND_NAMES);
     a.request.layer = (int)options_integer(&reader, "--layer", 0, HYPER_MAX_LAYERS - 1, INSPECT_NONE);
@@ -180,6 +216,8 @@ int main(int argc, char **argv) {
     options_without(&reader, &a.knockout);
     a.threads = (size_t)options_integer(&reader, "--threads", 0, 1024, 0);
     if (a.json && a.text) options_usage(&command, "expected --json or --text, found both");
+    if (a.open && (a.json || (a.text && !a.output)))
+        options_usage(&command, "--open: expected a page to open, found --%s", a.json ? "json" : "text without -o");
     if (a.text && !a.output && (a.request.word || a.request.compare || a.request.groups))
         options_usage(&command,
                       "--text does not show --word, --compare and --group: expected -o FILE as well, for the page");

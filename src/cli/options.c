@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -223,8 +224,8 @@ static bool check_model_path(const char *path, Error *err) {
     return !folder;
 }
 
-/* The newest runs/NAME/model.gguf, in a fresh string, or NULL. */
-static char *newest_model(Error *err) {
+/* The newest runs/NAME/model.gguf, in a fresh string, or NULL; *count: how many there are. */
+static char *newest_model(size_t *count, Error *err) {
     char *newest = NULL;
     struct timespec when = {0, 0};
     DIR *runs = opendir("runs");
@@ -238,6 +239,7 @@ static char *newest_model(Error *err) {
         struct stat status;
         if (stat(path, &status) == 0) {
             const struct timespec t = status.st_mtim;
+            ++*count;
             if (!newest || t.tv_sec > when.tv_sec || (t.tv_sec == when.tv_sec && t.tv_nsec > when.tv_nsec)) {
                 free(newest);
                 newest = memory_string(path);
@@ -252,12 +254,46 @@ static char *newest_model(Error *err) {
     return newest;
 }
 
-bool options_open_model(ModelFile *model, const char *given, Error *err) {
-    if (given) return check_model_path(given, err) && modelfile_open(model, given, err);
-    char *path = newest_model(err);
+bool options_open_model(const Command *c, ModelFile *model, const char *given, Error *err) {
+    if (given) {
+        if (!check_model_path(given, err)) return false;
+        if (modelfile_open(model, given, err)) return true;
+        options_suggest_file(err, given, (const char *const[]){"runs/*/model.gguf", NULL});
+        return false;
+    }
+    size_t count = 0;
+    char *path = newest_model(&count, err);
     const bool ok = path && modelfile_open(model, path, err);
+    if (ok && count > 1 && isatty(STDERR_FILENO))
+        options_note(c, "with %s, the newest of %zu models (-m FILE takes another)", path, count);
     free(path);
     return ok;
+}
+
+/* How unlike a path is what was written: as a whole, without its folders, or without its ending, too. */
+static size_t path_distance(const char *wrong, const char *path) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char *stem = memory_string_n(name, strcspn(name, "."));
+    const size_t distances[] = {names_distance(wrong, path), names_distance(wrong, name), names_distance(wrong, stem)};
+    free(stem);
+    size_t least = distances[0];
+    for (size_t i = 1; i < COUNT(distances); i++) least = size_min(least, distances[i]);
+    return least;
+}
+
+void options_suggest_file(Error *err, const char *wrong, const char *const *patterns) {
+    struct stat status;
+    glob_t found = {0};
+    const char *nearest = NULL;
+    size_t least = names_limit(wrong);
+    if (!*wrong || strcmp(wrong, "-") == 0 || stat(wrong, &status) == 0 || errno != ENOENT) return;
+    for (int more = 0; *patterns; patterns++, more = GLOB_APPEND) glob(*patterns, more, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        const size_t distance = path_distance(wrong, found.gl_pathv[i]);
+        if (distance < least) least = distance, nearest = found.gl_pathv[i];
+    }
+    if (nearest) error_set(err, "%s; did you mean %s?", err->text, nearest);
+    globfree(&found);
 }
 
 void options_tell_text(const Command *c, const char *text) {
@@ -269,8 +305,8 @@ void options_tell_text(const Command *c, const char *text) {
         options_note(c, "%s: taken as text, although a file has this name; its lines: %s - < %s", text, c->name, text);
 }
 
-void options_tell_input(const Command *c) {
-    if (isatty(STDIN_FILENO)) options_note(c, "reading standard input from the terminal; Ctrl-D ends it");
+void options_tell_input(const Command *c, const char *what) {
+    if (isatty(STDIN_FILENO)) options_note(c, "type %s and press Enter; Ctrl-D ends", what);
 }
 
 void options_keep_going(void) {

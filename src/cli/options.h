@@ -65,14 +65,19 @@ void options_fields(const OptionReader *reader, const Field *fields, void *of);
 void options_without(const OptionReader *reader, Knockout *knockout);
 bool options_check_without(const Knockout *knockout, const ModelFile *model, Error *err);
 
-/* Opens the model that was given or, for NULL, the newest runs/NAME/model.gguf. Release with modelfile_close. */
-bool options_open_model(ModelFile *model, const char *given, Error *err);
+/* Opens the model that was given or, for NULL, the newest runs/NAME/model.gguf; of several it names that one on stderr,
+ * if this is a terminal. Release with modelfile_close. */
+bool options_open_model(const Command *command, ModelFile *model, const char *given, Error *err);
+
+/* If there is no file of this name, adds to the message which one may be meant, of those that match a list of patterns
+ * (glob(3)) with NULL at its end. */
+void options_suggest_file(Error *err, const char *wrong, const char *const *patterns);
 
 /* Says on stderr that an argument is taken as text, if a file has this name. */
 void options_tell_text(const Command *command, const char *text);
 
-/* Says on stderr that standard input is read, if it is a terminal. */
-void options_tell_input(const Command *command);
+/* Says on stderr that standard input is read, if it is a terminal. what: "a sentence". */
+void options_tell_input(const Command *command, const char *what);
 
 /* Whether all that was printed could be written. */
 bool options_flush(Error *err);

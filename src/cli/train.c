@@ -160,6 +160,28 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
     }
 }
 
+/* What to do with the model, with a sentence of the validation that fits a line. */
+static void tell_next(const Trainer *t, Progress *progress) {
+    enum { LONGEST = 60 };
+    char *model = terminal_word(t->config->files[RUN_MODEL]), *report = t->config->files[RUN_REPORT], *text = NULL;
+    for (size_t i = 0; i < t->data.valid_lines.count && !text; i++) {
+        const Text source = corpus_source(&t->data.valid_lines, i);
+        char *line = memory_string_n(source.bytes, source.length);
+        if (source.length > 0 && source.length <= LONGEST) text = terminal_word(line);
+        free(line);
+    }
+    if (!text) text = memory_string("\"a sentence\"");
+    progress_line(progress, "translate with it:  ./translate -m %s %s", model, text);
+    progress_line(progress, "look into it:       ./inspect -m %s --open %s", model, text);
+    if (file_exists(report)) {
+        char *link = terminal_link(report);
+        progress_line(progress, "see how it learnt:  %s", link);
+        free(link);
+    }
+    free(model);
+    free(text);
+}
+
 /* Says how the run ended, which began at step `first`; returns the exit code. */
 static int tell_end(RunStatus status, const Trainer *t, uint64_t first, Progress *progress, const Error *err) {
     const TrainState *s = &t->state;
@@ -176,6 +198,7 @@ static int tell_end(RunStatus status, const Trainer *t, uint64_t first, Progress
                           step.text, t->config->schedule.kind == SCHEDULE_COSINE ? "" : "raise it, or ");
         else
             progress_line(progress, "done: %s steps%s%s: %s", step.text, *best ? ", " : "", best, model);
+        tell_next(t, progress);
         return EXIT_DONE;
     case RUN_STALLED:
         progress_line(
@@ -183,6 +206,7 @@ static int tell_end(RunStatus status, const Trainer *t, uint64_t first, Progress
             "stopped early at step %s: no better model in %llu validations (valid.patience; raise it to continue)%s%s: "
             "%s",
             step.text, (unsigned long long)s->stalled, *best ? "; " : "", best, model);
+        tell_next(t, progress);
         return EXIT_DONE;
     case RUN_STOPPED:
         progress_line(progress, "stopped after step %s, everything saved; the same command continues", step.text);
@@ -253,6 +277,25 @@ _Noreturn static void print_keys(void) {
 /* section.key=value; but some/path=1/my.ini is a file. */
 static bool is_override(const char *argument) { return argument[strcspn(argument, "=/")] == '='; }
 
+/* "train.seed = 2" and "train.seed= 2" in place of train.seed=2; value: the argument just read; more: it is one too
+ * many. */
+static void check_spaces(const OptionReader *r, const char *value, bool more) {
+    const char *const *next = (const char *const *)r->arguments + r->at;
+    const size_t left = r->count - r->at;
+    Field *fields = config_fields();
+    const bool is_key = fields_find(fields, value) && !file_exists(value);
+    const char *key = value, *to = left > 0 && next[0][0] != '-' ? next[0] : "VALUE";
+    bool spaces = is_key || (left > 0 && next[0][0] == '=');
+    free(fields);
+    if (spaces && *to == '=') to = to[1] ? to + 1 : left > 1 ? next[1] : "VALUE";
+    if (!spaces && more && r->at > 1 && is_override(next[-2]) && next[-2][strlen(next[-2]) - 1] == '=') {
+        spaces = true;
+        key = memory_string_n(next[-2], strlen(next[-2]) - 1);
+        to = value;
+    }
+    if (spaces) options_usage(&command, "%s: expected %s=%s, without spaces around the =", key, key, to);
+}
+
 /* Whether a list of files has standard input in it. */
 static bool names_stdin(const char *list) {
     for (list += strspn(list, " "); *list; list += strspn(list, " ")) {
@@ -271,9 +314,12 @@ int main(int argc, char **argv) {
     for (const char *option; (option = options_next(&reader, &value));) {
         if (strcmp(option, "--keys") == 0) print_keys();
         if (*option) continue;
-        if (is_override(value))
+        if (is_override(value)) {
             stbds_arrput(overrides, (char *)value);
-        else if (!path)
+            continue;
+        }
+        check_spaces(&reader, value, path != NULL);
+        if (!path)
             path = value;
         else
             options_usage(&command,
@@ -283,12 +329,15 @@ int main(int argc, char **argv) {
     const bool fresh = options_given(&reader, "--fresh"), dry = options_given(&reader, "--dry-run");
     if (!path)
         options_usage(&command, "expected a CONFIG.ini (for a start: configs/tiny.ini; -: standard input), found none");
-    if (strcmp(path, "-") == 0) options_tell_input(&command);
+    if (strcmp(path, "-") == 0) options_tell_input(&command, "the config");
 
     Config config;
     const bool ok = cpu_check(&err) && config_read(&config, path, overrides, stbds_arrlenu(overrides), &err);
     stbds_arrfree(overrides);
-    if (!ok) return options_fail(&command, &err);
+    if (!ok) {
+        options_suggest_file(&err, path, (const char *const[]){"configs/*.ini", "*.ini", "*/*.ini", NULL});
+        return options_fail(&command, &err);
+    }
     int code;
     if (strcmp(path, "-") == 0 && names_stdin(config.data_train)) {
         error_set(&err, "data.train: -: standard input is the config already; name a file, or give the config as one");

@@ -183,7 +183,7 @@ static bool answer(Request *request, Translator *translator, const Text *texts, 
 }
 
 static bool answer_lines(Request *request, Translator *translator, Error *err) {
-    options_tell_input(&command);
+    options_tell_input(&command, "a sentence");
     LineReader *reader = lines_open(STDIN_FILENO, "standard input");
     Text *texts = NULL;
     bool ok = true;
@@ -237,7 +237,7 @@ static bool search_options(SearchOptions *how, int32_t **prefix, const Request *
 
 static int run(Request *request, Error *err) {
     ModelFile model;
-    if (!cpu_check(err) || !options_open_model(&model, options_given(request->options, "--model"), err))
+    if (!cpu_check(err) || !options_open_model(&command, &model, options_given(request->options, "--model"), err))
         return options_fail(&command, err);
     SearchOptions how;
     int32_t *prefix = NULL;
