@@ -428,10 +428,20 @@ class Scenes:
         rest = 1 - math.fsum(p)
         self.open("next", 0, block=block, head=0, row=row)
         bars = self.list_bars(".next")
-        logits = [c.get("logit", math.log(c["p"] / min(p))) for c in step["candidates"]]
+        logits = [c["logit"] for c in step["candidates"]]
         ahead = math.log(p[0] / p[1])
-        if bars[0] > 0 and "logit" not in step["candidates"][0]:
-            self.check(all_near([b / bars[0] for b in bars], [x / logits[0] for x in logits], 0.02), "bars of the scores")
+        self.check(all_near([b / bars[0] for b in bars], [x / logits[0] for x in logits], 0.02), "bars of the scores")
+        last = self.bars(".skyline.last")
+        if last:
+            D = self.data["output"]["vectors"]["shape"][1]
+            vector = unpack(self.data["output"]["vectors"])[row * D:][:D]
+            top = max(map(abs, vector))
+            self.check(all_near([h for _, h, _ in last[0]], [x / top for x in vector], 2e-4), "the last vector")
+            products = [h for _, h, _ in self.bars(".skyline.product")[0]]
+            rows = [h for _, h, _ in self.bars(".skyline.row-of")[0]]
+            self.check(all(a * b * c >= 0 for a, b, c in zip(vector, rows, products)), "the products have the signs of their factors")
+            mine = next(c["logit"] for c in step["candidates"] if c["id"] == step["says"]["id"])
+            self.check(near(number(self.all(".tally .right", "n.textContent")[2]), mine, 0.06), "they add up to the logit")
         self.check(f"{ahead:.1f}" in self.says(), f"says how far the best is ahead, {ahead}: {self.says()}")
         self.open("next", 1, block=block, head=0, row=row)
         bars = self.list_bars(".next")

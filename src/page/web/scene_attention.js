@@ -232,7 +232,7 @@ const doesOf = (b, head) => b.heads && b.heads[head] && b.heads[head].does;
 
 function drawVectors(host, data, w) {
   const max = highest([w.q, ...w.k]), maxValue = highest(w.v), agrees = (j, c) => w.q[c] * w.k[j][c] > 0;
-  const out = says();
+  const out = says(), came = w.b.x && tensor(w.b.x).row(w.row);
   const tell = j => {
     mark(host, j);
     looked.j = j;
@@ -241,6 +241,9 @@ function drawVectors(host, data, w) {
       strong(`${count} of ${w.K}`), " places. There its bars have their full colour.");
   };
   host.append(topLine(data, "encoder", w, "who asks"),
+    came && html("div.three-names", html("span.name.came", shown(w.tokens[w.row])),
+      html("div.whole", skyline(came, {max: highest([came]), tone: "var(--source)", kind: "came", label: "what the block reads"}), html("span.what",
+        `as it comes in: ${came.length} numbers. Three matrices make three shorter vectors of it, ${w.K} numbers each:`))) || "",
     html("div.three-names", html("span"), html("div.query-of", html("b", shown(w.tokens[w.row])), html("span.what", " query: what it looks for"),
       skyline(w.q, {max, tone: "var(--query)", kind: "query", label: "query"}))),
     html("div.three-names", html("span"), html("span.what.t-key", "key: what a word has to show"),
@@ -339,6 +342,14 @@ function drawFan(host, data, w) {
   draw(lookedAt(w));
 }
 
+/* What agrees, what disagrees and what remains, as bars; full: what a whole line stands for. */
+function tallies(plus, less, total, full) {
+  const wide = x => `${(100 * Math.abs(x) / (full || 1)).toFixed(3)}%`;
+  const line = (name, kind, from, x, text) => html("div.tally", html("span.name", name),
+    html("span.track", html("i", {class: kind, style: `left:${wide(from)};width:${wide(x)}`})), html("span.right", text));
+  return html("div.tallies", line("agree", "plus", 0, plus, short(plus, 1)), line("disagree", "less", Math.max(0, plus + less), less, short(less, 1)),
+    line("what remains", "rest" + (total < 0 ? " less" : ""), 0, total, html("b", short(total, 1))));
+}
 function drawProducts(host, data, w) {
   const body = html("div.two.wide-left"), stack = html("div.stack"), out = says(), max = highest([w.q, ...w.k]);
   const low = Math.min(0, ...w.dots), high = Math.max(0, ...w.dots);
@@ -347,16 +358,13 @@ function drawProducts(host, data, w) {
   const full = Math.max(...positive, ...negative.map(x => -x), 1e-9);
   function draw(j) {
     looked.j = j;
-    const products = all[j], plus = positive[j], less = negative[j], total = w.dots[j], wide = x => `${(100 * Math.abs(x) / full).toFixed(3)}%`;
-    const line = (name, kind, from, x, text) => html("div.tally", html("span.name", name),
-      html("span.track", html("i", {class: kind, "data-x": x, style: `left:${wide(from)};width:${wide(x)}`})), html("span.right", text));
+    const products = all[j], plus = positive[j], less = negative[j], total = w.dots[j];
     stack.replaceChildren(
       html("div.lane", html("span.name.t-query", "query of ", html("b", shown(w.tokens[w.row]))), skyline(w.q, {max, tone: "var(--query)", kind: "query"})),
       html("div.lane", html("span.name.t-key", "key of ", html("b", shown(w.keys[j]))), skyline(w.k[j], {max, tone: "var(--key)", kind: "key"})),
       html("div.lane.products", html("span.name", "each pair multiplied"),
         skyline(products, {max: maxProduct, tone: "var(--agree)", strong: c => products[c] > 0, kind: "product"})),
-      html("div.tallies", line("agree", "plus", 0, plus, short(plus, 1)), line("disagree", "less", plus + less, less, short(less, 1)),
-        line("what remains", "rest" + (total < 0 ? " less" : ""), 0, total, html("b", short(total, 1)))));
+      tallies(plus, less, total, full));
     mark(body, j);
     const agree = products.filter(x => x > 0).length;
     out.replaceChildren(`${agree} of ${w.K} products are above zero and add up to ${short(plus, 1)}; the others add up to ${short(less, 1)}. `,
@@ -804,12 +812,18 @@ scenes.push({
 
 /* ---- cross-attention ---- */
 
+const pen = document.createElement("canvas").getContext("2d");
+function widthOf(text) {
+  pen.font = "700 15px " + colours.sans;
+  return pen.measureText(text).width;
+}
+
 function drawCross(host, data, step) {
   const w = placeOf(data, "cross"), rows = w.tokens, n = rows.length, m = w.keys.length, out = says();
   const go = row => goTo("cross", w, {row: Math.max(0, Math.min(n - 1, row))});
   const W = Math.max(250, host.clientWidth), wide = W > 760, lw = wide ? Math.min(520, W * 0.5) : W, count = Math.max(n, m), gap = Math.max(17, Math.min(34, 420 / count)), H = count * gap + 6;
   const xa = Math.min(150, lw * 0.3), xb = lw - xa, ya = j => (count - m) * gap / 2 + (j + 0.5) * gap, yb = i => (count - n) * gap / 2 + (i + 0.5) * gap, tone = colour(w.head);
-  const boxOf = t => Math.min(xa, 14 + 9.8 * cut(shown(t), 15).length);
+  const boxOf = t => Math.min(xa, 13 + widthOf(cut(shown(t), 15)));
   const all = range(n).map(i => rowOf(w.b, w.head, i)), tops = all.map(most);
   const line = (i, j, kind) => svg("path", {class: "look " + kind, d: `M${xb - 6} ${yb(i)}C${(xa + xb) / 2} ${yb(i)} ${(xa + xb) / 2} ${ya(j)} ${xa + 6} ${ya(j)}`, "stroke-width": Math.max(0.7, 13 * all[i][j]).toFixed(2), "data-p": all[i][j], "data-i": i, "data-j": j, style: `stroke:${tone}`});
   const picture = svg("svg.crossing", {viewBox: `0 0 ${lw} ${H}`, width: lw, height: H, role: "listbox", "aria-label": "words of the translation; arrow keys go from one to the next"},
@@ -868,6 +882,21 @@ function tempered(candidates, others, temperature) {
   return {p: each.map(x => x / total), rest: more / total};
 }
 const nextRow = data => Math.min(data.steps.length - 1, blocksOf(data, "cross").length ? placeOf(data, "cross").row : 0);
+/* The last vector and the row of the piece that is said, number by number, where the page has that row: where the output
+ * matrix is the decoder's table, whose rows of the words said are in the page. */
+function meeting(data, row) {
+  const says = data.steps[row].says, same = data.steps[row].candidates.find(c => c.id === says.id), table = data.embedding && tensor(data.embedding.target);
+  const last = data.output && data.output.vectors && tensor(data.output.vectors).row(row);
+  if (!last || !table || !same || !Number.isFinite(same.logit) || row + 1 >= table.shape[0] || data.target.tokens[row + 1].id !== says.id) return null;
+  const its = table.row(row + 1), products = range(last.length).map(c => last[c] * its[c]), total = sum(products);
+  if (Math.abs(total - same.logit) > 1e-3 * (1 + Math.abs(total))) return null;
+  const V = (data.model || {}).vocab, plus = sum(products.filter(x => x > 0));
+  const lane = (tone, name, values, kind, strong) => html("div.lane", {class: "lane " + (kind === "product" ? "products" : "")}, html("span.name", {style: `color:${tone}`}, name),
+    skyline(values, {max: highest([values]), tone: kind === "product" ? "var(--agree)" : tone, kind, strong}));
+  return html("div.stack.met", lane("var(--target)", `last vector: ${last.length} numbers`, last, "last"),
+    lane("var(--key)", ["row of ", html("b", shown(says)), V && ` (one of ${thousands(V)})`], its, "row-of"),
+    lane("var(--ink)", "each pair multiplied", products, "product", c => products[c] > 0), tallies(plus, total - plus, total, plus));
+}
 function drawNext(host, data, step) {
   const row = nextRow(data), steps = data.steps, n = steps.length, now = steps[row], out = says(), list = html("div.points.plain.next");
   const V = (data.model || {}).vocab, others = Math.max(0, (V || 0) - now.candidates.length);
@@ -891,7 +920,7 @@ function drawNext(host, data, step) {
       ...(step && others ? [html("div.point.rest", html("span.name", `${thousands(others)} others`), signedBar(rest, 0, high, "var(--muted)", "probability"), html("span.right", part(rest)))] : []));
     const best = most(p), said = i => `“${shown(now.candidates[i])}”`, second = range(p.length).filter(i => i !== best).sort((a, b) => p[b] - p[a])[0];
     out.replaceChildren(...present([
-      [hasLogits ? "Each bar is the dot product of the last vector with one row of the table." : "Bars: how far a score is above the lowest one listed. ", second !== undefined && `${said(best)} is ${short(logits[best] - logits[second], 1)} ahead of ${said(second)}. That makes it ${times(logits[best] - logits[second])} times as likely: e to the ${short(logits[best] - logits[second], 1)}.`],
+      [hasLogits ? "Each bar is the dot product of the last vector with one row of the table. " : "Bars: how far a score is above the lowest one listed. ", second !== undefined && `${said(best)} is ${short(logits[best] - logits[second], 1)} ahead of ${said(second)}. That makes it ${times(logits[best] - logits[second])} times as likely: e to the ${short(logits[best] - logits[second], 1)}.`],
       [strong(said(best)), ` gets ${part(p[best])}`, now.says.id === now.candidates[best].id ? ", and it is what the model says." : `; the search says “${shown(now.says)}” nevertheless, as that leads to a better whole.`],
       [heat === 1 ? "1: as the model is. " : heat < 1 ? "Surer: the best one takes even more. " : "Bolder: the others get their chance. ", strong(said(best)), ` ${part(p[best])}, the ${thousands(others)} that are not listed ${part(rest)}. `,
         html("span.muted", "All probabilities are raised to the power 1/temperature and shared anew; of the pieces not listed only the sum is known, so they are taken as equally likely.")]
@@ -913,8 +942,8 @@ function drawNext(host, data, step) {
     host.querySelector(".heat-is").textContent = short(1, 2);
     draw();
   }}, "1: the model")));
-  const D = (data.model || {}).width;
-  host.append(html("div.two.narrow-left", html("div.to-table", {"data-step": step}, html("span.ff-box.vector", D ? `last vector: ${D} numbers` : "last vector"), html("span.sign", "↓ dot product with each row"),
+  const D = (data.model || {}).width, met = step === 0 && meeting(data, row);
+  host.append(html("div.two.even", met || html("div.to-table", {"data-step": step}, html("span.ff-box.vector", D ? `last vector: ${D} numbers` : "last vector"), html("span.sign", "↓ dot product with each row"),
     html("span.ff-box.table", V ? [html("b", thousands(V)), " rows: one for each piece the model can say"] : "a row for each piece"), html("span.sign", "↓ softmax"), html("span.ff-box.bars-box", "one share for each piece; the largest is said")), list), out);
   draw();
 }
