@@ -91,15 +91,20 @@ def shares_in(text):
 class Scenes:
     def __init__(self, browser, name, data):
         self.browser, self.name, self.data, self.page = browser, name, data, OUT / f"scene-{name}.html"
-        self.where = ""
+        self.where, self.opened = "", False
 
     def check(self, good, what):
         check(good, f"{self.name}, {self.where}: {what}")
 
-    def open(self, scene, step, **choice):
+    def open(self, scene, step, fresh=False, **choice):
+        """Goes to a step of a scene: by its address when fresh or for the first time, else within the page."""
         self.where = f"{scene} {step} {choice or ''}"
-        place = "".join(f"&{k}={v}" for k, v in choice.items())
-        self.browser.open(self.page, f"#scene-{scene}&step={step}{place}", ready="document.querySelector('#scene > *')")
+        if fresh or not self.opened:
+            place = "".join(f"&{k}={v}" for k, v in choice.items())
+            self.browser.open(self.page, f"#scene-{scene}&step={step}{place}", ready="document.querySelector('#scene > *')")
+            self.opened = True
+        else:
+            self.run(f"(lesson.choose({json.dumps(choice)}), toScene('{scene}', {step}, false))")
         self.browser.settle()
 
     def run(self, script):
@@ -130,6 +135,8 @@ class Scenes:
         b = self.data["attention"][block]
         H, rows, count = b["p"]["shape"]
         p = unpack(b["p"])[(head * rows + row) * count:][:count]
+        if not b["q"]:
+            return {"p": list(p)}
         D = b["q"]["shape"][1]
         K = D // H
 
@@ -183,7 +190,7 @@ class Scenes:
             self.browser.press("ArrowUp" if other else "ArrowDown")
             self.two_arrows(tokens, w, other - 1 if other else 1)
 
-        self.open("dot", 2, block=block, head=head, row=row, word=row)
+        self.open("dot", 2, fresh=True, block=block, head=head, row=row, word=row)
         products = [a * b for a, b in zip(w["q"], w["k"][looked])]
         top = max(abs(a * b) for k in w["k"] for a, b in zip(w["q"], k))
         bars = self.bars(".skyline.product")[0]
@@ -413,7 +420,7 @@ class Scenes:
 
     def opens_clean(self):
         """Without a choice, cross-attention opens on a head that says which word belongs to which, if there is one."""
-        self.open("cross", 0, block=0)
+        self.open("cross", 0, fresh=True, block=0)
         best = max(((h["share"] if h["label"] == "aligned" else 0) - 0.01 * h["entropy"], i, k)
                    for i, b in enumerate(self.data["attention"]) if b["kind"] == "cross" for k, h in enumerate(b["heads"]))
         chosen = self.all(".choosers .group:last-child [aria-pressed=true]", "+n.textContent")
@@ -468,6 +475,7 @@ class Scenes:
         """Every step, at all widths: it fits, and says nothing odd."""
         for width, dark in ((1280, False), (400, True)):
             self.browser.show(width, 900, dark)
+            self.opened = False
             for scene, steps in STEPS.items():
                 for step in range(steps):
                     self.open(scene, step)
@@ -529,7 +537,7 @@ def main():
             browser.show(1280, 900)
             scenes = Scenes(browser, name, data)
             attention = data["attention"]
-            blocks = {kind: [i for i, b in enumerate(attention) if b["kind"] == kind] for kind in ("encoder", "decoder", "cross")}
+            blocks = {kind: [i for i, b in enumerate(attention) if b["kind"] == kind and (b["q"] or kind == "cross")] for kind in ("encoder", "decoder", "cross")}
             heads, count = attention[0]["p"]["shape"][:2]
             for block, head, row in ((blocks["encoder"][0], 0, min(3, count - 1)), (blocks["encoder"][-1], heads - 1, 0)):
                 scenes.query_meets_key(block, head, row)
