@@ -166,41 +166,40 @@ function readAddress() {
 /* ---- the sentence, its translation, and ribbons between their words ---- */
 
 const ribbonColour = (i, count) => `hsl(${Math.round(205 + 130 * (count > 1 ? i / (count - 1) : 0))} 52% 55%)`;
-function drawHero() {
-  const host = document.getElementById("alignment"), says = document.getElementById("hero-says"), d = lesson.data;
-  if (!d || !d.source) {
-    host.replaceChildren();
-    says.replaceChildren();
+/* Words of both sides and, for each of the translation, its shares of the others: of the data. */
+const heroOf = d => ({source: lesson.words("source"), target: lesson.words("target"), shares: lesson.alignment(), unseen: d.unseen || []});
+/* shown: those of a sentence that is being typed, or else the data's. */
+function drawHero(shown = lesson.data && lesson.data.source ? heroOf(lesson.data) : null) {
+  const host = document.getElementById("alignment"), says = document.getElementById("hero-says");
+  says.replaceChildren();
+  if (!shown || !shown.target.length) {
+    host.replaceChildren(shown ? html("p.summary", lesson.data.source.text) : "");
     return;
   }
-  const source = lesson.words("source"), target = lesson.words("target"), shares = lesson.alignment();
-  const unseen = new Set((d.unseen || []).map(u => u.word ?? u.number));
-  if (!target.length) {
-    host.replaceChildren(html("p.summary", d.source.text));
-    says.replaceChildren();
-    return;
-  }
-  const W = host.clientWidth, pen = document.createElement("canvas").getContext("2d");
+  const {source, target, shares} = shown, names = source.map(w => w.text), best = row => row.indexOf(Math.max(...row));
+  host.replaceChildren(heroPicture(host.clientWidth, 38, shown));
+  says.replaceChildren(html("ul.hidden", shares.map((row, i) => html("li", `${target[i].text} comes mostly from ${
+    names[best(row)]}, ${percent(Math.max(...row))}`))));
+  says.append(html("p.hint", "The ribbons show which words each word of the translation comes from. Touch one. ",
+    html("button.link", {onclick: () => walk(1)}, "See how it is done"), html("span.keys", " or press the space bar.")));
+  if (shown.unseen.length)
+    says.append(html("p.unseen-note", "The model never saw ", shown.unseen.map((u, i) => [i ? ", " : "", html("b", u.text.trim())]),
+      " while it learnt, so it can only guess there."));
+}
+/* most: size of the type, where there is room. */
+function heroPicture(W, most, {source, target, shares, unseen: list}) {
+  const unseen = new Set(list.map(u => u.word ?? u.number)), pen = document.createElement("canvas").getContext("2d");
   const wide = (list, size) => {
     pen.font = `${size}px ${getComputedStyle(document.body).fontFamily}`;
     return list.map(w => pen.measureText(w.text).width);
   };
   const lineOf = (list, size) => sum(wide(list, size)) + 0.62 * size * (list.length - 1);
   const longest = Math.max(lineOf(source, 100), lineOf(target, 100)) / 100;
-  const size = Math.min(38, Math.floor((W - 8) / longest)), upright = size < 19;
+  const size = Math.min(most, Math.floor((W - 8) / longest)), upright = size < 19;
   const picture = upright ? heroUpright(W, source, target, shares, wide, unseen)
                           : heroLines(W, size, source, target, shares, wide, unseen);
   roving(picture, ".word", n => lesson.light(n.dataset.side, n.dataset.word));
-  host.replaceChildren(picture);
-  says.replaceChildren();
-  const names = source.map(w => w.text), best = row => row.indexOf(Math.max(...row));
-  says.replaceChildren(html("ul.hidden", shares.map((row, i) => html("li", `${target[i].text} comes mostly from ${
-    names[best(row)]}, ${percent(Math.max(...row))}`))));
-  says.append(html("p.hint", "The ribbons show which words each word of the translation comes from. Touch one. ",
-    html("button.link", {onclick: () => walk(1)}, "See how it is done"), html("span.keys", " or press the space bar.")));
-  if ((d.unseen || []).length)
-    says.append(html("p.unseen-note", "The model never saw ", d.unseen.map((u, i) => [i ? ", " : "", html("b", u.text.trim())]),
-      " while it learnt, so it can only guess there."));
+  return picture;
 }
 function heroWord(side, w, index, x, y, size, anchor, colour, unseen, box) {
   return svg("g.word", {

@@ -1,29 +1,177 @@
 "use strict";
-/* The live page: a sentence that is translated as it is typed. */
+/* The live page: a sentence that is translated as it is typed, parts of the model that can be switched off
+ * (live_knock.js), and a model that learns (live_train.js). */
+
+const live = {
+  sentence: "please buy an apple and an orange",
+  sentences: [
+    "please buy an apple and an orange", "apple unveiled the new phone", "aditya eats pizza", "pizza eats aditya",
+    "the cat sat on the mat", "write a poem", "the dog sees the cat", "the cat sees the dog",
+    "the car is old but it is fast", "she bought a red hat", "my sister works for apple", "the birds that sleep are small"
+  ],
+  field: null,
+  wanted: null, /* what was typed last and is not translated yet */
+  busy: false,
+  shown: null, /* the sentence whose data the page shows */
+  model: "the model that came with the page",
+  watchers: [] /* called when another sentence, or another model, is shown */
+};
+
+/* ---- what the engine says, as the page draws it ---- */
+
+const liveWords = list => list.map((text, word) => ({word, text}));
+function liveShown(result) {
+  const shares = result.words.map(w => {
+    const total = sum(w.shares) || 1;
+    return w.shares.map(s => s / total);
+  });
+  return {source: liveWords(result.source), target: liveWords(result.words.map(w => w.text)), shares, unseen: result.unseen || []};
+}
+/* A sentence in which the word "apple" means the other thing. */
+const liveCompare = text => (/unveil|release|works for|phone/.test(text) ? live.sentences[0] : live.sentences[1]);
+
+/* ---- the sentence ---- */
+
+function makeField() {
+  const field = live.field = html("textarea", {
+    id: "sentence",
+    rows: 1,
+    "aria-describedby": "field-help",
+    spellcheck: "false",
+    autocomplete: "off",
+    autocapitalize: "off",
+    lang: "en",
+    enterkeyhint: "done"
+  });
+  field.value = live.sentence;
+  field.addEventListener("input", () => liveType(field.value));
+  field.addEventListener("keydown", e => {
+    if (e.key === "Enter") e.preventDefault();
+  });
+  live.says = html("p.hidden", {id: "translation", role: "status", "aria-live": "polite"});
+  const tries = live.sentences.slice(0, 8).map(text => html("button", {type: "button", onclick: () => {
+    field.value = text;
+    liveType(text);
+    field.focus();
+  }},
+    text));
+  lesson.field.replaceChildren(html("label", {for: "sentence"}, "Type an English sentence"), field,
+    html("p.field-help", {id: "field-help"}, "It is translated as you type. All of it happens in this page."),
+    html("div.tries", {role: "group", "aria-label": "Sentences to try"}, tries), live.says);
+  fitField();
+  new ResizeObserver(fitField).observe(lesson.field);
+}
+/* As high as its text. */
+function fitField() {
+  live.field.style.height = "auto";
+  live.field.style.height = live.field.scrollHeight + 2 + "px";
+}
+
+function liveType(text) {
+  fitField();
+  live.wanted = text.replace(/\s+/g, " ").trim();
+  clearTimeout(live.pause);
+  if (!live.busy) liveTranslate();
+}
+/* Translates what was typed last, as long as there is something newer; then, when the typing pauses, all the page follows. */
+async function liveTranslate() {
+  live.busy = true;
+  try {
+    while (live.wanted !== null) {
+      const text = live.wanted;
+      live.wanted = null;
+      const result = text && await live.engine.translate(text);
+      live.sentence = text;
+      if (live.wanted !== null) continue;
+      document.getElementById("hero-says").classList.remove("off");
+      if (result)
+        drawHero(liveShown(result));
+      else
+        document.getElementById("alignment").replaceChildren();
+      if (result) live.took = result.ms;
+      live.pause = setTimeout(liveInspect, 250);
+    }
+  } catch (error) {
+    liveFail(error);
+  }
+  live.busy = false;
+}
+async function liveInspect() {
+  const text = live.sentence;
+  if (!text || text === live.shown) return;
+  try {
+    const data = await live.engine.inspect(text, {compare: liveCompare(text)});
+    if (text !== live.sentence || live.wanted !== null) return;
+    live.shown = text;
+    lesson.show(data);
+    live.says.textContent = "Translation: " + data.target.text;
+    for (const call of live.watchers) call();
+  } catch (error) {
+    liveFail(error);
+  }
+}
+function liveFail(error) {
+  const says = document.getElementById("hero-says");
+  says.classList.add("off");
+  says.textContent = error.message;
+}
+
+/* Puts another model into the page. name: what it is called there. */
+async function liveUse(bytes, name) {
+  await live.engine.load(bytes);
+  live.model = name;
+  live.shown = null;
+  await liveTranslateAgain();
+}
+async function liveTranslateAgain() {
+  live.shown = null;
+  liveType(live.field.value);
+  await new Promise(done => {
+    const wait = () => (live.shown === live.sentence || !live.sentence ? done() : setTimeout(wait, 20));
+    setTimeout(wait, 20);
+  });
+}
+
+/* ---- comparing translations ---- */
+
+/* The longest common part of two lists of words: which words of `b` are not in it, and how many of either at most. */
+function liveChanges(a, b) {
+  const best = range(a.length + 1).map(() => new Array(b.length + 1).fill(0));
+  for (let i = a.length; i-- > 0;)
+    for (let j = b.length; j-- > 0;)
+      best[i][j] = a[i] === b[j] ? best[i + 1][j + 1] + 1 : Math.max(best[i + 1][j], best[i][j + 1]);
+  const marks = b.map(() => true);
+  for (let i = 0, j = 0; i < a.length && j < b.length;)
+    if (a[i] === b[j] && best[i][j] === best[i + 1][j + 1] + 1) {
+      marks[j++] = false;
+      i++;
+    } else if (best[i + 1][j] >= best[i][j + 1])
+      i++;
+    else
+      j++;
+  return {count: Math.max(a.length, b.length) - best[0][0], marks};
+}
+const liveSplit = text => text.split(" ").filter(Boolean);
+/* A text with its words marked that are not in another. */
+function liveMarked(text, whole) {
+  const words = liveSplit(text), {marks} = liveChanges(liveSplit(whole), words);
+  if (!words.length) return [html("span.muted", "(nothing)")];
+  return words.map((w, i) => [i ? " " : "", marks[i] ? html("mark", w) : w]);
+}
 
 (async () => {
   const said = document.getElementById("hero-says");
+  said.textContent = "The model is being opened …";
   try {
-    const engine = lesson.engine = await engine_open();
-    const field = html("input", {
-      id: "sentence",
-      type: "text",
-      value: "please buy an apple and an orange",
-      "aria-label": "A sentence",
-      spellcheck: false,
-      autocomplete: "off"
-    });
-    const again = async () => {
-      try {
-        lesson.show(await engine.inspect(field.value, {compare: "apple unveiled the new phone"}));
-      } catch (error) {
-        said.textContent = error.message;
-      }
-    };
-    field.addEventListener("input", again);
-    lesson.field.append(field);
-    await again();
+    live.engine = await engine_open();
+    lesson.engine = live.engine;
+    said.textContent = "";
+    makeField();
+    makeKnock();
+    makeTrain();
+    await liveTranslateAgain();
+    document.documentElement.setAttribute("data-live", "");
   } catch (error) {
-    said.textContent = error.message;
+    liveFail(error);
   }
 })();
