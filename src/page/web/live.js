@@ -2,7 +2,7 @@
 /* The live page: a sentence that is translated as it is typed, parts of the model that can be switched off
  * (live_knock.js), and a model that learns (live_train.js). */
 
-const live = {
+const nmt = {
   sentence: "please buy an apple and an orange",
   sentences: [
     "please buy an apple and an orange", "apple unveiled the new phone", "aditya eats pizza", "pizza eats aditya",
@@ -28,12 +28,12 @@ function liveShown(result) {
   return {source: liveWords(result.source), target: liveWords(result.words.map(w => w.text)), shares, unseen: result.unseen || []};
 }
 /* A sentence in which the word "apple" means the other thing. */
-const liveCompare = text => (/unveil|release|works for|phone/.test(text) ? live.sentences[0] : live.sentences[1]);
+const liveCompare = text => (/unveil|release|works for|phone/.test(text) ? nmt.sentences[0] : nmt.sentences[1]);
 
 /* ---- the sentence ---- */
 
 function makeField() {
-  const field = live.field = html("textarea", {
+  const field = nmt.field = html("textarea", {
     id: "sentence",
     rows: 1,
     "aria-describedby": "field-help",
@@ -43,13 +43,13 @@ function makeField() {
     lang: "en",
     enterkeyhint: "done"
   });
-  field.value = live.sentence;
+  field.value = nmt.sentence;
   field.addEventListener("input", () => liveType(field.value));
   field.addEventListener("keydown", e => {
     if (e.key === "Enter") e.preventDefault();
   });
-  live.says = html("p.hidden", {id: "translation", role: "status", "aria-live": "polite"});
-  const tries = live.sentences.slice(0, 8).map(text => html("button", {type: "button", onclick: () => {
+  nmt.says = html("p.hidden", {id: "translation", role: "status", "aria-live": "polite"});
+  const tries = nmt.sentences.slice(0, 6).map(text => html("button", {type: "button", onclick: () => {
     field.value = text;
     liveType(text);
     field.focus();
@@ -57,55 +57,55 @@ function makeField() {
     text));
   lesson.field.replaceChildren(html("label", {for: "sentence"}, "Type an English sentence"), field,
     html("p.field-help", {id: "field-help"}, "It is translated as you type. All of it happens in this page."),
-    html("div.tries", {role: "group", "aria-label": "Sentences to try"}, tries), live.says);
+    html("div.tries", {role: "group", "aria-label": "Sentences to try"}, tries), nmt.says);
   fitField();
   new ResizeObserver(fitField).observe(lesson.field);
 }
 /* As high as its text. */
 function fitField() {
-  live.field.style.height = "auto";
-  live.field.style.height = live.field.scrollHeight + 2 + "px";
+  nmt.field.style.height = "auto";
+  nmt.field.style.height = nmt.field.scrollHeight + 2 + "px";
 }
 
 function liveType(text) {
   fitField();
-  live.wanted = text.replace(/\s+/g, " ").trim();
-  clearTimeout(live.pause);
-  if (!live.busy) liveTranslate();
+  nmt.wanted = text.replace(/\s+/g, " ").trim();
+  clearTimeout(nmt.pause);
+  if (!nmt.busy) liveTranslate();
 }
 /* Translates what was typed last, as long as there is something newer; then, when the typing pauses, all the page follows. */
 async function liveTranslate() {
-  live.busy = true;
+  nmt.busy = true;
   try {
-    while (live.wanted !== null) {
-      const text = live.wanted;
-      live.wanted = null;
-      const result = text && await live.engine.translate(text);
-      live.sentence = text;
-      if (live.wanted !== null) continue;
+    while (nmt.wanted !== null) {
+      const text = nmt.wanted;
+      nmt.wanted = null;
+      const result = text && await nmt.engine.translate(text);
+      nmt.sentence = text;
+      if (nmt.wanted !== null) continue;
       document.getElementById("hero-says").classList.remove("off");
       if (result)
         drawHero(liveShown(result));
       else
         document.getElementById("alignment").replaceChildren();
-      if (result) live.took = result.ms;
-      live.pause = setTimeout(liveInspect, 250);
+      if (result) nmt.took = result.ms;
+      nmt.pause = setTimeout(liveInspect, 250);
     }
   } catch (error) {
     liveFail(error);
   }
-  live.busy = false;
+  nmt.busy = false;
 }
 async function liveInspect() {
-  const text = live.sentence;
-  if (!text || text === live.shown) return;
+  const text = nmt.sentence;
+  if (!text || text === nmt.shown) return;
   try {
-    const data = await live.engine.inspect(text, {compare: liveCompare(text)});
-    if (text !== live.sentence || live.wanted !== null) return;
-    live.shown = text;
+    const data = await nmt.engine.inspect(text, {compare: liveCompare(text)});
+    if (text !== nmt.sentence || nmt.wanted !== null) return;
+    nmt.shown = text;
     lesson.show(data);
-    live.says.textContent = "Translation: " + data.target.text;
-    for (const call of live.watchers) call();
+    nmt.says.textContent = "Translation: " + data.target.text;
+    for (const call of nmt.watchers) call();
   } catch (error) {
     liveFail(error);
   }
@@ -118,16 +118,16 @@ function liveFail(error) {
 
 /* Puts another model into the page. name: what it is called there. */
 async function liveUse(bytes, name) {
-  await live.engine.load(bytes);
-  live.model = name;
-  live.shown = null;
+  await nmt.engine.load(bytes);
+  nmt.model = name;
+  nmt.shown = null;
   await liveTranslateAgain();
 }
 async function liveTranslateAgain() {
-  live.shown = null;
-  liveType(live.field.value);
+  nmt.shown = null;
+  liveType(nmt.field.value);
   await new Promise(done => {
-    const wait = () => (live.shown === live.sentence || !live.sentence ? done() : setTimeout(wait, 20));
+    const wait = () => (nmt.shown === nmt.sentence || !nmt.sentence ? done() : setTimeout(wait, 20));
     setTimeout(wait, 20);
   });
 }
@@ -163,8 +163,8 @@ function liveMarked(text, whole) {
   const said = document.getElementById("hero-says");
   said.textContent = "The model is being opened …";
   try {
-    live.engine = await engine_open();
-    lesson.engine = live.engine;
+    nmt.engine = await engine_open();
+    lesson.engine = nmt.engine;
     said.textContent = "";
     makeField();
     makeKnock();

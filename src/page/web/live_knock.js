@@ -33,12 +33,13 @@ function makeKnock() {
   const host = document.getElementById("hero-panel");
   knock.switches = html("div.parts", {role: "group", "aria-label": "Parts of the model"}, knock.parts.map(p => html("button", {
     type: "button",
+    role: "switch",
     "data-knock": p.name,
-    "aria-pressed": "false",
+    "aria-checked": "true",
     title: p.job,
     onclick: () => knockSwitch(p.name)
   },
-    html("span.off-mark", {"aria-hidden": "true"}), "no " + p.label.replace(/^the /, ""))));
+    html("span.off-mark", {"aria-hidden": "true"}), html("span", p.label.replace(/^the /, "")))));
   knock.heads = html("div.mutes");
   knock.fold = html("details.head-switches", html("summary", "Mute heads"), knock.heads);
   knock.fold.addEventListener("toggle", () => knock.fold.open && knockWeigh());
@@ -46,7 +47,7 @@ function makeKnock() {
   knock.says = html("p.verdict", {role: "status", "aria-live": "polite"});
   host.replaceChildren(html("section.knock", {"aria-labelledby": "knock-title"}, html("h2", {id: "knock-title"}, "Switch a part off"),
     html("p.lead", "What is each part for? Take it away, and see what breaks."), knock.switches, knock.fold, knock.out, knock.says));
-  live.watchers.push(() => {
+  nmt.watchers.push(() => {
     knockHeads();
     knockRun();
     if (knock.fold.open) knockWeigh();
@@ -64,7 +65,10 @@ function knockSwitch(name) {
 function knockPress() {
   for (const button of document.querySelectorAll("[data-knock]")) {
     const name = button.dataset.knock, on = name === "only:" ? !knock.on.some(n => n.startsWith("only:")) : knock.on.includes(name);
-    button.setAttribute("aria-pressed", String(on));
+    if (button.hasAttribute("aria-checked"))
+      button.setAttribute("aria-checked", String(!on));
+    else
+      button.setAttribute("aria-pressed", String(on));
   }
 }
 
@@ -107,12 +111,12 @@ function knockAll() {
 
 /* How many words of this translation change when each head alone is muted. */
 async function knockWeigh() {
-  const turn = knock.weighing = (knock.weighing || 0) + 1, text = live.sentence;
+  const turn = knock.weighing = (knock.weighing || 0) + 1, text = nmt.sentence;
   if (!text) return;
   try {
     const whole = liveSplit(await knockWhole(text)), found = [];
     for (const button of knock.heads.querySelectorAll('[data-knock^="heads:"]')) {
-      const {text: said} = await live.engine.translate(text, {knock: [button.dataset.knock]});
+      const {text: said} = await nmt.engine.translate(text, {knock: [button.dataset.knock]});
       if (turn !== knock.weighing) return;
       const {count} = liveChanges(whole, liveSplit(said)), share = Math.min(1, count / Math.max(1, whole.length));
       button.lastChild.style.width = percent(share).replace(" ", "");
@@ -132,15 +136,15 @@ async function knockWeigh() {
 /* ---- what happens ---- */
 
 async function knockWhole(text) {
-  if (!knock.whole.has(text)) knock.whole.set(text, (await live.engine.translate(text)).text);
+  if (!knock.whole.has(text)) knock.whole.set(text, (await nmt.engine.translate(text)).text);
   return knock.whole.get(text);
 }
 /* Two sentences that show it best: those that belong to the part, or those that change most. */
 async function knockPair(names, turn) {
   const part = names.length === 1 && knock.parts.find(p => p.name === names[0]), fixed = part && part.pair;
   const tried = [];
-  for (const text of fixed || live.sentences) {
-    const whole = await knockWhole(text), {text: without} = await live.engine.translate(text, {knock: names});
+  for (const text of fixed || nmt.sentences) {
+    const whole = await knockWhole(text), {text: without} = await nmt.engine.translate(text, {knock: names});
     if (turn !== knock.turn) return null;
     tried.push({text, whole, without, count: liveChanges(liveSplit(whole), liveSplit(without)).count});
   }
@@ -163,7 +167,7 @@ function knockMeans(d, says) {
 }
 
 async function knockRun() {
-  const turn = ++knock.turn, names = [...knock.on], text = live.sentence;
+  const turn = ++knock.turn, names = [...knock.on], text = nmt.sentence;
   if (!names.length || !text) {
     knock.out.hidden = true;
     knock.drawn = null;
@@ -171,12 +175,12 @@ async function knockRun() {
     return;
   }
   try {
-    const whole = await knockWhole(text), result = await live.engine.translate(text, {knock: names});
+    const whole = await knockWhole(text), result = await nmt.engine.translate(text, {knock: names});
     if (turn !== knock.turn) return;
     const found = {names, text, whole, result, without: result.text};
     knock.drawn = found;
     knockDraw(found);
-    found.inspect = await live.engine.inspect(text, {knock: names, compare: liveCompare(text)});
+    found.inspect = await nmt.engine.inspect(text, {knock: names, compare: liveCompare(text)});
     found.pair = await knockPair(names, turn);
     if (turn !== knock.turn) return;
     knockDraw(found);
@@ -196,7 +200,7 @@ function knockDraw(found) {
   const shown = liveShown(result), picture = html("div.picture");
   if (shown.target.length && shown.target.length < 26) picture.append(heroPicture(width - 34, 26, shown));
   const tryIt = text => html("button.link", {type: "button", onclick: () => {
-    live.field.value = text;
+    nmt.field.value = text;
     liveType(text);
   }},
     text);
@@ -204,8 +208,8 @@ function knockDraw(found) {
     html("thead", html("tr", html("td"), html("th", {scope: "col"}, "whole model"), html("th", {scope: "col"}, label))),
     html("tbody", pair.best.map(t => html("tr", html("th", {scope: "row"}, tryIt(t.text)), html("td", {"data-label": "whole model", lang: "fr"}, t.whole),
       html("td", {"data-label": label, lang: "fr"}, liveMarked(t.without, t.whole))))));
-  knock.out.replaceChildren(html("div.sides", html("div.side", html("h3", "whole model"), html("p.said", {lang: "fr"}, whole)),
-    html("div.side.broken", html("h3", label), sentence(result.text))), picture, table || "");
+  knock.out.replaceChildren(html("div.ko-sides", html("div.ko-side", html("h3", "whole model"), html("p.said", {lang: "fr"}, whole)),
+    html("div.ko-side.broken", html("h3", label), sentence(result.text))), picture, table || "");
 }
 
 const knockQuote = text => ["“", html("i", text), "”"];

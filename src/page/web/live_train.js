@@ -112,8 +112,9 @@ function trainShow() {
   t.form.classList.toggle("off", s !== "idle");
   t.use.disabled = t.keep.disabled = !(t.done || (t.look && t.look.bytes));
   t.keep.disabled = s === "starting";
-  t.own.hidden = !live.own;
-  t.now.replaceChildren("The page now uses ", html("b", live.model), lesson.data && lesson.data.model ? `, ${thousands(lesson.data.model.parameters)} numbers.` : ".");
+  t.bar.hidden = s === "idle";
+  t.own.hidden = !nmt.own;
+  t.now.replaceChildren("The page now uses ", html("b", nmt.model), lesson.data && lesson.data.model ? `, ${thousands(lesson.data.model.parameters)} numbers.` : ".");
 }
 
 /* ---- the run ---- */
@@ -133,7 +134,7 @@ async function trainStart() {
   t.said.textContent = "The words are counted, and a vocabulary is made …";
   trainShow();
   try {
-    const run = await live.engine.train({
+    const run = await nmt.engine.train({
       config: config.join("\n") || null,
       pairs: mine ? t.pairs.value.replace(/\n*$/, "\n") : null,
       look: 20,
@@ -218,7 +219,7 @@ function trainDone(done) {
   const t = teach;
   Object.assign(t, {done, state: "over"});
   t.bar.value = 1;
-  const same = t.plain && live.engine.shipped && done.sha256 === live.engine.shipped.sha256, exact = t.valid && Number.isFinite(t.valid.exact);
+  const same = t.plain && nmt.engine.shipped && done.sha256 === nmt.engine.shipped.sha256, exact = t.valid && Number.isFinite(t.valid.exact);
   t.said.textContent = `Learnt: ${done.step} steps, ${thousands(Math.round(done.tokens_per_second))} pieces a second.${
     exact ? ` ${percent(t.valid.exact / 100)} of ${t.valid.sentences} sentences that it has not learnt from come out exactly right.` : ""}`;
   const copy = html("button", {id: "train-copy", type: "button", onclick: async () => {
@@ -245,24 +246,24 @@ function trainDone(done) {
 async function trainUse() {
   const t = teach, bytes = t.done ? t.done.bytes : t.look.bytes, step = t.done ? t.done.step : t.look.step;
   try {
-    if (!live.own) live.own = await live.engine.model_bytes();
+    if (!nmt.own) nmt.own = await nmt.engine.model_bytes();
     await liveUse(bytes.slice(), `the model that you taught (step ${step})`);
     t.error.textContent = "";
     trainShow();
     document.getElementById("hero").scrollIntoView();
-    live.field.focus({preventScroll: true});
+    nmt.field.focus({preventScroll: true});
   } catch (error) {
     t.error.textContent = error.message;
   }
 }
 async function trainOwn() {
-  const bytes = live.own;
-  live.own = null;
+  const bytes = nmt.own;
+  nmt.own = null;
   await liveUse(bytes, "the model that came with the page");
   trainShow();
 }
 async function trainKeep() {
-  const t = teach, bytes = t.done ? t.done.bytes : t.look ? t.look.bytes : await live.engine.model_bytes();
+  const t = teach, bytes = t.done ? t.done.bytes : t.look ? t.look.bytes : await nmt.engine.model_bytes();
   const url = URL.createObjectURL(new Blob([bytes], {type: "application/octet-stream"}));
   const link = html("a", {href: url, download: "model.gguf"});
   document.body.append(link);
@@ -279,7 +280,7 @@ async function trainFile(file) {
     const bytes = new Uint8Array(await file.arrayBuffer());
     const model = /\.gguf$/i.test(file.name) || new TextDecoder().decode(bytes.subarray(0, 4)) === "GGUF";
     if (model) {
-      if (!live.own) live.own = await live.engine.model_bytes();
+      if (!nmt.own) nmt.own = await nmt.engine.model_bytes();
       await liveUse(bytes, file.name);
     } else {
       t.pairs.value = new TextDecoder().decode(bytes);
