@@ -25,7 +25,8 @@ function liveShown(result) {
     const total = sum(w.shares) || 1;
     return w.shares.map(s => s / total);
   });
-  return {source: liveWords(result.source), target: liveWords(result.words.map(w => w.text)), shares, unseen: result.unseen || []};
+  const unseen = result.unseen.map(text => ({text, word: result.source.indexOf(text)}));
+  return {source: liveWords(result.source), target: liveWords(result.words.map(w => w.text)), shares, unseen};
 }
 /* A sentence in which the word "apple" means the other thing. */
 const liveCompare = text => (/unveil|release|works for|phone/.test(text) ? nmt.sentences[0] : nmt.sentences[1]);
@@ -83,7 +84,7 @@ async function liveTranslate() {
       const result = text && await nmt.engine.translate(text);
       nmt.sentence = text;
       if (nmt.wanted !== null) continue;
-      document.getElementById("hero-says").classList.remove("off");
+      document.getElementById("hero-says").classList.remove("failed");
       if (result)
         drawHero(liveShown(result));
       else
@@ -112,7 +113,7 @@ async function liveInspect() {
 }
 function liveFail(error) {
   const says = document.getElementById("hero-says");
-  says.classList.add("off");
+  says.classList.add("failed");
   says.textContent = error.message;
 }
 

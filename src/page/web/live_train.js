@@ -109,7 +109,7 @@ function trainShow() {
   t.step.hidden = !going;
   t.again.hidden = s === "idle" || s === "starting";
   t.form.disabled = s !== "idle";
-  t.form.classList.toggle("off", s !== "idle");
+  t.form.classList.toggle("asleep", s !== "idle");
   t.use.disabled = t.keep.disabled = !(t.done || (t.look && t.look.bytes));
   t.keep.disabled = s === "starting";
   t.bar.hidden = s === "idle";
@@ -221,7 +221,7 @@ function trainDone(done) {
   t.bar.value = 1;
   const same = t.plain && nmt.engine.shipped && done.sha256 === nmt.engine.shipped.sha256, exact = t.valid && Number.isFinite(t.valid.exact);
   t.said.textContent = `Learnt: ${done.step} steps, ${thousands(Math.round(done.tokens_per_second))} pieces a second.${
-    exact ? ` ${percent(t.valid.exact / 100)} of ${t.valid.sentences} sentences that it has not learnt from come out exactly right.` : ""}`;
+    exact ? ` ${percent(t.valid.exact)} of ${t.valid.sentences} sentences that it has not learnt from come out exactly right.` : ""}`;
   const copy = html("button", {id: "train-copy", type: "button", onclick: async () => {
     try {
       await navigator.clipboard.writeText(done.command);
@@ -339,7 +339,7 @@ function trainHeat(host) {
   textPen.font = `13px ${colours.sans}`;
   const left = Math.min(host.clientWidth * 0.36, Math.max(...said.map(w => textPen.measureText(w).width)) + 12);
   const head = Math.max(...columns.map(w => textPen.measureText(w).width)) * 0.8 + 10;
-  const cell = Math.max(12, Math.min(32, (host.clientWidth - left - head * 0.6) / cols)), high = Math.min(cell, 26), W = left + cell * cols + head * 0.6, H = head + high * count + 4;
+  const cell = Math.max(12, Math.min(44, (host.clientWidth - left - head * 0.6) / cols)), high = Math.min(cell, 25), W = left + cell * cols + head * 0.6, H = head + high * count + 4;
   const share = (i, j) => sum(range(heads).map(h => p.row(h, i)[j])) / heads;
   const sharp = sum(range(count).map(i => Math.max(...range(cols).map(j => share(i, j))))) / count;
   host.replaceChildren(svg("svg", {viewBox: `0 0 ${W} ${H}`, width: W, role: "img", "aria-label": `Cross-attention: ${said.map((w, i) => {
@@ -363,14 +363,16 @@ function trainStars(host, fresh) {
   const W = host.clientWidth, H = Math.round(Math.min(330, 0.8 * W)), named = g.words.filter(w => w.group === 0 || w.group === 1), before = t.places || new Map();
   const reach = axis => Math.max(1.3, ...named.map(w => Math.abs(w.xy[axis]))) * 1.12;
   const rx = reach(0), ry = reach(1), X = x => W / 2 + x / rx * (W / 2 - 30), Y = y => H / 2 - y / ry * (H / 2 - 16);
-  const inside = w => Math.abs(w.xy[0]) < rx && Math.abs(w.xy[1]) < ry, labels = labeller(W, H), after = new Map();
+  const inside = w => Math.abs(w.xy[0]) < rx && Math.abs(w.xy[1]) < ry, {groupTone, groupMark, labeller} = lesson.places, labels = labeller(W, H), after = new Map();
   const stars = g.words.filter(inside).map(w => {
     const x = X(w.xy[0]), y = Y(w.xy[1]), main = w.group === 0 || w.group === 1;
     after.set(w.text, [x, y]);
-    const node = svg("g", main ? groupMark(w.group, 0, 0, 5) : svg("circle.dust", {r: 1.5}));
+    const node = svg("g", main ? groupMark(w.group, 0, 0, 5) : w.here ? svg("path", {d: "M0 -7L7 0L0 7L-7 0Z"}) : svg("circle.dust", {r: 1.5}));
     return {w, x, y, node, from: before.get(w.text) || [W / 2, H / 2], main};
   });
-  const texts = stars.filter(s => s.main).map(s => labels.place(s.w.text.trim(), s.x, s.y, {size: 12, gap: 8, style: `font-size:12px;fill:${groupColour(s.w.group)}`}));
+  for (const s of stars) if (s.main || s.w.here) labels.keep(s.x, s.y, 6);
+  const texts = stars.filter(s => s.main || s.w.here).map(s => labels.place(s.w.text.trim(), s.x, s.y, {size: 12, gap: 9,
+    style: `font-size:12px;fill:${s.main ? groupTone(s.w.group) : "var(--ink)"}`}));
   const near = trainNeighbours(named);
   host.replaceChildren(svg("svg", {viewBox: `0 0 ${W} ${H}`, width: W, role: "img", "aria-label": near.plain}, stars.map(s => s.node), texts), para(near.shown));
   t.places = after;
@@ -387,6 +389,6 @@ function trainNeighbours(named) {
     return others.length && others.reduce((a, b) => (far(b) < far(a) ? b : a)).group === w.group;
   }).length;
   const names = teach.look.inspect.galaxy.groups, text = `${own} of ${named.length}`;
-  const rest = ` ${names[0]} and ${names[1]} have one of their own kind as the nearest.`;
+  const rest = ` ${names[0]} and ${names[1]} stand nearest to one of their own kind.`;
   return {plain: text + rest, shown: [html("b", text), rest]};
 }

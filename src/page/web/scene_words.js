@@ -36,6 +36,7 @@ function labeller(W, H) {
     }
   };
 }
+lesson.places = {groupTone, groupMark, labeller}; /* the live page draws with these, too */
 const quoted = text => ["“", strong(text), "”"];
 const listed = parts => parts.map((p, i) => [i ? (i === parts.length - 1 ? " and " : ", ") : "", p]);
 /* The word that the lesson follows: of the choice. */
