@@ -1,6 +1,7 @@
 #!/bin/sh
 # Kills ./train with SIGKILL, or stops it with SIGTERM, at random moments, again and again, and restarts it. Each round
-# must end with the same files, byte for byte, as a run that was not disturbed: model.gguf, last.gguf and no back.gguf.
+# must end with the same files, byte for byte, as a run that was not disturbed: model.gguf, last.gguf, film.jsonl and no
+# back.gguf.
 #
 #   sh scripts/crash_test.sh [ROUNDS]      default 200; run it from the project's root, after make
 #
@@ -75,7 +76,7 @@ disturb() {
             ! ls run/*.tmp.* >/dev/null 2>&1 || inside=$((inside + 1))
             rm -f run/*.tmp.*
         done
-        for file in model.gguf last.gguf back.gguf; do
+        for file in model.gguf last.gguf back.gguf film.jsonl; do
             [ -e "calm/$file" ] || [ -e "run/$file" ] || continue
             cmp -s "calm/$file" "run/$file" ||
                 { differ=$((differ + 1)) && echo "$name, round $round: $file differs"; }

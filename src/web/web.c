@@ -238,9 +238,11 @@ int web_train(const char *path, const char *overrides) {
     clear();
     const bool ok = begin(path, overrides, &err);
     if (ok)
-        json_write(&answer, "{parameters: %zu, vocabulary: %zu, pairs: %zu, last_step: %lld, model: %s, log: %s}",
+        json_write(&answer,
+                   "{parameters: %zu, vocabulary: %zu, pairs: %zu, last_step: %lld, model: %s, log: %s, film: %s}",
                    trainer.model.params.count, tokenizer_vocab_size(trainer.data.tokenizer), trainer.data.train.count,
-                   (long long)trainer_last_step(&trainer), config.files[RUN_MODEL], config.files[RUN_LOG]);
+                   (long long)trainer_last_step(&trainer), config.files[RUN_MODEL], config.files[RUN_LOG],
+                   config.files[RUN_FILM]);
     return finish(ok, &err);
 }
 

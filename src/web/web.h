@@ -31,7 +31,8 @@ int WEB_EXPORT(web_translate)(const char *text, const char *knock);
 int WEB_EXPORT(web_inspect)(const char *text, const char *compare, const char *knock);
 
 /* Begins a training from nothing, as `./train CONFIG OVERRIDE ...` does: a path, and overrides with newlines between
- * them. Answers {parameters, vocabulary, pairs, last_step, model: path of the file that it will write, log: path}. */
+ * them. Answers {parameters, vocabulary, pairs, last_step, model: path of the file that it will write, log: path,
+ * film: path}. */
 int WEB_EXPORT(web_train)(const char *config, const char *overrides);
 
 /* One more step. Answers {step, over, seconds}; at the end of the run the model is in its file. The log says the rest.

@@ -264,7 +264,7 @@ const calls = {
    * look: steps between two looks. */
   train({config, overrides, samples, example, look}) {
     const about = program.json("web_train", config, overrides);
-    training = {...about, samples, example, look, paused: false, over: false, line: 0, tokens: 0, seconds: 0};
+    training = {...about, samples, example, look, paused: false, over: false, read: {}, tokens: 0, seconds: 0};
     setTimeout(train);
     return about;
   },
@@ -286,11 +286,11 @@ const calls = {
   }
 };
 
-/* The lines of the run's log that are new. */
-function news() {
-  const log = new TextDecoder().decode(program.system.get(training.log)), from = training.line;
-  training.line = log.length;
-  return log.slice(from).split("\n").filter(Boolean).map(line => JSON.parse(line));
+/* The lines of a file of the run that are new. */
+function news(path) {
+  const bytes = program.system.get(path), from = training.read[path] || 0;
+  training.read[path] = bytes.length;
+  return new TextDecoder().decode(bytes.subarray(from)).split("\n").filter(Boolean).map(line => JSON.parse(line));
 }
 
 /* What the model says now, and all that it computes for the example. */
@@ -310,8 +310,8 @@ function advance(looks) {
   training.step = step;
   training.over = over;
   training.seconds += seconds;
-  const event = {step, last: training.last_step};
-  for (const line of news()) {
+  const event = {step, last: training.last_step, frames: news(training.film)};
+  for (const line of news(training.log)) {
     if (line.kind === "train") {
       training.tokens += line.tokens;
       Object.assign(event, {loss: line.loss, nll: line.nll, rate: line.rate, norm: line.norm});
@@ -324,7 +324,10 @@ function advance(looks) {
   event.tokens_per_second = training.tokens / training.seconds;
   if (!over && (looks || step % training.look === 0 || step === 1 || step === training.last_step))
     Object.assign(event, lookNow());
-  if (!over) postMessage({event});
+  if (over)
+    training.frames = event.frames;
+  else
+    postMessage({event});
 }
 
 function finish(work) {
@@ -332,7 +335,7 @@ function finish(work) {
     work();
     if (!training.over) return;
     const bytes = program.system.get(training.model).slice();
-    postMessage({event: {done: {bytes, sha256: program.sha256(bytes), step: training.step,
+    postMessage({event: {done: {bytes, sha256: program.sha256(bytes), step: training.step, frames: training.frames,
       tokens_per_second: training.tokens / training.seconds}}});
   } catch (error) {
     training.over = true;
