@@ -17,32 +17,21 @@ function goTo(section) {
   node.querySelector("h2").focus({preventScroll: true});
 }
 
+/* What the data has not is not there: its view, the text about it, or the whole section and its line in the contents. */
 function drawSection(section) {
-  let holds = false, said = false;
-  for (const node of section.children) node.hidden = false;
   const slots = [...section.querySelectorAll("[data-view]")].map(slot => [slot, views[slot.dataset.view]]);
-  for (const [, view] of slots) holds = holds || Boolean(view.needs());
-  section.classList.toggle("empty", !holds);
+  const holds = slots.some(([, view]) => view.needs());
+  for (const node of section.children) node.hidden = false;
+  section.hidden = folded.querySelector(`.contents a[href="#${section.id}"]`).parentNode.hidden = !holds;
   for (const [slot, view] of slots) {
     slot.replaceChildren();
-    slot.classList.remove("missing");
-    if (view.needs()) {
-      slot.replaceChildren(...present(view.draw()));
-      continue;
-    }
-    /* What is not there is told in one sentence, which takes the place of the text about it. */
-    if (holds)
-      for (let node = slot.previousElementSibling; node && node.tagName !== "H2" && !node.dataset.view &&
-           !node.matches(".note");
-           node = node.previousElementSibling) {
+    if (view.needs())
+      slot.append(...present(view.draw()));
+    else
+      for (let node = slot; node && node.tagName !== "H2" && !(node !== slot && node.dataset.view); node = node.previousElementSibling) {
         node.hidden = true;
         if (node.tagName === "H3") break;
       }
-    if (view.without && (holds || !said)) {
-      slot.append(note(view.without));
-      slot.classList.add("missing");
-      said = true;
-    }
   }
 }
 function drawUpTo(section) {
@@ -71,8 +60,9 @@ function drawHeader() {
     document.title = document.getElementById("page-title").textContent = "Attention, worked out by hand";
     document.getElementById("intro").textContent =
       "A worked example, small enough to be redone with a pencil: made-up vectors of a few tokens, " +
-      "with no model behind them, and the attention of one block. § marks the section of Vaswani " +
-      "et al., Attention Is All You Need, 2017.";
+      "with no model behind them, and the attention of one block. " +
+      `“${data.source.tokens[0].text}” gives ${[...tensor(data.attention[0].p).row(0, 0)].map(percent).join(", ")} of its attention: ` +
+      "the worked example of many introductions. § marks the section of Vaswani et al., Attention Is All You Need, 2017.";
   } else {
     const facts = [
       ["model", model.file], ["parameters", thousands(model.parameters)], ["width D", model.width],

@@ -80,10 +80,9 @@ function softmax(scores) {
 
 /* short: for reading; exact: 9 digits, which tell any two floats apart. */
 const minus = text => text.replace(/-/g, "−");
-function short(x, digits = 4) {
+function short(x, digits = 2) {
   if (!Number.isFinite(x)) return x > 0 ? "∞" : x < 0 ? "−∞" : "none";
-  if (x !== 0 && Math.abs(x) < 0.5 * 10 ** -digits) return minus(x.toExponential(1));
-  return minus(x.toFixed(digits));
+  return minus(x.toFixed(digits)).replace(/^−(0\.?0*)$/, "$1");
 }
 const exact = x => (Number.isFinite(x) ? minus(String(Number(x.toPrecision(9)))) : short(x));
 const percent = x => `${(100 * x).toFixed(x > 0 && x < 0.1 ? 1 : 0)} %`;
@@ -271,7 +270,7 @@ function cells({
     "aria-label": name + " Arrow keys go from cell to cell.",
     "data-key": key
   });
-  const readout = html("output.readout", "Point at a cell, or use the arrow keys.");
+  const readout = html("output.readout");
   const host = html("div", canvas);
   const base = document.createElement("canvas");
   let shape, cursor = (key && cursors[key]) || null;
@@ -433,7 +432,7 @@ function strips(list, options = {}) {
 }
 
 /* A table with a bar for each row: [{name, value, kind, none}]; a full bar is 1; none: a word instead of a number. */
-function bars(rows, digits = 4) {
+function bars(rows, digits = 2) {
   return numbers(html("table.bars",
     html("tbody",
       rows.map(r => html("tr", html("th", {scope: "row"}, r.name),

@@ -7,14 +7,13 @@
 let data, model, attention; /* of the sentence now shown: lesson.data and its parts, or empty */
 
 const isMark = token => /^<\/?[a-z]+>$/.test(token.text);
-/* A token's name in pictures: without its space; "-" before a piece that goes on with a word. */
-function tokenNames(side) {
-  const tokens = side ? side.tokens : [];
-  return tokens.map((t, i) => isMark(t)
-      ? t.text
-      : (i > 0 && t.word >= 0 && t.word === tokens[i - 1].word ? "-" : "") + (t.text.trim() || "␣"));
-}
+/* A token's name, the same everywhere: without its space. */
+const plain = token => (isMark(token) ? token.text : token.text.trim() || "␣");
+const tokenNames = side => (side ? side.tokens.map(plain) : []);
 let sourceNames, targetNames, targetOr, saysNames;
+/* Within the arithmetic: the word whose dot product is spelt out (null: the one with most weight), the number of a
+ * vector that is, and which map is. */
+const detail = {};
 const names = (side, count) => range(count).map(i => (side[i] === undefined ? String(i) : side[i]));
 /* A row of cross-attention is named by what the decoder is about to say there, as that is what it looks for. */
 const rowNames = b => names(b.kind === "encoder" ? sourceNames
@@ -23,9 +22,9 @@ const rowNames = b => names(b.kind === "encoder" ? sourceNames
   b.p.shape[1]);
 const colNames = b => names(b.kind === "decoder" ? targetOr : sourceNames, b.p.shape[2]);
 const kinds = {
-  encoder: "Encoder",
-  decoder: "Decoder",
-  cross: "Cross"
+  encoder: "encoder",
+  decoder: "decoder",
+  cross: "cross-attention"
 };
 const blockName = b => `${kinds[b.kind]} layer ${b.layer}`;
 const headName = (b, head) => `${blockName(b)}, head ${head}`;
@@ -39,7 +38,8 @@ function readData() {
   sourceNames = tokenNames(data.source);
   targetNames = tokenNames(data.target);
   targetOr = targetNames.length ? targetNames : sourceNames;
-  saysNames = (data.steps || []).map(s => "→ " + (isMark(s.says) ? s.says.text : s.says.text.trim() || "␣"));
+  saysNames = (data.steps || []).map(s => plain(s.says));
+  Object.assign(detail, {word: null, part: 0, map: 0});
   watchers.length = 0;
 }
 readData();
@@ -74,7 +74,7 @@ function chooser(key) {
       row => choose({row}), key + "-row"));
 }
 /* Chips to choose from, and what show(i) makes of the choice. groups: [{name, chips: [{text, small}]}] */
-function picker(groups, show) {
+function picker(groups, show, first = 0) {
   const body = html("div"), buttons = [];
   const choose = i => {
     buttons.forEach((b, k) => b.setAttribute("aria-pressed", k === i));
@@ -88,21 +88,22 @@ function picker(groups, show) {
                               buttons.push(button);
                               return button;
                             }))]);
-  choose(0);
+  choose(Math.max(0, first));
   return [rows, html("div", {style: "margin-top:1rem"}, body)];
 }
 
-/* ---- views: {needs: what the data must have, without: what the page says if it has not, draw} ---- */
+/* The source token that the page opens on. */
+const openWord = () => (data.chosen ? data.chosen.word : 0);
+
+/* ---- views: {needs: what the data must have; without it the view is not there, nor the text about it; draw} ---- */
 
 const views = {};
 const clean = token => isMark(token)
   ? token.text
   : [token.text.startsWith(" ") && html("span.space", "␣"), token.text.replace(/^ /, "")];
-const plain = token => (isMark(token) ? token.text : token.text.trim() || "␣");
 
 views.tokens = {
   needs: () => data.source,
-  without: "This page holds no sentence.",
   draw() {
     const chips = side => html("ul.chips",
       side.tokens.map((t, i) => html("li",
@@ -118,11 +119,10 @@ views.tokens = {
 
 views.steps = {
   needs: () => data.steps && data.target,
-  without: "This page holds no probabilities of next pieces.",
   draw() {
     return figure("Choose a step: what the decoder has read so far, and its ten most probable next pieces. The " +
         "percentage on a step is what it gave to the piece that was taken.",
-      picker([{name: "", chips: data.steps.map(s => ({text: clean(s.says), small: percent(s.says.p)}))}], i => {
+      picker([{name: "", chips: data.steps.map(s => ({text: plain(s.says), small: percent(s.says.p)}))}], i => {
         const step = data.steps[i], rest = Math.max(0, 1 - sum(step.candidates.map(c => c.p)));
         const others = model.vocab ? `all other ${thousands(model.vocab - step.candidates.length)}` : "all others";
         return [
@@ -130,7 +130,7 @@ views.steps = {
             " → ?"),
           bars([
             ...step.candidates.map(c => ({
-              name: c.id === step.says.id ? strong(clean(c)) : clean(c),
+              name: c.id === step.says.id ? strong(plain(c)) : plain(c),
               value: c.p,
               kind: c.id === step.says.id ? "" : "other"
             })),
@@ -142,8 +142,7 @@ views.steps = {
 };
 
 views.beam = {
-  needs: () => data.beam && data.beam.length,
-  without: "This page holds no beam: the sentence was not searched for, but given.",
+  needs: () => data.beam && data.beam.some(position => position.filter(c => c.kept).length > 1),
   draw() {
     const W = 118, H = 44, nodes = [], wide = data.beam.length * W;
     const tall = Math.max(...data.beam.map(p => p.length)) * H;
@@ -236,61 +235,64 @@ const sideChips = () => ["source", "target"].filter(s => data[s] && data.embeddi
 
 views.embedding = {
   needs: () => data.embedding && data.source,
-  without: "This page holds no embeddings.",
   draw() {
     const groups = sideChips(), all = groups.flatMap(g => g.chips.map((_, i) => [g.side, i]));
-    return figure("Each cell is one number of a vector: blue below 0, orange above. Position vectors are alike " +
-        "from left to right for all words; what differs is the word.",
+    return figure("Each strip is a vector, each cell one of its numbers: blue below 0, orange above. The strip of the position " +
+        "is the same for every word that stands in this place.",
       picker(groups, k => {
         const [side, i] = all[k], v = inputOf(side, i), name = (side === "source" ? sourceNames : targetNames)[i];
         return [
           inputStrips(v, "embedding"),
-          para(`√D = ${exact(data.embedding.scale)}. Lengths: √D · embedding of “${name}” `,
+          para(`√D = ${short(data.embedding.scale)}. Lengths: √D · embedding of “${name}” `,
             number(length(v.scaled), 2),
             v.place && [", position ", number(length(v.place), 2), ", their sum ", number(length(v.x), 2)],
-            v.place ? "." : ". Position vectors are not in this page.")
+            ".")
         ].map(p => (p.tagName === "P" ? numbers(p) : p));
-      }));
+      }, openWord()));
   }
 };
 
 views.neighbours = {
   needs: () => data.neighbours && data.neighbours.length,
-  without: "This page holds no neighbours of the pieces.",
   draw() {
-    const groups = [
-      "source", "target"
-    ].map(side => ({name: side === "source" ? "Source" : "Target",
-       list: data.neighbours.filter(n => n.side ===
-           side)})).filter(g => g.list.length);
-    const all = groups.flatMap(g => g.list);
-    return figure("The eight pieces of the vocabulary whose embeddings point most nearly the same way.",
-      picker(groups.map(g => ({name: g.name, chips: g.list.map(n => ({text: clean(n)}))})),
-        k => bars(all[k].near.map(n => ({name: clean(n), value: n.cosine, kind: n.cosine < 0 ? "two" : ""})))));
+    const groups = ["source", "target"].map(side => ({
+      name: side === "source" ? "Source" : "Target",
+      list: data.neighbours.filter(n => n.side === side)
+    })).filter(g => g.list.length);
+    const all = groups.flatMap(g => g.list), kind = new Map(data.galaxy ? data.galaxy.words.map(w => [w.id, w.group]) : []);
+    /* which of the neighbours are known to be of a kind: "acme, nova: companies; cherry: fruits" */
+    const kindsOf = near => (data.galaxy ? data.galaxy.groups : []).map((name, g) => {
+      const some = near.filter(n => kind.get(n.id) === g);
+      return some.length ? [strong(name), ": ", some.map(plain).join(", "), ". "] : null;
+    });
+    return figure("The eight pieces of the vocabulary whose embeddings point most nearly the same way. A word with two meanings has " +
+        "neighbours of both kinds.",
+      picker(groups.map(g => ({name: g.name, chips: g.list.map(n => ({text: plain(n)}))})), k => [
+        bars(all[k].near.map(n => ({name: plain(n), value: n.cosine, kind: n.cosine < 0 ? "two" : ""}))),
+        html("p.small", {style: "margin:.6rem 0 0"}, kindsOf(all[k].near))
+      ], data.source ? all.findIndex(n => n.side === "source" && n.id === data.source.tokens[openWord()].id) : 0));
   }
 };
 
 views.moved = {
   needs: () => data.embedding && data.embedding.source_positions && data.source,
-  without: "This page holds no position vectors of the sentence.",
   draw() {
-    const places = tensor(data.embedding.source_positions), scale = data.embedding.scale;
-    return figure("The same word in another place: cosine between what the model reads for it here and what it " +
-        "would read for it there. Without positions all bars would be 1.",
+    const places = tensor(data.embedding.source_positions), count = Math.min(places.shape[0], 16);
+    return figure("How far what the model reads for this word here is from what it would read for it in another place, as part " +
+        "of the largest of these distances. Without positions all would be 0: the same word would be the same vector everywhere.",
       picker([{name: "", chips: sourceNames.map(text => ({text}))}], i => {
-        const row = tensor(data.embedding.source).row(i), at = p => row.map((x, d) => x * scale + places.row(p)[d]);
-        return bars(range(Math.min(places.shape[0], 16)).map(p => ({
-          name: `place ${p}${p === i ? " (here)" : ""}`,
-          value: cosine(at(i), at(p)),
+        const far = range(count).map(p => length(places.row(i).map((x, d) => x - places.row(p)[d]))), most = Math.max(...far) || 1;
+        return bars(far.map((x, p) => ({
+          name: p === i ? `place ${p}: here` : `place ${p}`,
+          value: x / most,
           kind: p === i ? "" : "other"
-        })));
-      }));
+        })), 2);
+      }, openWord()));
   }
 };
 
 views.positions = {
   needs: () => data.positions && data.positions.picture,
-  without: "This page holds no picture of the position vectors.",
   draw() {
     const picture = tensor(data.positions.picture), dots = data.positions.dots && tensor(data.positions.dots);
     const [rows, cols] = picture.shape, max = picture.data.reduce((m, x) => Math.max(m, Math.abs(x)), 1e-9);
@@ -313,9 +315,8 @@ views.positions = {
         }),
         legendDiverge(max)),
       dots &&
-        figure("How alike two places are depends on how far apart they are: the dot product of two position " +
-            "vectors, mean over all pairs at that distance. That lets a head find “the word before” by " +
-            "its place alone.",
+        figure("Places side by side have vectors that are much alike; far from each other, they are less so. So a head can find " +
+            "“the word before” by its place alone. The line is the dot product of two position vectors, on average at each distance.",
           chart({
             name: "Dot product against distance.",
             series: [{name: "dot product", values: dots.data}],
@@ -383,33 +384,27 @@ function links(b, p) {
   return html("div", picture, readout);
 }
 
-const habits = {
-  "previous token": "mostly looks one piece back",
-  "next token": "mostly looks one piece ahead",
-  "same token": "mostly looks at the piece itself",
-  "start or end": "mostly rests on the first or the last piece",
-  spread: "spreads its weight over nearly all",
-  aligned: "looks at one source place after the other, as in a translation word by word"
-};
+/* What a head does: its habit in all rows, if it has one; and its strongest look at another word. */
+const lookOf = (b, info) => info && info.looks && `${rowNames(b)[info.looks.row]} → ${colNames(b)[info.looks.column]} ${percent(info.looks.p)}`;
 
 views.head = {
   needs: () => attention.length,
-  without: "This page holds no attention weights.",
   draw: () => live(() => {
     const b = attention[state.block], p = tensor(b.p), info = (b.heads || [])[state.head], rows = rowNames(b),
           cols = colNames(b);
     const weights = {row: i => p.row(state.head, i)};
     return [
       chooser("head"),
+      data.model && data.chosen && data.chosen.block === state.block && data.chosen.head === state.head && para(data.chosen.why.replace(/"([^"]*)"/g, "“$1”").replace(/%/g, " %")),
       info &&
-        para(strong(headName(b, state.head)), ": mean entropy ", short(info.entropy, 2), " bits",
-          info.label ? `; it ${habits[info.label] || "is labelled " + info.label} (${percent(info.share)}).`
-                     : "; no simple habit."),
+        para(strong(headName(b, state.head)), info.does ? [": it ", info.does.replace(/, (\d+)%/, " with $1 % of its weight")] : "",
+          lookOf(b, info) ? [info.does ? "; its" : ": its", " strongest look at another word is ", strong(lookOf(b, info))] : "",
+          ". On average it looks as widely as at ", short(2 ** info.entropy, 1), " words equally."),
       html("div.columns",
         figure("Each row is a word that looks, and adds up to 1; the framed one is chosen. Click a row, or " +
             "press Enter, to choose another." +
-            (b.kind === "decoder"    ? " Outlined cells are masked: they lie ahead."
-                : b.kind === "cross" ? " Rows are named by the piece that is said next."
+            (b.kind === "decoder"    ? " Rows are words read so far. Outlined cells are masked: they lie ahead."
+                : b.kind === "cross" ? " Rows are the words that are said: each looks at the source just before it is said."
                                      : ""),
           cells({
             key: "map",
@@ -432,7 +427,6 @@ views.head = {
 
 views.heads = {
   needs: () => attention.length,
-  without: "This page holds no attention weights.",
   draw: () => {
     const buttons = [];
     const mark = () => buttons.forEach(
@@ -450,8 +444,8 @@ views.heads = {
           }
         },
           canvas, strong("head " + head),
-          info.label ? html("span", `${info.label} ${percent(info.share)}`) : html("span", "no simple habit"),
-          html("span", short(info.entropy, 2), " bits"));
+          html("span", info.label ? `${info.label} ${percent(info.share)}` : lookOf(b, info) || ""),
+          html("span.muted", short(info.entropy, 1), " bits"));
         buttons.push([button, block, head]);
         return lazy(button, () => {
           const p = tensor(b.p).row(head), pen = canvas.getContext("2d"),
@@ -496,17 +490,21 @@ function compute(block, head, row) {
 }
 const withVectors = () => attention.map((b, i) => (b.q && b.k && b.v ? i : -1)).filter(i => i >= 0);
 function leftOutHere() {
-  const there = withVectors();
-  return html("div.note", `The queries, keys and values of ${blockName(attention[state.block])} were left out. `,
-    there.length ? ["They are here for: ", there.map((i, n) => [n ? ", " : "",
-      html("button", {onclick: () => choose({block: i})}, blockName(attention[i]))])] : "They are here for no block.");
+  return html("div.note", "To keep the page small, this can be worked out only for ", withVectors().map((i, n) => [n ? ", " : "",
+    html("button", {onclick: () => choose({block: i})}, blockName(attention[i]))]), ".");
 }
 const gap = (mine, theirs) => Math.max(...[...theirs].map((t, i) => Math.abs(t - mine[i])));
-function verdict(mine, theirs, what) {
-  const worst = gap(mine, theirs);
-  return html("p.small", html("span", {class: worst < 1e-4 ? "ok" : "off"}, worst < 1e-4 ? "✓ " : "≠ "),
-    `Worked out here, compared with ${what}: the largest difference is ${
-      worst === 0 ? "0" : minus(worst.toExponential(1))}.`);
+/* Notes how far what was worked out here is from what the model found; one line at the end tells all. */
+const check = (c, mine, theirs, what) => {
+  c.checks.push([gap(mine, theirs), what]);
+};
+function allChecked(c) {
+  const wrong = c.checks.filter(([far]) => !(far < 1e-4)), most = Math.max(...c.checks.map(([far]) => far));
+  if (!c.checks.length) return null;
+  return html("p.checked", html("span", {class: wrong.length ? "off" : "ok"}, wrong.length ? "≠ " : "✓ "),
+    wrong.length ? `Worked out here, this differs from what the model found: ${wrong.map(w => w[1]).join(", ")}.`
+                 : `All of this was worked out on this page, and agrees with what the model found: ${c.checks.map(k => k[1]).join(", ")}. ` +
+        `The largest difference is ${most === 0 ? "0" : minus(most.toExponential(1))}.`);
 }
 /* a·b + a·b + ... = sum, in full or the first and the last few; rest: one more summand, named. */
 function terms(a, b, total, {most = 12, rest} = {}) {
@@ -551,12 +549,6 @@ function normed(x, weight, bias) {
   return Array.from(x, (v, d) => (v - mean) / Math.sqrt(variance + 1e-5) * weight[d] + bias[d]);
 }
 const maps = ["q", "k", "v"];
-/* Within the arithmetic: the word whose dot product is spelt out, the number of a vector that is, and which map is. */
-const detail = {
-  word: 0,
-  part: 0,
-  map: 0
-};
 const chooseDetail = change => {
   Object.assign(detail, change);
   choose({});
@@ -566,21 +558,20 @@ const detailSelect = (what, options, value, label, key) => select(
 
 views.arithmetic = {
   needs: () => attention.length && withVectors().length,
-  without: "This page holds no queries, keys and values, so nothing can be worked out.",
   draw: () => live(() => {
     const c = compute(state.block, state.head, state.row);
     if (!c) return [chooser("sum"), leftOutHere()];
     const a = data.arithmetic;
     c.name = c.rows[state.row];
     c.full = a && a.block === state.block;
-    c.own = key => (c.full && a[key] ? tensor(a[key]) : null);
-    c.only = a ? headName(attention[a.block], a.head) : "no head";
-    detail.word = Math.min(detail.word, c.keys.length - 1);
+    c.own = key => (c.full && a[key] ? tensor(a[key]) : key === "x" && c.b.x ? tensor(c.b.x) : null);
+    c.spelt = Math.min(detail.word ?? c.weights.indexOf(Math.max(...c.weights)), c.keys.length - 1);
     detail.part = Math.min(detail.part, c.width - 1);
-    c.other = c.cols[detail.word];
+    c.other = c.cols[c.spelt];
+    c.checks = [];
     return [
       chooser("sum"), copyBox(() => asText(c)), comesIn(c), projections(c), dotProducts(c), weights(c), mixture(c),
-      together(c)
+      together(c), allChecked(c)
     ];
   })
 };
@@ -593,29 +584,24 @@ function comesIn(c) {
   if (c.b.kind === "cross" && data.target)
     content.push(para(`The decoder has just read “${targetNames[c.row]}” and is about to say the next piece.`));
   if (input) {
-    content.push(para(`Row ${data[side].tokens[c.row].id} of the table, times ${short(data.embedding.scale)}`,
-      input.place ? `, plus the vector of place ${c.row}.` : "."));
+    content.push(para(`Row ${data[side].tokens[c.row].id} of the table, times ${short(data.embedding.scale)}, plus the vector of place ${c.row}.`));
     content.push(figure(null, inputStrips(input, "sum-in")));
     content.push(para(first ? "This is the first block, so that is what comes in."
                             : "The blocks before this one have added to that vector, and what comes in is the sum."));
-  } else
-    content.push(para("Embedding and position are not part of this page; it begins with what the block reads."));
+  }
   if (x) {
     content.push(para(model.norm === "pre" ? "Layer norm (§3.1, here before each block) brings it to mean 0 and " +
           "variance 1, then scales and shifts each number by what was learnt. The head reads:"
                                            : "The head reads:"));
     content.push(figure(null, vectors(["x"], [x], "What the head reads.", "sum-x")));
-    if (norm)
-      content.push(verdict(normed(input.x, norm.data, c.own("norm_bias").data), x, "what the model’s head read"));
-  } else
-    content.push(para(`What the head reads is in this page only for the block of ${c.only}; queries, keys and ` +
-      "values, which come of it, are here."));
+    if (norm) check(c, normed(input.x, norm.data, c.own("norm_bias").data), x, "what the head reads");
+  }
   return step(1, `The vector of “${c.name}”`, content);
 }
 
 function projections(c) {
   const one = letter => `<var>${letter}</var> = <var>W<sub>${letter}</sub>x</var> + <var>b<sub>${letter}</sub></var>`;
-  const letter = maps[detail.map], found = [c.query, c.keys[detail.word], c.values[detail.word]][detail.map];
+  const letter = maps[detail.map], found = [c.query, c.keys[c.spelt], c.values[c.spelt]][detail.map];
   const content = [
     formula(maps.map(one).join(" &emsp; ")),
     para(
@@ -628,27 +614,25 @@ function projections(c) {
   ];
   if (c.full && data.arithmetic.head === state.head) {
     const W = c.own("w" + letter), b = c.own("b" + letter);
-    const read = detail.map === 0 ? c.own("x").row(c.row) : (c.own("memory") || c.own("x")).row(detail.word);
+    const read = detail.map === 0 ? c.own("x").row(c.row) : (c.own("memory") || c.own("x")).row(c.spelt);
     const bias = i => (b ? b.data[i] : 0), redo = i => dot(W.row(i), read) + bias(i);
     content.push(html("div.controls",
       detailSelect("map", ["q of " + c.name, "k of " + c.other, "v of " + c.other], detail.map, "Spell out", "sum-map"),
       detailSelect("part", range(c.width), detail.part, "number", "sum-part"),
-      detailSelect("word", c.cols.map((n, j) => `${j} ${n}`), detail.word, "other word", "sum-word")));
+      detailSelect("word", c.cols.map((n, j) => `${j} ${n}`), c.spelt, "other word", "sum-word")));
     content.push(html("p.small", `Number ${detail.part} of ${letter}: row ${detail.part} of W`, html("sub", letter),
       " times x, plus the bias:"));
     content.push(terms(W.row(detail.part), read, redo(detail.part), {rest: bias(detail.part)}));
-    content.push(verdict(range(c.width).map(redo), found, `the model’s own ${letter}`));
-  } else
-    content.push(para(`The matrices themselves are in this page only for ${c.only}.`));
+    check(c, range(c.width).map(redo), found, letter);
+  }
   return step(2, "Query, key and value", content);
 }
 
-const shownRow = j => (j === detail.word ? "chosen" : null);
 const fraction = (above, below) => `<span class="frac"><span>${above}</span><span>${below}</span></span>`;
 
 function dotProducts(c) {
   const word = j => html("button.link",
-    {"data-key": "score-" + j, "aria-pressed": j === detail.word, onclick: () => chooseDetail({word: j})}, c.cols[j]);
+    {"data-key": "score-" + j, "aria-pressed": j === c.spelt, onclick: () => chooseDetail({word: j})}, c.cols[j]);
   return step(3, "Dot products",
     formula(`score<sub><var>j</var></sub> = ${
       fraction(
@@ -657,20 +641,22 @@ function dotProducts(c) {
     para("The dot product is large when query and key point the same way. Choose a word to see it term by term."),
     table(["word", "q · k", "÷ √K", ""],
       c.raw.map((raw, j) => [word(j), raw, raw / c.root, c.hidden[j] ? "lies ahead: masked, −∞" : ""]),
-      {attributes: {id: "scores"}, row: shownRow}),
+      {attributes: {id: "scores"}, row: j => (j === c.spelt ? "chosen" : null)}),
     html("p.small", {style: "margin-top:.8rem"}, `q of “${c.name}” · k of “${c.other}”:`),
-    terms(c.query, c.keys[detail.word], c.raw[detail.word], {most: 24}));
+    terms(c.query, c.keys[c.spelt], c.raw[c.spelt], {most: 24}));
 }
 
 function weights(c) {
+  /* e to the score itself, as long as that is a number; else all scores are lowered alike */
+  const lowered = c.top > 80 ? c.top : 0, powers = c.scores.map(x => Math.exp(x - lowered));
+  check(c, c.weights, c.model, "the weights");
   return step(4, "Softmax: scores become weights",
-    formula(`weight<sub><var>j</var></sub> = ${
-      fraction("e<sup>score<sub><var>j</var></sub> − largest</sup>", "sum of all these")}`),
-    para("Taking off the largest score changes nothing in the quotient, but keeps the powers from growing too large."),
-    table(["word", "score", "score − largest", "e to that", "weight", "the model’s own"],
-      c.scores.map((s, j) => [c.cols[j], s, s - c.top, c.exps[j], c.weights[j], c.model[j]]),
-      {attributes: {id: "weights"}, row: shownRow, foot: ["sum", "", "", c.total, sum(c.weights), sum([...c.model])]}),
-    verdict(c.weights, c.model, "the model’s own weights"));
+    formula(`weight<sub><var>j</var></sub> = ${fraction(`e<sup>score<sub><var>j</var></sub></sup>`, "sum of all these")}`),
+    para("e is 2.718…; a power of it is never below 0, and grows fast with the score. Divided by their sum, the powers add up to 1.",
+      lowered > 0 && ` Here all scores were first lowered by ${short(lowered)}: that changes no weight, and keeps the powers from growing too large.`),
+    table(["word", "score", "power", "weight", "model"],
+      c.scores.map((s, j) => [c.cols[j], s, powers[j], c.weights[j], c.model[j]]),
+      {attributes: {id: "weights"}, row: j => (j === c.spelt ? "chosen" : null), foot: ["sum", "", sum(powers), sum(c.weights), sum([...c.model])]}));
 }
 
 function mixture(c) {
@@ -683,7 +669,7 @@ function mixture(c) {
         "sum-out")),
     html("div.controls", detailSelect("part", range(c.width), detail.part, "Spell out number", "sum-part-out")),
     html("p.small", `Number ${detail.part} of out:`), terms(c.weights, column, c.out[detail.part], {most: 24}),
-    own && verdict(c.out, own.row(c.row).subarray(c.head * c.width, (c.head + 1) * c.width), "the model’s own sum"));
+    own && check(c, c.out, own.row(c.row).subarray(c.head * c.width, (c.head + 1) * c.width), "the weighted sum"));
 }
 
 function together(c) {
@@ -700,14 +686,13 @@ function together(c) {
       vectors(["side by side", ...(projected ? ["projected"] : [])], [joined, ...(projected ? [projected] : [])],
         "Heads side by side.", "sum-joined")));
   } else
-    content.push(para(`In this page only for the block of ${c.only}.`));
+    return null;
   if (joined && projected && wo) {
     const redo = i => dot(wo.row(i), joined) + (bo ? bo.data[i] : 0);
     content.push(html("p.small", "Number 0 of the result:"));
     content.push(terms(wo.row(0), joined, redo(0), {rest: bo ? bo.data[0] : 0}));
-    content.push(verdict(range(wo.shape[0]).map(redo), projected, "the model’s own result"));
-  } else if (joined)
-    content.push(para("That last matrix is not in this page."));
+    check(c, range(wo.shape[0]).map(redo), projected, "the result");
+  }
   return step(6, "The heads side by side, and projected", content);
 }
 
@@ -751,14 +736,12 @@ function copyBox(text) {
 
 views.chooser = {
   needs: () => withVectors().length,
-  without: "This page holds no queries and keys, so mask and scale cannot be tried.",
   draw: () => live(() => chooser("mask"))
 };
 
 let divisor = null; /* what the reader divides by; null: the root of the width */
 views.scaling = {
   needs: () => withVectors().length,
-  without: "",
   draw: () => live(() => {
     const c = compute(state.block, state.head, state.row);
     if (!c) return leftOutHere();
@@ -811,21 +794,14 @@ views.scaling = {
 
 views.masking = {
   needs: () => withVectors().length,
-  without: "",
   draw: () => live(() => {
-    const b = attention[state.block], c = compute(state.block, state.head, state.row);
+    /* The decoder's own attention, which has the mask; where there is none, what a mask would do in the chosen block. */
+    const decoder = attention.findIndex(x => x.kind === "decoder" && x.q), here = attention[state.block].kind === "decoder";
+    const block = here || decoder < 0 ? state.block : decoder, b = attention[block];
+    const rowShown = block === state.block ? state.row : Math.floor(b.p.shape[1] / 2);
+    const c = compute(block, state.head, rowShown);
     if (!c) return leftOutHere();
-    const decoder = attention.findIndex(x => x.kind === "decoder" && x.q);
-    const hint = b.kind !== "decoder" &&
-      html("div.note",
-        b.kind === "cross"
-          ? "Cross-attention has no causal mask: the source is known from the start. Only padding, which " +
-            "fills up short sentences in a batch, is masked there. "
-          : "The encoder has no causal mask: the source is known from the start. Shown is what the mask " +
-            "would do here. ",
-        decoder >= 0 &&
-          html("button", {onclick: () => choose({block: decoder})}, "Show " + blockName(attention[decoder])));
-    if (b.kind === "cross") return hint;
+    const hint = b.kind !== "decoder" && para("There is no decoder here. Shown is what the mask would do in this block.");
     const matrix = causal => range(c.rows.length).map(i => {
       const q = tensor(b.q).row(i).subarray(state.head * c.width, (state.head + 1) * c.width);
       return softmax(c.keys.map((k, j) => (causal && j > i ? -Infinity : dot(q, k) / c.root))).weights;
@@ -837,8 +813,8 @@ views.masking = {
       rowNames: c.rows,
       colNames: c.cols,
       value: (r, k) => w[r][k],
-      chosen: state.row,
-      pick: r => choose({row: r}),
+      chosen: rowShown,
+      pick: r => choose({block, row: r}),
       masked: hides ? (r, k) => k > r : null,
       wide: 36,
       describe: (r, k) => [strong(`${c.rows[r]} → ${c.cols[k]}`), ": ", exact(w[r][k])]
@@ -847,21 +823,21 @@ views.masking = {
       name: c.cols[j],
       value: x,
       kind: hides       ? ""
-        : j > state.row ? "two"
+        : j > rowShown ? "two"
                         : "other",
-      none: hides && j > state.row && "masked"
+      none: hides && j > rowShown && "masked"
     })),
                                  3),
       para("entropy ", strong(`${entropy(w).toFixed(2)} bits`))];
     return [
       hint,
       figure(`Above all rows of ${headName(b, state.head)}, below the row of “${
-               c.rows[state.row]}”. Orange is weight that would go to ` +
-          "words not yet written; with the mask it is shared out among the others in proportion.",
+               c.rows[rowShown]}”. Orange is weight that would go to ` +
+          "words that are not yet written. With the mask, the others share it.",
         html("div.columns",
-          html("div", heading("without mask"), map(open, "mask-open", false), row(open[state.row], false)),
+          html("div", heading("without mask"), map(open, "mask-open", false), row(open[rowShown], false)),
           html("div", heading("with mask" + (b.kind === "decoder" ? ": the model" : "")), map(causal, "mask-on", true),
-            row(causal[state.row], true))),
+            row(causal[rowShown], true))),
         legendHeat("weight"))
     ];
   })
