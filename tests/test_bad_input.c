@@ -260,7 +260,7 @@ static void test_overrides(void) {
         {"run.dir=", 1, {"tiny.ini: run.dir: expected a path"}},
         {"data.valid=", 1, {"tiny.ini: data.valid: expected a path"}},
         {"train.max_steps=0", 1, {"tiny.ini: expected train.max_steps or train.max_epochs"}},
-        {"model.width", 2, {"expected one CONFIG.ini, found \"tiny.ini\" and \"model.width\""}},
+        {"model.width", 2, {"model.width: expected model.width=VALUE, without spaces"}},
         {"tiny.ini", 2, {"expected one CONFIG.ini, found \"tiny.ini\" and \"tiny.ini\""}},
         {"", 2, {"expected one CONFIG.ini, found \"tiny.ini\" and \"\""}},
         {"a/lr=1/b.ini", 2, {"expected one CONFIG.ini, found \"tiny.ini\" and \"a/lr=1/b.ini\""}},
