@@ -54,11 +54,7 @@ static void test_moving_lines(void) {
     EXPECT_HAS(said, "\033[K\033[A\033[K");
     EXPECT(!strstr(said, "norm"));
     free(said);
-    /* valid.translate = 0: no translating is wanted. Elsewhere than on a terminal nothing moves. The bits are the same.
-     */
-    said = said_on_terminal(0, 110, ARGS("train", "tiny.ini", "run.dir=unseen", "valid.translate=0"));
-    EXPECT(!strstr(said ? said : " -> ", " -> "));
-    free(said);
+    /* Elsewhere than on a terminal nothing moves. The bits are the same. */
     CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=again"), NULL);
     EXPECT_HAS(run.err, ", learning rate ");
     EXPECT(!strchr(run.err, '\r'));

@@ -330,8 +330,10 @@ static void test_format(void) {
 }
 
 static void test_template(void) {
-    char *text = ini_template(fields, "# a head\n");
-    EXPECT_STR(text, "# a head\n\n[model]\nwidth = 512     # help [2 to 8192]\ndropout = 0.1   # help [0 to 0.9]\n"
+    static const IniSection sections[] = {{"mode", "not this"}, {"model", "the net"}, {NULL, NULL}};
+    char *text = ini_template(fields, "# a head\n", sections);
+    EXPECT_STR(text, "# a head\n\n[model]   # ---- the net ----\nwidth = 512     # help [2 to 8192]\ndropout = 0.1   # "
+                     "help [0 to 0.9]\n"
                      "norm = pre      # help [pre|post]\ntied = true     # help [true or false]\n\n[train]\n"
                      "seed = 1       # help [0 to 18446744073709551616]\n"
                      "rate = 0.001   # help [-1.79769313486232e+308 to 1.79769313486232e+308]\n\n[data]\n"

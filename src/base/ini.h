@@ -50,6 +50,11 @@ bool ini_bind(const Ini *ini, const Field *fields, void *config, Error *err);
  * again. A fresh string. */
 char *ini_format(const Field *fields, const void *config);
 
+/* What a section is about; a list ends with one without a name. */
+typedef struct IniSection {
+    const char *name, *about;
+} IniSection;
+
 /* A config with every key, its default or example, and behind it in a comment what it does and what it may be. It
- * begins with `head`, comment lines. A fresh string. */
-char *ini_template(const Field *fields, const char *head);
+ * begins with `head`, comment lines. sections: what stands behind their headings; NULL: nothing. A fresh string. */
+char *ini_template(const Field *fields, const char *head, const IniSection *sections);

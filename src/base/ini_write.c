@@ -27,9 +27,14 @@ static bool ini_same_section(const Field *a, const Field *b) {
 }
 
 /* Prints a heading, after a blank line, when field i begins a section. */
-static bool ini_print_heading(FILE *out, const Field *fields, size_t i) {
+static bool ini_print_heading(FILE *out, const Field *fields, size_t i, const IniSection *sections) {
+    const size_t length = field_section(fields[i].key);
     if (i > 0 && ini_same_section(&fields[i], &fields[i - 1])) return false;
-    fprintf(out, "%s[%.*s]\n", ftell(out) > 0 ? "\n" : "", (int)field_section(fields[i].key), fields[i].key);
+    fprintf(out, "%s[%.*s]", ftell(out) > 0 ? "\n" : "", (int)length, fields[i].key);
+    for (const IniSection *s = sections; s && s->name; s++)
+        if (strlen(s->name) == length && memcmp(s->name, fields[i].key, length) == 0)
+            fprintf(out, "   # ---- %s ----", s->about);
+    fputc('\n', out);
     return true;
 }
 
@@ -39,7 +44,7 @@ char *ini_format(const Field *fields, const void *config) {
     FILE *out = open_memstream(&text, &size);
     if (!out) memory_out(1, BUFSIZ);
     for (size_t i = 0; fields[i].key; i++) {
-        ini_print_heading(out, fields, i);
+        ini_print_heading(out, fields, i, NULL);
         char *value = field_text(&fields[i], config);
         fprintf(out, "%s = ", field_name(fields[i].key));
         ini_print_value(out, value);
@@ -95,7 +100,7 @@ static void ini_print_row(FILE *out, const Field *field, int column) {
     free(remark);
 }
 
-char *ini_template(const Field *fields, const char *head) {
+char *ini_template(const Field *fields, const char *head, const IniSection *sections) {
     char *text = NULL;
     size_t size;
     int column = 0;
@@ -103,7 +108,7 @@ char *ini_template(const Field *fields, const char *head) {
     if (!out) memory_out(1, BUFSIZ);
     fputs(head, out);
     for (size_t i = 0; fields[i].key; i++) {
-        if (ini_print_heading(out, fields, i)) column = ini_column(&fields[i]);
+        if (ini_print_heading(out, fields, i, sections)) column = ini_column(&fields[i]);
         ini_print_row(out, &fields[i], column);
     }
     if (fclose(out) != 0) memory_out(1, size);

@@ -21,12 +21,13 @@
 static const Option options[] = {
     {"--fresh", NULL, NULL, "start over, even if the run's folder has a last.gguf", NULL},
     {"--dry-run", NULL, NULL, "report what is in the corpora and what the run will need; do not train", NULL},
-    {"--keys", NULL, NULL, "print every key with its default, its allowed values and its purpose", NULL},
+    {"--keys", NULL, NULL,
+     "print every config key, or those of a section, or with a word in it: what it does and may be", NULL},
 };
 
 static const Command command = {
     .name = "train",
-    .usage = "train CONFIG.ini | - [section.key=value ...] [--fresh] [--dry-run]\n       train --keys",
+    .usage = "train CONFIG.ini | - [section.key=value ...] [--fresh] [--dry-run]\n       train --keys [SECTION | WORD]",
     .about =
         "Trains a translator as CONFIG.ini (-: stdin) says; every key can also be set on the command line. A run "
         "keeps\n"
@@ -267,8 +268,14 @@ static int train(Config *config, bool fresh, bool dry, Error *err) {
     return code;
 }
 
-_Noreturn static void print_keys(void) {
-    char *text = config_template();
+/* part: of the keys that are wanted; NULL: all. */
+_Noreturn static void print_keys(const char *part) {
+    const char *nearest;
+    char *text = part ? config_keys(part, &nearest) : config_template();
+    if (!text)
+        options_usage(&command, "--keys: expected a section, or a part of a key, found \"%s\"%s%s%s", part,
+                      nearest ? "; did you mean \"" : " (./train --keys prints all keys)", nearest ? nearest : "",
+                      nearest ? "\"?" : "");
     fputs(text, stdout);
     free(text);
     options_done(&command);
@@ -312,13 +319,12 @@ int main(int argc, char **argv) {
     const char *value, *path = NULL;
     char **overrides = NULL;
     for (const char *option; (option = options_next(&reader, &value));) {
-        if (strcmp(option, "--keys") == 0) print_keys();
         if (*option) continue;
         if (is_override(value)) {
             stbds_arrput(overrides, (char *)value);
             continue;
         }
-        check_spaces(&reader, value, path != NULL);
+        if (!options_given(&reader, "--keys")) check_spaces(&reader, value, path != NULL);
         if (!path)
             path = value;
         else
@@ -327,6 +333,7 @@ int main(int argc, char **argv) {
                           value);
     }
     const bool fresh = options_given(&reader, "--fresh"), dry = options_given(&reader, "--dry-run");
+    if (options_given(&reader, "--keys")) print_keys(path);
     if (!path)
         options_usage(&command, "expected a CONFIG.ini (for a start: configs/tiny.ini; -: standard input), found none");
     if (strcmp(path, "-") == 0) options_tell_input(&command, "the config");

@@ -8,13 +8,14 @@
 #include "text/tokenizer.h"
 
 const Field search_fields[] = {
-    ROW_INTEGER("decode.beam", SearchOptions, beam, "4", 1, SEARCH_MAX_BEAM, "hypotheses kept; 1: greedy search"),
+    ROW_INTEGER("decode.beam", SearchOptions, beam, "4", 1, SEARCH_MAX_BEAM,
+                "how many drafts the search keeps at each step; 1: only the best, which is greedy search"),
     ROW_REAL("decode.length_alpha", SearchOptions, length_alpha, "1", 0, 10,
-             "hypotheses are ranked by log probability / length ^ length_alpha"),
+             "drafts are compared by log probability / length ^ length_alpha"),
     ROW_REAL("decode.max_ratio", SearchOptions, max_ratio, "2", 0, 1000,
-             "a translation has at most max_ratio times the source's tokens, ..."),
+             "a translation has at most max_ratio times the tokens of its source, ..."),
     ROW_INTEGER("decode.max_extra", SearchOptions, max_extra, "auto", 0, HYPER_MAX_LENGTH,
-                "... and max_extra more; auto: 10, and as many as the training pairs need", .automatic = true,
+                "... and max_extra more; auto: 10 more than the longest training pair needs", .automatic = true,
                 .before = "10"),
     ROW_END,
 };

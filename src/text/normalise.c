@@ -8,13 +8,14 @@
 #include "text/utf8.h"
 
 const Field normalise_fields[] = {
-    ROW_SWITCH("text.lowercase", Normalisation, lowercase, "false", "make all letters small"),
-    ROW_SWITCH("text.apostrophes", Normalisation, apostrophes, "true", "typographic apostrophes become '"),
-    ROW_SWITCH("text.spaces", Normalisation, spaces, "true", "white space becomes one space; none at the ends"),
-    ROW_SWITCH("text.nfc", Normalisation, nfc, "true", "one way to write an accented letter: Unicode's normal form C",
-               .before = "false"),
+    ROW_SWITCH("text.lowercase", Normalisation, lowercase, "false", "turn capitals into small letters"),
+    ROW_SWITCH("text.apostrophes", Normalisation, apostrophes, "true", "turn typographic apostrophes into '"),
+    ROW_SWITCH("text.spaces", Normalisation, spaces, "true",
+               "turn white space into one space, and drop it at both ends"),
+    ROW_SWITCH("text.nfc", Normalisation, nfc, "true",
+               "write an accented letter in one way, that of Unicode's normal form C", .before = "false"),
     ROW_SWITCH("text.invisible", Normalisation, invisible, "true",
-               "leave out soft hyphens, zero-width spaces, marks of direction and the like", .before = "false"),
+               "leave out what nobody sees: soft hyphens, zero-width spaces, marks of direction", .before = "false"),
     ROW_END,
 };
 

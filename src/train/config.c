@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/ini.h"
 #include "base/memory.h"
+#include "base/names.h"
 #include "base/size.h"
 #include "model/pass.h"
 
@@ -22,50 +23,56 @@
 
 static const Field data_fields[] = {
     TEXT("data.train", data_train, NULL,
-         "training pairs, UTF-8: a TSV file (source TAB target), or two files as a.en+a.fr, or several of these with "
-         "spaces between; - is standard input, a TSV; a name with spaces is written \"in quotes.tsv\"",
+         "the sentence pairs to learn from, in UTF-8: a TSV file (source TAB target), or two files side by side, "
+         "a.en+a.fr, or several of these with spaces between; - is standard input, as a TSV file; a name with spaces "
+         "stands \"in quotes.tsv\"",
          .example = "data/my/train.tsv", .list = true),
-    TEXT("data.valid", data_valid, NULL, "validation pairs, the same; further columns are further accepted targets",
+    TEXT("data.valid", data_valid, NULL,
+         "the pairs that the model is checked with, in the same form; further columns are translations just as right",
          .example = "data/my/valid.tsv", .list = true),
-    TEXT("data.test", data_test, "", "test pairs, for scripts; training does not read them", .list = true),
-    SWITCH("data.swap", rules.swap, "false", "swap source and target"),
-    SWITCH("data.unique", rules.unique, "false", "drop repeated training pairs"),
-    REAL(
-        "data.max_ratio", rules.max_ratio, "9", 0, 1000,
-        "leave out pairs with a side of more than 16 tokens and more than max_ratio times those of the other; 0: none"),
+    TEXT("data.test", data_test, "", "pairs to test the finished model with, for scripts only", .list = true),
+    SWITCH("data.swap", rules.swap, "false", "learn the other direction: from the second language to the first"),
+    SWITCH("data.unique", rules.unique, "false", "learn from a pair once, even if it is there several times"),
+    REAL("data.max_ratio", rules.max_ratio, "9", 0, 1000,
+         "leave out a pair if one side has more than 16 tokens, and more than max_ratio times those of the other; 0: "
+         "none"),
     ROW_END,
 };
 
 static const Field train_fields[] = {
     INTEGER("train.seed", seed, "1", 0, 9007199254740992.0,
-            "the same seed gives the same bits, on any number of threads"),
-    INTEGER("train.max_steps", max_steps, "0", 0, STEPS_MAX, "stop after N steps; 0: no limit"),
+            "where random numbers begin; the same seed gives the same bits, on any number of threads"),
+    INTEGER("train.max_steps", max_steps, "0", 0, STEPS_MAX, "stop after so many steps; 0: no limit"),
     INTEGER("train.max_epochs", max_epochs, "0", 0, STEPS_MAX,
-            "stop after N passes over the pairs; 0: no limit (set one of the two)", .example = "10"),
-    INTEGER("train.batch_tokens", batch_tokens, "4096", 1, 1 << 30, "target tokens of a step"),
-    INTEGER("train.accumulate", accumulate, "1", 1, PASS_MAX_PIECES, "compute a step in N pieces, to save memory"),
-    REAL("train.learning_rate", schedule.peak, "0.001", 0, 1000, "the highest, at the end of warm-up; noam: a factor"),
-    CHOICE("train.schedule", schedule.kind, "inverse_sqrt", SCHEDULE_NAMES, "the learning rate after warm-up"),
-    INTEGER("train.warmup_steps", schedule.warmup, "1000", 0, STEPS_MAX, "steps over which the learning rate rises"),
-    REAL("train.final_rate", schedule.final, "0", 0, 1, "cosine: the last learning rate, as a share of the highest"),
+            "stop after so many passes over the pairs; 0: no limit (one of these two has to be set)", .example = "10"),
+    INTEGER("train.batch_tokens", batch_tokens, "4096", 1, 1 << 30, "how many target tokens a step learns from"),
+    INTEGER("train.accumulate", accumulate, "1", 1, PASS_MAX_PIECES,
+            "compute a step in so many pieces, which takes less memory"),
+    REAL("train.learning_rate", schedule.peak, "0.001", 0, 1000,
+         "the highest rate, at the end of the warm-up; for noam, a factor"),
+    CHOICE("train.schedule", schedule.kind, "inverse_sqrt", SCHEDULE_NAMES, "how the rate goes on after the warm-up"),
+    INTEGER("train.warmup_steps", schedule.warmup, "1000", 0, STEPS_MAX, "steps in which the rate rises, the warm-up"),
+    REAL("train.final_rate", schedule.final, "0", 0, 1, "for cosine: the last rate, as a share of the highest"),
     REAL("train.label_smoothing", label_smoothing, "0.1", 0, RATE_MAX,
-         "share of the target probability that is spread over all tokens"),
-    REAL("train.beta1", optimiser.adam.beta1, "0.9", 0, RATE_MAX, "Adam: decay of the running mean of gradients"),
+         "this share of the right token's probability is spread over all tokens"),
+    REAL("train.beta1", optimiser.adam.beta1, "0.9", 0, RATE_MAX,
+         "Adam: how much of the mean of gradients stays at each step"),
     REAL("train.beta2", optimiser.adam.beta2, "0.98", 0, 0.999999,
-         "Adam: decay of the running mean of squared gradients"),
+         "Adam: how much of the mean of squared gradients stays at each step"),
     /* Above 0, in float too: a weight whose gradient has always been 0 would else become 0 / 0. */
-    REAL("train.epsilon", optimiser.adam.epsilon, "1e-9", 1e-30, 1, "Adam: added to the square root"),
+    REAL("train.epsilon", optimiser.adam.epsilon, "1e-9", 1e-30, 1,
+         "Adam: a little that is added to the square root, so as not to divide by 0"),
     REAL("train.weight_decay", optimiser.adam.weight_decay, "0", 0, 1,
-         "decoupled weight decay; not of biases and norms"),
-    REAL("train.clip_norm", clip_norm, "1", 0, 1e9, "shorten longer gradients to this norm; 0: never"),
+         "how strongly weights are pulled towards 0, but not biases and norms"),
+    REAL("train.clip_norm", clip_norm, "1", 0, 1e9, "a longer gradient is shortened to this length; 0: never"),
     REAL("train.skip_norm", skip_norm, "100", 0, 1e9,
-         "skip steps whose gradient norm is above this multiple of the recent mean; 0: never"),
+         "a step is skipped if its gradient is so many times as long as usual; 0: never"),
     REAL("train.average", average, "0", 0, 0.99999,
-         "decay of a moving average of the weights, which becomes the model; 0: none"),
+         "the model is a mean of the weights, of which this much stays at each step; 0: the weights themselves"),
     CHOICE("train.precision", precision, "float32", TRAIN_PRECISION_NAMES,
-           "what products with weights round their factors to; auto: bfloat16 where the CPU has tiles for it (AMX)"),
-    INTEGER("train.threads", threads, "0", 0, 1024, "0: one for each core"),
-    INTEGER("train.log_every", log_every, "100", 1, STEPS_MAX, "steps between log lines"),
+           "how exactly matrices are multiplied; auto: bfloat16, which is rough but fast, where the CPU has AMX"),
+    INTEGER("train.threads", threads, "0", 0, 1024, "threads to compute with; 0: one for each core"),
+    INTEGER("train.log_every", log_every, "100", 1, STEPS_MAX, "steps from one line of the log to the next"),
 
     INTEGER("valid.every_steps", every_steps, "1000", 1, STEPS_MAX, "steps between validations; each saves the run"),
     INTEGER(
@@ -79,7 +86,7 @@ static const Field train_fields[] = {
 };
 
 static const Field run_fields[] = {
-    TEXT("run.dir", dir, NULL, "folder of this run: model.gguf, last.gguf, log.jsonl, report.html",
+    TEXT("run.dir", dir, NULL, "the folder of the run, for model.gguf, last.gguf, log.jsonl, report.html",
          .example = "runs/my"),
     ROW_END,
 };
@@ -201,15 +208,51 @@ char *config_text(const Config *config) {
     return text;
 }
 
+static const IniSection sections[] = {
+    {"data", "the text to learn from"},
+    {"text", "how text is read"},
+    {"model", "the network: its size and form"},
+    {"train", "how it learns"},
+    {"valid", "how it is checked as it learns"},
+    {"decode", "how the finished model translates, unless an option of ./translate says otherwise"},
+    {"run", "where it is kept"},
+    {NULL, NULL},
+};
+
+char *config_keys(const char *part, const char **nearest) {
+    Field *fields = config_fields();
+    size_t count = 0, least = names_limit(part);
+    bool is_section = false;
+    *nearest = NULL;
+    for (const IniSection *s = sections; s->name; s++) {
+        is_section = is_section || strcmp(part, s->name) == 0;
+        const size_t distance = names_distance(part, s->name);
+        if (distance < least) least = distance, *nearest = s->name;
+    }
+    for (const Field *f = fields; f->key; f++) {
+        const size_t section = field_section(f->key);
+        if (is_section ? section == strlen(part) && memcmp(f->key, part, section) == 0 : strstr(f->key, part) != NULL)
+            fields[count++] = *f;
+    }
+    fields[count] = (Field)ROW_END;
+    char *text = count > 0 ? ini_template(fields, "", sections) : NULL;
+    free(fields);
+    return text;
+}
+
 char *config_template(void) {
     Field *fields = config_fields();
     char *text = ini_template(
-        fields, "# configs/template.ini: every key with its default, which it also has when it is left out, and what "
-                "it may be. Set\n"
-                "# data.train, data.valid and run.dir; `./train --keys` prints this file.\n"
-                "#\n"
-                "#   ./train configs/template.ini --dry-run     what is in the corpora, and what the run will take\n"
-                "#   ./train configs/template.ini\n");
+        fields,
+        "# configs/template.ini: every key with its default, which it also has when it is left out, and what it may "
+        "be. "
+        "Set\n"
+        "# data.train, data.valid and run.dir. `./train --keys` prints this file, and `./train --keys beam` only the\n"
+        "# keys with \"beam\" in them.\n"
+        "#\n"
+        "#   ./train configs/template.ini --dry-run     what is in the corpora, and what the run will take\n"
+        "#   ./train configs/template.ini\n",
+        sections);
     free(fields);
     return text;
 }

@@ -60,6 +60,10 @@ char *config_text(const Config *config);
 /* A config with every key, to be filled in: configs/template.ini. A fresh string. */
 char *config_template(void);
 
+/* The part of it that has to do with `part`: the section of this name, or else all keys that have it in them. A fresh
+ * string; NULL: there are none, and *nearest is the section that may be meant, or NULL. */
+char *config_keys(const char *part, const char **nearest);
+
 /* Whether a run begun with the text `before` may continue with `config`: fails, naming the first key that differs, with
  * both values, unless it is one of those that may change (how long to train, how to validate and translate, where and
  * on how many threads to run, and what the corpora are called, whose content others compare). valid_by_name: the

@@ -95,6 +95,16 @@ static void report(Loop *l, RunStatus status) {
         progress_line(l->progress, "%s; training does not need it", err.text);
 }
 
+/* Shows a translation below the moving line, until there is another; the next is due in a second, or later where that
+ * would take more than some 3% of the time. took: seconds. */
+static void show_below(Loop *l, const Sample *sample, double took) {
+    const char *none = progress_style(l->progress, STYLE_NONE);
+    progress_below(l->progress, "%s%s%s -> %s%s%s", progress_style(l->progress, STYLE_FAINT), sample->source, none,
+                   sample->right ? progress_style(l->progress, STYLE_GOOD) : "", sample->said,
+                   sample->right ? none : "");
+    l->looked = terminal_seconds() + fmax(1, 30 * took);
+}
+
 /* Nor on its film. ok: whether that succeeded; if not, err is why. */
 static void filmed(Loop *l, bool ok, const Error *err) {
     if (!ok && !l->film_fails && !l->unsaved)
@@ -109,6 +119,7 @@ static void shoot(Loop *l, double loss) {
     if (l->reel.file < 0) return;
     filmed(l, film_frame(&l->film, l->trainer, loss, &frame, &err) && log_line(&l->reel, &frame, &err), &err);
     json_free(&frame);
+    if (l->film.sample_count > 0) show_below(l, &l->film.samples[0], 0);
 }
 
 /* Opens the film at the step of the run. A run begins with what the model says before it has learned anything. */
@@ -220,16 +231,6 @@ static void tell_skipped(Loop *l, const StepReport *step) {
         progress_line(l->progress, "step %llu: skipped: the gradient's norm is %.3g, whose square is too large", number,
                       step->norm);
     written(l, log_skip(&l->log, s, step, &l->problem));
-}
-
-/* Shows a translation below the moving line, until there is another; the next is due in a second, or later where that
- * would take more than some 3% of the time. took: seconds. */
-static void show_below(Loop *l, const Sample *sample, double took) {
-    const char *none = progress_style(l->progress, STYLE_NONE);
-    progress_below(l->progress, "%s%s%s -> %s%s%s", progress_style(l->progress, STYLE_FAINT), sample->source, none,
-                   sample->right ? progress_style(l->progress, STYLE_GOOD) : "", sample->said,
-                   sample->right ? none : "");
-    l->looked = terminal_seconds() + fmax(1, 30 * took);
 }
 
 /* On a live terminal, the first validation sentence is translated anew as the run goes on. */
