@@ -589,7 +589,7 @@ function drawSum(host, data, step) {
     const xs = at.map(a => a[0]), ys = at.map(a => a[1]), pad = 44, spanX = Math.max(...xs) - Math.min(...xs), spanY = Math.max(...ys) - Math.min(...ys);
     const scale = Math.min((W - 2 * pad) / (spanX || 1e-9), (most - 2 * pad) / (spanY || 1e-9)), H = Math.max(120, spanY * scale + 2 * pad);
     const X = x => W / 2 + (x - (Math.max(...xs) + Math.min(...xs)) / 2) * scale, Y = y => H / 2 - (y - (Math.max(...ys) + Math.min(...ys)) / 2) * scale;
-    const end = at[at.length - 1];
+    const end = flat(w.out);
     const names = labels(order.map((i, n) => ({i, text: shown(w.keys[i]), x: X((at[n][0] + at[n + 1][0]) / 2) + 7, y: Y((at[n][1] + at[n + 1][1]) / 2) - 5, anchor: "start", always: i === j}))
       .sort((a, b) => b.always - a.always));
     plane.replaceChildren(svg("svg", {viewBox: `0 0 ${W} ${H}`, width: W, height: H, role: "img", "aria-label": "The shrunk values as arrows, one after the other; the thick arrow is their sum"},
