@@ -324,10 +324,7 @@ function advance(looks) {
   event.tokens_per_second = training.tokens / training.seconds;
   if (!over && (looks || step % training.look === 0 || step === 1 || step === training.last_step))
     Object.assign(event, lookNow());
-  if (over)
-    training.frames = event.frames;
-  else
-    postMessage({event});
+  if (!over) postMessage({event});
 }
 
 function finish(work) {
@@ -335,7 +332,7 @@ function finish(work) {
     work();
     if (!training.over) return;
     const bytes = program.system.get(training.model).slice();
-    postMessage({event: {done: {bytes, sha256: program.sha256(bytes), step: training.step, frames: training.frames,
+    postMessage({event: {done: {bytes, sha256: program.sha256(bytes), step: training.step,
       tokens_per_second: training.tokens / training.seconds}}});
   } catch (error) {
     training.over = true;
