@@ -333,7 +333,7 @@ function filmPlayer({checks = [], floor = NaN} = {}) {
       const mean = filmMean(f.vectors);
       f.xy = f.vectors.map(v => axes.map(axis => dot(axis, filmLess(v, mean))));
     }
-    const reach = k => 1.04 * Math.max(...last.xy.map(p => Math.abs(p[k]))) || 1;
+    const reach = k => [Math.min(...last.xy.map(p => p[k])), Math.max(...last.xy.map(p => p[k]))];
     if (!layout || layout.key !== key) {
       follow.replaceChildren(...last.words.slice().sort().map(w => html("option", {value: w}, w)));
       if (!last.words.includes(followed)) followed = last.words[closest(last)];
@@ -385,9 +385,9 @@ function filmPlayer({checks = [], floor = NaN} = {}) {
         }}, svg("circle", {r: 3}), svg("text", {x: 5, y: 4}, w))));
     }
     const place = i => [0, 1].map(k => {
-      const to = next.xy || now.xy, v = mix(now.xy[i][k], to[i][k], share) / layout.reach[k];
-      const clipped = Math.max(-1, Math.min(1, v));
-      return k ? 12 + (height - 24) * (1 - clipped) / 2 : 20 + (skyWidth - 40) * (1 + clipped) / 2;
+      const to = next.xy || now.xy, v = mix(now.xy[i][k], to[i][k], share), [low, high] = layout.reach[k];
+      const at = Math.max(0, Math.min(1, (v - low) / (high - low || 1)));
+      return k ? 16 + (height - 32) * (1 - at) : 20 + (skyWidth - 60) * at;
     });
     const all = layout.words.map((_, i) => place(i)), chosen = layout.words.indexOf(followed);
     const near = chosen < 0 ? [] : neighbours(now, chosen);
