@@ -27,3 +27,4 @@ static inline int wasi_lacks(void) { return errno = ENOSYS, -1; }
 #define fchmod(descriptor, mode)        ((void)(descriptor), (void)(mode), wasi_lacks())
 #define geteuid()                       ((uid_t)0)
 #define getrandom(block, size, flags)   ((void)(block), (void)(size), (void)(flags), wasi_lacks())
+#define realpath(path, room)            ((void)(path), (void)(room), (void)wasi_lacks(), (char *)NULL)
