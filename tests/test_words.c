@@ -43,7 +43,7 @@ static void test_words(void) {
         {"\"the cat!\" -- ... 😀 \xFF", ""},
         {"11 12", "1 2|"},
         {"it's the cat's l'arbre l\u2019arbre's", "0 it's|2 cat's|4 l\u2019arbre's|"},
-        {"'tis", "0 'tis|"},
+        {"'tis the zebra's", "0 'tis|2 zebra's|"},
         {"cat 'n' cat", "1 n|"},
         {"CAFE\u0301 cafe", "1 cafe|"},
         {"猫犬猫 cat猫dog", "0 犬|1 dog|"},
@@ -135,6 +135,14 @@ static void test_notes(void) {
         NULL);
     EXPECT_HAS(run.err,
                "inspect: the model never saw \"zebra\", \"a\", \"yak\" in its training (2 of 2 sentences have such");
+    command_free(&run);
+    run = command_run(ARGS("inspect", "-m", "run/model.gguf", "--json", "the red zebra's cat, yak"), NULL);
+    EXPECT_HAS(run.out, ",\"unseen\":[{\"side\":\"source\",\"word\":2,\"text\":\"zebra's\"},"
+                        "{\"side\":\"source\",\"word\":4,\"text\":\"yak\"}],");
+    command_free(&run);
+    run = command_run(ARGS("inspect", "-m", "run/model.gguf", "--json", "the red cat"), NULL);
+    EXPECT_HAS(run.out, ",\"unseen\":[],");
+    EXPECT_STR(run.err, "");
     command_free(&run);
 }
 

@@ -109,6 +109,10 @@ void words_unseen(UnseenWord **unseen, char **normalised, WordsSeen seen, Text t
     for (Place place = {0}; next_word(&found, &place, *normalised + begin, length);) {
         if (is_seen(seen, found.sum)) continue;
         found.start += begin;
-        stbds_arrput(*unseen, found);
+        UnseenWord *last = *unseen && stbds_arrlenu(*unseen) > 0 ? &stbds_arrlast(*unseen) : NULL;
+        if (last && last->start == found.start)
+            last->length = found.length; /* one word with what an apostrophe ties to it */
+        else
+            stbds_arrput(*unseen, found);
     }
 }

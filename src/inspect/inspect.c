@@ -52,6 +52,13 @@ static void write_knocked(Json *j, const Knockout *knockout) {
     json_write(j, "]");
 }
 
+static void write_unseen(Json *j, const Observation *o) {
+    char *text = NULL;
+    tokenizer_decode(o->tokenizer, &text, o->source, o->S - 1);
+    inspect_write_unseen(j, &o->file->info, (Text){text, stbds_arrlenu(text)});
+    stbds_arrfree(text);
+}
+
 /* A sequence of tokens; its text is that of `said`. */
 static void write_tokens(Json *j, const char *key, const Tokenizer *tokenizer, const int32_t *ids, const int32_t *said,
                          size_t n) {
@@ -174,7 +181,7 @@ bool inspect_write(Json *j, const InspectRequest *request, const Observation *o,
     write_knocked(j, o->file->info.decode.knockout);
     write_tokens(j, "source", o->tokenizer, o->source, o->source, o->S);
     write_tokens(j, "target", o->tokenizer, o->target, o->says, o->T);
-    json_write(j, "unseen: []");
+    write_unseen(j, o);
     write_chosen(j, o, &choice, &meaning);
     write_steps(j, o);
     write_search(j, o);

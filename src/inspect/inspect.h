@@ -61,6 +61,9 @@ size_t inspect_insert(int32_t *ids, double *values, size_t count, size_t most, i
  * Returns how many. */
 size_t inspect_candidates(const Observation *o, size_t row, int32_t *best, double *p, size_t most);
 
+/* The key `unseen`: the words of a text that the model never saw in its training. */
+void inspect_write_unseen(Json *j, const ModelInfo *info, Text text);
+
 /* The keys id and text of a TOKEN. */
 void inspect_write_token(Json *json, const Tokenizer *tokenizer, int32_t id);
 

@@ -166,7 +166,8 @@ int web_translate(const char *text, const char *knock) {
         json_write(&answer, "{");
         put_source(whole);
         put_translation(&result);
-        json_write(&answer, "unseen: []}");
+        inspect_write_unseen(&answer, &opened->file.info, whole);
+        json_write(&answer, "}");
     }
     return finish(ok, &err);
 }

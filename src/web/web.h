@@ -22,8 +22,8 @@ int WEB_EXPORT(web_open)(const char *path);
 
 /* knock: names of what the model does without, with commas between them; "": nothing. */
 
-/* {text, source: [words], words: [{text, source, shares: [a share for each source word]}], cut, unseen: [words]};
- * `source` of a word is the number of the source word with the largest share. */
+/* {text, source: [words], words: [{text, source, shares: [a share for each source word]}], cut, unseen: as in
+ * ./inspect}; `source` of a word is the number of the source word with the largest share. */
 int WEB_EXPORT(web_translate)(const char *text, const char *knock);
 
 /* The JSON of ./inspect (src/inspect/FORMAT.md). compare: a sentence in which the word has another meaning; it is left

@@ -25,8 +25,7 @@ function liveShown(result) {
     const total = sum(w.shares) || 1;
     return w.shares.map(s => s / total);
   });
-  const unseen = result.unseen.map(text => ({text, word: result.source.indexOf(text)}));
-  return {source: liveWords(result.source), target: liveWords(result.words.map(w => w.text)), shares, unseen};
+  return {source: liveWords(result.source), target: liveWords(result.words.map(w => w.text)), shares, unseen: result.unseen};
 }
 /* A sentence in which the word "apple" means the other thing. */
 const liveCompare = text => (/unveil|release|works for|phone/.test(text) ? nmt.sentences[0] : nmt.sentences[1]);
