@@ -527,14 +527,18 @@ static void check_maps(const char *maps) {
         EXPECT(number_at(member(item, "score")) <= most);
         for (int after = 0; after < 2; after++) {
             const char *points = member(item, after ? "after" : "before");
-            double means[2] = {0, 0}, squares[2] = {0, 0};
+            double means[2][2] = {{0, 0}, {0, 0}}, squares = 0;
             EXPECT_INT(elements(points), n);
-            for (size_t k = 0; k < n; k++) means[k >= n1] += point_at(points, k, 0) / (double)(k >= n1 ? n - n1 : n1);
             for (size_t k = 0; k < n; k++)
-                squares[k >= n1] += pow(point_at(points, k, 0) - means[k >= n1], 2) / (double)(k >= n1 ? n - n1 : n1);
+                for (size_t axis = 0; axis < 2; axis++)
+                    means[k >= n1][axis] += point_at(points, k, axis) / (double)(k >= n1 ? n - n1 : n1);
+            for (size_t k = 0; k < n; k++)
+                for (size_t axis = 0; axis < 2; axis++)
+                    squares += pow(point_at(points, k, axis) - means[k >= n1][axis], 2) / (double)n;
             const double score = number_at(member(item, after ? "score" : "score_before"));
-            EXPECT_NEAR(means[1] - means[0], score, 1e-3 * score);
-            EXPECT_NEAR(sqrt((squares[0] + squares[1]) / 2), 1, 1e-3);
+            EXPECT_NEAR(means[1][0] - means[0][0], score, 1e-3 * score);
+            EXPECT_NEAR(means[1][1], means[0][1], 1e-3 * score);
+            EXPECT_NEAR(sqrt(squares), 1, 1e-3);
         }
         /* the map takes the one line to the other */
         const char *matrix = member(item, "matrix");

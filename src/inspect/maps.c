@@ -1,9 +1,9 @@
 /* The linear maps: what a head's query, key and value projections do to two groups of words.
  *
  * Before and after a map, the words are drawn alike: across, along the line between the two groups' means; up, along
- * the direction in which they differ most otherwise. The unit is how widely the groups are scattered along the line
- * (root mean square distance from their own mean), so the distance of the means in the drawing is the score: how many
- * times their scatter the groups are apart. A map takes the one line to the other, as it is linear. */
+ * the direction in which they differ most otherwise. The unit is the scatter of the drawing: the root mean square
+ * distance of its points from the mean of their own group. So the distance of the means in the drawing is the score:
+ * how many times their scatter the groups are apart. A map takes the one line to the other, as it is linear. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,31 +14,29 @@
 #include "inspect/project.h"
 #include "nn/linear.h"
 
-/* out: (2, D) axes; mean: (D) half-way between the groups' means. x (n, D): the first n1 are one group. Returns the
- * score; the axes are in units of the scatter. */
+/* axes: (2, D), in units of the scatter; mean: (D) half-way between the groups' means. x (n, D): the first n1 are one
+ * group. Returns the score. */
 static double separate(double *axes, double *mean, const double *x, size_t n1, size_t n, size_t D) {
-    double *rest = memory_new(n + 3, D * sizeof *rest), *principal = rest + n * D, *unused = principal + 2 * D;
-    double length = 0, scatter = 0, middle[2] = {0, 0};
+    double *rest = memory_new(n + 5, D * sizeof *rest), *principal = rest + n * D, *means = principal + 3 * D;
+    double length = 0, squares = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < D; k++) means[(i >= n1) * D + k] += x[i * D + k] / (double)(i >= n1 ? n - n1 : n1);
     for (size_t k = 0; k < D; k++) {
-        double means[2] = {0, 0};
-        for (size_t i = 0; i < n; i++) means[i >= n1] += x[i * D + k] / (double)(i >= n1 ? n - n1 : n1);
-        axes[k] = means[1] - means[0], mean[k] = (means[0] + means[1]) / 2;
+        axes[k] = means[D + k] - means[k], mean[k] = (means[k] + means[D + k]) / 2;
         length += axes[k] * axes[k];
     }
     length = sqrt(length);
     for (size_t k = 0; k < D; k++) axes[k] /= length > 0 ? length : 1;
     memcpy(rest, x, n * D * sizeof *rest);
     flatten_points(rest, n, axes, D);
-    principal_axes(principal, unused, rest, n, D);
-    for (size_t i = 0; i < n; i++) {
-        double along = 0;
-        for (size_t k = 0; k < D; k++) along += (x[i * D + k] - mean[k]) * axes[k];
-        along += i >= n1 ? -length / 2 : length / 2;
-        middle[i >= n1] += along * along / (double)(i >= n1 ? n - n1 : n1);
-    }
-    scatter = sqrt((middle[0] + middle[1]) / 2);
-    if (!(scatter > 0)) scatter = 1;
+    principal_axes(principal, principal + 2 * D, rest, n, D);
     memcpy(axes + D, principal, D * sizeof *axes);
+    for (size_t i = 0; i < n; i++) {
+        double xy[2];
+        project_point(xy, x + i * D, axes, means + (i >= n1) * D, D);
+        squares += xy[0] * xy[0] + xy[1] * xy[1];
+    }
+    const double scatter = squares > 0 ? sqrt(squares / (double)n) : 1;
     for (size_t k = 0; k < 2 * D; k++) axes[k] /= scatter;
     free(rest);
     return length / scatter;

@@ -1096,7 +1096,7 @@ views.maps = {
       const i = items[chosen], scale = scaleOf(i);
       const [w, h] = i.scale, way = x => (Math.abs(x) < 1 ? "squeezed to" : "stretched to");
       body.replaceChildren(html("h3", name(i), chosen === m.best ? " (tells the groups apart best)" : ""),
-        numbers(html("p", {"data-verdict": "map"}, "The groups are ", number(i.score_before, 1), " times as far apart as they are wide before the map, ",
+        numbers(html("p", {"data-verdict": "map"}, "The groups are ", number(i.score_before, 1), " times their scatter apart before the map, ",
           strong(number(i.score, 1)), i.score > i.score_before ? " after it: the map puts them further apart."
               : " after it: the map brings them closer together.")),
         figure("The words before and after the map, drawn to one scale. Across: the line from one group’s mean to the other’s, " +
@@ -1116,7 +1116,7 @@ views.maps = {
     return [
       para("The two groups are ",
         m.groups.map((g, k) => [k ? " and " : "", html("b", {style: `color:${colours[k]}`}, g.name), ` (${g.words.join(", ")})`]), ". ",
-        "The score says how many times their own width the groups are apart: the larger, the easier they are told apart."),
+        "The score says how many times their own scatter the groups are apart: the larger, the easier they are told apart."),
       figure(
         ["The score after each head’s maps. Click a cell, or press Enter, to see that map. Best: ", strong(name(items[m.best])), "."],
         over),
