@@ -26,7 +26,7 @@ SENTENCES = {
     "long": ["the cat that the boy took is small and the banana that the girl saw is red and the dog sees the cat and the car "
              "is old but it is fast and the children sell a book and the boy reads it"],
 }
-STEPS = {"dot": 3, "softmax": 4, "sum": 3, "heads": 3, "mask": 2, "cross": 2, "next": 3}
+STEPS = {"dot": 3, "softmax": 4, "sum": 3, "heads": 2, "feedforward": 1, "mask": 2, "cross": 2, "next": 3}
 ORDINALS = ["", "first ", "second ", "third ", "fourth ", "fifth "]
 passed = failed = 0
 
@@ -346,12 +346,32 @@ class Scenes:
         if arithmetic and arithmetic["block"] == block and arithmetic["wo"]:
             D = arithmetic["projected"]["shape"][1]
             projected = unpack(arithmetic["projected"])[row * D:][:D]
-            top = max(map(abs, projected))
-            self.check(all_near([b for _, b, _ in self.bars(".skyline.mixed")[0]], [x / top for x in projected], 1e-3), "what Wo makes of them is the model's own")
-        self.open("heads", 2, block=block, head=0, row=row, word=row)
-        m = self.data["model"]
-        wide = self.all(".ff-box", "n.getBoundingClientRect().width")
-        self.check(near(wide[1] / wide[0], m["feedforward"] / m["width"], 0.03), "the feed-forward's boxes are as wide as its vectors are long")
+            top, mixed = max(map(abs, projected)), [b for _, b, _ in self.bars(".skyline.mixed")[0]]
+            self.check(all_near([b / max(map(abs, mixed)) for b in mixed], [x / top for x in projected], 1e-3), "what Wo makes of them is the model's own")
+        stream = self.data["stream"]
+        if not stream:
+            return
+        layer = stream[self.data["attention"][block]["layer"]]
+        before, middle, after, inside = (unpack(layer[x])[row * layer[x]["shape"][1]:][:layer[x]["shape"][1]] for x in ("before", "middle", "after", "inside"))
+
+        def drawn(kind):
+            return [h for _, h, _ in self.bars(f".skyline.{kind}")[0]]
+        top = max(abs(x) for x in [*before, *middle])
+        self.check(all_near(drawn("came"), [x / top for x in before], 2e-4), "the row that came in")
+        self.check(all_near(drawn("result"), [x / top for x in middle], 2e-4), "the row that goes on")
+        if self.data["model"]["norm"] == "pre":
+            self.check(all_near([a + b for a, b in zip(drawn("came"), drawn("mixed"))], drawn("result"), 5e-4), "what came in and what is added make what goes on")
+            much = math.dist(middle, before) / math.sqrt(dot(before, before))
+            self.check(self.text("#scene .much") == percent(much), f"says how much is added, {much}: {self.text('#scene .much')}")
+        self.open("feedforward", 0, block=block, head=0, row=row, word=row)
+        top = max(abs(x) for x in [*middle, *after])
+        self.check(all_near(drawn("result"), [x / top for x in middle], 2e-4), "what feed-forward reads")
+        self.check(all_near([a + b for a, b in zip(drawn("result"), drawn("thought"))], drawn("goes-on"), 5e-4), "what it adds")
+        self.check(all_near(drawn("goes-on"), [x / top for x in after], 2e-4), "what it leaves")
+        self.check([s for _, _, s in self.bars(".skyline.inside")[0]] == [x > 0 for x in inside], "what is cut off is pale")
+        self.check(f"{sum(x > 0 for x in inside)} of {len(inside)}" in self.text("#scene"), "and counted")
+        added, attended = (math.dist(a, b) for a, b in ((after, middle), (middle, before)))
+        self.check(f"{added / attended:.1f} times as long" in self.text("#scene"), f"says how much it adds, {added / attended}")
 
     def curtain(self, block, head):
         tokens = self.data["target"]["tokens"]

@@ -583,6 +583,16 @@ static void check_json(const Fixture *f, const Observation *o) {
                 EXPECT(is_null(member(one, "q")) && is_null(member(one, "k")) && is_null(member(one, "v")));
             }
         }
+        const char *stream = member(text, "stream");
+        EXPECT(is_null(stream) == (turn == 1));
+        for (size_t l = 0; turn == 0 && l < 3; l++) { /* each layer begins where the one before ends */
+            const EncoderLayerTape *tape = &o->model.encoder.layers[l];
+            const char *one = element(stream, l);
+            EXPECT(same_floats(member(one, "before"), tape->self.sublayer.x, o->S, 24, 24));
+            EXPECT(same_floats(member(one, "middle"), tape->self.sublayer.out, o->S, 24, 24));
+            EXPECT(l == 2 || same_floats(member(one, "after"), tape[1].self.sublayer.x, o->S, 24, 24));
+            EXPECT_INT(number_at(element(member(member(one, "inside"), "shape"), 1)), f->file.params.hyper.feedforward);
+        }
         EXPECT_INT(elements(member(text, "left_out")), turn == 0 ? 0 : 2);
         const char *arithmetic = member(text, "arithmetic");
         const MultiheadParams at = f->file.params.decoder[1].cross_attention;

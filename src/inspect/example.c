@@ -29,9 +29,9 @@ void inspect_example(Json *j, Pool *pool) {
     AttentionView view = {.kind = ATTENTION_ENCODER, .H = 1, .K = D, .Tq = T, .Tk = T, .p = p, .in = in};
     view.joined = joined, view.weight = weight;
     view.x = x;
-    static const char *const missing[] = {"model",      "target", "unseen",     "knocked",   "steps",
-                                          "output",     "beam",   "hypotheses", "embedding", "positions",
-                                          "neighbours", "galaxy", "context",    "pulls",     "maps"};
+    static const char *const missing[] = {"model",   "target",     "unseen",    "knocked",   "steps",      "output",
+                                          "beam",    "hypotheses", "embedding", "positions", "neighbours", "galaxy",
+                                          "context", "pulls",      "stream",    "maps"};
     Choice choice = {0};
     json_write(j, "{format: %s, version: 2, source: {text: %s, tokens: [", "nmt.inspect", "write a poem");
     for (size_t i = 0; i < T; i++) json_write(j, "{id: %zu, text: %s, word: %zu}", i, words[i], i);

@@ -136,6 +136,29 @@ static void write_search(Json *j, const Observation *o) {
     stbds_arrfree(text);
 }
 
+/* The rows of the encoder between its blocks, and the inside of its feed-forward blocks; null where they would take
+ * more than a quarter of the budget. */
+static void write_stream(Json *j, const Observation *o, size_t budget) {
+    const Hyper *h = &o->file->params.hyper;
+    const size_t S = o->S, D = h->width, F = h->feedforward;
+    json_key(j, "stream");
+    if (h->encoder_layers * (3 * json_array_size(S * D) + json_array_size(S * F)) > budget / 4) {
+        json_write(j, "null");
+        return;
+    }
+    json_write(j, "[");
+    for (size_t l = 0; l < h->encoder_layers; l++) {
+        const EncoderLayerTape *tape = &o->model.encoder.layers[l];
+        json_write(j, "{layer: %zu", l);
+        json_array(json_key(j, "before"), 0, S, D, tape->self.sublayer.x, D);
+        json_array(json_key(j, "middle"), 0, S, D, tape->feedforward.sublayer.x, D);
+        json_array(json_key(j, "after"), 0, S, D, tape->feedforward.sublayer.out, D);
+        json_array(json_key(j, "inside"), 0, S, F, tape->feedforward.pre, F);
+        json_write(j, "}");
+    }
+    json_write(j, "]");
+}
+
 /* ---- all --------------------------------------------------------------------------------------------------------- */
 
 static void write_chosen(Json *j, const Observation *o, const Choice *choice, const Meaning *m) {
@@ -165,7 +188,7 @@ static void write_attention(Json *j, const Observation *o, const Choice *choice,
     Arithmetic a = {choice, projected, NULL, NULL};
     if (view->sublayer.place == NORM_PRE)
         a.norm_weight = o->pass.net.w + norm.weight, a.norm_bias = o->pass.net.w + norm.bias;
-    inspect_write_attention(j, o, views, count, a, budget > 0 ? budget : INSPECT_BUDGET);
+    inspect_write_attention(j, o, views, count, a, budget);
     for (size_t i = 0; i < count; i++) free(inputs[i]);
     free(inputs);
     free(projected);
@@ -191,7 +214,9 @@ bool inspect_write(Json *j, const InspectRequest *request, const Observation *o,
     inspect_write_pulls(j, &meaning);
     const bool ok = inspect_write_maps(j, o, request->groups, &meaning, err);
     if (ok) {
-        write_attention(j, o, &choice, request->budget);
+        const size_t budget = request->budget > 0 ? request->budget : INSPECT_BUDGET;
+        write_stream(j, o, budget);
+        write_attention(j, o, &choice, budget);
         json_write(j, "}");
     }
     free(choice.why);

@@ -203,7 +203,7 @@ function chips(tokens, side, chosen, pick, {label, hidden = () => false, name = 
   return row;
 }
 /* Layer and head of a kind of attention. */
-function headChooser(data, kind, at) {
+function headChooser(data, kind, at, choice = true) {
   const blocks = blocksOf(data, kind), heads = at.b.p.shape[0];
   const button = (key, text, on, tone, change) => html("button.pick", {
     "data-key": key,
@@ -215,14 +215,14 @@ function headChooser(data, kind, at) {
   return html("div.choosers",
     blocks.length > 1 && html("span.group", {role: "group", "aria-label": "layer"}, html("span.what", "layer"),
       blocks.map(block => button("layer" + block, data.attention[block].layer, block === at.block, null, {block}))),
-    html("span.group", {role: "group", "aria-label": "head"}, html("span.what", "head"),
+    choice && html("span.group", {role: "group", "aria-label": "head"}, html("span.what", "head"),
       range(heads).map(head => button("head" + head, head, head === at.head, colour(head), {head}))));
 }
 /* The line above a picture: which word asks, and which head. */
-const topLine = (data, kind, w, label) => html("div.top-line",
+const topLine = (data, kind, w, label, heads = true) => html("div.top-line",
   html("div.asker", html("span.what", label),
     chips(w.tokens, kind === "encoder" ? "source" : "target", w.row, row => goTo(kind, w, {row}), {label})),
-  headChooser(data, kind, w));
+  headChooser(data, kind, w, heads));
 const degrees = x => Math.round(Math.acos(Math.max(-1, Math.min(1, x))) * 180 / Math.PI);
 const says = () => html("output.says", {"aria-live": "polite"});
 const hasEncoder = data => Boolean(data.source && blocksOf(data, "encoder").length);
@@ -682,34 +682,57 @@ function takenHome(data, w) {
 }
 /* The output matrix of a block, where the page has it: {w (D, D), b (D)}. */
 function joiner(data, block) {
-  const a = data.arithmetic, m = data.attention[block].w;
-  if (m && m.wo && m.bo) return {w: tensor(m.wo), b: tensor(m.bo)};
+  const a = data.arithmetic;
   return a && a.block === block && a.wo && a.bo ? {w: tensor(a.wo), b: tensor(a.bo)} : null;
 }
+/* A word's row at a layer: before attention, behind it, behind feed-forward; inside: of feed-forward. */
+function streamOf(data, w) {
+  const s = data.stream && data.stream[w.b.layer];
+  if (!s || w.b.kind !== "encoder") return null;
+  const [before, middle, after, inside] = [s.before, s.middle, s.after, s.inside].map(a => [...tensor(a).row(w.row)]);
+  const less = (a, b) => a.map((x, c) => x - b[c]), pre = data.model.norm === "pre";
+  return {before, middle, after, inside, pre, attended: pre && less(middle, before), thought: pre && less(after, middle)};
+}
+/* Rows of a picture one below the other, each with what it is: [sign, text, what is drawn]. */
+const joints = rows => html("div.join", rows.map(([sign, what, ...parts]) => html("div.joint", html("span.sign", sign), html("span.what", what), parts)));
 function drawJoin(host, data) {
   const w = placeOf(data, "encoder"), H = w.b.p.shape[0], D = w.b.v.shape[1], outs = takenHome(data, w), max = highest(outs), name = shown(w.tokens[w.row]);
-  const wo = joiner(data, w.block), row = outs.flat(), mixed = wo && range(D).map(i => dot(wo.w.row(i), row) + wo.b.data[i]);
-  const e = data.embedding, first = w.b.kind === "encoder" && w.b.layer === 0 && e && e.source && e.source_positions;
-  const came = first ? [...tensor(e.source).row(w.row)].map((x, c) => x * e.scale + tensor(e.source_positions).row(w.row)[c]) : null;
-  const result = came && mixed ? came.map((x, c) => x + mixed[c]) : null, stream = highest([came, result].filter(Boolean).concat([[0]]));
-  const stage = (sign, what, ...parts) => html("div.joint", html("span.sign", sign), html("span.what", what), parts);
-  host.append(topLine(data, "encoder", w, "who asks"), html("div.join",
-    stage("", H === 1 ? `what the head takes home: ${D} numbers` : `what the ${H} heads take home, side by side: ${H} × ${D / H} = ${D} numbers`,
-      html("div.side-by-side", outs.map((o, h) => html("div", skyline(o, {max, tone: colour(h), kind: "out", label: `head ${h}`}), html("span.what", {style: `color:${colour(h)}`}, H > 8 ? h : `head ${h}`))))),
-    stage("↓", `a matrix of ${D} × ${D} numbers (Wo) mixes them, so that every place hears from every head`, mixed && skyline(mixed, {max: highest([mixed]), tone: "var(--value)", kind: "mixed", label: "mixed"})),
-    stage("+", `the vector with which ${name} came in; it is kept, and the news is added (the residual stream)`, came && skyline(came, {max: stream, tone: "var(--source)", kind: "came", label: "came in"})),
-    stage("=", result ? `${name}, with what it has learnt from the others` : `${name}, with what it has learnt from the others. The next part reads this.`, result && skyline(result, {max: stream, tone: "var(--source)", kind: "result", label: "goes on"}))));
+  const wo = joiner(data, w.block), row = outs.flat(), s = streamOf(data, w);
+  const mixed = (s && s.attended) || (wo && range(D).map(i => dot(wo.w.row(i), row) + wo.b.data[i])), high = s && highest([s.before, s.middle]);
+  const stream = (values, kind, label) => skyline(values, {max: high, tone: "var(--source)", kind, label});
+  host.append(topLine(data, "encoder", w, "who asks"), joints([
+    ["", H === 1 ? `what the head takes home: ${D} numbers` : `what the ${H} heads take home, side by side: ${H} × ${D / H} = ${D} numbers`,
+      html("div.side-by-side", outs.map((o, h) => html("div", skyline(o, {max, tone: colour(h), kind: "out", label: `head ${h}`}), html("span.what", {style: `color:${colour(h)}`}, H > 8 ? h : `head ${h}`))))],
+    ["↓", `a matrix of ${D} × ${D} numbers (Wo) mixes them, so that every place hears from every head`, mixed && skyline(mixed, {max: s && s.pre ? high : highest([mixed]), tone: "var(--value)", kind: "mixed", label: "mixed"})],
+    ["+", `the vector with which ${name} came in; it is kept, and the news is added (the residual stream)`, s && stream(s.before, "came", "came in")],
+    ["=", `${name}, with what it has learnt from the others` + (s && !s.pre ? ", brought back to one size (layer norm)" : s ? "" : ". The next part reads this."), s && stream(s.middle, "result", "goes on")]
+  ]));
+  if (s && s.pre) {
+    const much = length(s.attended) / (length(s.before) || 1);
+    host.append(html("p.says", "The last three have one scale. What is added is ", strong({class: "much"}, part(much)), ` as long as what was there${much < 0.5 ? ": a nudge, not a new word" : ""}.`));
+  }
 }
 function drawFeedForward(host, data) {
-  const w = placeOf(data, "encoder"), m = data.model || {}, D = m.width || w.b.v.shape[1], F = m.feedforward, layers = m.encoder_layers;
-  const box = (name, wide, text, tone) => html("div.ff", html("span.ff-box", {style: `width:${wide}%;background-color:${tone}`}, name), html("span.what", text));
-  const act = {relu: "numbers below zero become 0 (ReLU)", gelu: "numbers below zero are pushed to nearly 0 (GELU)"}[m.activation] || "numbers below zero are damped";
-  const most = Math.max(D, F || D);
-  host.append(topLine(data, "encoder", w, "which word"), html("div.ffs",
-    box(`${D}`, 100 * D / most, `${shown(w.tokens[w.row])}, as attention left it: ${D} numbers`, "var(--source)"),
-    F && box(`${thousands(F)}`, 100 * F / most, `a matrix makes ${thousands(F)} numbers of them; ${act}`, "var(--muted)"),
-    box(`${D}`, 100 * D / most, `a second matrix makes ${D} again, and they are added to the word’s vector`, "var(--source)")),
-    html("p.says", layers ? `Attention and feed-forward together are one layer. This encoder has ${plural(layers, "layer")}; each reads what the one before left.` : ""));
+  const w = placeOf(data, "encoder"), m = data.model || {}, D = m.width || w.b.v.shape[1], F = m.feedforward, s = streamOf(data, w), name = shown(w.tokens[w.row]);
+  const cutOff = m.activation === "relu" ? "numbers below zero are set to 0 (ReLU)" : "numbers below zero nearly vanish (GELU)";
+  host.append(topLine(data, "encoder", w, "which word", false));
+  if (!s) {
+    const most = Math.max(D, F || D), box = (count, text, tone) => html("div.ff", html("span.ff-box", {style: `width:${100 * count / most}%;background-color:${tone}`}, thousands(count)), html("span.what", text));
+    host.append(html("div.ffs", box(D, `${name}, as attention left it: ${D} numbers`, "var(--source)"), F && box(F, `a matrix makes ${thousands(F)} numbers of them; ${cutOff}`, "var(--muted)"),
+      box(D, `a second matrix makes ${D} again, and they are added to the word’s vector`, "var(--source)")));
+  } else {
+    const high = highest([s.middle, s.after]), stream = (values, kind, label, tone = "var(--source)") => skyline(values, {max: high, tone, kind, label});
+    host.append(joints([
+      ["", `${name}, as attention left it: ${D} numbers`, stream(s.middle, "result", "as attention left it")],
+      ["↓", `a matrix makes ${thousands(F)} numbers of them. Pale: ${cutOff}; only the others go on`, skyline(s.inside, {max: highest([s.inside]), tone: "var(--head-4)", strong: c => s.inside[c] > 0, kind: "inside", label: "inside"})],
+      ["+", `a second matrix makes ${D} again. They are added to the word’s vector` + (s.pre ? "" : ", and the sum is brought back to one size (layer norm)"), s.thought && stream(s.thought, "thought", "what is added", "var(--head-4)")],
+      ["=", `${name}, as the next ${w.b.layer + 1 < m.encoder_layers ? "layer" : "part"} reads it`, stream(s.after, "goes-on", "goes on")]
+    ]));
+    const on = s.inside.filter(x => x > 0).length;
+    const ratio = s.pre && length(s.thought) / (length(s.attended) || 1e-9);
+    host.append(html("p.says", strong(`${on} of ${thousands(F)}`), " numbers inside are above zero. ", s.pre && `What feed-forward adds is ${short(ratio, 1)} times as long as what attention added. `));
+  }
+  if (m.encoder_layers) host.append(html("p.says", `Attention and feed-forward together are one layer. This encoder has ${plural(m.encoder_layers, "layer")}${m.encoder_layers > 1 ? "; each reads what the one before left" : ""}.`));
 }
 const inWords = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"];
 scenes.push({
@@ -718,21 +741,32 @@ scenes.push({
     const H = lesson.data && lesson.data.model ? lesson.data.model.heads : 0, many = inWords[H] || "Many";
     return H === 1 ? "One head, one question" : `${many} heads, ${many.toLowerCase()} questions`;
   },
-  map: ["encoder-attention", "encoder-ffn"],
-  steps: 3,
+  map: ["encoder-attention"],
+  steps: 2,
   needs: hasEncoder,
   draw(host, lesson, step) {
-    [drawHeads, drawJoin, drawFeedForward][step](host, lesson.data);
+    [drawHeads, drawJoin][step](host, lesson.data);
   },
   caption(data, step) {
     const w = placeOf(data, "encoder"), H = w.b.p.shape[0], me = spoken(w.tokens, w.row);
     if (step === 1) return `${H === 1 ? "What the head brings is mixed" : "How the heads are joined: laid side by side, mixed"}, and added to what ${me} already was. Nothing is thrown away.`;
-    if (step === 2) return "What happens next: each word thinks for itself. Here it sees no other word; what attention has brought is worked over.";
     const tops = range(H).map(h => most(rowOf(w.b, h, w.row))), different = new Set(tops).size;
     const strongest = most(tops.map((j, h) => rowOf(w.b, h, w.row)[j])), j = tops[strongest];
     return H === 1 ? `This layer has one head: ${me} looks most at ${spoken(w.keys, j)}.`
       : `${H} heads ask ${H} questions at once, each in its own colour. ${different === 1 ? `Here all look most at ${spoken(w.keys, tops[0])}` : `See how ${me} looks at ${different} different words first`}. ` +
       `The widest ribbon is head ${strongest}’s: ${part(rowOf(w.b, strongest, w.row)[j])} for ${j === w.row ? "the word itself" : spoken(w.keys, j)}.`;
+  }
+});
+
+scenes.push({
+  id: "feedforward",
+  title: "Then each word thinks for itself",
+  map: ["encoder-ffn", "decoder-ffn"],
+  needs: hasEncoder,
+  draw: (host, lesson) => drawFeedForward(host, lesson.data),
+  caption(data) {
+    const w = placeOf(data, "encoder");
+    return `Feed-forward: ${spoken(w.tokens, w.row)} now sees no other word. What attention has brought is worked over, number by number, and added again.`;
   }
 });
 
