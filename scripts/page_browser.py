@@ -79,7 +79,7 @@ class Browser:
         while block:
             block = block[os.write(self.out, block):]
         while True:
-            answer = self.receive(60)
+            answer = self.receive(120)
             if answer.get("id") == self.number:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']['message']}")
@@ -115,9 +115,11 @@ class Browser:
             time.sleep(0.02)
         return True
 
-    def show(self, width, height, dark=False):
+    def show(self, width, height, dark=False, still=False):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.call("Emulation.setEmulatedMedia", features=[
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"}])
 
     def open(self, path, fragment="", ready="document.readyState === 'complete'"):
         self.call("Page.navigate", url="about:blank")
@@ -136,11 +138,11 @@ class Browser:
             file.write(base64.b64decode(self.call("Page.captureScreenshot", **options)["data"]))
 
     KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39,
-            "ArrowDown": 40}
+            "ArrowDown": 40, " ": 32}
 
     def press(self, key, modifiers=0):
-        extra = {"text": "\r"} if key == "Enter" else {}
-        shared = {"key": key, "code": key, "windowsVirtualKeyCode": self.KEYS[key], "modifiers": modifiers}
+        extra = {"text": "\r"} if key == "Enter" else {"text": " "} if key == " " else {}
+        shared = {"key": key, "code": "Space" if key == " " else key, "windowsVirtualKeyCode": self.KEYS[key], "modifiers": modifiers}
         self.call("Input.dispatchKeyEvent", type="keyDown", **shared, **extra)
         self.call("Input.dispatchKeyEvent", type="keyUp", **shared)
 
@@ -149,3 +151,10 @@ class Browser:
         if click:
             for kind in ("mousePressed", "mouseReleased"):
                 self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def drag(self, x, y, to_x, to_y):
+        self.mouse(x, y)
+        self.call("Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, button="left", clickCount=1)
+        for part in (0.5, 1):
+            self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x + part * (to_x - x), y=y + part * (to_y - y), button="left", buttons=1)
+        self.call("Input.dispatchMouseEvent", type="mouseReleased", x=to_x, y=to_y, button="left", clickCount=1)

@@ -5,7 +5,8 @@ usage: page_test.py [INSPECT [MODEL]]     (default: ./inspect, and the newest ru
 
 Each page must open without an error in its console and without a network request. It must draw every view, fit into
 1280 and 400 pixels in light and dark, and react to mouse and keyboard. The numbers that it computes from the attention
-are computed again here and must agree to 1e-5. Pictures go to build/page/. What needs a browser or a model is skipped
+are computed again here and must agree to 1e-5. scripts/lesson_test.py tests what is above them: the sentence, the map and
+the scenes. Pictures go to build/page/. What needs a browser or a model is skipped
 if there is none.
 """
 
@@ -21,6 +22,7 @@ import sys
 import time
 from pathlib import Path
 
+from lesson_test import LessonTest
 from page_browser import Browser, find_browser
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -494,10 +496,12 @@ def main():
             found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
             data = json.loads(found[1])
             size = len(page.encode()) - len(found[1].encode())
-            sizes = [(1280, False), (1280, True), (400, False), (400, True)] if name in ("example", "encoder") else [(1280, False), (400, True)]
+            sizes = [(1280, False), (400, True)] if name in ("example", "encoder") else [(1280, False)]
             took = [check_drawn(browser, name, *s) for s in sizes]
-            check_arithmetic(browser, name, data, 3 if name == "large" else 6)
+            check_arithmetic(browser, name, data, 3)
             check_use(browser, name, data)
+            if name == "encoder":
+                LessonTest(browser, check, OUT, name, OUT / f"{name}.html", data).all_tests()
             print(f"{name}: opened in {min(took):.2f} to {max(took):.2f} s; {size} bytes of page, {len(page.encode())} with data")
         check_report(browser, str(Path(inspect).resolve().parent / "train"))
     finally:

@@ -363,7 +363,7 @@ function printScenes() {
 }
 const stageInSight = () => {
   const box = document.getElementById("story").getBoundingClientRect();
-  return box.top < innerHeight * 0.55 && box.bottom > innerHeight * 0.45;
+  return (box.top < innerHeight * 0.3 && box.bottom > innerHeight * 0.45) || (box.top >= 0 && box.bottom <= innerHeight);
 };
 function toScene(id, step = 0, scroll = true) {
   if (!player.shown.some(s => s.id === id)) return false;

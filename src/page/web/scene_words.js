@@ -305,8 +305,9 @@ function pullRows(d, at) {
 }
 /* The parts of the whole step: [{name, move}], which add up to position_after - position_before. */
 function pullParts(d, at) {
-  const step = d.pulls.layers[at], own = step.place ? [{name: "its place", move: step.place}] : [];
-  return [...own, {name: "all words", move: sum(step.total)}, {name: "the layer alone", move: step.alone}];
+  const step = d.pulls.layers[at];
+  return [...(step.place ? [{name: "its place", full: "the vector of its place", move: step.place}] : []),
+    {name: "any sentence", full: "what it gets in any sentence", move: step.alone}, {name: "these words", full: "these words", move: sum(step.total)}];
 }
 /* An arrow along a row: from a to b, so thick. */
 function arrow(a, b, y, thick, tone) {
@@ -365,7 +366,7 @@ scenes.push({
     const main = pullParts(d, at).sort((a, b) => Math.abs(b.move) - Math.abs(a.move))[0], moved = layer.position_after - layer.position_before;
     return [`Layer ${at}. Thick: `, quoted(c.word), " looks much at that word. Long: that word moves it far. ",
       best ? [quoted(best.name), " pulls furthest, to the ", name(best.move), ". "] : "", "In all it moves to the ", name(moved), ". Most of that comes from ",
-      strong({"its place": "the vector of its place", "all words": "what the words bring", "the layer alone": "what the layer makes of it in any sentence"}[main.name]), "."];
+      strong(main.full), "."];
   },
   draw(host, lesson, step) {
     if (step === 0)
