@@ -215,9 +215,9 @@ class LessonTest:
                     if scene != "machine":
                         lit = self.all("#map .part.on", "n.dataset.part")
                         self.check(sorted(lit) == sorted(parts), f"{what}lit on the map: {lit}, of the scene: {parts}")
-                    box = self.run("(r => [r.left, r.top + scrollY, r.width, r.height])(document.getElementById('story').getBoundingClientRect())")
+                    top, high = self.run("(r => [r.top + scrollY, r.height])(document.getElementById('story').getBoundingClientRect())")
                     self.browser.picture(self.folder / f"{self.name}-{width}-{'dark' if dark else 'light'}-{scene}-{step}.png",
-                                         {"x": max(0, box[0]), "y": max(0, box[1]), "width": box[2], "height": min(2000, box[3])})
+                                         (max(0, top), min(2000, high)))
         self.quiet("every scene")
 
     # ---- numbers, contents, paper ----

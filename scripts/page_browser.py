@@ -79,7 +79,7 @@ class Browser:
         while block:
             block = block[os.write(self.out, block):]
         while True:
-            answer = self.receive(120)
+            answer = self.receive(60)
             if answer.get("id") == self.number:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']['message']}")
@@ -132,10 +132,19 @@ class Browser:
         """Waits two frames, so that what observers draw is drawn."""
         self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 30))))")
 
-    def picture(self, path, clip=None):
-        options = {"clip": dict(clip, scale=1), "captureBeyondViewport": True} if clip else {}
+    def picture(self, path, box=None):
+        """Of the window, or of the part of the page from box = (top, height): then the window is that high for a moment, as
+        pictures of what is outside the window may never come."""
+        if box:
+            width, height, was = self.run("[innerWidth, innerHeight, scrollY]")
+            self.call("Emulation.setDeviceMetricsOverride", width=width, height=max(1, round(box[1])), deviceScaleFactor=1, mobile=False)
+            self.run(f"scrollTo(0, {box[0]})")
+            self.settle()
         with open(path, "wb") as file:
-            file.write(base64.b64decode(self.call("Page.captureScreenshot", **options)["data"]))
+            file.write(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
+        if box:
+            self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+            self.run(f"scrollTo(0, {was})")
 
     KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39,
             "ArrowDown": 40, " ": 32}

@@ -416,7 +416,12 @@ lesson.start = data => {
   const found = readAddress();
   makePlayer();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawScene);
-  new ResizeObserver(() => drawHero()).observe(document.getElementById("hero"));
+  const hero = document.getElementById("alignment");
+  let width = 0;
+  new ResizeObserver(() => {
+    if (hero.clientWidth !== width) drawHero();
+    width = hero.clientWidth;
+  }).observe(hero);
   if (found.where.startsWith("scene-")) Object.assign(place, {scene: found.where.slice(6), step: found.step});
   if (data) lesson.show(data);
   Object.assign(lesson.choice, found.chosen);
