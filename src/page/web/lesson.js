@@ -15,6 +15,7 @@ const scenes = [];
 const lesson = {
   data: null,   /* format nmt.inspect (src/inspect/FORMAT.md), or null before the first sentence */
   engine: null, /* the model in the page, where there is one */
+  hero: null,   /* the sentence that is drawn on top */
   field: document.getElementById("field"), /* where a sentence is typed, where one can be */
   numbers: false,                          /* whether numbers are shown */
   choice: {block: 0, head: 0, row: 0, word: 0},
@@ -171,6 +172,7 @@ const heroOf = d => ({source: lesson.words("source"), target: lesson.words("targ
 /* shown: those of a sentence that is being typed, or else the data's. */
 function drawHero(shown = lesson.data && lesson.data.source ? heroOf(lesson.data) : null) {
   const host = document.getElementById("alignment"), says = document.getElementById("hero-says");
+  lesson.hero = shown;
   says.replaceChildren();
   if (!shown || !shown.target.length) {
     host.replaceChildren(shown ? html("p.summary", lesson.data.source.text) : "");
@@ -419,7 +421,7 @@ lesson.start = data => {
   const hero = document.getElementById("alignment");
   let width = 0;
   new ResizeObserver(() => {
-    if (hero.clientWidth !== width) drawHero();
+    if (hero.clientWidth !== width) drawHero(lesson.hero);
     width = hero.clientWidth;
   }).observe(hero);
   if (found.where.startsWith("scene-")) Object.assign(place, {scene: found.where.slice(6), step: found.step});

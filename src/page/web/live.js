@@ -14,6 +14,7 @@ const nmt = {
   busy: false,
   shown: null, /* the sentence whose data the page shows */
   model: "the model that came with the page",
+  waiting: [], /* called when all the page shows what was typed last, or that failed */
   watchers: [] /* called when another sentence, or another model, is shown */
 };
 
@@ -55,9 +56,10 @@ function makeField() {
     field.focus();
   }},
     text));
-  lesson.field.replaceChildren(html("label", {for: "sentence"}, "Type an English sentence"), field,
+  lesson.field.prepend(html("label", {for: "sentence"}, "Type an English sentence"), field,
     html("p.field-help", {id: "field-help"}, "It is translated as you type. All of it happens in this page."),
     html("div.tries", {role: "group", "aria-label": "Sentences to try"}, tries), nmt.says);
+  lesson.field.append(nmt.error);
   fitField();
   new ResizeObserver(fitField).observe(lesson.field);
 }
@@ -83,12 +85,8 @@ async function liveTranslate() {
       const result = text && await nmt.engine.translate(text);
       nmt.sentence = text;
       if (nmt.wanted !== null) continue;
-      document.getElementById("hero-says").classList.remove("failed");
-      if (result)
-        drawHero(liveShown(result));
-      else
-        document.getElementById("alignment").replaceChildren();
-      if (result) nmt.took = result.ms;
+      nmt.error.textContent = "";
+      drawHero(result ? liveShown(result) : null);
       nmt.pause = setTimeout(liveInspect, 250);
     }
   } catch (error) {
@@ -98,7 +96,10 @@ async function liveTranslate() {
 }
 async function liveInspect() {
   const text = nmt.sentence;
-  if (!text || text === nmt.shown) return;
+  if (!text || text === nmt.shown) {
+    liveSettle();
+    return;
+  }
   try {
     const data = await nmt.engine.inspect(text, {compare: liveCompare(text)});
     if (text !== nmt.sentence || nmt.wanted !== null) return;
@@ -106,29 +107,30 @@ async function liveInspect() {
     lesson.show(data);
     nmt.says.textContent = "Translation: " + data.target.text;
     for (const call of nmt.watchers) call();
+    liveSettle();
   } catch (error) {
     liveFail(error);
   }
 }
 function liveFail(error) {
-  const says = document.getElementById("hero-says");
-  says.classList.add("failed");
-  says.textContent = error.message;
+  nmt.error.textContent = error.message;
+  liveSettle();
+}
+function liveSettle() {
+  for (const call of nmt.waiting.splice(0)) call();
 }
 
 /* Puts another model into the page. name: what it is called there. */
 async function liveUse(bytes, name) {
   await nmt.engine.load(bytes);
-  nmt.model = name;
-  nmt.shown = null;
   await liveTranslateAgain();
+  nmt.model = name;
 }
 async function liveTranslateAgain() {
   nmt.shown = null;
-  liveType(nmt.field.value);
   await new Promise(done => {
-    const wait = () => (nmt.shown === nmt.sentence || !nmt.sentence ? done() : setTimeout(wait, 20));
-    setTimeout(wait, 20);
+    nmt.waiting.push(done);
+    liveType(nmt.field.value);
   });
 }
 
@@ -160,12 +162,12 @@ function liveMarked(text, whole) {
 }
 
 (async () => {
-  const said = document.getElementById("hero-says");
-  said.textContent = "The model is being opened …";
+  const opening = html("p.field-help", {role: "status"}, "The model is being opened …");
+  nmt.error = html("p.failed", {role: "alert"});
+  lesson.field.replaceChildren(opening, nmt.error);
   try {
     nmt.engine = await engine_open();
     lesson.engine = nmt.engine;
-    said.textContent = "";
     makeField();
     makeKnock();
     makeTrain();
@@ -174,4 +176,5 @@ function liveMarked(text, whole) {
   } catch (error) {
     liveFail(error);
   }
+  opening.remove();
 })();

@@ -14,7 +14,7 @@ const knock = {
   turn: 0, /* of what is being computed; an older one is dropped */
   whole: new Map() /* sentence -> translation by the whole model */
 };
-const knockKind = {encoder: "encoder", decoder: "decoder", cross: "cross-attention"};
+const knockKind = {encoder: "encoder", decoder: "decoder’s own attention", cross: "cross-attention"};
 const knockOne = (count, word) => (count === 1 ? `one ${word}` : `${count} ${word}s`);
 
 function knockLabel(name) {
@@ -233,7 +233,7 @@ function knockVerdict({names, text, whole, without, inspect, pair}) {
         percent(after.sure)} on average instead of ${percent(before.sure)}.`
     ],
     root: () => [
-      here, ` Scores are now ${short(Math.sqrt(lesson.data.model.head_width), 1).replace(".0", "")} times as large. So softmax hardly shares any more: the largest weight of a row is ${
+      here, ` Scores are now ${short(Math.sqrt(lesson.data.model.head_width), 1).replace(".0", "")} times as large. So softmax shares less: the largest weight of a row is ${
         percent(after.sharp)} on average, not ${percent(before.sharp)}. The root keeps attention soft enough to gather from several words, and to learn. `, often
     ],
     attention: () => [

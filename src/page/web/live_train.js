@@ -128,7 +128,7 @@ async function trainStart() {
   if (document.getElementById("train-heads").checked) config.push("model.heads=1");
   const pairs = mine ? trainPairs() : [];
   const samples = mine ? range(Math.min(5, pairs.length)).map(i => pairs[Math.floor(i * pairs.length / Math.min(5, pairs.length))]) : t.samples;
-  Object.assign(t, {state: "starting", steps: [], losses: [], look: null, done: null, valid: null, places: null, plain: !mine && !config.length, mine});
+  Object.assign(t, {state: "starting", steps: [], losses: [], look: null, done: null, valid: null, places: null, plain: !mine && !config.length, typed: mine});
   t.error.textContent = "";
   t.end.replaceChildren();
   t.said.textContent = "The words are counted, and a vocabulary is made …";
@@ -233,7 +233,7 @@ function trainDone(done) {
     "Copy");
   const command = html("code", {id: "train-command"}, done.command);
   t.end.replaceChildren(html("h3", "The same model, byte for byte"),
-    html("p", "The program in this page is the one that runs in a terminal. There, this makes the same file", t.mine ? ", if your sentences are in pairs.tsv:" : ":"),
+    html("p", "The program in this page is the one that runs in a terminal. There, this makes the same file", t.typed ? ", if your sentences are in pairs.tsv:" : ":"),
     html("p.command", command, copy),
     html("p", "SHA-256 of model.gguf: ", html("code", {id: "train-sha256"}, done.sha256)),
     same ? html("p.same", "✓ These are the bytes of the model that came with the page, which was made outside of it.") : "");

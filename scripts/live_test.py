@@ -1,0 +1,408 @@
+#!/usr/bin/env python3
+"""Drives every control of the live page (make web) in a headless browser, from the disk and with the network off.
+
+usage: live_test.py [PAGE [MODEL [FOLDER]]]
+       (default: build/web/nmt.html, the model that is in it, build/web/run/model.gguf, and the commands in ./)
+
+What the page says of a part that is switched off is computed again, from what ./translate and ./inspect --without say.
+A model that learns from sentences of one's own, without positions and with one head, has the bytes of the one that the
+command makes which the page shows. Pictures go to build/page/. Skipped where there is no browser or no page.
+"""
+
+import array
+import base64
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from page_browser import Browser, find_browser
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "build/page"
+READY = "document.documentElement.hasAttribute('data-live') || document.querySelector('#field .failed:not(:empty)')"
+PAIRS = "".join(f"{a} {b}\t{c} {d}\n" for a, c in (("the cat", "le chat"), ("the dog", "le chien"), ("the bird", "l'oiseau"))
+                for b, d in (("sleeps", "dort"), ("eats", "mange"), ("sings", "chante"), ("runs", "court")))
+
+passed = failed = 0
+
+
+def check(good, what):
+    global passed, failed
+    if good:
+        passed += 1
+    else:
+        failed += 1
+        print("FAILED: " + what)
+    return good
+
+
+def words_changed(a, b):
+    """Words of the longer text that are not in the longest common part."""
+    a, b = a.split(), b.split()
+    best = [0] * (len(b) + 1)
+    for x in a:
+        row = [0]
+        for j, y in enumerate(b):
+            row.append(best[j] + 1 if x == y else max(best[j + 1], row[j]))
+        best = row
+    return max(len(a), len(b)) - best[-1]
+
+
+class Native:
+    """What the commands say, with the kernels that the page has."""
+
+    def __init__(self, folder, model):
+        self.folder, self.model = folder, str(model)
+        self.environment = dict(os.environ, NMT_ISA="generic")
+
+    def run(self, command, *arguments, **more):
+        return subprocess.run([str(self.folder / command), *arguments], env=self.environment, check=True, capture_output=True,
+                              text=True, **more).stdout
+
+    def translate(self, texts, knock=""):
+        without = ["--without", knock] if knock else []
+        return self.run("translate", "-m", self.model, *without, "-", input="".join(t + "\n" for t in texts)).splitlines()
+
+    def inspect(self, text, knock=""):
+        without = ["--without", knock] if knock else []
+        return json.loads(self.run("inspect", "-m", self.model, "--json", *without, text))
+
+
+def numbers_of(tensor):
+    numbers = array.array("f", base64.b64decode(tensor["f32"]))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+def percent(x):
+    return f"{100 * x:.{1 if 0 < x < 0.1 else 0}f} %"
+
+
+def sure(data, says):
+    """The mean probability of the pieces that the whole model says."""
+    p = []
+    for step, wanted in zip(data["steps"], says["steps"]):
+        found = [c["p"] for c in [step["says"], *step["candidates"]] if c["id"] == wanted["says"]["id"]]
+        p.append(found[0] if found else 0)
+    return sum(p) / len(p)
+
+
+def sharp(data):
+    """The largest weight of a row, mean over all rows of all heads."""
+    largest = []
+    for block in data["attention"]:
+        p, width = numbers_of(block["p"]), block["p"]["shape"][2]
+        largest += [max(p[i:i + width]) for i in range(0, len(p), width)]
+    return sum(largest) / len(largest)
+
+
+def press(browser, selector):
+    browser.run(f"document.querySelector({json.dumps(selector)}).click()")
+
+
+def type_sentence(browser, text):
+    browser.run(f"(f => {{ f.value = {json.dumps(text)}; f.dispatchEvent(new Event('input')); }})(nmt.field)")
+    return browser.wait(f"nmt.shown === {json.dumps(text)} && nmt.sentence === nmt.shown && !nmt.busy && nmt.wanted === null", 30)
+
+
+def text_of(browser, selector):
+    return browser.run(f"document.querySelector({json.dumps(selector)}).textContent")
+
+
+# ---- the field ----
+
+def check_field(browser, native):
+    sentences = browser.run("nmt.sentences")
+    right = dict(zip(sentences, native.translate(sentences)))
+    for text in sentences[:4]:
+        check(type_sentence(browser, text), f"\"{text}\" is translated")
+        check(browser.run("lesson.data.target.text.replace('</s>', '').trim()") == right[text], f"\"{text}\" as ./translate has it")
+        check(right[text] in text_of(browser, "#translation"), "the translation is said to screen readers")
+        shown = browser.run("[...document.querySelectorAll('#alignment [data-side=target] text')].map(n => n.textContent).join(' ')")
+        check(shown == right[text], f"drawn: {shown}")
+    # Typed fast: what is shown in the end is the last text, and few of those between were asked for.
+    browser.run("""(t => { window.asked = 0; nmt.engine.translate = (...a) => { asked++; return t(...a); };
+        window.whole = t; })(nmt.engine.translate)""")
+    for i in range(1, len(sentences[4]) + 1):
+        browser.run(f"(f => {{ f.value = {json.dumps(sentences[4][:i])}; f.dispatchEvent(new Event('input')); }})(nmt.field)")
+    check(browser.wait(f"nmt.shown === {json.dumps(sentences[4])}", 30), "the last text typed is shown")
+    check(browser.run("lesson.data.source.text").strip() == sentences[4], "and its data")
+    browser.run("for (let i = 1; i < 40; i++) { nmt.field.value = 'the cat sat '.repeat(3).slice(0, i); nmt.field.dispatchEvent(new Event('input')); }")
+    browser.run("asked = 0; for (let i = 1; i < 40; i++) { nmt.field.value = 'a'.repeat(i); nmt.field.dispatchEvent(new Event('input')); }")
+    browser.wait("!nmt.busy && nmt.wanted === null")
+    check(browser.run("asked") <= 3, f"of 39 texts typed at once, {browser.run('asked')} were translated")
+    browser.run("nmt.engine.translate = whole")
+    browser.run("nmt.field.value = ''; nmt.field.dispatchEvent(new Event('input'))")
+    check(browser.wait("!document.querySelector('#alignment svg')"), "an empty field has no translation")
+    press(browser, ".tries button")
+    check(browser.wait(f"nmt.shown === {json.dumps(sentences[0])}", 30), "a sentence to try is shown when it is pressed")
+    check(browser.run("document.activeElement === nmt.field"), "and the field has the focus")
+    long = "the cat sat on the mat " * 40
+    browser.run(f"nmt.field.value = {json.dumps(long)}; nmt.field.dispatchEvent(new Event('input'))")
+    browser.wait("document.querySelector('#field .failed:not(:empty)')", 10)
+    check("tokens" in text_of(browser, "#field .failed"), f"a text that is too long is told of: {text_of(browser, '#field .failed')}")
+    type_sentence(browser, sentences[0])
+    check(not browser.run("document.querySelector('#field .failed:not(:empty)')"), "the message goes when it is mended")
+
+
+# ---- parts that are switched off ----
+
+def switched(browser, name):
+    browser.run("knock.drawn = null")
+    press(browser, f"[data-knock='{name}']")
+    return browser.wait("knock.drawn && knock.drawn.pair", 60)
+
+
+def check_verdict(browser, native, name, text, sentences, whole):
+    said = text_of(browser, ".verdict")
+    without = dict(zip(sentences, native.translate(sentences, name)))
+    check(browser.run("knock.drawn.without") == without[text], f"{name}: as ./translate --without has it")
+    check(without[text] == "" or without[text] in text_of(browser, ".ko-side.broken"), f"{name}: the translation is shown")
+    check(whole[text] in text_of(browser, ".ko-side:not(.broken)"), f"{name}: the whole one is beside it")
+    marked = browser.run("document.querySelectorAll('.ko-side.broken mark').length")
+    changed = words_changed(whole[text], without[text])
+    check((marked > 0) == (changed > 0 and without[text] != "") or len(without[text].split()) < len(whole[text].split()),
+          f"{name}: {marked} words are marked, {changed} changed")
+    if "Of this translation" in said:
+        check(("one word is" if changed == 1 else f"{changed} words are") in said, f"{name}: says how many words changed ({changed}): {said}")
+    if "stays" in said:
+        check(changed == 0, f"{name}: says that nothing changed")
+    if "tried here" in said:
+        count = sum(whole[s] != without[s] for s in sentences)
+        check(f"Of {len(sentences)} sentences tried here, {count} change" in said, f"{name}: {count} sentences change: {said}")
+    rows = browser.run("[...document.querySelectorAll('table.pair tbody tr')].map(r => [...r.cells].map(c => c.textContent))")
+    check(len(rows) == 2 and all(r[1] == whole[r[0]] and (r[2] == without[r[0]] or r[2] == "(nothing)") for r in rows),
+          f"{name}: two sentences, with and without it: {rows}")
+    if name in ("positions", "attention"):
+        a, b = rows
+        same = a[2] == b[2] and a[1] != b[1]
+        check(same == ("give the same" in said), f"{name}: says whether both give the same: {rows} {said}")
+        check(not same or all(f"“{r[0]}”" in said for r in rows), f"{name}: names the two sentences")
+    if name in ("mask", "root"):
+        before, after = native.inspect(text), native.inspect(text, name)
+        value = (lambda d: sure(d, before)) if name == "mask" else sharp
+        check(percent(value(before)) in said and percent(value(after)) in said,
+              f"{name}: from {percent(value(before))} to {percent(value(after))}: {said}")
+
+
+def check_knock(browser, native):
+    sentences, text = browser.run("nmt.sentences"), browser.run("nmt.sentence")
+    whole = dict(zip(sentences, native.translate(sentences)))
+    for name in ("positions", "mask", "root", "attention", "feedforward"):
+        check(switched(browser, name), f"{name}: something happens")
+        check(browser.run(f"document.querySelector('[data-knock={name}]').getAttribute('aria-checked')") == "false", f"{name} is off")
+        check_verdict(browser, native, name, text, sentences, whole)
+        press(browser, f"[data-knock='{name}']")
+        check(browser.run("document.querySelector('.without').hidden && !document.querySelector('.verdict').textContent"), f"{name} is on again")
+    # By keyboard, and two at once.
+    browser.run("document.querySelector('[data-knock=positions]').focus()")
+    browser.press("Enter")
+    browser.press("Tab")
+    browser.press("Tab")
+    browser.press("Enter")
+    check(browser.wait("knock.drawn && knock.drawn.pair && knock.on.join() === 'positions,root'", 60), "two parts, by keyboard")
+    check(browser.run("knock.drawn.without") == native.translate([text], "positions,root")[0], "without both, as ./translate has it")
+    browser.press("Enter")
+    press(browser, "[data-knock=positions]")
+    # Heads: each alone, what the bars tell, and only one.
+    browser.run("document.querySelector('.head-switches').open = true")
+    check(browser.wait("knock.weigh.textContent", 60), "each head is weighed")
+    heads = browser.run("[...document.querySelectorAll('[data-knock^=\"heads:\"]')].map(b => [b.dataset.knock, b.lastChild.style.width])")
+    counts = {}
+    for name, width in heads:
+        counts[name] = words_changed(whole[text], native.translate([text], name)[0])
+        share = min(1, counts[name] / len(whole[text].split()))
+        check(abs(float(width.rstrip("%")) - 100 * share) < 1, f"{name}: the bar is {width} of {share:.2f}")
+    most = max(counts.values())
+    said = text_of(browser, ".mutes .readout")
+    check(f"{sum(c == 0 for c in counts.values())} of {len(counts)} heads" in said or most == 0, f"heads without effect: {said}")
+    check(most == 0 or ("one word" if most == 1 else f"{most} words") in said, f"the most that a head changes: {said}")
+    name = max(counts, key=counts.get)
+    check(switched(browser, name), f"{name} is muted by a click")
+    check_verdict(browser, native, name, text, sentences, whole)
+    press(browser, f"[data-knock='{name}']")
+    check(switched(browser, "only:1"), "only one head")
+    check_verdict(browser, native, "only:1", text, sentences, whole)
+    check(switched(browser, "only:2") and browser.run("knock.on.join()") == "only:2", "another takes its place")
+    press(browser, "[data-knock='only:']")
+    check(browser.run("knock.on.length") == 0, "all heads again")
+    # Another sentence while a part is off.
+    switched(browser, "positions")
+    browser.run("knock.drawn = null")
+    type_sentence(browser, sentences[6])
+    check(browser.wait("knock.drawn && knock.drawn.pair", 60), "the comparison follows the sentence")
+    check(browser.run("knock.drawn.without") == native.translate([sentences[6]], "positions")[0], "of the new sentence")
+    press(browser, "table.pair .link")
+    check(browser.wait("nmt.shown === document.querySelector('table.pair .link').textContent", 30), "a sentence of the table can be taken")
+    press(browser, "[data-knock=positions]")
+    type_sentence(browser, text)
+
+
+# ---- training ----
+
+def check_training(browser):
+    press(browser, "#train-start")
+    check(browser.wait("teach.state === 'running'", 120), "a training begins")
+    check(browser.run("teach.form.disabled"), "what it learns from cannot be changed then")
+    check(browser.wait("teach.look && teach.at >= 20", 120), "it takes steps")
+    press(browser, "#train-pause")
+    browser.wait("teach.state === 'paused'")
+    time.sleep(1)
+    at = browser.run("teach.at")
+    time.sleep(1)
+    check(browser.run("teach.at") == at, "a pause is one")
+    press(browser, "#train-step")
+    check(browser.wait(f"teach.at === {at + 1}", 60), "one step is one")
+    check(browser.wait(f"teach.look.step === {at + 1}", 60), "after which it is looked at")
+    browser.settle()
+    time.sleep(0.6)
+    check(browser.run("document.querySelector('polyline.loss').getAttribute('points').split(' ').length") == at + 1, "the curve has each step")
+    loss = browser.run("teach.losses.at(-1)")
+    check(f"{loss:.2f}" in text_of(browser, ".curve") and percent(math.exp(-loss)) in text_of(browser, ".curve"), "what the loss means")
+    check(browser.run("document.querySelectorAll('.sentences li').length") == 5, "five sentences")
+    check(browser.run("[...document.querySelectorAll('.sentences li')].every((l, i) => l.classList.contains('right') === "
+                      "(teach.look.samples[i].said === teach.look.samples[i].target))"), "those that are right have a tick")
+    rows, cells = browser.run("[Math.min(13, teach.look.inspect.steps.length) * teach.look.inspect.source.tokens.length, "
+                              "document.querySelectorAll('.heat rect').length]")
+    check(rows == cells, f"cross-attention has {cells} cells of {rows}")
+    check(browser.run("document.querySelector('.stars').parentNode.hidden === !teach.look.inspect.galaxy"), "the galaxy is there")
+    if browser.run("Boolean(teach.look.inspect.galaxy)"):
+        check(browser.run("document.querySelectorAll('.stars g').length") > 50, "with its words")
+    check("Step " in text_of(browser, ".train-said"), "progress is told")
+    press(browser, "#train-use")
+    check(browser.wait("nmt.model.includes('you taught')", 60), "the model is put into the page")
+    check(browser.run("lesson.data.target.text.replace('</s>', '').trim() === teach.look.samples[0].said"), "which then says what it said")
+    check(browser.run("lesson.data.model.step") == at + 1, "of that step")
+    browser.run("HTMLAnchorElement.prototype.click = function () { window.kept = [this.download, this.href]; }")
+    press(browser, "#train-keep")
+    check(browser.wait("window.kept") and browser.run("kept[0]") == "model.gguf", "the model is kept as a file")
+    check(browser.run("fetch(kept[1]).then(r => r.arrayBuffer()).then(b => new Uint8Array(b)).then(b => "
+                      "b.length === teach.look.bytes.length && b.every((x, i) => x === teach.look.bytes[i]))"), "with its bytes")
+    press(browser, ".models .link")
+    check(browser.wait("nmt.model.includes('came with')", 60), "the page's own model comes back")
+    press(browser, "#train-pause")
+    check(browser.wait(f"teach.at > {at + 2}", 60) and browser.run("teach.state") == "running", "it goes on")
+    press(browser, "#train-again")
+    check(browser.wait("teach.state === 'idle' && teach.views.hidden && !teach.form.disabled", 30), "and can be started over")
+
+
+def give(browser, text, name, how):
+    """Chooses a file in the page's dialogue, or drops it upon the panel."""
+    browser.run(f"""(bytes => {{
+        const data = new DataTransfer();
+        data.items.add(new File([bytes], {json.dumps(name)}));
+        if ({json.dumps(how)} === "drop")
+          document.getElementById("live-panel").dispatchEvent(new DragEvent("drop", {{dataTransfer: data, bubbles: true, cancelable: true}}));
+        else {{
+          const input = document.getElementById({json.dumps(how)});
+          input.files = data.files;
+          input.dispatchEvent(new Event("change"));
+        }}
+    }})(Uint8Array.from(atob({json.dumps(base64.b64encode(text).decode())}), c => c.charCodeAt(0)))""")
+
+
+def check_files(browser, native):
+    model = Path(native.model).read_bytes()
+    give(browser, model, "mine.gguf", "pick-model")
+    check(browser.wait("nmt.model === 'mine.gguf'", 60), "a model file is opened")
+    give(browser, b"GGUF and no more", "broken.gguf", "drop")
+    check(browser.wait("teach.error.textContent", 30), "one that is broken is refused")
+    check(text_of(browser, ".train [role=alert]").startswith("broken.gguf: "), "in words: " + text_of(browser, ".train [role=alert]"))
+    check(browser.run("nmt.model") == "mine.gguf", "and the one before stays")
+    press(browser, ".models .link")
+    browser.wait("nmt.model.includes('came with')", 60)
+    give(browser, PAIRS.encode(), "pairs.tsv", "drop")
+    check(browser.wait("teach.pairs.value", 10) and browser.run("trainFrom()") == "mine" and not browser.run("teach.mine.hidden"),
+          "a file of pairs that is dropped is there")
+    check(not text_of(browser, ".train [role=alert]"), "the message goes")
+
+
+def check_own(browser, native):
+    browser.run("(t => { nmt.engine.train = o => t({...o, config: [o.config, 'train.max_steps=40'].filter(Boolean).join('\\n')}); "
+                "})(nmt.engine.train)")
+    for text, wanted in (("", ""), ("no tab here\n", "")):
+        browser.run(f"teach.pairs.value = {json.dumps(text)}; trainChoose('mine')")
+        press(browser, "#train-start")
+        check(browser.wait("teach.state === 'idle' && teach.error.textContent", 60), f"pairs {text!r} are refused")
+        check("pairs.tsv" in text_of(browser, ".train [role=alert]"), "in the program's words: " + text_of(browser, ".train [role=alert]"))
+    browser.run(f"teach.pairs.value = {json.dumps(PAIRS)}; trainChoose('mine')")
+    press(browser, "#train-positions")
+    press(browser, "#train-heads")
+    press(browser, "#train-start")
+    check(browser.wait("teach.done || teach.error.textContent", 200), "a model learns from sentences of one's own")
+    if not check(browser.run("Boolean(teach.done)"), text_of(browser, ".train [role=alert]")):
+        return
+    command, sha = text_of(browser, "#train-command"), text_of(browser, "#train-sha256")
+    check("model.positions=none" in command and "model.heads=1" in command, "without positions, with one head: " + command)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("configs", "data"):
+            os.symlink(ROOT / name, Path(folder) / name)
+        os.symlink(native.folder / "train", Path(folder) / "train")
+        (Path(folder) / "pairs.tsv").write_text(PAIRS)
+        subprocess.run(command, shell=True, cwd=folder, check=True, capture_output=True)
+        made = subprocess.run(["sha256sum", Path(folder) / "runs/live/model.gguf"], check=True, capture_output=True, text=True)
+    check(made.stdout.split()[0] == sha, f"the command makes the same bytes: {command}")
+    press(browser, "#train-use")
+    check(browser.wait("nmt.model.includes('you taught')", 60), "it is put into the page")
+    check(browser.run("lesson.data.model.positions") == "none" and browser.run("lesson.data.model.heads") == 1, "which shows it")
+    check(browser.wait("document.querySelectorAll('[data-knock^=\"heads:\"]').length === 3", 10), "and has its heads")
+    press(browser, ".models .link")
+    browser.wait("nmt.model.includes('came with')", 60)
+    press(browser, "#train-again")
+
+
+# ---- all ----
+
+def check_page(browser, page, width, dark):
+    what = f"{width} pixels, {'dark' if dark else 'light'}: "
+    browser.show(width, 900, dark)
+    check(browser.open(page, ready=READY) and not browser.run("document.querySelector('#field .failed:not(:empty)')"), what + "opens")
+    browser.run("document.querySelector('.head-switches').open = true; trainChoose('mine')")
+    switched(browser, "positions")
+    browser.settle()
+    check(browser.run("document.documentElement.scrollWidth <= innerWidth"), what + "nothing is wider than the page")
+    nameless = browser.run("""[...document.querySelectorAll("#hero button, #hero textarea, #live-panel button, #live-panel textarea, #live-panel input")]
+        .filter(n => !n.hidden && !(n.getAttribute("aria-label") || n.textContent.trim() || (n.labels && n.labels.length) || n.classList.contains("hidden")))
+        .map(n => n.outerHTML)""")
+    check(not nameless, what + f"controls without a name: {nameless}")
+    small = browser.run("""[...document.querySelectorAll("#hero-panel button, #live-panel button")].filter(n => n.offsetWidth && !n.classList.contains("link"))
+        .filter(n => n.offsetHeight < 28 || n.offsetWidth < 28).map(n => n.textContent)""")
+    check(not small, what + f"controls too small for a finger: {small}")
+    height = browser.run("document.documentElement.scrollHeight")
+    browser.picture(OUT / f"live-{width}-{'dark' if dark else 'light'}.png", {"x": 0, "y": 0, "width": width, "height": min(6000, height)})
+    check(not browser.complaints, what + f"complaints: {browser.complaints}")
+
+
+def main():
+    program, page = find_browser(), Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/web/nmt.html")
+    native = Native(Path(sys.argv[3] if len(sys.argv) > 3 else ROOT).resolve(), sys.argv[2] if len(sys.argv) > 2 else ROOT / "build/web/run/model.gguf")
+    if not program or not page.exists():
+        print("live_test: skipped: no " + ("page (make web)" if program else "browser (Debian: apt-get install chromium)"))
+        return 0
+    OUT.mkdir(parents=True, exist_ok=True)
+    browser = Browser(program)
+    try:
+        for size in ((1280, True), (400, False), (400, True), (1280, False)):
+            check_page(browser, page, *size)
+        press(browser, "[data-knock=positions]")
+        browser.run("trainChoose('shipped'); document.querySelector('.head-switches').open = false")
+        check_field(browser, native)
+        check_knock(browser, native)
+        check_training(browser)
+        check_files(browser, native)
+        check_own(browser, native)
+        check(not browser.complaints, f"complaints: {browser.complaints}")
+    finally:
+        browser.close()
+    print(f"live page: {passed} passed, {failed} failed, 0 skipped; pictures in build/page/")
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
