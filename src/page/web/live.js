@@ -57,7 +57,8 @@ function makeField() {
   }},
     text));
   lesson.field.prepend(html("label", {for: "sentence"}, "Type an English sentence"), field,
-    html("p.field-help", {id: "field-help"}, "It is translated as you type. All of it happens in this page."),
+    html("p.field-help", html("span", {id: "field-help"}, "It is translated as you type, by this page. "),
+      html("a", {href: "#knock-title"}, "Switch a part off"), " or ", html("a", {href: "#train-title"}, "teach it yourself"), "."),
     html("div.tries", {role: "group", "aria-label": "Sentences to try"}, tries), nmt.says);
   lesson.field.append(nmt.error);
   fitField();

@@ -45,7 +45,7 @@ function makeKnock() {
   knock.fold.addEventListener("toggle", () => knock.fold.open && knockWeigh());
   knock.out = html("div.without", {hidden: true});
   knock.says = html("p.verdict", {role: "status", "aria-live": "polite"});
-  host.replaceChildren(html("section.knock", {"aria-labelledby": "knock-title"}, html("h2", {id: "knock-title"}, "Switch a part off"),
+  host.replaceChildren(html("section.knock", {"aria-labelledby": "knock-title"}, html("h2", {id: "knock-title", tabindex: -1}, "Switch a part off"),
     html("p.lead", "What is each part for? Take it away, and see what breaks."), knock.switches, knock.fold, knock.out, knock.says));
   nmt.watchers.push(() => {
     knockHeads();

@@ -11,8 +11,8 @@ const teach = {
   samples: [
     ["please buy an apple and an orange", "achète une pomme et une orange, s'il te plaît"],
     ["apple unveiled the new phone", "apple a dévoilé le nouveau téléphone"],
-    ["the dog sees the cat", "le chien voit le chat"], ["the cat sat on the mat", "le chat s'est assis sur le tapis"],
-    ["write a poem", "écris un poème"]
+    ["aditya eats pizza", "aditya mange de la pizza"], ["pizza eats aditya", "la pizza mange aditya"],
+    ["the cat sat on the mat", "le chat s'est assis sur le tapis"]
   ],
   look: null,  /* the last event that had samples and the example */
   done: null,  /* {bytes, sha256, command}, at the end */
@@ -128,7 +128,7 @@ async function trainStart() {
   if (document.getElementById("train-heads").checked) config.push("model.heads=1");
   const pairs = mine ? trainPairs() : [];
   const samples = mine ? range(Math.min(5, pairs.length)).map(i => pairs[Math.floor(i * pairs.length / Math.min(5, pairs.length))]) : t.samples;
-  Object.assign(t, {state: "starting", steps: [], losses: [], look: null, done: null, valid: null, places: null, plain: !mine && !config.length, typed: mine});
+  Object.assign(t, {state: "starting", steps: [], losses: [], look: null, done: null, valid: null, places: null, plain: !mine && !config.length, typed: mine, blind: config.includes("model.positions=none") && !mine});
   t.error.textContent = "";
   t.end.replaceChildren();
   t.said.textContent = "The words are counted, and a vocabulary is made …";
@@ -232,7 +232,11 @@ function trainDone(done) {
   }},
     "Copy");
   const command = html("code", {id: "train-command"}, done.command);
-  t.end.replaceChildren(html("h3", "The same model, byte for byte"),
+  const [one, other] = t.blind ? t.look.samples.slice(2, 4) : [];
+  const blind = !one ? "" : one.said === other.said ?
+    para("It learnt without positions. To it, ", knockQuote(one.source), " and ", knockQuote(other.source), " are the same words in no order: it says ", knockQuote(one.said), " to both.") :
+    para("It learnt without positions, and still says ", knockQuote(one.said), " and ", knockQuote(other.said), ".");
+  t.end.replaceChildren(blind, html("h3", "The same model, byte for byte"),
     html("p", "The program in this page is the one that runs in a terminal. There, this makes the same file", t.typed ? ", if your sentences are in pairs.tsv:" : ":"),
     html("p.command", command, copy),
     html("p", "SHA-256 of model.gguf: ", html("code", {id: "train-sha256"}, done.sha256)),

@@ -25,7 +25,6 @@ static inline int wasi_lacks(void) { return errno = ENOSYS, -1; }
 #define kill(process, number)           ((void)(process), (void)(number), wasi_lacks())
 #define fchown(descriptor, user, group) ((void)(descriptor), (void)(user), (void)(group), wasi_lacks())
 #define fchmod(descriptor, mode)        ((void)(descriptor), (void)(mode), wasi_lacks())
-#define realpath(path, whole)           ((void)(path), (void)(whole), (char *)NULL)
 #define geteuid()                       ((uid_t)0)
 #define getrandom(block, size, flags)   ((void)(block), (void)(size), (void)(flags), wasi_lacks())
 #define realpath(path, room)            ((void)(path), (void)(room), (void)wasi_lacks(), (char *)NULL)
