@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "base/ds.h"
+#include "base/memory.h"
+#include "base/size.h"
 #include "inspect/heads.h"
 #include "inspect/inspect.h"
 #include "text/utf8.h"
@@ -10,7 +12,11 @@
 static const char *const shades[] = {" ", "\u2591", "\u2592", "\u2593", "\u2588"};
 static const double from[] = {0, 0.05, 0.2, 0.4, 0.7};
 
-enum { LABEL_COLUMNS = 14, CELL_COLUMNS = 2, TEXT_CANDIDATES = 4 };
+enum {
+    LABEL_MOST = 20, /* characters of a name */
+    CELL_LEAST = 2,  /* columns of a key */
+    TEXT_CANDIDATES = 4,
+};
 static const char STRONG[] = "\033[1;36m", PLAIN[] = "\033[0m";
 
 /* A token's text as it is printed, in a fresh stb_ds array with a NUL: no space in front, nothing that would move the
@@ -44,51 +50,60 @@ static void print_padded(FILE *f, const char *text, size_t columns, bool right) 
     fprintf(f, "%*s%s%*s", right ? (int)pad : 0, "", text, right ? 0 : (int)pad, "");
 }
 
-/* The keys from `first` to last - 1 as columns of letters, read downwards. */
-static void print_header(FILE *f, const Observation *o, const int32_t *keys, size_t first, size_t last) {
-    char **labels = NULL;
-    size_t deepest = 0;
-    for (size_t k = first; k < last; k++) {
-        char *label = printable(o, keys[k], 10);
-        if (characters(label) > deepest) deepest = characters(label);
-        stbds_arrput(labels, label);
+/* The names of tokens, and the columns that the longest takes. Release with names_free. */
+typedef struct Names {
+    char **text; /* (count) */
+    size_t count, longest;
+} Names;
+
+static Names names_of(const Observation *o, const int32_t *ids, size_t count) {
+    Names names = {memory_new(count, sizeof *names.text), count, 0};
+    for (size_t i = 0; i < count; i++) {
+        names.text[i] = printable(o, ids[i], LABEL_MOST);
+        names.longest = size_max(names.longest, characters(names.text[i]));
     }
-    for (size_t line = 0; line < deepest; line++) {
-        fprintf(f, "%*s", LABEL_COLUMNS + 1, "");
-        for (size_t k = 0; k < last - first; k++) {
-            const size_t skip = deepest - characters(labels[k]);
-            const char *at = labels[k];
-            uint32_t code;
-            for (size_t i = skip; i < line; i++) at += utf8_decode(&code, at, strlen(at));
-            const size_t size = line >= skip ? utf8_decode(&code, at, strlen(at)) : 0;
-            fprintf(f, "%.*s%*s", (int)size, at, size ? CELL_COLUMNS - 1 : CELL_COLUMNS, "");
-        }
-        fputc('\n', f);
-    }
-    for (size_t k = 0; k < stbds_arrlenu(labels); k++) stbds_arrfree(labels[k]);
-    stbds_arrfree(labels);
+    return names;
 }
 
-static void print_rows(FILE *f, const Observation *o, const AttentionView *v, const real *p, size_t first, size_t last,
+static void names_free(Names *names) {
+    for (size_t i = 0; i < names->count; i++) stbds_arrfree(names->text[i]);
+    free(names->text);
+}
+
+/* Columns of a key: as many as its name has. */
+static size_t cell_width(const Names *keys, size_t k) { return size_max(characters(keys->text[k]), CELL_LEAST); }
+
+/* How many keys from `first` on stand side by side; 1 at least. */
+static size_t keys_beside(const Names *keys, size_t first, size_t room) {
+    size_t last = first, used = 0;
+    while (last < keys->count && (last == first || used + cell_width(keys, last) <= room))
+        used += cell_width(keys, last++) + 1;
+    return last;
+}
+
+/* The keys from `first` to last - 1 as columns, and the queries as rows. */
+static void print_grid(FILE *f, const Names *queries, const Names *keys, const real *p, size_t first, size_t last,
                        bool colours) {
-    const int32_t *queries = v->kind == ATTENTION_ENCODER ? o->source
-                             : v->kind == ATTENTION_CROSS ? o->says
-                                                          : o->target;
-    for (size_t i = 0; i < v->Tq; i++) {
-        const real *row = p + i * v->Tk;
-        size_t largest = 0;
-        for (size_t k = 1; k < v->Tk; k++)
-            if (row[k] > row[largest]) largest = k;
-        char *label = printable(o, queries[i], LABEL_COLUMNS);
-        print_padded(f, label, LABEL_COLUMNS, true);
-        stbds_arrfree(label);
+    fprintf(f, "\n%*s", (int)queries->longest, "");
+    for (size_t k = first; k < last; k++) {
         fputc(' ', f);
+        print_padded(f, keys->text[k], k + 1 < last ? cell_width(keys, k) : 0, false);
+    }
+    fputc('\n', f);
+    for (size_t i = 0; i < queries->count; i++) {
+        const real *row = p + i * keys->count;
+        size_t largest = 0;
+        for (size_t k = 1; k < keys->count; k++)
+            if (row[k] > row[largest]) largest = k;
+        print_padded(f, queries->text[i], queries->longest, true);
         for (size_t k = first; k < last; k++) {
-            size_t shade = 4;
+            size_t shade = COUNT(from) - 1;
             while (shade > 0 && !((double)row[k] >= from[shade])) shade--;
-            const char *block = shades[shade];
             const bool strong = colours && k == largest;
-            fprintf(f, "%s%s%s%s", strong ? STRONG : "", block, block, strong ? PLAIN : "");
+            fputs(strong ? STRONG : "", f);
+            fputc(' ', f);
+            for (size_t cell = cell_width(keys, k); cell > 0; cell--) fputs(shades[shade], f);
+            fputs(strong ? PLAIN : "", f);
         }
         fputc('\n', f);
     }
@@ -118,14 +133,16 @@ static void print_attention(FILE *f, const InspectRequest *request, const Observ
     } else {
         fprintf(f, "mean of %zu heads\n", v.H);
     }
-    const size_t room = width > LABEL_COLUMNS + 1 + CELL_COLUMNS ? (width - LABEL_COLUMNS - 1) / CELL_COLUMNS : 1;
-    const int32_t *keys = v.kind == ATTENTION_DECODER ? o->target : o->source;
-    for (size_t first = 0; first < v.Tk; first += room) {
-        const size_t last = v.Tk - first < room ? v.Tk : first + room;
-        fputc('\n', f);
-        print_header(f, o, keys, first, last);
-        print_rows(f, o, &v, p, first, last, colours);
+    const int32_t *rows = v.kind == ATTENTION_ENCODER ? o->source : v.kind == ATTENTION_CROSS ? o->says : o->target;
+    Names queries = names_of(o, rows, v.Tq);
+    Names keys = names_of(o, v.kind == ATTENTION_DECODER ? o->target : o->source, v.Tk);
+    const size_t room = width > queries.longest + 1 ? width - queries.longest - 1 : 1;
+    for (size_t first = 0, last; first < v.Tk; first = last) {
+        last = keys_beside(&keys, first, room);
+        print_grid(f, &queries, &keys, p, first, last, colours);
     }
+    names_free(&queries);
+    names_free(&keys);
     free(p);
     fputs("\nfrom", f);
     for (size_t shade = 1; shade < 5; shade++)
@@ -134,23 +151,34 @@ static void print_attention(FILE *f, const InspectRequest *request, const Observ
 
 /* What each row says, beside what was most likely. */
 static void print_steps(FILE *f, const Observation *o, size_t width, bool colours) {
+    enum { SHARE = 8 }; /* columns: "  93.7% " */
+    int32_t *best = memory_new(o->T * TEXT_CANDIDATES, sizeof *best);
+    double *p = memory_new(o->T * TEXT_CANDIDATES, sizeof *p);
+    size_t widest[TEXT_CANDIDATES] = {0}, count = 0;
+    Names said = names_of(o, o->says, o->T);
+    for (size_t i = 0; i < o->T; i++)
+        count = inspect_candidates(o, i, best + i * TEXT_CANDIDATES, p + i * TEXT_CANDIDATES, TEXT_CANDIDATES);
+    Names names = names_of(o, best, o->T * TEXT_CANDIDATES);
+    for (size_t i = 0; i < names.count; i++)
+        widest[i % TEXT_CANDIDATES] = size_max(widest[i % TEXT_CANDIDATES], characters(names.text[i]));
+    size_t columns = 0;
+    for (size_t used = said.longest; columns < count && used + SHARE + widest[columns] < width;)
+        used += SHARE + widest[columns++];
     for (size_t i = 0; i < o->T; i++) {
-        int32_t best[TEXT_CANDIDATES];
-        double p[TEXT_CANDIDATES];
-        const size_t count = inspect_candidates(o, i, best, p, TEXT_CANDIDATES);
-        char *said = printable(o, o->says[i], LABEL_COLUMNS);
-        print_padded(f, said, LABEL_COLUMNS, true);
-        stbds_arrfree(said);
-        for (size_t k = 0; k < count && LABEL_COLUMNS + 16 * (k + 1) <= width; k++) {
-            char *text = printable(o, best[k], 7);
-            const bool strong = colours && best[k] == o->says[i];
-            fprintf(f, "  %5.1f%% %s", 100 * p[k], strong ? STRONG : "");
-            print_padded(f, text, k + 1 < count ? 7 : 0, false);
+        print_padded(f, said.text[i], said.longest, true);
+        for (size_t k = 0; k < columns; k++) {
+            const size_t at = i * TEXT_CANDIDATES + k;
+            const bool strong = colours && best[at] == o->says[i];
+            fprintf(f, " %5.1f%% %s", 100 * p[at], strong ? STRONG : "");
+            print_padded(f, names.text[at], k + 1 < columns ? widest[k] : 0, false);
             if (strong) fputs(PLAIN, f);
-            stbds_arrfree(text);
         }
         fputc('\n', f);
     }
+    names_free(&said);
+    names_free(&names);
+    free(best);
+    free(p);
 }
 
 void inspect_text(FILE *f, const InspectRequest *request, const Observation *o, size_t width, bool colours) {
