@@ -21,5 +21,7 @@ how it translates one, as a page that opens in your browser:
     ./inspect -m runs/tiny/model.gguf --open "please buy an apple and an orange" \\
         --compare "apple unveiled the new phone"
 how it learnt:
-    file://$(pwd)/runs/tiny/report.html
+    file://$(pwd | sed 's/ /%20/g')/runs/tiny/report.html
+the same training within a page, in your browser:
+    sh scripts/web_setup.sh && make web    # then open build/web/nmt.html
 END
