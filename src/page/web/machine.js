@@ -48,7 +48,7 @@ function machinePicture({lit, wide = 0, show, width}) {
   const x = side => wide + (side ? 178 : 36), stream = side => wide + (side ? 302 : 18);
   const count = [m.encoder_layers || 1, m.decoder_layers || 1];
   const words = side => lesson.words(side).map(w => w.text).join(" ");
-  const read = fitted(words("source"), wide ? 150 : 132, 13), said = fitted(words("target"), wide ? 150 : 132, 13);
+  const read = fitted(words("source"), 120, 13), said = fitted(words("target"), wide ? 150 : 132, 13);
   const lines = [0, 1].map(side => {
     const at = stream(side), inward = side ? -1 : 1, edge = x(side) + (side ? 106 : 0);
     const boxes = machine.parts.filter(p => p.side === side && !p.plain && !p.mask && !/embed|memory|output/.test(p.name));

@@ -257,7 +257,7 @@ const axisEnds = (c, X, y) => [-1, 1].map(x => svg("text.end", {x: X(x), y, "tex
 function forkPicture(host, d) {
   const c = d.context, [W, H] = lesson.size(host), narrow = W < 560, paths = pathsOf(c), refs = c.paths.filter(p => p.role === "reference"), last = c.layers - 1;
   const X = lineAxis(c, [...paths, ...refs].flatMap(p => p.xy.map(q => q[0])), W, narrow ? 26 : 70, narrow ? 26 : 70);
-  const top = 46, bottom = H - (narrow ? 128 : 110), Y = l => top + (bottom - top) * l / last, labels = labeller(W, H);
+  const top = 46, bottom = H - (narrow ? 128 : 110), Y = l => top + (bottom - top) * l / last, labels = labeller(W, H - 25);
   const base = H - 38, sentences = [c.sentence, c.compare];
   const marks = refs.map(p => groupMark(c.groups.findIndex(g => g.name === p.group), X(p.xy[last][0]), base, 6));
   for (const p of refs) labels.keep(X(p.xy[last][0]), base, 6);
@@ -279,7 +279,7 @@ function forkPicture(host, d) {
   const start = paths[0].xy[0][0];
   host.append(svg("svg.pull-plane", {viewBox: `0 0 ${W} ${H}`, width: W, height: H, role: "img", "aria-label": `The way of ${c.word} in both sentences, from ${c.from} on the left to ${c.to} on the right`},
     [-1, 1].map(x => svg("line.mean", {x1: X(x), x2: X(x), y1: 14, y2: base, style: `stroke:${groupTone(endGroup(x))}`})),
-    range(c.layers).map(l => svg("text.muted", {x: X(0), y: Y(l) + (l ? 4 : -20), "text-anchor": "middle", opacity: l && narrow ? 0 : 1}, l ? layerText(l) : "")),
+    !narrow && range(c.layers).map(l => svg("text.muted", {x: 0, y: Y(l) + 4}, layerText(l))),
     svg("line.axis", {x1: 8, x2: W - 8, y1: base, y2: base}), marks, names, axisEnds(c, X, H - 6), lines, ends, diamond(X(start), Y(0), 11),
     svg("text.fork-word", {x: X(start), y: Y(0) - 19, "text-anchor": "middle"}, c.word)));
   const drawn = [...host.querySelectorAll(".fork")];
