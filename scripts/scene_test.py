@@ -23,6 +23,7 @@ SENTENCES = {
     "apple": ["--compare", "apple unveiled the new phone", "please buy an apple and an orange"],
     "word": ["hello"],
     "pieces": ["zxylophones wqz unveilings"],
+    "knocked": ["--without", "mask,root,heads:encoder.0.1,feedforward", "the cat sat on the mat"],
     "long": ["the cat that the boy took is small and the banana that the girl saw is red and the dog sees the cat and the car "
              "is old but it is fast and the children sell a book and the boy reads it"],
 }
@@ -261,7 +262,10 @@ class Scenes:
         sharp = softmax(w["dots"])
         self.check(self.all(".ladder-row > :last-child .right", "n.textContent") == [percent(p) for p in sharp], "shares without the root")
         self.cake(sharp, best, tokens)
-        self.check(percent(max(sharp)) in self.says() and percent(w["p"][best]) in self.says(), f"tells both: {self.says()}")
+        def ninety(p):
+            return next(n for n in range(1, len(p) + 1) if math.fsum(sorted(p)[-n:]) >= 0.9 - 1e-6)
+        both = [f"{percent(max(p))}, and {ninety(p)} word" for p in (sharp, w["p"])]
+        self.check(all(x in self.says() for x in both), f"tells both, {both}: {self.says()}")
         self.focus("#divisor")
         self.browser.press("End")
         self.browser.settle()
@@ -493,6 +497,29 @@ class Scenes:
             self.check(told == [percent(x / total) for x in [*each, others]], f"at temperature {T}: {told}")
             self.check(percent(each[0] / total) in self.says(), f"and in words: {self.says()}")
 
+    def without_parts(self):
+        """A model that was run without some of its parts: the pictures are of what it did."""
+        w = self.head(0, 0, 1)
+        self.open("softmax", 3, block=0, head=0, row=1, word=1)
+        self.check(all_near(softmax(w["dots"]), w["p"], 1e-4), "without the root, shares are the softmax of the scores")
+        self.cake(w["p"], most(w["p"]), self.data["source"]["tokens"])
+        self.click("[data-divide='1']")
+        self.cake(softmax([x / math.sqrt(w["K"]) for x in w["dots"]]), most(w["p"]), self.data["source"]["tokens"])
+        self.open("heads", 0, block=0, head=0, row=1, word=1)
+        self.check(self.all(".mute", "+n.dataset.head") == [1], "a mute head is marked")
+        self.open("heads", 1, block=0, head=0, row=1, word=1)
+        silent = [h for _, h, _ in self.bars(".side-by-side .skyline")[1]]
+        self.check(not any(silent), "it brings nothing")
+        self.open("feedforward", 0, block=0, head=0, row=1, word=1)
+        self.check("Switched off" in self.text("#scene"), "feed-forward is said to be off")
+        block, row = self.block("decoder", 0), 1
+        rows = self.head(block, 0, row)
+        self.open("mask", 1, block=block, head=0, row=row)
+        cells = self.all(".triangle", "[...n.querySelectorAll('.tri')].map(c => [+c.dataset.i, +c.dataset.j, +c.dataset.p])")
+        self.check(all(near(p, rows["p"][j], 1e-4) for i, j, p in cells[1] if i == row), "without the mask: the model's own weights")
+        hidden = softmax(rows["dots"][:row + 1])
+        self.check(all(near(p, hidden[j] if j <= row else 0, 1e-4) for i, j, p in cells[0] if i == row), "with it: what they would be")
+
     def looks(self):
         """Every step, at all widths: it fits, and says nothing odd."""
         for width, dark in ((1280, False), (400, True)):
@@ -558,6 +585,10 @@ def main():
             data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text("utf-8"), re.S)[1])
             browser.show(1280, 900)
             scenes = Scenes(browser, name, data)
+            if name == "knocked":
+                scenes.without_parts()
+                scenes.looks()
+                continue
             attention = data["attention"]
             blocks = {kind: [i for i, b in enumerate(attention) if b["kind"] == kind and (b["q"] or kind == "cross")] for kind in ("encoder", "decoder", "cross")}
             heads, count = attention[0]["p"]["shape"][:2]

@@ -35,6 +35,11 @@ const blocksOf = (data, kind) => range((data.attention || []).length)
   .filter(i => data.attention[i].kind === kind && (kind === "cross" || vectorsOf(data.attention[i])));
 const rowOf = (b, head, row) => tensor(b.p).row(head, row);
 
+/* Parts that the model was run without (model/knockout.h): their names, and which heads are mute. */
+const off = (data, name) => (data.knocked || []).includes(name);
+const mute = (data, b, head) => (data.knocked || []).some(k => k === `heads:${b.kind}.${b.layer}.${head}` || (k.startsWith("only:") && +k.slice(5) !== head));
+const offNote = text => html("p.off-note", strong("Switched off: "), text);
+
 /* The block and head of a kind that the scenes show: the chosen ones, else those last shown, else the most telling. */
 const kept = new WeakMap(); /* data -> {kind: {block, head, row}} */
 function placeOf(data, kind) {
@@ -50,7 +55,7 @@ function placeOf(data, kind) {
   const at = memory[kind], b = data.attention[at.block];
   return {...at, b, tokens: askers(data, b), keys: holders(data, b), p: rowOf(b, at.head, at.row)};
 }
-/* The row of the word that is followed through the scenes; among French words the one that looks most at it. */
+/* The row of the word that is followed through the scenes; of the translation's words the one that looks most at it. */
 function followed(data, kind, at) {
   const c = lesson.choice, here = data.attention[c.block];
   const word = Math.min(here && here.kind === "encoder" ? c.row : c.word, data.source.tokens.length - 1);
@@ -93,13 +98,14 @@ const goTo = (kind, at, change) => {
   lesson.choose({...next, word});
 };
 
-/* Everything of one head and one row, worked out from q, k and v: products, scores, weights, the sum. */
+/* Everything of one head and one row, worked out from q, k and v: products, scores, weights, the sum. divisor: of the
+ * scores; if none is given, the model's own. */
 function work(data, kind, divisor) {
   const at = placeOf(data, kind), {b, head, row} = at, K = b.q.shape[1] / b.p.shape[0];
   const slice = (a, i) => tensor(a).row(i).subarray(head * K, head * K + K);
   const count = at.keys.length, q = slice(b.q, row), root = Math.sqrt(K);
   const k = range(count).map(j => slice(b.k, j)), v = range(count).map(j => slice(b.v, j));
-  const dots = k.map(x => dot(q, x)), scaled = dots.map(s => s / (divisor || root));
+  const dots = k.map(x => dot(q, x)), scaled = dots.map(s => s / (divisor || (off(data, "root") ? 1 : root)));
   const {weights, exps, total, top} = softmax(scaled);
   const share = divisor ? weights : [...at.p];
   const out = range(K).map(c => sum(v.map((x, j) => share[j] * x[c])));
@@ -406,7 +412,8 @@ scenes.push({
 
 /* ---- softmax ---- */
 
-let divide = 1; /* the divisor is the model's root to this power: 0 none, 1 the model's */
+let divide = 1; /* the divisor is the root to this power: 0 none, 1 the model's */
+let divides = 1; /* what the model does now: 0 where the root is switched off */
 function cake(w, share, tone, size, draw) {
   const R = size / 2 - 46, r = R * 0.46, c = size / 2, top = Math.max(...share);
   let turned = -Math.PI / 2;
@@ -440,10 +447,20 @@ const drawSoftmax = (host, data, step) => {
   const model = work(data, "encoder"), tone = colour(model.head), narrow = host.clientWidth < 640;
   const table = html("div.ladder"), ring = html("div.ring"), out = says(), body = html("div", {class: "two wide-left" + (step < 3 ? " one" : "")});
   lookedAt(model);
+  if (divides !== (off(data, "root") ? 0 : 1)) divide = divides = off(data, "root") ? 0 : 1;
+  const asItIs = () => Math.abs(divide - divides) < 1e-9, ninety = share => {
+    let left = 0.9, count = 0;
+    for (const x of [...share].sort((a, b) => b - a)) {
+      if (left <= 1e-9) break;
+      left -= x;
+      count++;
+    }
+    return plural(count, "word");
+  };
   function draw(j) {
     looked.j = j;
     const root = model.root ** divide, w = {...model, ...work(data, "encoder", root)};
-    const share = Math.abs(divide - 1) < 1e-9 ? model.share : w.share;
+    const share = asItIs() ? model.share : w.share;
     const both = [...w.dots, ...w.scaled], low = Math.min(0, ...both), high = Math.max(0, ...both), n = w.keys.length;
     const stages = [
       {name: "score", bar: i => signedBar(w.dots[i], low, high, "var(--key)", "score"), text: i => short(w.dots[i], 1)},
@@ -470,15 +487,15 @@ const drawSoftmax = (host, data, step) => {
     const ratio = share[b] > 0 ? share[a] / share[b] : Infinity;
     const text = [
       [`${atStart(name(j))} has the score `, strong(short(w.dots[j], 1)), "."],
-      [Math.abs(divide - 1) < 1e-9 ? [`The model divides by the root of ${w.K}, ${short(root, 1)}: a score is a sum of ${w.K} products, and the root brings it back to a size that does not depend on how many there are.`]
-        : divide < 1 ? [`Divided by ${short(root, 1)} only, the bars stay far apart. See in the last step what that does to the cake.`]
-        : [`Divided by ${short(root, 1)}, all scores are nearly alike.`]],
+      [asItIs() && divides ? `The model divides by the root of ${w.K}, ${short(root, 1)}: a score is a sum of ${w.K} products, and the root brings it back to a size that does not depend on how many there are.`
+        : asItIs() ? "The root is switched off: the scores stay as they are."
+        : divide < 1 ? `Divided by ${short(root, 1)}, the scores are further apart than if divided by the root, ${short(model.root, 1)}. See in the last step what that does to the cake.`
+        : divide > 1 ? `Divided by ${short(root, 1)}, the scores come closer to each other.` : "Divided by the root, as in training."],
       [n > 1 ? [`e to the score is never below zero, and it stretches: ${name(a)} is now `, strong(ratio < 100 ? `${short(ratio, 1)} times` : "more than 100 times"), ` as large as the second, ${name(b)}.`]
         : "There is one word only."],
-      [`${atStart(name(j))} gets `, strong(part(share[j])), `. All ${n} shares add up to ${percent(sum(share))}`, Math.abs(divide - 1) < 1e-9
-        ? ["."]
-        : divide < 1 ? `. Divided by ${short(root, 1)} the largest is ${part(share[a])}; the model, dividing by ${short(model.root, 1)}, gives ${part(model.share[a])}: without the root a few words take nearly all (softmax is saturated), and training has nothing to correct.`
-        : `. Divided by ${short(root, 1)} everybody gets nearly the same: the largest is ${part(share[a])}.`]
+      [`${atStart(name(j))} gets `, strong(part(share[j])), `. All ${n} shares add up to ${percent(sum(share))}.`, !asItIs() && [
+        ` Divided by ${short(root, 1)}, the largest is ${part(share[a])}, and ${ninety(share)} take nine tenths of the cake; as the model is now: ${part(model.share[model.best])}, and ${ninety(model.share)}.`,
+        divide < 1 && " The sharper the shares, the less they move in training: that is what the root is for."]]
     ][step];
     out.replaceChildren(...present(text), step > 1 && digits(
       ` Largest share: e^${short(w.scaled[a], 3)} ÷ ${exponentSum(w)} = ${short(share[a], 4)}. So that e^score never gets too large, the program first takes the largest score off all; the shares stay as they are.`) || "");
@@ -489,7 +506,7 @@ const drawSoftmax = (host, data, step) => {
       html("input", {type: "range", id: "divisor", min: 0, max: 2, step: 0.05, value: divide, "data-key": "divisor", "aria-label": "divisor of the scores",
         oninput: e => { divide = +e.target.value; draw(looked.j); }})),
       html("button.pick", {"data-divide": 0, "data-key": "divide0", onclick: () => set(0)}, "1: no root"),
-      html("button.pick", {"data-divide": 1, "data-key": "divide1", onclick: () => set(1)}, `${short(model.root, 1)}: the model`)));
+      html("button.pick", {"data-divide": 1, "data-key": "divide1", onclick: () => set(1)}, `${short(model.root, 1)}: the root`)));
   const set = x => {
     divide = x;
     host.querySelector("#divisor").value = x;
@@ -600,7 +617,7 @@ function drawSum(host, data, step) {
     for (const n of plane.querySelectorAll(".arrow.value"))
       n.addEventListener("mouseenter", () => { if (+n.dataset.j !== looked.j) tell(+n.dataset.j); });
   }
-  host.append(topLine(data, "encoder", w, "who asks"), body, out);
+  host.append(topLine(data, "encoder", w, "who asks"), mute(data, w.b, w.head) ? offNote("this head. Its sum is worked out, but it is not used.") : "", body, out);
   const left = html("div", list);
   if (step === 2) left.append(html("div.total", html("span.name", "sum"), html("span.what", `what ${shown(w.tokens[w.row])} takes home`),
     skyline(w.out, {max: maxOut, tone, kind: "out", label: "the sum"})));
@@ -640,12 +657,12 @@ function drawHeads(host, data) {
     const c = yWord(j) + thick * (sum(weights.slice(0, h).map(p => p[j])) - totals[j] / 2), d = c + thick * weights[h][j], end = x2 - 5;
     return `M${x1} ${a}C${mid} ${a} ${mid} ${c} ${end} ${c}V${d}C${mid} ${d} ${mid} ${b} ${x1} ${b}Z`;
   };
-  const head = h => svg("g", {class: "one-head", "data-head": h, tabindex: h === w.head ? 0 : -1, "data-r": h, "data-c": 0, role: "option", "data-key": "onehead" + h,
+  const head = h => svg("g", {class: "one-head" + (mute(data, w.b, h) ? " mute" : ""), "data-head": h, tabindex: h === w.head ? 0 : -1, "data-r": h, "data-c": 0, role: "option", "data-key": "onehead" + h,
     "aria-label": `head ${h}: most at ${shown(w.keys[tops[h]])}, ${part(weights[h][tops[h]])}`, style: `color:${colour(h)}`},
     !narrow && svg("path.stem", {d: `M${x0 + 8} ${high / 2}C${x0 + 60} ${high / 2} ${x0 + 60} ${yHead(h)} ${x1 - 138} ${yHead(h)}`}),
     weights[h].map((p, j) => p > 0.01 && svg("path.flow", {d: flow(h, j), "data-p": p, "data-j": j})),
     svg("rect", {x: narrow ? 0 : x1 - 136, y: yHead(h) - Math.min(19, gap / 2 - 1), width: narrow ? x1 : 136, height: Math.min(38, gap - 2), rx: 7}),
-    svg("text.head-name", {x: narrow ? 7 : x1 - 128, y: yHead(h) + (gap > 34 ? -3 : 4)}, `head ${h}`),
+    svg("text.head-name", {x: narrow ? 7 : x1 - 128, y: yHead(h) + (gap > 34 ? -3 : 4)}, `head ${h}` + (mute(data, w.b, h) ? ", mute" : "")),
     gap > 34 && svg("text.head-top", {x: narrow ? 7 : x1 - 128, y: yHead(h) + 12}, `${cut(shown(w.keys[tops[h]]), narrow ? 8 : 12)} ${part(weights[h][tops[h]])}`));
   const words = w.keys.map((t, j) => svg("g.right-word", {...sideAttributes("source", t), "data-j": j},
     svg("text", {x: x2 + 2, y: yWord(j) + 4, class: j === w.row ? "me" : ""}, cut(shown(t), narrow ? 10 : 14)),
@@ -676,7 +693,7 @@ const cut = (text, count) => (text.length > count ? text.slice(0, count - 1) + "
 function takenHome(data, w) {
   const H = w.b.p.shape[0], D = w.b.v.shape[1], K = D / H, v = tensor(w.b.v);
   return range(H).map(h => {
-    const p = rowOf(w.b, h, w.row);
+    const p = mute(data, w.b, h) ? new Float32Array(w.keys.length) : rowOf(w.b, h, w.row);
     return range(K).map(c => sum(range(w.keys.length).map(j => p[j] * v.row(j)[h * K + c])));
   });
 }
@@ -706,8 +723,8 @@ function drawJoin(host, data) {
     ["↓", `a matrix of ${D} × ${D} numbers (Wo) mixes them, so that every place hears from every head`, mixed && skyline(mixed, {max: s && s.pre ? high : highest([mixed]), tone: "var(--value)", kind: "mixed", label: "mixed"})],
     ["+", `the vector with which ${name} came in; it is kept, and the news is added (the residual stream)`, s && stream(s.before, "came", "came in")],
     ["=", `${name}, with what it has learnt from the others` + (s && !s.pre ? ", brought back to one size (layer norm)" : s ? "" : ". The next part reads this."), s && stream(s.middle, "result", "goes on")]
-  ]));
-  if (s && s.pre) {
+  ]), off(data, "attention") ? offNote("attention. Nothing of what the heads take home is added.") : "");
+  if (s && s.pre && !off(data, "attention")) {
     const much = length(s.attended) / (length(s.before) || 1);
     host.append(html("p.says", "The last three have one scale. What is added is ", strong({class: "much"}, part(much)), ` as long as what was there${much < 0.5 ? ": a nudge, not a new word" : ""}.`));
   }
@@ -728,9 +745,10 @@ function drawFeedForward(host, data) {
       ["+", `a second matrix makes ${D} again. They are added to the word’s vector` + (s.pre ? "" : ", and the sum is brought back to one size (layer norm)"), s.thought && stream(s.thought, "thought", "what is added", "var(--head-4)")],
       ["=", `${name}, as the next ${w.b.layer + 1 < m.encoder_layers ? "layer" : "part"} reads it`, stream(s.after, "goes-on", "goes on")]
     ]));
+    if (off(data, "feedforward")) host.append(offNote("feed-forward. Nothing is added."));
     const on = s.inside.filter(x => x > 0).length;
     const ratio = s.pre && length(s.thought) / (length(s.attended) || 1e-9);
-    host.append(html("p.says", strong(`${on} of ${thousands(F)}`), " numbers inside are above zero. ", s.pre && `What feed-forward adds is ${short(ratio, 1)} times as long as what attention added. `));
+    host.append(html("p.says", strong(`${on} of ${thousands(F)}`), " numbers inside are above zero. ", s.pre && !off(data, "attention") && !off(data, "feedforward") && `What feed-forward adds is ${short(ratio, 1)} times as long as what attention added. `));
   }
   if (m.encoder_layers) host.append(html("p.says", `Attention and feed-forward together are one layer. This encoder has ${plural(m.encoder_layers, "layer")}${m.encoder_layers > 1 ? "; each reads what the one before left" : ""}.`));
 }
@@ -772,10 +790,12 @@ scenes.push({
 
 /* ---- the mask ---- */
 
-/* Weights of a decoder's head with the mask, and what they would be without it, from the same queries and keys. */
-function unmasked(w) {
+/* Weights of a decoder's head with the mask, and without it, from the same queries and keys. */
+function bothWays(data, w) {
   const D = w.b.q.shape[1], K = D / w.b.p.shape[0], q = tensor(w.b.q), k = tensor(w.b.k), at = w.head * K;
-  return range(w.tokens.length).map(i => softmax(range(w.keys.length).map(j => dot(q.row(i).subarray(at, at + K), k.row(j).subarray(at, at + K)) / Math.sqrt(K))).weights);
+  const root = off(data, "root") ? 1 : Math.sqrt(K), own = range(w.tokens.length).map(i => rowOf(w.b, w.head, i));
+  const made = hide => own.map((_, i) => softmax(range(w.keys.length).map(j => (hide && j > i ? -Infinity : dot(q.row(i).subarray(at, at + K), k.row(j).subarray(at, at + K)) / root))).weights);
+  return off(data, "mask") ? {free: own, masked: made(true)} : {free: made(false), masked: own};
 }
 function triangle(w, W, rows, {open, curtain, name}) {
   const n = w.keys.length, narrow = W < 420, left = narrow ? 74 : 96, cell = Math.max(7, Math.min(32, (W - left - 30) / n)), top = Math.min(78, 16 + 6.2 * Math.max(...w.keys.map(t => cut(shown(t), 10).length)));
@@ -799,9 +819,9 @@ function triangle(w, W, rows, {open, curtain, name}) {
     w.tokens.map((t, i) => i % every === 0 && svg("text", {class: "label" + (i === w.row ? " looked" : i > open ? " unsaid" : ""), x: left - 7, y: Y(i) + cell / 2 + 4, "text-anchor": "end", ...sideAttributes("target", t)}, cut(shown(t), 10))),
     svg("rect.frame", {x: left - 1, y: Y(w.row) - 1, width: n * cell + 2, height: cell + 2, rx: 3}));
 }
-let lastOpen = 0, opening = 0;
+let lastOpen = 0;
 function drawMask(host, data, step) {
-  const w = placeOf(data, "decoder"), n = w.tokens.length, out = says(), free = unmasked(w), masked = range(n).map(i => rowOf(w.b, w.head, i));
+  const w = placeOf(data, "decoder"), n = w.tokens.length, out = says(), {free, masked} = bothWays(data, w), open = off(data, "mask");
   const go = row => goTo("decoder", w, {row: Math.max(0, Math.min(n - 1, row))});
   const top = html("div.top-line", html("div.asker", html("span.what", "what has been said so far"),
     chips(w.tokens, "target", w.row, go, {label: "words of the translation", hidden: i => step === 0 && i > w.row})), headChooser(data, "decoder", w));
@@ -810,7 +830,7 @@ function drawMask(host, data, step) {
     html("button", {"data-key": "mask-next", onclick: () => go(w.row + 1), disabled: w.row === n - 1}, "open the next word →"),
     html("label", html("span.what", "curtain"), html("input", {type: "range", min: 0, max: n - 1, value: w.row, "data-key": "curtain", "aria-label": "how many words have been said", oninput: e => go(+e.target.value)})));
   const me = spoken(w.tokens, w.row), W = Math.max(250, host.clientWidth);
-  host.append(top, controls);
+  host.append(top, controls, open ? offNote(step ? "the mask. The second picture is the model as it is now." : "the mask. This is what it would hide.") : "");
   if (step === 0) {
     const two = html("div.two.even");
     const half = W > 700 ? (W - 28) / 2 : W, order = range(w.row + 1), big = Math.max(...order.map(j => masked[w.row][j]));
@@ -823,8 +843,8 @@ function drawMask(host, data, step) {
     out.replaceChildren(w.row === 0 ? "The start mark can only look at itself." : `${atStart(me)} sees ${plural(w.row + 1, "word")}, itself included. It looks most at ${best === w.row ? "itself" : spoken(w.keys, best)}: ${part(masked[w.row][best])}.`);
   } else {
     const half = W > 620 ? (W - 28) / 2 : W, ahead = free[w.row].slice(w.row + 1), stolen = sum(ahead), far = ahead.length ? w.row + 1 + most(ahead) : -1;
-    host.append(html("div.two.even", html("div", html("p.what", "with the mask: the model"), triangle(w, half, masked, {open: n - 1, curtain: true, name: "Weights with the mask"})),
-      html("div", html("p.what", "without it: the same queries and keys"), triangle(w, half, free, {open: n - 1, curtain: false, name: "Weights without the mask"}))), out);
+    host.append(html("div.two.even", html("div", html("p.what", open ? "with the mask: as it should be" : "with the mask: the model"), triangle(w, half, masked, {open: n - 1, curtain: true, name: "Weights with the mask"})),
+      html("div", html("p.what", open ? "without it: the model as it is now" : "without it: the same queries and keys"), triangle(w, half, free, {open: n - 1, curtain: false, name: "Weights without the mask"}))), out);
     out.replaceChildren(...present(ahead.length ? [`Without the mask ${me} would take `, strong({class: "stolen"}, part(stolen)), ` from words that are not said yet, most of it from ${spoken(w.keys, far)}. ` ] : [`${atStart(me)} is the last word: nothing is hidden from it. Choose another. `],
       digits("A masked score is set to minus infinity before softmax; e to that is 0.")));
   }
@@ -832,15 +852,15 @@ function drawMask(host, data, step) {
 }
 scenes.push({
   id: "mask",
-  title: "The French side, behind a curtain",
+  title: "The translation, behind a curtain",
   map: ["decoder-attention", "mask"],
   steps: 2,
   needs: data => Boolean(data.target && blocksOf(data, "decoder").length),
   draw: (host, lesson, step) => drawMask(host, lesson.data, step),
   caption(data, step) {
-    const w = placeOf(data, "decoder"), free = unmasked(w), n = w.tokens.length, all = sum(free.map((r, i) => sum(r.slice(i + 1)))) / n;
+    const w = placeOf(data, "decoder"), {free} = bothWays(data, w), n = w.tokens.length, all = sum(free.map((r, i) => sum(r.slice(i + 1)))) / n;
     return step === 0 ? "The translation is written from left to right. A word may look back, never ahead: what is not said yet hangs behind a curtain. Open it word by word."
-      : `Why the curtain? In training the whole right answer lies on the table, and without it each word would copy the next. See the orange cells: ${part(all)} of this head’s looks would go ahead.`;
+      : `Why the curtain? In training the whole right answer lies on the table, and without it each word would copy the next. See the orange cells: ${part(all)} of this head’s looks ${off(data, "mask") ? "go" : "would go"} ahead.`;
   }
 });
 
@@ -884,24 +904,24 @@ function drawCross(host, data, step) {
     html("button", {"data-key": "cross-back", onclick: () => go(w.row - 1), disabled: w.row === 0}, "← word back"),
     html("button", {"data-key": "cross-next", onclick: () => go(w.row + 1), disabled: w.row === n - 1}, "next word →"),
     html("label", html("input", {type: "range", min: 0, max: n - 1, value: w.row, "data-key": "cross-row", "aria-label": "word of the translation", oninput: e => go(+e.target.value)}))), headChooser(data, "cross", w));
-  host.append(controls, html("div", {class: wide ? "crosses" : ""}, html("div", html("div.sides", {style: `width:${lw}px`}, html("span.what", {lang: "en"}, "the sentence"), html("span.what", "the translation")), picture), html("div.scroll", grid)), out);
+  host.append(controls, html("div", {class: wide ? "crosses" : ""}, html("div", html("div.sides", {style: `width:${lw}px`}, html("span.what", "the sentence"), html("span.what", "the translation")), picture), html("div.scroll", grid)), out);
   const list = range(m).sort((a, b) => all[w.row][b] - all[w.row][a]).filter((j, r) => r === 0 || all[w.row][j] > 0.1).slice(0, 3);
   out.replaceChildren(`To say ${spoken(rows, w.row)} the model looks at `, ...present(list.map((j, i) => [i ? ", then " : "", strong(spoken(w.keys, j)), ` (${part(all[w.row][j])})`])), ".");
 }
 scenes.push({
   id: "cross",
-  title: "Each French word looks at the English ones",
+  title: "Each new word looks back at the sentence",
   map: ["memory", "cross"],
   steps: 2,
   needs: data => Boolean(data.source && data.steps && blocksOf(data, "cross").length),
   draw: (host, lesson, step) => drawCross(host, lesson.data, step),
   caption(data, step) {
     const w = placeOf(data, "cross"), rows = range(w.tokens.length), tops = rows.map(i => most(rowOf(w.b, w.head, i)));
-    if (step === 0) return `Here the two sides meet. The query is French, keys and values are English. Step through: to say ${spoken(w.tokens, w.row)} this head looks at ${spoken(w.keys, tops[w.row])}, ${part(rowOf(w.b, w.head, w.row)[tops[w.row]])}.`;
+    if (step === 0) return `Here the two sides meet. The translation asks with its queries; the sentence answers with its keys and values. Step through: to say ${spoken(w.tokens, w.row)} this head looks at ${spoken(w.keys, tops[w.row])}, ${part(rowOf(w.b, w.head, w.row)[tops[w.row]])}.`;
     const clear = rows.filter(i => rowOf(w.b, w.head, i)[tops[i]] > 0.5).length, back = rows.filter(i => i > 0 && tops[i] < tops[i - 1]).length;
-    return `All at once. In ${clear} of ${rows.length} rows one English piece gets more than half. ` +
+    return `All at once. In ${clear} of ${rows.length} rows one piece of the sentence gets more than half. ` +
       (2 * clear >= rows.length ? "Nobody told the model which word belongs to which. " : "This head does not tell which word belongs to which. ") +
-      (back ? `Lines cross where the look jumps back: ${back === 1 ? "once" : back + " times"} here.` : "No line jumps back: both languages keep the same order here.");
+      (back ? `Lines cross where the look jumps back: ${back === 1 ? "once" : back + " times"} here.` : "No line jumps back: both sides have the same order here.");
   }
 });
 
