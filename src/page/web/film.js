@@ -121,7 +121,7 @@ function filmSaid({said, reference, right}) {
   return filmCompare(said, reference).flatMap(([word, known]) => [known ? word : html("mark", word), " "]);
 }
 
-const filmTick = right => (right ? html("span.right", {role: "img", "aria-label": "exactly right"}, "✓") : html("span.right"));
+const filmTick = right => html("span.film-tick", right ? {role: "img", "aria-label": "exactly right"} : {}, right && "✓");
 
 /* One or two sentences on what a frame shows, from its numbers. */
 function filmStory({step, samples}) {
@@ -308,7 +308,7 @@ function filmPlayer({checks = [], floor = NaN} = {}) {
     const sharp = sum(W.map(row => Math.max(...row))) / T, sample = now.samples[now.shown];
     gridTitle.textContent = "Where each word comes from";
     gridNote.textContent = `The sentence “${sample ? sample.source : now.source.join(" ")}”. Rows are the words of the right translation, ` +
-      "columns those of the source; a dark cell is a long look. " +
+      "columns those of the source. The more a cell stands out, the more its word is looked at. " +
       `On average a word takes ${percent(sharp)} from the source word that it looks at most; if it looked at all alike, ${percent(1 / S)}.`;
   }
   function readCell(i, j) {

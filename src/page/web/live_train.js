@@ -128,7 +128,7 @@ async function trainStart() {
   if (document.getElementById("train-heads").checked) config.push("model.heads=1");
   const pairs = mine ? trainPairs() : [];
   const samples = mine ? range(Math.min(5, pairs.length)).map(i => pairs[Math.floor(i * pairs.length / Math.min(5, pairs.length))]) : t.samples;
-  Object.assign(t, {state: "starting", steps: [], losses: [], look: null, done: null, valid: null, places: null, plain: !mine && !config.length, typed: mine, blind: config.includes("model.positions=none") && !mine});
+  Object.assign(t, {state: "starting", steps: [], losses: [], frames: [], look: null, done: null, valid: null, places: null, plain: !mine && !config.length, typed: mine, blind: config.includes("model.positions=none") && !mine});
   t.error.textContent = "";
   t.end.replaceChildren();
   t.said.textContent = "The words are counted, and a vocabulary is made …";
@@ -186,6 +186,7 @@ async function trainOver() {
 function trainEvent(event) {
   const t = teach;
   t.at = event.step;
+  t.frames.push(...event.frames);
   t.speed = event.tokens_per_second;
   if (Number.isFinite(event.loss)) {
     t.steps.push(event.step);
@@ -241,6 +242,9 @@ function trainDone(done) {
     html("p.command", command, copy),
     html("p", "SHA-256 of model.gguf: ", html("code", {id: "train-sha256"}, done.sha256)),
     same ? html("p.same", "✓ These are the bytes of the model that came with the page, which was made outside of it.") : "");
+  const film = filmPlayer();
+  film.add(...t.frames);
+  t.end.append(html("h3", "See it learn again"), film.node);
   trainShow();
   trainDraw(true);
 }
