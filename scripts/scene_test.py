@@ -545,8 +545,8 @@ class Scenes:
                     odd = re.findall(r"(?<!\w)(?:NaN|undefined|Infinity)", self.text("#stage"))
                     self.check(not odd, f"the numbers have {odd}")
                     if self.name == "apple":
-                        box = self.run("(r => [r.left, r.top + scrollY, r.width, r.height])(document.getElementById('stage').getBoundingClientRect())")
-                        self.browser.picture(OUT / f"scene-{scene}-{step}-{width}.png", {"x": box[0], "y": box[1], "width": box[2], "height": box[3]})
+                        box = self.run("(r => [r.top + scrollY, r.height])(document.getElementById('stage').getBoundingClientRect())")
+                        self.browser.picture(OUT / f"scene-{scene}-{step}-{width}.png", (box[0], box[1]))
         self.browser.show(1280, 900)
 
     def controls(self):
