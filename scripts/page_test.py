@@ -24,6 +24,7 @@ from pathlib import Path
 
 from lesson_test import LessonTest
 from page_browser import Browser, find_browser
+from page_firefox import Firefox, find_firefox
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "src/page/web"
@@ -469,6 +470,36 @@ def check_film(browser, page, frames):
     browser.complaints = []
 
 
+def check_firefox(page):
+    """The same page in Firefox: the space bar goes through all scenes, all numbers are drawn, and nothing is complained of."""
+    program = find_firefox()
+    if not program:
+        print("page-test: skipped Firefox, which is not there (Debian: apt-get install firefox-esr)")
+        return
+    browser = Firefox(program)
+    try:
+        browser.open(page)
+        check(browser.wait(READY), "Firefox: the page becomes ready")
+        check(browser.run("document.querySelectorAll('.alignment .word').length") > 2, "Firefox: the sentence is on top")
+        steps = browser.run("player.shown.reduce((n, s) => n + sceneSteps(s), 0)")
+        browser.picture(OUT / "firefox-top.png")
+        seen = []
+        for _ in range(steps):
+            browser.press(" ")
+            seen.append(browser.run("place.scene + place.step"))
+            check(browser.run("player.host.childElementCount > 0 && document.documentElement.scrollWidth <= innerWidth"),
+                  f"Firefox: {seen[-1]} is drawn, and fits")
+        check(len(set(seen)) == steps, f"Firefox: the space bar goes through {len(set(seen))} of {steps} steps")
+        browser.picture(OUT / "firefox-scene.png")
+        browser.run("document.getElementById('numbers-switch').click()")
+        check(browser.wait("drawn === sections.length"), "Firefox: all numbers are drawn")
+        complaints = browser.complaints()
+        check(not complaints, f"Firefox complains: {complaints}")
+    finally:
+        browser.close()
+    print(f"Firefox: {steps} steps of the story")
+
+
 def main():
     program = find_browser()
     if not program:
@@ -502,6 +533,8 @@ def main():
             if name == "encoder":
                 LessonTest(browser, check, OUT, name, OUT / f"{name}.html", data).all_tests()
             print(f"{name}: opened in {min(took):.2f} to {max(took):.2f} s; {size} bytes of page, {len(page.encode())} with data")
+        if models:
+            check_firefox(OUT / "encoder.html")
         check_report(browser, str(Path(inspect).resolve().parent / "train"))
     finally:
         browser.close()
