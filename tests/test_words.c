@@ -146,12 +146,33 @@ static void test_notes(void) {
     command_free(&run);
 }
 
+static size_t columns_of(const char *line) {
+    size_t columns = 0;
+    for (; *line && *line != '\n'; line++) columns += ((unsigned char)*line & 0xC0) != 0x80;
+    return columns;
+}
+
+/* inspect --text: each column of the grid is as wide as its name, so all lines end where the name of the last does. */
+static void test_grid(void) {
+    CommandRun run = command_run(ARGS("inspect", "-m", "run/model.gguf", "--text", "the red cat"), NULL);
+    const char *line = strstr(run.out, "\n\n");
+    EXPECT_HAS(line ? line : "", " the r  ed c  at </s>\n");
+    size_t rows = 0;
+    for (line += 2; *line != '\n'; line = strchr(line, '\n') + 1) {
+        const size_t wide = columns_of(strstr(run.out, "\n\n") + 2);
+        if (rows++ > 0) EXPECT_INT(columns_of(line), wide);
+    }
+    EXPECT(rows > 2);
+    command_free(&run);
+}
+
 int main(void) {
     world_enter();
     RUN(test_words);
     RUN(test_sums);
     RUN(test_model);
     RUN(test_notes);
+    RUN(test_grid);
     world_leave();
     return test_finish();
 }
