@@ -253,6 +253,12 @@ class Scenes:
                 self.check(all_near([b / whole for b in bars], want, 0.015), f"column {name}")
             if "score" in names and len(names) > 1:
                 self.check(near(max(map(abs, per[0])) / max(map(abs, per[1])), root, 0.01), "dividing shortens the bars by the root")
+            if step == 2 and len(tokens) > 1:
+                least = most([-x for x in w["p"]])
+                times = math.exp((w["dots"][best] - w["dots"][least]) / root)
+                told = re.search(r"it is ([\d.,]+) times", self.says())
+                self.check(told and near(number(told[1]), times, 0.06), f"says how many times the largest is the smallest, {times}: {self.says()}")
+                self.check(spoken(tokens, least).strip("the ") in self.says(), "names the smallest")
         self.check(spoken(tokens, best) in self.caption() and percent(w["p"][best]) in self.caption(), f"names the largest share: {self.caption()}")
         self.cake(w["p"], best, tokens)
         shares = self.all(".ladder-row > :last-child .right", "n.textContent")

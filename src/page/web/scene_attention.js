@@ -483,15 +483,15 @@ const drawSoftmax = (host, data, step) => {
     if (step === 3) ring.replaceChildren(cake(w, share, tone, Math.min(340, Math.max(240, ring.clientWidth || 300)), draw));
     mark(body, j);
     for (const b of host.querySelectorAll("[data-divide]")) b.setAttribute("aria-pressed", String(Math.abs(+b.dataset.divide - divide) < 1e-9));
-    const order = range(n).sort((a, b) => share[b] - share[a]), [a, b] = order, name = i => spoken(w.keys, i);
-    const ratio = share[b] > 0 ? share[a] / share[b] : Infinity;
+    const order = range(n).sort((a, b) => share[b] - share[a]), a = order[0], least = order[n - 1], name = i => spoken(w.keys, i);
+    const gap = w.scaled[a] - w.scaled[least];
     const text = [
       [`${atStart(name(j))} has the score `, strong(short(w.dots[j], 1)), "."],
       [asItIs() && divides ? `The model divides by the root of ${w.K}, ${short(root, 1)}: a score is a sum of ${w.K} products, and the root brings it back to a size that does not depend on how many there are.`
         : asItIs() ? "The root is switched off: the scores stay as they are."
         : divide < 1 ? `Divided by ${short(root, 1)}, the scores are further apart than if divided by the root, ${short(model.root, 1)}. See in the last step what that does to the cake.`
         : divide > 1 ? `Divided by ${short(root, 1)}, the scores come closer to each other.` : "Divided by the root, as in training."],
-      [n > 1 ? [`e to the score is never below zero, and it stretches: ${name(a)} is now `, strong(ratio < 100 ? `${short(ratio, 1)} times` : "more than 100 times"), ` as large as the second, ${name(b)}.`]
+      [n > 1 ? [`${atStart(name(a))} was ${short(gap, 1)} ahead of the last, ${name(least)}. Now it is `, strong(`${times(gap)} times`), " as large."]
         : "There is one word only."],
       [`${atStart(name(j))} gets `, strong(part(share[j])), `. All ${n} shares add up to ${percent(sum(share))}.`, !asItIs() && [
         ` Divided by ${short(root, 1)}, the largest is ${part(share[a])}, and ${ninety(share)} take nine tenths of the cake; as the model is now: ${part(model.share[model.best])}, and ${ninety(model.share)}.`,
@@ -513,7 +513,7 @@ const drawSoftmax = (host, data, step) => {
     draw(looked.j);
   };
   if (step > 1)
-    host.append(html("p.plain-formula", step === 2 ? ["e", html("sup", "score")] : ["share = ", html("span.frac", html("span", "e", html("sup", "its score")), html("span", "sum of e", html("sup", "score"), " of all words"))]));
+    host.append(html("p.plain-formula", step === 2 ? ["e", html("sup", "score"), html("span.what", "  2.718 multiplied by itself, as often as the score says")] : ["share = ", html("span.frac", html("span", "e", html("sup", "its score")), html("span", "sum of e", html("sup", "score"), " of all words"))]));
   host.append(body, out);
   body.append(table, step === 3 ? ring : "");
   draw(looked.j);
@@ -534,7 +534,7 @@ scenes.push({
     if (step === 0)
       return w.keys.length > 1 ? `The scores that ${me} gave: highest for ${spoken(w.keys, top)}, lowest for ${spoken(w.keys, low)}. But what is a score of ${short(w.dots[top], 1)} worth? They must become shares.` : `The one score that ${me} gave.`;
     if (step === 1) return "First all scores are divided by the same number, the root of how many products each one adds up. Move the slider and watch.";
-    if (step === 2) return "Then each score goes up into the exponent. Small differences become large ratios, and what was below zero becomes a small number above it.";
+    if (step === 2) return "Then each score goes up into the exponent. How far two scores are apart becomes how many times one is the other, and what was below zero is a small number above it.";
     return `Last, each word gets its part of the whole. See the largest piece of the cake: it goes to ${spoken(w.keys, w.best)}, ${part(w.share[w.best])}.`;
   }
 });
