@@ -240,7 +240,7 @@ WEB_CC  := clang --target=wasm32-wasi -msimd128 -D_WASI_EMULATED_MMAN -D_WASI_EM
            -Isrc/web/shim -include src/web/shim/wasi.h
 WEB_SRC := $(filter-out src/base/pool.c src/page/pages.c src/train/dryrun.c src/train/report.c src/cli/%,$(LIB_SRC)) \
            $(wildcard src/web/*.c)
-WEB_LD  := -mexec-model=reactor -Wl,-z,stack-size=1048576 -Wl,--stack-first -Wl,--strip-all \
+WEB_LD  := -mexec-model=reactor -Wl,-z,stack-size=1048576 -Wl,--stack-first -Wl,--max-memory=2147418112 -Wl,--strip-all \
            -lwasi-emulated-mman -lwasi-emulated-signal -lwasi-emulated-getpid
 .PHONY: web web-test build/web/nmt.wasm
 web: build/web/nmt.html

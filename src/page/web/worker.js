@@ -314,7 +314,7 @@ function advance(looks) {
   for (const line of news(training.log)) {
     if (line.kind === "train") {
       training.tokens += line.tokens;
-      Object.assign(event, {loss: line.loss, nll: line.nll, rate: line.rate, norm: line.norm});
+      Object.assign(event, {tokens: line.tokens, loss: line.loss, nll: line.nll, rate: line.rate, norm: line.norm});
     } else if (line.kind === "valid") {
       event.valid = line;
     } else {
