@@ -46,6 +46,11 @@ static inline vreal load_part(const real *x, size_t n) {
 }
 static inline void store_part(real *x, vreal v, size_t n) { memcpy(x, &v, n * sizeof(real)); }
 
+/* Lane by lane. */
+static inline vreal choose(vlane mask, vreal yes, vreal no) {
+    return (vreal)((mask & (vlane)yes) | (~mask & (vlane)no));
+}
+
 /* In a fixed tree. */
 static inline real add_lanes(vreal v) {
     real lane[LANES];
@@ -62,8 +67,6 @@ static inline vreal exp_lanes(vreal x) {
 }
 #else
 typedef int32_t vint __attribute__((vector_size(VECTOR)));
-
-static inline vreal choose(vint mask, vreal yes, vreal no) { return (vreal)((mask & (vint)yes) | (~mask & (vint)no)); }
 
 /* exp(x) = 2^n * exp(r), n = round(x / ln 2), |r| <= ln(2) / 2, exp(r) by a polynomial (Cephes' expf coefficients).
  * Error below 2 units in the last place; 0 below -87.3, where the result would be denormal; clamped above 88.3. */

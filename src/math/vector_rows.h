@@ -50,8 +50,7 @@ static real max(const real *x, size_t n) {
         vreal top = load(x);
         for (size_t i = LANES; i < n; i += LANES) {
             vreal v = load(i + LANES <= n ? x + i : x + n - LANES);
-            /* lane by lane the larger of the two; auto-vectorised to a max instruction */
-            for (size_t l = 0; l < LANES; l++) top[l] = v[l] > top[l] ? v[l] : top[l];
+            top = choose(v > top, v, top);
         }
         for (size_t l = 0; l < LANES; l++) best = top[l] > best ? top[l] : best;
         return best;
