@@ -268,6 +268,10 @@ build/web/nmt.html: $(addprefix build/web/packed/,wasm.txt model.txt train.txt v
 	@awk -f src/web/page.awk live.html src/page/web build/web/packed configs >$@.tmp && mv $@.tmp $@
 	@echo "$@: $$(wc -c <$@) bytes"
 
+## make web-test     the page's program under node against the native one, and the page in Chromium and Firefox
+web-test: all web
+	@sh scripts/web_test.sh
+
 ## make micro        build src/micro/micro.c, train it and translate "the cat sat": two minutes on one core
 micro: build/micro
 	@build/micro

@@ -478,6 +478,7 @@ def check_firefox(page):
         return
     browser = Firefox(program)
     try:
+        browser.show(1280, 900)
         browser.open(page)
         check(browser.wait(READY), "Firefox: the page becomes ready")
         check(browser.run("document.querySelectorAll('.alignment .word').length") > 2, "Firefox: the sentence is on top")
@@ -493,8 +494,7 @@ def check_firefox(page):
         browser.picture(OUT / "firefox-scene.png")
         browser.run("document.getElementById('numbers-switch').click()")
         check(browser.wait("drawn === sections.length"), "Firefox: all numbers are drawn")
-        complaints = browser.complaints()
-        check(not complaints, f"Firefox complains: {complaints}")
+        check(not browser.complaints, f"Firefox complains: {browser.complaints}")
     finally:
         browser.close()
     print(f"Firefox: {steps} steps of the story")

@@ -172,13 +172,13 @@ async function trainings(steps) {
     }
   });
   check(seen.map(([n]) => n).join() === "1,2,3,4,5,6,7,8", "paused, stepped and gone on: " + seen);
-  check(seen[3][1] && seen[4][1] && !seen[5][1], "a step by hand shows what the model says");
+  check(seen.filter(([, looks]) => looks).length === 3, "the first step and two by hand show what the model says: " + seen);
   const stopped = await new Promise(resolve => train(["train.max_steps=8"], {
     look: 1000, then: (event, ask) => event.step === 2 && resolve([ask("stop"), ask])
   }));
   const [{step, bytes}] = stopped, reader = worker();
   reader("start", {wasm, files: {"a.gguf": bytes}, model: "a.gguf"});
-  check(step === 2 && typeof reader("translate", {text: "the cat sat", knock: ""}).text === "string", "stopped, it leaves a model");
+  check(step >= 2 && typeof reader("translate", {text: "the cat sat", knock: ""}).text === "string", "stopped, it leaves a model");
 }
 
 /* Target tokens a second of CPU time, in the page's program and natively on one thread. Only steps count: the corpus is
