@@ -126,6 +126,9 @@ def check_field(browser, native):
         check(right[text] in text_of(browser, "#translation"), "the translation is said to screen readers")
         shown = browser.run("[...document.querySelectorAll('#alignment [data-side=target] text')].map(n => n.textContent).join(' ')")
         check(shown == right[text], f"drawn: {shown}")
+    type_sentence(browser, "the cat saw the blorf")
+    check("blorf" in text_of(browser, "#hero-says .unseen-note"), "a word that the model never saw is told of")
+    check(browser.run("document.querySelector('#alignment .unseen text').textContent") == "blorf", "and marked")
     # Typed fast: what is shown in the end is the last text, and few of those between were asked for.
     browser.run("""(t => { window.asked = 0; nmt.engine.translate = (...a) => { asked++; return t(...a); };
         window.whole = t; })(nmt.engine.translate)""")

@@ -4,7 +4,7 @@
 
 const knock = {
   parts: [
-    {name: "positions", label: "positions", job: "Each word’s place in the sentence is added to its vector.", pair: ["the dog sees the cat", "the cat sees the dog"]},
+    {name: "positions", label: "positions", job: "Each word’s place in the sentence is added to its vector.", pair: ["aditya eats pizza", "pizza eats aditya"]},
     {name: "mask", label: "the mask", job: "No word of the translation sees those that come after it."},
     {name: "root", label: "the root", job: "Scores are divided by the square root of a head’s width before softmax."},
     {name: "attention", label: "attention", job: "Words look at each other and take over what matters.", pair: ["please buy an apple and an orange", "the cat sat on the mat"]},
