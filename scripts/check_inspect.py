@@ -7,8 +7,11 @@ query, key and value, the probabilities and their sums, the weighted sums, the
 output projection.  The script also checks, on the held-out sentences of the
 shipped corpus:
 
-  - "apple" ends nearer to the fruits in every sentence where it is a fruit,
-    and nearer to the companies in every other one;
+  - "apple" ends on the side of the fruits where it is a fruit, and on that of the
+    companies where it is one, in 9 of 10 sentences; other words with two meanings
+    end on the side of theirs in 85 of 100;
+  - who pulls a word, and how far, adds up to how far it moves;
+  - logits differ as the logarithms of the probabilities;
   - of the 3 nearest neighbours of a word's embedding, more than half are of
     the same kind.  (Not all three: rows begin as random numbers that are as
     long as what 600 steps add to them, and in this small corpus, words of
@@ -158,22 +161,55 @@ def held_out(names=("valid", "test")):
                 yield (*line.split("\t")[:2], link)
 
 
+# Words with two meanings: what the French sentence has, and the group that means.
+MEANINGS = {
+    "apple": {"pomme": "fruits", "pommes": "fruits", "apple": "companies"},
+    "bank": {"banque": "money", "rive": "river"},
+    "bat": {"chauve": "animals", "batte": "things"},
+    "spring": {"printemps": "seasons", "ressort": "coils"},
+    "nails": {"ongles": "fingers", "clous": "iron"},
+    "match": {"allumette": "fire", "match": "games"},
+    "trunk": {"tronc": "trees", "coffre": "cars"},
+}
+
+
 def check_context(model):
-    """Counts the sentences with "apple" in which its meaning is found, and all sentences with it."""
-    right, seen, wrong = 0, 0, []
+    """For each word: in how many sentences it ends on the side of its meaning, and in how many it is; and the wrong ones."""
+    counts, wrong = {word: [0, 0] for word in MEANINGS}, []
     for english, french, _ in held_out():
-        if "apple" not in english.split():
-            continue
-        wanted, other = "fruits", "companies"
-        if "apple" in re.split(r"[ ']", french):
-            wanted, other = other, wanted
-        context = inspect(model, english, "--word", "apple")["context"]
-        last = {c["group"]: c["by_layer"][-1] for c in context["cosines"]}
-        good = last[wanted] > last[other]
-        seen, right = seen + 1, right + good
-        if not good:
-            wrong.append(f"{english}: {wanted} {last[wanted]:.3f}, {other} {last[other]:.3f}")
-    return right, seen, wrong
+        for word, groups in MEANINGS.items():
+            meant = {groups[token] for token in re.split(r"[ ',-]", french) if token in groups}
+            if word not in english.split() or len(meant) != 1:
+                continue
+            found = inspect(model, english, "--word", word)["context"]["nearest"][0]
+            counts[word][0] += found["group"] in meant
+            counts[word][1] += 1
+            if found["group"] not in meant:
+                wrong.append(f"{english}: {min(meant)}, found {found['group']}, {found['end']:.2f}")
+    return counts, wrong
+
+
+def check_pulls(data, worst):
+    """The parts of each step add up to it, and the steps to the path; moves of heads to their total."""
+    pulls, path = data["pulls"], data["context"]["paths"][0]["xy"]
+    for layer in pulls["layers"]:
+        step = layer["position_after"] - layer["position_before"]
+        parts = layer["place"] + layer["alone"] + math.fsum(layer["total"])
+        heads = [math.fsum(column) for column in zip(*(h["moves"] for h in layer["heads"]))]
+        ends = (layer["position_before"] - path[layer["layer"]][0], layer["position_after"] - path[layer["layer"] + 1][0])
+        error = max(abs(step - parts), *(abs(a - b) for a, b in zip(heads, layer["total"])), *map(abs, ends))
+        name = "the pulls add up to the path (5 digits)"
+        worst[name] = max(worst.get(name, 0), error / 10)  # numbers that are drawn have 5 digits
+
+
+def check_logits(data, worst):
+    for step in data["steps"]:
+        first = step["candidates"][0]
+        for other in step["candidates"][1:]:
+            if other["p"] > 1e-7:
+                error = abs(math.log(first["p"] / other["p"]) - (first["logit"] - other["logit"]))
+                name = "logits differ as log p does"
+                worst[name] = max(worst.get(name, 0), error / max(1, abs(first["logit"])))
 
 
 def kinds():
@@ -262,11 +298,19 @@ def main():
             for head in range(layers["heads"]):
                 check_arithmetic(inspect(model, sentence, "--kind", kind, "--layer", str(layer),
                                          "--head", str(head)), worst)
+    for one in (sentence, "apple unveiled the new phone", "the cow slept on the bank of the river"):
+        data = inspect(model, one)
+        check_pulls(data, worst)
+        check_logits(data, worst)
     for name, error in worst.items():
         judge(error < 1e-5, f"{name}: {error:.1e}")
 
-    right, seen, wrong = check_context(model)
-    judge(right == seen and seen > 0, f"meaning of apple: {right} of {seen} held-out sentences")
+    counts, wrong = check_context(model)
+    right, seen = counts["apple"]
+    judge(right >= 0.9 * seen > 0, f"meaning of apple: {right} of {seen} held-out sentences")
+    right, seen = (sum(c[k] for c in counts.values()) for k in (0, 1))
+    judge(right >= 0.85 * seen, f"meaning of all words with two: {right} of {seen}; "
+          + ", ".join(f"{word} {c[0]} of {c[1]}" for word, c in counts.items()))
     for line in wrong:
         print("            " + line)
     good, whole, said = check_neighbours(model)

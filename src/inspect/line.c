@@ -22,18 +22,41 @@ static void find_across(double *across, const Line *line, const References *r, s
     free(x);
 }
 
-Line line_make(const References *r, size_t layers, size_t D, size_t probes) {
+/* Takes from a direction (D) all along which the first places differ: what is left tells of words alone. positions (n,
+ * D) NULL: there are none. */
+static void forget_places(double *along, const real *positions, size_t n, size_t D) {
+    double *unit = memory_new(n + 1, D * sizeof *unit);
+    for (size_t p = 1; positions && p < n; p++) {
+        double *one = unit + p * D, length = 0, before = 0;
+        for (size_t k = 0; k < D; k++) {
+            one[k] = (double)positions[p * D + k] - (double)positions[k];
+            before += one[k] * one[k];
+        }
+        for (size_t q = 1; q < p; q++) flatten_points(one, 1, unit + q * D, D);
+        for (size_t k = 0; k < D; k++) length += one[k] * one[k];
+        const bool more = length > 1e-10 * before; /* else the others have it all */
+        for (size_t k = 0; k < D; k++) one[k] = more ? one[k] / sqrt(length) : 0;
+        flatten_points(along, 1, one, D);
+    }
+    free(unit);
+}
+
+Line line_make(const References *r, const real *positions, size_t places, size_t layers, size_t D, size_t probes) {
     Line line = {layers, D, .axes = memory_new(2 + 3 * layers, D * sizeof(double))};
     line.means = line.axes + 2 * D, line.centre = line.means + 2 * layers * D;
     memcpy(line.means, r->means, 2 * layers * D * sizeof *line.means);
     for (size_t k = 0; k < layers * D; k++) line.centre[k] = (line.means[k] + line.means[layers * D + k]) / 2;
     const double *from = line.means + (layers - 1) * D, *to = from + layers * D;
-    double *along = line.axes, *across = line.axes + D, length = 0;
-    for (size_t k = 0; k < D; k++) along[k] = to[k] - from[k], length += along[k] * along[k];
+    double *along = line.axes, *across = line.axes + D, length = 0, between = 0;
+    for (size_t k = 0; k < D; k++) along[k] = to[k] - from[k];
+    forget_places(along, positions, places, D);
+    for (size_t k = 0; k < D; k++) length += along[k] * along[k];
     length = length > 0 ? sqrt(length) : 1;
-    for (size_t k = 0; k < D; k++) along[k] /= length;
+    for (size_t k = 0; k < D; k++) along[k] /= length, between += along[k] * (to[k] - from[k]);
+    between = between > 0 ? between : 1;
     find_across(across, &line, r, probes);
-    for (size_t k = 0; k < 2 * D; k++) line.axes[k] *= 2 / length;
+    for (size_t k = 0; k < 2 * D; k++) line.axes[k] *= 2 / between;
+    for (size_t k = 0; positions && k < D; k++) line.place += line.axes[k] * (double)positions[k];
     return line;
 }
 

@@ -1,9 +1,10 @@
 /* The line between two groups of words, and where words are along it, layer by layer.
  *
- * The line goes from the mean of the first group's words to that of the second's, both at the last layer. It is the
- * same direction at every layer. A layer's zero is half-way between the two means there; a unit is half their distance
- * at the last layer, so that there the means are at -1 and +1. A second axis, at right angles, is for drawing: the
- * direction in which the words differ most otherwise.
+ * The line goes from the mean of the first group's entries to that of the second's, both at the last layer, less all
+ * along which position vectors differ: entries of one group may stand earlier in their sentences than those of the
+ * other, and that is no part of a meaning. It is the same direction at every layer. A layer's zero is half-way between
+ * the two means there; a unit is half their distance at the last layer, so that there the means are at -1 and +1. A
+ * second axis, at right angles, is for drawing: the direction in which the words differ most otherwise.
  *
  * What a place along the line says is the same in every view: below 0 a word is on the first group's side. */
 #pragma once
@@ -15,10 +16,12 @@ typedef struct Line {
     double *axes;   /* (2, D) both divided by the unit; the second may be 0 */
     double *means;  /* (2, layers, D) of the groups */
     double *centre; /* (layers, D) half-way between them */
+    double place;   /* how far along the vector of the first place is, and with it those of all first places */
 } Line;
 
-/* layers: n + 1. probes: how many r has. Release with line_free. */
-Line line_make(const References *r, size_t layers, size_t D, size_t probes);
+/* positions: (places, D) the vectors of the first places; NULL: none. layers: n + 1. probes: how many r has. Release
+ * with line_free. */
+Line line_make(const References *r, const real *positions, size_t places, size_t layers, size_t D, size_t probes);
 void line_free(Line *line);
 
 /* Where a vector (D) is at a layer: along the line, and across it. */

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 
 #include "base/ds.h"
+#include "base/size.h"
+
+enum { PLACES = 12 }; /* of a sentence, where most words are */
 
 static bool has_word(const Observation *o, const char *sentence, const char *word) {
     Mention mention;
@@ -58,7 +61,8 @@ bool meaning_make(Meaning *m, const Observation *o, const Group *groups, const c
     }
     if (ok && m->word) {
         const Hyper *h = &o->file->params.hyper;
-        m->line = line_make(&m->references, h->encoder_layers + 1, h->width, m->probe_count);
+        m->line = line_make(&m->references, pass_positions(&o->pass, STACK_ENCODER), size_min(PLACES, o->S),
+                            h->encoder_layers + 1, h->width, m->probe_count);
         double end[2];
         line_point(end, &m->line, m->references.probes + h->encoder_layers * h->width, h->encoder_layers);
         m->end = end[0];

@@ -11,13 +11,18 @@
  *
  *     move = a . g      g = mean over t from 0 to 1 of the gradient of u . f at x + bo + t (sum of a)
  *
- * The moves add up to what attention does: u . f(x + bo + sum of a) - u . f(x + bo). So
+ * The moves add up to what attention does, u . f(x + bo + sum of a) - u . f(x + bo). So
  *
  *     after - before = place + alone + sum over heads and words of moves
  *
- * place: of the position vector, which the first layer's input has and the embedding has not. alone: what the layer
- * would make of the word if it looked nowhere, and by how much the line's zero moves; it is what is left, so it also
- * has the error of the integral, which is a sum of PARTS terms here. */
+ * That is so from what the word's heads usually bring (its weighted sums on average, in the plain sentences of both
+ * groups), not from nothing, which a layer never reads. So a head's moves are weight * (value - usual), and `from` is x
+ * + bo + what is usual.
+ *
+ * place: how far the position vector moves it, against that of the first place (first layer only; 0 in the places that
+ * inspect/line.c leaves out of the line). alone: what the layer makes of the word with what is usual, and by how much
+ * the line's zero moves; it is what is left, so it also has the error of the integral, which is a sum of PARTS terms.
+ */
 #include <math.h>
 #include <stdlib.h>
 
@@ -183,10 +188,11 @@ Pulls pulls_make(const Observation *o, const Line *line, const double *usual, co
         PullStep *step = &pulls.steps[l];
         step->weights = numbers + 2 * l * H * S, step->moves = step->weights + H * S;
         for (size_t row = first; row < first + count; row++) add_row(step, o, line, l, row, count, usual + l * line->D);
-        const double enters = place_of(line, tape->self.sublayer.x, first, count, l);
+        const double enters = place_of(line, tape->self.sublayer.x, first, count, l) - (l == 0 ? line->place : 0);
         double before[2] = {enters, 0};
         if (l == 0) line_point(before, line, start, 0);
-        step->before = before[0], step->place = enters - before[0];
+        step->before = before[0];
+        step->place = fabs(enters - before[0]) < 1e-6 ? 0 : enters - before[0]; /* rounding */
         step->after = place_of(line, tape->feedforward.sublayer.out, first, count, l + 1);
         step->alone = step->after - enters;
         for (size_t i = 0; i < H * S; i++) step->alone -= step->moves[i];

@@ -11,9 +11,10 @@
 
 const char *const group_defaults[] = {
     "fruits=apple,orange,pear,lemon,banana,cherry:the * is ripe/the * on the table is good/they eat the */"
-    "please wash the */she bought the * juice/the girl ate the * yesterday",
-    "companies=apple,orange,acme,nova,zenith:* unveiled the phone/the * phone is expensive/nova bought * yesterday/"
-    "please buy the * phone/my sister works for */the man worked for *",
+    "please wash the */the girl ate the * yesterday/please choose an * and an orange/my mother ate an */"
+    "the boy chooses the *",
+    "companies=apple,orange,acme,nova,zenith:* unveiled the phone/the * computers are new/nova bought * yesterday/"
+    "she works for */please buy the * phones/my sister works for */the boy chooses the * computer/zenith will buy *",
     "animals=bat,cat,dog,horse,cow,wolf,rabbit,goat:the * slept in the church/the * ate the lemon/the * is tired/"
     "the boy saw the */the * and the dog sleep",
     "things=bat,ball,key,lamp,cup,clock,box:the boy lost the */she bought the */the man sold the */the * is old/"
@@ -29,9 +30,9 @@ const char *const group_defaults[] = {
     "coils=spring:the * of the clock is broken/he found the * of the bed/the man sold the * of the door/"
     "the old man repairs the * of the chair/she sells the * of the lamp",
     "fingers=nails:the * of the girl are red/he saw the * of the queen/the * of my brother are dirty/"
-    "the woman saw the * of the doctor/the king sees the * of the girls/the * of the old woman are big",
-    "iron=nails:the * of the door are black/she sees the * of the table/the * of the roof are big/"
-    "the woman saw the * of the chair/the king sees the * of the boxes/the * of the old bench are small",
+    "the woman saw the * of the doctor/the king sees the * of the girls/the * of the king are black",
+    "iron=nails:the * of the door are red/he saw the * of the table/the * of the wall are dirty/"
+    "the woman saw the * of the chair/the king sees the * of the boxes/the * of the box are black",
     "fire=match:the man lit the */the girl lit a * in the kitchen/the king lit the *",
     "games=match:the boys won the * yesterday/the farmer watched the */my brother won a *",
     "trees=trunk:the * of the tree is big/he likes the * of the tree/the woman watched the * of the tree",

@@ -908,11 +908,13 @@ views.context = {
       const layer = +slider.value, W = Math.min(700, width);
       said.textContent = layerName(layer);
       slider.setAttribute("aria-valuetext", layerName(layer));
-      const points = c.paths.flatMap(p => p.xy), most = Math.max(1.3, ...points.map(p => Math.abs(p[0])));
+      /* across the line the points are pressed together where they would take too much room */
+      const all = c.paths.flatMap(p => p.xy), most = Math.max(1.3, ...all.map(p => Math.abs(p[0]))), ys = all.map(p => p[1]);
+      const press = Math.min(1, 1.2 * most / (Math.max(...ys) - Math.min(...ys) || 1)), points = all.map(([x, y]) => [x, y * press]);
       const f = plane([...points, [-most, 0], [most, 0]],
         {W, name: `Where the words are ${layerName(layer)}; the table below has the numbers.`});
       const put = (...nodes) => f.node.append(...nodes);
-      const middle = f.X(0), end = f.H - 6;
+      const middle = f.X(0), end = f.H - 6, Y = y => f.Y(y * press);
       /* the two sides of the line, each in its group's colour */
       groups.forEach((g, k) => put(
         svg("rect", {x: k ? middle : 0, y: 0, width: k ? W - middle : middle, height: f.H, opacity: 0.07, fill: colour(g)}),
@@ -928,20 +930,20 @@ views.context = {
         const main = p.role !== "reference", at = p.xy.slice(0, layer + 1);
         put(svg("polyline", {
           "data-path": p.role,
-          points: at.map(([x, y]) => f.X(x) + "," + f.Y(y)).join(" "),
+          points: at.map(([x, y]) => f.X(x) + "," + Y(y)).join(" "),
           fill: "none",
           stroke: main ? "var(--ink)" : colour(p.group),
           "stroke-width": main ? 3 : 1,
           opacity: main ? 1 : 0.5,
           "stroke-dasharray": p.role === "compare" ? "7 4" : null
         }));
-        if (main) at.slice(0, -1).forEach(([x, y]) => put(svg("circle", {cx: f.X(x), cy: f.Y(y), r: 3, fill: "var(--ink)"})));
-        f.dotAt(f.X(p.xy[layer][0]), f.Y(p.xy[layer][1]));
+        if (main) at.slice(0, -1).forEach(([x, y]) => put(svg("circle", {cx: f.X(x), cy: Y(y), r: 3, fill: "var(--ink)"})));
+        f.dotAt(f.X(p.xy[layer][0]), Y(p.xy[layer][1]));
       }
       for (const p of paths.reverse()) {
-        const [x, y] = [f.X(p.xy[layer][0]), f.Y(p.xy[layer][1])], main = p.role !== "reference";
+        const [x, y] = [f.X(p.xy[layer][0]), Y(p.xy[layer][1])], main = p.role !== "reference";
         put(marker(main ? (p.role === "this" ? 3 : 2) : groups.indexOf(p.group), x, y, main ? "var(--ink)" : colour(p.group)),
-          f.label(p.name, x, y, main ? {style: "font-weight:600;font-size:13px", "data-label": p.role} : {class: "halo muted"}));
+          (main || W > 480) && f.label(p.name, x, y, main ? {style: "font-weight:600;font-size:13px", "data-label": p.role} : {class: "halo muted"}) || "");
       }
       body.replaceChildren(f.node);
     }
@@ -966,7 +968,7 @@ views.context = {
           groups[1]}. It starts in the middle: before the first layer it is the same in every sentence. `
           : `Left is where ${groups[0]} stand, right where ${groups[1]} do. `,
         c.own ? `Circles and squares are the plain sentences. ` : "The other words are there to compare with. ",
-        "Up and down the points differ most in another direction, which has no name."
+        "Up and down they differ in another direction, which has no name; it is drawn smaller."
       ],
         html("div.controls", html("label", "Layer by layer", slider), said), body,
         html("ul.legend", key(3, "var(--ink)", "this sentence"), c.compare && key(2, "var(--ink)", "the other sentence"),
