@@ -487,7 +487,8 @@ static void check_pulls(const Observation *o, const char *pulls, const char *con
         double sum = number_at(member(one, "place")) + number_at(member(one, "alone"));
         EXPECT_NEAR(before, point_at(path, l, 0), 1e-3 * fmax(1, fabs(before)));
         EXPECT_NEAR(after, point_at(path, l + 1, 0), 1e-3 * fmax(1, fabs(after)));
-        EXPECT_NEAR(number_at(member(one, "place")), 0, 1e-4); /* these are first places, of which the line knows nothing */
+        EXPECT_NEAR(number_at(member(one, "place")), 0,
+                    1e-4); /* these are first places, of which the line knows nothing */
         for (size_t s = 0; s < o->S; s++) {
             double total = 0;
             for (size_t h = 0; h < 3; h++) {
