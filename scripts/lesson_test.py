@@ -91,6 +91,7 @@ class LessonTest:
     def all_tests(self):
         self.first_screen()
         self.lighting()
+        self.unseen()
         self.story()
         self.every_scene()
         self.switch_and_contents()
@@ -158,6 +159,16 @@ class LessonTest:
             first = words(self.data["source"])[0][0]
             self.check(self.all(".alignment .word.lit", "+n.dataset.word") == [first], "a word touched in a scene is lit on top")
         self.quiet("lighting")
+
+    def unseen(self):
+        self.open()
+        word, text, _ = words(self.data["source"])[0]
+        self.run(f"lesson.show({{...lesson.data, unseen: [{{side: 'source', word: {word}, text: {json.dumps(text)}}}]}})")
+        self.check(self.all(".alignment .unseen", "n.textContent") == [text], "a word that was never seen is marked")
+        self.check(text in self.text("#hero-says .unseen-note"), "and the page says so")
+        self.run("lesson.show({...lesson.data, unseen: []})")
+        self.check(self.all(".alignment .unseen", "1") == [], "with another sentence the mark is gone")
+        self.quiet("words that were never seen")
 
     # ---- the player and the map ----
 
@@ -288,6 +299,13 @@ class LessonTest:
         if mine:
             between = "stands between the" in caption
             self.check(between == (abs(mine["xy"][0]) <= 0.6), f"{hero[1]} at {mine['xy'][0]}: {caption}")
+        moves = "toScene('galaxy', 1), toScene('galaxy', 2), document.querySelector('#scene .star').hasAttribute('transform')"
+        self.check(not self.run(moves), "nothing moves for who asked for that")
+        self.browser.show(1280, 900)
+        self.check(self.run(moves), "words fly to their places")
+        self.browser.settle()
+        self.check(self.browser.wait("!document.querySelector('#scene .star').hasAttribute('transform')", 5), "and arrive")
+        self.browser.show(1280, 900, still=True)
         self.run("document.querySelector('#scene .star[tabindex=\"0\"]').focus({focusVisible: true})")
         self.browser.press("ArrowRight")
         self.check(self.text("#scene .readout") != "", "arrow keys go from word to word and tell of it")

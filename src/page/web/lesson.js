@@ -85,7 +85,7 @@ const lesson = {
   },
   /* Calls draw(t) with t from 0 to 1 within ms, or once with 1 where motion is not wanted. Returns a function that ends it. */
   move(ms, draw) {
-    if (matchMedia("(prefers-reduced-motion: reduce), print").matches || document.getElementById("printed").firstChild) {
+    if (matchMedia("(prefers-reduced-motion: reduce), print").matches || player.still || document.getElementById("printed").firstChild) {
       draw(1);
       return () => {};
     }
@@ -294,7 +294,7 @@ function heroUpright(W, source, target, shares, wide, unseen) {
 
 /* ---- the player of scenes ---- */
 
-const player = {host: null, shown: [], drawn: null, width: 0};
+const player = {host: null, shown: [], drawn: null, step: "", still: false, width: 0};
 const sceneSteps = s => (typeof s.steps === "function" ? s.steps(lesson.data) : s.steps) || 1;
 function sceneAt() {
   return player.shown.find(s => s.id === place.scene) || player.shown[0];
@@ -335,7 +335,11 @@ function drawScene() {
   player.host.replaceChildren();
   player.host.setAttribute("data-scene", s.id);
   player.host.style.minHeight = lesson.size(player.host)[1] + "px";
+  const step = s.id + place.step;
+  player.still = step === player.step; /* the same again, with other data: nothing moves */
+  player.step = step;
   s.draw(player.host, lesson, place.step);
+  player.still = false;
   player.caption.replaceChildren(...present(s.caption ? s.caption(lesson.data, place.step) : ""));
   lesson.markLit(document);
   const next = held && player.host.querySelector(`[data-key="${held}"]`);

@@ -66,7 +66,7 @@ function machinePicture({lit, wide = 0, show, width}) {
     return [
       range(more).reverse().map(i => svg("rect.layer", {x: left + 4 * (i + 1) * (side ? 1 : -1), y: y - 5 * (i + 1), width: 142, height: h, rx: 9})),
       svg("rect.layer", {x: left, y, width: 142, height: h, rx: 9}),
-      svg("text.times", {x: x(side) + 53, y: 273, "text-anchor": "middle"}, count[side] === 1 ? "1 layer" : `${count[side]} layers`)
+      svg("text.times", {x: x(side) + 53, y: 273, "text-anchor": "middle"}, d.model ? plural(count[side], "layer") : "")
     ];
   };
   const box = p => {

@@ -476,7 +476,7 @@ function mapsPicture(host, d, step) {
     controls.append(html("button", {"data-key": "map-again", onclick: go}, "once more"));
     go();
   }
-  host.append(html("div.maps-scene", svg("svg.maps-plane", {viewBox: `0 0 ${P} ${H}`, width: P, height: H, role: "img", "aria-label": `Words of two groups on a grid: ${d.maps.groups.map(g => g.name).join(" and ")}`}, still, grid, ghosts, dots, hands),
+  host.append(html("div.maps-scene", svg("svg.maps-plane", {viewBox: `0 0 ${P} ${H}`, width: P, height: H, role: "img", "aria-label": `Words of two groups on a grid: ${d.maps.groups.map(g => g.name).join(" and ")}`}, still, grid, ghosts, hands, dots),
     html("div.maps-side", html("div.score-box", {role: "status"}, score, html("div.score-bar", bar), verdict), controls)));
 }
 scenes.push({
