@@ -10,7 +10,7 @@
  * lacks is not shown; a frame that is not later than the one before is left out. */
 
 const filmReduced = matchMedia("(prefers-reduced-motion: reduce)");
-const FILM_MILLISECONDS = 260; /* between two frames */
+const FILM_MILLISECONDS = 260, FILM_LONGEST = 20000; /* between two frames; and of the whole film */
 
 function filmBytes(text) {
   try {
@@ -180,7 +180,7 @@ function filmPlayer({checks = [], floor = NaN} = {}) {
     const from = at >= frames.length - 1 ? 0 : at;
     const go = now => {
       if (begin === null) begin = now;
-      const frame = from + (now - begin) / FILM_MILLISECONDS;
+      const frame = from + (now - begin) / Math.min(FILM_MILLISECONDS, FILM_LONGEST / frames.length);
       if (frame >= frames.length - 1) stop();
       else playing = requestAnimationFrame(go);
       show(Math.min(frame, frames.length - 1));

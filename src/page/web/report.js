@@ -438,7 +438,7 @@ function followReader() {
 /* ---- The film ---- */
 
 function drawFilm() {
-    const player = filmPlayer({checks: valid.map(l => [l.step, finite(l.loss)]), floor: leastLoss()});
+    const player = filmPlayer({checks: valid.map(l => [l.step, finite(l.loss)]), floor: leastLoss() || NaN});
     player.add(...film);
     if (player.frames().length === 0) {
         $('film').hidden = true;
