@@ -292,12 +292,14 @@ static void check_spaces(const OptionReader *r, const char *value, bool more) {
     Field *fields = config_fields();
     const bool is_key = fields_find(fields, value) && !file_exists(value);
     const char *key = value, *to = left > 0 && next[0][0] != '-' ? next[0] : "VALUE";
+    char before[64];
     bool spaces = is_key || (left > 0 && next[0][0] == '=');
     free(fields);
     if (spaces && *to == '=') to = to[1] ? to + 1 : left > 1 ? next[1] : "VALUE";
     if (!spaces && more && r->at > 1 && is_override(next[-2]) && next[-2][strlen(next[-2]) - 1] == '=') {
         spaces = true;
-        key = memory_string_n(next[-2], strlen(next[-2]) - 1);
+        snprintf(before, sizeof before, "%.*s", (int)strcspn(next[-2], "="), next[-2]);
+        key = before;
         to = value;
     }
     if (spaces) options_usage(&command, "%s: expected %s=%s, without spaces around the =", key, key, to);
@@ -317,7 +319,7 @@ int main(int argc, char **argv) {
     Error err;
     OptionReader reader = options_start(&command, argc, argv);
     const char *value, *path = NULL;
-    char **overrides = NULL;
+    static char **overrides; /* a stb_ds array; static: a wrong argument ends the process */
     for (const char *option; (option = options_next(&reader, &value));) {
         if (*option) continue;
         if (is_override(value)) {
