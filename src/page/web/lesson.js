@@ -319,6 +319,7 @@ function makePlayer() {
 function readScenes() {
   player.shown = scenes.filter(s => lesson.data && (!s.needs || s.needs(lesson.data)));
   document.getElementById("story").hidden = !player.shown.length;
+  player.drawn = null;
   player.dots.replaceChildren(...player.shown.map((s, i) => html("li",
     html("button", {"aria-label": `${i + 1}: ${s.title}`, title: s.title, onclick: () => toScene(s.id)}))));
   drawScene();

@@ -141,7 +141,7 @@ scenes.push({
     return [
       ["Two halves. The ", strong("encoder"), ` on the left reads the whole sentence, in ${layers(m.encoder_layers)}. Each layer lets the words look at each other.`],
       ["The ", strong("decoder"), " on the right writes the translation one piece after the other. It looks at the sentence, and at what it has written."],
-      ["All that flows is vectors: ", strong(`${m.width} numbers for each piece`), ". " + machine.stream + " Touch a part to go there."]
+      ["All that flows is vectors, ", strong(`${m.width} numbers for each piece`), ". A piece’s vector runs straight up along the blue line, the stream, and each part only adds to it. Touch a part to go there."]
     ][step];
   },
   draw(host, lesson, step) {
