@@ -134,6 +134,12 @@ static void test_resumed(void) {
     free(last);
 }
 
+/* A run that goes back takes its film back: here from step 110 to 100, three times, before it gives up. */
+static void test_goes_back(void) {
+    command_gives(1, ARGS("train", "tiny.ini", "run.dir=back", "train.skip_norm=1e-9"), NULL);
+    expect_steps("back", "0 4 8 12 16 20 24 28 32 36 40 44 48 52 56 60 64 72 80 88 96 104 ");
+}
+
 /* Whatever is in the file, the run continues, and so does the film. */
 static void test_hostile(void) {
     static const char odd[] =
@@ -267,6 +273,7 @@ int main(void) {
     RUN(test_run);
     RUN(test_samples);
     RUN(test_resumed);
+    RUN(test_goes_back);
     RUN(test_hostile);
     RUN(test_unwritable);
     RUN(test_frame);
