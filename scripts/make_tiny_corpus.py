@@ -40,18 +40,18 @@ SPARE = 6
 
 # Sentences per family: train, valid, test.
 QUOTAS = {
-    "sat": (750, 45, 45),
-    "two-meanings": (2350, 90, 90),
-    "order": (1550, 75, 75),
-    "it": (1750, 70, 70),
+    "sat": (700, 45, 45),
+    "two-meanings": (2300, 90, 90),
+    "order": (1500, 75, 75),
+    "it": (1900, 70, 70),
     "after": (650, 25, 25),
-    "long-range": (1250, 55, 55),
+    "long-range": (1200, 55, 55),
     "question": (550, 30, 30),
-    "negation": (550, 30, 30),
-    "possessive": (500, 20, 20),
-    "future": (450, 20, 20),
-    "imperfect": (550, 15, 15),
-    "plain": (1500, 25, 25),
+    "negation": (620, 30, 30),
+    "possessive": (470, 20, 20),
+    "future": (430, 20, 20),
+    "imperfect": (520, 15, 15),
+    "plain": (1550, 25, 25),
 }
 
 

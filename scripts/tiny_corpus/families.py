@@ -767,16 +767,16 @@ def requested(command):
 
 
 FAMILIES = {
-    "it": ((24, it_is), (17, because_it_is), (12, slept_because), (10, did_not_cross),
-           (12, ate_because), (22, and_lost_it), (12, but_lost_it)),
+    "it": ((24, it_is), (17, because_it_is), (12, slept_because), (18, did_not_cross),
+           (15, ate_because), (22, and_lost_it), (12, but_lost_it)),
     "after": ((65, escaped_after), (35, escaped_while)),
     "long-range": ((40, that_he_bought), (8, who_lives),
                    (10, who_lives_near), (8, who_sings), (8, who_sees),
                    (13, near_the_house), (13, who_lives_sat)),
     "question": ((28, is_it_black), (26, did_she_eat), (16, did_she_go),
                  (20, where_is), (10, do_you_like)),
-    "negation": ((32, is_not), (36, did_not_eat), (22, does_not_have_a),
-                 (10, do_not_like)),
+    "negation": ((30, is_not), (36, did_not_eat), (18, does_not_have_a),
+                 (16, do_not_like)),
     "possessive": ((25, my_sister_has), (30, he_sold_his),
                    (35, i_like_your), (20, our_house_is)),
     "future": ((60, will_buy), (40, will_go)),
@@ -784,6 +784,6 @@ FAMILIES = {
     "plain": ((26, she_buys), (10, they_both), (20, she_gives),
               (20, she_went), (10, she_sings), (10, there_is),
               (8, one_sings_the_other_dances), (10, please_open), (14, write_a_poem),
-              (22, i_love_pizza), (6, i_am_hungry)),
+              (34, i_love_pizza), (8, i_am_hungry)),
     "sat": ((1, sat),),
 }

@@ -196,6 +196,10 @@ def draw_adjectives(ch, noun, chance):
     if not fitting or not ch.chance(chance):
         return ()
     first = ch.even(fitting, "adjective")
+    if noun.gender == "m" and french.begins_with_vowel(noun.fr_singular):
+        special = [a for a in fitting if a.french("m", "s") in french.LIAISON_FORMS]
+        if special and ch.chance(0.5):
+            first = ch.any(special)      # "vieil homme" would be rare otherwise
     if first.before_noun and ch.chance(0.1):
         later = [a for a in fitting if a.english in COLOURS]
         if later:

@@ -6,7 +6,7 @@ which sense is meant.
 
 from .families import clause, draw_subject, requested
 from .grammar import (adjective_for, be, draw_article, draw_adjectives,
-                      draw_np, draw_place, draw_predicate, draw_time,
+                      draw_noun, draw_np, draw_place, draw_predicate, draw_time,
                       noun_phrase, verb_group, without_article, NoFit, Nominal)
 from .lexicon import Noun, adjective, noun
 from .phrases import EMPTY, Phrase, crossed, french_only, link
@@ -70,7 +70,7 @@ def fruit_request(ch):
 def two_fruits(ch, article):
     """an apple and an orange; an apple and orange; apples and oranges"""
     first = draw_fruit(ch, article, adjective=0)
-    said = ch.any(("both", "both", "first", "first", "neither"))
+    said = ch.weighted([(30, "both"), (50, "first"), (20, "neither")])
     if said == "both" or article == "this":
         second = draw_fruit(ch, article, besides=first.noun, adjective=0)
         return first.phrase + link("and", "et") + second.phrase
@@ -140,14 +140,13 @@ WORN = {"old", "broken", "dirty"}
 
 def draw_product(ch):
     """the new phone; a phone; new phones"""
-    if ch.chance(0.25):
-        product = without_article(draw_np(ch, "product", article="a", adjective=0.6,
-                                          plural=1))
-    else:
-        product = draw_np(ch, "product", article=draw_article(ch), adjective=0.45)
-    if any(word.text in WORN for word in product.phrase.en):
+    kind = draw_noun(ch, ("product",))
+    adjectives = [adjective("new")] if ch.chance(0.4) else draw_adjectives(ch, kind, 0.4)
+    if any(word.english in WORN for word in adjectives):
         raise NoFit
-    return product
+    if ch.chance(0.35):
+        return without_article(noun_phrase(kind, "p", "a", adjectives))
+    return noun_phrase(kind, number_of(ch), draw_article(ch), adjectives)
 
 
 def unveils(ch):
