@@ -19,7 +19,7 @@ static bool has_letter(const Tokenizer *tokenizer, int32_t id) {
     return false;
 }
 
-Look choice_look(const Observation *o, const AttentionView *v, int head, ptrdiff_t apart) {
+Look choice_look(const Observation *o, const AttentionView *v, int head, ptrdiff_t row, ptrdiff_t apart) {
     const bool self = v->kind != ATTENTION_CROSS;
     const int32_t *rows = v->kind == ATTENTION_ENCODER ? o->source : v->kind == ATTENTION_DECODER ? o->target : o->says;
     const int32_t *columns = v->kind == ATTENTION_DECODER ? o->target : o->source;
@@ -28,7 +28,7 @@ Look choice_look(const Observation *o, const AttentionView *v, int head, ptrdiff
     Look best = {0};
     for (size_t h = head < 0 ? 0 : (size_t)head; h < (head < 0 ? v->H : (size_t)head + 1); h++)
         for (size_t i = 0; i < v->Tq; i++) {
-            if (!has_letter(o->tokenizer, rows[i])) continue;
+            if ((row >= 0 && i != (size_t)row) || !has_letter(o->tokenizer, rows[i])) continue;
             for (size_t k = 0; k < v->Tk; k++) {
                 const double p = (double)v->p[(h * v->Tq + i) * v->Tk + k];
                 if (p <= best.p || !has_letter(o->tokenizer, columns[k])) continue;
@@ -105,32 +105,37 @@ static bool by_pull(Choice *choice, const Observation *o, const Meaning *m) {
     return true;
 }
 
-/* The strongest look in the encoder at a word that is no neighbour; in a short sentence at any other word. */
-static void by_look(Choice *choice, const Observation *o) {
+/* The strongest look in the encoder at a word that is no neighbour; in a short sentence at any other word. row: of this
+ * word only; -1: of any. */
+static void by_look(Choice *choice, const Observation *o, ptrdiff_t row) {
     Look best = {0};
     for (ptrdiff_t apart = 2; apart > 0 && best.p == 0; apart--)
         for (size_t l = 0; l < o->file->params.hyper.encoder_layers; l++) {
             const size_t number = observation_number(o, ATTENTION_ENCODER, l);
             const AttentionView view = observation_view(o, number);
-            const Look look = choice_look(o, &view, -1, apart);
+            const Look look = choice_look(o, &view, -1, row, apart);
             if (look.p > best.p) best = look, choice->block = number;
         }
     choice->head = best.head, choice->word = choice->row = best.row;
+    if (best.p == 0 && row >= 0) {
+        by_look(choice, o, -1);
+        return;
+    }
     if (best.p == 0) {
         choice->why = memory_string("The first word: there is no other to look at.");
         return;
     }
     char *from = choice_word(o, best.row), *to = choice_word(o, best.column);
-    choice->why = memory_format("\"%s\" looks at \"%s\" with %.0f%% of its attention: the strongest look at a word "
+    choice->why = memory_format("\"%s\" looks at \"%s\" with %.0f%% of its attention: %s strongest look at a word "
                                 "further away than the next.",
-                                from, to, 100 * best.p);
+                                from, to, 100 * best.p, row < 0 ? "the" : "its");
     free(from);
     free(to);
 }
 
 Choice choice_make(const Observation *o, const Meaning *m, int kind, int layer, int head) {
     Choice choice = {0};
-    if (!m->two || !by_pull(&choice, o, m)) by_look(&choice, o);
+    if (!m->two || !by_pull(&choice, o, m)) by_look(&choice, o, m->word ? (ptrdiff_t)m->probes[0].first : -1);
     if (m->word) choice.word = m->probes[0].first;
     if (kind < 0 && layer < 0 && head < 0) return choice;
     choice.block =
@@ -141,7 +146,7 @@ Choice choice_make(const Observation *o, const Meaning *m, int kind, int layer, 
     if (view.kind != ATTENTION_ENCODER) {
         /* the row that looks most at the word; in the decoder's own attention, where there is none, the one that looks
          * furthest back */
-        const Look look = choice_look(o, &view, (int)choice.head, 2);
+        const Look look = choice_look(o, &view, (int)choice.head, -1, 2);
         choice.row = look.p > 0 ? look.row : view.Tq - 1;
         double most = 0;
         for (size_t i = 0; view.kind == ATTENTION_CROSS && i < view.Tq; i++) {

@@ -18,11 +18,11 @@ Choice choice_make(const Observation *o, const Meaning *meaning, int kind, int l
 /* The whole word that a source token is part of, in a fresh string. */
 char *choice_word(const Observation *o, size_t token);
 
-/* The strongest look of one head, or of all (head negative), from a word to another word at least `apart` words away,
- * both with a letter; the same word elsewhere does not count. Rows of the decoder to the encoder are what is said
- * there. p 0: there is none. */
+/* The strongest look of one head, or of all (head negative), from one row, or any (row negative), to another word at
+ * least `apart` words away, both with a letter; the same word elsewhere does not count. Rows of the decoder to the
+ * encoder are what is said there. p 0: there is none. */
 typedef struct Look {
     size_t head, row, column;
     double p;
 } Look;
-Look choice_look(const Observation *o, const AttentionView *view, int head, ptrdiff_t apart);
+Look choice_look(const Observation *o, const AttentionView *view, int head, ptrdiff_t row, ptrdiff_t apart);
