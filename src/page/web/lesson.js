@@ -145,16 +145,16 @@ document.documentElement.addEventListener("mouseleave", () => lesson.light(null)
 /* ---- the address keeps scene, step and choice: #scene-pull&step=1&block=2&head=0&row=3&word=3 ---- */
 
 const place = {scene: "", step: 0, section: ""};
-let addressAt = -1e9, addressLater = 0;
+const written = {since: 0, count: 0, later: 0};
 function writeAddress() {
-  /* At most some 16 a second, as under a slider: a browser complains of more. */
-  clearTimeout(addressLater);
-  const wait = addressAt + 60 - performance.now();
-  if (wait > 0) {
-    addressLater = setTimeout(writeAddress, wait);
+  /* At most 100 times in ten seconds, as a slider may ask for more, and browsers complain of 200. */
+  const now = performance.now();
+  if (now - written.since > 10000) Object.assign(written, {since: now, count: 0});
+  if (++written.count > 100) {
+    clearTimeout(written.later);
+    written.later = setTimeout(writeAddress, written.since + 10001 - now);
     return;
   }
-  addressAt = performance.now();
   const c = lesson.choice, where = place.section || (place.scene ? "scene-" + place.scene : "hero");
   try {
     history.replaceState(null, "", `#${where}${place.scene && !place.section ? "&step=" + place.step : ""}&block=${
