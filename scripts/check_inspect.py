@@ -202,6 +202,14 @@ def check_pulls(data, worst):
         worst[name] = max(worst.get(name, 0), error / 10)  # numbers that are drawn have 5 digits
 
 
+def check_galaxy(data, worst):
+    """The first two groups' words are, on average, at -1 and 1 across."""
+    for group in (0, 1):
+        xs = [w["xy"][0] for w in data["galaxy"]["words"] if w["group"] == group]
+        name = "the galaxy's groups are at -1 and 1 (5 digits)"
+        worst[name] = max(worst.get(name, 0), abs(math.fsum(xs) / len(xs) - (1 if group else -1)) / 10)
+
+
 def check_logits(data, worst):
     for step in data["steps"]:
         first = step["candidates"][0]
@@ -302,6 +310,7 @@ def main():
         data = inspect(model, one)
         check_pulls(data, worst)
         check_logits(data, worst)
+        check_galaxy(data, worst)
     for name, error in worst.items():
         judge(error < 1e-5, f"{name}: {error:.1e}")
 
