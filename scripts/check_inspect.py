@@ -149,15 +149,15 @@ def norm(row, weight, bias):
             for r, w, b in zip(row, weight, bias)]
 
 
-def held_out(names=("valid", "test")):
-    """(English, French, links or None) of the family two-meanings."""
+def held_out(names=("valid", "test"), wanted="two-meanings"):
+    """(English, French, links or None) of a family."""
     for name in names:
         families = (DATA / f"{name}.families").read_text().split()
         align = DATA / f"{name}.align"
         links = align.read_text().splitlines() if align.exists() else [None] * len(families)
         text = (DATA / f"{name}.tsv").read_text(encoding="utf-8").splitlines()
         for family, line, link in zip(families, text, links):
-            if family == "two-meanings":
+            if family == wanted:
                 yield (*line.split("\t")[:2], link)
 
 
@@ -218,6 +218,24 @@ def check_logits(data, worst):
                 error = abs(math.log(first["p"] / other["p"]) - (first["logit"] - other["logit"]))
                 name = "logits differ as log p does"
                 worst[name] = max(worst.get(name, 0), error / max(1, abs(first["logit"])))
+
+
+def check_pronouns(model):
+    """How much of its attention "it" gives the noun it stands for, in each head of the encoder: of the sentences "the NOUN
+    is ... it ..." with one other noun at most."""
+    share, count = {}, 0
+    for english, _, _ in held_out(("valid", "test"), "it"):
+        words = english.split()
+        if words[0] != "the" or words[2:3] != ["is"] or words.count("it") != 1:
+            continue
+        data = inspect(model, english, "--beam", "1")
+        tokens = [t["word"] for t in data["source"]["tokens"]]
+        row, count = tokens.index(words.index("it")), count + 1
+        for block in data["attention"]:
+            for head, p in enumerate(matrix(block["p"]) if block["kind"] == "encoder" else ()):
+                key = f"layer {block['layer']}, head {head}"
+                share[key] = share.get(key, 0) + math.fsum(x for x, w in zip(p[row], tokens) if w == 1)
+    return {key: total / count for key, total in share.items()}, count
 
 
 def kinds():
@@ -322,6 +340,10 @@ def main():
           + ", ".join(f"{word} {c[0]} of {c[1]}" for word, c in counts.items()))
     for line in wrong:
         print("            " + line)
+    share, count = check_pronouns(model)
+    best = max(share, key=share.get)
+    print(f"        of its attention, \"it\" gives {100 * share[best]:.0f}% to its noun in encoder {best}, on average of "
+          f"{count} sentences; in the mean head {100 * math.fsum(share.values()) / len(share):.0f}%")
     good, whole, said = check_neighbours(model)
     judge(2 * good > 3 * len(PROBES), f"neighbours of the same kind: {good} of {3 * len(PROBES)}; "
           f"all three of {whole} words of {len(PROBES)}")

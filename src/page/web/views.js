@@ -135,7 +135,7 @@ views.steps = {
               kind: c.id === step.says.id ? "" : "other"
             })),
             {name: others, value: rest, kind: "other"}
-          ])
+          ], 3)
         ];
       }));
   }
