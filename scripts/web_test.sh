@@ -15,12 +15,13 @@ part() {
     fi
     log=$("$@") || [ -n "$log" ] || log="$name ended without a word"
     echo "$log"
-    counts=$(echo "$log" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' | tail -n 1)
+    counts=$(echo "$log" | sed -n 's/^\([^:]*: \)*\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped.*/\2 \3 \4/p' | tail -n 1)
     # shellcheck disable=SC2086
     set -- ${counts:-0 1 0}
     passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 }
 part "the program under node" node node scripts/web_test.js
 part "the page in browsers" python3 python3 scripts/web_test.py
+part "every control of the page" python3 python3 scripts/live_test.py
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

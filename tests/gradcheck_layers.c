@@ -441,7 +441,7 @@ static void test_feedforward_no_dropout(void) {
 /* Around a linear layer: weight (D, D), bias (D); before them the norm's. */
 enum { SUBLAYER_COUNT = 2 * D + D * D + D };
 
-static Sublayer sublayer_of(const Layer *l) { return (Sublayer){l->N, D, l->place, {0, D}, l->dropout}; }
+static Sublayer sublayer_of(const Layer *l) { return (Sublayer){l->N, D, l->place, {0, D}, l->dropout, false}; }
 
 static void sublayer_f(const Layer *l) {
     const Net net = net_of(l);
