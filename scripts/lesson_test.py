@@ -197,6 +197,18 @@ class LessonTest:
         self.click(".dots li:nth-child(2) button")
         self.check(self.run(where) == [plan[1][0], 0] if len(plan) > 1 else True, "a dot goes to its scene")
         self.check(self.all(".dots [aria-current]", "n.getAttribute('aria-label')") == [f"2: {self.text('#scene-title')}"], "the dot is marked")
+        before = self.run(where)
+        self.browser.press(" ")
+        self.check(self.run(where) != before, "after a dot was clicked, the space bar goes on")
+        if self.run("player.shown.some(s => s.id === 'softmax')"):
+            self.scene("softmax")
+            self.click("#scene button")
+            self.browser.press(" ")
+            self.check(self.run(where) == ["softmax", 1], f"and after a button of the scene: {self.run(where)}")
+            self.scene("softmax")
+            self.run("document.querySelector('#scene button').focus({focusVisible: true})")
+            self.browser.press(" ")
+            self.check(self.run(where) == ["softmax", 0], "but who came to the button by keyboard presses it")
         for part in ("cross", "mask", "output", "encoder-attention"):
             if any(part in p[2] for p in plan) and self.run("!document.querySelector('#story.whole')"):
                 self.click(f'#map [data-part="{part}"]')

@@ -339,6 +339,7 @@ function drawScene() {
   const at = player.shown.indexOf(s), count = sceneSteps(s);
   place.step = Math.max(0, Math.min(count - 1, place.step));
   const held = player.host.contains(document.activeElement) && document.activeElement.getAttribute("data-key");
+  const focusVisible = document.activeElement.matches(":focus-visible");
   player.width = player.host.clientWidth;
   player.count.textContent = `${at + 1} of ${player.shown.length}`;
   player.title.textContent = s.title;
@@ -353,7 +354,7 @@ function drawScene() {
   player.caption.replaceChildren(...present(s.caption ? s.caption(lesson.data, place.step) : ""));
   lesson.markLit(document);
   const next = held && player.host.querySelector(`[data-key="${held}"]`);
-  if (next) next.focus({preventScroll: true});
+  if (next) next.focus({preventScroll: true, focusVisible});
   [...player.dots.children].forEach((dot, i) => {
     dot.firstChild.toggleAttribute("aria-current", i === at);
     if (i === at) dot.firstChild.setAttribute("aria-current", "step");
@@ -404,15 +405,17 @@ function walk(by) {
   else if (player.shown[at + by])
     toScene(player.shown[at + by].id, by < 0 ? sceneSteps(player.shown[at + by]) - 1 : 0, false);
 }
-/* The space bar goes on, unless something that is typed into or pressed has the focus; arrows likewise. */
+/* The space bar goes on, unless something that is typed into, or was reached by keyboard to be pressed, has the focus;
+ * arrows likewise. */
 document.addEventListener("keydown", e => {
   if (e.defaultPrevented || e.ctrlKey || e.altKey || e.metaKey || !sceneAt()) return;
-  const busy = e.target.closest("input, select, textarea, button, summary, a, [contenteditable], [role=application], [role=option], [role=slider]");
-  const walker = e.target.closest(".walk");
-  if (e.key === " " && !busy) {
+  const at = e.target, typed = at.closest("input, select, textarea, [contenteditable]"), dots = at.closest(".walk");
+  const pressed = at.matches(":focus-visible") && at.closest("button, summary, a, [tabindex]");
+  if (e.key === " " && !(typed && typed.type !== "range") && (!pressed || at.closest(".dots"))) {
     e.preventDefault();
+    if (at !== document.body && !dots) at.blur();
     walk(e.shiftKey ? -1 : 1);
-  } else if ((e.key === "ArrowRight" || e.key === "ArrowLeft") && (!busy || walker) && stageInSight()) {
+  } else if ((e.key === "ArrowRight" || e.key === "ArrowLeft") && !typed && (!pressed || dots) && stageInSight()) {
     e.preventDefault();
     walk(e.key === "ArrowRight" ? 1 : -1);
   }
