@@ -360,6 +360,17 @@ def check_own(browser, native):
     press(browser, "#train-again")
 
 
+def check_inspect(browser, native):
+    """A page of ./inspect --without does its sums as the model did."""
+    for knock, more in (("mask,root,heads:decoder.0.1", ("--kind", "decoder", "--head", "1")), ("only:2", ("--kind", "cross", "--head", "0"))):
+        page = OUT / "without.html"
+        native.run("inspect", "-m", native.model, "-o", str(page), "--without", knock, *more, "the dog sees the cat")
+        check(browser.open(page, "#arithmetic", "document.documentElement.hasAttribute('data-ready')"), f"./inspect --without {knock} opens")
+        check(browser.wait("document.querySelector('.checked')") and browser.run("!document.querySelector('.checked .off')"),
+              f"--without {knock}: the sums are the model's: {text_of(browser, '.checked')}")
+        check(knock.split(",")[0] in text_of(browser, "#summary"), f"--without {knock} is told")
+
+
 # ---- all ----
 
 def check_page(browser, page, width, dark):
@@ -400,6 +411,7 @@ def main():
         check_training(browser)
         check_files(browser, native)
         check_own(browser, native)
+        check_inspect(browser, native)
         check(not browser.complaints, f"complaints: {browser.complaints}")
     finally:
         browser.close()

@@ -73,6 +73,9 @@ function drawHeader() {
     ];
     box.append(html("dl.facts", facts.map(([k, v]) => html("div", html("dt", k), html("dd", v)))));
   }
+  if (data.knocked && data.knocked.length)
+    box.append(html("div.note", {style: "margin-top:1rem"}, strong("The model was run without: "), data.knocked.join(", "),
+      ". The numbers are those that it then computes."));
   if (data.left_out && data.left_out.length)
     box.append(html("div.note", {style: "margin-top:1rem"}, strong("Not in this page: "), data.left_out.join(" ")));
 }

@@ -212,7 +212,7 @@ function trainTell() {
   t.bar.value = t.at / t.last || 0;
   if (!t.look || loss === undefined) return;
   const left = t.state === "running" && t.at > 5 ? (performance.now() - t.began) / t.at * (t.last - t.at) / 1000 : 0;
-  t.said.textContent = t.at === t.last ? `Step ${t.at}: learnt. Now it translates sentences that it has never seen …` :
+  t.said.textContent = t.at === t.last ? `Step ${t.at}: learnt. Now it translates ${t.typed ? "its" : "other"} sentences …` :
     `Step ${t.at} of ${t.last}. ${right} of ${t.look.samples.length} sentences right. ${thousands(Math.round(t.speed))} pieces a second${
       left > 1 && !document.hidden ? `, about ${left < 90 ? Math.ceil(left / 5) * 5 + " s" : Math.ceil(left / 60) + " min"} left` : ""}.`;
 }
@@ -222,7 +222,7 @@ function trainDone(done) {
   t.bar.value = 1;
   const same = t.plain && nmt.engine.shipped && done.sha256 === nmt.engine.shipped.sha256, exact = t.valid && Number.isFinite(t.valid.exact);
   t.said.textContent = `Learnt: ${done.step} steps, ${thousands(Math.round(done.tokens_per_second))} pieces a second.${
-    exact ? ` ${percent(t.valid.exact)} of ${t.valid.sentences} sentences that it has not learnt from come out exactly right.` : ""}`;
+    exact ? ` ${percent(t.valid.exact)} of ${t.typed ? "its" : ""} ${t.valid.sentences} sentences ${t.typed ? "" : "that it has not learnt from "}come out exactly right.`.replace("  ", " ") : ""}`;
   const copy = html("button", {id: "train-copy", type: "button", onclick: async () => {
     try {
       await navigator.clipboard.writeText(done.command);
@@ -364,14 +364,16 @@ function trainHeat(host) {
 
 /* The galaxy of words; its words move from where they were to where they are. */
 function trainStars(host, fresh) {
-  const t = teach, g = t.look.inspect && t.look.inspect.galaxy;
+  const t = teach, d = t.look.inspect, g = d && d.galaxy;
   host.parentNode.hidden = !g;
   if (!g || (!fresh && t.drawnAt === host.clientWidth)) return;
   t.drawnAt = host.clientWidth;
   const W = host.clientWidth, H = Math.round(Math.min(330, 0.8 * W)), named = g.words.filter(w => w.group === 0 || w.group === 1), before = t.places || new Map();
-  const reach = axis => Math.max(1.3, ...named.map(w => Math.abs(w.xy[axis]))) * 1.12;
-  const rx = reach(0), ry = reach(1), X = x => W / 2 + x / rx * (W / 2 - 30), Y = y => H / 2 - y / ry * (H / 2 - 16);
-  const inside = w => Math.abs(w.xy[0]) < rx && Math.abs(w.xy[1]) < ry, {groupTone, groupMark, labeller} = lesson.places, labels = labeller(W, H), after = new Map();
+  /* Room for the words that have names; the others may be outside. */
+  const shown = g.words.filter(w => w.here || named.includes(w)), rx = Math.max(1.3, ...shown.map(w => Math.abs(w.xy[0]))) * 1.12;
+  const ys = shown.map(w => w.xy[1]), low = Math.min(...ys), high = Math.max(...ys), X = x => W / 2 + x / rx * (W / 2 - 30);
+  const Y = y => 40 + (high - y) / (high - low || 1) * (H - 80), inside = w => Math.abs(w.xy[0]) < rx && Y(w.xy[1]) > 4 && Y(w.xy[1]) < H - 4;
+  const {groupTone, groupMark, labeller} = lesson.places, labels = labeller(W, H), after = new Map();
   const stars = g.words.filter(inside).map(w => {
     const x = X(w.xy[0]), y = Y(w.xy[1]), main = w.group === 0 || w.group === 1;
     after.set(w.text, [x, y]);
@@ -381,7 +383,9 @@ function trainStars(host, fresh) {
   for (const s of stars) if (s.main || s.w.here) labels.keep(s.x, s.y, 6);
   const texts = stars.filter(s => s.main || s.w.here).map(s => labels.place(s.w.text.trim(), s.x, s.y, {size: 12, gap: 9,
     style: `font-size:12px;fill:${s.main ? groupTone(s.w.group) : "var(--ink)"}`}));
-  const near = trainNeighbours(named);
+  const near = trainNeighbours(named), both = d.chosen && g.words.find(w => w.here && w.group < 0 && w.text.trim() === d.chosen.word_text);
+  if (both) near.shown.push(` “${both.text.trim()}” is both, and stands ${
+    Math.abs(both.xy[0]) < 0.3 ? "between them" : "nearer to the " + g.groups[both.xy[0] < 0 ? 0 : 1]}.`);
   host.replaceChildren(svg("svg", {viewBox: `0 0 ${W} ${H}`, width: W, role: "img", "aria-label": near.plain}, stars.map(s => s.node), texts), para(near.shown));
   t.places = after;
   if (t.stop) t.stop();

@@ -460,13 +460,19 @@ views.heads = {
   }
 };
 
+/* Whether the model was run without a part (src/model/knockout.h), and whether that was this head. */
+const without = name => (data.knocked || []).includes(name);
+const muted = (b, head) => without(`heads:${b.kind}.${b.layer}.${head}`) ||
+  (data.knocked || []).some(name => name.startsWith("only:") && +name.slice(5) !== head);
+
 /* All that one head computes for one row, in double precision from the model's q, k and v; or null. */
 function compute(block, head, row) {
   const b = attention[block], q = tensor(b.q), k = tensor(b.k), v = tensor(b.v);
   if (!q || !k || !v) return null;
   const width = q.shape[1] / b.p.shape[0], part = vector => vector.subarray(head * width, (head + 1) * width);
   const keys = range(k.shape[0]).map(j => part(k.row(j))), values = range(v.shape[0]).map(j => part(v.row(j)));
-  const query = part(q.row(row)), root = Math.sqrt(width), hidden = keys.map((_, j) => b.kind === "decoder" && j > row);
+  const query = part(q.row(row)), root = without("root") ? 1 : Math.sqrt(width);
+  const hidden = keys.map((_, j) => b.kind === "decoder" && !without("mask") && j > row);
   const raw = keys.map(key => dot(query, key)), scores = raw.map((s, j) => (hidden[j] ? -Infinity : s / root));
   const soft = softmax(scores);
   return {
@@ -483,7 +489,7 @@ function compute(block, head, row) {
     scores,
     ...soft,
     model: tensor(b.p).row(head, row),
-    out: range(width).map(c => sum(values.map((value, j) => soft.weights[j] * value[c]))),
+    out: range(width).map(c => (muted(b, head) ? 0 : sum(values.map((value, j) => soft.weights[j] * value[c])))),
     rows: rowNames(b),
     cols: colNames(b)
   };
