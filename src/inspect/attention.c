@@ -8,7 +8,7 @@
 
 /* A head's strongest look at another word: in cross-attention, of what is said at a word of the source. */
 static void write_look(Json *j, const Observation *o, const AttentionView *v, size_t head) {
-    const Look look = o ? choice_look(o, v, (int)head, -1, 1) : (Look){0};
+    const Look look = o ? choice_look(o, v, (int)head, -1, 1, 0) : (Look){0};
     if (look.p > 0)
         json_write(j, "looks: {row: %zu, column: %zu, p: %g}", look.row, look.column, look.p);
     else

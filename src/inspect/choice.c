@@ -19,7 +19,8 @@ static bool has_letter(const Tokenizer *tokenizer, int32_t id) {
     return false;
 }
 
-Look choice_look(const Observation *o, const AttentionView *v, int head, ptrdiff_t row, ptrdiff_t apart) {
+Look choice_look(const Observation *o, const AttentionView *v, int head, ptrdiff_t row, ptrdiff_t apart,
+                 int32_t least) {
     const bool self = v->kind != ATTENTION_CROSS;
     const int32_t *rows = v->kind == ATTENTION_ENCODER ? o->source : v->kind == ATTENTION_DECODER ? o->target : o->says;
     const int32_t *columns = v->kind == ATTENTION_DECODER ? o->target : o->source;
@@ -31,7 +32,7 @@ Look choice_look(const Observation *o, const AttentionView *v, int head, ptrdiff
             if ((row >= 0 && i != (size_t)row) || !has_letter(o->tokenizer, rows[i])) continue;
             for (size_t k = 0; k < v->Tk; k++) {
                 const double p = (double)v->p[(h * v->Tq + i) * v->Tk + k];
-                if (p <= best.p || !has_letter(o->tokenizer, columns[k])) continue;
+                if (p <= best.p || columns[k] < least || !has_letter(o->tokenizer, columns[k])) continue;
                 if (self && (rows[i] == columns[k] || labs((long)word[i] - word[k]) < apart)) continue;
                 best = (Look){h, i, k, p};
             }
@@ -105,17 +106,39 @@ static bool by_pull(Choice *choice, const Observation *o, const Meaning *m) {
     return true;
 }
 
-/* The strongest look in the encoder at a word that is no neighbour; in a short sentence at any other word. row: of this
- * word only; -1: of any. */
+static int compare_ids(const void *a, const void *b) {
+    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The middle one of the sentence's tokens, by number. The vocabulary learns common tokens first, so those from it on
+ * are the rarer half: more often nouns and verbs than "the" and "is". */
+static int32_t rarer_half(const Observation *o) {
+    int32_t *ids = memory_new(o->S, sizeof *ids);
+    size_t count = 0;
+    for (size_t i = 0; i < o->S; i++)
+        if (has_letter(o->tokenizer, o->source[i])) ids[count++] = o->source[i];
+    qsort(ids, count, sizeof *ids, compare_ids);
+    const int32_t middle = count > 0 ? ids[count / 2] : 0;
+    free(ids);
+    return middle;
+}
+
+/* The strongest look in the encoder at a rarer word that is no neighbour; in a short sentence at any other word. row:
+ * of this word only; -1: of any. */
 static void by_look(Choice *choice, const Observation *o, ptrdiff_t row) {
     Look best = {0};
-    for (ptrdiff_t apart = 2; apart > 0 && best.p == 0; apart--)
+    const int32_t rarer = rarer_half(o);
+    for (int turn = 0; turn < 3 && best.p == 0; turn++) {
+        const ptrdiff_t apart = turn < 2 ? 2 : 1;
+        const int32_t least = turn == 0 ? rarer : 0;
         for (size_t l = 0; l < o->file->params.hyper.encoder_layers; l++) {
             const size_t number = observation_number(o, ATTENTION_ENCODER, l);
             const AttentionView view = observation_view(o, number);
-            const Look look = choice_look(o, &view, -1, row, apart);
+            const Look look = choice_look(o, &view, -1, row, apart, least);
             if (look.p > best.p) best = look, choice->block = number;
         }
+    }
     choice->head = best.head, choice->word = choice->row = best.row;
     if (best.p == 0 && row >= 0) {
         by_look(choice, o, -1);
@@ -126,8 +149,8 @@ static void by_look(Choice *choice, const Observation *o, ptrdiff_t row) {
         return;
     }
     char *from = choice_word(o, best.row), *to = choice_word(o, best.column);
-    choice->why = memory_format("\"%s\" looks at \"%s\" with %.0f%% of its attention: %s strongest look at a word "
-                                "further away than the next.",
+    choice->why = memory_format("\"%s\" looks at \"%s\" with %.0f%% of its attention: %s strongest look at one of the "
+                                "rarer words, further away than the next.",
                                 from, to, 100 * best.p, row < 0 ? "the" : "its");
     free(from);
     free(to);
@@ -135,8 +158,9 @@ static void by_look(Choice *choice, const Observation *o, ptrdiff_t row) {
 
 Choice choice_make(const Observation *o, const Meaning *m, int kind, int layer, int head) {
     Choice choice = {0};
-    if (!m->two || !by_pull(&choice, o, m)) by_look(&choice, o, m->word ? (ptrdiff_t)m->probes[0].first : -1);
-    if (m->word) choice.word = m->probes[0].first;
+    const bool bound = m->two || m->asked; /* to the word of the context view */
+    if (!m->two || !by_pull(&choice, o, m)) by_look(&choice, o, bound ? (ptrdiff_t)m->probes[0].first : -1);
+    if (bound) choice.word = m->probes[0].first;
     if (kind < 0 && layer < 0 && head < 0) return choice;
     choice.block =
         observation_number(o, kind < 0 ? ATTENTION_ENCODER : (AttentionKind)kind, layer < 0 ? 0 : (size_t)layer);
@@ -146,7 +170,7 @@ Choice choice_make(const Observation *o, const Meaning *m, int kind, int layer, 
     if (view.kind != ATTENTION_ENCODER) {
         /* the row that looks most at the word; in the decoder's own attention, where there is none, the one that looks
          * furthest back */
-        const Look look = choice_look(o, &view, (int)choice.head, -1, 2);
+        const Look look = choice_look(o, &view, (int)choice.head, -1, 2, 0);
         choice.row = look.p > 0 ? look.row : view.Tq - 1;
         double most = 0;
         for (size_t i = 0; view.kind == ATTENTION_CROSS && i < view.Tq; i++) {

@@ -1,7 +1,7 @@
 /* What a page opens on. In a sentence that has a word with two meanings: that word, and the head that tells most. Of
  * the other words, one pulls it furthest towards the meaning it ends with; the head is the one in which it looks at
- * that word most. In another sentence: the strongest look of a word at one that is not its neighbour, such as that of
- * an adjective at its noun. What was asked for comes before both. */
+ * that word most. In another sentence: the strongest look of a word at one of the rarer half that is not its
+ * neighbour, such as that of a pronoun at its noun. What was asked for comes before both. */
 #pragma once
 
 #include "inspect/meaning.h"
@@ -19,10 +19,11 @@ Choice choice_make(const Observation *o, const Meaning *meaning, int kind, int l
 char *choice_word(const Observation *o, size_t token);
 
 /* The strongest look of one head, or of all (head negative), from one row, or any (row negative), to another word at
- * least `apart` words away, both with a letter; the same word elsewhere does not count. Rows of the decoder to the
- * encoder are what is said there. p 0: there is none. */
+ * least `apart` words away whose token is `least` or later, both with a letter; the same word elsewhere does not count.
+ * Rows of the decoder to the encoder are what is said there. p 0: there is none. */
 typedef struct Look {
     size_t head, row, column;
     double p;
 } Look;
-Look choice_look(const Observation *o, const AttentionView *view, int head, ptrdiff_t row, ptrdiff_t apart);
+Look choice_look(const Observation *o, const AttentionView *view, int head, ptrdiff_t row, ptrdiff_t apart,
+                 int32_t least);

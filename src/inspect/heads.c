@@ -38,8 +38,8 @@ HeadSummary head_summary(const real *p, size_t Tq, size_t Tk, AttentionKind kind
         if (self && i + 1 < seen) add(&means[NEXT], (double)row[i + 1]);
         if (self) add(&means[SAME], (double)row[i]);
     }
-    static const char *const does[] = {"looks at the token before", "looks at the token after",
-                                       "looks at the token itself", "rests on the sentence's mark",
+    static const char *const does[] = {"looks at the piece before", "looks at the piece after",
+                                       "looks at the piece itself", "rests on the sentence's mark",
                                        "looks at one word of the source at a time"};
     HeadSummary summary = {value_of(entropy), "", 0, ""};
     if (value_of(evenness) >= 0.9) {

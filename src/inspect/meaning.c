@@ -40,7 +40,7 @@ static bool whole(const Observation *o) {
 
 bool meaning_make(Meaning *m, const Observation *o, const Group *groups, const char *word, const char *compare,
                   Error *err) {
-    *m = (Meaning){.compare = compare};
+    *m = (Meaning){.compare = compare, .asked = word != NULL};
     char *sentence = NULL;
     tokenizer_decode(o->tokenizer, &sentence, o->source, o->S);
     m->sentence = memory_string_n(sentence, stbds_arrlenu(sentence));

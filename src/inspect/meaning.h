@@ -24,7 +24,7 @@ typedef struct Meaning {
     const char *word; /* NULL: the sentence has no word of a group, and all else is empty */
     char *sentence;
     const char *compare;
-    bool two; /* two groups have the word */
+    bool two, asked; /* two groups have the word; it was asked for */
     Mention probes[2];
     size_t probe_count;
     References references; /* the pair of groups that the word is in, read with the probes */
