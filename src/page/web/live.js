@@ -13,6 +13,8 @@ const nmt = {
   wanted: null, /* what was typed last and is not translated yet */
   busy: false,
   shown: null, /* the sentence whose data the page shows */
+  data: null,  /* that data, of the whole model */
+  hero: null,  /* what is drawn of it on top */
   model: "the model that came with the page",
   waiting: [], /* called when all the page shows what was typed last, or that failed */
   watchers: [] /* called when another sentence, or another model, is shown */
@@ -105,7 +107,9 @@ async function liveInspect() {
     const data = await nmt.engine.inspect(text, {compare: liveCompare(text)});
     if (text !== nmt.sentence || nmt.wanted !== null) return;
     nmt.shown = text;
+    nmt.data = data;
     lesson.show(data);
+    nmt.hero = lesson.hero;
     nmt.says.textContent = "Translation: " + data.target.text;
     for (const call of nmt.watchers) call();
     liveSettle();

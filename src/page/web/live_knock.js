@@ -11,6 +11,7 @@ const knock = {
     {name: "feedforward", label: "feed-forward", job: "Each word works up by itself what it has gathered."}
   ],
   on: [], /* names, the last switched on at the end */
+  inside: false, /* whether the story shows the model without them */
   turn: 0, /* of what is being computed; an older one is dropped */
   whole: new Map() /* sentence -> translation by the whole model */
 };
@@ -24,7 +25,7 @@ function knockLabel(name) {
   const [kind, layer, head] = name.slice(6).split(".");
   return `head ${head} of the ${knockKind[kind]}${knockLayers(kind) > 1 ? `, layer ${layer}` : ""}`;
 }
-const knockBlocks = () => (lesson.data && lesson.data.attention) || [];
+const knockBlocks = () => (nmt.data && nmt.data.attention) || [];
 const knockLayers = kind => knockBlocks().filter(b => b.kind === kind).length;
 
 /* ---- the switches ---- */
@@ -44,6 +45,9 @@ function makeKnock() {
   knock.fold = html("details.head-switches", html("summary", "Mute heads"), knock.heads);
   knock.fold.addEventListener("toggle", () => knock.fold.open && knockWeigh());
   knock.out = html("div.without", {hidden: true});
+  knock.show = html("button", {type: "button", "aria-pressed": "false", onclick: () => knockInside(!knock.inside)}, "Look inside: run the story below without it, too");
+  knock.note = html("p.story-note", {role: "status"});
+  document.getElementById("story").before(knock.note);
   knock.says = html("p.verdict", {role: "status", "aria-live": "polite"});
   host.replaceChildren(html("section.knock", {"aria-labelledby": "knock-title"}, html("h2", {id: "knock-title", tabindex: -1}, "Switch a part off"),
     html("p.lead", "What is each part for? Take it away, and see what breaks."), knock.switches, knock.fold, knock.out, knock.says));
@@ -172,6 +176,7 @@ async function knockRun() {
     knock.out.hidden = true;
     knock.drawn = null;
     knock.says.textContent = "";
+    knockInside(false);
     return;
   }
   try {
@@ -184,6 +189,7 @@ async function knockRun() {
     found.pair = await knockPair(names, turn);
     if (turn !== knock.turn) return;
     knockDraw(found);
+    knockInside(knock.inside);
     knock.says.replaceChildren(...present(knockVerdict(found)));
   } catch (error) {
     if (turn !== knock.turn) return;
@@ -194,7 +200,7 @@ async function knockRun() {
 
 function knockDraw(found) {
   const {names, whole, result, pair} = found, width = knock.out.clientWidth || document.getElementById("hero-panel").clientWidth;
-  const label = "without " + names.map(knockLabel).join(", ").replace("all heads but", "all heads but head");
+  const label = knockWithout(names);
   const sentence = said => html("p.said", {lang: "fr"}, liveMarked(said, whole));
   knock.out.hidden = false;
   const shown = liveShown(result), picture = html("div.picture");
@@ -209,8 +215,21 @@ function knockDraw(found) {
     html("tbody", pair.best.map(t => html("tr", html("th", {scope: "row"}, tryIt(t.text)), html("td", {"data-label": "whole model", lang: "fr"}, t.whole),
       html("td", {"data-label": label, lang: "fr"}, liveMarked(t.without, t.whole))))));
   knock.out.replaceChildren(html("div.ko-sides", html("div.ko-side", html("h3", "whole model"), html("p.said", {lang: "fr"}, whole)),
-    html("div.ko-side.broken", html("h3", label), sentence(result.text))), picture, table || "");
+    html("div.ko-side.broken", html("h3", label), sentence(result.text))), picture, found.inspect ? knock.show : "", table || "");
 }
+
+/* Shows the story of the model as it runs without the parts, or of the whole one; the top keeps the whole translation. */
+function knockInside(on) {
+  const found = knock.drawn, data = on && found && found.inspect ? found.inspect : nmt.data;
+  knock.inside = on;
+  knock.show.setAttribute("aria-pressed", String(on));
+  knock.note.replaceChildren(...(data === nmt.data ? [] : ["The story runs ", html("b", knockWithout(found.names)), ". ",
+    html("button.link", {type: "button", onclick: () => knockInside(false)}, "Show the whole model again")]));
+  if (data === lesson.data) return;
+  lesson.show(data);
+  drawHero(nmt.hero);
+}
+const knockWithout = names => "without " + names.map(knockLabel).join(", ").replace("all heads but", "all heads but head");
 
 const knockQuote = text => ["“", html("i", text), "”"];
 /* What the part was for, from what happened. */
@@ -219,7 +238,7 @@ function knockVerdict({names, text, whole, without, inspect, pair}) {
   const here = count === 0 ? "This translation stays as it is." : `Of this translation, ${knockOne(count, "word")} ${count === 1 ? "is" : "are"} now another.`;
   const [a, b] = pair.best, same = a && b && a.without === b.without, differ = a && b && a.whole !== b.whole;
   const often = `Of ${pair.tried} sentences tried here, ${pair.changed} ${pair.changed === 1 ? "changes" : "change"}.`;
-  const before = knockMeans(lesson.data, lesson.data), after = knockMeans(inspect, lesson.data);
+  const before = knockMeans(nmt.data, nmt.data), after = knockMeans(inspect, nmt.data);
   if (names.length > 1) return [here, " ", often];
   const verdicts = {
     positions: () => [
@@ -233,7 +252,7 @@ function knockVerdict({names, text, whole, without, inspect, pair}) {
         percent(after.sure)} on average instead of ${percent(before.sure)}.`
     ],
     root: () => [
-      here, ` Scores are now ${short(Math.sqrt(lesson.data.model.head_width), 1).replace(".0", "")} times as large. So softmax shares less: the largest weight of a row is ${
+      here, ` Scores are now ${short(Math.sqrt(nmt.data.model.head_width), 1).replace(".0", "")} times as large. So softmax shares less: the largest weight of a row is ${
         percent(after.sharp)} on average, not ${percent(before.sharp)}. The root keeps attention soft enough to gather from several words, and to learn. `, often
     ],
     attention: () => [

@@ -137,7 +137,7 @@ async function trainStart() {
     const run = await nmt.engine.train({
       config: config.join("\n") || null,
       pairs: mine ? t.pairs.value.replace(/\n*$/, "\n") : null,
-      look: 20,
+      look: 40,
       samples: samples.length ? samples : [["a", "a"]],
       example: samples.length ? [samples[0][0], mine ? "" : t.samples[1][0]] : ["a", ""],
       watch: event => number === t.number && trainEvent(event)
