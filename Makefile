@@ -292,7 +292,7 @@ check-inspect: all
 	@python3 scripts/check_inspect.py
 
 ## make format       rewrite the C files in the project's layout (needs clang-format)
-SOURCES = $(wildcard src/*/*.[ch] tests/*.[ch])
+SOURCES = $(wildcard src/*/*.[ch] src/web/shim/*.h tests/*.[ch])
 format:
 	clang-format -i $(SOURCES)
 format-check:
