@@ -147,8 +147,9 @@ class LessonTest:
         self.browser.mouse(2, 2)
         self.check(self.all(".lit", "1") == [], "it is dark again when the mouse leaves")
         self.run("document.querySelector('.alignment .word').focus({focusVisible: true})")
-        self.browser.press("ArrowRight")
-        self.check(self.run("lesson.lit && lesson.lit.word") == words(self.data["source"])[1][0], "arrow keys light the next word")
+        if len(words(self.data["source"])) > 1:
+            self.browser.press("ArrowRight")
+            self.check(self.run("lesson.lit && lesson.lit.word") == words(self.data["source"])[1][0], "arrow keys light the next word")
         self.browser.press("ArrowDown")
         self.check(self.run("lesson.lit && lesson.lit.side") == "target", "the arrow down goes to the translation")
         if self.run("player.shown.some(s => s.id === 'galaxy')"):
@@ -258,7 +259,7 @@ class LessonTest:
         self.browser.wait(READY)
         self.check(self.run(folded) and self.run("lesson.numbers"), "the switch shows all numbers")
         self.check(not pull or len(self.all("#scene .tug text", "1")) > before, "and numbers in the scene")
-        for section in self.run("sections.map(s => s.id)") + ["tokens"]:
+        for section in self.run("sections.filter(s => s.clientHeight).map(s => s.id)") + ["tokens"]:
             self.run(f"document.getElementById('{section}').scrollIntoView()")
             self.browser.settle()
             self.browser.settle()
@@ -325,7 +326,7 @@ class LessonTest:
     def places(self):
         self.scene("places", 0)
         clocks = len(self.all("#scene .clock", "1"))
-        if self.data["model"]["positions"] == "sinusoidal":
+        if self.data["model"]["positions"] == "sinusoidal" and len(words(self.data["source"])) > 1:
             first = [float(x) for x in self.run("(l => [l.x1, l.y1, l.x2, l.y2].map(v => v.baseVal.value))"
                                                 "(document.querySelectorAll('#scene .clock line')[4])")]
             turned = math.degrees(math.atan2(first[2] - first[0], first[1] - first[3]))

@@ -130,9 +130,10 @@ addEventListener("hashchange", () => {
 /* The contents show where the reader is: at the last section whose beginning is above a third of the window. */
 function markCurrent() {
   if (!folded.open) return;
-  const above = sections.filter(s => s.getBoundingClientRect().top < innerHeight / 3);
+  const there = sections.filter(s => s.clientHeight), above = there.filter(s => s.getBoundingClientRect().top < innerHeight / 3);
   const ended = folded.getBoundingClientRect().bottom <= innerHeight + 2;
-  const here = ended ? sections[sections.length - 1] : above[above.length - 1] || sections[0];
+  const here = ended ? there[there.length - 1] : above[above.length - 1] || there[0];
+  if (!here) return;
   for (const a of folded.querySelectorAll(".contents a")) {
     const on = a.hash === "#" + here.id;
     if (on === a.hasAttribute("aria-current")) continue;

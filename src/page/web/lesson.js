@@ -281,9 +281,9 @@ function heroLines(W, size, source, target, shares, wide, unseen) {
 }
 /* On a narrow page: one column of words on each side. */
 function heroUpright(W, source, target, shares, wide, unseen) {
-  const count = Math.max(source.length, target.length), step = Math.max(26, Math.min(36, (innerHeight * 0.5) / count));
+  const count = Math.max(source.length, target.length), step = Math.max(18, Math.min(36, (innerHeight * 0.56) / count));
   const longest = Math.max(...wide(source, 100), ...wide(target, 100)) / 100;
-  const size = Math.max(13, Math.min(21, step * 0.66, (W * 0.34) / longest)), H = step * count + 8;
+  const size = Math.max(12, Math.min(21, step * 0.66, (W * 0.34) / longest)), H = step * count + 8;
   const left = Math.max(...wide(source, size)) + 8, right = W - Math.max(...wide(target, size)) - 8;
   const spans = list => list.map((_, i) => {
     const y = (count - list.length) * step / 2 + i * step + 4;

@@ -162,10 +162,14 @@ scenes.push({
 
 /* ---- places ---- */
 
+/* The first words of the sentence, as many as have room. */
+const placed = () => lesson.words("source").slice(0, player.host.clientWidth < 560 ? 7 : 11);
 /* The two words that change places: the one that is followed, and of the longer ones the furthest from it. */
 function swapped(words) {
-  const hero = followed(), a = words.findIndex(w => w.word === hero.word), long = words.map((w, i) => i).filter(i => i !== a && words[i].text.length > 2 && words[i].text !== words[a].text);
-  const b = long.sort((i, j) => Math.abs(j - a) - Math.abs(i - a) || j - i)[0];
+  const hero = followed(), long = words.map((w, i) => i).filter(i => words[i].text.length > 2);
+  const at = words.findIndex(w => hero && w.word === hero.word), a = at >= 0 ? at : long[0];
+  const others = long.filter(i => i !== a && words[i].text !== words[a].text);
+  const b = others.sort((i, j) => Math.abs(j - a) - Math.abs(i - a) || j - i)[0];
   return b === undefined ? null : [a, b];
 }
 /* Numbers of a place vector as clocks: number 2i is the sine, number 2i + 1 the cosine of one angle. */
@@ -178,9 +182,9 @@ scenes.push({
   title: "Places",
   map: ["embed", "target-embed"],
   needs: d => d.source && d.embedding && d.embedding.source_positions && !(d.knocked || []).includes("positions"),
-  steps: d => (swapped(lesson.words("source")) ? 2 : 1),
+  steps: () => (swapped(placed()) ? 2 : 1),
   caption(d, step) {
-    const words = lesson.words("source"), pair = swapped(words);
+    const words = placed(), pair = swapped(words);
     if (step === 0) return ["Attention adds up what it finds, wherever it finds it. So each place has a vector of its own",
         d.model.positions === "learned" ? ", learnt like the words’" : ", like a row of clocks: quick hands on top, slow ones below",
         ". It is ", strong("added"), " to the word that stands there."];
@@ -189,7 +193,7 @@ scenes.push({
       quoted(a.text), ` turns by ${Math.round(moved)}°. Without places both sentences would be one and the same to the model.`];
   },
   draw(host, lesson, step) {
-    const d = lesson.data, [W, H] = lesson.size(host), words = lesson.words("source").slice(0, W < 560 ? 6 : 11), pair = swapped(lesson.words("source"));
+    const d = lesson.data, [W, H] = lesson.size(host), words = placed(), pair = swapped(words);
     const places = tensor(d.embedding.source_positions), D = places.shape[1], learned = d.model.positions === "learned";
     const left = W < 560 ? 4 : 88, column = (W - left) / words.length, size = Math.min(22, 1.75 * column / Math.max(4, ...words.map(w => w.text.length)));
     const count = 4, r = Math.min(22, column * 0.28, H * 0.065), pairs = range(count).map(i => Math.min(D / 2 - 1, Math.round(i * i * D / 36)));
@@ -197,7 +201,7 @@ scenes.push({
     const most = tensor(d.embedding.source).data.reduce((m, x) => Math.max(m, Math.abs(x)), 1e-9) * d.embedding.scale + 1;
     const name = (text, y) => W >= 560 && svg("text.muted", {x: 0, y}, text);
     const moving = words.map((w, i) => {
-      const to = step === 1 && pair && pair.includes(i) && pair.every(k => k < words.length) ? pair[pair[0] === i ? 1 : 0] : i;
+      const to = step === 1 && pair && pair.includes(i) ? pair[pair[0] === i ? 1 : 0] : i;
       return {w, from: i, to, node: svg("g.mover", {...wordData("source", w.word), class: to !== i ? "mover moved" : "mover"},
         svg("rect", {x: -column * 0.46, y: -size - 4, width: column * 0.92, height: size * 1.7, rx: 7}), svg("text", {"text-anchor": "middle", style: `font-size:${size}px`}, w.text))};
     });
