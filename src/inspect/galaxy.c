@@ -24,6 +24,19 @@ static bool is_word(const Tokenizer *tokenizer, int32_t id) {
     return letters > 1;
 }
 
+/* Whether the word of a token was in the sources of the training, as far as the model file knows. */
+static bool was_seen(const ModelInfo *info, const Tokenizer *tokenizer, int32_t id) {
+    size_t length;
+    const char *bytes = tokenizer_token_bytes(tokenizer, id, &length);
+    UnseenWord *unseen = NULL;
+    char *read = NULL;
+    words_unseen(&unseen, &read, info->seen, (Text){bytes + 1, length - 1}, info->text);
+    const bool seen = stbds_arrlenu(unseen) == 0;
+    stbds_arrfree(unseen);
+    stbds_arrfree(read);
+    return seen;
+}
+
 /* The token that is this whole word, or -1. */
 static int32_t token_of(const Tokenizer *tokenizer, const char *word) {
     int32_t *ids = NULL;
@@ -38,8 +51,9 @@ static int compare_doubles(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* kind (V): the group of each token, NONE for words of no group, ELSE for what is no word. A row that is much shorter
- * than most was never trained: it is a piece that only longer ones are made of. */
+/* kind (V): the group of each token, NONE for words of no group, ELSE for what is no word. Words are those that the
+ * model read in its training; where its file does not know them, all that begin with a space, except rows that are much
+ * shorter than most: those were never trained, and only longer pieces are made of them. */
 enum { NONE = -1, ELSE = -2 };
 
 static void find_words(int *kind, const Observation *o, const Group *groups, const real *table) {
@@ -47,7 +61,8 @@ static void find_words(int *kind, const Observation *o, const Group *groups, con
     double *lengths = memory_new(V + 1, sizeof *lengths);
     size_t count = 0;
     for (size_t v = 0; v < V; v++) {
-        kind[v] = is_word(o->tokenizer, (int32_t)v) ? NONE : ELSE;
+        const bool word = is_word(o->tokenizer, (int32_t)v) && was_seen(&o->file->info, o->tokenizer, (int32_t)v);
+        kind[v] = word ? NONE : ELSE;
         if (kind[v] == NONE) lengths[count++] = sqrt(vector_square_sum(table + v * D, D));
     }
     qsort(lengths, count, sizeof *lengths, compare_doubles);
