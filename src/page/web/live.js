@@ -6,8 +6,9 @@ const nmt = {
   sentence: "please buy an apple and an orange",
   sentences: [
     "please buy an apple and an orange", "apple unveiled the new phone", "aditya eats pizza", "pizza eats aditya",
-    "the cat sat on the mat", "write a poem", "the dog sees the cat", "the cat sees the dog",
-    "the car is old but it is fast", "she bought a red hat", "my sister works for apple", "the birds that sleep are small"
+    "the cat sat on the mat", "write a poem", "the thief escaped after the guard dozed off", "the dog sees the cat",
+    "the cat sees the dog", "apple released a new phone", "the cat sat on the mat because it was tired",
+    "the banana that the boy took is small", "the car is old but it is fast", "she bought a red hat"
   ],
   field: null,
   wanted: null, /* what was typed last and is not translated yet */
@@ -52,7 +53,7 @@ function makeField() {
     if (e.key === "Enter") e.preventDefault();
   });
   nmt.says = html("p.hidden", {id: "translation", role: "status", "aria-live": "polite"});
-  const tries = nmt.sentences.slice(0, 6).map(text => html("button", {type: "button", onclick: () => {
+  const tries = nmt.sentences.slice(0, 7).map(text => html("button", {type: "button", onclick: () => {
     field.value = text;
     liveType(text);
     field.focus();

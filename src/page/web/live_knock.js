@@ -210,7 +210,7 @@ function knockDraw(found) {
     liveType(text);
   }},
     text);
-  const table = pair && html("table.pair", html("caption", pair.fixed ? "Two sentences that show it:" : "Where it shows most:"),
+  const table = pair && (pair.fixed || pair.changed > 0) && html("table.pair", html("caption", pair.fixed ? "Two sentences that show it:" : "Where it shows most:"),
     html("thead", html("tr", html("td"), html("th", {scope: "col"}, "whole model"), html("th", {scope: "col"}, label))),
     html("tbody", pair.best.map(t => html("tr", html("th", {scope: "row"}, tryIt(t.text)), html("td", {"data-label": "whole model", lang: "fr"}, t.whole),
       html("td", {"data-label": label, lang: "fr"}, liveMarked(t.without, t.whole))))));
@@ -237,7 +237,7 @@ function knockVerdict({names, text, whole, without, inspect, pair}) {
   const words = liveSplit(whole), {count} = liveChanges(words, liveSplit(without));
   const here = count === 0 ? "This translation stays as it is." : `Of this translation, ${knockOne(count, "word")} ${count === 1 ? "is" : "are"} now another.`;
   const [a, b] = pair.best, same = a && b && a.without === b.without, differ = a && b && a.whole !== b.whole;
-  const often = `Of ${pair.tried} sentences tried here, ${pair.changed} ${pair.changed === 1 ? "changes" : "change"}.`;
+  const often = `Of ${pair.tried} sentences tried here, ${pair.changed || "none"} ${pair.changed < 2 ? "changes" : "change"}.`;
   const before = knockMeans(nmt.data, nmt.data), after = knockMeans(inspect, nmt.data);
   if (names.length > 1) return [here, " ", often];
   const verdicts = {

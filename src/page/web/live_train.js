@@ -91,6 +91,7 @@ function makeTrain() {
     });
   new ResizeObserver(() => trainDraw(false)).observe(t.views);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTimeout(() => trainDraw(false)));
+  nmt.watchers.push(trainShow);
   trainShow();
 }
 const trainFrom = () => teach.form.querySelector("input[name=train-from]:checked").value;
