@@ -199,7 +199,7 @@ class Scenes:
         self.check([s for _, _, s in bars] == [p > 0 for p in products], "products above zero have the colour of agreement")
         plus, less, rest = self.all(".tally i", "[parseFloat(n.style.left), parseFloat(n.style.width)]")
         self.check(near(plus[1] - less[1], rest[1] if w["dots"][looked] > 0 else -rest[1], 0.001), "agreement less disagreement is what remains")
-        self.check(near(less[0] + less[1], plus[1], 0.001) and rest[0] == plus[0] == 0, "disagreement takes from the end of agreement")
+        self.check(near(less[0] + less[1], plus[0] + plus[1], 0.001) and near(rest[0] + (0 if w["dots"][looked] > 0 else rest[1]), plus[0], 0.001), "disagreement takes from the end of agreement")
         self.check(near(plus[1] / rest[1], math.fsum(p for p in products if p > 0) / abs(w["dots"][looked]), 0.01), "their lengths")
         self.check(near(number(self.all(".tally .right", "n.textContent")[2]), w["dots"][looked], 0.06), "the number of the score")
         self.check(f"{w['dots'][best]:.1f}".replace("-", "−") in self.caption(), f"the caption has the highest score: {self.caption()}")

@@ -436,15 +436,18 @@
     draw(lookedAt(w));
   }
 
-  /* What agrees, what disagrees and what remains, as bars; full: what a whole line stands for. */
+  /* What agrees, what disagrees and what remains, as bars; full: what a whole line stands for. Where more disagrees, zero
+   * is further right. */
   function tallies(plus, less, total, full) {
-    const wide = x => `${(100 * Math.abs(x) / (full || 1)).toFixed(3)}%`;
+    const zero = Math.max(0, -total), at = x => `${(100 * Math.abs(x) / (full || 1)).toFixed(3)}%`;
     const line = (name, kind, from, x, text) => html("div.tally", html("span.name", name),
-      html("span.track", html("i", {class: kind, style: `left:${wide(from)};width:${wide(x)}`})),
+      html("span.track", html("b.zero", {style: `left:${at(zero)}`}),
+        html("i", {class: kind, style: `left:${at(from)};width:${at(x)}`})),
       html("span.right", text));
-    return html("div.tallies", line("agree", "plus", 0, plus, short(plus, 1)),
-      line("disagree", "less", Math.max(0, plus + less), less, short(less, 1)),
-      line("what remains", "rest" + (total < 0 ? " less" : ""), 0, total, html("b", short(total, 1))));
+    return html("div.tallies", line("agree", "plus", zero, plus, short(plus, 1)),
+      line("disagree", "less", zero + total, less, short(less, 1)),
+      line("what remains", "rest" + (total < 0 ? " less" : ""), Math.min(zero, zero + total), total,
+        strong(short(total, 1))));
   }
   function drawProducts(host, data, w) {
     const body = html("div.two.wide-left"), stack = html("div.stack"), out = says(), max = highest([w.q, ...w.k]);
@@ -1498,7 +1501,7 @@
     return html("div.stack.met", lane("var(--target)", `last vector: ${last.length} numbers`, last, "last"),
       lane("var(--key)", ["row of ", html("b", shown(says)), V && ` (one of ${thousands(V)})`], its, "row-of"),
       lane("var(--ink)", "each pair multiplied", products, "product", c => products[c] > 0),
-      tallies(plus, total - plus, total, plus));
+      tallies(plus, total - plus, total, Math.max(plus, plus - total)));
   }
   function drawNext(host, data, step) {
     const row = nextRow(data), steps = data.steps, n = steps.length, now = steps[row], out = says(),
