@@ -100,7 +100,7 @@ function machinePicture({lit, wide = 0, show, width}) {
       svg("text", {"text-anchor": p.side ? "start" : "end"},
         lines.map((t, i) => svg("tspan", {x: at, y: y + 4.5 + (i - (lines.length - 1) / 2) * 17}, t))));
   };
-  return svg("svg.machine", {viewBox: `0 0 ${W} ${H}`, width, role: "group", "aria-label": "The machine: encoder on the left, decoder on the right"},
+  return svg("svg.machine", {viewBox: `0 0 ${W} ${H}`, style: width ? `max-width:${width}px` : null, role: "group", "aria-label": "The machine: encoder on the left, decoder on the right"},
     svg("text.head", {x: x(0) + 53, y: 80, "text-anchor": "middle"}, "encoder"),
     svg("text.head", {x: x(1) - 10, y: 52, "text-anchor": "end"}, "decoder"),
     [0, 1].map(stack), lines,
@@ -145,11 +145,12 @@ scenes.push({
     ][step];
   },
   draw(host, lesson, step) {
-    const [W, H] = lesson.size(host), wide = W > 700 ? Math.min(300, (386 * W / H - 320) / 2) : 0;
+    const [W, H] = lesson.size(host), room = Math.min(300, (386 * W / H - 320) / 2), wide = room > 210 ? room : 0;
     const lit = step === 2 ? [] : machine.parts.filter(p => p.side === step).map(p => p.name);
     const said = html("p.job", {"aria-live": "polite"}, wide ? "" : machine.stream);
     const picture = machinePicture({lit, wide, width: wide ? W : Math.min(W, 420), show: wide ? null : p => p && said.replaceChildren(p.job)});
     if (step === 2) picture.classList.add("flow");
-    host.append(picture, wide ? "" : said);
+    host.append(picture);
+    if (!wide) host.append(said, step === 0 && html("ul.jobs", machine.parts.map(p => html("li", strong(`${p.side ? "decoder" : "encoder"}, ${p.text || p.name}: `), p.job))) || "");
   }
 });
