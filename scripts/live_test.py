@@ -259,8 +259,9 @@ def check_knock(browser, native):
     type_sentence(browser, sentences[7])
     check(browser.wait("knock.drawn && knock.drawn.pair", 60), "the comparison follows the sentence")
     check(browser.run("knock.drawn.without") == native.translate([sentences[7]], "positions")[0], "of the new sentence")
+    taken = text_of(browser, "table.pair .link")
     press(browser, "table.pair .link")
-    check(browser.wait("nmt.shown === document.querySelector('table.pair .link').textContent", 30), "a sentence of the table can be taken")
+    check(browser.wait(f"nmt.shown === {json.dumps(taken)}", 30), "a sentence of the table can be taken")
     press(browser, "[data-knock=positions]")
     type_sentence(browser, text)
 
