@@ -260,7 +260,7 @@ const axisEnds = (c, X, y) => [-1, 1].map(x => svg("text.end", {x: X(x), y, "tex
 
 function forkPicture(host, d) {
   const c = d.context, [W, H] = lesson.size(host), narrow = W < 560, paths = pathsOf(c), refs = c.paths.filter(p => p.role === "reference"), last = c.layers - 1;
-  const X = lineAxis(c, [...paths, ...refs].flatMap(p => p.xy.map(q => q[0])), W, narrow ? 26 : 70, narrow ? 26 : 70);
+  const X = lineAxis(c, [...paths, ...refs].flatMap(p => p.xy.map(q => q[0])), W, narrow ? 26 : 130, narrow ? 26 : 70);
   const top = 46, bottom = H - (narrow ? 128 : 110), Y = l => top + (bottom - top) * l / last, labels = labeller(W, H - 25);
   const base = H - 38, sentences = [c.sentence, c.compare];
   const marks = refs.map(p => groupMark(c.groups.findIndex(g => g.name === p.group), X(p.xy[last][0]), base, 6));
