@@ -71,35 +71,34 @@ static double pull_of(const Pulls *pulls, const int32_t *word, int32_t number, p
     return sum;
 }
 
-/* The other word that pulls this one furthest towards where it ends, in all layers and heads together; and, of the
- * heads in which it does, the one that looks at it most. */
+/* Of the other words that pull this one at least half as far towards where it ends as the one that pulls it furthest,
+ * in all layers and heads together: the one that it looks at most in a head in which it pulls so; and this head. */
 static bool by_pull(Choice *choice, const Observation *o, const Meaning *m) {
     const Pulls *pulls = &m->pulls;
     const size_t first = m->probes[0].first;
     const double sign = m->end > 0 ? 1 : -1;
     int32_t *word = memory_new(o->S, sizeof *word);
     align_words(o->tokenizer, word, o->source, o->S);
-    double furthest = 0, weight = 0, unused;
-    size_t other = 0;
-    for (size_t s = 0; s < pulls->S; s++) {
-        const double pull = sign * pull_of(pulls, word, word[s], -1, -1, &unused);
-        if (word[s] != word[first] && has_letter(o->tokenizer, o->source[s]) && pull > furthest)
-            furthest = pull, other = s;
+    double *pull = memory_new(o->S, sizeof *pull), furthest = 0, weight = 0, share;
+    for (size_t s = 0; s < o->S; s++) {
+        if (word[s] == word[first] || !has_letter(o->tokenizer, o->source[s])) continue;
+        pull[s] = sign * pull_of(pulls, word, word[s], -1, -1, &share);
+        if (pull[s] > furthest) furthest = pull[s];
     }
-    size_t layer = 0;
-    for (size_t l = 0; furthest > 0 && l < pulls->layers; l++)
-        for (size_t h = 0; h < pulls->H; h++) {
-            double share;
-            const double pull = sign * pull_of(pulls, word, word[other], (ptrdiff_t)l, (ptrdiff_t)h, &share);
-            if (pull > 0 && share > weight) layer = l, choice->head = h, weight = share;
-        }
+    size_t layer = 0, other = 0;
+    for (size_t s = 0; furthest > 0 && s < o->S; s++)
+        for (size_t l = 0; pull[s] >= furthest / 2 && l < pulls->layers; l++)
+            for (size_t h = 0; h < pulls->H; h++)
+                if (sign * pull_of(pulls, word, word[s], (ptrdiff_t)l, (ptrdiff_t)h, &share) > 0 && share > weight)
+                    layer = l, choice->head = h, other = s, weight = share;
     free(word);
-    if (!(furthest > 0)) return false;
+    free(pull);
+    if (!(weight > 0)) return false;
     choice->row = first;
     choice->block = observation_number(o, ATTENTION_ENCODER, layer);
     char *puller = choice_word(o, other);
-    choice->why = memory_format("Of all words, \"%s\" pulls \"%s\" furthest towards the %s. \"%s\" looks at it most in "
-                                "encoder layer %zu, head %zu: with %.0f%% of its attention.",
+    choice->why = memory_format("\"%s\" is one of the words that pull \"%s\" towards the %s. Of these, \"%s\" looks at "
+                                "it most: in encoder layer %zu, head %zu, with %.0f%% of its attention.",
                                 puller, m->word, m->references.groups[m->end > 0]->name, m->word, layer, choice->head,
                                 100 * weight);
     free(puller);

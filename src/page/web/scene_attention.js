@@ -1181,7 +1181,7 @@
           "data-p": ahead && curtain ? 0 : p,
           style: ahead && curtain
             ? null
-            : `fill:${ahead ? "var(--warm)" : colour(w.head)};fill-opacity:${(0.04 + 0.96 * Math.sqrt(p)).toFixed(3)}`
+            : `fill:${ahead ? "var(--warm)" : "var(--accent)"};fill-opacity:${(0.04 + 0.96 * Math.sqrt(p)).toFixed(3)}`
         }));
       }
     const cloth = curtain &&
@@ -1266,7 +1266,7 @@
         html("div", html("p.what", `where ${shown(w.tokens[w.row])} looks`),
           html("div.points.plain",
             order.map(j => html("div.point", sideAttributes("target", w.keys[j]), html("span.name", shown(w.keys[j])),
-                        signedBar(masked[w.row][j], 0, big, colour(w.head), "share"),
+                        signedBar(masked[w.row][j], 0, big, "var(--accent)", "share"),
                         html("span.right", part(masked[w.row][j]))))),
           w.row + 1 < n && html("p.what", `${plural(n - w.row - 1, "word")} behind the curtain: 0 % each`)));
       host.append(two, out);
