@@ -496,7 +496,10 @@ static void test_template(void) {
     EXPECT_INT(keys.code, 0);
     EXPECT_STR(keys.out, text);
     for (const char *line = keys.out; *line; line += strcspn(line, "\n") + 1) EXPECT(strcspn(line, "\n") <= 120);
-    EXPECT_HAS(keys.out, "\nbeam = 4           # hypotheses kept; 1: greedy search [1 to 64]\n");
+    EXPECT_HAS(
+        keys.out,
+        "\nbeam = 4           # how many drafts the search keeps at each step; 1: only the best, which is greedy "
+        "search [1 to 64]\n");
     write_text("plain.ini", "[data]\ntrain = a\nvalid = b\n[train]\nmax_epochs = 10\n[run]\ndir = c\n");
     char given[3][16] = {"data.train=a", "data.valid=b", "run.dir=c"}, *overrides[] = {given[0], given[1], given[2]};
     EXPECT(config_read(&template, path, NULL, 0, &err)); /* as it is */
