@@ -353,6 +353,13 @@ def check_own(browser, native):
         press(browser, "#train-start")
         check(browser.wait("teach.state === 'idle' && teach.error.textContent", 60), f"pairs {text!r} are refused")
         check("pairs.tsv" in text_of(browser, ".train [role=alert]"), "in the program's words: " + text_of(browser, ".train [role=alert]"))
+    # By keyboard: Tab writes a tab behind a word, and leaves the field after Escape.
+    browser.run("teach.pairs.value = 'the cat'; teach.pairs.focus(); teach.pairs.setSelectionRange(7, 7)")
+    browser.press("Tab")
+    check(browser.run("teach.pairs.value") == "the cat\t" and browser.run("document.activeElement === teach.pairs"), "Tab writes a tab")
+    browser.press("Escape")
+    browser.press("Tab")
+    check(browser.run("document.activeElement !== teach.pairs"), "after Escape, Tab leaves the field")
     browser.run(f"teach.pairs.value = {json.dumps(PAIRS)}; trainChoose('mine')")
     press(browser, "#train-positions")
     press(browser, "#train-heads")

@@ -36,7 +36,7 @@ typedef struct SearchOptions {
     size_t top_k;           /* equals of the last are in */
     uint64_t seed;
     const Knockout *knockout; /* what the model is run without (model/knockout.h); passed knockout_check. It must
-                                 outlive the Search */
+                                 outlive the Search, and may change between runs */
 } SearchOptions;
 
 /* The options that a model keeps, as [decode] of a config and nmt.decode.NAME of a model file, and the others. A new

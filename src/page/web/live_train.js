@@ -59,7 +59,7 @@ function makeTrain() {
   };
   const pickPairs = picker("pick-pairs", ".tsv,.txt,text/plain", trainFile), pickModel = picker("pick-model", ".gguf", trainFile);
   t.mine = html("div.mine", {hidden: true}, t.pairs,
-    html("p.muted", "One pair a line: English, a tab, French. Or drop a file here, or ",
+    html("p.muted", "One pair a line: English, a tab, French. The Tab key writes a tab behind a word; after Escape it leaves the field. Or drop a file here, or ",
       html("button.link", {type: "button", onclick: () => pickPairs.click()}, "choose one"), ". Some hundred pairs are enough to see it learn."), pickPairs);
   t.form = html("fieldset", html("legend.hidden", "What it learns from"),
     html("div.choices", choice("train-from", "shipped", "the sentences in the page", true), choice("train-from", "mine", "sentences of your own")), t.mine,
