@@ -95,6 +95,7 @@ class LessonTest:
         self.story()
         self.every_scene()
         self.switch_and_contents()
+        self.another_sentence()
         self.paper()
         shown = self.run("player.shown.map(s => s.id)")
         for scene, test in (("galaxy", self.galaxy), ("places", self.places), ("pull", self.pull), ("linear", self.linear)):
@@ -283,6 +284,31 @@ class LessonTest:
         self.run("dispatchEvent(new Event('afterprint'))")
         self.check(self.all("#printed article", "1") == [] and not self.run("lesson.numbers"), "after printing the page is as it was")
         self.quiet("paper")
+
+    def another_sentence(self):
+        """Another sentence opens on its own word, or on the one that the reader chose, if it has that one."""
+        list_ = words(self.data["source"])
+        attention = self.data["attention"] or []
+        if len(list_) < 2 or not attention or attention[0]["kind"] != "encoder":
+            return
+        self.open()
+        # The same words backwards, as another sentence; then one without any of these words.
+        self.run("(d => { const t = d.source.tokens, n = t.length; window.sentence = (text, tokens) => ({...d, source: {...d.source, text, tokens},"
+                 "chosen: {...(d.chosen || d.arithmetic), block: 0, head: 0, row: 1, word: 1}}); window.again = sentence('again', t);"
+                 "window.backwards = sentence('backwards', t.map((_, i) => t[n - 1 - i]));"
+                 "window.without = sentence('without', t.map(x => ({...x, text: x.text + 'x'}))); })(lesson.data)")
+        self.run("lesson.show(window.without)")
+        self.check(self.run("[lesson.choice.word, lesson.choice.row]") == [1, 1], "another sentence opens on what its data says")
+        self.run("lesson.show(window.again)")
+        text, last = list_[-1][1], list_[-1][2][0]
+        if [w[1] for w in list_].count(text) == 1 and len(list_[-1][2]) == 1:
+            self.run(f"lesson.choose({{block: 0, row: {last}, word: {last}}})")
+            self.run("lesson.show(window.backwards)")
+            mirrored = len(self.data["source"]["tokens"]) - 1 - last
+            self.check(self.run("[lesson.choice.word, lesson.choice.row]") == [mirrored] * 2, f"the chosen word, {text}, is followed into another sentence")
+            self.run("lesson.show(window.without)")
+            self.check(self.run("[lesson.choice.word, lesson.choice.row]") == [1, 1], "and is let go where it is not")
+        self.quiet("another sentence")
 
     # ---- pictures and what is said of them ----
 

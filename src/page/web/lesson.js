@@ -19,7 +19,8 @@ const lesson = {
   field: document.getElementById("field"), /* where a sentence is typed, where one can be */
   numbers: false,                          /* whether numbers are shown */
   choice: {block: 0, head: 0, row: 0, word: 0},
-  lit: null, /* {side, word}: the word that is touched */
+  picked: "", /* text of the source word that the reader chose */
+  lit: null,  /* {side, word}: the word that is touched */
   watchers: new Set(),
 
   /* Calls back with what changed: "data", "choice", "lit" or "numbers". Returns a function that ends it. */
@@ -30,13 +31,18 @@ const lesson = {
   tell(what) {
     for (const call of [...lesson.watchers]) call(what);
   },
-  /* The first sentence opens on what its data says is worth seeing; the next ones keep the choice. */
+  /* A sentence opens on what its data says is worth seeing. Where the reader chose a word and the sentence has it, too,
+   * it opens on that word. The same sentence again, from a model that has changed, keeps the choice. */
   show(data) {
-    const first = !lesson.data, chosen = data && (data.chosen || data.arithmetic);
+    const before = lesson.data && lesson.data.source, now = data && data.source, opens = data && (data.chosen || data.arithmetic);
     lesson.data = data;
-    if (first && chosen)
-      for (const name of Object.keys(lesson.choice))
-        if (Number.isInteger(chosen[name])) lesson.choice[name] = chosen[name];
+    if (opens && !(before && now && before.text === now.text)) {
+      const kept = lesson.picked && lesson.words("source").find(w => w.text === lesson.picked), {block, head, row = 0} = opens;
+      const encoder = i => data.attention && data.attention[i] && data.attention[i].kind === "encoder";
+      if (!kept || !encoder(lesson.choice.block)) Object.assign(lesson.choice, {block, head, row});
+      lesson.choice.word = kept ? kept.tokens[0] : opens.word ?? row;
+      if (kept && encoder(lesson.choice.block)) lesson.choice.row = kept.tokens[0];
+    }
     lesson.clamp();
     lesson.lit = null;
     lesson.tell("data");
@@ -54,6 +60,9 @@ const lesson = {
   choose(change) {
     Object.assign(lesson.choice, change);
     lesson.clamp();
+    const at = ((lesson.data && lesson.data.attention) || [])[lesson.choice.block];
+    const word = at && at.kind === "encoder" && lesson.words("source").find(w => w.tokens.includes(lesson.choice.row));
+    if (word) lesson.picked = word.text;
     writeAddress();
     lesson.tell("choice");
   },
