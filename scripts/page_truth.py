@@ -40,6 +40,8 @@ BREAKS = [
     ("what comes before the map is drawn in its place", "scatter(i.after, `after", "scatter(i.before, `after", "maps"),
     ("lines of a head have another head's widths", "const weights = {row: i => p.row(state.head, i)};",
      "const weights = {row: i => p.row((state.head + 1) % p.shape[0], i)};", "head"),
+    ("the sentence names another head", 'para(data.chosen.why.replace(', 'para(data.chosen.why.replace(/head \\d/, "head 9").replace(', "head"),
+    ("the sentence gives another share", 'para(data.chosen.why.replace(', 'para(data.chosen.why.replace(/\\d+%/, "99%").replace(', "head"),
     ("the step's bars are not its percentages", "value: c.p,", "value: 1 - c.p,", "steps"),
     ("neighbours are drawn in another order", "value: n.cosine, kind", "value: 1 - n.cosine, kind", "neighbours"),
     ("the place where the word stands is drawn as another", "value: x / most,", "value: 1 - x / most,", "places"),
@@ -186,15 +188,21 @@ class Page:
         thick, width = max(others, key=lambda x: x[1])
         self.check(thick == (match[1], match[2]), f"head: says {match[0]}, the thickest line goes from {thick[0]} to {thick[1]}")
         self.check(abs((width - 0.6) / 9 - float(match[3]) / 100) < 0.006, f"head: says {match[3]} %, drawn {width}")
-        if "looks at it most in" in said:  # the chosen head: of all heads, here the word looks at its puller most
-            chosen, puller = self.data["chosen"], re.search(r"Of all words, “(.+?)”", said)[1]
+        why = re.search(r"“(.+?)” is one of the words that pull “(.+?)” towards the (\w+)\. .* looks at it most: in encoder layer (\d+), "
+                        r"head (\d+), with (\d+) % of its attention", said)
+        self.check(why or not (self.data["pulls"] and self.data["chosen"]["group"]), f"head: does not say who pulls: {said}")
+        if why:  # the chosen head: here the word looks at its puller that much, and the puller pulls that way
+            chosen, puller = self.data["chosen"], why[1]
+            self.check(f"encoder layer {why[4]}, head {why[5]}" in said.replace(why[0], ""), "head: another head is shown than is named")
             words = {}
             for j, token in enumerate(self.data["source"]["tokens"]):
                 words.setdefault(token["word"], []).append((j, token["text"]))
             pieces = next((w for w in words.values() if "".join(t for _, t in w).strip() == puller), [])
             share = sum((w - 0.6) / 9 for a, b, w in lines if round((a - 22 - high / 2) / high) == chosen["row"]
                         and round((b - 22 - high / 2) / high) in [j for j, _ in pieces])
-            told = float(re.search(r"with (\d+) % of its attention", said)[1]) / 100
+            told = float(why[6]) / 100
+            pull = sum(layer["total"][j] for layer in self.data["pulls"]["layers"] for j, _ in pieces)
+            self.check(self.data["pulls"]["axis"][pull > 0] == why[3], f"head: says {puller} pulls to the {why[3]}, by {pull:.2f}")
             self.check(abs(share - told) < 0.03, f"head: says {puller} gets {told}, drawn {share:.2f}")
 
     def steps(self):

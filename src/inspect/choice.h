@@ -1,7 +1,7 @@
-/* What a page opens on. In a sentence that has a word with two meanings: that word, and the head that tells most. Of
- * the other words, one pulls it furthest towards the meaning it ends with; the head is the one in which it looks at
- * that word most. In another sentence: the strongest look of a word at one of the rarer half that is not its
- * neighbour, such as that of a pronoun at its noun. What was asked for comes before both. */
+/* What a page opens on. In a sentence that has a word with two meanings: that word, and the head that tells most: of
+ * the words that pull it towards the meaning it ends with, in all heads together, it looks at one most, in that head.
+ * In another sentence: the strongest look of a word at one of the rarer half that is not its neighbour, such as that of
+ * a pronoun at its noun. What was asked for comes before both. */
 #pragma once
 
 #include "inspect/meaning.h"
