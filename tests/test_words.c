@@ -42,6 +42,7 @@ static void test_words(void) {
         {"the zebra sees the zebra", "1 zebra|2 sees|4 zebra|"},
         {"\"the cat!\" -- ... 😀 \xFF", ""},
         {"11 12", "1 2|"},
+        {"2 cats, 340 dogs", "0 2|1 cats|2 340|3 dogs|"},
         {"it's the cat's l'arbre l\u2019arbre's", "0 it's|2 cat's|4 l\u2019arbre's|"},
         {"'tis the zebra's", "0 'tis|2 zebra's|"},
         {"cat 'n' cat", "1 n|"},

@@ -100,6 +100,12 @@ static bool is_seen(WordsSeen seen, uint32_t sum) {
     return seen.count > 0 && bsearch(&sum, seen.sums, seen.count, sizeof sum, compare_sums) != NULL;
 }
 
+static bool is_digit(const char *text, const UnseenWord *word) {
+    uint32_t code;
+    utf8_decode(&code, text + word->start, word->length);
+    return utf8_class(code) == UTF8_DIGIT;
+}
+
 void words_unseen(UnseenWord **unseen, char **normalised, WordsSeen seen, Text text, Normalisation how) {
     if (!seen.sums) return;
     const size_t begin = stbds_arrlenu(*normalised);
@@ -112,6 +118,9 @@ void words_unseen(UnseenWord **unseen, char **normalised, WordsSeen seen, Text t
         UnseenWord *last = *unseen && stbds_arrlenu(*unseen) > 0 ? &stbds_arrlast(*unseen) : NULL;
         if (last && last->start == found.start)
             last->length = found.length; /* one word with what an apostrophe ties to it */
+        else if (last && last->start + last->length == found.start && is_digit(*normalised, last) &&
+                 is_digit(*normalised, &found))
+            last->length += found.length; /* one number */
         else
             stbds_arrput(*unseen, found);
     }

@@ -122,6 +122,7 @@ const lesson = {
       } else
         words.push({word: t.word, text: t.text.trim(), tokens: [i]});
     });
+    for (const w of words) w.text = joinedBytes(w.text);
     return words;
   },
   /* For each word of the translation its shares of the source words, as `./translate --alignment` has them: the mean
@@ -184,6 +185,14 @@ function readAddress() {
 
 /* ---- the sentence, its translation, and ribbons between their words ---- */
 
+/* A character that takes several tokens is written in each as the bytes it has there, \xF0; together they are one again. */
+const joinedBytes = text => text.replace(/(\\x[89A-F][0-9A-F])+/g, run => {
+  try {
+    return new TextDecoder("utf-8", {fatal: true}).decode(Uint8Array.from(run.match(/[89A-F][0-9A-F]/g), hex => parseInt(hex, 16)));
+  } catch (error) {
+    return run;
+  }
+});
 const ribbonColour = (i, count) => `hsl(${Math.round(205 + 130 * (count > 1 ? i / (count - 1) : 0))} 52% 55%)`;
 /* Words of both sides and, for each of the translation, its shares of the others: of the data. */
 const heroOf = d => ({source: lesson.words("source"), target: lesson.words("target"), shares: lesson.alignment(), unseen: d.unseen || []});

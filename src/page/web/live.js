@@ -100,6 +100,7 @@ async function liveTranslate() {
 }
 async function liveInspect() {
   const text = nmt.sentence;
+  if (!text) liveEmpty();
   if (!text || text === nmt.shown) {
     liveSettle();
     return;
@@ -117,6 +118,16 @@ async function liveInspect() {
   } catch (error) {
     liveFail(error);
   }
+}
+/* The field is empty: nothing of the sentence before is left on top, and the story says that it is of that one. */
+function liveEmpty() {
+  const {shown} = nmt;
+  nmt.shown = nmt.hero = null;
+  nmt.says.textContent = "";
+  knock.weighing = (knock.weighing || 0) + 1;
+  if (knock.weigh) knock.weigh.textContent = "";
+  knockRun();
+  if (shown) knock.note.replaceChildren("The field is empty. The story below is still that of ", ...knockQuote(shown), ".");
 }
 function liveFail(error) {
   nmt.error.textContent = error.message;
@@ -142,7 +153,7 @@ async function liveTranslateAgain() {
 
 /* ---- comparing translations ---- */
 
-/* The longest common part of two lists of words: which words of `b` are not in it, and how many of either at most. */
+/* The longest common part of two lists of words: which words of `b` are not in it, and how many words of `a` change. */
 function liveChanges(a, b) {
   const best = range(a.length + 1).map(() => new Array(b.length + 1).fill(0));
   for (let i = a.length; i-- > 0;)
@@ -157,7 +168,7 @@ function liveChanges(a, b) {
       i++;
     else
       j++;
-  return {count: Math.max(a.length, b.length) - best[0][0], marks};
+  return {count: Math.min(Math.max(1, a.length), Math.max(a.length, b.length) - best[0][0]), marks};
 }
 const liveSplit = text => text.split(" ").filter(Boolean);
 /* A text with its words marked that are not in another. */

@@ -21,7 +21,6 @@ const knockOne = (count, word) => (count === 1 ? `one ${word}` : `${count} ${wor
 function knockLabel(name) {
   const part = knock.parts.find(p => p.name === name);
   if (part) return part.label;
-  if (name.startsWith("only:")) return "all heads but " + name.slice(5);
   const [kind, layer, head] = name.slice(6).split(".");
   return `head ${head} of the ${knockKind[kind]}${knockLayers(kind) > 1 ? `, layer ${layer}` : ""}`;
 }
@@ -50,7 +49,7 @@ function makeKnock() {
   document.getElementById("story").before(knock.note);
   knock.says = html("p.verdict", {role: "status", "aria-live": "polite"});
   host.replaceChildren(html("section.knock", {"aria-labelledby": "knock-title"}, html("h2", {id: "knock-title", tabindex: -1}, "Switch a part off"),
-    html("p.lead", "What is each part for? Take it away, and see what breaks."), knock.switches, knock.fold, knock.out, knock.says));
+    html("p.lead", "What is each part for? Take it away, and see what breaks."), knock.switches, knock.fold, knock.says, knock.out));
   nmt.watchers.push(() => {
     knockHeads();
     knockRun();
@@ -154,7 +153,7 @@ async function knockPair(names, turn) {
   }
   const changed = tried.filter(t => t.count > 0).length;
   if (!fixed) tried.sort((a, b) => Math.min(b.count, 6) - Math.min(a.count, 6) || a.without.length - b.without.length);
-  return {best: tried.slice(0, 2), fixed: Boolean(fixed), changed, tried: tried.length};
+  return {best: fixed ? tried : tried.filter(t => t.count > 0).slice(0, 2), fixed: Boolean(fixed), changed, tried: tried.length};
 }
 /* Means over what a pass over both whole sentences computed: how sure the model is of each piece that it was to say, and
  * how much of its weight a row of attention gives to one place. */
@@ -210,12 +209,13 @@ function knockDraw(found) {
     liveType(text);
   }},
     text);
-  const table = pair && (pair.fixed || pair.changed > 0) && html("table.pair", html("caption", pair.fixed ? "Two sentences that show it:" : "Where it shows most:"),
+  const table = pair && (pair.fixed || pair.changed > 0) && html("table.pair", html("caption", !pair.fixed ? "Where it shows most:" :
+    pair.changed ? "Two sentences that show it:" : "For these sentences it changes nothing:"),
     html("thead", html("tr", html("td"), html("th", {scope: "col"}, "whole model"), html("th", {scope: "col"}, label))),
     html("tbody", pair.best.map(t => html("tr", html("th", {scope: "row"}, tryIt(t.text)), html("td", {"data-label": "whole model", lang: "fr"}, t.whole),
       html("td", {"data-label": label, lang: "fr"}, liveMarked(t.without, t.whole))))));
   knock.out.replaceChildren(html("div.ko-sides", html("div.ko-side", html("h3", "whole model"), html("p.said", {lang: "fr"}, whole)),
-    html("div.ko-side.broken", html("h3", label), sentence(result.text))), picture, found.inspect ? knock.show : "", table || "");
+    html("div.ko-side.broken", html("h3", label), sentence(result.text))), table || "", picture, found.inspect ? knock.show : "");
 }
 
 /* Shows the story of the model as it runs without the parts, or of the whole one; the top keeps the whole translation. */
@@ -229,7 +229,11 @@ function knockInside(on) {
   lesson.show(data);
   drawHero(nmt.hero);
 }
-const knockWithout = names => "without " + names.map(knockLabel).join(", ").replace("all heads but", "all heads but head");
+function knockWithout(names) {
+  const only = names.filter(n => n.startsWith("only:")).map(n => `with head ${n.slice(5)} only`);
+  const off = names.filter(n => !n.startsWith("only:")).map(knockLabel).join(", ");
+  return [...(off ? ["without " + off] : []), ...only].join(", ");
+}
 
 const knockQuote = text => ["“", html("i", text), "”"];
 /* What the part was for, from what happened. */
@@ -240,23 +244,25 @@ function knockVerdict({names, text, whole, without, inspect, pair}) {
   const often = `Of ${pair.tried} sentences tried here, ${pair.changed || "none"} ${pair.changed < 2 ? "changes" : "change"}.`;
   const before = knockMeans(nmt.data, nmt.data), after = knockMeans(inspect, nmt.data);
   if (names.length > 1) return [here, " ", often];
+  const alike = start => (a.without ? [start, knockQuote(a.text), " and ", knockQuote(b.text), " give the same translation: ", knockQuote(a.without), ". "] :
+    [start, "it is given ", knockQuote(a.text), " and ", knockQuote(b.text), ". In both cases it says nothing at all. "]);
   const verdicts = {
     positions: () => [
-      same && differ ? ["Without positions, ", knockQuote(a.text), " and ", knockQuote(b.text), " give the same translation: ", knockQuote(a.without), ". "]
+      same && differ ? alike("Without positions, ")
                      : ["Without positions, word order is lost. "],
       "Attention adds up what it finds wherever it finds it, so a sentence is a bag of words. Only its position says which word came first."
     ],
     mask: () => [
       count === 0 ? "The translation stays: while it is written, no later word is there yet, so there is nothing to hide. " : here + " ",
-      `The mask is for learning. There the whole translation is given at once, and without the mask a word could look at the answer. This model learnt with it: where it may look ahead after all, it gives the words of its own translation ${
-        percent(after.sure)} on average instead of ${percent(before.sure)}.`
+      `The mask is for learning. There the whole translation is given at once, and without the mask a word could look at the answer. This model learnt with it. Let it look ahead, and it is ${
+        after.sure < before.sure ? "less" : "more"} sure of its own words: ${percent(after.sure)} instead of ${percent(before.sure)}.`
     ],
     root: () => [
       here, ` Scores are now ${short(Math.sqrt(nmt.data.model.head_width), 1).replace(".0", "")} times as large. So softmax shares less: the largest weight of a row is ${
         percent(after.sharp)} on average, not ${percent(before.sharp)}. The root keeps attention soft enough to gather from several words, and to learn. `, often
     ],
     attention: () => [
-      same && differ ? ["Without attention, ", knockQuote(a.text), " and ", knockQuote(b.text), " give the same: ", knockQuote(a.without || "nothing"), ". "] : here + " ",
+      same && differ ? alike("Without attention, ") : here + " ",
       "Nothing else lets one word reach another. Without it, the translation knows nothing of the sentence, nor of its own words but the last."
     ],
     feedforward: () => [here, " ", often, " Attention only mixes what words bring along; the feed-forward blocks work on the mixture, word by word."]

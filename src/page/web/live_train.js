@@ -58,9 +58,10 @@ function makeTrain() {
     return input;
   };
   const pickPairs = picker("pick-pairs", ".tsv,.txt,text/plain", trainFile), pickModel = picker("pick-model", ".gguf", trainFile);
+  t.checked = html("p.checked-pairs", {role: "status"});
   t.mine = html("div.mine", {hidden: true}, t.pairs,
     html("p.muted", "One pair a line: English, a tab, French. The Tab key writes a tab behind a word; after Escape it leaves the field. Or drop a file here, or ",
-      html("button.link", {type: "button", onclick: () => pickPairs.click()}, "choose one"), ". Some hundred pairs are enough to see it learn."), pickPairs);
+      html("button.link", {type: "button", onclick: () => pickPairs.click()}, "choose one"), ". Some hundred pairs are enough to see it learn."), t.checked, pickPairs);
   t.form = html("fieldset", html("legend.hidden", "What it learns from"),
     html("div.choices", choice("train-from", "shipped", "the sentences in the page", true), choice("train-from", "mine", "sentences of your own")), t.mine,
     html("div.choices", box("train-positions", "without positions"), box("train-heads", "with one head only")));
@@ -79,7 +80,7 @@ function makeTrain() {
   t.now = html("p.train-model");
   const host = document.getElementById("live-panel");
   host.replaceChildren(html("section.train", {"aria-labelledby": "train-title"}, html("h2", {id: "train-title", tabindex: -1}, "Teach it, here"),
-    html("p.lead", "At first the model is noise: random numbers. It reads sentences and their translations, and each step moves every number a little, so that the right word becomes likelier. Watch it."),
+    html("p.lead", "This page trains a translator in your browser, and the file that it makes has the same bytes as the one that ./train makes. At first the model is noise: random numbers. It reads sentences and their translations, and each step moves every number a little, so that the right word becomes likelier. Watch it."),
     t.form, html("div.transport", t.start, t.pause, t.step, t.again), t.error, html("div.progress", t.bar, t.said), t.views, t.end,
     html("div.models", t.now, html("div.transport", t.use, t.keep, html("button", {id: "train-open", type: "button", onclick: () => pickModel.click()},
       "Open a model.gguf"), pickModel), t.own)));
@@ -96,6 +97,7 @@ function makeTrain() {
 }
 const trainFrom = () => teach.form.querySelector("input[name=train-from]:checked").value;
 function trainChoose(from) {
+  trainCheck();
   teach.form.querySelector(`input[value=${from}]`).checked = true;
   teach.mine.hidden = from !== "mine";
 }
@@ -120,8 +122,21 @@ function trainShow() {
 
 /* ---- the run ---- */
 
-function trainPairs() {
-  return teach.pairs.value.split("\n").map(line => line.split("\t").map(s => s.trim())).filter(p => p[0] && p[1]);
+const trainPairs = () => trainLines().filter(l => !l.wrong).map(l => l.columns.slice(0, 2));
+/* The lines that are not empty: {number, columns, wrong, note}. */
+function trainLines() {
+  return teach.pairs.value.split("\n").map((line, i) => {
+    const columns = line.split("\t").map(s => s.trim());
+    const wrong = columns.length < 2 ? "has no tab" : columns[0] && columns.slice(1).join("") ? "" : "lacks a sentence";
+    return {number: i + 1, columns, wrong, note: wrong || (columns.length > 2 ? "has a third column, which is not learnt from" : "")};
+  }).filter(l => l.columns.join(""));
+}
+/* What is to be said of them. */
+function trainCheck() {
+  const lines = trainLines(), noted = lines.filter(l => l.note), good = lines.filter(l => !l.wrong).length;
+  const notes = noted.slice(0, 3).map(l => `Line ${l.number} ${l.note}. `).join("") + (noted.length > 3 ? `There is such a remark on ${noted.length - 3} more lines. ` : "");
+  teach.checked.textContent = !lines.length ? "" : `${notes}${good === 1 ? "1 pair is" : `${good} pairs are`} used${
+    good < 200 ? ": it will learn these by heart. To translate other sentences, it needs some hundred pairs." : "."}`;
 }
 async function trainStart() {
   const t = teach, mine = trainFrom() === "mine", number = ++t.number, config = [];
@@ -187,6 +202,8 @@ async function trainOver() {
 function trainEvent(event) {
   const t = teach;
   t.at = event.step;
+  if (Number.isFinite(event.nll)) /* the film tells the same loss as the curve, which is not that of the smoothed labels */
+    for (const frame of event.frames) frame.loss = event.nll;
   t.frames.push(...event.frames);
   t.speed = event.tokens_per_second;
   if (Number.isFinite(event.loss)) {
@@ -281,18 +298,30 @@ async function trainKeep() {
   setTimeout(() => URL.revokeObjectURL(url), 10000);
   t.said.textContent = "model.gguf is saved. ./translate -m model.gguf takes it, and so does this page.";
 }
+const trainIsModel = name => /\.gguf$/i.test(name);
+/* Bytes as text, if they are. */
+function trainText(bytes) {
+  const wrong = new Error("expected text (pairs of sentences) or a model.gguf, found neither");
+  if (bytes.includes(0)) throw wrong;
+  try {
+    return new TextDecoder("utf-8", {fatal: true}).decode(bytes);
+  } catch (error) {
+    throw wrong;
+  }
+}
 /* A file that was dropped or chosen: a model, or pairs. */
 async function trainFile(file) {
   const t = teach;
+  if (t.form.disabled && !trainIsModel(file.name)) return;
   t.error.textContent = "";
   try {
     const bytes = new Uint8Array(await file.arrayBuffer());
-    const model = /\.gguf$/i.test(file.name) || new TextDecoder().decode(bytes.subarray(0, 4)) === "GGUF";
+    const model = trainIsModel(file.name) || new TextDecoder().decode(bytes.subarray(0, 4)) === "GGUF";
     if (model) {
       if (!nmt.own) nmt.own = await nmt.engine.model_bytes();
       await liveUse(bytes, file.name);
     } else {
-      t.pairs.value = new TextDecoder().decode(bytes);
+      t.pairs.value = trainText(bytes);
       trainChoose("mine");
     }
   } catch (error) {
@@ -329,7 +358,7 @@ function trainCurve(host) {
     [0, t.last / 2, t.last].map((s, i) => svg("text.muted", {x: X(s), y: H - 8, "text-anchor": ["start", "middle", "end"][i]}, i === 2 ? `step ${s}` : String(s))),
     svg("polyline.loss", {points: t.losses.map((l, i) => `${X(t.steps[i]).toFixed(1)},${Y(l).toFixed(1)}`).join(" ")}), dots,
     svg("circle.tip", {cx: X(step), cy: Y(loss), r: 4})),
-    para("Loss ", html("b", short(loss, 2)), ": the right piece is given a chance of ", html("b", percent(chance)), chance < 0.5 ? `, as one of ${
+    para("Loss ", html("b", short(loss, 2)), " in this step: the right piece is given a chance of ", html("b", percent(chance)), chance < 0.5 ? `, as one of ${
       thousands(Math.round(1 / chance))} that are equally likely.` : "."));
 }
 
@@ -395,13 +424,11 @@ function trainStars(host, fresh) {
     for (const text of texts) if (text) text.style.opacity = k * k;
   });
 }
-/* Of how many words of the first two groups the nearest in the picture is of its own group. */
+/* How many words of the first two groups have one of their own nearest to them, in all numbers of the embedding and not
+ * in the picture: its axis goes through the two groups, so even noise comes apart there. Beside it, what chance gives. */
 function trainNeighbours(named) {
-  const own = named.filter(w => {
-    const others = named.filter(o => o !== w), far = o => Math.hypot(o.xy[0] - w.xy[0], o.xy[1] - w.xy[1]);
-    return others.length && others.reduce((a, b) => (far(b) < far(a) ? b : a)).group === w.group;
-  }).length;
-  const names = teach.look.inspect.galaxy.groups, text = `${own} of ${named.length}`;
-  const rest = ` ${names[0]} and ${names[1]} stand nearest to one of their own kind.`;
+  const g = teach.look.inspect.galaxy, of = named.length, kin = named.map(w => named.filter(o => o.group === w.group).length - 1);
+  const text = `${g.near} of ${of}`, rest = ` ${g.groups[0]} and ${g.groups[1]} have one of their own kind nearest to them, in all ${
+    teach.look.inspect.model.width} numbers of a word; by chance it would be about ${Math.round(sum(kin) / (of - 1))}.`;
   return {plain: text + rest, shown: [html("b", text), rest]};
 }

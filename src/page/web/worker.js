@@ -243,8 +243,8 @@ const calls = {
     try {
       program.open(path);
     } catch (error) {
-      program.system.files.delete(path);
-      throw error;
+      program.system.files.delete(path); /* its path here, and what an environment could allow, say nothing in a page */
+      throw new Error(error.message.replace(path + ": ", "").replace(/; if it was changed on purpose.*/, ""));
     }
     if (before) program.system.files.delete(before);
   },
