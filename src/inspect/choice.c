@@ -128,7 +128,11 @@ static int32_t rarer_half(const Observation *o) {
 static void by_look(Choice *choice, const Observation *o, ptrdiff_t row) {
     Look best = {0};
     const int32_t rarer = rarer_half(o);
+    static const char *const of[] = {"one of the rarer words, further away than the next",
+                                     "a word further away than the next", "another word"};
+    const char *among = of[0];
     for (int turn = 0; turn < 3 && best.p == 0; turn++) {
+        among = of[turn];
         const ptrdiff_t apart = turn < 2 ? 2 : 1;
         const int32_t least = turn == 0 ? rarer : 0;
         for (size_t l = 0; l < o->file->params.hyper.encoder_layers; l++) {
@@ -148,9 +152,8 @@ static void by_look(Choice *choice, const Observation *o, ptrdiff_t row) {
         return;
     }
     char *from = choice_word(o, best.row), *to = choice_word(o, best.column);
-    choice->why = memory_format("\"%s\" looks at \"%s\" with %.0f%% of its attention: %s strongest look at one of the "
-                                "rarer words, further away than the next.",
-                                from, to, 100 * best.p, row < 0 ? "the" : "its");
+    choice->why = memory_format("\"%s\" looks at \"%s\" with %.0f%% of its attention: %s strongest look at %s.", from,
+                                to, 100 * best.p, row < 0 ? "the" : "its", among);
     free(from);
     free(to);
 }
