@@ -41,13 +41,13 @@ SPARE = 6
 # Sentences per family: train, valid, test.
 QUOTAS = {
     "sat": (700, 45, 45),
-    "two-meanings": (2300, 90, 90),
+    "two-meanings": (2350, 90, 90),
     "order": (1500, 75, 75),
     "it": (1900, 70, 70),
     "after": (650, 25, 25),
     "long-range": (1200, 55, 55),
-    "question": (550, 30, 30),
-    "negation": (620, 30, 30),
+    "question": (650, 30, 30),
+    "negation": (700, 30, 30),
     "possessive": (470, 20, 20),
     "future": (430, 20, 20),
     "imperfect": (520, 15, 15),

@@ -434,7 +434,7 @@ def do_you_like(ch):
 
 def draw_described(ch):
     classes = ch.weighted([(55, DESCRIBED), (45, ANIMATE + ("name",))])
-    return draw_np(ch, *classes, adjective=0.15, plural=0.4)
+    return draw_np(ch, *classes, adjective=0.3, plural=0.4)
 
 
 def did_she_eat(ch):
