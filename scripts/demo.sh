@@ -5,9 +5,9 @@ cd "$(dirname "$0")/.."
 sh scripts/setup.sh
 make -s ${STB:+STB="$STB"}
 ./train configs/tiny.ini
-for text in "the cat sat" "the cat sat on the mat" "please buy an apple and an orange" \
-    "apple unveiled the new phone" "the dog sees the cat" "the cat sees the dog" \
-    "the car is old but it is fast" "where is her white chair?"; do
+for text in "The cat sat on the mat" "Aditya eats pizza" "Pizza eats Aditya" "I love pizza" "Write a poem" \
+    "Please buy an apple and orange, apple unveiled new phones" "The dog sees the cat" "The cat sees the dog" \
+    "The thief escaped after the guard dozed off" "The car is old but it is fast" "Where is her white chair?"; do
     printf '%s\n    -> ' "$text"
     ./translate -m runs/tiny/model.gguf "$text"
 done
