@@ -338,6 +338,10 @@ class LessonTest:
         if mine:
             between = "stands between the" in caption
             self.check(between == (abs(mine["xy"][0]) <= 0.6), f"{hero[1]} at {mine['xy'][0]}: {caption}")
+            beast = next((i for i, t in enumerate(self.data["source"]["tokens"]) for w in g["words"] if w["id"] == t["id"] and w["group"] > 1), -1)
+            if beast >= 0:
+                self.run(f"lesson.choose({{block: 0, row: {beast}, word: {beast}}})")
+                self.check("is neither one of the" in self.text(".caption"), f"a word of another group: {self.text('.caption')}")
         moves = "toScene('galaxy', 1), toScene('galaxy', 2), document.querySelector('#scene .star').hasAttribute('transform')"
         self.check(not self.run(moves), "nothing moves for who asked for that")
         self.browser.show(1280, 900)

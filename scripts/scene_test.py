@@ -64,7 +64,7 @@ def shown(token):
 
 def spoken(tokens, i):
     if tokens[i]["text"] in ("<s>", "</s>"):
-        return "the start mark" if tokens[i]["text"] == "<s>" else "the end mark"
+        return shown(tokens[i])
     same = [k for k, t in enumerate(tokens) if t["text"] == tokens[i]["text"]]
     nth = same.index(i) + 1
     ordinal = "" if len(same) == 1 else "the " + (ORDINALS[nth] if nth < len(ORDINALS) else f"{nth}th ")

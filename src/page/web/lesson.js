@@ -4,6 +4,7 @@
  * A scene is {id, title, map, needs(data), draw(host, lesson, step), caption(data, step), steps, names}:
  *
  *     map       names of the parts of the machine that are lit (machine.js)
+ *     about     the one of them that is explained beside the story, the first if not said
  *     needs     whether the data has what the scene shows; else it is left out
  *     draw      fills the empty element host; again when data, choice, step or width change
  *     caption   what to see, made from the data: a text, or a list of texts and elements

@@ -8,7 +8,7 @@ const knock = {
     {name: "mask", label: "the mask", job: "No word of the translation sees those that come after it."},
     {name: "root", label: "the root", job: "Scores are divided by the square root of a head’s width before softmax."},
     {name: "attention", label: "attention", job: "Words look at each other and take over what matters.", pair: ["please buy an apple and an orange", "the cat sat on the mat"]},
-    {name: "feedforward", label: "feed-forward", job: "Each word works up by itself what it has gathered."}
+    {name: "feedforward", label: "feed-forward", job: "Each word, on its own, works out what to make of what it gathered."}
   ],
   on: [], /* names, the last switched on at the end */
   inside: false, /* whether the story shows the model without them */

@@ -358,8 +358,8 @@ function trainCurve(host) {
     [0, t.last / 2, t.last].map((s, i) => svg("text.muted", {x: X(s), y: H - 8, "text-anchor": ["start", "middle", "end"][i]}, i === 2 ? `step ${s}` : String(s))),
     svg("polyline.loss", {points: t.losses.map((l, i) => `${X(t.steps[i]).toFixed(1)},${Y(l).toFixed(1)}`).join(" ")}), dots,
     svg("circle.tip", {cx: X(step), cy: Y(loss), r: 4})),
-    para("Loss ", html("b", short(loss, 2)), " in this step: the right piece is given a chance of ", html("b", percent(chance)), chance < 0.5 ? `, as one of ${
-      thousands(Math.round(1 / chance))} that are equally likely.` : "."));
+    para("Loss ", html("b", short(loss, 2)), " in this step: the right piece is given a chance of ", html("b", percent(chance)), chance < 0.5 ? `, as if it guessed among ${
+      thousands(Math.round(1 / chance))}.` : "."));
 }
 
 function trainSentences(host) {

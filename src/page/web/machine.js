@@ -8,13 +8,13 @@ const machine = {
     {name: "source", side: 0, y: 352, plain: true, job: "The sentence goes in, cut into pieces."},
     {name: "embed", side: 0, y: 302, text: "embedding", job: "Each piece becomes a vector, which is a row of numbers. Its place is added."},
     {name: "encoder-attention", side: 0, y: 218, text: "attention", job: "Each word looks at all the others and takes over what matters to it."},
-    {name: "encoder-ffn", side: 0, y: 156, text: "feed-forward", job: "Each word works up by itself what it has gathered."},
+    {name: "encoder-ffn", side: 0, y: 156, text: "feed-forward", job: "Each word, on its own, works out what to make of what it gathered."},
     {name: "memory", side: 0, y: 94, text: "memory", job: "What the encoder hands over: one vector for each word, which knows its sentence."},
     {name: "target-embed", side: 1, y: 302, text: "embedding", job: "The words written so far go in, in the same way."},
     {name: "decoder-attention", side: 1, y: 218, text: "attention", job: "Each word written so far looks at those before it."},
     {name: "mask", side: 1, y: 218, mask: true, job: "The mask is a curtain: no word sees those that come after it."},
     {name: "cross", side: 1, y: 156, text: "cross-attention", job: "The translation looks at the sentence: what is to be said next?"},
-    {name: "decoder-ffn", side: 1, y: 94, text: "feed-forward", job: "Each word works up by itself what it has gathered."},
+    {name: "decoder-ffn", side: 1, y: 94, text: "feed-forward", job: "Each word, on its own, works out what to make of what it gathered."},
     {name: "output", side: 1, y: 30, text: "output layer", job: "The last vector is compared with all pieces; the likeliest is the next word."}
   ],
   high: 36,
@@ -121,7 +121,7 @@ function drawMap() {
   }
   const said = html("p.job", {"aria-live": "polite"});
   const parts = machine.parts.filter(p => (s.map || []).includes(p.name));
-  const show = p => said.replaceChildren(p ? p.job : parts.length ? parts[parts.length > 1 && parts[0].plain ? 1 : 0].job : "");
+  const show = p => said.replaceChildren(p ? p.job : parts.length ? (parts.find(q => q.name === s.about) || parts[0]).job : "");
   show(null);
   const old = host.querySelector("details"), wide = matchMedia("(min-width: 62rem)").matches;
   const fold = html("details", {open: wide || Boolean(old && old.open)}, html("summary", "The machine"),

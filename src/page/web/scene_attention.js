@@ -11,8 +11,7 @@
   /* Names of tokens for sentences: the second of two equal ones is called the second. */
   function spoken(tokens, i) {
     const t = tokens[i], same = tokens.map((u, k) => (u.text === t.text ? k : -1)).filter(k => k >= 0);
-    if (t.text === "</s>") return "the end mark";
-    if (t.text === "<s>") return "the start mark";
+    if (isEnd(t)) return shown(t);
     const nth = same.indexOf(i) + 1;
     return same.length === 1 ? `“${shown(t)}”` : `the ${ordinals[nth] || nth + "th "}“${shown(t)}”`;
   }
@@ -721,7 +720,7 @@
       if (step === 1)
         return "First all scores are divided by the same number, the root of how many products each one adds up. Move the slider and watch.";
       if (step === 2)
-        return "Then each score goes up into the exponent. How far two scores are apart becomes how many times one is the other, and what was below zero is a small number above it.";
+        return "Then e is raised to each score. A lead becomes a multiple, and no number is negative any more.";
       return `Last, each word gets its part of the whole. See the largest piece of the cake: it goes to ${
         spoken(w.keys, w.best)}, ${part(w.share[w.best])}.`;
     }
@@ -877,8 +876,8 @@
         return `Now the values. Every word holds out what it has to give; ${me} will take most from ${who}, ${
           part(w.share[w.best])}.`;
       if (step === 1)
-        return `Each value shrinks to its share of the cake. Pale is what it was. The largest part is kept of ${
-          w.best === w.row ? `${me} itself` : who}: ${part(w.share[w.best])}.`;
+        return `Each value shrinks to its share of the cake. Pale is what it was; ${
+          w.best === w.row ? `${me} itself` : who} keeps most: ${part(w.share[w.best])}.`;
       return `What is left is added up, bar by bar (all drawn larger now). This is what ${
         me} takes home from this head: ${part(w.share[w.best])} of it comes from ${who}.`;
     }
@@ -930,7 +929,11 @@
         `head ${h}` + (mute(data, w.b, h) ? ", mute" : "")),
       gap > 34 &&
         svg("text.head-top", {x: narrow ? 7 : x1 - 128, y: yHead(h) + 12},
-          `${cut(shown(w.keys[tops[h]]), narrow ? 8 : 12)} ${part(weights[h][tops[h]])}`));
+          `${cut(shown(w.keys[tops[h]]), narrow ? 8 : 12)} ${part(weights[h][tops[h]])}`),
+      !narrow && gap > 66 && doesOf(w.b, h) &&
+        wrapped(doesOf(w.b, h), 150, 11.5)
+          .slice(0, 2)
+          .map((line, i) => svg("text.head-does", {x: x1 - 134, y: yHead(h) + 33 + 13 * i}, line)));
     const words = w.keys.map(
       (t, j) => svg("g.right-word", {...sideAttributes("source", t), "data-j": j},
         svg("text", {x: x2 + 2, y: yWord(j) + 4, class: j === w.row ? "me" : ""}, cut(shown(t), narrow ? 10 : 14)),
@@ -944,12 +947,13 @@
           "data-p": weights[h][j]
         }))));
     const drawn = svg("svg", {
-      viewBox: `0 0 ${W} ${high + 6}`,
+      viewBox: `0 ${narrow ? 0 : -16} ${W} ${high + (narrow ? 6 : 22)}`,
       width: W,
-      height: high + 6,
+      height: high + (narrow ? 6 : 22),
       role: "listbox",
       "aria-label": `the heads of ${layerOf(w.b)}, as ${word} sees with them`
     },
+      !narrow && svg("text.label", {x: x2 + 86, y: -3}, H > 1 ? "share of each head" : "its share"),
       !narrow && svg("text.asks", {x: x0, y: high / 2 + 6, "text-anchor": "end"}, cut(word, 10)), range(H).map(head),
       words);
     const tell = h => {
@@ -1124,8 +1128,8 @@
       const strongest = most(tops.map((j, h) => rowOf(w.b, h, w.row)[j])), j = tops[strongest];
       return H === 1 ? `This layer has one head: ${me} looks most at ${spoken(w.keys, j)}.`
                      : `${H} heads ask ${H} questions at once, each in its own colour. ${
-                         different === 1 ? `Here all look most at ${spoken(w.keys, tops[0])}`
-                                         : `See how ${me} looks at ${different} different words first`}. ` +
+                         different === 1 ? `For ${me} all look most at ${spoken(w.keys, tops[0])}`
+                                         : `For ${me} they look most at ${different} different words`}. ` +
           `The widest ribbon is head ${strongest}’s: ${part(rowOf(w.b, strongest, w.row)[j])} for ${
             j === w.row ? "the word itself" : spoken(w.keys, j)}.`;
     }
@@ -1159,6 +1163,7 @@
                           .weights);
     return off(data, "mask") ? {free: own, masked: made(true)} : {free: made(false), masked: own};
   }
+  let cloths = 0; /* each picture has a pattern of its own */
   function triangle(w, W, rows, {open, curtain, name}) {
     const n = w.keys.length, narrow = W < 420, left = narrow ? 74 : 96,
           cell = Math.max(7, Math.min(32, (W - left - 30) / n)),
@@ -1184,8 +1189,9 @@
             : `fill:${ahead ? "var(--warm)" : "var(--accent)"};fill-opacity:${(0.04 + 0.96 * Math.sqrt(p)).toFixed(3)}`
         }));
       }
+    const id = "cloth-" + (cloths = (cloths + 1) % 1000);
     const cloth = curtain &&
-      svg("g.cloth", svg("rect", {x: 0, y: top - 3, width: n * cell + 2, height: n * cell + 6, fill: "url(#cloth)"}));
+      svg("g.cloth", svg("rect", {x: 0, y: top - 3, width: n * cell + 2, height: n * cell + 6, fill: `url(#${id})`}));
     const room = svg("svg.room",
       {x: left, y: 0, width: n * cell + 1, height: H, overflow: "hidden", style: "overflow:hidden"}, cloth,
       curtain && open + 1 < n &&
@@ -1203,8 +1209,8 @@
         `translateX(${(open + 1) * cell}px)`);
     return svg("svg.triangle",
       {viewBox: `0 0 ${W} ${H}`, width: W, height: H, role: "img", "aria-label": name, "data-open": open},
-      svg("defs",
-        svg("pattern", {id: "cloth", width: 9, height: 9, patternUnits: "userSpaceOnUse"},
+      cloth && svg("defs",
+        svg("pattern", {id, width: 9, height: 9, patternUnits: "userSpaceOnUse"},
           svg("rect.cloth-a", {width: 9, height: 9}), svg("rect.cloth-b", {width: 4, height: 9}))),
       drawn, room,
       w.keys.map((t, j) => j % every === 0 &&
@@ -1272,7 +1278,7 @@
       host.append(two, out);
       const best = most([...masked[w.row]].slice(0, w.row + 1));
       out.replaceChildren(w.row === 0
-          ? "The start mark can only look at itself."
+          ? "(start) can only look at itself."
           : `${atStart(me)} sees ${plural(w.row + 1, "word")}, itself included. It looks most at ${
               best === w.row ? "itself" : spoken(w.keys, best)}: ${part(masked[w.row][best])}.`);
     } else {
@@ -1295,6 +1301,7 @@
     id: "mask",
     title: "The translation, behind a curtain",
     map: ["decoder-attention", "mask"],
+    about: "mask",
     steps: 2,
     needs: data => Boolean(data.target && blocksOf(data, "decoder").length),
     draw: (host, lesson, step) => drawMask(host, lesson.data, step),
@@ -1449,6 +1456,7 @@
     id: "cross",
     title: "Each new word looks back at the sentence",
     map: ["memory", "cross"],
+    about: "cross",
     steps: 2,
     needs: data => Boolean(data.source && data.steps && blocksOf(data, "cross").length),
     draw: (host, lesson, step) => drawCross(host, lesson.data, step),
@@ -1460,12 +1468,13 @@
           spoken(w.tokens, w.row)} this head looks at ${spoken(w.keys, tops[w.row])}, ${
           part(rowOf(w.b, w.head, w.row)[tops[w.row]])}.`;
       const clear = rows.filter(i => rowOf(w.b, w.head, i)[tops[i]] > 0.5).length,
-            back = rows.filter(i => i > 0 && tops[i] < tops[i - 1]).length;
+            back = rows.filter(i => i > 0 && tops[i] < tops[i - 1]);
       return `All at once. In ${clear} of ${rows.length} rows one piece of the sentence gets more than half. ` +
         (2 * clear >= rows.length ? "Nobody told the model which word belongs to which. "
                                   : "This head does not tell which word belongs to which. ") +
-        (back ? `Lines cross where the look jumps back: ${back === 1 ? "once" : back + " times"} here.`
-              : "No line jumps back: both sides have the same order here.");
+        (back.length ? `Going down, the look jumps back ${
+           back.length === 1 ? "once" : back.length + " times"}: ${back.length === 1 ? "" : "first "}to ${spoken(w.keys, tops[back[0]])}.`
+                     : "No line jumps back: both sides have the same order here.");
     }
   });
 
@@ -1631,7 +1640,7 @@
           best.p > 0.8     ? "the model is sure"
             : best.p > 0.4 ? "the model has a favourite"
                            : "the model hesitates"} here, ${part(best.p)} for “${shown(best)}”.`;
-      return "A knob for its courage: divide the scores by a small temperature and the model gets surer, by a large one and it gets bolder.";
+      return "The scores are divided by a number, the temperature. Temperature: below 1 it is surer, above 1 bolder.";
     }
   });
 }

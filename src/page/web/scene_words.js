@@ -132,23 +132,26 @@ function galaxyCaption(d) {
   const all = ["Each word stands where its numbers put it. Words that are used alike are near each other. "];
   if (!at) return [all, "See the ", name(0), " on the left and the ", name(1), " on the right."];
   const n = (d.neighbours || []).find(n => n.id === at.id && n.side === "source"), kind = new Map(g.words.map(w => [w.id, w.group]));
-  const near = n ? n.near.filter(v => kind.get(v.id) === 0 || kind.get(v.id) === 1).slice(0, 4) : [];
-  const both = new Set(near.map(v => kind.get(v.id))).size === 2, x = at.xy[0];
-  if (Math.abs(x) > 0.6) return [all, quoted(hero.text), " stands with the ", name(x < 0 ? 0 : 1), "."];
+  const near = n ? n.near.filter(v => kind.has(v.id)).slice(0, 3) : [], width = tensor(d.embedding.source).shape[1];
+  const kin = at.group === 0 || at.group === 1 || (!(at.group >= 0) && near.some(v => kind.get(v.id) === 0 || kind.get(v.id) === 1));
+  if (!kin) return [all, quoted(hero.text), " is neither one of the ", name(0), " nor one of the ", name(1), ": the line below says little about it."];
+  if (Math.abs(at.xy[0]) > 0.6) return [all, quoted(hero.text), " stands with the ", name(at.xy[0] < 0 ? 0 : 1), "."];
   return [all, quoted(hero.text), " stands between the ", name(0), " and the ", name(1),
-    near.length ? [". Near it: ", near.map((v, i) => [i ? ", " : "", name(kind.get(v.id), v.text.trim())]), both ? ", some of each kind." : "."] : "."];
+    near.length > 1 ? [`. Of these words the nearest to it by all ${width} numbers are `, listed(near.map(v => strong({style: `color:${groupTone(kind.get(v.id))}`}, v.text.trim()))),
+      "; a drawing in two directions cannot show that."] : "."];
 }
 scenes.push({
   id: "galaxy",
   title: "Words become places",
   map: ["source", "embed"],
+  about: "embed",
   needs: d => d.source && d.embedding,
   steps: d => (d.galaxy ? 3 : 2),
   caption(d, step) {
     const count = lesson.words("source").length, width = tensor(d.embedding.source).shape[1], hero = followed();
-    const cut = lesson.words("source").find(w => w.tokens.length > 1);
-    return step === 0 ? [`The model knows ${thousands(d.model ? d.model.vocab : 0)} pieces of text, and each has a number. The sentence is ${plural(count, "word")} in ${plural(d.source.tokens.length, "piece")}: `,
-        cut ? [quoted(cut.text), ` is put together from ${cut.tokens.length}`] : "each word is one piece here", ", and a mark says where it ends."]
+    const cut = lesson.words("source").find(w => w.tokens.length > 1), pieces = d.source.tokens.filter(t => t.word >= 0).length;
+    return step === 0 ? [`The model knows ${thousands(d.model ? d.model.vocab : 0)} pieces of text, and each has a number. The sentence is ${plural(count, "word")}, `,
+        cut ? [`in ${pieces} pieces (`, quoted(cut.text), ` is put together from ${cut.tokens.length})`] : "one piece each", ", and one more piece: (end)."]
       : step === 1 ? [`Each number picks a row of a table: ${width} numbers, learnt in training, drawn here as colours. `, hero ? ["This column is all that the model knows of ", quoted(hero.text), " by itself."] : ""]
                    : galaxyCaption(d);
   },
@@ -190,7 +193,7 @@ scenes.push({
         ". It is ", strong("added"), " to the word that stands there."];
     const [a, b] = pair.map(i => words[i]), moved = angleMoved(d, a.tokens[0], b.tokens[0]);
     return [quoted(a.text), " and ", quoted(b.text), " change places. The words are the same, the clocks stay where they are, so the sums differ: ",
-      quoted(a.text), ` turns by ${Math.round(moved)}°. Without places both sentences would be one and the same to the model.`];
+      quoted(a.text), `’s vector with its place changes direction by ${Math.round(moved)}°. Without places both sentences would be one and the same to the model.`];
   },
   draw(host, lesson, step) {
     const d = lesson.data, [W, H] = lesson.size(host), words = placed(), pair = swapped(words);
@@ -305,13 +308,13 @@ function pullRows(d, at) {
     move: sum(w.tokens.map(j => step.total[j]))
   }));
   const marks = range(d.source.tokens.length).filter(j => d.source.tokens[j].word < 0);
-  return [...rows, {name: "the end mark", weight: sum(marks.map(weight)), move: sum(marks.map(j => step.total[j]))}];
+  return [...rows, {name: "(end)", weight: sum(marks.map(weight)), move: sum(marks.map(j => step.total[j]))}];
 }
 /* The parts of the whole step: [{name, move}], which add up to position_after - position_before. */
 function pullParts(d, at) {
-  const step = d.pulls.layers[at];
+  const step = d.pulls.layers[at], alone = step.place ? "an average sentence" : "its place, and an average sentence";
   return [...(step.place ? [{name: "its place", full: "the vector of its place", move: step.place}] : []),
-    {name: "any sentence", full: "what it gets in any sentence", move: step.alone}, {name: "these words", full: "these words", move: sum(step.total)}];
+    {name: alone, brief: "on average", full: alone, move: step.alone}, {name: "these words", full: "these words", move: sum(step.total)}];
 }
 /* An arrow along a row: from a to b, so thick. */
 function arrow(a, b, y, thick, tone) {
@@ -320,7 +323,7 @@ function arrow(a, b, y, thick, tone) {
 }
 function pullPicture(host, d, at) {
   const c = d.context, [W, H] = lesson.size(host), narrow = W < 560, step = d.pulls.layers[at], rows = pullRows(d, at), parts = pullParts(d, at);
-  const left = narrow ? 96 : 150, right = lesson.numbers ? (narrow ? 56 : 110) : narrow ? 8 : 40, line = 21, foot = 56 + line * (parts.length + 1);
+  const left = narrow ? 96 : 242, right = lesson.numbers ? (narrow ? 56 : 110) : narrow ? 8 : 40, line = 21, foot = 56 + line * (parts.length + 1);
   const high = Math.max(20, Math.min(34, (H - foot - 30) / rows.length)), top = 26, end = top + high * rows.length;
   const most = Math.max(...rows.map(r => Math.abs(r.move)), 1e-9), zero = left + (W - left - right) / 2, reach = (W - left - right) / 2 - 4;
   const digits = (r, y) => lesson.numbers && svg("text.muted", {x: W - 2, y: y + 4, "text-anchor": "end"},
@@ -338,7 +341,7 @@ function pullPicture(host, d, at) {
   const X = lineAxis(c, [...ends.flat(), step.position_after, ...refs.map(q => q.xy[at + 1][0])], W, left, right);
   const sumOf = parts.map((p, i) => {
     const y = end + 30 + line * (i + 0.5), [a, b] = ends[i].map(X);
-    return svg("g.tug", svg("text.muted", {x: left - 16, y: y + 4.5, "text-anchor": "end"}, p.name), svg("line.drop", {x1: b, x2: b, y1: y, y2: i + 1 < parts.length ? y + line : base}),
+    return svg("g.tug", svg("text.muted", {x: left - 16, y: y + 4.5, "text-anchor": "end"}, (narrow && p.brief) || p.name), svg("line.drop", {x1: b, x2: b, y1: y, y2: i + 1 < parts.length ? y + line : base}),
       arrow(a, b, y, 4, groupTone(endGroup(p.move))), digits(p, y));
   });
   host.append(svg("svg.pull-plane", {viewBox: `0 0 ${W} ${base + 26}`, width: W, role: "img",
@@ -368,7 +371,7 @@ scenes.push({
     const at = step - 1, layer = d.pulls.layers[at], name = x => strong({style: `color:${groupTone(endGroup(x))}`}, groups[endGroup(x)]);
     const words = pullRows(d, at).filter(r => r.word !== undefined && !r.own), best = [...words].sort((a, b) => Math.abs(b.move) - Math.abs(a.move))[0];
     const main = pullParts(d, at).sort((a, b) => Math.abs(b.move) - Math.abs(a.move))[0], moved = layer.position_after - layer.position_before;
-    return [`Layer ${at}. Thick: `, quoted(c.word), " looks much at that word. Long: that word moves it far. ",
+    return [d.pulls.layers.length > 1 ? `Layer ${at}. ` : "", "One arrow a word. A thick arrow: ", quoted(c.word), " looks at it much. A long one: it moves ", quoted(c.word), " far. ",
       best ? [quoted(best.name), " pulls furthest, to the ", name(best.move), ". "] : "", "In all it moves to the ", name(moved), ". Most of that comes from ",
       strong(main.full), "."];
   },
@@ -423,7 +426,7 @@ function mapsPicture(host, d, step) {
     const now = separation(points, first);
     score.textContent = short(now, 1);
     bar.style.width = Math.min(100, 100 * now / top) + "%";
-    verdict.textContent = `times as far apart as they are scattered (at first ${short(start, 1)})`;
+    verdict.textContent = `times as far from group to group as from a word to the middle of its group (at first ${short(start, 1)} times)`;
   }
   const controls = html("div.map-hand");
   if (step === 0) {
@@ -495,7 +498,7 @@ scenes.push({
     const item = foundMap(d.maps), first = d.maps.groups[0].words.length, before = separation(item.before, first), after = separation(item.after, first);
     const flat = Math.min(...item.scale.map(Math.abs)) < 0.25 * Math.max(...item.scale.map(Math.abs));
     return ["What training found: the map of ", strong(mapItem(item)), ". ", flat ? "It keeps the direction in which the groups differ and presses the other flat; what height is left comes from directions that this plane does not show. " : "Faint: where they were. ",
-      `The groups were ${short(before, 1)} times their scatter apart; now it is `, strong(short(after, 1)), "."];
+      `From group to group it was ${short(before, 1)} times as far as from a word to the middle of its group; now it is `, strong(short(after, 1)), " times."];
   },
   draw: (host, lesson, step) => mapsPicture(host, lesson.data, step)
 });
