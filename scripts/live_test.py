@@ -132,6 +132,7 @@ def check_field(browser, native):
     type_sentence(browser, "the cat 😀 saw 340 dogs")
     shown = browser.run("[...document.querySelectorAll('#alignment [data-side=source] text')].map(n => n.textContent).join(' ')")
     check(shown == "the cat 😀 saw 340 dogs", f"an emoji is drawn as it was typed: {shown}")
+    check(text_of(browser, "#hero-says .unseen-note b") == "340", "a number that the model never saw is one word")
     # Typed fast: what is shown in the end is the last text, and few of those between were asked for.
     browser.run("""(t => { window.asked = 0; nmt.engine.translate = (...a) => { asked++; return t(...a); };
         window.whole = t; })(nmt.engine.translate)""")
@@ -278,6 +279,7 @@ def check_training(browser):
     press(browser, "#train-start")
     check(browser.wait("teach.state === 'running'", 120), "a training begins")
     check(browser.run("teach.form.disabled"), "what it learns from cannot be changed then")
+    give(browser, PAIRS.encode(), "pairs.tsv", "drop")
     check(browser.wait("teach.look && teach.at >= 20", 120), "it takes steps")
     press(browser, "#train-pause")
     browser.wait("teach.state === 'paused'")
@@ -307,6 +309,7 @@ def check_training(browser):
         check(early < near == of and text_of(browser, ".stars p").startswith(f"{early} of "),
               f"few words are near their own kind at first ({early} of {of}), all in the page's model ({near})")
     check("Step " in text_of(browser, ".train-said"), "progress is told")
+    check(not browser.run("teach.pairs.value"), "pairs that are dropped while it learns are not taken")
     press(browser, "#train-use")
     check(browser.wait("nmt.model.includes('you taught')", 60), "the model is put into the page")
     check(browser.run("lesson.data.target.text.replace('</s>', '').trim() === teach.look.samples[0].said"), "which then says what it said")
@@ -392,6 +395,9 @@ def check_own(browser, native):
     check(browser.wait("teach.done || teach.error.textContent", 200), "a model learns from sentences of one's own")
     if not check(browser.run("Boolean(teach.done)"), text_of(browser, ".train [role=alert]")):
         return
+    told = text_of(browser, ".train-end .film")
+    check(f"loss {browser.run('teach.losses.at(-1)'):.2f}" in told and f"Loss {browser.run('teach.losses.at(-1)'):.2f}" in text_of(browser, ".curve"),
+          "the curve and the film tell one loss")
     command, sha = text_of(browser, "#train-command"), text_of(browser, "#train-sha256")
     check("model.positions=none" in command and "model.heads=1" in command, "without positions, with one head: " + command)
     with tempfile.TemporaryDirectory() as folder:
