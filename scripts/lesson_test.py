@@ -181,11 +181,14 @@ class LessonTest:
         self.browser.press(" ")
         self.browser.settle()
         self.check(self.run(where) == [plan[0][0], 0] and self.run("stageInSight()"), "the space bar first goes to the story")
-        seen = [self.run(where)]
+        button = "Math.round(player.next.getBoundingClientRect().top)"
+        seen, tops = [self.run(where)], {self.run(button)}
         for _ in range(sum(p[1] for p in plan) - 1):
             self.browser.press(" ")
             self.browser.settle()
             seen.append(self.run(where))
+            tops.add(self.run(button))
+        self.check(len(tops) == 1 and max(tops) < 900, f"the buttons stay at one place, in sight: {tops}")
         self.check(seen == [[p[0], step] for p in plan for step in range(p[1])], f"the space bar goes through all: {seen}")
         self.check(self.run("player.next.disabled"), "at the end there is no next")
         self.browser.press("ArrowLeft")

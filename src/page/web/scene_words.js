@@ -323,7 +323,7 @@ function arrow(a, b, y, thick, tone) {
 }
 function pullPicture(host, d, at) {
   const c = d.context, [W, H] = lesson.size(host), narrow = W < 560, step = d.pulls.layers[at], rows = pullRows(d, at), parts = pullParts(d, at);
-  const left = narrow ? 96 : 242, right = lesson.numbers ? (narrow ? 56 : 110) : narrow ? 8 : 40, line = 21, foot = 56 + line * (parts.length + 1);
+  const left = narrow ? 96 : 258, right = lesson.numbers ? (narrow ? 56 : 110) : narrow ? 8 : 40, line = 21, foot = 56 + line * (parts.length + 1);
   const high = Math.max(20, Math.min(34, (H - foot - 30) / rows.length)), top = 26, end = top + high * rows.length;
   const most = Math.max(...rows.map(r => Math.abs(r.move)), 1e-9), zero = left + (W - left - right) / 2, reach = (W - left - right) / 2 - 4;
   const digits = (r, y) => lesson.numbers && svg("text.muted", {x: W - 2, y: y + 4, "text-anchor": "end"},
