@@ -184,7 +184,7 @@ class Page:
                          "+n.getAttribute('stroke-width')]")
         high = 27 if len(left) <= 24 else 20
         words = [((left[round((a - 22 - high / 2) / high)], right[round((b - 22 - high / 2) / high)]), w) for a, b, w in lines]
-        others = [(pair, w) for pair, w in words if pair[0] != pair[1] and all(re.search(r"\w", t) and not t.startswith("<") for t in pair)]
+        others = [(pair, w) for pair, w in words if pair[0] != pair[1] and all(re.search(r"\w", t) and not t.startswith("(") for t in pair)]
         thick, width = max(others, key=lambda x: x[1])
         self.check(thick == (match[1], match[2]), f"head: says {match[0]}, the thickest line goes from {thick[0]} to {thick[1]}")
         self.check(abs((width - 0.6) / 9 - float(match[3]) / 100) < 0.006, f"head: says {match[3]} %, drawn {width}")

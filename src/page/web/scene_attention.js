@@ -6,7 +6,7 @@
   /* ---- what is looked at ---- */
 
   const isEnd = t => /^<\/?[a-z]+>$/.test(t.text);
-  const shown = t => (t.text === "</s>" ? "(end)" : t.text === "<s>" ? "(start)" : t.text.trim() || "␣");
+  const shown = plain;
   const ordinals = ["", "first ", "second ", "third ", "fourth ", "fifth "];
   /* Names of tokens for sentences: the second of two equal ones is called the second. */
   function spoken(tokens, i) {
@@ -1524,8 +1524,8 @@
     const hasLogits = now.candidates.every(c => Number.isFinite(c.logit));
     const top = Math.max(...now.candidates.map(c => Math.log(c.p)));
     const logits = now.candidates.map(c => (hasLogits ? c.logit : Math.log(c.p) - top));
-    const name = c => (c.text === "</s>" ? "(end)" : [
-      c.text.startsWith(" ") || isEnd(c) || !/^\p{L}/u.test(c.text) ? "" : html("span.muted", "-"), c.text.trim() || "␣"
+    const name = c => (isEnd(c) ? shown(c) : [
+      c.text.startsWith(" ") || !/^\p{L}/u.test(c.text) ? "" : html("span.muted", "-"), c.text.trim() || "␣"
     ]);
     function draw() {
       const {p, rest} = step === 2 ? tempered(now.candidates, others, heat) : tempered(now.candidates, others, 1),

@@ -64,7 +64,7 @@ function piecesPicture(host, d, withNumbers) {
       strips.push(canvas);
     }
     return html("li", {class: "piece" + (joined ? " joined" : ""), ...(t.word >= 0 ? wordData("source", t.word) : {})},
-      html("span.piece-text", isMark(t) ? t.text : t.text.trim() || "␣"), html("span.piece-id", String(t.id)), withNumbers && canvas);
+      html("span.piece-text", plain(t)), html("span.piece-id", String(t.id)), withNumbers && canvas);
   });
   host.append(html("ul.pieces", {class: "pieces" + (withNumbers ? " columns-of" : "")}, pieces));
   if (withNumbers) lesson.move(500, t => strips.forEach(c => { c.style.height = Math.round(high * t) + "px"; }));

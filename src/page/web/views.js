@@ -7,8 +7,8 @@
 let data, model, attention; /* of the sentence now shown: lesson.data and its parts, or empty */
 
 const isMark = token => /^<\/?[a-z]+>$/.test(token.text);
-/* A token's name, the same everywhere: without its space. */
-const plain = token => (isMark(token) ? token.text : token.text.trim() || "␣");
+/* A token's name, the same everywhere: without its space; the two marks by what they mean. */
+const plain = token => ({"<s>": "(start)", "</s>": "(end)"}[token.text] || token.text.trim() || "␣");
 const tokenNames = side => (side ? side.tokens.map(plain) : []);
 let sourceNames, targetNames, targetOr, saysNames;
 /* Within the arithmetic: the word whose dot product is spelt out (null: the one with most weight), the number of a
@@ -99,7 +99,7 @@ const openWord = () => (data.chosen ? data.chosen.word : 0);
 
 const views = {};
 const clean = token => isMark(token)
-  ? token.text
+  ? plain(token)
   : [token.text.startsWith(" ") && html("span.space", "␣"), token.text.replace(/^ /, "")];
 
 views.tokens = {
