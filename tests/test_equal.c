@@ -137,8 +137,10 @@ static void test_inspect_word(void) {
                                      NULL);
         EXPECT_INT(run.code, 0);
         EXPECT_STR(run.err, "");
-        EXPECT_HAS(run.out, "\"words\":[\"nous\",\"\u00e9l\u00e8ve\",\"roi\"],\"sentences\"");
-        EXPECT_HAS(run.out, "{\"name\":\"people\",\"words\":[\"nous\",\"roi\"]}"); /* of the maps */
+        EXPECT_HAS(run.out, "\"from\":\"people\",\"to\":\"others\"");
+        EXPECT(!strstr(run.out, "{\"name\":\"gar\u00e7on\",\"role\":\"reference\""));
+        EXPECT_HAS(run.out, "{\"name\":\"roi\",\"role\":\"reference\"");
+        EXPECT_HAS(run.out, "{\"name\":\"people\",\"words\":[\"gar\u00e7on\",\"nous\",\"roi\"]}"); /* of the maps */
         const char *context = strstr(run.out, "\"context\":"); /* its words are as the user writes them */
         const size_t size = context ? (size_t)(context - run.out) : 0;
         if (how == 0) wanted = memory_string_n(run.out, size);

@@ -263,8 +263,12 @@ static char *put_word(const char *sentence, const char *word) {
     return memory_format("%.*s%s%s", (int)(star - sentence), sentence, word, star + 1);
 }
 
-/* Whether a word of one group of a pair helps to tell them apart. */
-static bool tells(const References *r, const Observation *o, size_t g, const char *word, const char *but) {
+/* Whether word i of one group of a pair helps to tell them apart. A word that is there twice, however it is spelt,
+ * tells once. */
+static bool tells(const References *r, const Observation *o, size_t g, size_t i, const char *but) {
+    const char *word = r->groups[g]->words[i];
+    for (size_t before = 0; before < i; before++)
+        if (word_same(o->tokenizer, word, r->groups[g]->words[before])) return false;
     return !group_has(r->groups[1 - g], o->tokenizer, word) && !(but && word_same(o->tokenizer, word, but));
 }
 
@@ -293,7 +297,7 @@ static bool read_group(Reading *reading, References *r, const Observation *o, si
     const Group *group = r->groups[g];
     const size_t words = stbds_arrlenu(group->words), sentences = stbds_arrlenu(group->sentences);
     size_t telling = 0;
-    for (size_t i = 0; i < words; i++) telling += tells(r, o, g, group->words[i], but);
+    for (size_t i = 0; i < words; i++) telling += tells(r, o, g, i, but);
     for (size_t s = 0; r->own && s < sentences; s++) {
         stbds_arrput(r->name, NULL);
         const Mention *mention = read_sentence(reading, r, o, group->sentences[s], but, 1, err);
@@ -301,7 +305,7 @@ static bool read_group(Reading *reading, References *r, const Observation *o, si
         r->name[stbds_arrlenu(r->name) - 1] = mention_excerpt(mention, o->tokenizer);
     }
     for (size_t i = 0; !r->own && i < words; i++) {
-        if (telling > 0 && !tells(r, o, g, group->words[i], but)) continue;
+        if (telling > 0 && !tells(r, o, g, i, but)) continue;
         stbds_arrput(r->name, memory_string(group->words[i]));
         for (size_t s = 0; s < sentences; s++)
             if (!read_sentence(reading, r, o, group->sentences[s], group->words[i], sentences, err)) return false;
