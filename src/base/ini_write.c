@@ -38,11 +38,30 @@ static bool ini_print_heading(FILE *out, const Field *fields, size_t i, const In
     return true;
 }
 
-char *ini_format(const Field *fields, const void *config) {
-    char *text = NULL;
+/* Text that is written like a file. */
+typedef struct TextFile {
+    FILE *file;
+    char *text;
     size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out) memory_out(1, BUFSIZ);
+} TextFile;
+
+static FILE *ini_text_open(TextFile *out) {
+    *out = (TextFile){0};
+    out->file = open_memstream(&out->text, &out->size);
+    if (!out->file) memory_out(1, BUFSIZ);
+    return out->file;
+}
+
+/* The text. Without memory for it, fclose may succeed and leave NULL. */
+static char *ini_text_close(TextFile *out) {
+    const bool failed = ferror(out->file);
+    if (fclose(out->file) != 0 || failed || !out->text) memory_out(1, out->size + 1);
+    return out->text;
+}
+
+char *ini_format(const Field *fields, const void *config) {
+    TextFile text;
+    FILE *out = ini_text_open(&text);
     for (size_t i = 0; fields[i].key; i++) {
         ini_print_heading(out, fields, i, NULL);
         char *value = field_text(&fields[i], config);
@@ -51,8 +70,7 @@ char *ini_format(const Field *fields, const void *config) {
         fputc('\n', out);
         free(value);
     }
-    if (fclose(out) != 0) memory_out(1, size);
-    return text;
+    return ini_text_close(&text);
 }
 
 /* "key = value" of a template. */
@@ -101,16 +119,13 @@ static void ini_print_row(FILE *out, const Field *field, int column) {
 }
 
 char *ini_template(const Field *fields, const char *head, const IniSection *sections) {
-    char *text = NULL;
-    size_t size;
     int column = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out) memory_out(1, BUFSIZ);
+    TextFile text;
+    FILE *out = ini_text_open(&text);
     fputs(head, out);
     for (size_t i = 0; fields[i].key; i++) {
         if (ini_print_heading(out, fields, i, sections)) column = ini_column(&fields[i]);
         ini_print_row(out, &fields[i], column);
     }
-    if (fclose(out) != 0) memory_out(1, size);
-    return text;
+    return ini_text_close(&text);
 }
