@@ -532,6 +532,8 @@ class Scenes:
             self.browser.show(width, 900, dark)
             self.opened = False
             for scene, steps in STEPS.items():
+                if scene == "mask" and not any(b["kind"] == "decoder" and b["q"] for b in self.data["attention"]):
+                    continue
                 for step in range(steps):
                     self.open(scene, step)
                     self.where += f"{width} pixels"
@@ -604,7 +606,8 @@ def main():
                 scenes.taking_home(block, head, row)
             scenes.all_heads(blocks["encoder"][0], min(3, count - 1))
             scenes.all_heads(blocks["encoder"][-1], count - 1)
-            scenes.curtain(blocks["decoder"][-1], heads - 1)
+            if blocks["decoder"]:  # of a long sentence its vectors may be left out
+                scenes.curtain(blocks["decoder"][-1], heads - 1)
             scenes.crossing(blocks["cross"][-1], 0)
             scenes.opens_clean()
             for row in sorted({0, len(data["steps"]) // 2}):
