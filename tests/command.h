@@ -75,7 +75,6 @@ SHARED _Noreturn void command_child(const CommandRun *run, int input, const Comm
         setrlimit(RLIMIT_FSIZE, &limit);
     }
     if (how->most_memory) setrlimit(RLIMIT_AS, &(struct rlimit){how->most_memory, how->most_memory});
-    signal(SIGINT, SIG_DFL); /* a shell that runs the tests in the background has them ignore it */
     if (how->ignored) signal(how->ignored, SIG_IGN);
     execv(path, arguments);
     _exit(127);
@@ -92,6 +91,9 @@ SHARED CommandRun command_start(const char *const *arguments, const CommandHow *
     lseek(input, 0, SEEK_SET);
     char *path = file_join(command_folder, arguments[0]);
     fflush(stdout);
+    /* A shell that runs the tests in the background has them ignore it. Set before the fork, so that no signal to the
+     * command comes too early. */
+    signal(SIGINT, SIG_DFL);
     run.pid = fork();
     CHECK(run.pid >= 0, "fork");
     if (run.pid == 0) command_child(&run, input, how, path, (char *const *)(uintptr_t)arguments);

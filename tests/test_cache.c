@@ -35,13 +35,20 @@ static bool same_files(const char *a, const char *b, const char *name) {
     return same;
 }
 
-/* What was left in a folder, without what should be there. */
-static void expect_clean(const char *folder) {
+/* A file of the folder that is being written, or was left there: its name, in a fresh string, or NULL. */
+static char *unfinished(const char *folder) {
+    char *name = NULL;
     DIR *entries = opendir(folder);
-    for (struct dirent *entry; entries && (entry = readdir(entries));)
-        if (strstr(entry->d_name, ".tmp") || strstr(entry->d_name, "scratch"))
-            TEST_FAIL("%s is left in %s", entry->d_name, folder);
+    for (struct dirent *entry; entries && !name && (entry = readdir(entries));)
+        if (strstr(entry->d_name, ".tmp") || strstr(entry->d_name, "scratch")) name = memory_string(entry->d_name);
     if (entries) closedir(entries);
+    return name;
+}
+
+static void expect_clean(const char *folder) {
+    char *name = unfinished(folder);
+    if (name) TEST_FAIL("%s is left in %s", name, folder);
+    free(name);
 }
 
 /* ---- Reuse ---- */
@@ -273,7 +280,10 @@ static void test_killed(void) {
         CommandRun run = command_start(
             ARGS("train", "tiny.ini", "run.dir=killed", "data.train=many.tsv", "train.max_steps=1000000"), NULL);
         if (i % 3 == 0) { /* in the middle of writing */
-            sleep_ms(60);
+            char *name = NULL;
+            for (int ms = 0; ms < 10000 && !(name = unfinished("killed")); ms++) sleep_ms(1);
+            EXPECT(name);
+            free(name);
         }
         sleep_ms((long)(rng_bits(site, i) % 100));
         kill(run.pid, numbers[i % 3]);
