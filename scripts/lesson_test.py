@@ -3,19 +3,14 @@
 What a picture shows is read from the page's elements and compared with the data and with the sentence beside it.
 """
 
-import array
-import base64
 import json
 import math
 import re
 
+from page_browser import unpack
+
 READY = "document.documentElement.hasAttribute('data-ready')"
 WRONG = ("NaN", "undefined", "[object", "Infinity", "null", "false")
-
-
-def floats(tensor):
-    numbers = array.array("f", base64.b64decode(tensor["f32"]))
-    return numbers
 
 
 def words(side):
@@ -33,7 +28,7 @@ def alignment(data):
     """For each word of the translation its shares of the source words: the mean over the last layer's heads."""
     block = [b for b in data["attention"] if b["kind"] == "cross"][-1]
     heads, rows, columns = block["p"]["shape"]
-    p = floats(block["p"])
+    p = unpack(block["p"])
     shares = []
     for _, _, tokens in words(data["target"]):
         row = [sum(p[(h * rows + i - 1) * columns + j] for h in range(heads) for i in tokens for j in from_)
@@ -339,7 +334,7 @@ class LessonTest:
         mine = next((w for w in g["words"] if w["id"] == token), None)
         caption = self.text(".caption")
         if mine:
-            between = "stands between the" in caption
+            between = "is between the" in caption
             self.check(between == (abs(mine["xy"][0]) <= 0.6), f"{hero[1]} at {mine['xy'][0]}: {caption}")
             beast = next((i for i, t in enumerate(self.data["source"]["tokens"]) for w in g["words"] if w["id"] == t["id"] and w["group"] > 1), -1)
             if beast >= 0:

@@ -9,7 +9,6 @@ A model that learns from sentences of one's own, without positions and with one 
 command makes which the page shows. Pictures go to build/page/. Skipped where there is no browser or no page.
 """
 
-import array
 import base64
 import json
 import math
@@ -20,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from page_browser import Browser, find_browser
+from page_browser import Browser, Checks, find_browser, unpack
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "build/page"
@@ -28,17 +27,7 @@ READY = "document.documentElement.hasAttribute('data-live') || document.querySel
 PAIRS = "".join(f"{a} {b}\t{c} {d}\n" for a, c in (("the cat", "le chat"), ("the dog", "le chien"), ("the bird", "l'oiseau"))
                 for b, d in (("sleeps", "dort"), ("eats", "mange"), ("sings", "chante"), ("runs", "court")))
 
-passed = failed = 0
-
-
-def check(good, what):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print("FAILED: " + what)
-    return good
+check = Checks()
 
 
 def words_changed(a, b):
@@ -73,13 +62,6 @@ class Native:
         return json.loads(self.run("inspect", "-m", self.model, "--json", *without, text))
 
 
-def numbers_of(tensor):
-    numbers = array.array("f", base64.b64decode(tensor["f32"]))
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers
-
-
 def percent(x):
     return f"{100 * x:.{1 if 0 < x < 0.1 else 0}f} %"
 
@@ -97,7 +79,7 @@ def sharp(data):
     """The largest weight of a row, mean over all rows of all heads."""
     largest = []
     for block in data["attention"]:
-        p, width = numbers_of(block["p"]), block["p"]["shape"][2]
+        p, width = unpack(block["p"]), block["p"]["shape"][2]
         largest += [max(p[i:i + width]) for i in range(0, len(p), width)]
     return sum(largest) / len(largest)
 
@@ -472,8 +454,8 @@ def main():
         check(not browser.complaints, f"complaints: {browser.complaints}")
     finally:
         browser.close()
-    print(f"live page: {passed} passed, {failed} failed, 0 skipped; pictures in build/page/")
-    return failed > 0
+    print(f"live page: {check.summary()}; pictures in build/page/")
+    return check.failed > 0
 
 
 if __name__ == "__main__":

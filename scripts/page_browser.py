@@ -3,28 +3,90 @@
 Messages are JSON objects, each followed by a NUL byte. The browser reads them from file descriptor 3 and writes to 4.
 """
 
+import array
 import base64
 import json
 import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
 NAMES = ("chromium", "chromium-browser", "chromium-headless-shell", "google-chrome", "google-chrome-stable", "chrome")
 
 
-def find_browser():
-    """The path of a browser, or None. $BROWSER_PROGRAM can name one."""
-    for name in filter(None, (os.environ.get("BROWSER_PROGRAM"), *NAMES)):
+def find_program(variable, names):
+    """The path of the first of these programs that is there, or None. The environment variable can name another."""
+    for name in filter(None, (os.environ.get(variable), *names)):
         if shutil.which(name):
             return shutil.which(name)
     return None
 
 
-class Browser:
-    """One browser with one page. Console messages, network requests and errors of the page are in .complaints."""
+def find_browser():
+    return find_program("BROWSER_PROGRAM", NAMES)
+
+
+def unpack(tensor):
+    """The numbers of an array in a page's data (src/inspect/FORMAT.md)."""
+    numbers = array.array("f", base64.b64decode(tensor["f32"]))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+class Checks:
+    """check(good, what): counts what holds and what does not, and prints the latter."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def __call__(self, good, what):
+        if good:
+            self.passed += 1
+        else:
+            self.failed += 1
+            print("FAILED: " + what)
+        return good
+
+    def summary(self, skipped=0):
+        return f"{self.passed} passed, {self.failed} failed, {skipped} skipped"
+
+
+class Page:
+    """What both browsers' classes have: `process` and its `folder`, run(script), and `complaints`, the console messages,
+    network requests and errors of the page."""
+
+    def wait(self, condition, seconds=20):
+        end = time.monotonic() + seconds
+        while not self.run(f"Boolean({condition})"):
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def settle(self):
+        """Waits two frames, so that what observers draw is drawn."""
+        self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 30))))")
+
+    def requested(self, url):
+        if not url.startswith(("file:", "data:", "blob:", "about:")):
+            self.complaints.append("request: " + url)
+
+    def end(self):
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Browser(Page):
+    """One Chromium with one page."""
 
     def __init__(self, program):
         self.folder = tempfile.mkdtemp(prefix="page-test-")
@@ -48,15 +110,9 @@ class Browser:
         self.call("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=-1, uploadThroughput=-1)
 
     def close(self):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.end()
         os.close(self.out)
         os.close(self.inp)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def receive(self, seconds):
         end = time.monotonic() + seconds
@@ -96,9 +152,7 @@ class Browser:
         elif method == "Log.entryAdded":
             self.complaints.append("log: " + params["entry"]["text"])
         elif method == "Network.requestWillBeSent":
-            url = params["request"]["url"]
-            if not url.startswith(("file:", "data:", "blob:", "about:")):
-                self.complaints.append("request: " + url)
+            self.requested(params["request"]["url"])
 
     def run(self, script):
         """The value of a JavaScript expression; waits for promises."""
@@ -106,14 +160,6 @@ class Browser:
         if "exceptionDetails" in result:
             raise RuntimeError(result["exceptionDetails"].get("exception", {}).get("description", "failed: " + script))
         return result["result"].get("value")
-
-    def wait(self, condition, seconds=20):
-        end = time.monotonic() + seconds
-        while not self.run(f"Boolean({condition})"):
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.02)
-        return True
 
     def show(self, width, height, dark=False, still=False):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
@@ -127,10 +173,6 @@ class Browser:
         self.call("Page.navigate", url=url)
         self.wait("location.protocol === 'file:'")
         return self.wait(ready)
-
-    def settle(self):
-        """Waits two frames, so that what observers draw is drawn."""
-        self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 30))))")
 
     def picture(self, path, box=None):
         """Of the window, or of the part of the page from box = (top, height): then the window is that high for a moment, as

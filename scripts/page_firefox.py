@@ -10,11 +10,12 @@ import os
 import re
 import secrets
 import select
-import shutil
 import socket
 import subprocess
 import tempfile
 import time
+
+from page_browser import Page, find_program
 
 NAMES = ("firefox-esr", "firefox")
 # No page is asked for but the one that is opened: no update, no start page, no name that can be looked up.
@@ -29,15 +30,11 @@ PREFERENCES = {
 
 
 def find_firefox():
-    """The path of a Firefox, or None. $FIREFOX_PROGRAM can name one."""
-    for name in filter(None, (os.environ.get("FIREFOX_PROGRAM"), *NAMES)):
-        if shutil.which(name):
-            return shutil.which(name)
-    return None
+    return find_program("FIREFOX_PROGRAM", NAMES)
 
 
-class Firefox:
-    """One browser with one page. Console messages, network requests and errors of the page are in .complaints."""
+class Firefox(Page):
+    """One Firefox with one page."""
 
     def __init__(self, program, seconds=60):
         self.folder = tempfile.mkdtemp(prefix="page-test-")
@@ -80,14 +77,8 @@ class Firefox:
 
     def close(self):
         self.socket.close()
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.end()
         self.process.stderr.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def more(self, seconds):
         if not select.select([self.socket], [], [], max(0, seconds))[0]:
@@ -151,9 +142,7 @@ class Firefox:
         if method == "log.entryAdded":
             self.complaints.append(f"{params.get('type')}: {params.get('text')}")
         elif method == "network.beforeRequestSent":
-            url = params["request"]["url"]
-            if not url.startswith(("file:", "data:", "blob:", "about:")):
-                self.complaints.append("request: " + url)
+            self.requested(params["request"]["url"])
 
     def run(self, script):
         """The value of a JavaScript expression; waits for promises."""
@@ -162,14 +151,6 @@ class Firefox:
         if result["type"] == "exception":
             raise RuntimeError(result["exceptionDetails"]["text"])
         return json.loads(result["result"].get("value") or "null")
-
-    def wait(self, condition, seconds=20):
-        end = time.monotonic() + seconds
-        while not self.run(f"Boolean({condition})"):
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.02)
-        return True
 
     def show(self, width, height, dark=False):
         del dark  # this browser has no command for it
@@ -180,10 +161,6 @@ class Firefox:
         self.call("browsingContext.navigate", context=self.context, url="about:blank", wait="complete")
         self.call("browsingContext.navigate", context=self.context, url=url, wait="complete")
         return self.wait(ready)
-
-    def settle(self):
-        """Waits two frames, so that what observers draw is drawn."""
-        self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 30))))")
 
     def picture(self, path):
         with open(path, "wb") as file:

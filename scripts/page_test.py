@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 
 from lesson_test import LessonTest
-from page_browser import Browser, find_browser
+from page_browser import Browser, Checks, find_browser, unpack
 from page_firefox import Firefox, find_firefox
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,17 +35,7 @@ TOLERANCE = 1e-5
 # machine.
 SECONDS = 4.0
 
-passed = failed = 0
-
-
-def check(good, what):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print("FAILED: " + what)
-    return good
+check = Checks()
 
 
 def pack(shape, numbers):
@@ -53,13 +43,6 @@ def pack(shape, numbers):
     if sys.byteorder == "big":
         numbers.byteswap()
     return {"shape": shape, "f32": base64.b64encode(numbers.tobytes()).decode()}
-
-
-def unpack(tensor):
-    numbers = array.array("f", base64.b64decode(tensor["f32"]))
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers
 
 
 def softmax(scores):
@@ -538,8 +521,8 @@ def main():
         check_report(browser, str(Path(inspect).resolve().parent / "train"))
     finally:
         browser.close()
-    print(f"{passed} passed, {failed} failed, 0 skipped; pictures in build/page/")
-    return 1 if failed else 0
+    print(f"{check.summary()}; pictures in build/page/")
+    return 1 if check.failed else 0
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ import re
 import subprocess
 import sys
 
-from page_browser import Browser, find_browser
-from page_test import OUT, ROOT, softmax, unpack
+from page_browser import Browser, Checks, find_browser, unpack
+from page_test import OUT, ROOT, softmax
 
 SENTENCES = {
     "apple": ["--compare", "apple unveiled the new phone", "please buy an apple and an orange"],
@@ -29,17 +29,7 @@ SENTENCES = {
 }
 STEPS = {"dot": 3, "softmax": 4, "sum": 3, "heads": 2, "feedforward": 1, "mask": 2, "cross": 2, "next": 3}
 ORDINALS = ["", "first ", "second ", "third ", "fourth ", "fifth "]
-passed = failed = 0
-
-
-def check(good, what):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print("FAILED: " + what)
-    return good
+check = Checks()
 
 
 def near(a, b, tolerance=0.01):
@@ -620,8 +610,8 @@ def main():
             browser.complaints = []
     finally:
         browser.close()
-    print(f"scenes: {passed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
+    print(f"scenes: {check.summary()}")
+    return 1 if check.failed else 0
 
 
 if __name__ == "__main__":

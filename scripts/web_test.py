@@ -15,23 +15,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from page_browser import Browser, find_browser
+from page_browser import Browser, Checks, find_browser
 from page_firefox import Firefox, find_firefox
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "build/web/nmt.html"
 OVERRIDES = ["train.max_steps=12", "valid.translate=5"]
 
-passed = failed = skipped = 0
-
-
-def check(good, what):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print("FAILED: " + what)
+check = Checks()
 
 
 def native_model():
@@ -91,7 +82,7 @@ def try_page(name, browser, expected):
 
 
 def main():
-    global skipped
+    skipped = 0
     wanted = sys.argv[1:] or ["chromium", "firefox"]
     expected = None
     for name, find, browser_class in (("chromium", find_browser, Browser), ("firefox", find_firefox, Firefox)):
@@ -108,8 +99,8 @@ def main():
             try_page(name, browser, expected)
         finally:
             browser.close()
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    sys.exit(failed > 0)
+    print(check.summary(skipped))
+    sys.exit(check.failed > 0)
 
 
 main()

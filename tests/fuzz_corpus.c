@@ -49,7 +49,7 @@ static bool read_all(CorpusReader *reader, size_t most, char **text, Error *err)
     for (int flaw = 0; flaw < CORPUS_FLAWS; flaw++) left_out += report.count[flaw];
     if (ok) CHECK(report.lines == usable + left_out, "every line is used or left out for one reason");
     char *told = corpus_tell(reader, &report, "data.train");
-    CHECK((*told != 0) == (left_out + report.returns > 0), "what was left out is told");
+    CHECK((*told != 0) == (left_out + report.returns > 0), "what was left out is reported");
     free(told);
     corpus_free(&block);
     return ok;

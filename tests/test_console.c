@@ -4,7 +4,7 @@
 #include "base/terminal.h"
 #include "command.h"
 
-/* A pseudo-terminal of so many columns, by its name, which lasts until the next; the other end, or -1. */
+/* A pseudo-terminal of this many columns, by its name, which lasts until the next; the other end, or -1. */
 static const char *terminal_name;
 static int open_terminal(unsigned short columns) {
     static char name[64];

@@ -119,7 +119,7 @@ static void test_endless_pages(void) {
     }
 }
 
-/* Where the options leave no token that may follow, the translation ends there, and that is told. */
+/* Where the options leave no token that may follow, the translation ends there, and a message says so. */
 static void test_no_token_may_follow(void) {
     static const char *const options[][3] = {{"--no-repeat-ngram=1", "--min-length=400", "--beam=1"},
                                              {"--no-repeat-ngram=1", "--min-length=257", "--n-best=2"},

@@ -941,7 +941,7 @@ static void test_command(void) {
         if (columns > widest) widest = columns;
     }
     EXPECT(widest <= 80 && widest > 70); /* as many columns of keys as fit into 80 */
-    /* Names stand upright above their columns, which are as wide as they are. */
+    /* Names are upright above their columns, which are as wide as they are. */
     EXPECT_HAS(run.out, "\n  \u2423  b  u  y  a  n  a  pp l  e  ");
     command_free(&run);
     world_leave();

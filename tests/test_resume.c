@@ -140,7 +140,7 @@ static void test_other_validation(void) {
 
 /* ---- Another model ---- */
 
-/* model.gguf is the best model of this run, or a later one that a crash left. Another is told, and stays. */
+/* model.gguf is the best model of this run, or a later one that a crash left. Another is reported, and stays. */
 static void test_other_model(void) {
     static const char *const models[][2] = {
         {"own.gguf", NULL},

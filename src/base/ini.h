@@ -56,5 +56,5 @@ typedef struct IniSection {
 } IniSection;
 
 /* A config with every key, its default or example, and behind it in a comment what it does and what it may be. It
- * begins with `head`, comment lines. sections: what stands behind their headings; NULL: nothing. A fresh string. */
+ * begins with `head`, comment lines. sections: what is written behind their headings; NULL: nothing. A fresh string. */
 char *ini_template(const Field *fields, const char *head, const IniSection *sections);

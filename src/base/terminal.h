@@ -18,7 +18,7 @@ bool terminal_has_colours(FILE *stream);
 size_t terminal_width(FILE *stream);
 
 /* Progress on one stream. On a live terminal progress_show redraws one moving line, at most about 10 times a second and
- * cut to the terminal's width; elsewhere it does nothing. progress_below says what stands in a second moving line below
+ * cut to the terminal's width; elsewhere it does nothing. progress_below says what is in a second moving line below
  * it, from the next progress_show on ("": there is none, as at the start). progress_line clears the moving lines, if
  * they are there, and prints a line that stays. progress_note prints such a line, cut to the width, on a live terminal
  * only. What is not plain (base/plain.h) becomes '?' in all of them. */

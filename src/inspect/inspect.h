@@ -44,7 +44,7 @@ void inspect_text(FILE *stream, const InspectRequest *request, const Observation
 /* ---- The parts of inspect_write, in files of their own. ---- */
 
 /* attention, arithmetic and left_out, in what is left of the budget. views: (count) of o, which may be NULL: then no
- * look is told. choice: block, head and row. x: of all views, (Tq, D) or NULL. The others: of the chosen one. */
+ * look is written. choice: block, head and row. x: of all views, (Tq, D) or NULL. The others: of the chosen one. */
 typedef struct Arithmetic {
     const Choice *choice;
     const real *projected;               /* (Tq, D); may be NULL */

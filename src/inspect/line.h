@@ -1,7 +1,7 @@
 /* The line between two groups of words, and where words are along it, layer by layer.
  *
  * The line goes from the mean of the first group's entries to that of the second's, both at the last layer, less all
- * along which position vectors differ: entries of one group may stand earlier in their sentences than those of the
+ * along which position vectors differ: entries of one group may come earlier in their sentences than those of the
  * other, and that is no part of a meaning. It is the same direction at every layer. A layer's zero is half-way between
  * the two means there; a unit is half their distance at the last layer, so that there the means are at -1 and +1. A
  * second axis, at right angles, is for drawing: the direction in which the words differ most otherwise.

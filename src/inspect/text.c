@@ -73,7 +73,7 @@ static void names_free(Names *names) {
 /* Columns of a key: as many as its name has. */
 static size_t cell_width(const Names *keys, size_t k) { return size_max(characters(keys->text[k]), CELL_LEAST); }
 
-/* How many keys from `first` on stand side by side; 1 at least. */
+/* How many keys from `first` on fit side by side; 1 at least. */
 static size_t keys_beside(const Names *keys, size_t first, size_t room) {
     size_t last = first, used = 0;
     while (last < keys->count && (last == first || used + cell_width(keys, last) <= room))

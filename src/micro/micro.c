@@ -12,7 +12,7 @@
  *
  * One letter is one size. Matrices are row-major: element d of row n of an (N, D) matrix is x[n * D + d].
  *
- *     N   rows of a matrix, one for each word of a sentence     D   width of the model: numbers that stand for a word
+ *     N   rows of a matrix, one for each word of a sentence     D   width of the model: the numbers of a word
  *     S   words of the source sentence (English)                H   heads of an attention
  *     T   words of the target sentence (French)                 K   width of a head, D / H
  *     V   words of the vocabulary, both languages together      F   width inside a feed-forward block

@@ -24,8 +24,8 @@
 static const Field data_fields[] = {
     TEXT("data.train", data_train, NULL,
          "the sentence pairs to learn from, in UTF-8: a TSV file (source TAB target), or two files side by side, "
-         "a.en+a.fr, or several of these with spaces between; - is standard input, as a TSV file; a name with spaces "
-         "stands \"in quotes.tsv\"",
+         "a.en+a.fr, or several of these with spaces between; - is standard input, as a TSV file; a name with spaces is "
+         "written \"in quotes.tsv\"",
          .example = "data/my/train.tsv", .list = true),
     TEXT("data.valid", data_valid, NULL,
          "the pairs that the model is checked with, in the same form; further columns are translations just as right",
@@ -42,15 +42,15 @@ static const Field data_fields[] = {
 static const Field train_fields[] = {
     INTEGER("train.seed", seed, "1", 0, 9007199254740992.0,
             "where random numbers begin; the same seed gives the same bits, on any number of threads"),
-    INTEGER("train.max_steps", max_steps, "0", 0, STEPS_MAX, "stop after so many steps; 0: no limit"),
+    INTEGER("train.max_steps", max_steps, "0", 0, STEPS_MAX, "stop after this many steps; 0: no limit"),
     INTEGER("train.max_epochs", max_epochs, "0", 0, STEPS_MAX,
-            "stop after so many passes over the pairs; 0: no limit (one of these two has to be set)", .example = "10"),
+            "stop after this many passes over the pairs; 0: no limit (one of these two has to be set)", .example = "10"),
     INTEGER("train.batch_tokens", batch_tokens, "4096", 1, 1 << 30, "how many target tokens a step learns from"),
     INTEGER("train.accumulate", accumulate, "1", 1, PASS_MAX_PIECES,
-            "compute a step in so many pieces, which takes less memory"),
+            "compute a step in this many pieces, which takes less memory"),
     REAL("train.learning_rate", schedule.peak, "0.001", 0, 1000,
          "the highest rate, at the end of the warm-up; for noam, a factor"),
-    CHOICE("train.schedule", schedule.kind, "inverse_sqrt", SCHEDULE_NAMES, "how the rate goes on after the warm-up"),
+    CHOICE("train.schedule", schedule.kind, "inverse_sqrt", SCHEDULE_NAMES, "what the rate does after the warm-up"),
     INTEGER("train.warmup_steps", schedule.warmup, "1000", 0, STEPS_MAX, "steps in which the rate rises, the warm-up"),
     REAL("train.final_rate", schedule.final, "0", 0, 1, "for cosine: the last rate, as a share of the highest"),
     REAL("train.label_smoothing", label_smoothing, "0.1", 0, RATE_MAX,
@@ -66,7 +66,7 @@ static const Field train_fields[] = {
          "how strongly weights are pulled towards 0, but not biases and norms"),
     REAL("train.clip_norm", clip_norm, "1", 0, 1e9, "a longer gradient is shortened to this length; 0: never"),
     REAL("train.skip_norm", skip_norm, "100", 0, 1e9,
-         "a step is skipped if its gradient is so many times as long as usual; 0: never"),
+         "a step is skipped if its gradient is this many times as long as usual; 0: never"),
     REAL("train.average", average, "0", 0, 0.99999,
          "the model is a mean of the weights, of which this much stays at each step; 0: the weights themselves"),
     CHOICE("train.precision", precision, "float32", TRAIN_PRECISION_NAMES,

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "train/checkpoint.h"
+#include "train/display.h"
 #include "train/film.h"
 #include "train/log.h"
 #include "train/measure.h"
@@ -14,24 +15,17 @@
 
 enum {
     SKIPS_IN_A_ROW = 10, /* steps skipped before the run goes back */
-    SAMPLES_TOLD = 3,    /* translations shown at the terminal after a validation */
 };
 
 struct Loop {
     Trainer *trainer;
     const Config *config;
     FileLock *lock;
-    Progress *progress;
+    Display display;
     Log log;
     Film film;
-    Log reel;          /* film.jsonl; file -1: there is none */
-    bool film_fails;   /* which was told */
-    double began;      /* seconds */
-    uint64_t began_at; /* step */
-    double logged;     /* seconds, at the last log line */
-    uint64_t logged_tokens;
-    Curve losses;     /* for the moving line */
-    double looked;    /* seconds: when the sentence below it is to be translated next */
+    Log reel;         /* film.jsonl; file -1: there is none */
+    bool film_fails;  /* and a message said so */
     const char *lost; /* why the validation does not count: numbers that are not finite; NULL: it does */
     bool unsaved;     /* something could not be written, and has not been since */
     Error problem;    /* why */
@@ -45,45 +39,14 @@ static bool is_over(const Config *c, const TrainState *s) {
 
 static bool is_stalled(const Config *c, const TrainState *s) { return c->patience && s->stalled >= c->patience; }
 
-/* Speeds are measured from here on. */
-static void start_clock(Loop *l) {
-    l->began = l->logged = terminal_seconds();
-    l->began_at = l->trainer->state.step;
-    l->logged_tokens = 0;
-}
-
-/* ", 12:34 left", by the mean speed. */
-static const char *time_left(char buffer[64], const Loop *l) {
-    const TrainState *s = &l->trainer->state;
-    uint64_t last = trainer_last_step(l->trainer);
-    buffer[0] = '\0';
-    if (last > s->step && s->step > l->began_at) {
-        const double each = (terminal_seconds() - l->began) / (double)(s->step - l->began_at);
-        snprintf(buffer, 64, ", %s left", terminal_duration(each * (double)(last - s->step)).text);
-    }
-    return buffer;
-}
-
-/* The moving line, with what matters most first, where a narrow terminal shows it. `what`: more about the step. */
-static void show(Loop *l, const char *what) {
-    const TrainState *s = &l->trainer->state;
-    const uint64_t last = trainer_last_step(l->trainer);
-    const double share = (double)s->step / (double)(last ? last : 1);
-    const size_t columns = terminal_width(l->progress->stream) / 8;
-    char bar[3 * 24 + 1], left[64];
-    terminal_bar(bar, share, columns < 24 ? columns : 24);
-    progress_show(l->progress, "%s%s%s %2.0f%%  step %s%s%s", progress_style(l->progress, STYLE_BAR), bar,
-                  progress_style(l->progress, STYLE_NONE), 100 * fmin(share, 1), terminal_count(s->step).text,
-                  time_left(left, l), what);
-}
-
 /* ---- Writing ---- */
 
 /* A full disk does not end a run: what cannot be written is reported, tried again at the next validation, and reported
  * again at the end. ok: whether something was written; if not, l->problem is why. Returns ok. */
 static bool written(Loop *l, bool ok) {
     if (!ok && !l->unsaved)
-        progress_line(l->progress, "%s; training continues, and tries again when it saves next", l->problem.text);
+        progress_line(l->display.progress, "%s; training continues, and tries again when it saves next",
+                      l->problem.text);
     l->unsaved = l->unsaved || !ok;
     return ok;
 }
@@ -92,23 +55,13 @@ static bool written(Loop *l, bool ok) {
 static void report(Loop *l, RunStatus status) {
     Error err;
     if (!report_write(l->trainer, status, &err) && !l->unsaved)
-        progress_line(l->progress, "%s; training does not need it", err.text);
-}
-
-/* Shows a translation below the moving line, until there is another; the next is due in a second, or later where that
- * would take more than some 3% of the time. took: seconds. */
-static void show_below(Loop *l, const Sample *sample, double took) {
-    const char *none = progress_style(l->progress, STYLE_NONE);
-    progress_below(l->progress, "%s%s%s -> %s%s%s", progress_style(l->progress, STYLE_FAINT), sample->source, none,
-                   sample->right ? progress_style(l->progress, STYLE_GOOD) : "", sample->said,
-                   sample->right ? none : "");
-    l->looked = terminal_seconds() + fmax(1, 30 * took);
+        progress_line(l->display.progress, "%s; training does not need it", err.text);
 }
 
 /* Nor on its film. ok: whether that succeeded; if not, err is why. */
 static void filmed(Loop *l, bool ok, const Error *err) {
     if (!ok && !l->film_fails && !l->unsaved)
-        progress_line(l->progress, "%s; training does not need the film", err->text);
+        progress_line(l->display.progress, "%s; training does not need the film", err->text);
     l->film_fails = !ok;
 }
 
@@ -119,7 +72,7 @@ static void shoot(Loop *l, double loss) {
     if (l->reel.file < 0) return;
     filmed(l, film_frame(&l->film, l->trainer, loss, &frame, &err) && log_line(&l->reel, &frame, &err), &err);
     json_free(&frame);
-    if (l->film.sample_count > 0) show_below(l, &l->film.samples[0], 0);
+    if (l->film.sample_count > 0) display_sample(&l->display, &l->film.samples[0], 0);
 }
 
 /* Opens the film at the step of the run. A run begins with what the model says before it has learned anything. */
@@ -167,7 +120,8 @@ static void save_stopped(Loop *l) {
     const TrainState *s = &l->trainer->state;
     if (s->saved == s->step) return; /* a validation, or gone back to: it is there */
     if (s->saved > 0 && !checkpoint_keep_back(l->trainer, &err))
-        progress_line(l->progress, "%s; should the run diverge, it cannot go back to its last validation", err.text);
+        progress_line(l->display.progress, "%s; should the run diverge, it cannot go back to its last validation",
+                      err.text);
     save(l, s->best_step == 0, *s);
 }
 
@@ -195,7 +149,7 @@ static void tell_other_model(Loop *l, const char *path) {
         modelfile_close(&file);
         if (own) return;
     }
-    progress_line(l->progress,
+    progress_line(l->display.progress,
                   "%s; it stays until a validation finds a better one (without the file, the present model "
                   "takes its place)",
                   err.text);
@@ -210,8 +164,9 @@ static void replace_missing_model(Loop *l) {
         tell_other_model(l, path);
         return;
     }
-    progress_line(l->progress, "%s: expected the best model, of step %s, found none; that of step %s takes its place",
-                  path, terminal_count(s->best_step).text, terminal_count(s->step).text);
+    progress_line(l->display.progress,
+                  "%s: expected the best model, of step %s, found none; that of step %s takes its place", path,
+                  terminal_count(s->best_step).text, terminal_count(s->step).text);
     s->best_step = 0;
     if (written(l, checkpoint_save_model(l->trainer, &l->problem)))
         written(l, checkpoint_save_last(l->trainer, &l->problem));
@@ -219,63 +174,12 @@ static void replace_missing_model(Loop *l) {
 
 /* ---- After a step ---- */
 
-static void tell_skipped(Loop *l, const StepReport *step) {
-    const TrainState *s = &l->trainer->state;
-    const unsigned long long number = s->step;
-    if (!isfinite(step->loss) || !isfinite(step->norm))
-        progress_line(l->progress, "step %llu: skipped: loss or gradient is not finite", number);
-    else if (step->usual_norm > 0)
-        progress_line(l->progress, "step %llu: skipped: the gradient's norm is %.3g, usual is %.3g", number, step->norm,
-                      step->usual_norm);
-    else
-        progress_line(l->progress, "step %llu: skipped: the gradient's norm is %.3g, whose square is too large", number,
-                      step->norm);
-    written(l, log_skip(&l->log, s, step, &l->problem));
-}
-
-/* On a live terminal, the first validation sentence is translated anew as the run goes on. */
-static void look(Loop *l) {
-    const double now = terminal_seconds();
-    Measured measured = {0};
-    Error err;
-    if (!l->progress->live || l->config->translate == 0 || now < l->looked) return;
-    if (measure_translations(l->trainer, 1, &measured, &err) && measured.sample_count > 0)
-        show_below(l, &measured.samples[0], terminal_seconds() - now);
-    else
-        l->looked = INFINITY;
-}
-
-/* The moving line; every train.log_every steps a line that stays and one in the log, both of means since the last. */
-static void tell_step(Loop *l, const StepReport *step) {
+/* Every train.log_every steps a line in the log, of means since the last. tokens_per_second: as displayed. */
+static void log_means(Loop *l, const StepReport *step, double tokens_per_second) {
     TrainState *s = &l->trainer->state;
-    char left[64], loss[32] = "no step was taken", what[256];
-    const unsigned long long epoch = trainer_epoch(s);
-    const double now = terminal_seconds();
-    l->logged_tokens += step->tokens;
-    const double tokens_per_second = now > l->logged ? (double)l->logged_tokens / (now - l->logged) : NAN;
-    const NumberText speed =
-        isfinite(tokens_per_second) ? terminal_count((uint64_t)tokens_per_second) : (NumberText){"-"};
-    if (s->tokens) snprintf(loss, sizeof loss, "loss %.3f", s->loss_sum / (double)s->tokens);
-    const bool log = s->step % l->config->log_every == 0;
-    if (l->progress->live) {
-        char curve[3 * CURVE_POINTS + 1];
-        curve_add(&l->losses, step->loss / (double)step->tokens);
-        snprintf(what, sizeof what, ", %s %s%s%s, epoch %llu, %s tokens/s", loss,
-                 progress_style(l->progress, STYLE_BAR), curve_text(curve, &l->losses),
-                 progress_style(l->progress, STYLE_NONE), epoch, speed.text);
-        look(l);
-        show(l, what);
-    } else if (log) {
-        progress_line(l->progress, "epoch %llu, step %s%s: %s, learning rate %.1e, gradient norm %.2f, %s tokens/s",
-                      epoch, terminal_count(s->step).text, time_left(left, l), loss, step->rate, step->norm,
-                      speed.text);
-    }
-    if (!log) return;
     written(l, log_step(&l->log, s, step, tokens_per_second, &l->problem));
     s->loss_sum = s->nll_sum = 0;
     s->tokens = 0;
-    l->logged = now;
-    l->logged_tokens = 0;
 }
 
 /* ---- Validation ---- */
@@ -300,26 +204,6 @@ static void put_stalled(char verdict[128], const Config *c, const TrainState *s)
              terminal_count(s->best_step).text);
 }
 
-/* measured: NULL when nothing was translated. */
-static void tell_validation(Loop *l, Loss loss, const Measured *measured, bool better, const char *verdict) {
-    char told[192] = "", cut[48] = "";
-    const char *none = progress_style(l->progress, STYLE_NONE), *good = progress_style(l->progress, STYLE_GOOD);
-    if (measured && measured->cut > 0) snprintf(cut, sizeof cut, ", %zu of %zu cut", measured->cut, measured->count);
-    if (measured)
-        snprintf(told, sizeof told, ", BLEU %.2f%s, %.1f%% exactly right%s", measured->bleu,
-                 measured->no_words ? " (it needs lines of four words; for text without spaces: ./score -m chrf)" : "",
-                 100 * measured->exact, cut);
-    progress_line(l->progress, "validation at step %s: loss %.4f, perplexity %.3f%s, %s%s%s",
-                  terminal_count(l->trainer->state.step).text, loss.loss, exp(loss.nll), told,
-                  better ? good : progress_style(l->progress, STYLE_BAD), verdict, none);
-    if (measured && measured->sample_count > 0) show_below(l, &measured->samples[0], 0);
-    for (size_t i = 0; measured && i < measured->sample_count && i < SAMPLES_TOLD; i++) {
-        const Sample *sample = &measured->samples[i];
-        progress_note(l->progress, "    %s%s%s", progress_style(l->progress, STYLE_FAINT), sample->source, none);
-        progress_note(l->progress, "    -> %s%s%s", sample->right ? good : "", sample->said, sample->right ? none : "");
-    }
-}
-
 /* Measures, reports and saves. Among skipped steps it only reports, for the parameters may be what makes them fail:
  * such a state is not one to go back to, and is neither the best nor one without progress. A run's last state always
  * counts.
@@ -329,8 +213,7 @@ static bool validate(Loop *l, Error *err) {
     TrainState *s = &t->state;
     const Config *c = l->config;
     const TrainState before = *s;
-    l->progress->last_draw = -1;
-    show(l, ", validating");
+    display_validating(&l->display);
     const Loss loss = trainer_valid_loss(t);
     Error unsound;
     Measured all = {0}, *measured = NULL;
@@ -361,7 +244,7 @@ static bool validate(Loop *l, Error *err) {
     } else {
         snprintf(verdict, sizeof verdict, "not counted: %s", l->lost ? l->lost : "the last step was skipped");
     }
-    tell_validation(l, loss, measured, better, verdict);
+    display_validation(&l->display, loss, measured, better, verdict);
     written(l, log_valid(&l->log, s, loss, better, measured, &l->problem));
     if (counts) save_validated(l, better, before);
     return true;
@@ -387,13 +270,13 @@ static bool go_back(Loop *l, Error *err) {
     }
     if (!checkpoint_go_back(l->trainer, err)) return false;
     const double scale = ldexp(1, -(int)s->returns);
-    progress_line(l->progress, "step %llu: %s: back to step %llu, the learning rate times %g from there on",
+    progress_line(l->display.progress, "step %llu: %s: back to step %llu, the learning rate times %g from there on",
                   (unsigned long long)from, why, (unsigned long long)s->step, scale);
     written(l, log_cut(&l->log, s->step, &l->problem));
     written(l, log_back(&l->log, s, from, scale, &l->problem));
     cut_film(l);
     l->lost = NULL;
-    start_clock(l);
+    display_start(&l->display);
     return true;
 }
 
@@ -402,20 +285,20 @@ static bool go_back(Loop *l, Error *err) {
 static void tell_notes(Loop *l) {
     const char *notes = l->trainer->notes ? l->trainer->notes : "";
     for (char *line; (line = memory_line(&notes)); free(line)) {
-        progress_line(l->progress, "%s", line);
+        progress_line(l->display.progress, "%s", line);
         written(l, log_note(&l->log, l->trainer->state.step, line, &l->problem));
     }
 }
 
 Loop *loop_begin(Trainer *trainer, FileLock *lock, Progress *progress, Error *err) {
     Loop *l = memory_new(1, sizeof *l);
-    *l = (Loop){.trainer = trainer, .config = trainer->config, .lock = lock, .progress = progress};
+    *l = (Loop){.trainer = trainer, .config = trainer->config, .lock = lock, .display = {progress, trainer}};
     if (!log_open(&l->log, l->config->files[RUN_LOG], trainer->state.step, err)) {
         free(l);
         return NULL;
     }
     open_film(l);
-    start_clock(l);
+    display_start(&l->display);
     tell_notes(l);
     if (trainer->state.saved == trainer->state.step) checkpoint_remove_back(trainer);
     replace_missing_model(l);
@@ -428,8 +311,13 @@ RunStatus loop_step(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     if (is_stalled(c, &t->state)) return RUN_STALLED; /* also a run that had stopped early, started again */
     if (is_over(c, &t->state)) return RUN_FINISHED;
     const StepReport step = trainer_step(t);
-    if (step.skipped) tell_skipped(l, &step);
-    tell_step(l, &step);
+    if (step.skipped) {
+        display_skipped(&l->display, &step);
+        written(l, log_skip(&l->log, &t->state, &step, &l->problem));
+    }
+    const bool line = t->state.step % c->log_every == 0;
+    const double tokens_per_second = display_step(&l->display, &step, line);
+    if (line) log_means(l, &step, tokens_per_second);
     bool over = is_over(c, &t->state), lost = t->state.streak >= SKIPS_IN_A_ROW;
     if (over || film_is_due(t->state.step)) shoot(l, step.loss / (double)step.tokens);
     const bool stops = *stop, validates = !lost && (over || t->state.step % c->every_steps == 0);

@@ -193,7 +193,7 @@ function filmPlayer({checks = [], floor = NaN} = {}) {
     at = filmReduced.matches ? Math.floor(position) : position;
     draw();
   }
-  /* The number of a frame, with a fraction, that stands for a step. */
+  /* The number of the frame at a step, with a fraction between two frames. */
   function frameOf(step) {
     const after = frames.findIndex(f => f.step >= step);
     if (after <= 0) return after < 0 ? frames.length - 1 : 0;
@@ -308,7 +308,7 @@ function filmPlayer({checks = [], floor = NaN} = {}) {
     const sharp = sum(W.map(row => Math.max(...row))) / T, sample = now.samples[now.shown];
     gridTitle.textContent = "Where each word comes from";
     gridNote.textContent = `The sentence “${sample ? sample.source : now.source.join(" ")}”. Rows are the words of the right translation, ` +
-      "columns those of the source. The more a cell stands out, the more its word is looked at. " +
+      "columns those of the source. The stronger the colour of a cell, the more its word is looked at. " +
       `On average a word takes ${percent(sharp)} from the source word that it looks at most; if it looked at all alike, ${percent(1 / S)}.`;
   }
   function readCell(i, j) {

@@ -424,7 +424,7 @@ function walk(by) {
   else if (player.shown[at + by])
     toScene(player.shown[at + by].id, by < 0 ? sceneSteps(player.shown[at + by]) - 1 : 0, false);
 }
-/* The space bar goes on, unless something that is typed into, or was reached by keyboard to be pressed, has the focus;
+/* The space bar shows the next step, unless something that is typed into, or was reached by keyboard to be pressed, has the focus;
  * arrows likewise. */
 document.addEventListener("keydown", e => {
   if (e.defaultPrevented || e.ctrlKey || e.altKey || e.metaKey || !sceneAt()) return;

@@ -414,7 +414,7 @@ function trainStars(host, fresh) {
   const texts = stars.filter(s => s.main || s.w.here).map(s => labels.place(s.w.text.trim(), s.x, s.y, {size: 12, gap: 9,
     style: `font-size:12px;fill:${s.main ? groupTone(s.w.group) : "var(--ink)"}`}));
   const near = trainNeighbours(named), both = d.chosen && g.words.find(w => w.here && w.group < 0 && w.text.trim() === d.chosen.word_text);
-  if (both) near.shown.push(` “${both.text.trim()}” is both, and stands ${
+  if (both) near.shown.push(` “${both.text.trim()}” is both, and is ${
     Math.abs(both.xy[0]) < 0.3 ? "between them" : "nearer to the " + g.groups[both.xy[0] < 0 ? 0 : 1]}.`);
   host.replaceChildren(svg("svg", {viewBox: `0 0 ${W} ${H}`, width: W, role: "img", "aria-label": near.plain}, stars.map(s => s.node), texts), para(near.shown));
   t.places = after;

@@ -23,7 +23,7 @@ const machine = {
 const partScene = name => player.shown.filter(s => s.id !== "machine" && (s.map || []).includes(name))
                             .sort((a, b) => a.map.length - b.map.length)[0];
 
-/* Lines of a text of at most so many pixels. */
+/* Cuts a text into lines of at most this many pixels. */
 const textPen = document.createElement("canvas").getContext("2d");
 function wrapped(text, width, size, family = colours.sans) {
   textPen.font = `${size}px ${family}`;

@@ -19,7 +19,7 @@ const fixed = digits => x => x.toLocaleString('en', {minimumFractionDigits: digi
 const digits3 = x => x === 0 ? '0' : Math.abs(x) >= 1e5 || Math.abs(x) < 1e-3 ? x.toExponential(2) :
     x.toLocaleString('en', {maximumSignificantDigits: Math.abs(x) >= 1000 ? 6 : 4});
 
-const finite = x => typeof x === 'number' ? x : NaN; /* null stands for what is not finite, or not there */
+const finite = x => typeof x === 'number' ? x : NaN; /* null: not finite, or not there */
 const told = (x, format) => Number.isFinite(x) ? format(x) : 'none';
 
 function duration(seconds) {
@@ -418,7 +418,7 @@ function drawValidations() {
         ...[told(l.epoch, whole), told(l.loss, fixed(4)), told(l.perplexity, fixed(3)), told(l.bleu, fixed(2)),
             told(100 * finite(l.exact), fixed(1)), l.step === state.best_step ? 'the best' : l.best ? 'new best' : ''].map(
             cell => html('td', {}, cell)));
-    $('table').append(html('table', {}, html('caption', {}, 'The newest stands first.'),
+    $('table').append(html('table', {}, html('caption', {}, 'The newest comes first.'),
         tableHead('step', 'epoch', 'loss', 'perplexity', 'BLEU', 'exactly right, %', ''),
         html('tbody', {}, ...valid.slice().reverse().map(row))));
 }

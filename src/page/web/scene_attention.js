@@ -416,7 +416,7 @@
             ranks = rank === 1  ? "the highest"
         : rank === order.length ? "the lowest"
                                 : `number ${rank}`;
-      out.replaceChildren(`The key of ${spoken(w.keys, j)} stands at ${angle}° to the query: ${how}. `,
+      out.replaceChildren(`The key of ${spoken(w.keys, j)} is at ${angle}° to the query: ${how}. `,
         `Length of the query × length of the shadow is its score: ${ranks} of ${w.keys.length}. `,
         digits(
           `${short(f.ql, 2)} × ${short(f.lengths[j], 2)} × cosine ${short(f.cosines[j], 3)} = ${short(w.dots[j], 2)}`));
@@ -435,7 +435,7 @@
     draw(lookedAt(w));
   }
 
-  /* What agrees, what disagrees and what remains, as bars; full: what a whole line stands for. Where more disagrees, zero
+  /* What agrees, what disagrees and what remains, as bars; full: the value of a whole line. Where more disagrees, zero
    * is further right. */
   function tallies(plus, less, total, full) {
     const zero = Math.max(0, -total), at = x => `${(100 * Math.abs(x) / (full || 1)).toFixed(3)}%`;
@@ -1043,7 +1043,7 @@
           (s && !s.pre ? ", brought back to one size (layer norm)"
               : s      ? ""
                        : ". The next part reads this."),
-        s && stream(s.middle, "result", "goes on")
+        s && stream(s.middle, "result", "the sum")
       ]
     ]),
       off(data, "attention") ? offNote("attention. Nothing of what the heads take home is added.") : "");
@@ -1091,7 +1091,7 @@
         ],
         [
           "=", `${name}, as the next ${w.b.layer + 1 < m.encoder_layers ? "layer" : "part"} reads it`,
-          stream(s.after, "goes-on", "goes on")
+          stream(s.after, "goes-on", "the sum")
         ]
       ]));
       if (off(data, "feedforward")) host.append(offNote("feed-forward. Nothing is added."));

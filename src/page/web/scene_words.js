@@ -129,14 +129,14 @@ function galaxyPicture(host, d) {
 function galaxyCaption(d) {
   const g = d.galaxy, hero = followed(), token = hero && d.source.tokens[hero.tokens[0]], at = token && g.words.find(w => w.id === token.id);
   const name = (i, text = g.axes[i]) => strong({style: `color:${groupTone(i)}`}, text);
-  const all = ["Each word stands where its numbers put it. Words that are used alike are near each other. "];
+  const all = ["Each word is where its numbers put it. Words that are used alike are near each other. "];
   if (!at) return [all, "See the ", name(0), " on the left and the ", name(1), " on the right."];
   const n = (d.neighbours || []).find(n => n.id === at.id && n.side === "source"), kind = new Map(g.words.map(w => [w.id, w.group]));
   const near = n ? n.near.filter(v => kind.has(v.id)).slice(0, 3) : [], width = tensor(d.embedding.source).shape[1];
   const kin = at.group === 0 || at.group === 1 || (!(at.group >= 0) && near.some(v => kind.get(v.id) === 0 || kind.get(v.id) === 1));
   if (!kin) return [all, quoted(hero.text), " is neither one of the ", name(0), " nor one of the ", name(1), ": the line below says little about it."];
-  if (Math.abs(at.xy[0]) > 0.6) return [all, quoted(hero.text), " stands with the ", name(at.xy[0] < 0 ? 0 : 1), "."];
-  return [all, quoted(hero.text), " stands between the ", name(0), " and the ", name(1),
+  if (Math.abs(at.xy[0]) > 0.6) return [all, quoted(hero.text), " is among the ", name(at.xy[0] < 0 ? 0 : 1), "."];
+  return [all, quoted(hero.text), " is between the ", name(0), " and the ", name(1),
     near.length > 1 ? [`. Of these words the nearest to it by all ${width} numbers are `, listed(near.map(v => strong({style: `color:${groupTone(kind.get(v.id))}`}, v.text.trim()))),
       "; a drawing in two directions cannot show that."] : "."];
 }
@@ -190,7 +190,7 @@ scenes.push({
     const words = placed(), pair = swapped(words);
     if (step === 0) return ["Attention adds up what it finds, wherever it finds it. So each place has a vector of its own",
         d.model.positions === "learned" ? ", learnt like the words’" : ", like a row of clocks: quick hands on top, slow ones below",
-        ". It is ", strong("added"), " to the word that stands there."];
+        ". It is ", strong("added"), " to the word at that place."];
     const [a, b] = pair.map(i => words[i]), moved = angleMoved(d, a.tokens[0], b.tokens[0]);
     return [quoted(a.text), " and ", quoted(b.text), " change places. The words are the same, the clocks stay where they are, so the sums differ: ",
       quoted(a.text), `’s vector with its place changes direction by ${Math.round(moved)}°. Without places both sentences would be one and the same to the model.`];

@@ -240,7 +240,7 @@ const legendDiverge = max => html("div.scale", "−" + short(max, 2),
   html("span.ramp", {style: "background:linear-gradient(to right,var(--diverge))"}), short(max, 2));
 
 /* Numbers as coloured cells, rows x cols, with a line below that tells the one under the mouse or the cursor.
- * kind and max: see shade. wide: at most so many pixels a cell; tall: height of a row (default: as wide).
+ * kind and max: see shade. wide: the most pixels of a cell; tall: height of a row (default: as wide).
  * wrap: rows too long for the page go on below, in bands. pick(r, c): clicked, or Enter. chosen: a row to mark.
  * masked(r, c): left empty. key: keeps focus and cursor when the picture is made anew. */
 const cursors = {};
@@ -443,7 +443,7 @@ function bars(rows, digits = 2) {
                  html("td", r.none || number(r.value, digits)))))));
 }
 
-/* Lines of values over 0, 1, 2 ... : series [{name, values, tone, dash}]; one point at a time is told below. */
+/* Lines of values over 0, 1, 2 ... : series [{name, values, tone, dash}]; the figures of one point at a time are written below. */
 function chart(options) {
   const host = html("div", {style: "min-height:18rem"});
   return lazy(host, width => host.replaceChildren(chartOf(options, Math.min(600, width))));

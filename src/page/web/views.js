@@ -238,7 +238,7 @@ views.embedding = {
   draw() {
     const groups = sideChips(), all = groups.flatMap(g => g.chips.map((_, i) => [g.side, i]));
     return figure("Each strip is a vector, each cell one of its numbers: blue below 0, orange above. The strip of the position " +
-        "is the same for every word that stands in this place.",
+        "is the same for every word in this place.",
       picker(groups, k => {
         const [side, i] = all[k], v = inputOf(side, i), name = (side === "source" ? sourceNames : targetNames)[i];
         return [
@@ -970,9 +970,9 @@ views.context = {
     return [
       verdicts,
       figure([
-        c.own ? `Left is where “${c.word}” stands in plain sentences about ${groups[0]}, right where it stands in those about ${
+        c.own ? `Left is where “${c.word}” is in plain sentences about ${groups[0]}, right where it is in those about ${
           groups[1]}. It starts in the middle: before the first layer it is the same in every sentence. `
-          : `Left is where ${groups[0]} stand, right where ${groups[1]} do. `,
+          : `Left is where ${groups[0]} are, right where ${groups[1]} are. `,
         c.own ? `Circles and squares are the plain sentences. ` : "The other words are there to compare with. ",
         "Up and down they differ in another direction, which has no name; it is drawn smaller."
       ],
@@ -1005,7 +1005,7 @@ views.pulls = {
         html("p", {"data-puller": best.text}, "Of all words, ", strong(`“${best.text}”`), ` pulls “${own.text}” furthest towards `,
           html("b", {style: `color:${colour(sign)}`}, towards), "."),
       figure(`How far each word of the sentence moves “${own.text}”, in all layers and heads together: left towards ${
-        from}, right towards ${to}. What is left is what the layers make of the word in this place, whatever stands around it. ` +
+        from}, right towards ${to}. What is left is what the layers make of the word in this place, whatever words are around it. ` +
           "All bars together are the whole way.",
         numbers(html("table.bars.pulls", html("tbody", rows.map(r => html("tr",
           {"data-side": r.word === undefined ? null : "source", "data-word": r.word},
@@ -1124,7 +1124,7 @@ views.maps = {
     return [
       para("The two groups are ",
         m.groups.map((g, k) => [k ? " and " : "", html("b", {style: `color:${colours[k]}`}, g.name), ` (${g.words.join(", ")})`]), ". ",
-        "The score says how many times their own scatter the groups are apart: the larger, the easier they are told apart."),
+        "The score says how many times their own scatter the groups are apart: the larger, the easier it is to tell them apart."),
       figure(
         ["The score after each head’s maps. Click a cell, or press Enter, to see that map. Best: ", strong(name(items[m.best])), "."],
         over),

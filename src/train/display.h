@@ -1,0 +1,40 @@
+/* What a run shows on the terminal: a moving line with the loss as a curve, a sentence below it that is translated
+ * again and again, and lines that stay, of steps and of validations. Where the stream is no terminal, only the lines.
+ */
+#pragma once
+
+#include "base/terminal.h"
+#include "train/measure.h"
+#include "train/trainer.h"
+
+/* Made with its first two fields. Both must outlive it. Nothing is to be freed. */
+typedef struct Display {
+    Progress *progress;
+    const Trainer *trainer;
+    double began;      /* seconds */
+    uint64_t began_at; /* step */
+    double lined;      /* seconds, at the last line that stays */
+    uint64_t tokens;   /* since then */
+    Curve losses;
+    double due; /* seconds: when the sentence is to be translated next */
+} Display;
+
+/* Speeds are measured from here on. */
+void display_start(Display *display);
+
+/* A step was done. line: write a line that stays, of means since the last. Returns the target tokens a second since the
+ * last such line; NAN when there is none. */
+double display_step(Display *display, const StepReport *step, bool line);
+
+/* Why a step updated nothing. */
+void display_skipped(const Display *display, const StepReport *step);
+
+/* A validation begins. */
+void display_validating(Display *display);
+
+/* What it found. measured: NULL when nothing was translated. verdict: a few words; better: they are good news. */
+void display_validation(Display *display, Loss loss, const Measured *measured, bool better, const char *verdict);
+
+/* The sentence below the moving line, until there is another; the next is due in a second, or later where that would
+ * take more than some 3% of the time. took: seconds. */
+void display_sample(Display *display, const Sample *sample, double took);
