@@ -6,8 +6,8 @@
  *     cross l: (M, 2D) keys and values of the source tokens, written once, by session_begin
  *     self l:  (slots * capacity, 2D) keys and values of the target tokens, one more of each row in each step
  *
- *     tokens:  (slots, capacity) those that each slot has read, only where the mask is knocked out: then no key and
- * value stays as it was, and each step runs them all again
+ *     tokens:  (slots, capacity) what each slot has read; only where the mask is knocked out, as then no key and value
+ *              stays as it was, and each step runs all tokens again
  *
  * The capacity is small at first. When a step goes beyond it, a new arena with twice the capacity takes over.
  *

@@ -292,7 +292,10 @@ static void tell_notes(Loop *l) {
 
 Loop *loop_begin(Trainer *trainer, FileLock *lock, Progress *progress, Error *err) {
     Loop *l = memory_new(1, sizeof *l);
-    *l = (Loop){.trainer = trainer, .config = trainer->config, .lock = lock, .display = {progress, trainer}};
+    *l = (Loop){.trainer = trainer,
+                .config = trainer->config,
+                .lock = lock,
+                .display = {.progress = progress, .trainer = trainer}};
     if (!log_open(&l->log, l->config->files[RUN_LOG], trainer->state.step, err)) {
         free(l);
         return NULL;
