@@ -22,11 +22,12 @@
 #define RATE_MAX 0.9999
 
 static const Field data_fields[] = {
-    TEXT("data.train", data_train, NULL,
-         "the sentence pairs to learn from, in UTF-8: a TSV file (source TAB target), or two files side by side, "
-         "a.en+a.fr, or several of these with spaces between; - is standard input, as a TSV file; a name with spaces is "
-         "written \"in quotes.tsv\"",
-         .example = "data/my/train.tsv", .list = true),
+    TEXT(
+        "data.train", data_train, NULL,
+        "the sentence pairs to learn from, in UTF-8: a TSV file (source TAB target), or two files side by side, "
+        "a.en+a.fr, or several of these with spaces between; - is standard input, as a TSV file; a name with spaces is "
+        "written \"in quotes.tsv\"",
+        .example = "data/my/train.tsv", .list = true),
     TEXT("data.valid", data_valid, NULL,
          "the pairs that the model is checked with, in the same form; further columns are translations just as right",
          .example = "data/my/valid.tsv", .list = true),
@@ -44,7 +45,8 @@ static const Field train_fields[] = {
             "where random numbers begin; the same seed gives the same bits, on any number of threads"),
     INTEGER("train.max_steps", max_steps, "0", 0, STEPS_MAX, "stop after this many steps; 0: no limit"),
     INTEGER("train.max_epochs", max_epochs, "0", 0, STEPS_MAX,
-            "stop after this many passes over the pairs; 0: no limit (one of these two has to be set)", .example = "10"),
+            "stop after this many passes over the pairs; 0: no limit (one of these two has to be set)",
+            .example = "10"),
     INTEGER("train.batch_tokens", batch_tokens, "4096", 1, 1 << 30, "how many target tokens a step learns from"),
     INTEGER("train.accumulate", accumulate, "1", 1, PASS_MAX_PIECES,
             "compute a step in this many pieces, which takes less memory"),
