@@ -1,0 +1,22 @@
+/* Several models as one: at each position, the probability of a token is the mean of what M models give it.
+ *
+ *     p[j] = 1/M sum over i of p_i[j],   log p_i[j] = z_i[j] - max_i - log sum_i
+ *
+ *     log p[j] = log p_1[j] + shift[j],  shift[j] = log(1/M sum over i of exp(log p_i[j] - log p_1[j]))
+ *
+ * z_i: (V) the logits of model i, max_i the largest of them, sum_i the sum of exp(z_i - max_i). For M equal models the
+ * shift is exactly 0, so that the same model M times has the bits of that model. */
+#pragma once
+
+#include <math.h>
+#include <stddef.h>
+
+enum { MIXTURE_MOST = 16 }; /* models */
+
+/* log_p: (count) log p_i of one token. NaN where log_p[0] is -INFINITY. */
+static inline double mixture_shift(const double *log_p, size_t count) {
+    double most = 0, sum = 0; /* most: the largest difference, so that no exp overflows */
+    for (size_t i = 1; i < count; i++) most = fmax(most, log_p[i] - log_p[0]);
+    for (size_t i = 0; i < count; i++) sum += exp(log_p[i] - log_p[0] - most);
+    return most + log(sum / (double)count);
+}

@@ -1,0 +1,240 @@
+/* Scores of given pairs: the bits of the search, alone and in any company; and what cannot be scored. */
+#include "decode/scoring.h"
+
+#include <math.h>
+
+#include "base/ds.h"
+#include "base/size.h"
+#include "command.h"
+#include "decode/modelfile.h"
+#include "decode/translator.h"
+
+enum { SENTENCES = 24, BEAM = 6, MOST = SENTENCES * BEAM };
+
+static ModelFile model;
+static Tokenizer *tokenizer;
+static char sources[SENTENCES][64];
+
+static void make_sources(void) {
+    static const char *const nouns[] = {"cat", "dog", "wolf", "king", "xylophone"};
+    static const char *const verbs[] = {"sleeps", "eats", "sings and sleeps", "zzz"};
+    for (size_t i = 0; i < SENTENCES; i++)
+        snprintf(sources[i], sizeof sources[i], "the %s %s%s", nouns[i % 5], verbs[i % 4], i % 3 ? " there" : "");
+}
+
+static Text text_of(const char *text) { return (Text){text, strlen(text)}; }
+
+static Pool *new_pool(size_t threads) {
+    Error err;
+    Pool *pool = pool_create(threads, &err);
+    CHECK(pool, "a pool");
+    return pool;
+}
+
+static bool same_double(double a, double b) { return memcmp(&a, &b, sizeof a) == 0; }
+
+/* What the search finds for the sources: hypotheses with their tokens and texts. */
+typedef struct Found {
+    int32_t *ids[MOST]; /* stb_ds arrays, with </s> */
+    char *text[MOST];   /* and of the text */
+    double log_p[MOST];
+    Text source[MOST];
+    size_t count;
+} Found;
+
+static void search_all(Found *found) {
+    Error err;
+    Pool *pool = new_pool(2);
+    SearchOptions how = model.info.decode;
+    how.beam = how.n_best = BEAM;
+    Search *search = search_create(&model.params, model.w, pool, how);
+    *found = (Found){.count = 0};
+    for (size_t i = 0; i < SENTENCES; i++) {
+        int32_t *ids = NULL;
+        tokenizer_encode(tokenizer, &ids, sources[i], strlen(sources[i]));
+        stbds_arrput(ids, TOKEN_END);
+        const uint32_t start[2] = {0, (uint32_t)stbds_arrlenu(ids)};
+        Translation best;
+        EXPECT(search_run(search, (Packed){1, ids, start, start[1]}, &best, &err));
+        size_t count;
+        const Translation *all = search_hypotheses(search, 0, &count);
+        for (size_t h = 0; h < count && h < BEAM; h++) {
+            if (!all[h].finished) continue;
+            const size_t at = found->count++;
+            ds_append(found->ids[at], all[h].ids, all[h].length);
+            stbds_arrput(found->ids[at], TOKEN_END);
+            search_text(tokenizer, &found->text[at], &all[h]);
+            found->log_p[at] = all[h].log_probability;
+            found->source[at] = text_of(sources[i]);
+        }
+        stbds_arrfree(ids);
+    }
+    search_free(search);
+    pool_free(pool);
+}
+
+static void found_free(Found *found) {
+    for (size_t i = 0; i < found->count; i++) {
+        stbds_arrfree(found->ids[i]);
+        stbds_arrfree(found->text[i]);
+    }
+}
+
+static Text found_text(const Found *found, size_t i) { return (Text){found->text[i], stbds_arrlenu(found->text[i])}; }
+
+/* Whether the tokenizer makes of the text the tokens that the search said. */
+static bool is_said_so(const Found *found, size_t i, const PairScore *score) {
+    return score->tokens == stbds_arrlenu(found->ids[i]) &&
+           memcmp(score->ids, found->ids[i], score->tokens * sizeof *score->ids) == 0;
+}
+
+static Found found;
+
+/* Where the tokens are the same, so is every bit; where they are not, the text is that of the same tokens' bytes. */
+static void test_the_bits_of_the_search(void) {
+    Error err;
+    Pool *pool = new_pool(3);
+    Scorer *scorer = scorer_create(&model.params, model.w, tokenizer, pool, NULL);
+    Text targets[MOST];
+    PairScore scores[MOST];
+    size_t same = 0;
+    for (size_t i = 0; i < found.count; i++) targets[i] = found_text(&found, i);
+    EXPECT(scorer_run(scorer, found.source, targets, found.count, scores, &err));
+    for (size_t i = 0; i < found.count; i++) {
+        double sum = 0;
+        EXPECT_INT(scores[i].flaw, SCORING_FINE);
+        for (size_t t = 0; t < scores[i].tokens; t++) sum += scores[i].log_probabilities[t];
+        EXPECT(same_double(sum, scores[i].log_probability));
+        if (!is_said_so(&found, i, &scores[i])) continue;
+        EXPECT(same_double(scores[i].log_probability, found.log_p[i]));
+        same++;
+    }
+    EXPECT(found.count >= 100 && same * 10 >= found.count * 8);
+    printf("# %zu hypotheses, %zu in the tokenizer's tokens\n", found.count, same);
+    scorer_free(scorer);
+    pool_free(pool);
+}
+
+/* One by one, on one thread and in another order. */
+static void test_alone_as_together(void) {
+    Error err;
+    Pool *pools[] = {new_pool(1), new_pool(2)};
+    Scorer *alone = scorer_create(&model.params, model.w, tokenizer, pools[0], NULL);
+    Scorer *together = scorer_create(&model.params, model.w, tokenizer, pools[1], NULL);
+    Text from[MOST], to[MOST];
+    PairScore scores[MOST], one;
+    for (size_t i = 0; i < found.count; i++) {
+        const size_t other = (i * 7) % found.count;
+        from[i] = found.source[other], to[i] = found_text(&found, other);
+    }
+    EXPECT(scorer_run(together, from, to, found.count, scores, &err));
+    for (size_t i = 0; i < found.count; i++) {
+        EXPECT(scorer_run(alone, &from[i], &to[i], 1, &one, &err));
+        EXPECT_INT(one.tokens, scores[i].tokens);
+        EXPECT(same_double(one.log_probability, scores[i].log_probability));
+        EXPECT(memcmp(one.log_probabilities, scores[i].log_probabilities, one.tokens * sizeof(double)) == 0);
+    }
+    scorer_free(alone);
+    scorer_free(together);
+    for (size_t i = 0; i < 2; i++) pool_free(pools[i]);
+}
+
+static void test_flaws(void) {
+    Error err;
+    Pool *pool = new_pool(1);
+    Scorer *scorer = scorer_create(&model.params, model.w, tokenizer, pool, NULL);
+    char *longest = memory_new(4000, 1);
+    memset(longest, 'x', 3999);
+    const Text empty = {"", 0}, cat = text_of("the cat sleeps"), chat = text_of("le chat dort"), blank = {" \t ", 3},
+               bytes = {"\xFF\x00\x80 \xE2\x82", 6}, much = text_of(longest);
+    const Text from[] = {empty, empty, cat, much, cat, blank, cat, bytes},
+               to[] = {empty, chat, empty, chat, much, chat, bytes, chat};
+    static const ScoringFlaw flaws[] = {SCORING_FINE,        SCORING_NO_SOURCE, SCORING_FINE, SCORING_LONG_SOURCE,
+                                        SCORING_LONG_TARGET, SCORING_NO_SOURCE, SCORING_FINE, SCORING_FINE};
+    PairScore scores[COUNT(flaws)];
+    EXPECT(scorer_run(scorer, from, to, COUNT(flaws), scores, &err));
+    for (size_t i = 0; i < COUNT(flaws); i++) {
+        EXPECT_INT(scores[i].flaw, flaws[i]);
+        EXPECT((scores[i].log_probability > -INFINITY) == (flaws[i] == SCORING_FINE));
+    }
+    EXPECT(scores[0].log_probability == 0 && scores[0].tokens == 0);
+    EXPECT_INT(scores[2].tokens, 1);
+    EXPECT_INT(scores[2].ids[0], TOKEN_END);
+    EXPECT(scores[2].log_probability < 0);
+    EXPECT(scorer_run(scorer, NULL, NULL, 0, NULL, &err));
+    free(longest);
+    scorer_free(scorer);
+    pool_free(pool);
+}
+
+static void test_not_finite(void) {
+    Error err;
+    Pool *pool = new_pool(1);
+    float *w = memory_new(model.params.count, sizeof *w);
+    for (size_t i = 0; i < model.params.count; i++) w[i] = i % 2 ? NAN : INFINITY;
+    Scorer *scorer = scorer_create(&model.params, w, tokenizer, pool, NULL);
+    const Text from = text_of("the cat"), to = text_of("le chat");
+    PairScore score;
+    EXPECT(scorer_run(scorer, &from, &to, 1, &score, &err));
+    EXPECT_INT(score.flaw, SCORING_NOT_FINITE);
+    EXPECT(score.log_probability == -INFINITY);
+    scorer_free(scorer);
+    free(w);
+    pool_free(pool);
+}
+
+/* The same model several times is that model; two models are the mean of their probabilities. */
+static void test_several_models(void) {
+    Error err;
+    Pool *pool = new_pool(2);
+    float *w = memory_new(model.params.count, sizeof *w);
+    for (size_t i = 0; i < model.params.count; i++) w[i] = model.w[i] * (i % 3 ? 1.05F : 0.95F);
+    Scorer *one = scorer_create(&model.params, model.w, tokenizer, pool, NULL);
+    Scorer *three = scorer_create(&model.params, model.w, tokenizer, pool, NULL);
+    Scorer *other = scorer_create(&model.params, w, tokenizer, pool, NULL);
+    Scorer *both = scorer_create(&model.params, model.w, tokenizer, pool, NULL);
+    scorer_add(three, &model.params, model.w);
+    scorer_add(three, &model.params, model.w);
+    scorer_add(both, &model.params, w);
+    Text to[MOST];
+    PairScore a[MOST], b[MOST], thrice[MOST], mixed[MOST];
+    for (size_t i = 0; i < found.count; i++) to[i] = found_text(&found, i);
+    EXPECT(scorer_run(one, found.source, to, found.count, a, &err));
+    EXPECT(scorer_run(three, found.source, to, found.count, thrice, &err));
+    EXPECT(scorer_run(other, found.source, to, found.count, b, &err));
+    EXPECT(scorer_run(both, found.source, to, found.count, mixed, &err));
+    for (size_t i = 0; i < found.count; i++) {
+        EXPECT(same_double(a[i].log_probability, thrice[i].log_probability));
+        for (size_t t = 0; t < a[i].tokens; t++) {
+            const double mean = (exp(a[i].log_probabilities[t]) + exp(b[i].log_probabilities[t])) / 2;
+            EXPECT(fabs(exp(mixed[i].log_probabilities[t]) - mean) < 1e-12);
+        }
+    }
+    scorer_free(one);
+    scorer_free(three);
+    scorer_free(other);
+    scorer_free(both);
+    free(w);
+    pool_free(pool);
+}
+
+int main(void) {
+    Error err;
+    world_enter();
+    if (command_gives(0, ARGS("train", "tiny.ini"), NULL)) {
+        CHECK(modelfile_open(&model, "run/model.gguf", &err), "the model of the run");
+        tokenizer = modelfile_tokenizer(&model, &err);
+        make_sources();
+        search_all(&found);
+        RUN(test_the_bits_of_the_search);
+        RUN(test_alone_as_together);
+        RUN(test_flaws);
+        RUN(test_not_finite);
+        RUN(test_several_models);
+        found_free(&found);
+        tokenizer_free(tokenizer);
+        modelfile_close(&model);
+    }
+    world_leave();
+    return test_finish();
+}
