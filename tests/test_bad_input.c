@@ -141,7 +141,10 @@ static const TextRow configs[] = {
      {"bad.ini: valid.metric", "valid.translate"}},
     {"more pieces than tokens",
      WHOLE "batch_tokens = 4\naccumulate = 5\n",
-     {"bad.ini: train.accumulate", "(4), found 5"}},
+     {"bad.ini: train.pieces times train.accumulate", "train.batch_tokens (4), found 5"}},
+    {"more pieces than random numbers for them",
+     WHOLE "batch_tokens = 9000\npieces = 100\naccumulate = 50\n",
+     {"bad.ini: train.pieces times train.accumulate", "(4096), found 5000"}},
 };
 
 static void test_configs(void) {
@@ -502,6 +505,7 @@ static void test_changed_configs(void) {
         "train.weight_decay=0.01",
         "train.clip_norm=2",
         "train.accumulate=2",
+        "train.pieces=2",
         "data.swap=true",
         "data.unique=true",
         "data.max_ratio=3",

@@ -135,7 +135,7 @@ static const Way ways[] = {
       "train.clip_norm=0.3", "train.precision=float32", "train.average=0", "data.test="}},
     {"pieces",
      {"train.accumulate=2", "model.attention_dropout=0.1", "model.activation_dropout=0.1", "train.weight_decay=0.01",
-      "model.norm=post", "train.precision=bfloat16", "train.average=0.9", "model.dropout=0.1"}},
+      "model.norm=post", "train.precision=bfloat16", "train.average=0.9", "train.pieces=3"}},
 };
 enum { WAYS = COUNT(ways) };
 

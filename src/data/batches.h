@@ -1,4 +1,4 @@
-/* Batches: an epoch cut into batches, of which a training step takes train.accumulate, and the packed rows of one.
+/* Batches: an epoch cut into batches, of which a training step takes a fixed number, and the packed rows of one.
  *
  * An epoch takes every pair once. Its order is a function of (seed, epoch) alone: pairs of about the same target length
  * come together, in random order among themselves; they are cut into batches that keep to the limits; then the batches

@@ -223,7 +223,8 @@ static bool restore(Trainer *t, const ModelFile *last, Error *err) {
 /* Plans the epoch of a state that was read. Epochs differ by a few steps; twice as many are another place. */
 static bool check_place(Trainer *t, Error *err) {
     const TrainState *s = &t->state;
-    const unsigned long long batch = s->batch, step = s->step, epoch = s->epoch, each = t->config->accumulate;
+    const unsigned long long batch = s->batch, step = s->step, epoch = s->epoch;
+    const unsigned long long each = trainer_step_batches(t->config);
     if (!trainer_plan(t) || batch % each != 0)
         return error_set(err, "%s: nmt.train.batch: expected a multiple of %llu below %zu, found %llu",
                          t->config->files[RUN_LAST], each, t->plan.count, batch);

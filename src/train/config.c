@@ -48,8 +48,10 @@ static const Field train_fields[] = {
             "stop after this many passes over the pairs; 0: no limit (one of these two has to be set)",
             .example = "10"),
     INTEGER("train.batch_tokens", batch_tokens, "4096", 1, 1 << 30, "how many target tokens a step learns from"),
+    INTEGER("train.pieces", pieces, "1", 1, PASS_MAX_PIECES,
+            "cut a step into this many pieces, which several processes can share; it changes the bits"),
     INTEGER("train.accumulate", accumulate, "1", 1, PASS_MAX_PIECES,
-            "compute a step in this many pieces, which takes less memory"),
+            "compute a piece in this many batches, one after another, which takes less memory"),
     REAL("train.learning_rate", schedule.peak, "0.001", 0, 1000,
          "the highest rate, at the end of the warm-up; for noam, a factor"),
     CHOICE("train.schedule", schedule.kind, "inverse_sqrt", SCHEDULE_NAMES, "what the rate does after the warm-up"),
@@ -106,6 +108,11 @@ static bool is_saved(const char *key) {
     return strcmp(key, "run.dir") != 0 && strcmp(key, "train.threads") != 0 && strcmp(key, "train.log_every") != 0;
 }
 
+/* Keys that the model file leaves out where they have the value that all runs had before there were such keys. */
+static bool is_usual(const Field *f, const Config *config) {
+    return strcmp(f->key, "train.pieces") == 0 && config->pieces == 1;
+}
+
 /* Keys that a resumed run may change. The last step is part of a cosine's shape. */
 static bool may_change(const char *key, const Config *config, bool valid_by_name) {
     if (strcmp(key, "data.valid") == 0) return !valid_by_name;
@@ -149,9 +156,11 @@ static bool check(const Config *c, const char *path, Error *err) {
     if (c->schedule.kind == SCHEDULE_COSINE && c->max_steps == 0)
         return error_set(
             err, "%s: train.schedule = cosine: expected train.max_steps above 0, at which it ends, found 0", path);
-    if (c->batch_tokens < c->accumulate)
-        return error_set(err, "%s: train.accumulate: expected at most train.batch_tokens (%zu), found %zu", path,
-                         (size_t)c->batch_tokens, (size_t)c->accumulate);
+    const uint64_t most = c->batch_tokens < PASS_MAX_PIECES ? c->batch_tokens : PASS_MAX_PIECES;
+    if (c->pieces * c->accumulate > most)
+        return error_set(err, "%s: train.pieces times train.accumulate: expected at most %s (%zu), found %zu", path,
+                         most < PASS_MAX_PIECES ? "train.batch_tokens" : "the most that there may be", (size_t)most,
+                         (size_t)(c->pieces * c->accumulate));
     if (c->metric != METRIC_LOSS && c->translate == 0)
         return error_set(err, "%s: valid.metric = %s: expected valid.translate above 0, found 0", path,
                          METRIC_NAMES[c->metric]);
@@ -203,7 +212,7 @@ char *config_text(const Config *config) {
     Field *fields = join_tables(true);
     size_t count = 0;
     for (const Field *f = fields; f->key; f++)
-        if (!config->kept || !strstr(config->kept, f->key)) fields[count++] = *f;
+        if ((!config->kept || !strstr(config->kept, f->key)) && !is_usual(f, config)) fields[count++] = *f;
     fields[count] = (Field)ROW_END;
     char *text = ini_format(fields, config);
     free(fields);

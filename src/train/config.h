@@ -30,7 +30,7 @@ typedef struct Config {
     char *data_train, *data_valid, *data_test;
     CorpusRules rules; /* of training pairs, with [text]; validation keeps pairs that are there twice */
     Hyper hyper;       /* vocab: text.vocab_size, the most tokens; the tokenizer may have fewer */
-    uint64_t seed, max_steps, max_epochs, batch_tokens, accumulate;
+    uint64_t seed, max_steps, max_epochs, batch_tokens, pieces, accumulate;
     Schedule schedule;
     double label_smoothing;
     OptimiserOptions optimiser;

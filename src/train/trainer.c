@@ -25,13 +25,15 @@ static void choose_limit(Trainer *t) {
     if (t->decode.max_extra == FIELD_AUTO) t->decode.max_extra = size_min(most + SEARCH_EXTRA, HYPER_MAX_LENGTH);
 }
 
-/* Target tokens of one batch: a step is train.accumulate of them. */
-static size_t batch_tokens(const Config *c) { return c->batch_tokens / c->accumulate; }
+size_t trainer_step_batches(const Config *c) { return c->pieces * c->accumulate; }
+
+/* Target tokens of one batch. */
+static size_t batch_tokens(const Config *c) { return c->batch_tokens / trainer_step_batches(c); }
 
 static void lay_out_blocks(Trainer *t, Arena *arena) {
     const size_t count = t->model.params.count;
     t->w = arena_push(arena, count, sizeof *t->w);
-    t->dw = arena_push(arena, count, sizeof *t->dw);
+    for (size_t i = 0; i < t->sum_count; i++) t->sums[i] = arena_push(arena, count, sizeof *t->sums[i]);
     optimiser_lay_out(&t->optimiser, arena, count);
     if (t->config->average > 0) t->average = arena_push(arena, count, sizeof *t->average);
 }
@@ -39,6 +41,7 @@ static void lay_out_blocks(Trainer *t, Arena *arena) {
 static bool make_blocks(Trainer *t, Error *err) {
     Arena measure = arena_measure();
     t->optimiser = optimiser_new(t->config->optimiser);
+    t->sum_count = tree_height(0, t->config->pieces);
     lay_out_blocks(t, &measure);
     if (!arena_create(&t->blocks, measure.used, err)) return false;
     lay_out_blocks(t, &t->blocks);
@@ -111,7 +114,7 @@ bool trainer_plan(Trainer *t) {
 
 uint64_t trainer_epoch(const TrainState *s) { return s->epoch + (s->batch > 0 || s->epoch == 0); }
 
-size_t trainer_epoch_steps(const Trainer *t) { return size_divide_up(t->plan.count, t->config->accumulate); }
+size_t trainer_epoch_steps(const Trainer *t) { return size_divide_up(t->plan.count, trainer_step_batches(t->config)); }
 
 uint64_t trainer_last_step(const Trainer *t) {
     const Config *c = t->config;
@@ -120,7 +123,8 @@ uint64_t trainer_last_step(const Trainer *t) {
         const TrainState *s = &t->state;
         uint64_t by_epochs = s->step;
         if (s->epoch < c->max_epochs)
-            by_epochs += (c->max_epochs - s->epoch) * trainer_epoch_steps(t) - size_divide_up(s->batch, c->accumulate);
+            by_epochs +=
+                (c->max_epochs - s->epoch) * trainer_epoch_steps(t) - size_divide_up(s->batch, trainer_step_batches(c));
         if (!last || by_epochs < last) last = by_epochs;
     }
     return last;
@@ -145,25 +149,38 @@ static uint64_t target_tokens(const Trainer *t, size_t index) {
     return tokens;
 }
 
-/* dw = the gradient of the mean loss over the target tokens of train.accumulate batches, of fewer where the epoch ends;
- * and their losses. */
-static StepReport step_gradients(Trainer *t, size_t first) {
+/* dw = the gradient of the loss of batches first .. last - 1 of the plan, times `scale`; their losses are added to
+ * the report's. start: of the step. */
+static void piece_gradient(Trainer *t, real *dw, size_t start, size_t first, size_t last, StepReport *report) {
     const Config *c = t->config;
-    StepReport report = {.batches = size_min(t->plan.count - first, c->accumulate)};
-    for (size_t i = 0; i < report.batches; i++) report.tokens += target_tokens(t, first + i);
-    vector_clear(t->dw, t->model.params.count); /* the one place that clears gradients */
-    for (size_t i = 0; i < report.batches; i++) {
+    vector_clear(dw, t->model.params.count); /* the one place that clears gradients */
+    for (size_t b = first; b < last; b++) {
         Batch batch;
         arena_release(&t->batch, 0);
-        batch_fill(&batch, &t->batch, &t->data.train, &t->plan, first + i);
-        const TransformerStep numbers = {c->seed, (uint32_t)t->state.step, (uint32_t)i};
+        batch_fill(&batch, &t->batch, &t->data.train, &t->plan, b);
+        const TransformerStep numbers = {c->seed, (uint32_t)t->state.step, (uint32_t)(b - start)};
         const Loss loss =
-            transformer_train(&t->model, t->w, t->dw, packed_source(&batch), packed_target(&batch), batch.target_out,
-                              c->label_smoothing, (real)(1.0 / (double)report.tokens), numbers);
-        report.loss += loss.loss;
-        report.nll += loss.nll;
+            transformer_train(&t->model, t->w, dw, packed_source(&batch), packed_target(&batch), batch.target_out,
+                              c->label_smoothing, (real)(1.0 / (double)report->tokens), numbers);
+        report->loss += loss.loss;
+        report->nll += loss.nll;
     }
-    report.norm = optimiser_norm(t->pool, t->dw, t->model.params.count);
+}
+
+/* sums[0] = the gradient of the mean loss over the target tokens of a step's batches, of fewer where the epoch ends;
+ * and their losses. */
+static StepReport step_gradients(Trainer *t, size_t first) {
+    const size_t each = t->config->accumulate, count = t->model.params.count;
+    StepReport report = {.batches = size_min(t->plan.count - first, trainer_step_batches(t->config))};
+    for (size_t i = 0; i < report.batches; i++) report.tokens += target_tokens(t, first + i);
+    TreeStack stack = {.count = 0};
+    for (size_t i = 0; i < report.batches; i += each) {
+        real *dw = t->sums[stack.count];
+        piece_gradient(t, dw, first, first + i, first + size_min(i + each, report.batches), &report);
+        tree_push(&stack, t->pool, (TreeRun){i / each, 1, dw}, count);
+    }
+    tree_finish(&stack, t->pool, count);
+    report.norm = optimiser_norm(t->pool, t->sums[0], count);
     return report;
 }
 
@@ -179,7 +196,7 @@ static void step_update(Trainer *t, const StepReport *report) {
     TrainState *s = &t->state;
     const Parameters *params = &t->model.params;
     const uint64_t updates = s->step - s->skipped;
-    optimiser_update(&t->optimiser, t->pool, params, t->w, t->dw, updates, report->rate,
+    optimiser_update(&t->optimiser, t->pool, params, t->w, t->sums[0], updates, report->rate,
                      optimiser_clip(report->norm, c->clip_norm));
     if (t->average) average_update(t->pool, t->average, t->w, params->count, updates, c->average);
     if (report->norm > 0) {

@@ -16,6 +16,7 @@
 #include "optim/optimiser.h"
 #include "train/config.h"
 #include "train/corpora.h"
+#include "train/tree.h"
 
 typedef struct TrainState {
     /* Written by trainer_step: */
@@ -59,7 +60,8 @@ typedef struct Trainer {
     BatchPlan plan; /* of epoch plan_epoch */
     uint64_t plan_epoch;
     BatchPlan valid_plan;
-    real *dw;     /* gradient block */
+    real *sums[TREE_WAITING]; /* gradient blocks of pieces (train/tree.h); the first one becomes the step's */
+    size_t sum_count;
     Arena batch;  /* one batch's packed rows */
     Arena blocks; /* all these blocks */
 } Trainer;
@@ -88,6 +90,9 @@ bool trainer_plan(Trainer *trainer);
 /* The epoch of the last step done, from 1. */
 uint64_t trainer_epoch(const TrainState *state);
 
+/* Batches of a step; where the epoch ends there are fewer. */
+size_t trainer_step_batches(const Config *config);
+
 /* Steps of the state's epoch. */
 size_t trainer_epoch_steps(const Trainer *trainer);
 
@@ -99,9 +104,10 @@ const real *trainer_weights(const Trainer *trainer);
 
 enum { TRAINER_NORMS = 100 };
 
-/* One step: train.accumulate batches forward and backward, clipping, update. It updates nothing when the loss or the
- * squares of the gradient are not finite, or when the gradient's norm exceeds train.skip_norm times its recent
- * geometric mean (about the last TRAINER_NORMS steps; with fewer it is not compared). */
+/* One step: train.pieces pieces of train.accumulate batches each, forward and backward, clipping, update. It updates
+ * nothing when the loss or the squares of the gradient are not finite, or when the gradient's norm exceeds
+ * train.skip_norm times its recent geometric mean (about the last TRAINER_NORMS steps; with fewer it is not compared).
+ */
 StepReport trainer_step(Trainer *trainer);
 
 /* The same from batch `first` of the epoch's plan, leaving the place in the data: what a dry run measures. */
