@@ -70,6 +70,14 @@ static void tell_lines(const char *text, Progress *progress) {
     for (char *line; (line = memory_line(&text)); free(line)) progress_line(progress, "%s", line);
 }
 
+/* What train.init is. */
+static void tell_init(const Config *config, Progress *progress) {
+    const ModelFile *start = &config->start;
+    if (start->gguf)
+        progress_line(progress, "starting from %s, of %s steps: its vocabulary, sizes and [text]", start->path,
+                      terminal_count(start->info.step).text);
+}
+
 static void tell_corpus(const char *key, const PairSet *pairs, Progress *progress) {
     progress_line(progress, "%s: %s pairs from %s lines", key, terminal_count(pairs->count).text,
                   terminal_count(pairs->report.lines).text);
@@ -121,6 +129,7 @@ static int dry_run(Trainer *t, Error *err) {
     DryRun dry;
     if (!dryrun_measure(&dry, t, err)) return options_fail(&command, err);
     Progress out = progress_start(stdout);
+    tell_init(t->config, &out);
     tell_corpus("data.train", &t->data.train, &out);
     tell_corpus("data.valid", &t->data.valid, &out);
     tell_lines(t->data.flaws, &out);
@@ -153,6 +162,7 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
         progress_line(progress, "the corpus has no more pairs of tokens to merge: vocabulary %s instead of %s",
                       vocabulary.text, terminal_count(c->hyper.vocab).text);
     tell_lines(t->data.flaws, progress);
+    if (!resumed) tell_init(c, progress);
     if (!resumed) tell_schedule(t, progress);
     tell_limits(t, false, progress);
     if (resumed) {

@@ -98,6 +98,9 @@ void corpus_close(CorpusReader *reader);
 /* The list as given, for messages. */
 const char *corpus_list(const CorpusReader *reader);
 
+/* The files with the XXH64 of each ("a.en 0123456789abcdef + a.fr fedcba9876543210, b.tsv ..."). A fresh string. */
+char *corpus_files(const CorpusReader *reader);
+
 /* A checksum of all bytes of all files, and of which files form a pair, but not of their names. */
 uint64_t corpus_checksum(const CorpusReader *reader);
 

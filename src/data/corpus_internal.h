@@ -12,6 +12,7 @@ typedef struct CorpusItem {
     char *names[2];        /* names[1]: NULL for a TSV */
     int copy;              /* standard input: the descriptor of its copy; -1: files, which are open while being read */
     struct stat before[2]; /* as they were when the corpus was opened */
+    uint64_t sums[2];      /* of their bytes */
 } CorpusItem;
 
 /* 48 bits of the hash of a pair; 0: none. A line is compared with about 10 of them, so one line in 10^13 is mistaken

@@ -160,7 +160,8 @@ static bool open_item(CorpusReader *r, CorpusItem *item, const char *folder, Che
             ok = error_set(err, "%s: cannot read: %s", item->names[side], strerror(errno));
         if (descriptor != item->copy) close(descriptor);
         if (!ok) return false;
-        const uint64_t content[2] = {checksum_end(&sum), item->names[1] ? 1 + (uint64_t)side : 0};
+        item->sums[side] = checksum_end(&sum);
+        const uint64_t content[2] = {item->sums[side], item->names[1] ? 1 + (uint64_t)side : 0};
         checksum_add(all, content, sizeof content);
     }
     return true;
@@ -218,5 +219,15 @@ void corpus_close(CorpusReader *r) {
 }
 
 const char *corpus_list(const CorpusReader *r) { return r->list; }
+
+char *corpus_files(const CorpusReader *r) {
+    char *all = memory_string("");
+    for (size_t i = 0; i < stbds_arrlenu(r->items); i++)
+        for (int side = 0; side < 2 && r->items[i].names[side]; side++)
+            all = memory_join(
+                all, side ? " + " : ", ",
+                memory_format("%s %016llx", r->items[i].names[side], (unsigned long long)r->items[i].sums[side]));
+    return all;
+}
 
 uint64_t corpus_checksum(const CorpusReader *r) { return r->checksum; }

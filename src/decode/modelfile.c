@@ -21,7 +21,8 @@ static const Field info_fields[] = {
     ROW_END,
 };
 
-#define WORDS_KEY "training.words"
+#define WORDS_KEY   "training.words"
+#define HISTORY_KEY "training.history"
 
 static const Field training_fields[] = {
     ROW_INTEGER("longest_source", ModelInfo, longest_source, "0", 0, UINT32_MAX, "tokens of the longest source"),
@@ -129,6 +130,7 @@ GgufWriter *modelfile_writer(const ModelInfo *info, const Parameters *params, co
         write_fields(out, tables[i].fields, tables[i].prefix, (const char *)info + tables[i].offset);
     gguf_set_array(out, "nmt.tokenizer.merges", GGUF_UINT32, info->merges, 2 * info->merge_count);
     if (info->seen.sums) gguf_set_array(out, WORDS_KEY, GGUF_UINT32, info->seen.sums, info->seen.count);
+    if (info->history_count) gguf_set_array(out, HISTORY_KEY, GGUF_STRING, info->history, info->history_count);
     gguf_set_string(out, "nmt.config", info->config);
     gguf_set_uint64(out, "nmt.step", info->step);
     gguf_set_string(out, "nmt.instruction_set", cpu_instruction_set());
@@ -179,6 +181,12 @@ static bool read_words(ModelFile *file, Error *err) {
                      file->path, WORDS_KEY, WORDS_MOST);
 }
 
+static bool read_history(ModelFile *file, Error *err) {
+    ModelInfo *info = &file->info;
+    return !gguf_has(file->gguf, HISTORY_KEY) ||
+           (info->history = gguf_array(file->gguf, HISTORY_KEY, GGUF_STRING, &info->history_count, err));
+}
+
 static bool read_info(ModelFile *file, Error *err) {
     ModelInfo *info = &file->info;
     const char *found = gguf_string(file->gguf, "general.architecture", NULL, err);
@@ -195,7 +203,7 @@ static bool read_info(ModelFile *file, Error *err) {
     if (!hyper_check(&info->hyper, file->path, err) || !search_check(&info->decode, &info->hyper, file->path, err) ||
         !(info->merges = gguf_array(file->gguf, "nmt.tokenizer.merges", GGUF_UINT32, &ids, err)) ||
         !(info->config = gguf_string(file->gguf, "nmt.config", NULL, err)) ||
-        !gguf_uint64(file->gguf, "nmt.step", &info->step, err) || !read_words(file, err))
+        !gguf_uint64(file->gguf, "nmt.step", &info->step, err) || !read_words(file, err) || !read_history(file, err))
         return false;
     if (info->step > UINT32_MAX)
         return error_set(err, "%s: nmt.step: expected at most %u, found %llu", file->path, UINT32_MAX,
@@ -242,6 +250,13 @@ void modelfile_close(ModelFile *file) {
     free(file->copy);
     free(file->path);
     *file = (ModelFile){0};
+}
+
+uint64_t modelfile_checksum(const ModelFile *file) {
+    uint64_t sum = 0;
+    Error ignored;
+    if (file->gguf) gguf_uint64(file->gguf, GGUF_CHECKSUM_KEY, &sum, &ignored);
+    return sum;
 }
 
 Tokenizer *modelfile_tokenizer(const ModelFile *file, Error *err) {

@@ -9,9 +9,10 @@
  *     nmt.step, nmt.precision, nmt.instruction_set   where it comes from
  *     training.words                            uint32: what words the sources of the training had (decode/words.h)
  *     training.longest_source                   tokens of the longest of them, without </s>
+ *     training.history                          strings: what it was trained on, a line each time (train/start.h)
  *     tensors                                   float32, the parameter block in order (model/parameters.h)
  *
- * If the file lacks a key of the three tables, it has the table's default, unless it is marked essential. The two keys
+ * If the file lacks a key of the three tables, it has the table's default, unless it is marked essential. The keys
  * training.* may be missing, as in files of earlier versions; these read files that have them.
  *
  * Alignment is 8 bytes, so in a file written here the tensor data is the parameter block and is used where it is
@@ -42,7 +43,9 @@ typedef struct ModelInfo {
     uint64_t step;        /* training steps it has behind it */
     Precision precision;  /* that they were computed in */
     WordsSeen seen;
-    size_t longest_source; /* 0: not known */
+    size_t longest_source;     /* 0: not known */
+    const GgufString *history; /* (history_count) what it was trained on, oldest first */
+    size_t history_count;
 } ModelInfo;
 
 typedef struct ModelFile {
@@ -57,6 +60,9 @@ typedef struct ModelFile {
 /* Maps a model file and checks everything in it. Close with modelfile_close. */
 bool modelfile_open(ModelFile *file, const char *path, Error *err);
 void modelfile_close(ModelFile *file);
+
+/* What identifies the file: nmt.checksum. 0: no file is open. */
+uint64_t modelfile_checksum(const ModelFile *file);
 
 /* The tokenizer of an open file. */
 Tokenizer *modelfile_tokenizer(const ModelFile *file, Error *err);

@@ -76,6 +76,10 @@ void words_add(Table *words, const char *text, size_t length) {
     for (Place place = {0}; next_word(&found, &place, text, length);) table_add(words, key_of(found.sum));
 }
 
+void words_add_seen(Table *words, WordsSeen seen) {
+    for (size_t i = 0; i < seen.count; i++) table_add(words, key_of(seen.sums[i]));
+}
+
 static int compare_sums(const void *a, const void *b) {
     const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     return (x > y) - (x < y);

@@ -28,6 +28,9 @@ typedef struct WordsSeen {
 void words_add(Table *words, const char *text, size_t length);
 uint32_t *words_sums(const Table *words);
 
+/* Adds words that are known by their sums. */
+void words_add_seen(Table *words, WordsSeen seen);
+
 /* Whether these are sums in order, at most WORDS_MOST. */
 bool words_check(WordsSeen seen);
 

@@ -2,6 +2,7 @@
  * word in context, attention. What the first four show is written here, the rest in files of their own. */
 #include "inspect/inspect.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/ds.h"
@@ -38,10 +39,15 @@ static void write_hyper(Json *j, const Hyper *h) {
 
 static void write_model(Json *j, const ModelFile *file) {
     const Hyper *h = &file->params.hyper;
+    char sum[17];
+    snprintf(sum, sizeof sum, "%016llx", (unsigned long long)modelfile_checksum(file));
     json_write(j, "model: {file: %s", file->path);
     write_hyper(j, h);
-    json_write(j, "head_width: %zu, parameters: %zu, step: %lld}", h->width / h->heads, file->params.count,
-               (long long)file->info.step);
+    json_write(j, "head_width: %zu, parameters: %zu, step: %lld, checksum: %s, history: [", h->width / h->heads,
+               file->params.count, (long long)file->info.step, sum);
+    for (size_t i = 0; i < file->info.history_count; i++)
+        json_string(j, file->info.history[i].text, file->info.history[i].length);
+    json_write(j, "]}");
 }
 
 /* What the model was run without. */

@@ -11,6 +11,7 @@
 #include "math/cpu.h"
 #include "math/matmul.h"
 #include "train/run.h"
+#include "train/start.h"
 
 #define AVERAGE "average."
 
@@ -94,6 +95,12 @@ static bool save(const Trainer *t, const char *path, bool with_state, Error *err
         .seen = {t->data.words, t->data.word_count},
         .longest_source = t->data.train.longest_source - 1, /* without </s> */
     };
+    const ModelFile *start = &t->config->start;
+    if (start->gguf) /* 0: not known */
+        info.longest_source =
+            start->info.longest_source ? size_max(info.longest_source, start->info.longest_source) : 0;
+    GgufString *history = start_history(&info.history_count, start, t->state.step, t->data.origin);
+    info.history = history;
     info.merges = tokenizer_merges(t->data.tokenizer, &info.merge_count);
     GgufWriter *out = modelfile_writer(&info, &t->model.params, with_state ? t->w : trainer_weights(t));
     if (with_state) {
@@ -106,12 +113,14 @@ static bool save(const Trainer *t, const char *path, bool with_state, Error *err
         }
         gguf_set_uint64(out, CORPORA_KEY, t->data.train.checksum);
         gguf_set_uint64(out, CORPORA_VALID_KEY, t->data.valid_checksum);
+        if (start->gguf) gguf_set_uint64(out, START_KEY, modelfile_checksum(start));
         for (size_t i = 0; i < t->optimiser.block_count; i++)
             modelfile_add_block(out, &t->model.params, t->optimiser.names[i], t->optimiser.blocks[i]);
         if (t->average) modelfile_add_block(out, &t->model.params, AVERAGE, t->average);
     }
     bool ok = gguf_write(out, path, err);
     gguf_writer_free(out);
+    start_free_history(history, info.history_count);
     free(config);
     return ok;
 }
@@ -244,7 +253,8 @@ static Precision choose_precision(const Config *config, const ModelFile *last) {
 }
 
 static bool may_resume(Config *config, const ModelFile *last, Error *err) {
-    return config_may_resume(config, last->info.config, !gguf_has(last->gguf, CORPORA_VALID_KEY), last->path, err);
+    return start_check(&config->start, last, err) &&
+           config_may_resume(config, last->info.config, !gguf_has(last->gguf, CORPORA_VALID_KEY), last->path, err);
 }
 
 bool checkpoint_open(Trainer *t, Config *config, Pool *pool, bool resume, bool *resumed, Error *err) {
@@ -258,6 +268,7 @@ bool checkpoint_open(Trainer *t, Config *config, Pool *pool, bool resume, bool *
     ok = ok && corpora_read(&data, config, pool, last, err) &&
          trainer_create(t, config, pool, choose_precision(config, last), &data, err);
     if (ok && !last) trainer_begin(t);
+    if (ok && !last && config->start.gguf) ok = checkpoint_is_sound(t, config->start.path, err);
     ok = ok && (!last || restore(t, last, err)) && check_place(t, err);
     if (file.gguf) modelfile_close(&file);
     if (!ok) trainer_free(t);

@@ -10,6 +10,7 @@
  *     the config's keys             nmt.config, key by key                refused, except those that may change
  *     the training pairs            nmt.train.corpus, their checksum      refused
  *     the vocabulary                nmt.tokenizer.merges                  the file's is used
+ *     the model it started from     nmt.train.init, its checksum          refused
  *     the validation text           nmt.train.valid, its checksum         a note; the best model is forgotten
  *     the sentences translated      nmt.train.best_sentences, how many    the same, if they choose the best model
  *     the instruction set           nmt.instruction_set                   a note

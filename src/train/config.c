@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/ini.h"
@@ -10,6 +11,7 @@
 #include "base/names.h"
 #include "base/size.h"
 #include "model/pass.h"
+#include "train/start.h"
 
 #define TEXT(key, field, std, ...)               ROW_TEXT(key, Config, field, std, __VA_ARGS__)
 #define INTEGER(key, field, std, low, high, ...) ROW_INTEGER(key, Config, field, std, low, high, __VA_ARGS__)
@@ -41,6 +43,9 @@ static const Field data_fields[] = {
 };
 
 static const Field train_fields[] = {
+    TEXT("train.init", init, "",
+         "a model file to start from: its weights, vocabulary, sizes and [text], which need not be set then; empty: "
+         "none"),
     INTEGER("train.seed", seed, "1", 0, 9007199254740992.0,
             "where random numbers begin; the same seed gives the same bits, on any number of threads"),
     INTEGER("train.max_steps", max_steps, "0", 0, STEPS_MAX, "stop after this many steps; 0: no limit"),
@@ -116,7 +121,7 @@ static bool is_usual(const Field *f, const Config *config) {
 /* Keys that a resumed run may change. The last step is part of a cosine's shape. */
 static bool may_change(const char *key, const Config *config, bool valid_by_name) {
     if (strcmp(key, "data.valid") == 0) return !valid_by_name;
-    if (strcmp(key, "data.train") == 0) return true;
+    if (strcmp(key, "data.train") == 0 || strcmp(key, "train.init") == 0) return true;
     if (strcmp(key, "train.max_steps") == 0) return config->schedule.kind != SCHEDULE_COSINE;
     if (strcmp(key, "train.max_epochs") == 0 || strcmp(key, "data.test") == 0) return true;
     return strncmp(key, "valid.", 6) == 0 || strncmp(key, "decode.", 7) == 0;
@@ -177,6 +182,29 @@ static const char *const file_names[RUN_FILES] = {
     [RUN_FILM] = "film.jsonl",  [RUN_REPORT] = "report.html", [RUN_CACHE] = "train.cache", [RUN_LOCK] = "lock",
 };
 
+static bool is_same_file(const char *a, const char *b) {
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* A run that wrote over the model that it started from could not continue. */
+static bool check_start(const Config *c, const char *name, Error *err) {
+    static const RunFile own[] = {RUN_MODEL, RUN_LAST, RUN_BACK};
+    for (size_t i = 0; c->start.gguf && i < COUNT(own); i++)
+        if (is_same_file(c->start.path, c->files[own[i]]))
+            return error_set(err, "%s: train.init: expected a model in another folder than run.dir, found %s", name,
+                             c->start.path);
+    return true;
+}
+
+static bool open_start(Config *config, const Ini *ini, const char *name, Error *err) {
+    char *path = file_home(config->init, err);
+    if (!path) return error_set(err, "%s: train.init: %s", name, err->text);
+    const bool ok = start_open(&config->start, path, ini, &config->hyper, &config->rules.text, name, err);
+    free(path);
+    return ok;
+}
+
 bool config_read(Config *config, const char *path, char *const *overrides, size_t count, Error *err) {
     *config = (Config){.decode.n_best = 1};
     Ini *ini = ini_read(path, err);
@@ -186,6 +214,10 @@ bool config_read(Config *config, const char *path, char *const *overrides, size_
     Field *fields = config_fields();
     ok = ok && drop_removed(ini, err) && ini_bind(ini, fields, config, err);
     free(fields);
+    if (ok && *config->init) {
+        ok = open_start(config, ini, file_stream_name(path), err);
+        if (!ok) config_free(config);
+    }
     ini_free(ini);
     if (!ok) return false;
     config->rules.max_length = config->hyper.max_length;
@@ -196,15 +228,18 @@ bool config_read(Config *config, const char *path, char *const *overrides, size_
     if (ok) free(config->dir);
     if (ok) config->dir = dir;
     for (int file = 0; ok && file < RUN_FILES; file++) config->files[file] = file_join(dir, file_names[file]);
-    if (ok && check(config, file_stream_name(path), err)) return true;
+    if (ok && check(config, file_stream_name(path), err) && check_start(config, file_stream_name(path), err))
+        return true;
     config_free(config);
     return false;
 }
 
 void config_free(Config *config) {
     free(config->kept);
+    modelfile_close(&config->start);
     for (int file = 0; file < RUN_FILES; file++) free(config->files[file]);
     fields_release(data_fields, config);
+    fields_release(train_fields, config);
     fields_release(run_fields, config);
 }
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/fields.h"
 #include "data/corpus.h"
+#include "decode/modelfile.h"
 #include "decode/search.h"
 #include "model/hyper.h"
 #include "optim/optimiser.h"
@@ -28,6 +29,8 @@ typedef enum TrainPrecision { TRAIN_FLOAT32, TRAIN_BFLOAT16, TRAIN_AUTO } TrainP
 
 typedef struct Config {
     char *data_train, *data_valid, *data_test;
+    char *init;        /* a model file to start from; "": none */
+    ModelFile start;   /* that file, open; without gguf: none */
     CorpusRules rules; /* of training pairs, with [text]; validation keeps pairs that are there twice */
     Hyper hyper;       /* vocab: text.vocab_size, the most tokens; the tokenizer may have fewer */
     uint64_t seed, max_steps, max_epochs, batch_tokens, pieces, accumulate;
@@ -48,8 +51,8 @@ typedef struct Config {
 /* The table of all keys, in the order of the sections. Free it with free(). */
 Field *config_fields(void);
 
-/* Reads a file and applies the overrides ("section.key=value"); checks what concerns several keys at once. Release with
- * config_free. */
+/* Reads a file and applies the overrides ("section.key=value"); opens train.init, and takes from it what the config
+ * leaves out; checks what concerns several keys at once. Release with config_free. */
 bool config_read(Config *config, const char *path, char *const *overrides, size_t count, Error *err);
 void config_free(Config *config);
 
@@ -66,8 +69,7 @@ char *config_keys(const char *part, const char **nearest);
 
 /* Whether a run begun with the text `before` may continue with `config`: fails, naming the first key that differs, with
  * both values, unless it is one of those that may change (how long to train, how to validate and translate, where and
- * on how many threads to run, and what the corpora are called, whose content others compare). valid_by_name: the
- * content of data.valid is not known, so that its name must be the same.
- * A key that is newer than the run gets the value that the run was begun with (Field.before), and is listed
- * in config->kept. */
+ * on how many threads to run, and what the corpora and train.init are called, whose content others compare).
+ * valid_by_name: the content of data.valid is not known, so that its name must be the same. A key that is newer than
+ * the run gets the value that the run was begun with (Field.before), and is listed in config->kept. */
 bool config_may_resume(Config *config, const char *before, bool valid_by_name, const char *file, Error *err);

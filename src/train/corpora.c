@@ -99,9 +99,11 @@ static char *tell_flaws(const Corpora *d, const Config *c, const CorpusReader *t
     return memory_join(all, "\n", tell_decomposed(c, &d->valid_lines));
 }
 
-static void find_words(Corpora *d) {
+static void find_words(Corpora *d, const ModelFile *start) {
     const PairSet *pairs = &d->train;
+    if (start->gguf && !start->info.seen.sums) return;
     Table words = table_create();
+    words_add_seen(&words, start->info.seen);
     char *text = NULL;
     int32_t *ids = NULL;
     for (size_t i = 0; i < pairs->count && words.count <= WORDS_MOST; i++) {
@@ -120,18 +122,26 @@ static void find_words(Corpora *d) {
     table_free(&words);
 }
 
+static char *tell_origin(const Corpora *d, const CorpusReader *train) {
+    char *files = corpus_files(train), *origin = memory_format("%zu pairs: %s", d->train.count, files);
+    free(files);
+    return origin;
+}
+
 bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last, Error *err) {
     *d = (Corpora){0};
     const char *path = c->files[RUN_CACHE];
     CorpusReader *valid = NULL, *train = corpus_open(c->data_train, c->dir, c->rules, err);
-    bool ok = train && read_valid(d, c, &valid, err) && (!last || (d->tokenizer = modelfile_tokenizer(last, err)));
+    const ModelFile *known = last ? last : c->start.gguf ? &c->start : NULL; /* the vocabulary */
+    bool ok = train && read_valid(d, c, &valid, err) && (!known || (d->tokenizer = modelfile_tokenizer(known, err)));
     const uint64_t key = ok ? cache_key(c, train) : 0;
     const bool cached = ok && open_cache(d, c, path, key);
     if (ok && !d->tokenizer) d->tokenizer = vocabulary_learn(train, c->rules, c->hyper.vocab, pool, err);
     ok = ok && d->tokenizer && encode_valid(d, c, pool, valid, err) &&
          (cached ? check_pairs(c, last, d->train.checksum, err) : make_cache(d, c, pool, train, path, key, last, err));
-    if (ok && !last) d->merges_missing = c->hyper.vocab - tokenizer_vocab_size(d->tokenizer);
-    if (ok) find_words(d);
+    if (ok && !known) d->merges_missing = c->hyper.vocab - tokenizer_vocab_size(d->tokenizer);
+    if (ok) find_words(d, &c->start);
+    if (ok) d->origin = tell_origin(d, train);
     if (ok) d->valid_checksum = text_checksum(&d->valid_lines);
     if (ok) d->flaws = tell_flaws(d, c, train, valid);
     corpus_close(train);
@@ -143,6 +153,7 @@ bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last
 void corpora_free(Corpora *d) {
     free(d->flaws);
     free(d->words);
+    free(d->origin);
     pairs_free(&d->train);
     pairs_free(&d->valid);
     corpus_free(&d->valid_lines);

@@ -19,8 +19,10 @@ typedef struct Corpora {
     PairSet train, valid;
     Corpus valid_lines;      /* the text of the lines to translate: those with a target, flawed or not */
     uint64_t valid_checksum; /* of that text */
-    uint32_t *words;         /* (word_count) in the sources of the training pairs (decode/words.h); NULL: too many */
+    uint32_t *words;         /* (word_count) in the sources of the training pairs, and of those that train.init has
+                                behind it (decode/words.h); NULL: too many, or not known */
     size_t word_count;
+    char *origin;          /* "29000 pairs: a.tsv 0123456789abcdef": the text, with the checksum of each file */
     size_t merges_missing; /* how many fewer merges the corpus gave than asked for */
     char *flaws;           /* what was left out of the corpora, in lines of text; "": nothing */
 } Corpora;
@@ -29,7 +31,8 @@ typedef struct Corpora {
 #define CORPORA_KEY       "nmt.train.corpus"
 #define CORPORA_VALID_KEY "nmt.train.valid"
 
-/* Reads the corpora. The tokenizer is learned from the training lines, or taken from last.gguf (`last`; NULL: a fresh
- * run), whose training pairs must be the same. Fails with everything freed. Release with corpora_free. */
+/* Reads the corpora. The tokenizer is learned from the training lines, or that of train.init, or that of last.gguf
+ * (`last`; NULL: a fresh run), whose training pairs must be the same. Fails with everything freed. Release with
+ * corpora_free. */
 bool corpora_read(Corpora *corpora, const Config *config, Pool *pool, const ModelFile *last, Error *err);
 void corpora_free(Corpora *corpora);

@@ -22,7 +22,10 @@ static void choose_limit(Trainer *t) {
         t->pairs_cut += beyond > t->decode.max_extra;
         if (i % 65536 == 65535) pairs_forget(pairs);
     }
-    if (t->decode.max_extra == FIELD_AUTO) t->decode.max_extra = size_min(most + SEARCH_EXTRA, HYPER_MAX_LENGTH);
+    if (t->decode.max_extra != FIELD_AUTO) return;
+    /* What the model could say before it can still say. */
+    t->decode.max_extra =
+        size_max(size_min(most + SEARCH_EXTRA, HYPER_MAX_LENGTH), t->config->start.info.decode.max_extra);
 }
 
 size_t trainer_step_batches(const Config *c) { return c->pieces * c->accumulate; }
@@ -95,7 +98,10 @@ void trainer_begin(Trainer *t) {
     const size_t count = t->model.params.count;
     t->state = (TrainState){0};
     optimiser_clear(&t->optimiser, count);
-    parameters_init(&t->model.params, t->w, t->config->seed);
+    if (t->config->start.gguf)
+        vector_copy(t->w, t->config->start.w, count);
+    else
+        parameters_init(&t->model.params, t->w, t->config->seed);
     if (t->average) vector_copy(t->average, t->w, count);
 }
 

@@ -81,7 +81,7 @@ typedef struct StepReport {
 bool trainer_create(Trainer *trainer, const Config *config, Pool *pool, Precision precision, Corpora *data, Error *err);
 void trainer_free(Trainer *trainer);
 
-/* Step 0: parameters drawn from the seed, nothing learned. */
+/* Step 0: parameters drawn from the seed, or those of train.init; nothing learned. */
 void trainer_begin(Trainer *trainer);
 
 /* Plans the batches of the state's epoch. False when the state's batch is not one of them. */

@@ -72,6 +72,8 @@ function drawHeader() {
       ["trained", `${thousands(model.step)} steps`]
     ];
     box.append(html("dl.facts", facts.map(([k, v]) => html("div", html("dt", k), html("dd", v)))));
+    if (model.history && model.history.length)
+      box.append(html("div.note", {style: "margin-top:1rem"}, strong("Trained on: "), model.history.join("; then ")));
   }
   if (data.knocked && data.knocked.length)
     box.append(html("div.note", {style: "margin-top:1rem"}, strong("The model was run without: "), data.knocked.join(", "),
