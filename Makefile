@@ -4,15 +4,19 @@
 #   make CC=clang           another compiler
 #   make Q=                 show the compiler's command lines
 #   make VARIANT=debug      another build of the same files: release (default), debug, thread, double, fuzz, coverage
-#   make CFLAGS=-march=native   options for the compiler, which come after our own
+#   make CFLAGS=-march=native   options for the compiler, which come after our own; CPPFLAGS, LDFLAGS, AR and OBJCOPY
+#                           are honoured, too
+#   make B=/folder          build there; nothing is written into the source's folder
+#   make WERROR=1           a compiler's warning is an error
 
 VARIANT ?= release
 STB     ?=
 Q       := @
 CC      ?= cc
+OBJCOPY ?= objcopy
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings \
-           -Wvla -Wformat=2 -Werror
+           -Wvla -Wformat=2
 CFLAGS_release := -O3
 CFLAGS_debug   := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_thread  := -O1 -g -fsanitize=thread
@@ -20,9 +24,11 @@ CFLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-saniti
 CFLAGS_coverage := -O1 --coverage
 CFLAGS_double  := -O2 -DNMT_DOUBLE
 
+# All symbols are hidden, unless nmt.h declares them: the shared library has the same objects as the commands.
 B       := build/$(VARIANT)
-FLAGS   := -std=c11 -D_GNU_SOURCE -Isrc $(if $(STB),-isystem "$(STB)") $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS) \
-           -ffp-contract=off
+PIC     := -fPIC -fvisibility=hidden
+FLAGS   := -std=c11 -D_GNU_SOURCE -Isrc $(if $(STB),-isystem "$(STB)") $(WARN) $(CFLAGS_$(VARIANT)) $(PIC) $(CPPFLAGS) \
+           $(CFLAGS) -ffp-contract=off
 LIBS    := -lm -pthread
 
 # What cannot give the program that was tested is refused (src/base/exact.h does the same without make).
@@ -73,7 +79,8 @@ LOOPS        := -ffp-contract=fast -fno-math-errno -fno-trapping-math $(filter -
 FLAGS        += -DSETS_$(ARCH)
 LIB_OBJ := $(foreach set,$(SETS),$(patsubst src/%.c,$(B)/%.$(set).o,$(filter %/kernels.c,$(LIB_SRC)))) \
            $(patsubst src/%.c,$(B)/%.o,$(filter-out %/kernels.c,$(LIB_SRC))) $(PAGE_DATA)
-LIB     := $(B)/libnmt.a
+# All of it, for the commands and the tests.
+LIB     := $(B)/internal.a
 
 COMMANDS := $(basename $(notdir $(wildcard $(addprefix src/cli/,train.c translate.c score.c inspect.c))))
 # Tests of the release, debug and thread builds, and the gradient checks, which are built with real = double.
@@ -84,10 +91,13 @@ GRADCHECK := $(sort $(notdir $(basename $(wildcard tests/gradcheck_*.c))))
         bench large check-inspect page-test install uninstall format format-check layers help clean tests micro
 .SECONDARY:
 
-all: $(COMMANDS)
+# Whoever names a folder for the build has the commands there; else they are in the source's folder, too.
+ELSEWHERE := $(filter command,$(firstword $(origin B)))
+all: $(if $(ELSEWHERE),$(COMMANDS:%=$(B)/bin/%),$(COMMANDS)) libraries
 
 # What everything depends on, in addition to its files: it changes with the compiler and its options.
-BUILT_BY = $(CC) $(FLAGS) $(LDFLAGS) $(LIBS) $(ARCH) $(MACROS)
+FLAGS   += $(if $(WERROR),-Werror)
+BUILT_BY = $(CC) $(filter-out -Werror,$(FLAGS)) $(LDFLAGS) $(LIBS) $(ARCH) $(MACROS)
 $(B)/built_by: always
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(subst ','\'',$(BUILT_BY))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(BUILT_BY))' >$@
@@ -102,7 +112,7 @@ $(B)/bin/%: $(B)/cli/%.o $(LIB) $(B)/built_by
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
-	$(Q)ar rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 # Products of sets that extend avx512, where the compiler can compile them; else the files become NULL.
 ifeq ($(ARCH),x86_64)
@@ -157,18 +167,59 @@ $(B)/tests/micro_real.o: tests/micro_real.c Makefile $(B)/built_by
 # optimising it takes a minute.
 $(B)/tests/test_pairs: private FLAGS += -Wno-psabi -O0
 
+# make libraries: libnmt.a and libnmt.so.0.
+# What nmt.h declares is global in them, and nothing else. libnmt.a has one object: the files that those functions need,
+# linked to one. (A build elsewhere can have another compiler's objcopy: OBJCOPY=aarch64-linux-gnu-objcopy.)
+NMT_H   := src/decode/nmt.h
+DOOR    = $(shell sed -n 's/^NMT_API .*[ *]\(nmt_[a-z_]*\)[^a-z_ ].*/\1/p' $(NMT_H))
+SONAME  := libnmt.so.0
+.PHONY: libraries
+ifneq ($(wildcard $(NMT_H)),)
+LIBRARIES := $(B)/libnmt.a $(B)/$(SONAME)
+LIB_PAGE  := $(B)/share/man/man3/nmt.3
+endif
+libraries: $(LIBRARIES)
+$(B)/nmt.o: $(LIB) $(NMT_H)
+	@printf '%s\n' $(DOOR) >$(B)/nmt.symbols
+	$(Q)$(CC) $(CFLAGS) -nostdlib -r -o $@.tmp $(DOOR:%=-Wl,-u,%) $(LIB)
+	$(Q)$(OBJCOPY) --keep-global-symbols=$(B)/nmt.symbols $@.tmp $@ && rm $@.tmp
+$(B)/libnmt.a: $(B)/nmt.o
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $<
+$(B)/$(SONAME): $(B)/nmt.o
+	@echo 'NMT_0 { global: nmt_*; local: *; };' >$(B)/nmt.map
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(B)/nmt.map -Wl,-z,defs -o $@ $< \
+	    $(LIBS)
+
+# Manual pages and completions come from what the commands say of themselves, and from nmt.h. EMULATOR runs commands
+# that were built for another machine.
+VERSION := $(shell sed -n 's/.*NMT_VERSION "\(.*\)"/\1/p' src/base/version.h)
+SHARE   := $(COMMANDS:%=$(B)/share/man/man1/nmt-%.1) $(LIB_PAGE) \
+           $(COMMANDS:%=$(B)/share/bash-completion/completions/nmt-%)
+$(B)/share/man/man1/nmt-%.1: $(B)/bin/% scripts/man.awk
+	@mkdir -p $(@D)
+	@$(EMULATOR) $< --help | awk -v name=$* -v version=$(VERSION) -f scripts/man.awk >$@.tmp && mv $@.tmp $@
+$(B)/share/man/man3/nmt.3: $(NMT_H) scripts/man_header.awk
+	@mkdir -p $(@D)
+	@awk -v version=$(VERSION) -f scripts/man_header.awk $< >$@.tmp && mv $@.tmp $@
+$(B)/share/bash-completion/completions/nmt-%: $(B)/bin/% scripts/completion.awk
+	@mkdir -p $(@D)
+	@{ $(EMULATOR) $< --help; $(if $(filter train,$*),$(EMULATOR) $< --keys;) } | awk -v name=$* \
+	    -f scripts/completion.awk >$@.tmp && mv $@.tmp $@
+
 tests: $(TESTS:%=$(B)/tests/%) $(COMMANDS:%=$(B)/bin/%)
 
 ## make              build ./train, ./translate, ./score and ./inspect, optimised
 ## make test         all quick tests, with the gradient check (about three minutes)
-test: all tests
-	@$(MAKE) --no-print-directory VARIANT=double $(GRADCHECK:%=build/double/tests/%)
-	@sh tests/run.sh $(B) $(TESTS:%=$(B)/tests/%) $(GRADCHECK:%=build/double/tests/%)
+test: all tests $(SHARE)
+	@$(MAKE) --no-print-directory VARIANT=double B=$(DOUBLE) $(GRADCHECK:%=$(DOUBLE)/tests/%)
+	@sh tests/run.sh $(B) $(TESTS:%=$(B)/tests/%) $(GRADCHECK:%=$(DOUBLE)/tests/%)
 
+DOUBLE := $(if $(ELSEWHERE),$(B),build)/double
 ## make gradcheck    every backward pass against central differences, in double; prints each tensor's worst error
 gradcheck:
-	@$(MAKE) --no-print-directory VARIANT=double $(GRADCHECK:%=build/double/tests/%)
-	@for t in $(GRADCHECK); do build/double/tests/$$t -v || exit 1; done
+	@$(MAKE) --no-print-directory VARIANT=double B=$(DOUBLE) $(GRADCHECK:%=$(DOUBLE)/tests/%)
+	@for t in $(GRADCHECK); do $(DOUBLE)/tests/$$t -v || exit 1; done
 
 ## make debug        the tests with AddressSanitizer and UBSan, in build/debug
 debug:
@@ -246,7 +297,7 @@ WEB_LD  := -mexec-model=reactor -Wl,-z,stack-size=1048576 -Wl,--stack-first -Wl,
 web: build/web/nmt.html
 build/web/nmt.wasm:
 	@sh scripts/web_setup.sh --check
-	@$(MAKE) --no-print-directory B=build/web/obj CC="$(WEB_CC)" LIB_SRC="$(WEB_SRC)" PAGE_DATA= build/web/obj/nmt.wasm
+	@$(MAKE) --no-print-directory B=build/web/obj CC="$(WEB_CC)" LIB_SRC="$(WEB_SRC)" PAGE_DATA= PIC= build/web/obj/nmt.wasm
 	@cmp -s build/web/obj/nmt.wasm $@ || cp build/web/obj/nmt.wasm $@
 build/web/obj/nmt.wasm: $(LIB_OBJ)
 	$(Q)$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(WEB_LD)
@@ -303,16 +354,24 @@ layers:
 	@sh scripts/check_layers.sh --planted
 	@sh scripts/check_layers.sh
 
-## make install      copy the commands to PREFIX/bin (/usr/local/bin) as nmt-train, nmt-translate, nmt-score, nmt-inspect
-PREFIX    ?= /usr/local
-INSTALLED := $(COMMANDS:%="$(DESTDIR)$(PREFIX)/bin/nmt-%")
-install: $(COMMANDS:%=$(B)/bin/%)
-	@mkdir -p "$(DESTDIR)$(PREFIX)/bin"
-	@for c in $(COMMANDS); do install -m 755 $(B)/bin/$$c "$(DESTDIR)$(PREFIX)/bin/nmt-$$c" || exit 1; done
+## make install      to PREFIX (/usr/local): the commands as nmt-train, ..., with manual pages and completions
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR    ?= $(PREFIX)/share
+install: $(COMMANDS:%=$(B)/bin/%) libraries $(SHARE)
+	@put() { mkdir -p "$$(dirname "$(DESTDIR)$$3")" && install -m $$1 "$$2" "$(DESTDIR)$$3"; }; set -e; \
+	for c in $(COMMANDS); do put 755 $(B)/bin/$$c "$(BINDIR)/nmt-$$c"; done; \
+	for f in $(SHARE:$(B)/share/%=%); do put 644 $(B)/share/$$f "$(DATADIR)/$$f"; done
 
 ## make uninstall    remove them from there
 uninstall:
-	rm -f $(INSTALLED)
+	@set -e; for c in $(COMMANDS); do rm -f "$(DESTDIR)$(BINDIR)/nmt-$$c"; done; \
+	for f in $(SHARE:$(B)/share/%=%) nmt/nmt.py; do rm -f "$(DESTDIR)$(DATADIR)/$$f"; done; \
+	rm -f "$(DESTDIR)$(INCLUDEDIR)/nmt.h" "$(DESTDIR)$(LIBDIR)/pkgconfig/nmt.pc"; \
+	for f in libnmt.a libnmt.so $(SONAME); do rm -f "$(DESTDIR)$(LIBDIR)/$$f"; done; \
+	rmdir "$(DESTDIR)$(DATADIR)/nmt" 2>/dev/null || :
 
 ## make clean        remove everything that was built (but never runs/)
 clean:

@@ -167,17 +167,46 @@ static void test_kernels_left_out(void) {
 #endif
 }
 
+/* What is installed in two places is the same, and nothing is left behind. */
 static void test_install(void) {
     static const char *const rows[] = {"/opt/nmt", "/usr", "/opt/with blanks"};
-    EXPECT_INT(shell("mkdir -p $t/i/bin && for c in train translate score inspect; do echo $c >$t/i/bin/$c; done"), 0);
+    if (shell("b=${NMT_BIN:-build/release/bin}/.. && mkdir $t/i && cp -R $b/bin $b/share $t/i")) SKIP("make share");
     for (size_t i = 0; i < COUNT(rows); i++) {
-        EXPECT_INT(shell("make B=$t/i DESTDIR=$t/root PREFIX='%s' install $(printf -- '-o %%s ' $t/i/bin/*)", rows[i]),
-                   0);
-        EXPECT_INT(shell("test -x \"$t/root%s/bin/nmt-translate\" && cat \"$t/root%s/bin/\"*", rows[i], rows[i]), 0);
-        EXPECT_STR(said, "inspect\nscore\ntrain\ntranslate\n");
+        const char *prefix = rows[i];
         EXPECT_INT(
-            shell("make DESTDIR=$t/root PREFIX='%s' uninstall && ls \"$t/root%s/bin\" | wc -l", rows[i], rows[i]), 0);
-        EXPECT_HAS(said, "\n0\n");
+            shell("make B=$t/i DESTDIR=$t/root%zu PREFIX='%s' install $(printf -- '-o %%s ' $(find $t/i -type f))", i,
+                  prefix),
+            0);
+        EXPECT_INT(
+            shell("cd \"$t/root%zu%s\" && find * -type f | LC_ALL=C sort && test -x bin/nmt-translate", i, prefix), 0);
+        EXPECT_STR(said,
+                   "bin/nmt-inspect\nbin/nmt-score\nbin/nmt-train\nbin/nmt-translate\n"
+                   "share/bash-completion/completions/nmt-inspect\nshare/bash-completion/completions/nmt-score\n"
+                   "share/bash-completion/completions/nmt-train\nshare/bash-completion/completions/nmt-translate\n"
+                   "share/man/man1/nmt-inspect.1\nshare/man/man1/nmt-score.1\nshare/man/man1/nmt-train.1\n"
+                   "share/man/man1/nmt-translate.1\n");
+        EXPECT_INT(shell("diff -r $t/root0%s \"$t/root%zu%s\"", rows[0], i, prefix), 0);
+    }
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        EXPECT_INT(
+            shell("make DESTDIR=$t/root%zu PREFIX='%s' uninstall && find $t/root%zu -type f -o -type l", i, rows[i], i),
+            0);
+        EXPECT_STR(said, "");
+    }
+}
+
+/* Manual pages and completions have each option of --help. */
+static void test_manual(void) {
+    static const char *const rows[] = {"train", "translate", "score", "inspect"};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const char *name = rows[i];
+        shell(
+            "for o in $($t/i/bin/%s --help | grep -oE '^  (-., )?--[a-z-]+' | grep -oE -- '--?[a-z-]+'); do "
+            "sed 's/\\\\-/-/g' $t/i/share/man/man1/nmt-%s.1 | grep -qE -- \"^.B .*$o\" && "
+            "grep -qE -- \"[\\\" ]$o[\\\" ]\" $t/i/share/bash-completion/completions/nmt-%s || echo missing: $o; done; "
+            "bash -n $t/i/share/bash-completion/completions/nmt-%s || echo wrong",
+            name, name, name, name);
+        EXPECT_STR(said, "");
     }
 }
 
@@ -192,6 +221,7 @@ int main(void) {
         RUN(test_blanks);
         RUN(test_kernels_left_out);
         RUN(test_install);
+        RUN(test_manual);
     }
     shell("rm -rf $t");
     return test_finish();
