@@ -1,6 +1,7 @@
 /* Messages are one printable line, cut where they are too long, and may quote an earlier one. */
 #include "base/error.h"
 
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,27 +73,23 @@ static void test_long_parts(void) {
     }
 }
 
-/* The line that a process without memory ends with: of a command, it has the name, as all its lines have. */
+/* Memory runs out without a scope: the function that ends the process has the message; without one, it aborts. */
+static void end_process(const char *message) {
+    _exit(strcmp(message, "out of memory: no room for 3 x 5 bytes") ? 2 : 1);
+}
+
 static void test_out_of_memory(void) {
-    static const char *const rows[][2] = {{"translate", "translate: out of memory: no room for 3 x 5 bytes\n"},
-                                          {"score", "score: out of memory: no room for 3 x 5 bytes\n"},
-                                          {NULL, "out of memory: no room for 3 x 5 bytes\n"}};
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        int ends[2], status;
-        char text[200] = "";
-        EXPECT(pipe(ends) == 0);
+    for (int handled = 0; handled < 2; handled++) {
+        int status;
         fflush(stdout);
         const pid_t child = fork();
         if (child == 0) {
-            dup2(ends[1], 2);
-            memory_command(rows[i][0]);
+            if (handled) memory_at_end(end_process);
             memory_out(3, 5);
         }
-        close(ends[1]);
-        EXPECT(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 1);
-        EXPECT(read(ends[0], text, sizeof text - 1) > 0);
-        EXPECT_STR(text, rows[i][1]);
-        close(ends[0]);
+        EXPECT(waitpid(child, &status, 0) == child);
+        EXPECT(handled ? WIFEXITED(status) && WEXITSTATUS(status) == 1
+                       : WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     }
 }
 

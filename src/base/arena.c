@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "base/check.h"
+#include "base/scope.h"
 
 /* In a build with AddressSanitizer, only pushed memory may be accessed, and memory that is given back is filled with
  * the bits of NaN. So values that are read after a release, or before they are written, are noticed. */
@@ -26,6 +27,11 @@
 /* Blocks of this size and above ask for large pages, for fewer misses in the processor's address cache. */
 enum { ARENA_LARGE = 1 << 22 };
 
+static void unmap(void *base, size_t size) {
+    ASAN_UNPOISON_MEMORY_REGION(base, size);
+    munmap(base, size);
+}
+
 Arena arena_measure(void) { return (Arena){NULL, UINT64_MAX, 0}; }
 
 bool arena_create(Arena *arena, uint64_t size, Error *err) {
@@ -34,9 +40,12 @@ bool arena_create(Arena *arena, uint64_t size, Error *err) {
     errno = ENOMEM;
     void *base = room > SIZE_MAX ? MAP_FAILED
                                  : mmap(NULL, (size_t)room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (base == MAP_FAILED)
+    if (base == MAP_FAILED) {
+        scope_short();
         return error_set(err, "out of memory: no room for a block of %.1f MiB (%s)", (double)size / (1 << 20),
                          strerror(errno));
+    }
+    scope_take(base, (size_t)room, unmap);
 #ifdef MADV_HUGEPAGE
     if (room >= ARENA_LARGE) madvise(base, room, MADV_HUGEPAGE); /* only a hint: small pages work, too */
 #endif
@@ -47,8 +56,8 @@ bool arena_create(Arena *arena, uint64_t size, Error *err) {
 
 void arena_free(Arena *arena) {
     if (arena->base) {
-        ASAN_UNPOISON_MEMORY_REGION(arena->base, (size_t)arena->size);
-        munmap(arena->base, (size_t)arena->size);
+        scope_drop(arena->base, unmap);
+        unmap(arena->base, (size_t)arena->size);
     }
     *arena = (Arena){0};
 }

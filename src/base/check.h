@@ -1,10 +1,11 @@
 /* CHECK: an always-on assertion for bugs in this program.
  *
- * CHECK(condition, "message") ends the process with file, line and message when the condition is false. It is for what
- * no input can cause; what a user can cause (files, text, options, a full disk) comes back as an Error instead. */
+ * CHECK(condition, "message") ends the process with file, line and message when the condition is false; within a call
+ * into the library, only the call fails (base/scope.h). It is for what no input can cause; what a user can cause
+ * (files, text, options, a full disk) comes back as an Error instead. */
 #pragma once
 
-/* Prints "file:line: bug: message (condition)" to stderr and aborts. */
+/* "file:line: bug: message (condition)" goes to stderr before the process aborts, or to the library's caller. */
 _Noreturn void check_failed(const char *file, int line, const char *condition, const char *message);
 
 #define CHECK(condition, message)                                                                                      \

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/scope.h"
 
 enum { FILE_BUFFER = 1 << 16 };
 
@@ -24,9 +26,50 @@ struct FileWriter {
     unsigned char buffer[FILE_BUFFER];
 };
 
+/* Descriptors, and pages of a map, that a scope gives back. */
+static void close_descriptor(void *what, size_t size) {
+    (void)size;
+    close((int)(intptr_t)what);
+}
+
+static int taken(int descriptor) {
+    if (descriptor >= 0) scope_take((void *)(intptr_t)descriptor, 0, close_descriptor);
+    return descriptor;
+}
+
+static void unmap(void *data, size_t size) { munmap(data, size); }
+
+static void close_folder(void *entries, size_t size) {
+    (void)size;
+    closedir(entries);
+}
+
+int file_close(int descriptor) {
+    scope_drop((void *)(intptr_t)descriptor, close_descriptor);
+    return close(descriptor);
+}
+
+static void close_stream(void *stream, size_t size) {
+    (void)size;
+    fclose(stream);
+}
+
+FILE *file_stream(int descriptor) {
+    FILE *stream = fdopen(descriptor, "w+");
+    if (!stream) return NULL;
+    scope_drop((void *)(intptr_t)descriptor, close_descriptor);
+    scope_take(stream, 0, close_stream);
+    return stream;
+}
+
+void file_stream_close(FILE *stream) {
+    scope_drop(stream, close_stream);
+    fclose(stream);
+}
+
 /* The descriptor, or -1 with a message. */
 static int open_to_read(const char *path, int flags, struct stat *info, Error *err) {
-    const int descriptor = *path ? open(path, O_RDONLY | O_CLOEXEC | flags) : -1;
+    const int descriptor = *path ? taken(open(path, O_RDONLY | O_CLOEXEC | flags)) : -1;
     if (!*path)
         error_set(err, "expected the name of a file, found an empty one");
     else if (descriptor < 0)
@@ -37,7 +80,7 @@ static int open_to_read(const char *path, int flags, struct stat *info, Error *e
         error_set(err, "%s: expected a file, found a folder", path);
     else
         return descriptor;
-    if (descriptor >= 0) close(descriptor);
+    if (descriptor >= 0) file_close(descriptor);
     return -1;
 }
 
@@ -53,7 +96,7 @@ int file_open(const char *path, size_t *size, Error *err) {
     }
     error_set(err, "%s: expected a file, found a %s; save what comes from it in a file: cat %s > FILE", path,
               S_ISFIFO(info.st_mode) ? "pipe" : "device", path);
-    close(descriptor);
+    file_close(descriptor);
     return -1;
 }
 
@@ -62,7 +105,7 @@ const char *file_stream_name(const char *path) { return strcmp(path, "-") == 0 ?
 int file_open_stream(const char *path, Error *err) {
     struct stat info;
     if (strcmp(path, "-") != 0) return open_to_read(path, 0, &info, err);
-    const int descriptor = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    const int descriptor = taken(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
     if (descriptor < 0) error_set(err, "standard input: cannot read: %s", strerror(errno));
     return descriptor;
 }
@@ -92,8 +135,11 @@ bool file_map(FileMap *map, const char *path, Error *err) {
     int descriptor = file_open(path, &size, err);
     if (descriptor < 0) return false;
     void *data = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : (void *)(uintptr_t) "";
-    close(descriptor); /* the map remains */
-    if (data == MAP_FAILED) return error_set(err, "%s: cannot map: %s", path, strerror(errno));
+    const int failure = errno;
+    file_close(descriptor); /* the map remains */
+    if (data == MAP_FAILED && failure == ENOMEM) scope_short();
+    if (data == MAP_FAILED) return error_set(err, "%s: cannot map: %s", path, strerror(failure));
+    if (size > 0) scope_take(data, size, unmap);
     *map = (FileMap){.data = data, .size = size};
     return true;
 }
@@ -112,8 +158,8 @@ bool file_read(FileMap *map, const char *path, size_t most, Error *err) {
         if (got > 0) size += (size_t)got;
     } while (size <= most && got > 0);
     const int failure = errno;
-    close(descriptor);
-    *map = (FileMap){data, size, true};
+    file_close(descriptor);
+    *map = (FileMap){data, size, FILE_COPIED};
     if (got >= 0 && size <= most) return true;
     file_unmap(map);
     return got < 0 ? error_set(err, "%s: cannot read: %s", name, strerror(failure))
@@ -121,27 +167,29 @@ bool file_read(FileMap *map, const char *path, size_t most, Error *err) {
 }
 
 void file_unmap(FileMap *map) {
-    if (map->copied)
-        free((void *)(uintptr_t)map->data);
-    else if (map->size > 0)
-        munmap((void *)(uintptr_t)map->data, map->size);
+    void *data = (void *)(uintptr_t)map->data;
+    if (map->kind == FILE_COPIED) free(data);
+    if (map->kind == FILE_MAPPED && map->size > 0) {
+        scope_drop(data, unmap);
+        unmap(data, map->size);
+    }
     *map = (FileMap){0};
 }
 
 void file_forget(const FileMap *map) {
-    if (map->size > 0) madvise((void *)(uintptr_t)map->data, map->size, MADV_DONTNEED);
+    if (map->kind == FILE_MAPPED && map->size > 0) madvise((void *)(uintptr_t)map->data, map->size, MADV_DONTNEED);
 }
 
-/* The folder of a path, in a fresh string. */
-static char *file_folder(const char *path) {
+char *file_folder(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? memory_string_n(path, slash > path ? (size_t)(slash - path) : 1) : memory_string(".");
 }
 
-/* The files being written, to remove them when the process ends before they are done, as when memory runs out. */
+/* The files being written. */
 static FileWriter *open_writers;
+static pthread_mutex_t writers_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-static void remove_unfinished(void) {
+void file_remove_unfinished(void) {
     for (FileWriter *w = open_writers; w; w = w->next) unlink(w->temporary);
 }
 
@@ -151,9 +199,11 @@ static bool file_is_stale(const char *path, const char *digits) {
     const long process = strtol(digits, &end, 10);
     if (*digits < '0' || *digits > '9' || (*end && *end != '.') || process <= 0) return false;
     if (process != (long)getpid()) return kill((pid_t)process, 0) != 0 && errno == ESRCH;
-    for (const FileWriter *w = open_writers; w; w = w->next)
-        if (strcmp(w->temporary, path) == 0) return false;
-    return true;
+    bool mine = false;
+    pthread_mutex_lock(&writers_mutex);
+    for (const FileWriter *w = open_writers; w && !mine; w = w->next) mine = strcmp(w->temporary, path) == 0;
+    pthread_mutex_unlock(&writers_mutex);
+    return !mine;
 }
 
 /* Removes temporary files of this path whose process no longer exists. */
@@ -162,13 +212,14 @@ static void file_clean(const char *path) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     const size_t length = strlen(name), before = slash ? (size_t)(name - path) : 0;
     DIR *entries = opendir(folder);
+    if (entries) scope_take(entries, 0, close_folder);
     for (struct dirent *entry; entries && (entry = readdir(entries));) {
         if (strncmp(entry->d_name, name, length) != 0 || strncmp(entry->d_name + length, ".tmp.", 5) != 0) continue;
         char *found = memory_format("%.*s%s", (int)before, path, entry->d_name);
         if (file_is_stale(found, entry->d_name + length + 5)) unlink(found);
         free(found);
     }
-    if (entries) closedir(entries);
+    if (entries) scope_drop(entries, close_folder), closedir(entries);
     free(folder);
 }
 
@@ -191,7 +242,7 @@ static int file_make_temporary(const char *path, mode_t mode, char **name) {
 }
 
 int file_scratch(const char *folder, Error *err) {
-    int descriptor = open(folder, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    int descriptor = taken(open(folder, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
     if (descriptor >= 0) return descriptor;
     char *path = file_join(folder, "scratch"), *name; /* a file system that has no files without a name */
     descriptor = file_make_temporary(path, 0600, &name);
@@ -199,6 +250,7 @@ int file_scratch(const char *folder, Error *err) {
         error_set(err, "%s: cannot write: %s", path, strerror(errno));
     else
         unlink(name);
+    taken(descriptor);
     free(name);
     free(path);
     return descriptor;
@@ -214,10 +266,16 @@ static void file_keep_mode(int descriptor, const struct stat *old) {
     (void)!fchmod(descriptor, mode); /* when it fails, fewer may read the file */
 }
 
+/* As file_cancel, for a scope. */
+static void cancel(void *what, size_t size);
+
 static void file_free(FileWriter *writer) {
+    scope_drop(writer, cancel);
+    pthread_mutex_lock(&writers_mutex);
     FileWriter **at = &open_writers;
     while (*at && *at != writer) at = &(*at)->next;
     if (*at) *at = writer->next;
+    pthread_mutex_unlock(&writers_mutex);
     free(writer->path);
     free(writer->temporary);
     free(writer);
@@ -243,15 +301,16 @@ FileWriter *file_create(const char *path, Error *err) {
         return NULL;
     }
     if (own) file_keep_mode(writer->descriptor, &named);
-    static bool registered;
-    if (!registered) registered = atexit(remove_unfinished) == 0;
+    pthread_mutex_lock(&writers_mutex);
     writer->next = open_writers;
     open_writers = writer;
+    pthread_mutex_unlock(&writers_mutex);
+    scope_take(writer, 0, cancel);
     return writer;
 }
 
 int file_append(const char *path, Error *err) {
-    const int descriptor = open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    const int descriptor = taken(open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666));
     struct stat info;
     if (descriptor < 0 && errno == ELOOP)
         error_set(err, "%s: expected a file, found a link, which is not followed to write", path);
@@ -261,7 +320,7 @@ int file_append(const char *path, Error *err) {
         return descriptor;
     else
         error_set(err, "%s: expected a file, found a device or pipe", path);
-    if (descriptor >= 0) close(descriptor);
+    if (descriptor >= 0) file_close(descriptor);
     return -1;
 }
 
@@ -284,10 +343,9 @@ void file_write(FileWriter *writer, const void *data, size_t size) {
     }
 }
 
-/* A descriptor of the folder that path is in, or -1. */
-static int file_open_folder(const char *path) {
+int file_open_folder(const char *path) {
     char *folder = file_folder(path);
-    const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int descriptor = taken(open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     free(folder);
     return descriptor;
 }
@@ -298,7 +356,7 @@ static int file_sync_folder(const char *path) {
     const int descriptor = file_open_folder(path);
     if (descriptor >= 0) {
         if (fsync(descriptor) != 0 && errno != EINVAL) failure = errno;
-        close(descriptor);
+        file_close(descriptor);
     }
     return failure;
 }
@@ -307,6 +365,7 @@ bool file_commit(FileWriter *writer, Error *err) {
     file_flush(writer);
     if (!writer->failure && fsync(writer->descriptor) != 0) writer->failure = errno;
     if (close(writer->descriptor) != 0 && !writer->failure) writer->failure = errno;
+    writer->descriptor = -1;
     if (!writer->failure && rename(writer->temporary, writer->path) != 0) writer->failure = errno;
     if (writer->failure)
         unlink(writer->temporary);
@@ -320,74 +379,19 @@ bool file_commit(FileWriter *writer, Error *err) {
 
 void file_cancel(FileWriter *writer) {
     if (!writer) return;
-    close(writer->descriptor);
+    if (writer->descriptor >= 0) close(writer->descriptor);
     unlink(writer->temporary);
     file_free(writer);
+}
+
+static void cancel(void *what, size_t size) {
+    (void)size;
+    file_cancel(what);
 }
 
 bool file_exists(const char *path) {
     struct stat info;
     return lstat(path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG);
-}
-
-/* Whether the path leads to the file that the descriptor has open. */
-static bool file_is(int descriptor, const char *path) {
-    struct stat opened, named;
-    return fstat(descriptor, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino &&
-           opened.st_dev == named.st_dev;
-}
-
-bool file_lock(FileLock *lock, const char *path, Error *err) {
-    for (;;) {
-        struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-        const int descriptor = file_append(path, err);
-        if (descriptor < 0) return false;
-        if (fcntl(descriptor, F_SETLK, &whole) != 0) {
-            const int failure = errno;
-            whole.l_pid = 0;
-            if (failure == EAGAIN || failure == EACCES) fcntl(descriptor, F_GETLK, &whole);
-            close(descriptor);
-            return whole.l_pid > 0 ? error_set(err,
-                                               "%s: held by process %ld; wait until it ends, or use another folder: "
-                                               "two at once would write over each other",
-                                               path, (long)whole.l_pid)
-                                   : error_set(err, "%s: cannot lock: %s; use a folder on another file system", path,
-                                               strerror(failure));
-        }
-        if (file_is(descriptor, path)) {
-            *lock = (FileLock){descriptor, file_open_folder(path), memory_string(path)};
-            return true;
-        }
-        close(descriptor); /* its holder removed the file in the meantime */
-    }
-}
-
-static void file_lock_close(FileLock *lock) {
-    close(lock->descriptor);
-    if (lock->folder >= 0) close(lock->folder);
-    free(lock->path);
-    *lock = (FileLock){-1, -1, NULL};
-}
-
-bool file_lock_keep(FileLock *lock) {
-    Error ignored;
-    FileLock again;
-    struct stat named;
-    char *folder = file_folder(lock->path);
-    const bool reached = stat(folder, &named) == 0, same = lock->folder < 0 || file_is(lock->folder, folder);
-    free(folder);
-    if (!reached) return true;
-    if (!same) return false;
-    if (file_is(lock->descriptor, lock->path)) return true;
-    if (file_exists(lock->path) || !file_lock(&again, lock->path, &ignored)) return false;
-    file_lock_close(lock);
-    *lock = again;
-    return true;
-}
-
-void file_unlock(FileLock *lock) {
-    if (file_is(lock->descriptor, lock->path)) unlink(lock->path);
-    file_lock_close(lock);
 }
 
 void file_remove_folders(const char *path, size_t made) {

@@ -9,11 +9,12 @@
 
 #include "base/error.h"
 
-/* A whole file mapped read-only, or a copy in memory. An empty file gives size 0 and a non-NULL data pointer. */
+/* A whole file mapped read-only, a copy in memory, or bytes that somebody else owns. An empty file gives size 0 and a
+ * non-NULL data pointer. */
 typedef struct FileMap {
     const unsigned char *data;
     size_t size; /* bytes */
-    bool copied;
+    enum { FILE_MAPPED, FILE_COPIED, FILE_LENT } kind;
 } FileMap;
 
 /* Fails when the file cannot be opened or is not a regular file. While it is mapped it may be replaced, as this program
@@ -26,19 +27,24 @@ void file_unmap(FileMap *map);
 /* Gives back the memory of a mapped file's pages; they are read again when needed. */
 void file_forget(const FileMap *map);
 
-/* Opens a regular file for reading: its descriptor (close it), or -1. */
+/* Opens a regular file for reading: its descriptor (file_close it), or -1. */
 int file_open(const char *path, size_t *size, Error *err);
-/* Opens what is read once, from front to back: a file, a pipe, or for "-" standard input. Its descriptor (close it), or
- * -1; a pipe is waited for. */
+/* Opens what is read once, from front to back: a file, a pipe, or for "-" standard input. Its descriptor (file_close
+ * it), or -1; a pipe is waited for. */
 int file_open_stream(const char *path, Error *err);
 /* What messages call it: the path, or "standard input" for "-". */
 const char *file_stream_name(const char *path);
+/* As close, for a descriptor of these functions. */
+int file_close(int descriptor);
 /* read and write of unistd.h, begun again when a signal interrupts them; file_put writes all, or errno says why not. */
 ssize_t file_get(int descriptor, void *data, size_t size);
 bool file_put(int descriptor, const void *data, size_t size);
 /* Makes a file in the folder, to be written and read, that has no name and vanishes when it is closed: its descriptor,
  * or -1. */
 int file_scratch(const char *folder, Error *err);
+/* A stream of such a file, in place of the descriptor; NULL, with errno set, when there is none. */
+FILE *file_stream(int descriptor);
+void file_stream_close(FILE *stream);
 
 /* Writing: bytes go to a new temporary file "path.tmp.PID.RANDOM" in the same folder; file_commit flushes it to disk
  * and renames it to `path`. A write that failed is reported by file_commit, which then removes the temporary file and
@@ -54,22 +60,12 @@ void file_write(FileWriter *writer, const void *data, size_t size);
 bool file_commit(FileWriter *writer, Error *err); /* frees the writer, whatever it returns */
 void file_cancel(FileWriter *writer);             /* removes the temporary file, frees the writer */
 
+/* For a process that ends while files are being written: removes their temporary files. */
+void file_remove_unfinished(void);
+
 /* Opens a file to read it and write at its end, and makes it if there is none: its descriptor (close it), or -1. Fails
  * when the path is a link, a device or a pipe. */
 int file_append(const char *path, Error *err);
-
-/* A lock between processes: the file `path`, which exists as long as the lock is held. The system releases the lock
- * when the process ends for any reason; the file that a killed process leaves is taken over. Fails when another process
- * holds the lock, and names it. A process must not take the same lock twice. */
-typedef struct FileLock {
-    int descriptor, folder;
-    char *path;
-} FileLock;
-bool file_lock(FileLock *lock, const char *path, Error *err);
-void file_unlock(FileLock *lock);
-/* Whether the lock still guards its folder: false when the path leads to another folder, or another process has the
- * lock. A lock file that was merely removed is taken again. True when the folder is gone or cannot be reached. */
-bool file_lock_keep(FileLock *lock);
 
 /* Whether there is something of this name, even a link that leads nowhere. True also when that cannot be found out;
  * opening it will then say why. */
@@ -84,6 +80,10 @@ void file_remove_folders(const char *path, size_t made);
 /* The path in a fresh string, with the home folder for a ~ that is all of it or comes before a slash. NULL when there
  * is no home folder, or when there is no such file and a name follows the ~, or a $ is first. */
 char *file_home(const char *path, Error *err);
+
+/* The folder of a path, in a fresh string; and a descriptor of that folder (file_close it), or -1. */
+char *file_folder(const char *path);
+int file_open_folder(const char *path);
 
 /* folder + "/" + name, in a fresh string (free it). */
 char *file_join(const char *folder, const char *name);

@@ -1,25 +1,42 @@
-#include <stdio.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/ds.h"
 #include "base/ini.h"
-#include "base/memory.h"
 
 enum { INI_WIDTH = 120 }; /* of a template's lines */
 
+/* Appends to *out, a stb_ds array. */
+__attribute__((format(printf, 2, 3))) static void ini_put(char **out, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = memory_format_list(format, arguments);
+    va_end(arguments);
+    ds_append(*out, text, strlen(text));
+    free(text);
+}
+
+/* The array as a string. */
+static char *ini_end(char *out) {
+    char *text = memory_string_n(out, stbds_arrlenu(out));
+    stbds_arrfree(out);
+    return text;
+}
+
 /* In quotes where reading might take it for something else. */
-static void ini_print_value(FILE *out, const char *text) {
+static void ini_print_value(char **out, const char *text) {
     const size_t length = strlen(text);
     const bool blank_ends = length > 0 && (strchr(" \t", text[0]) || strchr(" \t", text[length - 1]));
     const bool quotes = blank_ends || strpbrk(text, "\"#;");
-    if (quotes) fputc('"', out);
+    if (quotes) stbds_arrput(*out, '"');
     for (size_t i = 0; i < length; i++) {
         CHECK((unsigned char)text[i] >= ' ' || text[i] == '\t', "ini_format: a string with control characters");
-        if (quotes && (text[i] == '"' || text[i] == '\\')) fputc('\\', out);
-        fputc(text[i], out);
+        if (quotes && (text[i] == '"' || text[i] == '\\')) stbds_arrput(*out, '\\');
+        stbds_arrput(*out, text[i]);
     }
-    if (quotes) fputc('"', out);
+    if (quotes) stbds_arrput(*out, '"');
 }
 
 static bool ini_same_section(const Field *a, const Field *b) {
@@ -27,50 +44,28 @@ static bool ini_same_section(const Field *a, const Field *b) {
 }
 
 /* Prints a heading, after a blank line, when field i begins a section. */
-static bool ini_print_heading(FILE *out, const Field *fields, size_t i, const IniSection *sections) {
+static bool ini_print_heading(char **out, const Field *fields, size_t i, const IniSection *sections) {
     const size_t length = field_section(fields[i].key);
     if (i > 0 && ini_same_section(&fields[i], &fields[i - 1])) return false;
-    fprintf(out, "%s[%.*s]", ftell(out) > 0 ? "\n" : "", (int)length, fields[i].key);
+    ini_put(out, "%s[%.*s]", stbds_arrlenu(*out) > 0 ? "\n" : "", (int)length, fields[i].key);
     for (const IniSection *s = sections; s && s->name; s++)
         if (strlen(s->name) == length && memcmp(s->name, fields[i].key, length) == 0)
-            fprintf(out, "   # ---- %s ----", s->about);
-    fputc('\n', out);
+            ini_put(out, "   # ---- %s ----", s->about);
+    stbds_arrput(*out, '\n');
     return true;
 }
 
-/* Text that is written like a file. */
-typedef struct TextFile {
-    FILE *file;
-    char *text;
-    size_t size;
-} TextFile;
-
-static FILE *ini_text_open(TextFile *out) {
-    *out = (TextFile){0};
-    out->file = open_memstream(&out->text, &out->size);
-    if (!out->file) memory_out(1, BUFSIZ);
-    return out->file;
-}
-
-/* The text. Without memory for it, fclose may succeed and leave NULL. */
-static char *ini_text_close(TextFile *out) {
-    const bool failed = ferror(out->file);
-    if (fclose(out->file) != 0 || failed || !out->text) memory_out(1, out->size + 1);
-    return out->text;
-}
-
 char *ini_format(const Field *fields, const void *config) {
-    TextFile text;
-    FILE *out = ini_text_open(&text);
+    char *out = NULL;
     for (size_t i = 0; fields[i].key; i++) {
-        ini_print_heading(out, fields, i, NULL);
+        ini_print_heading(&out, fields, i, NULL);
         char *value = field_text(&fields[i], config);
-        fprintf(out, "%s = ", field_name(fields[i].key));
-        ini_print_value(out, value);
-        fputc('\n', out);
+        ini_put(&out, "%s = ", field_name(fields[i].key));
+        ini_print_value(&out, value);
+        stbds_arrput(out, '\n');
         free(value);
     }
-    return ini_text_close(&text);
+    return ini_end(out);
 }
 
 /* "key = value" of a template. */
@@ -104,7 +99,7 @@ static int ini_column(const Field *first) {
 }
 
 /* A row of a template: the comment begins at the column, and takes as many lines as it needs. */
-static void ini_print_row(FILE *out, const Field *field, int column) {
+static void ini_print_row(char **out, const Field *field, int column) {
     char *assignment = ini_assignment(field), *remark = ini_remark(field);
     const int room = INI_WIDTH - column - 2;
     const char *left = assignment, *text = remark;
@@ -112,7 +107,7 @@ static void ini_print_row(FILE *out, const Field *field, int column) {
         length = (int)strlen(text);
         if (length > room)
             for (length = room; text[length] != ' '; length--) CHECK(length > 0, "ini_template: a word too long");
-        fprintf(out, "%-*s# %.*s\n", column, left, length, text);
+        ini_put(out, "%-*s# %.*s\n", column, left, length, text);
     }
     free(assignment);
     free(remark);
@@ -120,12 +115,11 @@ static void ini_print_row(FILE *out, const Field *field, int column) {
 
 char *ini_template(const Field *fields, const char *head, const IniSection *sections) {
     int column = 0;
-    TextFile text;
-    FILE *out = ini_text_open(&text);
-    fputs(head, out);
+    char *out = NULL;
+    ini_put(&out, "%s", head);
     for (size_t i = 0; fields[i].key; i++) {
-        if (ini_print_heading(out, fields, i, sections)) column = ini_column(&fields[i]);
-        ini_print_row(out, &fields[i], column);
+        if (ini_print_heading(&out, fields, i, sections)) column = ini_column(&fields[i]);
+        ini_print_row(&out, &fields[i], column);
     }
-    return ini_text_close(&text);
+    return ini_end(out);
 }

@@ -1,24 +1,26 @@
 #include "base/memory.h"
 
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-static const char *command;
+#include "base/scope.h"
 
-void memory_command(const char *name) { command = name; }
+static void (*end_process)(const char *message);
+
+void memory_at_end(void (*end)(const char *message)) { end_process = end; }
 
 void memory_out(size_t count, size_t size) {
-    fprintf(stderr, "%s%sout of memory: no room for %zu x %zu bytes\n", command ? command : "", command ? ": " : "",
-            count, size);
-    exit(1);
+    Error err;
+    error_set(&err, "out of memory: no room for %zu x %zu bytes", count, size);
+    if (scope_current()) scope_leave(SCOPE_NO_MEMORY, &err);
+    if (end_process) end_process(err.text);
+    abort();
 }
 
 void *memory_new(size_t count, size_t size) {
     if (count == 0 || size == 0) count = size = 1; /* calloc(0, ...) may return NULL */
-    void *block = calloc(count, size);             /* calloc checks the product */
+    void *block = scope_calloc(count, size);       /* which checks the product */
     if (!block) memory_out(count, size);
     return block;
 }
@@ -26,10 +28,12 @@ void *memory_new(size_t count, size_t size) {
 void *memory_resize(void *block, size_t count, size_t size) {
     if (count == 0 || size == 0) count = size = 1;
     if (count > SIZE_MAX / size) memory_out(count, size);
-    void *moved = realloc(block, count * size);
+    void *moved = scope_realloc(block, count * size);
     if (!moved) memory_out(count, size);
     return moved;
 }
+
+void memory_free(void *block) { scope_free_block(block); }
 
 char *memory_string(const char *text) { return memory_string_n(text, strlen(text)); }
 
@@ -40,11 +44,16 @@ char *memory_string_n(const char *text, size_t length) {
     return copy;
 }
 
-char *memory_format(const char *format, ...) {
+char *memory_format_list(const char *format, va_list arguments) {
     char *text;
+    if (vasprintf(&text, format, arguments) < 0 || !(text = scope_adopt(text))) memory_out(1, strlen(format));
+    return text;
+}
+
+char *memory_format(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    if (vasprintf(&text, format, arguments) < 0) memory_out(1, strlen(format));
+    char *text = memory_format_list(format, arguments);
     va_end(arguments);
     return text;
 }

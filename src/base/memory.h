@@ -1,18 +1,28 @@
-/* Allocation that ends the process when memory runs out: one line on stderr, exit code 1. The product count * size is
- * checked for overflow.
+/* Allocation that never returns NULL. Where memory runs out, a call into the library is given up, with all that it took
+ * given back (base/scope.h); a command says so and ends. The product count * size is checked for overflow.
  *
  * Large blocks come from an Arena instead, which reports failure as an Error: that is what other headers mean by "fails
  * when there is no memory". A few large blocks are allocated here all the same: the plan of an epoch, the bytes
- * of a model file, the pool's scratch. */
+ * of a model file, the pool's scratch.
+ *
+ * A scope must know which blocks are given back. So a file that frees one includes this header, in which free means
+ * memory_free. */
 #pragma once
 
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 
-/* What these functions do when there is no memory for count * size bytes: says so, and ends the process. */
+/* What these functions do when there is no memory for count * size bytes. */
 _Noreturn void memory_out(size_t count, size_t size);
 
-/* The name that begins the line, which must outlive the process; NULL, at first: none. */
-void memory_command(const char *name);
+/* What ends the process where there is no scope to leave: it takes the message, and does not return. Without it the
+ * process aborts. */
+void memory_at_end(void (*end)(const char *message));
+
+/* As free. */
+void memory_free(void *block);
+#define free(block) memory_free(block)
 
 /* count * size zeroed bytes; never NULL. Free with free(). */
 void *memory_new(size_t count, size_t size);
@@ -32,3 +42,4 @@ char *memory_line(const char **text);
 
 /* A printf into a fresh string. Free with free(). */
 char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *memory_format_list(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));

@@ -11,12 +11,16 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/scope.h"
 #include "base/size.h"
 #include "base/terminal.h"
 
 /* A region is open from the moment it is announced until the caller finds no task left to claim. A worker that wakes in
  * time joins it (running counts those who have); one that wakes too late finds it closed and sleeps on, so that nobody
  * waits for a thread that has nothing to do. The caller returns once the region is closed and running is back at 0.
+ *
+ * A region that is run in a scope (base/scope.h) is run in it by every thread. A thread that has to leave it leaves its
+ * part of the region, and no further task is claimed; the caller then leaves from where it called.
  *
  * The mutex guards what threads tell each other: in struct Pool everything from `open` to `emptied`, except `busy`,
  * which is the caller's. Of these `region` and `emptied` are atomic, because waiting threads look at them without it
@@ -55,6 +59,9 @@ struct Pool {
     PoolTask *function;
     void *context;
     size_t tasks;
+    Scope *scope;           /* of the region; NULL: none */
+    ScopeEnd failed;        /* not SCOPE_DONE: a thread left it, ... */
+    Error why;              /* ... and this is why */
     _Atomic size_t region;  /* how many were announced */
     _Atomic size_t emptied; /* how often the last worker left a closed region */
 
@@ -90,12 +97,38 @@ static void pool_look(Pool *pool, const _Atomic size_t *value, size_t old) {
     pthread_mutex_lock(&pool->mutex);
 }
 
-static void pool_claim(Pool *pool, PoolTask *function, void *context, size_t tasks, size_t worker) {
+/* A thread's part of a region. */
+typedef struct PoolPart {
+    Pool *pool;
+    PoolTask *function;
+    void *context;
+    size_t tasks, worker;
+} PoolPart;
+
+static bool pool_claim(void *part, Error *err) {
+    (void)err;
+    const PoolPart *p = part;
     for (;;) {
-        size_t task = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
-        if (task >= tasks) return;
-        function(context, task, worker);
+        size_t task = atomic_fetch_add_explicit(&p->pool->next, 1, memory_order_relaxed);
+        if (task >= p->tasks) return true;
+        p->function(p->context, task, p->worker);
     }
+}
+
+/* Does a thread's part of the region, and takes the mutex. */
+static void pool_take_part(PoolPart part, Scope *scope) {
+    Pool *pool = part.pool;
+    Error why;
+    ScopeEnd end = SCOPE_DONE;
+    if (scope)
+        end = scope_join(scope, pool_claim, &part, &why);
+    else
+        pool_claim(&part, NULL);
+    if (end != SCOPE_DONE) atomic_store_explicit(&pool->next, part.tasks, memory_order_relaxed);
+    pthread_mutex_lock(&pool->mutex);
+    if (end == SCOPE_DONE || pool->failed != SCOPE_DONE) return;
+    pool->failed = end;
+    pool->why = why;
 }
 
 /* With the mutex held: whether a region is open that this worker has not joined yet. */
@@ -116,12 +149,10 @@ static void *pool_worker(void *argument) {
         if (pool->stop) break;
         seen = pool->region;
         pool->running++;
-        PoolTask *function = pool->function;
-        void *context = pool->context;
-        size_t tasks = pool->tasks;
+        const PoolPart part = {pool, pool->function, pool->context, pool->tasks, worker->number};
+        Scope *scope = pool->scope;
         pthread_mutex_unlock(&pool->mutex);
-        pool_claim(pool, function, context, tasks, worker->number);
-        pthread_mutex_lock(&pool->mutex);
+        pool_take_part(part, scope);
         if (--pool->running == 0 && !pool->open) {
             pool->emptied++;
             pthread_cond_signal(&pool->finished);
@@ -138,43 +169,10 @@ static size_t pool_cores(void) {
     return online > 0 ? (size_t)online : 1;
 }
 
-Pool *pool_create(size_t threads, Error *err) {
-    size_t cores = pool_cores();
-    if (threads == 0) threads = cores < POOL_MOST_THREADS ? cores : POOL_MOST_THREADS;
-    if (threads > POOL_MOST_THREADS)
-        return error_null(err, "threads: expected at most %d, found %zu", POOL_MOST_THREADS, threads);
-    Pool *pool = memory_new(1, sizeof *pool);
-    pool->threads = threads;
-    pool->spins = threads <= cores;
-    pool->workers = memory_new(threads, sizeof *pool->workers);
-    pthread_mutex_init(&pool->mutex, NULL);
-    pthread_cond_init(&pool->announced, NULL);
-    pthread_cond_init(&pool->finished, NULL);
-
-    /* Signals are for the main thread: its system calls are the ones to interrupt. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failure = 0;
-    for (pool->started = 1; pool->started < threads; pool->started++) {
-        PoolWorker *worker = &pool->workers[pool->started];
-        worker->pool = pool;
-        worker->number = pool->started;
-        failure = pthread_create(&worker->thread, NULL, pool_worker, worker);
-        if (failure) break;
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failure) {
-        error_set(err, "threads: cannot start number %zu of %zu: %s; use fewer", pool->started + 1, threads,
-                  strerror(failure));
-        pool_free(pool);
-        return NULL;
-    }
-    return pool;
-}
-
-void pool_free(Pool *pool) {
-    if (!pool) return;
+/* Ends its threads, and frees it. */
+static void pool_end(void *what, size_t size) {
+    Pool *pool = what;
+    (void)size;
     pthread_mutex_lock(&pool->mutex);
     pool->stop = true;
     pthread_cond_broadcast(&pool->announced);
@@ -189,6 +187,50 @@ void pool_free(Pool *pool) {
     free(pool);
 }
 
+Pool *pool_create(size_t threads, Error *err) {
+    size_t cores = pool_cores();
+    if (threads == 0) threads = cores < POOL_MOST_THREADS ? cores : POOL_MOST_THREADS;
+    if (threads > POOL_MOST_THREADS)
+        return error_null(err, "threads: expected at most %d, found %zu", POOL_MOST_THREADS, threads);
+    Pool *pool = memory_new(1, sizeof *pool);
+    pool->threads = threads;
+    pool->spins = threads <= cores;
+    pool->workers = memory_new(threads, sizeof *pool->workers);
+    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_cond_init(&pool->announced, NULL);
+    pthread_cond_init(&pool->finished, NULL);
+    pool->started = 1;
+    scope_take(pool, 0, pool_end);
+
+    /* Signals are for the main thread: its system calls are the ones to interrupt. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = 0;
+    for (; pool->started < threads; pool->started++) {
+        PoolWorker *worker = &pool->workers[pool->started];
+        worker->pool = pool;
+        worker->number = pool->started;
+        failure = pthread_create(&worker->thread, NULL, pool_worker, worker);
+        if (failure) break;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failure) {
+        scope_short();
+        error_set(err, "threads: cannot start number %zu of %zu: %s; use fewer", pool->started + 1, threads,
+                  strerror(failure));
+        pool_free(pool);
+        return NULL;
+    }
+    return pool;
+}
+
+void pool_free(Pool *pool) {
+    if (!pool) return;
+    scope_drop(pool, pool_end);
+    pool_end(pool, 0);
+}
+
 size_t pool_threads(const Pool *pool) { return pool->threads; }
 
 /* One region on all threads. */
@@ -197,6 +239,8 @@ static void pool_share(Pool *pool, size_t tasks, PoolTask *function, void *conte
     pool->function = function;
     pool->context = context;
     pool->tasks = tasks;
+    pool->scope = scope_current();
+    pool->failed = SCOPE_DONE;
     atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
     pool->open = true;
     pool->region++;
@@ -204,13 +248,14 @@ static void pool_share(Pool *pool, size_t tasks, PoolTask *function, void *conte
     pthread_mutex_unlock(&pool->mutex);
     for (size_t i = 0; i < wake; i++) pthread_cond_signal(&pool->announced);
 
-    pool_claim(pool, function, context, tasks, 0);
-
-    pthread_mutex_lock(&pool->mutex);
+    pool_take_part((PoolPart){pool, function, context, tasks, 0}, pool->scope);
     pool->open = false;
     if (pool->running > 0) pool_look(pool, &pool->emptied, pool->emptied);
     while (pool->running > 0) pthread_cond_wait(&pool->finished, &pool->mutex);
     pthread_mutex_unlock(&pool->mutex);
+    if (pool->failed == SCOPE_DONE) return;
+    const Error why = pool->why;
+    scope_leave(pool->failed, &why);
 }
 
 void pool_run(Pool *pool, const char *part, size_t tasks, PoolTask *function, void *context) {

@@ -37,6 +37,10 @@ Progress progress_start(FILE *stream) {
         .stream = stream, .live = terminal_is_live(stream), .colours = terminal_has_colours(stream), .last_draw = -1.0};
 }
 
+Progress progress_to(ProgressSink *sink, void *context) {
+    return (Progress){.sink = sink, .context = context, .last_draw = -1.0};
+}
+
 /* A style is one byte that no UTF-8 has, until the line is written. */
 enum { FIRST_STYLE = 0xF8 };
 static const char *const codes[] = {"\033[m", "\033[2m", "\033[32m", "\033[33m", "\033[36m"}; /* by Style */
@@ -120,12 +124,16 @@ void progress_note(Progress *progress, const char *format, ...) {
 }
 
 void progress_line(Progress *progress, const char *format, ...) {
-    if (progress->shown > 0) progress_clear(progress);
     char text[8192]; /* a path has 4,096 at most */
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    if (progress->sink) {
+        progress->sink(progress->context, plain_clean(text));
+        return;
+    }
+    if (progress->shown > 0) progress_clear(progress);
     progress_write(progress, text, SIZE_MAX);
     fputc('\n', progress->stream);
     fflush(progress->stream);

@@ -22,8 +22,11 @@ size_t terminal_width(FILE *stream);
  * it, from the next progress_show on ("": there is none, as at the start). progress_line clears the moving lines, if
  * they are there, and prints a line that stays. progress_note prints such a line, cut to the width, on a live terminal
  * only. What is not plain (base/plain.h) becomes '?' in all of them. */
+typedef void ProgressSink(void *context, const char *line);
 typedef struct Progress {
-    FILE *stream;
+    FILE *stream; /* NULL: lines that stay go to the sink */
+    ProgressSink *sink;
+    void *context;
     bool live, colours;
     int shown;        /* moving lines that are on the terminal now */
     double last_draw; /* seconds, monotonic; negative: the next progress_show draws at once */
@@ -31,6 +34,8 @@ typedef struct Progress {
 } Progress;
 
 Progress progress_start(FILE *stream);
+/* Calls the sink with each line that stays, without a line end, and prints nothing. */
+Progress progress_to(ProgressSink *sink, void *context);
 void progress_show(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void progress_below(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void progress_line(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));

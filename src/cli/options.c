@@ -44,6 +44,13 @@ void options_done(const Command *c) {
     exit(options_flush(&err) ? EXIT_DONE : options_fail(c, &err));
 }
 
+static const Command *ending; /* whose process it is */
+
+static void out_of_memory(const char *message) {
+    fprintf(stderr, "%s: %s\n", ending->name, message);
+    exit(EXIT_FAILED);
+}
+
 static char bus_line[256]; /* "NAME: ..." */
 
 /* A mapped file is shorter than it was, or its disk cannot be read: the process cannot continue, but it can say why. */
@@ -66,7 +73,9 @@ OptionReader options_start(const Command *command, int argc, char **argv) {
      * Opened the wrong way round, each of them still fails when used. */
     for (int file = 0; file < 3; file++)
         if (fcntl(file, F_GETFD) < 0) (void)!open("/dev/null", file == 0 ? O_WRONLY : O_RDONLY);
-    memory_command(command->name);
+    ending = command;
+    memory_at_end(out_of_memory);
+    atexit(file_remove_unfinished);
     catch_bus_error(command);
     CHECK(command->option_count <= OPTIONS_MOST, "options of one command");
     return (OptionReader){.command = command, .arguments = argv + 1, .count = argc > 0 ? (size_t)argc - 1 : 0};

@@ -85,7 +85,7 @@ static bool read_lines(Lines *l, const char *path, Error *err) {
         odd = true;
     }
     lines_free(reader);
-    close(file);
+    file_close(file);
     const size_t count = stbds_arrlenu(l->lines);
     for (size_t i = 0, at = 0; i < count; at += l->lines[i++].length) /* now the bytes stay where they are */
         l->lines[i].bytes = l->bytes ? l->bytes + at : "";

@@ -7,6 +7,7 @@
 
 #include "base/ds.h"
 #include "base/file.h"
+#include "base/lock.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "base/size.h"

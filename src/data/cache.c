@@ -75,15 +75,15 @@ FileWriter *cache_write(const char *path, const char *folder, uint64_t key, Corp
                         const Tokenizer *tokenizer, CorpusRules rules, Pool *pool, uint64_t *checksum, Error *err) {
     const int scratch = file_scratch(folder, err);
     if (scratch < 0) return NULL;
-    FILE *starts = fdopen(scratch, "w+");
+    FILE *starts = file_stream(scratch);
     if (!starts) {
         error_set(err, "%s: cannot write: %s", path, strerror(errno));
-        close(scratch);
+        file_close(scratch);
         return NULL;
     }
     FileWriter *out = file_create(path, err);
     if (!out) {
-        fclose(starts);
+        file_stream_close(starts);
         return NULL;
     }
     CacheEnd end = {.version = VERSION, .key = key};
@@ -96,7 +96,7 @@ FileWriter *cache_write(const char *path, const char *folder, uint64_t key, Corp
     checksum_add(&sum, &zero, sizeof zero); /* start[0] */
     file_write(out, &zero, sizeof zero);
     ok = ok && write_starts(out, starts, &sum, path, err);
-    fclose(starts);
+    file_stream_close(starts);
     size_t merge_count;
     const uint32_t *merges = tokenizer_merges(tokenizer, &merge_count);
     end.merges = merge_count;

@@ -110,7 +110,7 @@ static int copy_input(const char *folder, Error *err) {
     }
     free(buffer);
     if (ok) return copy;
-    if (copy >= 0) close(copy);
+    if (copy >= 0) file_close(copy);
     return -1;
 }
 
@@ -158,7 +158,7 @@ static bool open_item(CorpusReader *r, CorpusItem *item, const char *folder, Che
         bool ok = scan_file(r, descriptor, item->names[side], &sum, err);
         if (ok && fstat(descriptor, &item->before[side]) != 0)
             ok = error_set(err, "%s: cannot read: %s", item->names[side], strerror(errno));
-        if (descriptor != item->copy) close(descriptor);
+        if (descriptor != item->copy) file_close(descriptor);
         if (!ok) return false;
         item->sums[side] = checksum_end(&sum);
         const uint64_t content[2] = {item->sums[side], item->names[1] ? 1 + (uint64_t)side : 0};
@@ -198,7 +198,7 @@ bool corpus_open_item(CorpusReader *r, Error *err) {
 
 void corpus_close_item(CorpusReader *r) {
     for (int side = 0; side < 2; side++) {
-        if (r->open[side] && r->items[r->item].copy < 0) close(r->descriptors[side]);
+        if (r->open[side] && r->items[r->item].copy < 0) file_close(r->descriptors[side]);
         lines_free(r->open[side]);
         r->open[side] = NULL;
     }
@@ -208,7 +208,7 @@ void corpus_close(CorpusReader *r) {
     if (!r) return;
     corpus_close_item(r);
     for (size_t i = 0; i < stbds_arrlenu(r->items); i++) {
-        if (r->items[i].copy >= 0) close(r->items[i].copy);
+        if (r->items[i].copy >= 0) file_close(r->items[i].copy);
         free(r->items[i].names[0]);
         free(r->items[i].names[1]);
     }

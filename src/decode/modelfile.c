@@ -231,8 +231,8 @@ static bool read_tensors(ModelFile *file, Error *err) {
     return modelfile_read_block(file, "", file->copy, err);
 }
 
-bool modelfile_open(ModelFile *file, const char *path, Error *err) {
-    *file = (ModelFile){.gguf = gguf_open(path, true, err)};
+static bool read_gguf(ModelFile *file, GgufFile *gguf, const char *path, Error *err) {
+    *file = (ModelFile){.gguf = gguf};
     if (!file->gguf) return false;
     file->path = memory_string(path);
     if (read_info(file, err)) {
@@ -242,6 +242,14 @@ bool modelfile_open(ModelFile *file, const char *path, Error *err) {
     }
     modelfile_close(file);
     return false;
+}
+
+bool modelfile_open(ModelFile *file, const char *path, Error *err) {
+    return read_gguf(file, gguf_open(path, true, err), path, err);
+}
+
+bool modelfile_open_memory(ModelFile *file, const void *bytes, size_t size, const char *path, Error *err) {
+    return read_gguf(file, gguf_open_memory(bytes, size, path, true, err), path, err);
 }
 
 void modelfile_close(ModelFile *file) {

@@ -59,6 +59,8 @@ typedef struct ModelFile {
 
 /* Maps a model file and checks everything in it. Close with modelfile_close. */
 bool modelfile_open(ModelFile *file, const char *path, Error *err);
+/* The same from the bytes of such a file (gguf_open_memory); path: what messages call it. */
+bool modelfile_open_memory(ModelFile *file, const void *bytes, size_t size, const char *path, Error *err);
 void modelfile_close(ModelFile *file);
 
 /* What identifies the file: nmt.checksum. 0: no file is open. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/memory.h"
 
 static const struct {
     const char *name;
@@ -123,6 +124,25 @@ bool gguf_bool(const GgufFile *file, const char *key, bool *value, Error *err) {
     if (!pair || pair->type != GGUF_BOOL) return unexpected(file, key, pair, "a bool", err);
     *value = *(const uint8_t *)pair->values;
     return true;
+}
+
+char *gguf_text(const GgufFile *file, size_t i) {
+    const GgufPair *pair = &file->pairs[i];
+    uint64_t bits;
+    bool negative;
+    if (as_integer(pair, &bits, &negative))
+        return negative ? memory_format("%" PRId64, (int64_t)bits) : memory_format("%" PRIu64, bits);
+    switch (pair->type) {
+    case GGUF_FLOAT32: return memory_format("%.9g", (double)*(const float *)pair->values);
+    case GGUF_FLOAT64: return memory_format("%.17g", *(const double *)pair->values);
+    case GGUF_BOOL: return memory_string(*(const uint8_t *)pair->values ? "true" : "false");
+    case GGUF_STRING: {
+        const GgufString *string = pair->values;
+        const bool whole = strlen(string->text) == string->length;
+        return whole ? memory_string(string->text) : NULL;
+    }
+    default: return NULL;
+    }
 }
 
 const char *gguf_string(const GgufFile *file, const char *key, size_t *length, Error *err) {

@@ -83,10 +83,15 @@ bool gguf_name_is_good(const char *text, size_t length, size_t limit);
 typedef struct GgufFile GgufFile;
 
 GgufFile *gguf_open(const char *path, bool require_checksum, Error *err);
+/* The same from the bytes of a file, which must stay as they are until gguf_close; name: what messages call it. They
+ * are used in place where they begin at a multiple of GGUF_MIN_ALIGNMENT, and are copied elsewhere. */
+GgufFile *gguf_open_memory(const void *bytes, size_t size, const char *name, bool require_checksum, Error *err);
 void gguf_close(GgufFile *file); /* NULL is fine */
 
 /* Key number i, in the order of the file; NULL behind the last. */
 const char *gguf_key(const GgufFile *file, size_t i);
+/* Its value as text in a fresh string; NULL when it is an array, or a string with a NUL. */
+char *gguf_text(const GgufFile *file, size_t i);
 
 /* Values by key. Fails when the key is missing or has another type; *value then stays as it is. */
 bool gguf_has(const GgufFile *file, const char *key);

@@ -292,11 +292,10 @@ static bool read_header(Cursor *c, uint64_t *n_tensors, uint64_t *n_pairs) {
            take_number(c, n_pairs, sizeof *n_pairs, "a key count");
 }
 
-GgufFile *gguf_open(const char *path, bool require_checksum, Error *err) {
-    FileMap map;
-    if (!file_map(&map, path, err)) return NULL;
+/* The map becomes the file's, also on failure. */
+static GgufFile *read_map(FileMap map, const char *name, bool require_checksum, Error *err) {
     GgufFile *file = memory_new(1, sizeof *file);
-    *file = (GgufFile){.path = memory_string(path), .map = map};
+    *file = (GgufFile){.path = memory_string(name), .map = map};
     Cursor c = {.path = file->path, .data = map.data, .size = map.size, .item = "header", .err = err};
     uint64_t n_tensors = 0, n_pairs = 0;
     if (read_header(&c, &n_tensors, &n_pairs) && read_pairs(file, &c, n_pairs, require_checksum) &&
@@ -304,4 +303,19 @@ GgufFile *gguf_open(const char *path, bool require_checksum, Error *err) {
         return file;
     gguf_close(file);
     return NULL;
+}
+
+GgufFile *gguf_open(const char *path, bool require_checksum, Error *err) {
+    FileMap map;
+    return file_map(&map, path, err) ? read_map(map, path, require_checksum, err) : NULL;
+}
+
+GgufFile *gguf_open_memory(const void *bytes, size_t size, const char *name, bool require_checksum, Error *err) {
+    FileMap map = {size > 0 ? bytes : "", size, FILE_LENT};
+    if ((uintptr_t)map.data % GGUF_MIN_ALIGNMENT != 0 && size > 0) {
+        void *copy = memory_new(size, 1);
+        memcpy(copy, bytes, size);
+        map = (FileMap){copy, size, FILE_COPIED};
+    }
+    return read_map(map, name, require_checksum, err);
 }

@@ -13,6 +13,7 @@
 #endif
 #endif
 
+#include "base/memory.h"
 #include "base/names.h"
 #include "math/product.h"
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "base/size.h"
 #include "math/vector.h"
 #include "nn/attention.h"

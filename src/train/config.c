@@ -207,7 +207,8 @@ static bool open_start(Config *config, const Ini *ini, const char *name, Error *
 
 bool config_read(Config *config, const char *path, char *const *overrides, size_t count, Error *err) {
     *config = (Config){.decode.n_best = 1};
-    Ini *ini = ini_read(path, err);
+    const char *name = path ? file_stream_name(path) : "settings";
+    Ini *ini = path ? ini_read(path, err) : ini_parse(name, "", 0, err);
     if (!ini) return false;
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++) ok = ini_override(ini, overrides[i], err);
@@ -215,7 +216,7 @@ bool config_read(Config *config, const char *path, char *const *overrides, size_
     ok = ok && drop_removed(ini, err) && ini_bind(ini, fields, config, err);
     free(fields);
     if (ok && *config->init) {
-        ok = open_start(config, ini, file_stream_name(path), err);
+        ok = open_start(config, ini, name, err);
         if (!ok) config_free(config);
     }
     ini_free(ini);
@@ -224,12 +225,11 @@ bool config_read(Config *config, const char *path, char *const *overrides, size_
     config->schedule.last = config->max_steps;
     config->schedule.width = config->hyper.width;
     char *dir = file_home(config->dir, err);
-    ok = dir || error_set(err, "%s: run.dir: %s", file_stream_name(path), err->text);
+    ok = dir || error_set(err, "%s: run.dir: %s", name, err->text);
     if (ok) free(config->dir);
     if (ok) config->dir = dir;
     for (int file = 0; ok && file < RUN_FILES; file++) config->files[file] = file_join(dir, file_names[file]);
-    if (ok && check(config, file_stream_name(path), err) && check_start(config, file_stream_name(path), err))
-        return true;
+    if (ok && check(config, name, err) && check_start(config, name, err)) return true;
     config_free(config);
     return false;
 }

@@ -51,8 +51,8 @@ typedef struct Config {
 /* The table of all keys, in the order of the sections. Free it with free(). */
 Field *config_fields(void);
 
-/* Reads a file and applies the overrides ("section.key=value"); opens train.init, and takes from it what the config
- * leaves out; checks what concerns several keys at once. Release with config_free. */
+/* Reads a file (NULL: there is none) and applies the overrides ("section.key=value"); opens train.init, and takes from
+ * it what the config leaves out; checks what concerns several keys at once. Release with config_free. */
 bool config_read(Config *config, const char *path, char *const *overrides, size_t count, Error *err);
 void config_free(Config *config);
 

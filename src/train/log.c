@@ -67,7 +67,7 @@ bool log_write(Log *log, Error *err) {
 bool log_cut(Log *log, uint64_t step, Error *err) {
     const int file = log_write(log, err) && cut(log->path, step, err) ? file_append(log->path, err) : -1;
     if (file < 0) return false;
-    close(log->file);
+    file_close(log->file);
     log->file = file;
     return true;
 }
@@ -141,7 +141,7 @@ bool log_line(Log *log, const Json *line, Error *err) {
 }
 
 void log_close(Log *log) {
-    if (log->file >= 0) close(log->file);
+    if (log->file >= 0) file_close(log->file);
     json_free(&log->waiting);
     free(log->path);
     *log = (Log){.file = -1};

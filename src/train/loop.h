@@ -3,7 +3,7 @@
 
 #include <signal.h>
 
-#include "base/file.h"
+#include "base/lock.h"
 #include "base/terminal.h"
 #include "train/run.h"
 #include "train/trainer.h"

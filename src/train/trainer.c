@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "base/size.h"
 #include "math/vector.h"
 #include "optim/average.h"
