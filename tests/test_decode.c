@@ -123,15 +123,24 @@ static void whole_logits(Model *m, real *logits, Packed source, const int32_t *t
     whole_logits_shown(m, logits, source, target, count, NULL);
 }
 
-/* log p (V) of what follows <s> and the count - 1 tokens after it, computed plainly. */
-static void plain_log_softmax(Model *m, double *out, Packed source, const int32_t *target, size_t count) {
+static Model *plain_also; /* plain searches take the mean of the probabilities of this model and theirs; NULL: not */
+
+/* p (V) of what follows <s> and the count - 1 tokens after it, computed plainly. */
+static void plain_softmax(Model *m, double *out, Packed source, const int32_t *target, size_t count) {
     static real logits[(P + 1) * V];
     whole_logits(m, logits, source, target, count);
     const real *z = logits + (count - 1) * V;
     double max = -INFINITY, sum = 0;
     for (size_t j = 0; j < V; j++) max = (double)z[j] > max ? (double)z[j] : max;
     for (size_t j = 0; j < V; j++) sum += exp((double)z[j] - max);
-    for (size_t j = 0; j < V; j++) out[j] = (double)z[j] - max - log(sum);
+    for (size_t j = 0; j < V; j++) out[j] = exp((double)z[j] - max) / sum;
+}
+
+static void plain_log_softmax(Model *m, double *out, Packed source, const int32_t *target, size_t count) {
+    double other[V];
+    plain_softmax(m, out, source, target, count);
+    if (plain_also) plain_softmax(plain_also, other, source, target, count);
+    for (size_t j = 0; j < V; j++) out[j] = log(plain_also ? (out[j] + other[j]) / 2 : out[j]);
 }
 
 static SearchOptions options_of(size_t beam) {
@@ -778,6 +787,88 @@ static void test_bits_do_not_depend_on_threads(void) {
     }
 }
 
+/* ---- Several models ---------------------------------------------------------------------------------------------- */
+
+static void expect_same_searches(Search *a, Search *b, Packed source) {
+    Translation best[2][BATCH];
+    Error err;
+    EXPECT(search_run(a, source, best[0], &err));
+    EXPECT(search_run(b, source, best[1], &err));
+    for (size_t i = 0; i < source.B; i++) {
+        size_t count[2];
+        const Translation *all[2] = {search_hypotheses(a, i, &count[0]), search_hypotheses(b, i, &count[1])};
+        EXPECT_INT(count[0], count[1]);
+        for (size_t h = 0; h < count[0] && h < count[1]; h++) expect_same(&all[0][h], &all[1][h]);
+    }
+}
+
+/* The same model twice or three times is that model, to the bit, in every way of searching. */
+static void test_one_model_several_times(void) {
+    Sources sources;
+    sources_fill(&sources);
+    for (size_t number = 0; number < WAYS; number++) {
+        Model m;
+        model_make(&m, kinds[number % KINDS], 2);
+        Search *once = search_create(m.params, m.w, m.pool, way(number));
+        Search *more = search_create(m.params, m.w, m.pool, way(number));
+        for (size_t times = 2; times <= 3; times++) {
+            search_add(more, m.params, m.w);
+            expect_same_searches(once, more, sources_all(&sources));
+        }
+        search_free(once);
+        search_free(more);
+        model_free(&m);
+    }
+}
+
+/* Two models of different shapes against plain searches with the mean of their probabilities; in a batch and alone, on
+ * any number of threads. */
+static void test_two_models(void) {
+    Sources sources;
+    sources_fill(&sources);
+    Model m, other;
+    Error err;
+    model_make(&m, kinds[1], 1);
+    model_make(&other, kinds[2], 1);
+    plain_also = &other;
+    for (size_t beam = 1; beam <= 4; beam += 3) {
+        Search *both = search_create(m.params, m.w, m.pool, options_of(beam));
+        search_add(both, other.params, other.w);
+        Translation out[BATCH];
+        EXPECT(search_run(both, sources_all(&sources), out, &err));
+        for (size_t b = beam; b < BATCH; b += 7) {
+            uint32_t start[2];
+            Packed source = sources_one(&sources, b, start);
+            Plain plain = beam > 1 ? plain_beam(&m, source, options_of(beam)) : plain_greedy(&m, source, options_of(1));
+            expect_plain(&out[b], &plain);
+        }
+        search_free(both);
+    }
+    plain_also = NULL;
+    Pool *pool = pool_create(3, &err);
+    for (size_t number = 0; number < WAYS; number++) {
+        Search *both = search_create(m.params, m.w, m.pool, way(number));
+        Search *threads = search_create(m.params, m.w, pool, way(number));
+        search_add(both, other.params, other.w);
+        search_add(threads, other.params, other.w);
+        expect_same_searches(both, threads, sources_all(&sources));
+        for (size_t b = number; b < BATCH; b += 13) {
+            uint32_t start[2];
+            const SearchPlace place = {b, 0};
+            Translation one;
+            size_t count;
+            search_places(threads, &place);
+            EXPECT(search_run(threads, sources_one(&sources, b, start), &one, &err));
+            expect_same(&one, search_hypotheses(both, b, &count));
+        }
+        search_free(both);
+        search_free(threads);
+    }
+    pool_free(pool);
+    model_free(&m);
+    model_free(&other);
+}
+
 /* One Search for batches that grow and shrink gives what a fresh one gives. */
 static void test_runs_do_not_see_each_other(void) {
     Sources sources;
@@ -1023,6 +1114,8 @@ int main(void) {
     RUN(test_align_words);
     RUN(test_bits_do_not_depend_on_batch);
     RUN(test_bits_do_not_depend_on_threads);
+    RUN(test_one_model_several_times);
+    RUN(test_two_models);
     RUN(test_runs_do_not_see_each_other);
     RUN(test_limits);
     RUN(test_score_counts_the_end);

@@ -9,7 +9,10 @@
 #pragma once
 
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
+
+#include "math/real.h"
 
 enum { MIXTURE_MOST = 16 }; /* models */
 
@@ -20,3 +23,24 @@ static inline double mixture_shift(const double *log_p, size_t count) {
     for (size_t i = 0; i < count; i++) sum += exp(log_p[i] - log_p[0] - most);
     return most + log(sum / (double)count);
 }
+
+/* The logits of one position by all models. */
+typedef struct MixtureLogits {
+    size_t count;
+    const real *z[MIXTURE_MOST]; /* (V) */
+    double max[MIXTURE_MOST], log_sum[MIXTURE_MOST];
+    const real *bound; /* (V) no token's logit, below, is larger; of one model: z[0] itself */
+} MixtureLogits;
+
+/* The logit of a token by all models: log p[j] = logit - max[0] - log_sum[0]. Of one model: its own; of that, max and
+ * log_sum are not used. */
+static inline double mixture_logit(const MixtureLogits *m, size_t j) {
+    double log_p[MIXTURE_MOST];
+    if (m->count == 1) return (double)m->z[0][j];
+    for (size_t i = 0; i < m->count; i++) log_p[i] = (double)m->z[i][j] - m->max[i] - m->log_sum[i];
+    return (double)m->z[0][j] + mixture_shift(log_p, m->count);
+}
+
+/* Fills in max and log_sum of several models, and `bound`, which is written to room (V). False: not all numbers are
+ * finite. */
+bool mixture_prepare(MixtureLogits *m, real *room, size_t V);

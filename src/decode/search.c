@@ -38,10 +38,11 @@ typedef struct Sentence {
 } Sentence;
 
 struct Search {
-    const Parameters *params;
+    Hyper hyper; /* of the first model, with the smallest max_length of all */
     Pool *pool;
     SearchOptions options;
-    Session *session;
+    Session *sessions[MIXTURE_MOST]; /* (models) */
+    size_t models;
     const SearchPlace *places;
     SearchWatch *watch;
     void *watch_context;
@@ -58,26 +59,31 @@ struct Search {
     Translation *found;  /* (B, k), the best first */
     int32_t *found_ids;  /* (B * k, capacity) */
     /* The rows of a step: the unfinished hypotheses of all sentences, in order. */
-    uint32_t *row_slot;      /* (B * k) */
-    int32_t *row_token;      /* (B * k) */
-    double *row_probability; /* (B * k), log; -INFINITY when the logits turn out not to be finite */
-    real *logits;            /* (R, V) the session's */
-    Candidate *candidates;   /* (B * k, each) the best continuations of each row, the best first */
-    size_t *candidate_count; /* (B * k) */
-    SessionCopy *copies;     /* (B * k) */
+    uint32_t *row_slot;         /* (B * k) */
+    int32_t *row_token;         /* (B * k) */
+    double *row_probability;    /* (B * k), log; -INFINITY when the logits turn out not to be finite */
+    real *logits[MIXTURE_MOST]; /* (models) arrays (R, V), the sessions' */
+    real *bounds;               /* (B * k, V) with several models: MixtureLogits.bound */
+    Candidate *candidates;      /* (B * k, each) the best continuations of each row, the best first */
+    size_t *candidate_count;    /* (B * k) */
+    SessionCopy *copies;        /* (B * k) */
     size_t copy_count;
 };
 
 Search *search_create(const Parameters *params, const real *w, Pool *pool, SearchOptions options) {
-    Error err;
-    CHECK(search_check(&options, &params->hyper, "", &err), "options that were checked");
     Search *s = memory_new(1, sizeof *s);
-    *s = (Search){.params = params,
-                  .pool = pool,
-                  .options = options,
-                  .session = session_create(params, w, pool, options.knockout)};
+    *s = (Search){.hyper = params->hyper, .pool = pool, .options = options};
     s->each = options.beam;
+    search_add(s, params, w);
     return s;
+}
+
+void search_add(Search *s, const Parameters *params, const real *w) {
+    Error err;
+    CHECK(s->models < MIXTURE_MOST && params->hyper.vocab == s->hyper.vocab, "a model that the others go with");
+    s->hyper.max_length = size_min(s->hyper.max_length, params->hyper.max_length);
+    CHECK(search_check(&s->options, &s->hyper, "", &err), "options that were checked");
+    s->sessions[s->models++] = session_create(params, w, s->pool, s->options.knockout);
 }
 
 void search_places(Search *s, const SearchPlace *place) { s->places = place; }
@@ -101,7 +107,7 @@ void search_long(Search *s, SearchLong *on_long, void *context) { s->on_long = o
 static void release(Search *s) {
     void *const blocks[] = {s->sentences, s->live,      s->tokens,          s->found,      s->found_ids,
                             s->row_slot,  s->row_token, s->row_probability, s->candidates, s->candidate_count,
-                            s->copies};
+                            s->copies,    s->bounds};
     for (size_t i = 0; i < COUNT(blocks); i++) free(blocks[i]);
     s->B = 0;
 }
@@ -109,7 +115,7 @@ static void release(Search *s) {
 void search_free(Search *s) {
     if (!s) return;
     release(s);
-    session_free(s->session);
+    for (size_t i = 0; i < s->models; i++) session_free(s->sessions[i]);
     stbds_arrfree(s->made_text);
     stbds_arrfree(s->found_text);
     free(s);
@@ -118,7 +124,7 @@ void search_free(Search *s) {
 static SearchPlace place_of(const Search *s, size_t b) { return s->places ? s->places[b] : (SearchPlace){b, 0}; }
 
 static size_t limit_of(const Search *s, Packed source, size_t b) {
-    return search_limit(&s->options, &s->params->hyper, source.start[b + 1] - source.start[b], place_of(s, b));
+    return search_limit(&s->options, &s->hyper, source.start[b + 1] - source.start[b], place_of(s, b));
 }
 
 /* Makes ready for a run: every sentence has one hypothesis, <s>. capacity: the highest limit. */
@@ -145,25 +151,36 @@ static void begin(Search *s, Packed source, size_t capacity) {
     s->candidates = memory_new(rows, s->each * sizeof *s->candidates);
     s->candidate_count = memory_new(rows, sizeof *s->candidate_count);
     s->copies = memory_new(rows, sizeof *s->copies);
+    s->bounds = s->models > 1 ? memory_new(rows, s->hyper.vocab * sizeof *s->bounds) : NULL;
 }
 
 /* The continuations of rows first .. last-1: the best, or one drawn. They are found among the logits z, as
- * log softmax(z)[j] = z[j] - max - log(sum of exp(z - max)) keeps their order; the row's logits are used up for the
- * sum. A NaN or an infinity above makes the sum a NaN, and so every log p of the row: it will not be continued. */
+ * log softmax(z)[j] = z[j] - max - log(sum of exp(z - max)) keeps their order; the logits of one model are used up for
+ * the sum. A NaN or an infinity above makes the sum a NaN, and so every log p of the row: it will not be continued. */
 static void continue_rows(void *context, size_t first, size_t last) {
     Search *s = context;
-    const size_t V = s->params->hyper.vocab;
+    const size_t V = s->hyper.vocab;
     for (size_t r = first; r < last; r++) {
-        real *z = s->logits + r * V, max;
         Candidate *best = s->candidates + r * s->each;
         const uint32_t slot = s->row_slot[r];
         const Unfinished h = {s->tokens + slot * s->capacity, s->length, s->sentences[slot / s->options.beam].place,
                               slot};
-        const size_t count = search_continue(&s->options, best, s->each, z, V, h, &max);
-        const double sum = (double)vector_exp_sum(z, z, max, V);
-        if (!isfinite(sum)) s->row_probability[r] = -INFINITY;
+        MixtureLogits logits = {.count = s->models};
+        for (size_t i = 0; i < s->models; i++) logits.z[i] = s->logits[i] + r * V;
+        logits.bound = logits.z[0];
+        bool finite = s->models == 1 || mixture_prepare(&logits, s->bounds + r * V, V);
+        real max;
+        const size_t count = search_continue(&s->options, best, s->each, &logits, V, h, &max);
+        if (s->models == 1) {
+            real *z = s->logits[0] + r * V;
+            const double sum = (double)vector_exp_sum(z, z, max, V);
+            logits.max[0] = (double)max, logits.log_sum[0] = log(sum);
+            finite = isfinite(sum);
+        }
+        if (!finite) s->row_probability[r] = -INFINITY;
         for (size_t i = 0; i < count; i++)
-            best[i].log_probability = s->row_probability[r] + (best[i].log_probability - (double)max - log(sum));
+            best[i].log_probability =
+                s->row_probability[r] + (best[i].log_probability - logits.max[0] - logits.log_sum[0]);
         s->candidate_count[r] = count;
     }
 }
@@ -337,15 +354,16 @@ bool search_run(Search *s, Packed source, Translation *out, Error *err) {
     size_t capacity = 1;
     for (size_t b = 0; b < source.B; b++) capacity = size_max(capacity, limit_of(s, source, b));
     s->B = 0;
-    if (!session_begin(s->session, source, k, capacity, err)) return false;
+    for (size_t i = 0; i < s->models; i++)
+        if (!session_begin(s->sessions[i], source, k, capacity, err)) return false;
     begin(s, source, capacity);
     for (size_t t = 0;; t++) {
         const size_t R = gather_rows(s);
         if (R == 0) break;
         s->length = t;
-        s->logits = session_step(s->session, s->row_slot, s->row_token, R, t, err);
-        if (!s->logits) return false;
-        rows_run(s->pool, "candidates", R, s->params->hyper.vocab, continue_rows, s);
+        for (size_t i = 0; i < s->models; i++)
+            if (!(s->logits[i] = session_step(s->sessions[i], s->row_slot, s->row_token, R, t, err))) return false;
+        rows_run(s->pool, "candidates", R, s->hyper.vocab, continue_rows, s);
 
         s->copy_count = 0;
         for (size_t b = 0, row = 0; b < s->B; b++) {
@@ -353,7 +371,7 @@ bool search_run(Search *s, Packed source, Translation *out, Error *err) {
             if (live > 0) advance(s, b, row, t);
             row += live;
         }
-        session_copy(s->session, s->copies, s->copy_count, t + 1);
+        for (size_t i = 0; i < s->models; i++) session_copy(s->sessions[i], s->copies, s->copy_count, t + 1);
     }
     for (size_t b = 0; b < s->B; b++) out[b] = s->found[b * k];
     return true;

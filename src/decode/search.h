@@ -49,6 +49,11 @@ typedef struct Search Search;
 Search *search_create(const Parameters *params, const real *w, Pool *pool, SearchOptions options);
 void search_free(Search *search); /* NULL is fine */
 
+/* From now on, probabilities are those of one more model together with those before (decode/mixture.h). It has the same
+ * vocabulary; if its max_length is smaller, it is that of all, for which the options have passed search_check. At most
+ * MIXTURE_MOST models. */
+void search_add(Search *search, const Parameters *params, const real *w);
+
 /* From now on the place of sentence b of a run is place[b]; NULL (as at first): it is the first part of text b. */
 void search_places(Search *search, const SearchPlace *place);
 

@@ -111,8 +111,9 @@ static bool allowed(const SearchOptions *o, const Unfinished *h, int32_t token) 
 
 enum { BLOCK = 64 }; /* logits that are skipped together when none of them is among the best */
 
-static size_t most_likely(const SearchOptions *o, Candidate *best, size_t most, const real *z, size_t V,
+static size_t most_likely(const SearchOptions *o, Candidate *best, size_t most, const MixtureLogits *l, size_t V,
                           const Unfinished *h, real *max) {
+    const real *z = l->bound;
     size_t count = 0;
     *max = -INFINITY;
     for (size_t j0 = 0; j0 < V; j0 += BLOCK) {
@@ -123,7 +124,7 @@ static size_t most_likely(const SearchOptions *o, Candidate *best, size_t most, 
         for (size_t j = j0; j < j0 + block; j++) {
             if (count == most && !((double)z[j] > best[most - 1].log_probability)) continue;
             if (allowed(o, h, (int32_t)j))
-                count = candidates_insert(best, count, most, (Candidate){(double)z[j], (int32_t)j, h->slot});
+                count = candidates_insert(best, count, most, (Candidate){mixture_logit(l, j), (int32_t)j, h->slot});
         }
     }
     return count;
@@ -131,24 +132,27 @@ static size_t most_likely(const SearchOptions *o, Candidate *best, size_t most, 
 
 /* Draws a continuation: one uniform number, and the token at which the sum of weights exp((z - max) / temperature),
  * from the first token on, exceeds that share of their total. Returns 1, or 0 where there is no finite number. */
-static size_t draw(const SearchOptions *o, Candidate *drawn, const real *z, size_t V, const Unfinished *h, real *max) {
+static size_t draw(const SearchOptions *o, Candidate *drawn, const MixtureLogits *l, size_t V, const Unfinished *h,
+                   real *max) {
     const RngSite site = {o->seed, (uint32_t)h->length, RNG_SITE_SAMPLE};
     Candidate best[SEARCH_MAX_BEAM];
-    const size_t count = most_likely(o, best, o->top_k > 0 ? o->top_k : 1, z, V, h, max);
+    const size_t count = most_likely(o, best, o->top_k > 0 ? o->top_k : 1, l, V, h, max);
     if (count == 0) return 0;
     const double top = best[0].log_probability, lowest = o->top_k > 0 ? best[count - 1].log_probability : -INFINITY;
     const double scale = o->temperature > 0 ? 1 / o->temperature : 1;
     double total = 0, wanted = 0, sum = 0;
     for (int pass = 0; pass < 2; pass++) {
         for (size_t j = 0; j < V; j++) {
-            if (!((double)z[j] >= lowest) || !allowed(o, h, (int32_t)j)) continue;
-            const double weight = exp(((double)z[j] - top) * scale);
+            if (!((double)l->bound[j] >= lowest) || !allowed(o, h, (int32_t)j)) continue;
+            const double logit = mixture_logit(l, j);
+            if (!(logit >= lowest)) continue;
+            const double weight = exp((logit - top) * scale);
             if (pass == 0) {
                 total += weight;
                 continue;
             }
             sum += weight;
-            if (weight > 0) *drawn = (Candidate){(double)z[j], (int32_t)j, h->slot};
+            if (weight > 0) *drawn = (Candidate){logit, (int32_t)j, h->slot};
             if (sum > wanted) return 1;
         }
         if (!isfinite(total)) return 0;
@@ -157,9 +161,9 @@ static size_t draw(const SearchOptions *o, Candidate *drawn, const real *z, size
     return 1;
 }
 
-size_t search_continue(const SearchOptions *o, Candidate *best, size_t most, const real *z, size_t V, Unfinished h,
-                       real *max) {
-    return o->sample ? draw(o, best, z, V, &h, max) : most_likely(o, best, most, z, V, &h, max);
+size_t search_continue(const SearchOptions *o, Candidate *best, size_t most, const MixtureLogits *l, size_t V,
+                       Unfinished h, real *max) {
+    return o->sample ? draw(o, best, l, V, &h, max) : most_likely(o, best, most, l, V, &h, max);
 }
 
 double search_score(const SearchOptions *o, double log_probability, size_t tokens) {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/fields.h"
+#include "decode/mixture.h"
 #include "math/real.h"
 #include "model/knockout.h"
 
@@ -76,11 +77,11 @@ typedef struct Unfinished {
     uint32_t slot;
 } Unfinished;
 
-/* The continuations of a hypothesis, by the logits z (V) of its next token: the `most` best of those that the options
+/* The continuations of a hypothesis, by the logits of its next token (V): the `most` best of those that the options
  * allow, the best first; or, when sampling, one that is drawn. Their log_probability is the logit. *max: the largest of
- * all logits. Returns how many. */
-size_t search_continue(const SearchOptions *options, Candidate *best, size_t most, const real *z, size_t V,
-                       Unfinished hypothesis, real *max);
+ * all logits (or bounds). Returns how many. */
+size_t search_continue(const SearchOptions *options, Candidate *best, size_t most, const MixtureLogits *logits,
+                       size_t V, Unfinished hypothesis, real *max);
 
 /* By what hypotheses are compared. tokens: </s> included. */
 double search_score(const SearchOptions *options, double log_probability, size_t tokens);

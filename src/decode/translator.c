@@ -36,8 +36,9 @@ typedef struct Made {
 } Made;
 
 struct Translator {
-    const Parameters *params;
+    const Parameters *params; /* of the first model */
     const real *w;
+    Hyper hyper; /* its own, with the smallest max_length of all */
     const Tokenizer *tokenizer;
     Pool *pool;
     SearchOptions options;
@@ -71,6 +72,7 @@ Translator *translator_create(const Parameters *params, const real *w, const Tok
     Translator *t = memory_new(1, sizeof *t);
     t->params = params;
     t->w = w;
+    t->hyper = params->hyper;
     t->tokenizer = tokenizer;
     t->pool = pool;
     t->options = options;
@@ -106,7 +108,12 @@ static SearchPlace place_of(const Translator *t, const Part *part) {
 }
 
 static size_t limit_of(const Translator *t, const Part *part) {
-    return search_limit(&t->options, &t->params->hyper, part->count + 1, place_of(t, part));
+    return search_limit(&t->options, &t->hyper, part->count + 1, place_of(t, part));
+}
+
+void translator_add(Translator *t, const Parameters *params, const real *w) {
+    t->hyper.max_length = size_min(t->hyper.max_length, params->hyper.max_length);
+    search_add(t->search, params, w);
 }
 
 void translator_sentences(Translator *t) { t->sentences = true; }
@@ -153,7 +160,7 @@ static size_t split_next(const Tokenizer *tokenizer, const int32_t *ids, size_t 
 
 /* Tokenises the texts and cuts them into parts. */
 static void make_parts(Translator *t, const Text *texts, size_t count, TranslatorResult *results) {
-    const size_t most = t->params->hyper.max_length - 1;
+    const size_t most = t->hyper.max_length - 1;
     stbds_arrsetlen(t->ids, 0);
     stbds_arrsetlen(t->source_word, 0);
     stbds_arrsetlen(t->parts, 0);

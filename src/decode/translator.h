@@ -58,6 +58,10 @@ Translator *translator_create(const Parameters *params, const real *w, const Tok
                               SearchOptions options);
 void translator_free(Translator *translator); /* NULL is fine */
 
+/* From now on, probabilities are those of one more model together with those before (search_add). Alignments are those
+ * of the first. */
+void translator_add(Translator *translator, const Parameters *params, const real *w);
+
 /* From now on each sentence of a text is a part, even if the model takes the whole text. */
 void translator_sentences(Translator *translator);
 
