@@ -61,7 +61,7 @@ NUMERIC := base math nn model optim
 FOLDERS := $(NUMERIC) $(if $(filter double,$(VARIANT)),,gguf text eval page data decode train inspect)
 LIB_SRC := $(sort $(wildcard $(FOLDERS:%=src/%/*.c)))
 ifneq ($(VARIANT),double)
-LIB_SRC += src/cli/options.c src/cli/unseen.c # shared by commands
+LIB_SRC += $(addprefix src/cli/,options.c unseen.c models.c scoring.c) # shared by commands, or parts of one
 PAGE_DATA := $(B)/page/pages_data.o
 endif
 

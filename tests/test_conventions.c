@@ -294,7 +294,8 @@ static void test_given_twice(void) {
         {{"translate", "-m", MODEL, "the cat", "the cat"}, 0, "\n", "!taken as text"},
         /* Of an option, the last counts. */
         {{"train", "tiny.ini", "--fresh", "--fresh", "--dry-run", "run.dir=none", "run.dir=dry"}, 0, "pairs", NULL},
-        {{"translate", "-m", "none", "-m", MODEL, "the cat"}, 0, "\n", "!taken as text"},
+        {{"translate", "--beam", "x", "--beam=2", "-m", MODEL, "the cat"}, 0, "\n", "!taken as text"},
+        {{"translate", "-m", "none", "-m", MODEL, "the cat"}, 1, "", "none: cannot open"}, /* models add up */
         {{"score", "--seed=x", "--seed=2", "words", "words"}, 0, "BLEU", NULL},
         {{"inspect", "-m", "none", "--model=" MODEL, "--text", "the cat"}, 0, "where the translation", NULL}, );
 }

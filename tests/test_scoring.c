@@ -2,6 +2,7 @@
 #include "decode/scoring.h"
 
 #include <math.h>
+#include <poll.h>
 
 #include "base/ds.h"
 #include "base/size.h"
@@ -222,10 +223,196 @@ static void test_several_models(void) {
     pool_free(pool);
 }
 
+/* ---- The command ------------------------------------------------------------------------------------------------- */
+
+#define MODEL "-m", "run/model.gguf"
+
+/* Runs with this input and expects this exit code; returns what was printed, and what was said in *said. */
+static char *say(const char *const *arguments, const char *input, int code, char **said) {
+    CommandRun run = command_run(arguments, &(CommandHow){.input = input});
+    EXPECT_INT(run.code, code);
+    if (run.code != code) printf("%s", run.err);
+    char *out = memory_string(run.out);
+    if (said) *said = memory_string(run.err);
+    command_free(&run);
+    return out;
+}
+
+static void expect_same_output(const char *const *a, const char *const *b, const char *input) {
+    char *x = say(a, input, 0, NULL), *y = say(b, input, 0, NULL);
+    EXPECT_STR(x, y);
+    EXPECT(*x);
+    free(x);
+    free(y);
+}
+
+/* The log probabilities that --n-best prints are those that --score prints for its texts, as long as these are said in
+ * the tokenizer's tokens, which one or two of a hundred are not. */
+static void test_command_scores_what_it_says(void) {
+    char *all = memory_new(SENTENCES * 80, 1), *pairs = NULL, *log_p = NULL;
+    for (size_t i = 0; i < SENTENCES; i++) strcat(strcat(all, sources[i]), "\n");
+    char *list = say(ARGS("translate", MODEL, "-n", "2"), all, 0, NULL);
+    size_t count = 0, same = 0;
+    for (char *line = list, *end; (end = strchr(line, '\n')); line = end + 1) {
+        char *text = strstr(line, " ||| ") + 5, *behind = strstr(text, " ||| F0= ");
+        const char *source = sources[strtoul(line, NULL, 10)];
+        ds_append(pairs, source, strlen(source));
+        stbds_arrput(pairs, '\t');
+        ds_append(pairs, text, (size_t)(behind - text));
+        stbds_arrput(pairs, '\n');
+        behind += strlen(" ||| F0= ");
+        ds_append(log_p, behind, strcspn(behind, " "));
+        stbds_arrput(log_p, '\n');
+        count++;
+    }
+    stbds_arrput(pairs, 0);
+    stbds_arrput(log_p, 0);
+    char *scores = say(ARGS("translate", MODEL, "--score", "--threads=2"), pairs, 0, NULL);
+    const char *expected = log_p;
+    for (char *line = scores, *end; (end = strchr(line, '\n')); line = end + 1, expected = strchr(expected, '\n') + 1)
+        same += strncmp(line, expected, strcspn(expected, "\n")) == 0 && line[strcspn(expected, "\n")] == '\t';
+    EXPECT(count == 2 * SENTENCES && same >= count - 2);
+    free(scores);
+    free(list);
+    free(all);
+    stbds_arrfree(pairs);
+    stbds_arrfree(log_p);
+}
+
+static void test_command_reads_pairs(void) {
+    char *said, *longest = memory_new(200, 1);
+    memset(longest, 'x', 199);
+    char *input = memory_format(
+        "the cat\tle chat\n\nthe cat\n\tle chat\n\t\nthe cat\t\r\n%s\tle chat\nthe cat\t%s\na\tb\tc", longest, longest);
+    char *out = say(ARGS("translate", MODEL, "--score"), input, 1, &said);
+    static const char *const begins[] = {"-", "", "-inf\t-inf\t", "-inf\t-inf\t", "0\t0\t", "-", "-inf", "-inf", "-"};
+    const char *line = out;
+    for (size_t i = 0; i < COUNT(begins); i++) {
+        EXPECT(strncmp(line, begins[i], strlen(begins[i])) == 0 && (*begins[i] || *line == '\n'));
+        line = strchr(line, '\n') ? strchr(line, '\n') + 1 : "";
+    }
+    EXPECT_STR(line, "");
+    EXPECT_HAS(said, "translate: line 3: expected source TAB translation, found no TAB: its log probability is -inf\n");
+    EXPECT_HAS(said, "translate: line 4: the source has no words: its log probability is -inf\n");
+    EXPECT_HAS(said, "translate: line 7: the source has more tokens than the model takes: ");
+    EXPECT_HAS(said, "translate: line 8: the translation has more tokens than the model can say: ");
+    EXPECT_HAS(said, "translate: line 9: more than two columns: only the first two are used");
+    EXPECT_HAS(said, "translate: 4 of 9 pairs have no log probability\n");
+    free(out);
+    free(said);
+    free(input);
+    free(longest);
+    /* Files: one of pairs, or one of each side. */
+    write_text("pairs.tsv", "the cat sleeps\tle chat dort\nthe wolf\tle loup\n");
+    write_text("sources", "the cat sleeps\nthe wolf\n");
+    write_text("targets", "le chat dort\nle loup\n");
+    write_text("more", "le chat dort\nle loup\nle roi\n");
+    expect_same_output(ARGS("translate", MODEL, "--score", "pairs.tsv"), ARGS("translate", MODEL, "--score", "-"),
+                       "the cat sleeps\tle chat dort\nthe wolf\tle loup\n");
+    expect_same_output(ARGS("translate", MODEL, "--score", "pairs.tsv"),
+                       ARGS("translate", MODEL, "--score", "sources", "targets"), NULL);
+    out = say(ARGS("translate", MODEL, "--score", "sources", "more"), NULL, 1, &said);
+    EXPECT_STR(said, "translate: sources: expected as many lines as more has, found only 2\n");
+    EXPECT(*out); /* of the lines that both have */
+    free(out);
+    free(said);
+    out = say(ARGS("translate", MODEL, "--score", "nowhere"), NULL, 1, &said);
+    EXPECT_STR(said, "translate: nowhere: cannot open: No such file or directory\n");
+    free(out);
+    free(said);
+}
+
+/* Each pair is answered before the next is sent. */
+static void test_command_answers_at_once(void) {
+    int in[2], out[2];
+    CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0, "pipes");
+    CommandRun run =
+        command_start(ARGS("translate", MODEL, "--score"), &(CommandHow){.input_pipe = in[0], .output_pipe = out[1]});
+    close(in[0]);
+    close(out[1]);
+    for (size_t i = 0; i < 4; i++) {
+        const char *line = i % 2 ? "\n" : "the cat\tle chat\n";
+        char c = 0;
+        struct pollfd wait = {.fd = out[0], .events = POLLIN};
+        EXPECT(write(in[1], line, strlen(line)) == (ssize_t)strlen(line));
+        while (c != '\n' && poll(&wait, 1, 60000) == 1 && read(out[0], &c, 1) == 1) {
+        }
+        EXPECT(c == '\n');
+    }
+    close(in[1]);
+    close(out[0]);
+    command_wait(&run);
+    EXPECT_INT(run.code, 0);
+    command_free(&run);
+}
+
+static void test_command_with_several_models(void) {
+    const char *input = "the cat sleeps\nthe wolf sings and sings\n\nthe bear eats\n";
+    expect_same_output(ARGS("translate", MODEL, "-n", "3"), ARGS("translate", MODEL, MODEL, "-n", "3"), input);
+    expect_same_output(ARGS("translate", MODEL, "--sample", "--temperature=2"),
+                       ARGS("translate", MODEL, MODEL, MODEL, "--sample", "--temperature=2"), input);
+    expect_same_output(ARGS("translate", MODEL, "--beam=1", "--alignment=soft"),
+                       ARGS("translate", MODEL, MODEL, "--beam=1", "--alignment=soft"), input);
+    expect_same_output(ARGS("translate", MODEL, "--score", "pairs.tsv"),
+                       ARGS("translate", MODEL, MODEL, "--score", "pairs.tsv"), NULL);
+    expect_same_output(ARGS("translate", MODEL, "-m", "second/model.gguf", "--n-best=2", "--threads=1"),
+                       ARGS("translate", MODEL, "-m", "second/model.gguf", "--n-best=2", "--threads=3"), input);
+    static const struct {
+        const char *model, *parts[2];
+    } refused[] = {
+        {"larger/model.gguf",
+         {"larger/model.gguf: expected the vocabulary of run/model.gguf, 300 tokens, found another "
+          "one of 310\n"}},
+        {"other/model.gguf",
+         {"other/model.gguf: token 26", "\", as in the vocabulary of run/model.gguf, "
+                                        "found \""}},
+        {"lower/model.gguf", {"lower/model.gguf: text.lowercase: expected false, as in run/model.gguf, found true\n"}},
+        {"nowhere.gguf", {"nowhere.gguf: cannot open"}},
+    };
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        char *said, *out = say(ARGS("translate", MODEL, "-m", refused[i].model), input, 1, &said);
+        EXPECT_STR(out, "");
+        for (size_t j = 0; j < 2 && refused[i].parts[j]; j++) EXPECT_HAS(said, refused[i].parts[j]);
+        free(out);
+        free(said);
+    }
+}
+
+static void test_command_wrong_options(void) {
+    static const struct {
+        const char *arguments[4], *message;
+    } cases[] = {
+        {{"--score", "--beam=3"}, "--score scores translations that are given: expected no --beam with it"},
+        {{"--score", "-n", "3"}, "expected no --n-best with it"},
+        {{"--score", "--prefix=x"}, "expected no --prefix with it"},
+        {{"--score", "--without=mask"}, "--without mask: expected it without --score"},
+        {{"--score", "a", "b", "c"}, "found 3 files"},
+        {{"--score", "-", "-"}, "-: expected at most once, found twice"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *const *a = cases[i].arguments;
+        char *said, *out = say(ARGS("translate", a[0], a[1], a[2], a[3]), NULL, 2, &said);
+        EXPECT_STR(out, "");
+        EXPECT_HAS(said, cases[i].message);
+        free(out);
+        free(said);
+    }
+}
+
+/* Whether all models could be trained. */
+static bool train_all(void) {
+#define SHORT "train", "tiny.ini", "train.max_steps=2"
+    return command_gives(0, ARGS("train", "tiny.ini"), NULL) &&
+           command_gives(0, ARGS("train", "tiny.ini", "run.dir=second", "train.seed=5", "train.max_steps=150"), NULL) &&
+           command_gives(0, ARGS(SHORT, "run.dir=larger", "text.vocab_size=310"), NULL) &&
+           command_gives(0, ARGS(SHORT, "run.dir=lower", "text.lowercase=true"), NULL) &&
+           command_gives(0, ARGS(SHORT, "run.dir=other", "data.train=valid.tsv"), NULL);
+}
+
 int main(void) {
     Error err;
     world_enter();
-    if (command_gives(0, ARGS("train", "tiny.ini"), NULL)) {
+    if (train_all()) {
         CHECK(modelfile_open(&model, "run/model.gguf", &err), "the model of the run");
         tokenizer = modelfile_tokenizer(&model, &err);
         make_sources();
@@ -237,6 +424,11 @@ int main(void) {
         RUN(test_flaws);
         RUN(test_not_finite);
         RUN(test_several_models);
+        RUN(test_command_scores_what_it_says);
+        RUN(test_command_reads_pairs);
+        RUN(test_command_answers_at_once);
+        RUN(test_command_with_several_models);
+        RUN(test_command_wrong_options);
         found_free(&found);
         free(other);
         tokenizer_free(tokenizer);

@@ -19,7 +19,7 @@ typedef struct Option {
     const char *key; /* of the setting that it sets (base/fields.h), or NULL */
 } Option;
 
-enum { OPTIONS_MOST = 24 }; /* of one command */
+enum { OPTIONS_MOST = 32 }; /* of one command */
 
 typedef struct Command {
     const char *name;

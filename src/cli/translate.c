@@ -1,4 +1,5 @@
-/* ./translate [-m MODEL] ["text" ...]: translates its arguments, or the lines of stdin, to stdout. */
+/* ./translate [-m MODEL ...] ["text" ...]: translates its arguments, or the lines of stdin, to stdout; with --score,
+ * scores given translations instead. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,14 +11,17 @@
 #include "base/file.h"
 #include "base/lines.h"
 #include "base/size.h"
+#include "cli/models.h"
 #include "cli/options.h"
+#include "cli/scoring.h"
 #include "cli/unseen.h"
 #include "decode/modelfile.h"
 #include "decode/translator.h"
 #include "math/cpu.h"
 
 static const Option options[] = {
-    {"--model", "-m", "FILE", "the model (default: the newest runs/*/model.gguf)", NULL},
+    {"--model", "-m", "FILE",
+     "the model (default: the newest runs/*/model.gguf); several: the mean of their probabilities", NULL},
     {"--beam", "-b", "N", "hypotheses kept; 1: greedy (default: the model's decode.beam)", "decode.beam"},
     {"--alpha", NULL, "A", "score = log probability / length ^ A (default: decode.length_alpha)",
      "decode.length_alpha"},
@@ -38,6 +42,7 @@ static const Option options[] = {
     {"--temperature", NULL, "T", "draw by probability ^ (1 / T) (default: 1)", "decode.temperature"},
     {"--top-k", NULL, "K", "draw from the K most likely (default: from all)", "decode.top_k"},
     {"--seed", NULL, "N", "the draws depend on N, line and position only (default: 1)", "decode.seed"},
+    {"--score", NULL, NULL, "print how likely given translations are: log probability, and that of each token", NULL},
     {"--without", NULL, "NAMES",
      "switch parts off: positions, mask, root, attention, feedforward, heads:KIND.LAYER.HEAD, only:HEAD", NULL},
     {"--threads", NULL, "N", "number of threads; 0: one for each core (default: 0)", NULL},
@@ -45,7 +50,8 @@ static const Option options[] = {
 
 static const Command command = {
     .name = "translate",
-    .usage = "translate [options] [\"text\" ... | -]",
+    .usage = "translate [options] [\"text\" ... | -]\n"
+             "       translate --score [options] [PAIRS.tsv | SOURCES TRANSLATIONS | -]",
     .about = "Translates each text, or each line of stdin (-, or no text), to a line on stdout. Each line is answered\n"
              "as soon as it arrives; an empty line gives an empty line. A text with more tokens than the model takes\n"
              "is translated in parts.\n\n"
@@ -65,13 +71,15 @@ typedef enum Alignment { ALIGNMENT_NONE = -1, ALIGNMENT_HARD, ALIGNMENT_SOFT } A
 /* What to do, from the command line. */
 typedef struct Request {
     const OptionReader *options;
-    const char *model; /* its path */
+    char **models;     /* stb_ds array: the paths that were given */
+    const char *model; /* the path of the first */
     Alignment alignment;
-    Text *texts;      /* stb_ds array */
-    const char *what; /* "text" or "line" */
-    size_t first;     /* the number of the first of those that are translated now, from 0 */
-    size_t done, cut; /* texts so far; those with a translation that was cut */
-    const ModelInfo *info;
+    Text *texts;           /* stb_ds array */
+    const char *what;      /* "text" or "line" */
+    size_t first;          /* the number of the first of those that are translated now, from 0 */
+    size_t done, cut;      /* texts so far; those with a translation that was cut */
+    const ModelInfo *info; /* of the first model */
+    const Hyper *hyper;    /* the same, with the smallest max_length of all */
     Knockout knockout;
     Unseen unseen;
     bool waits; /* somebody waits for each answer: arguments, or a terminal */
@@ -135,12 +143,12 @@ static void tell_cut(Request *r, const TranslatorResult *result, size_t number) 
     const TranslatorHypothesis *h = &result->hypotheses[first];
     char which[80] = "its translation is";
     if (result->count > 1) snprintf(which, sizeof which, "%zu of its %zu translations are", cut, result->count);
-    options_note(
-        &command, "%s %zu: %s cut after %zu token%s, %s%s", r->what, number + 1, which, h->cut, h->cut == 1 ? "" : "s",
-        h->stuck                              ? "as the options allow none to follow"
-        : h->cut >= r->info->hyper.max_length ? "the most that the model can say (its max_length)"
-                                              : "the limit (--max-length, --max-ratio or --max-extra raises it)",
-        r->cut == CUTS_TOLD ? "; from here on such are only counted" : "");
+    options_note(&command, "%s %zu: %s cut after %zu token%s, %s%s", r->what, number + 1, which, h->cut,
+                 h->cut == 1 ? "" : "s",
+                 h->stuck                         ? "as the options allow none to follow"
+                 : h->cut >= r->hyper->max_length ? "the most that the model can say (its max_length)"
+                                                  : "the limit (--max-length, --max-ratio or --max-extra raises it)",
+                 r->cut == CUTS_TOLD ? "; from here on such are only counted" : "");
 }
 
 static void tell_cuts(const Request *r) {
@@ -163,7 +171,7 @@ static bool answer(Request *request, Translator *translator, const Text *texts, 
                 request->what, first + i + 1, (unsigned char)texts[i].bytes[valid], valid + 1);
             request->odd = true;
         }
-        if (results[i].parts > 1 && results[i].source_tokens >= request->info->hyper.max_length)
+        if (results[i].parts > 1 && results[i].source_tokens >= request->hyper->max_length)
             options_note(&command, "%s %zu: %zu tokens, more than the model takes: translated in %zu parts",
                          request->what, first + i + 1, results[i].source_tokens, results[i].parts);
         if (!request->lost && !isfinite(results[i].hypotheses[0].log_probability)) {
@@ -204,17 +212,19 @@ static bool answer_lines(Request *request, Translator *translator, Error *err) {
     return ok;
 }
 
-/* The model's own way of searching, except where an option says otherwise. *prefix: a stb_ds array that it uses. */
-static bool search_options(SearchOptions *how, int32_t **prefix, const Request *request, const ModelFile *model,
-                           const Tokenizer *tokenizer, Error *err) {
-    const size_t most = model->info.hyper.max_length - 1;
+/* The first model's own way of searching, except where an option says otherwise. *prefix: a stb_ds array that it uses.
+ */
+static bool search_options(SearchOptions *how, int32_t **prefix, const Request *request, const Tokenizer *tokenizer,
+                           Error *err) {
+    const ModelInfo *info = request->info;
+    const size_t most = request->hyper->max_length - 1;
     const char *text = options_given(request->options, "--prefix");
-    *how = model->info.decode;
+    *how = info->decode;
     how->seed = 1;
     how->knockout = &request->knockout;
     options_fields(request->options, search_fields, how);
     options_fields(request->options, search_more_fields, how);
-    if (how->max_extra == FIELD_AUTO) how->max_extra = model->info.decode.max_extra;
+    if (how->max_extra == FIELD_AUTO) how->max_extra = info->decode.max_extra;
     if (options_given(request->options, "--max-length") && !options_given(request->options, "--max-ratio") &&
         !options_given(request->options, "--max-extra"))
         how->max_extra = size_max(how->max_extra, how->max_length); /* nothing else is the limit */
@@ -224,48 +234,97 @@ static bool search_options(SearchOptions *how, int32_t **prefix, const Request *
     if (text) tokenizer_encode(tokenizer, prefix, text, strlen(text));
     how->prefix = *prefix, how->prefix_length = stbds_arrlenu(*prefix);
     if (how->prefix_length > most)
-        return error_set(err, "--prefix: expected less than %zu tokens (the model's max_length), found %zu",
-                         model->info.hyper.max_length, how->prefix_length);
+        return error_set(err, "--prefix: expected less than %zu tokens (the model's max_length), found %zu", most + 1,
+                         how->prefix_length);
     if (how->max_length > 0 && how->prefix_length >= how->max_length)
         return error_set(err, "--prefix: expected less than --max-length %zu tokens, found %zu", how->max_length,
                          how->prefix_length);
     if (how->min_length > most)
-        return error_set(err, "--min-length: expected less than %zu (the model's max_length), found %zu",
-                         model->info.hyper.max_length, how->min_length);
-    return search_check(how, &model->info.hyper, model->path, err) && options_check_without(how->knockout, model, err);
+        return error_set(err, "--min-length: expected less than %zu (the model's max_length), found %zu", most + 1,
+                         how->min_length);
+    return search_check(how, request->hyper, request->model, err);
 }
 
-static int run(Request *request, Error *err) {
-    ModelFile model;
-    if (!cpu_check(err) || !options_open_model(&command, &model, options_given(request->options, "--model"), err))
-        return options_fail(&command, err);
+/* Translates the texts, or the lines of stdin. */
+static bool translate(Request *request, const Models *models, const Tokenizer *tokenizer, Pool *pool, Error *err) {
+    const ModelFile *first = &models->files[0];
     SearchOptions how;
     int32_t *prefix = NULL;
-    Translator *translator = NULL;
-    Pool *pool = pool_create((size_t)options_integer(request->options, "--threads", 0, 1024, 0), err);
-    Tokenizer *tokenizer = pool ? modelfile_tokenizer(&model, err) : NULL;
-    bool ok = tokenizer && search_options(&how, &prefix, request, &model, tokenizer, err);
+    bool ok = search_options(&how, &prefix, request, tokenizer, err);
     if (ok) {
-        translator = translator_create(&model.params, model.w, tokenizer, pool, how);
+        Translator *translator = translator_create(&first->params, first->w, tokenizer, pool, how);
+        for (size_t i = 1; i < models->count; i++)
+            translator_add(translator, &models->files[i].params, models->files[i].w);
         if (request->alignment != ALIGNMENT_NONE) translator_align(translator);
         if (options_given(request->options, "--sentences")) translator_sentences(translator);
         const size_t count = stbds_arrlenu(request->texts);
         request->what = count > 0 ? "text" : "line";
-        request->info = &model.info;
         request->waits = count > 0 || isatty(STDIN_FILENO);
-        request->model = model.path;
         translator_long(translator, tell_long, request);
         ok = count > 0 ? answer(request, translator, request->texts, count, 0, err)
                        : answer_lines(request, translator, err);
         tell_cuts(request);
         unseen_tell(&request->unseen, request->info, &command, request->what);
+        translator_free(translator);
     }
-    translator_free(translator);
     stbds_arrfree(prefix);
-    if (tokenizer) tokenizer_free(tokenizer);
+    return ok;
+}
+
+/* Scores the pairs of files, or of stdin. */
+static bool score(Request *request, const Models *models, const Tokenizer *tokenizer, Pool *pool, Error *err) {
+    const ModelFile *first = &models->files[0];
+    const char *paths[2] = {NULL, NULL};
+    const size_t count = stbds_arrlenu(request->texts);
+    for (size_t i = 0; i < count; i++) paths[i] = request->texts[i].bytes;
+    Scorer *scorer = scorer_create(&first->params, first->w, tokenizer, pool, &request->knockout);
+    for (size_t i = 1; i < models->count; i++) scorer_add(scorer, &models->files[i].params, models->files[i].w);
+    const bool ok = scoring_run(scorer, tokenizer, &command, paths, count, &request->lost, err);
+    scorer_free(scorer);
+    return ok;
+}
+
+static int run(Request *request, Error *err) {
+    Models models = {.count = 0};
+    Pool *pool = NULL;
+    Tokenizer *tokenizer = NULL;
+    bool ok = cpu_check(err) &&
+              models_open(&models, &command, (const char *const *)request->models, stbds_arrlenu(request->models), err);
+    for (size_t i = 0; ok && i < models.count; i++)
+        ok = options_check_without(&request->knockout, &models.files[i], err);
+    ok = ok && (pool = pool_create((size_t)options_integer(request->options, "--threads", 0, 1024, 0), err)) &&
+         (tokenizer = modelfile_tokenizer(&models.files[0], err));
+    if (ok) {
+        request->info = &models.files[0].info, request->hyper = &models.hyper, request->model = models.files[0].path;
+        ok = options_given(request->options, "--score") ? score(request, &models, tokenizer, pool, err)
+                                                        : translate(request, &models, tokenizer, pool, err);
+    }
+    tokenizer_free(tokenizer);
     if (pool) pool_free(pool);
-    modelfile_close(&model);
+    models_close(&models);
     return !ok ? options_fail(&command, err) : request->lost ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* --score has no use for what says how to search. */
+static void check_scoring(const Request *request) {
+    static const char *const others[] = {"--model", "--score", "--threads", "--without"};
+    for (size_t i = 0; i < COUNT(options); i++) {
+        bool fits = false;
+        for (size_t j = 0; j < COUNT(others); j++) fits = fits || strcmp(options[i].name, others[j]) == 0;
+        if (!fits && request->options->given[i])
+            options_usage(&command, "--score scores translations that are given: expected no %s with it",
+                          options[i].name);
+    }
+    if (request->knockout.mask)
+        options_usage(&command, "--without mask: expected it without --score, which computes all positions at once");
+    const size_t files = stbds_arrlenu(request->texts);
+    if (files > 2)
+        options_usage(&command,
+                      "--score: expected a file of pairs, or one of sources and one of translations, found "
+                      "%zu files",
+                      files);
+    if (files == 2 && strcmp(request->texts[0].bytes, "-") == 0 && strcmp(request->texts[1].bytes, "-") == 0)
+        options_usage(&command, "-: expected at most once, found twice");
 }
 
 /* Refuses wrong values, and options that exclude each other. */
@@ -284,30 +343,45 @@ static void check_request(const OptionReader *reader) {
                       search.min_length);
 }
 
+/* The texts, or "-" alone, which stands for the lines of stdin, and is taken out. */
+static void check_texts(Request *request) {
+    const size_t count = stbds_arrlenu(request->texts);
+    for (size_t i = 0; i < count; i++) {
+        const char *text = request->texts[i].bytes;
+        if (strcmp(text, "-") != 0) continue;
+        if (count > 1)
+            options_usage(&command, "-: expected it alone (the lines of standard input), found \"%s\" too",
+                          request->texts[i > 0 ? 0 : 1].bytes);
+        stbds_arrsetlen(request->texts, 0);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) options_tell_text(&command, request->texts[i].bytes);
+}
+
 int main(int argc, char **argv) {
     static const char *const alignments[] = {[ALIGNMENT_HARD] = "hard", [ALIGNMENT_SOFT] = "soft", NULL};
     Error err;
     OptionReader reader = options_start(&command, argc, argv);
     Request request = {.options = &reader};
     const char *value;
-    bool lines = false;
     for (const char *option; (option = options_next(&reader, &value));) {
-        if (*option) continue;
-        const bool input = strcmp(value, "-") == 0;
-        if (lines || (input && stbds_arrlenu(request.texts) > 0))
-            options_usage(&command, "-: expected it alone (the lines of standard input), found \"%s\" too",
-                          lines ? value : request.texts[0].bytes);
-        if (input)
-            lines = true;
-        else
-            stbds_arrput(request.texts, ((Text){value, strlen(value)}));
+        if (strcmp(option, "--model") == 0) stbds_arrput(request.models, memory_string(value));
+        if (!*option) stbds_arrput(request.texts, ((Text){value, strlen(value)}));
     }
+    if (stbds_arrlenu(request.models) > MIXTURE_MOST)
+        options_usage(&command, "--model: expected at most %d models, found %zu", MIXTURE_MOST,
+                      stbds_arrlenu(request.models));
     check_request(&reader);
     options_without(&reader, &request.knockout);
-    for (size_t i = 0; i < stbds_arrlenu(request.texts); i++) options_tell_text(&command, request.texts[i].bytes);
+    if (options_given(&reader, "--score"))
+        check_scoring(&request);
+    else
+        check_texts(&request);
     request.alignment = (Alignment)options_choice(&reader, "--alignment", alignments);
     options_keep_going();
     const int code = run(&request, &err);
     stbds_arrfree(request.texts);
+    for (size_t i = 0; i < stbds_arrlenu(request.models); i++) free(request.models[i]);
+    stbds_arrfree(request.models);
     return code;
 }

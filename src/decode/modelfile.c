@@ -10,6 +10,7 @@
 #include "base/size.h"
 #include "base/version.h"
 #include "math/cpu.h"
+#include "text/utf8.h"
 
 static const char *const architecture = "nmt";
 
@@ -273,4 +274,40 @@ Tokenizer *modelfile_tokenizer(const ModelFile *file, Error *err) {
     Tokenizer *tokenizer = tokenizer_create(info->merges, info->merge_count, info->text, &why);
     if (!tokenizer) error_set(err, "%s: nmt.tokenizer.merges: %s", file->path, why.text);
     return tokenizer;
+}
+
+/* The bytes of the token that merge i makes, for display; from an open tokenizer of the file. */
+static void show_merge(char shown[4 * TOKEN_LONGEST], const ModelFile *file, size_t i) {
+    Error err;
+    size_t length = 0;
+    Tokenizer *tokenizer = modelfile_tokenizer(file, &err);
+    const char *bytes = tokenizer ? tokenizer_token_bytes(tokenizer, TOKEN_FIRST_MERGE + (int32_t)i, &length) : "";
+    utf8_show(shown, 4 * TOKEN_LONGEST, bytes, length);
+    tokenizer_free(tokenizer);
+}
+
+bool modelfile_check_same_tokens(const ModelFile *first, const ModelFile *other, Error *err) {
+    const ModelInfo *a = &first->info, *b = &other->info;
+    for (const Field *f = normalise_fields; f->key; f++) {
+        char *expected = field_text(f, &a->text), *found = field_text(f, &b->text);
+        const bool same = strcmp(expected, found) == 0;
+        if (!same)
+            error_set(err, "%s: %s: expected %s, as in %s, found %s", other->path, f->key, expected, first->path,
+                      found);
+        free(expected);
+        free(found);
+        if (!same) return false;
+    }
+    if (a->merge_count != b->merge_count)
+        return error_set(err, "%s: expected the vocabulary of %s, %zu tokens, found another one of %zu", other->path,
+                         first->path, a->hyper.vocab, b->hyper.vocab);
+    for (size_t i = 0; i < a->merge_count; i++) {
+        if (a->merges[2 * i] == b->merges[2 * i] && a->merges[2 * i + 1] == b->merges[2 * i + 1]) continue;
+        char expected[4 * TOKEN_LONGEST], found[4 * TOKEN_LONGEST];
+        show_merge(expected, first, i);
+        show_merge(found, other, i);
+        return error_set(err, "%s: token %zu: expected \"%s\", as in the vocabulary of %s, found \"%s\"", other->path,
+                         TOKEN_FIRST_MERGE + i, expected, first->path, found);
+    }
+    return true;
 }

@@ -66,6 +66,9 @@ void modelfile_close(ModelFile *file);
 /* What identifies the file: nmt.checksum. 0: no file is open. */
 uint64_t modelfile_checksum(const ModelFile *file);
 
+/* Whether both have the same normalisation and vocabulary, so that what one calls a token the other does, too. */
+bool modelfile_check_same_tokens(const ModelFile *first, const ModelFile *other, Error *err);
+
 /* The tokenizer of an open file. */
 Tokenizer *modelfile_tokenizer(const ModelFile *file, Error *err);
 

@@ -1,0 +1,14 @@
+/* ./translate --score: the log probabilities of given translations, a line for each pair. */
+#pragma once
+
+#include "cli/options.h"
+#include "decode/scoring.h"
+
+/* Reads pairs and prints, for each,
+ *
+ *     LOG_PROBABILITY TAB THE_SAME_FOR_EACH_TOKEN TAB TOKEN:LOG_PROBABILITY TOKEN:LOG_PROBABILITY ...
+ *
+ * paths: (count) none, or "-": standard input; one: a file; both with lines "source TAB target"; two: the sources' file
+ * and the targets'. An empty line gives an empty line. *failed becomes true where a line has no TAB. */
+bool scoring_run(Scorer *scorer, const Tokenizer *tokenizer, const Command *command, const char *const *paths,
+                 size_t count, bool *failed, Error *err);
