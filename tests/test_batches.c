@@ -50,6 +50,45 @@ static void test_every_pair_once(void) {
     }
 }
 
+/* An epoch takes a pair as often as its weight says, over the epochs as evenly as can be. */
+static void test_weights(void) {
+    static const PairPart parts[] = {{300, 0.1}, {1, 1}, {200, 2}, {250, 1.5}, {40, 0.37}};
+    enum { EPOCHS = 30, PAIRS = 791, MOST = 100 };
+    PairSet pairs = random_pairs(PAIRS, 30);
+    unsigned seen[PAIRS] = {0};
+    for (size_t i = 0; i < COUNT(parts); i++) stbds_arrput(pairs.parts, parts[i]);
+    const BatchLimits limits = batches_limits(&pairs, MOST);
+    BatchPlan plan = batches_plan(&pairs, MOST, 1, 0);
+    size_t first = 0;
+    for (uint32_t epoch = 0; epoch < EPOCHS; epoch++) {
+        batches_plan_again(&plan, &pairs, MOST, 1, epoch);
+        size_t total = 0;
+        for (size_t i = 0; i < plan.count; i++) {
+            const BatchRange range = plan.batches[i];
+            size_t source = 0, target = 0;
+            for (size_t k = 0; k < range.count; k++) {
+                const uint32_t pair = plan.order[range.first + k];
+                EXPECT(pair < PAIRS);
+                seen[pair]++;
+                source += pairs_source_length(&pairs, pair);
+                target += pairs_target_length(&pairs, pair);
+            }
+            EXPECT(target <= MOST && source <= 2 * MOST && range.count <= limits.sentences);
+            total += range.count;
+        }
+        EXPECT(total <= pairs_most(&pairs) && total + 6 >= pairs_most(&pairs));
+        first = 0;
+        for (size_t i = 0; i < COUNT(parts); first += parts[i++].count) {
+            const double wanted = parts[i].weight * (epoch + 1);
+            for (size_t k = first; k < first + parts[i].count; k++)
+                if (fabs(seen[k] - wanted) > 0.9999) TEST_FAIL("epoch %u, pair %zu came %u times", epoch, k, seen[k]);
+        }
+    }
+    EXPECT_INT(first, PAIRS);
+    batches_free(&plan);
+    pairs_free(&pairs);
+}
+
 static void test_limits_are_kept(void) {
     PairSet pairs = random_pairs(2000, 30);
     static const size_t sizes[] = {1, 29, 64, 100, 1000, 1 << 20};
@@ -188,6 +227,7 @@ static void test_no_pairs(void) {
 
 int main(void) {
     RUN(test_every_pair_once);
+    RUN(test_weights);
     RUN(test_limits_are_kept);
     RUN(test_order_follows_seed_and_epoch);
     RUN(test_lengths_stay_together);

@@ -153,13 +153,13 @@ static void test_hostile(void) {
     Pool *pool = pool_create(1, &err);
     const uint32_t merges[] = {'c' + 2, 'a' + 2, 258, 't' + 2};
     Tokenizer *tokenizer = tokenizer_create(merges, 2, (Normalisation){0}, &err), *own = NULL;
-    uint64_t checksum;
-    FileWriter *file = cache_write("few.cache", ".", 7, reader, tokenizer, rules, pool, &checksum, &err);
+    PairSet made;
+    FileWriter *file = cache_write("few.cache", ".", 7, reader, tokenizer, rules, pool, &made, &err);
     PairSet pairs;
     CHECK(file && file_commit(file, &err), err.text);
     EXPECT(cache_open(&pairs, "few.cache", 7, &own, 260, rules));
     EXPECT_INT(pairs.count, 3);
-    EXPECT(pairs.checksum == checksum);
+    EXPECT(pairs.checksum == made.checksum);
     EXPECT_INT(pairs.longest_target, 10);
     EXPECT(own && tokenizer_vocab_size(own) == 260);
     const size_t tokens = pairs.start[6], starts = (tokens + 3) / 4 * 8, end = starts + 7 * 8 + 16;

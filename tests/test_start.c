@@ -234,6 +234,67 @@ static void test_other_start(void) {
     modelfile_close(&wrong);
 }
 
+/* ---- Weights of corpora ---- */
+
+/* Old text and new, each by its weight: the same bits on one thread and two, resumed or not, with the cache or without;
+ * and a weight of 1 is none. */
+static void test_weights_resume(void) {
+    CommandRun run = TRAIN(0, "next.ini", "run.dir=mixed", "data.train=more.tsv*3 train.tsv*0.1", "train.max_steps=60");
+    EXPECT_HAS(run.err, "data.train: more.tsv: 4 pairs, an epoch takes 12\n"
+                        "data.train: train.tsv: 200 pairs, an epoch takes about 20\n");
+    command_free(&run);
+    run = TRAIN(0, "next.ini", "run.dir=again", "data.train=more.tsv*3 train.tsv*0.1", "train.threads=1");
+    command_free(&run);
+    unlink("again/train.cache");
+    copy_file("train.tsv", "a*3.tsv");
+    run = TRAIN(0, "next.ini", "run.dir=again", "data.train=\"more.tsv\"*3 \"a*3.tsv\"*0.1");
+    EXPECT_HAS(run.err, "continuing from step 40\n");
+    command_free(&run);
+    EXPECT(same_bytes("mixed/train.cache", "again/train.cache"));
+    static const char *const others[] = {"data.train=more.tsv*3 train.tsv*0.2", "data.train=more.tsv train.tsv",
+                                         "data.train=train.tsv*0.1 more.tsv*3"};
+    for (size_t i = 0; i < COUNT(others); i++) {
+        run = TRAIN(1, "next.ini", "run.dir=again", others[i], "train.max_steps=60");
+        EXPECT_HAS(run.err, "again/last.gguf: expected the pairs that the run was begun with, found others");
+        command_free(&run);
+    }
+    run = TRAIN(0, "next.ini", "run.dir=again", "data.train=more.tsv*3 train.tsv*0.1", "train.max_steps=60");
+    command_free(&run);
+    EXPECT(same_bytes("mixed/last.gguf", "again/last.gguf"));
+
+    run = TRAIN(0, "next.ini", "run.dir=one", "data.train=more.tsv train.tsv");
+    command_free(&run);
+    run = TRAIN(0, "next.ini", "run.dir=ones", "data.train=more.tsv*1 train.tsv*1.0");
+    command_free(&run);
+    EXPECT(same_bytes("one/train.cache", "ones/train.cache"));
+    ModelFile one = open_model("one/last.gguf"), ones = open_model("ones/last.gguf");
+    EXPECT(memcmp(one.w, ones.w, one.params.count * sizeof *one.w) == 0);
+    modelfile_close(&one);
+    modelfile_close(&ones);
+}
+
+static void test_weights_refused(void) {
+    static const Refused table[] = {
+        {"data.train=more.tsv*x", "more.tsv*x: expected a file of this name, or behind the * how many times an epoch "
+                                  "takes each pair, a number from 0.001 to 1000, found \"x\""},
+        {"data.train=train.tsv more.tsv*0", "more.tsv*0: expected a file of this name, or behind the * how many "},
+        {"data.train=more.tsv*", "a number from 0.001 to 1000, found \"\""},
+        {"data.train=\"more.tsv\"*1e9", "\"more.tsv\"*1e9: expected a file of this name, or behind the * how many "},
+        {"data.train=\"more.tsv\"*2x", "a number from 0.001 to 1000, found \"2x\""},
+        {"data.train=\"more.tsv\"+more.tsv*-1", "a number from 0.001 to 1000, found \"-1\""},
+        {"data.train=nothing.tsv*2", "nothing.tsv: cannot open: "},
+        {"data.train=more.tsv*0.001",
+         "data.train: expected weights that leave an epoch two pairs of a file, found 0.004"},
+        {"data.valid=valid.tsv*2", "data.valid: expected files without weights, because each line counts once, found "
+                                   "valid.tsv*2"},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        CommandRun run = TRAIN(1, "next.ini", table[i].override);
+        EXPECT_HAS(run.err, table[i].said);
+        command_free(&run);
+    }
+}
+
 int main(void) {
     world_enter();
     make_base();
@@ -243,6 +304,8 @@ int main(void) {
     RUN(test_resume);
     RUN(test_refused);
     RUN(test_other_start);
+    RUN(test_weights_resume);
+    RUN(test_weights_refused);
     world_leave();
     return test_finish();
 }

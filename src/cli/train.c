@@ -132,6 +132,7 @@ static int dry_run(Trainer *t, Error *err) {
     Progress out = progress_start(stdout);
     tell_init(t->config, &out);
     tell_corpus("data.train", &t->data.train, &out);
+    tell_lines(t->data.weights, &out);
     tell_corpus("data.valid", &t->data.valid, &out);
     tell_lines(t->data.flaws, &out);
     tell_lengths("source", &dry.source, t->data.train.source_tokens, &out);
@@ -164,6 +165,7 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
                       vocabulary.text, terminal_count(c->hyper.vocab).text);
     tell_lines(t->data.flaws, progress);
     if (!resumed) tell_init(c, progress);
+    if (!resumed) tell_lines(t->data.weights, progress);
     if (!resumed) tell_schedule(t, progress);
     tell_limits(t, false, progress);
     if (resumed) {
@@ -320,7 +322,7 @@ static void check_spaces(const OptionReader *r, const char *value, bool more) {
 static bool names_stdin(const char *list) {
     for (list += strspn(list, " "); *list; list += strspn(list, " ")) {
         const size_t length = strcspn(list, " ");
-        if (length == 1 && *list == '-') return true;
+        if (*list == '-' && (length == 1 || list[1] == '*')) return true;
         list += length;
     }
     return false;

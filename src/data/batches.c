@@ -1,9 +1,11 @@
 #include "data/batches.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/ds.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/size.h"
@@ -22,45 +24,58 @@ static uint32_t pack(size_t source, size_t target) { return (uint32_t)(source - 
 static size_t unpack_source(uint32_t lengths) { return (lengths >> 16) + 1; }
 static size_t unpack_target(uint32_t lengths) { return (lengths & 0xffff) + 1; }
 
-/* The lengths of all pairs into the scratch array, in the order of the pairs, so that the random places looked at next
- * are in memory, and those of a mapped file are read in a row. */
-static void read_lengths(BatchPlan *plan, const PairSet *pairs) {
-    for (size_t i = 0; i < pairs->count; i++) {
-        plan->scratch[i] = pack(pairs_source_length(pairs, i), pairs_target_length(pairs, i));
-        if (i % 65536 == 65535) pairs_forget(pairs);
+/* The entries of an epoch: each pair as often as it comes, in the order of the pairs. Writes the lengths of each into
+ * the scratch array, so that the random places looked at next are in memory, and those of a mapped file are read in a
+ * row; or its pair. Returns how many there are. */
+static size_t list_entries(BatchPlan *plan, const PairSet *pairs, uint32_t epoch, bool lengths) {
+    const PairPart all = {pairs->count, 1}, *parts = pairs->parts;
+    const size_t part_count = stbds_arrlenu(parts);
+    size_t entries = 0, pair = 0;
+    for (size_t p = 0; p < size_max(part_count, 1); p++) {
+        const PairPart *part = part_count ? &parts[p] : &all;
+        for (size_t i = 0; i < part->count; i++, pair++) {
+            const uint32_t entry =
+                lengths ? pack(pairs_source_length(pairs, pair), pairs_target_length(pairs, pair)) : (uint32_t)pair;
+            for (size_t times = pairs_times(part->weight, i, epoch); times > 0; times--)
+                plan->scratch[entries++] = entry;
+            if (lengths && pair % 65536 == 65535) pairs_forget(pairs);
+        }
     }
+    return entries;
 }
 
-/* All pairs in random order, then sorted by bucket, each bucket keeping that order: a counting sort, linear in time and
- * without any comparison that could tie. It takes two numbers a pair: scratch has its length, then its place. */
-static void order_pairs(BatchPlan *plan, const PairSet *pairs, RngSite site) {
+/* All entries in random order, then sorted by bucket, each bucket keeping that order: a counting sort, linear in time
+ * and without any comparison that could tie. It takes two numbers an entry: scratch has its length, then its place.
+ * Returns how many there are. */
+static size_t order_entries(BatchPlan *plan, const PairSet *pairs, uint32_t epoch, RngSite site) {
     uint32_t *order = plan->order, *scratch = plan->scratch;
-    for (size_t i = 0; i < pairs->count; i++) {
+    const size_t entries = list_entries(plan, pairs, epoch, true);
+    for (size_t i = 0; i < entries; i++) {
         size_t other = shuffle_draw(site, i, i);
         order[i] = order[other];
         order[other] = (uint32_t)i;
     }
-    read_lengths(plan, pairs);
     const size_t buckets = buckets_of(pairs);
     size_t *next = plan->next; /* where the next pair of each bucket goes */
     memset(next, 0, (buckets + 1) * sizeof *next);
-    for (size_t i = 0; i < pairs->count; i++) next[unpack_target(scratch[i]) / BUCKET_WIDTH + 1]++;
+    for (size_t i = 0; i < entries; i++) next[unpack_target(scratch[i]) / BUCKET_WIDTH + 1]++;
     for (size_t bucket = 0; bucket < buckets; bucket++) next[bucket + 1] += next[bucket];
-    for (size_t i = 0; i < pairs->count; i++) {
+    for (size_t i = 0; i < entries; i++) {
         uint32_t *at = &scratch[order[i]];
         *at = (uint32_t)next[unpack_target(*at) / BUCKET_WIDTH]++;
     }
-    for (size_t i = 0; i < pairs->count; i++) order[scratch[i]] = (uint32_t)i;
+    for (size_t i = 0; i < entries; i++) order[scratch[i]] = (uint32_t)i;
+    return entries;
 }
 
 void batches_plan_again(BatchPlan *plan, const PairSet *pairs, size_t max_tokens, uint64_t seed, uint32_t epoch) {
     RngSite site = {seed, epoch, RNG_SITE_SHUFFLE};
-    order_pairs(plan, pairs, site);
-    read_lengths(plan, pairs);
+    const size_t entries = order_entries(plan, pairs, epoch, site);
+    list_entries(plan, pairs, epoch, true);
     plan->count = 0;
     BatchRange batch = {0};
     size_t source = 0, target = 0; /* tokens of the batch so far */
-    for (size_t i = 0; i < pairs->count; i++) {
+    for (size_t i = 0; i < entries; i++) {
         const uint32_t lengths = plan->scratch[plan->order[i]];
         const size_t more_source = unpack_source(lengths), more_target = unpack_target(lengths);
         if (batch.count > 0 && (target + more_target > max_tokens || source + more_source > 2 * max_tokens)) {
@@ -74,19 +89,22 @@ void batches_plan_again(BatchPlan *plan, const PairSet *pairs, size_t max_tokens
     }
     if (batch.count > 0) plan->batches[plan->count++] = batch;
     for (size_t i = 0; i < plan->count; i++) {
-        size_t other = shuffle_draw(site, pairs->count + i, i);
+        size_t other = shuffle_draw(site, entries + i, i);
         batch = plan->batches[i];
         plan->batches[i] = plan->batches[other];
         plan->batches[other] = batch;
     }
+    list_entries(plan, pairs, epoch, false);
+    for (size_t i = 0; i < entries; i++) plan->order[i] = plan->scratch[plan->order[i]];
 }
 
 BatchPlan batches_plan(const PairSet *pairs, size_t max_tokens, uint64_t seed, uint32_t epoch) {
-    CHECK(pairs->count <= UINT32_MAX, "pairs are numbered with 32 bits");
+    const uint64_t most = pairs_most(pairs);
+    CHECK(most <= UINT32_MAX, "pairs are numbered with 32 bits");
     CHECK(max_tokens >= 1 && max_tokens <= (size_t)1 << 30, "tokens of a batch are numbered with 32 bits");
-    BatchPlan plan = {.batches = memory_new(pairs->count, sizeof *plan.batches),
-                      .order = memory_new(pairs->count, sizeof *plan.order),
-                      .scratch = memory_new(pairs->count, sizeof *plan.scratch),
+    BatchPlan plan = {.batches = memory_new((size_t)most, sizeof *plan.batches),
+                      .order = memory_new((size_t)most, sizeof *plan.order),
+                      .scratch = memory_new((size_t)most, sizeof *plan.scratch),
                       .next = memory_new(buckets_of(pairs) + 1, sizeof *plan.next)};
     batches_plan_again(&plan, pairs, max_tokens, seed, epoch);
     return plan;
@@ -100,12 +118,20 @@ void batches_free(BatchPlan *plan) {
     *plan = (BatchPlan){0};
 }
 
+static size_t at_most(size_t count, double times, size_t limit) {
+    const double product = (double)count * times;
+    return product < (double)limit ? (size_t)product : limit;
+}
+
 /* Each sentence has at least one token, its </s>. */
 BatchLimits batches_limits(const PairSet *pairs, size_t max_tokens) {
-    return (BatchLimits){.sentences = size_min(pairs->count, max_tokens),
-                         .source_tokens =
-                             size_min(pairs->source_tokens, size_max(2 * max_tokens, pairs->longest_source)),
-                         .target_tokens = size_min(pairs->target_tokens, size_max(max_tokens, pairs->longest_target)),
+    const size_t source = size_max(2 * max_tokens, pairs->longest_source);
+    const size_t target = size_max(max_tokens, pairs->longest_target);
+    double times = 1; /* that any pair comes in an epoch */
+    for (size_t i = 0; i < stbds_arrlenu(pairs->parts); i++) times = fmax(times, ceil(pairs->parts[i].weight));
+    return (BatchLimits){.sentences = at_most(pairs->count, times, max_tokens),
+                         .source_tokens = at_most(pairs->source_tokens, times, source),
+                         .target_tokens = at_most(pairs->target_tokens, times, target),
                          .longest_source = pairs->longest_source,
                          .longest_target = pairs->longest_target};
 }

@@ -1,8 +1,9 @@
 /* Batches: an epoch cut into batches, of which a training step takes a fixed number, and the packed rows of one.
  *
- * An epoch takes every pair once. Its order is a function of (seed, epoch) alone: pairs of about the same target length
- * come together, in random order among themselves; they are cut into batches that keep to the limits; then the batches
- * are put into random order. A resumed run makes the same plan and continues within it. It takes 8 bytes a pair. */
+ * An epoch takes every pair once, or as many times as its weight says (pairs_times). Its order is a function of (seed,
+ * epoch) alone: pairs of about the same target length come together, in random order among themselves; they are cut
+ * into batches that keep to the limits; then the batches are put into random order. A resumed run makes the same plan
+ * and continues within it. It takes 8 bytes a pair. */
 #pragma once
 
 #include <stddef.h>
@@ -18,11 +19,11 @@ typedef struct BatchRange {
 } BatchRange;
 
 typedef struct BatchPlan {
-    BatchRange *batches; /* (count), with room for every pair alone, of which the system gives what is used */
+    BatchRange *batches; /* (count), with room for every pair of order alone, of which the system gives what is used */
     size_t count;
-    uint32_t *order; /* (pairs) every pair once */
+    uint32_t *order; /* (pairs_most) the pairs, as they come */
     /* Kept for the plan of the next epoch: */
-    uint32_t *scratch; /* (pairs) */
+    uint32_t *scratch; /* (pairs_most) */
     size_t *next;      /* (buckets + 1) */
 } BatchPlan;
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/checksum.h"
+#include "base/ds.h"
 #include "base/memory.h"
 
 #define MAGIC "nmtpairs"
@@ -21,22 +22,23 @@ typedef struct CacheEnd {
     uint64_t tokens, count, merges;
     uint64_t content; /* checksum of tokens and start, without the zeros between */
     CorpusReport report;
-    uint64_t checksum; /* of the merges and of all above */
+    uint64_t checksum; /* of the merges, the parts and all above */
 } CacheEnd;
 
-static uint64_t end_checksum(const CacheEnd *end, const uint32_t *merges) {
+static uint64_t end_checksum(const CacheEnd *end, const uint32_t *merges, const uint64_t *parts, size_t part_count) {
     Checksum sum;
     checksum_start(&sum);
     checksum_add(&sum, merges, 2 * end->merges * sizeof *merges);
+    checksum_add(&sum, parts, part_count * sizeof *parts);
     checksum_add(&sum, end, offsetof(CacheEnd, checksum));
     return checksum_end(&sum);
 }
 
 /* ---- Writing ---- */
 
-/* Lines to tokens, which go to the file, and their starts, which go to the scratch file. */
-static bool write_tokens(FileWriter *out, FILE *starts, CacheEnd *end, CorpusReader *reader, const Tokenizer *tokenizer,
-                         CorpusRules rules, Pool *pool, Checksum *sum, Error *err) {
+/* Lines to tokens, which go to the file, and their starts, which go to the scratch file. parts: (items) */
+static bool write_tokens(FileWriter *out, FILE *starts, CacheEnd *end, uint64_t *parts, CorpusReader *reader,
+                         const Tokenizer *tokenizer, CorpusRules rules, Pool *pool, Checksum *sum, Error *err) {
     Corpus block = {0};
     bool ok;
     while ((ok = corpus_next(reader, &block, BLOCK_LINES, &end->report, err)) && block.count > 0) {
@@ -50,6 +52,7 @@ static bool write_tokens(FileWriter *out, FILE *starts, CacheEnd *end, CorpusRea
         fwrite(pairs.start + 1, sizeof *pairs.start, 2 * pairs.count, starts);
         end->tokens += tokens;
         end->count += pairs.count;
+        for (size_t i = 0; i < stbds_arrlenu(pairs.parts); i++) parts[i] += pairs.parts[i].count;
         pairs_free(&pairs);
     }
     corpus_free(&block);
@@ -72,7 +75,8 @@ static bool write_starts(FileWriter *out, FILE *starts, Checksum *sum, const cha
 }
 
 FileWriter *cache_write(const char *path, const char *folder, uint64_t key, CorpusReader *reader,
-                        const Tokenizer *tokenizer, CorpusRules rules, Pool *pool, uint64_t *checksum, Error *err) {
+                        const Tokenizer *tokenizer, CorpusRules rules, Pool *pool, PairSet *made, Error *err) {
+    *made = (PairSet){0};
     const int scratch = file_scratch(folder, err);
     if (scratch < 0) return NULL;
     FILE *starts = file_stream(scratch);
@@ -91,7 +95,8 @@ FileWriter *cache_write(const char *path, const char *folder, uint64_t key, Corp
     const uint64_t zero = 0;
     Checksum sum;
     checksum_start(&sum);
-    bool ok = write_tokens(out, starts, &end, reader, tokenizer, rules, pool, &sum, err);
+    uint64_t *parts = memory_new(corpus_items(reader), sizeof *parts);
+    bool ok = write_tokens(out, starts, &end, parts, reader, tokenizer, rules, pool, &sum, err);
     file_write(out, &zero, (4 - end.tokens % 4) % 4 * sizeof(uint16_t));
     checksum_add(&sum, &zero, sizeof zero); /* start[0] */
     file_write(out, &zero, sizeof zero);
@@ -100,9 +105,13 @@ FileWriter *cache_write(const char *path, const char *folder, uint64_t key, Corp
     size_t merge_count;
     const uint32_t *merges = tokenizer_merges(tokenizer, &merge_count);
     end.merges = merge_count;
-    end.content = *checksum = checksum_end(&sum);
-    end.checksum = end_checksum(&end, merges);
+    const size_t part_count = corpus_is_weighted(reader) ? corpus_items(reader) : 0;
+    end.content = made->checksum = checksum_end(&sum);
+    end.checksum = end_checksum(&end, merges, parts, part_count);
     file_write(out, merges, 2 * merge_count * sizeof *merges);
+    file_write(out, parts, part_count * sizeof *parts);
+    for (size_t i = 0; i < part_count; i++) stbds_arrput(made->parts, ((PairPart){(size_t)parts[i], 1}));
+    free(parts);
     file_write(out, &end, sizeof end);
     if (ok && end.count > 0) return out;
     if (ok) corpus_none(reader, &end.report, "data.train", err);
@@ -112,13 +121,16 @@ FileWriter *cache_write(const char *path, const char *folder, uint64_t key, Corp
 
 /* ---- Opening ---- */
 
-/* The closing part, if there is one with the key, and the file has the size that it gives. */
-static bool read_end(CacheEnd *end, const FileMap *map, uint64_t key) {
+/* The closing part, if there is one with the key, and the file has the size that it gives, and that of the parts. */
+static bool read_end(CacheEnd *end, size_t *part_count, const FileMap *map, uint64_t key) {
     if (map->size < sizeof *end) return false;
     memcpy(end, map->data + map->size - sizeof *end, sizeof *end);
     if (memcmp(end->magic, MAGIC, sizeof end->magic) != 0 || end->version != VERSION || end->key != key) return false;
     if (end->tokens > map->size || end->count > map->size || end->merges > TOKENIZER_VOCAB_MAX) return false;
-    return (end->tokens + 3) / 4 * 8 + (2 * end->count + 1) * 8 + end->merges * 8 + sizeof *end == map->size;
+    const uint64_t rest = (end->tokens + 3) / 4 * 8 + (2 * end->count + 1) * 8 + end->merges * 8 + sizeof *end;
+    if (rest > map->size || (map->size - rest) % sizeof(uint64_t) != 0) return false;
+    *part_count = (size_t)((map->size - rest) / sizeof(uint64_t));
+    return true;
 }
 
 /* Whether every pair lies within the tokens, every token within the vocabulary, </s> ends every side and is nowhere
@@ -155,6 +167,17 @@ static bool check_pairs(PairSet *pairs, const CacheEnd *end) {
     return pairs->start[2 * end->count] == end->tokens && checksum_end(&sum) == end->content;
 }
 
+/* Whether the parts have all pairs between them. */
+static bool read_parts(PairSet *pairs, const uint64_t *parts, size_t part_count) {
+    uint64_t left = pairs->count;
+    for (size_t i = 0; i < part_count; i++) {
+        if (parts[i] > left) return false;
+        left -= parts[i];
+        stbds_arrput(pairs->parts, ((PairPart){(size_t)parts[i], 1}));
+    }
+    return part_count == 0 || left == 0;
+}
+
 bool cache_open(PairSet *pairs, const char *path, uint64_t key, Tokenizer **tokenizer, size_t vocab,
                 CorpusRules rules) {
     Error err;
@@ -162,17 +185,20 @@ bool cache_open(PairSet *pairs, const char *path, uint64_t key, Tokenizer **toke
     CacheEnd end;
     *pairs = (PairSet){0};
     if (!file_map(&map, path, &err)) return false;
-    bool ok = read_end(&end, &map, key);
+    size_t part_count;
+    bool ok = read_end(&end, &part_count, &map, key);
     if (ok) {
         unsigned char *data = (unsigned char *)(uintptr_t)map.data;
         uint64_t *start = (uint64_t *)(void *)(data + (end.tokens + 3) / 4 * 8);
         const uint32_t *merges = (const uint32_t *)(void *)(start + 2 * end.count + 1);
+        const uint64_t *parts = (const uint64_t *)(const void *)(merges + 2 * end.merges);
         *pairs = (PairSet){.tokens = (uint16_t *)(void *)data,
                            .start = start,
                            .report = end.report,
                            .checksum = end.content,
                            .map = map};
-        ok = end.count > 0 && end.checksum == end_checksum(&end, merges) && check_pairs(pairs, &end) &&
+        ok = end.count > 0 && end.checksum == end_checksum(&end, merges, parts, part_count) &&
+             check_pairs(pairs, &end) && read_parts(pairs, parts, part_count) &&
              pairs->longest_source <= rules.max_length && pairs->longest_target <= rules.max_length &&
              TOKEN_FIRST_MERGE + end.merges <= vocab;
         if (ok && *tokenizer) {
@@ -185,6 +211,7 @@ bool cache_open(PairSet *pairs, const char *path, uint64_t key, Tokenizer **toke
         }
     }
     if (ok) return true;
+    stbds_arrfree(pairs->parts);
     file_unmap(&map);
     *pairs = (PairSet){0};
     return false;

@@ -7,11 +7,15 @@
  *     train.en+train.fr    two files side by side: line i of the second translates line i of the first
  *     -                    standard input, with lines as in a TSV
  *
- * If a file has exactly this name, it is that file: so a file name may contain `+`, and a list of one file may contain
- * spaces. A name in double quotes may contain anything (\" and \\ are a quote and a backslash): "a 1.en"+"a 1.fr". A
- * ~ before a slash is the home folder. The files are opened one after another. Lines end as base/lines.h says; a byte
- * order mark at the start of a file is skipped. A line that cannot be used is left out and counted by its flaw; the
- * first line with each flaw is remembered (CorpusReport). Text is read in blocks, so memory does not grow with it. */
+ * A `*` and a number behind an item is its weight: `old.tsv*0.1 new.en+new.fr*2` takes a tenth of the pairs of the
+ * first file in each epoch, and those of the others twice.
+ *
+ * If a file has exactly this name, it is that file: so a file name may contain `+` and `*`, and a list of one file may
+ * contain spaces. A name in double quotes may contain anything (\" and \\ are a quote and a backslash): "a 1.en"+"a
+ * 1.fr". A ~ before a slash is the home folder. The files are opened one after another. Lines end as base/lines.h says;
+ * a byte order mark at the start of a file is skipped. A line that cannot be used is left out and counted by its flaw;
+ * the first line with each flaw is remembered (CorpusReport). Text is read in blocks, so memory does not grow with it.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -23,6 +27,10 @@
 #include "text/utf8.h"
 
 enum { CORPUS_LONGEST_LINE = 1 << 20, CORPUS_RATIO_FREE = 16 };
+
+/* What a weight may be. */
+#define CORPUS_WEIGHT_LEAST 0.001
+#define CORPUS_WEIGHT_MOST  1000
 
 /* Why a line is left out; of several reasons the first in this order. */
 typedef enum CorpusFlaw {
@@ -98,10 +106,18 @@ void corpus_close(CorpusReader *reader);
 /* The list as given, for messages. */
 const char *corpus_list(const CorpusReader *reader);
 
-/* The files with the XXH64 of each ("a.en 0123456789abcdef + a.fr fedcba9876543210, b.tsv ..."). A fresh string. */
+/* The items of the list, and the weight of each, 1 where it has none; whether any has another than 1. */
+size_t corpus_items(const CorpusReader *reader);
+double corpus_weight(const CorpusReader *reader, size_t item);
+bool corpus_is_weighted(const CorpusReader *reader);
+/* "a.en+a.fr", a fresh string. */
+char *corpus_item(const CorpusReader *reader, size_t item);
+
+/* The files with the XXH64 of each and the weights: "a.en 0123456789abcdef + a.fr fedcba9876543210 * 0.1, b.tsv ...". A
+ * fresh string. */
 char *corpus_files(const CorpusReader *reader);
 
-/* A checksum of all bytes of all files, and of which files form a pair, but not of their names. */
+/* A checksum of all bytes of all files, and of which files form a pair, but not of their names or weights. */
 uint64_t corpus_checksum(const CorpusReader *reader);
 
 /* Replaces the lines in *corpus by the next usable ones, at most `most`. Gives no lines at the end; the call after that

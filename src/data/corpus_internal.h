@@ -9,7 +9,8 @@
 
 /* One item of the list: a TSV, or two files side by side. */
 typedef struct CorpusItem {
-    char *names[2];        /* names[1]: NULL for a TSV */
+    char *names[2]; /* names[1]: NULL for a TSV */
+    double weight;
     int copy;              /* standard input: the descriptor of its copy; -1: files, which are open while being read */
     struct stat before[2]; /* as they were when the corpus was opened */
     uint64_t sums[2];      /* of their bytes */

@@ -5,6 +5,7 @@
 
 #include "base/checksum.h"
 #include "base/ds.h"
+#include "base/fields.h"
 #include "base/file.h"
 #include "base/ini.h"
 #include "data/corpus_internal.h"
@@ -14,9 +15,31 @@ enum { READ_SIZE = 1 << 18 }; /* bytes */
 #define BLANKS  " \t"
 #define QUOTING " (a name with a blank, a + or a quote is written in double quotes: \"my data/a.en\"+\"my data/a.fr\")"
 
+static const Field weight_field = ROW_REAL("weight", CorpusItem, weight, "1", CORPUS_WEIGHT_LEAST, CORPUS_WEIGHT_MOST,
+                                           "how many times an epoch takes each pair");
+
+/* Cuts the weight off the end of an item: the number behind its last `*`. whole: the item, for the message. */
+static bool cut_weight(char *item, double *weight, const char *whole, Error *err) {
+    char *star = strrchr(item, '*');
+    CorpusItem value = {0};
+    if (!star) return true;
+    if (!field_set(&weight_field, star + 1, &value)) {
+        char *wish = field_wish(&weight_field);
+        error_set(err,
+                  "%.200s: expected a file of this name, or behind the * how many times an epoch takes each pair, %s, "
+                  "found \"%s\"",
+                  whole, wish, star + 1);
+        free(wish);
+        return false;
+    }
+    *star = 0;
+    *weight = value.weight;
+    return true;
+}
+
 /* A ~ in a name becomes the home folder. target: NULL for a TSV. */
-static bool add_item(CorpusReader *r, const char *source, const char *target, Error *err) {
-    CorpusItem item = {.names = {file_home(source, err)}, .copy = -1};
+static bool add_item(CorpusReader *r, const char *source, const char *target, double weight, Error *err) {
+    CorpusItem item = {.names = {file_home(source, err)}, .copy = -1, .weight = weight};
     if (item.names[0] && target) item.names[1] = file_home(target, err);
     stbds_arrput(r->items, item);
     return item.names[0] && (!target || item.names[1]);
@@ -31,15 +54,33 @@ static bool exists(const char *name) {
     return found;
 }
 
-/* Adds a file of this name, standard input, or two names with a `+` between them. */
-static bool add_name(CorpusReader *r, const char *name, Error *err) {
-    if (exists(name) || strcmp(name, "-") == 0 || !strchr(name, '+')) return add_item(r, name, NULL, err);
+/* The `+` between two names of files that are there; NULL: it is not that. */
+static const char *find_plus(const char *name) {
     for (const char *plus = name; (plus = strchr(plus, '+')); plus++) {
         char *source = memory_string_n(name, (size_t)(plus - name));
-        const bool both = exists(source) && exists(plus + 1), ok = both && add_item(r, source, plus + 1, err);
+        const bool both = exists(source) && exists(plus + 1);
         free(source);
-        if (both) return ok;
+        if (both) return plus;
     }
+    return NULL;
+}
+
+/* Adds a file of this name, standard input, or two names with a `+` between them; perhaps with a weight, which is cut
+ * off. */
+static bool add_name(CorpusReader *r, char *name, Error *err) {
+    double weight = 1;
+    const char *plus = exists(name) ? NULL : find_plus(name);
+    if (!exists(name) && !plus) {
+        if (!cut_weight(name, &weight, name, err)) return false;
+        plus = exists(name) ? NULL : find_plus(name);
+    }
+    if (plus) {
+        char *source = memory_string_n(name, (size_t)(plus - name));
+        const bool ok = add_item(r, source, plus + 1, weight, err);
+        free(source);
+        return ok;
+    }
+    if (exists(name) || strcmp(name, "-") == 0 || !strchr(name, '+')) return add_item(r, name, NULL, weight, err);
     return error_set(err, "%s: expected a file of this name, or two files with a + between, found neither" QUOTING,
                      name);
 }
@@ -54,28 +95,44 @@ static char *take_quoted(const char **at) {
     return name;
 }
 
+/* What follows the names of an item with quotes: its weight, or nothing. A last name without quotes ends in it. */
+static bool take_weight(const char **at, char *last, double *weight, const char *whole, Error *err) {
+    if (**at != '*') return !last || exists(last) || cut_weight(last, weight, whole, err);
+    char *text = memory_string_n(*at, strcspn(*at, BLANKS));
+    const bool ok = cut_weight(text, weight, whole, err);
+    *at += strcspn(*at, BLANKS);
+    free(text);
+    return ok;
+}
+
 /* The next item of the list, where a quote opens at its beginning or behind a `+`. */
 static bool take_item(CorpusReader *r, const char **at, Error *err) {
     char *names[2] = {NULL, NULL};
     const char *start = *at;
+    char *plain = NULL; /* the last name, if it has no quotes */
+    double weight = 1;
     bool quoted = false, ok = true;
     for (int side = 0; ok && side < 2; side++) {
         if (**at == '"') {
             quoted = true;
+            plain = NULL;
             ok = (names[side] = take_quoted(at)) != NULL && *names[side];
         } else {
             size_t length = strcspn(*at, BLANKS);
             const char *next = side == 0 ? strstr(*at, "+\"") : NULL;
             if (next && next < *at + length) length = (size_t)(next - *at);
-            names[side] = memory_string_n(*at, length);
+            plain = names[side] = memory_string_n(*at, length);
             *at += length;
             ok = length > 0;
         }
         if (side == 1 || **at != '+') break;
         ++*at;
     }
+    const bool weighs = !ok || !quoted || take_weight(at, plain, &weight, start, err);
     ok = ok && (!**at || strchr(BLANKS, **at));
-    if (!ok) {
+    if (!weighs) {
+        ok = false;
+    } else if (!ok) {
         error_set(
             err,
             "%.200s: expected a name in double quotes, or two with a + between, and then a blank or the end" QUOTING,
@@ -83,7 +140,7 @@ static bool take_item(CorpusReader *r, const char **at, Error *err) {
     } else if (!quoted) {
         ok = add_name(r, names[0], err);
     } else {
-        ok = add_item(r, strcmp(names[0], "-") == 0 ? "./-" : names[0], names[1], err);
+        ok = add_item(r, strcmp(names[0], "-") == 0 ? "./-" : names[0], names[1], weight, err);
     }
     free(names[0]);
     free(names[1]);
@@ -91,7 +148,7 @@ static bool take_item(CorpusReader *r, const char **at, Error *err) {
 }
 
 static bool split_list(CorpusReader *r, const char *list, Error *err) {
-    if (exists(list)) return add_name(r, list, err);
+    if (exists(list)) return add_item(r, list, NULL, 1, err);
     for (const char *at = list; *(at += strspn(at, BLANKS));)
         if (!take_item(r, &at, err)) return false;
     return stbds_arrlenu(r->items) > 0 || error_set(err, "expected a list of files, found \"%s\"", list);
@@ -220,13 +277,30 @@ void corpus_close(CorpusReader *r) {
 
 const char *corpus_list(const CorpusReader *r) { return r->list; }
 
+size_t corpus_items(const CorpusReader *r) { return stbds_arrlenu(r->items); }
+
+double corpus_weight(const CorpusReader *r, size_t item) { return r->items[item].weight; }
+
+bool corpus_is_weighted(const CorpusReader *r) {
+    for (size_t i = 0; i < corpus_items(r); i++)
+        if (corpus_weight(r, i) != 1) return true;
+    return false;
+}
+
+char *corpus_item(const CorpusReader *r, size_t item) {
+    char *const *names = r->items[item].names;
+    return memory_format("%s%s%s", names[0], names[1] ? "+" : "", names[1] ? names[1] : "");
+}
+
 char *corpus_files(const CorpusReader *r) {
     char *all = memory_string("");
-    for (size_t i = 0; i < stbds_arrlenu(r->items); i++)
-        for (int side = 0; side < 2 && r->items[i].names[side]; side++)
-            all = memory_join(
-                all, side ? " + " : ", ",
-                memory_format("%s %016llx", r->items[i].names[side], (unsigned long long)r->items[i].sums[side]));
+    for (size_t i = 0; i < corpus_items(r); i++) {
+        const CorpusItem *item = &r->items[i];
+        for (int side = 0; side < 2 && item->names[side]; side++)
+            all = memory_join(all, side ? " + " : ", ",
+                              memory_format("%s %016llx", item->names[side], (unsigned long long)item->sums[side]));
+        if (item->weight != 1) all = memory_join(all, " * ", field_text(&weight_field, item));
+    }
     return all;
 }
 

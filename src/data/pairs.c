@@ -1,5 +1,8 @@
 #include "data/pairs.h"
 
+#include <math.h>
+
+#include "base/checksum.h"
 #include "base/ds.h"
 #include "base/size.h"
 
@@ -70,12 +73,47 @@ void pairs_measure(size_t *excess, Pool *pool, const Corpus *corpus, const Token
     free_encoded(encoded, corpus);
 }
 
+void pairs_weigh(PairSet *pairs, const double *weights) {
+    Checksum sum;
+    checksum_start(&sum);
+    checksum_add(&sum, &pairs->checksum, sizeof pairs->checksum);
+    for (size_t i = 0; i < stbds_arrlenu(pairs->parts); i++) {
+        const uint64_t count = pairs->parts[i].count;
+        pairs->parts[i].weight = weights[i];
+        checksum_add(&sum, &count, sizeof count);
+        checksum_add(&sum, &weights[i], sizeof weights[i]);
+    }
+    pairs->checksum = checksum_end(&sum);
+}
+
+/* As many as there are whole numbers on the stretch of `weight` that is the pair's, in a row of such stretches, of
+ * which each epoch begins one later. */
+size_t pairs_times(double weight, size_t index, uint32_t epoch) {
+    const double at = (double)index + (double)epoch;
+    return (size_t)(floor((at + 1) * weight) - floor(at * weight));
+}
+
+uint64_t pairs_most(const PairSet *pairs) {
+    uint64_t most = 0;
+    for (size_t i = 0; i < stbds_arrlenu(pairs->parts); i++) {
+        const double weight = pairs->parts[i].weight, share = weight * (double)pairs->parts[i].count;
+        most += (uint64_t)share + (weight == floor(weight) ? 0 : 2); /* for where it begins, and for rounding */
+    }
+    return stbds_arrlenu(pairs->parts) > 0 ? most : pairs->count;
+}
+
 void pairs_count(PairSet *pairs, size_t source_length, size_t target_length) {
     pairs->count++;
     pairs->longest_source = size_max(pairs->longest_source, source_length);
     pairs->longest_target = size_max(pairs->longest_target, target_length);
     pairs->source_tokens += source_length;
     pairs->target_tokens += target_length;
+}
+
+/* Counts a pair of this item of the list. */
+static void count_part(PairSet *pairs, size_t item) {
+    while (stbds_arrlenu(pairs->parts) <= item) stbds_arrput(pairs->parts, ((PairPart){0, 1}));
+    pairs->parts[item].count++;
 }
 
 void pairs_add(PairSet *pairs, Pool *pool, const Corpus *corpus, const Tokenizer *tokenizer, CorpusRules rules) {
@@ -100,6 +138,7 @@ void pairs_add(PairSet *pairs, Pool *pool, const Corpus *corpus, const Tokenizer
             stbds_arrput(pairs->start, end - lengths[1]);
             stbds_arrput(pairs->start, end);
             pairs_count(pairs, lengths[0], lengths[1]);
+            count_part(pairs, (size_t)(corpus->lines[line].place.file / 2));
         }
         ids += both;
     }
@@ -113,6 +152,7 @@ void pairs_free(PairSet *pairs) {
         stbds_arrfree(pairs->tokens);
         stbds_arrfree(pairs->start);
     }
+    stbds_arrfree(pairs->parts);
     *pairs = (PairSet){0};
 }
 

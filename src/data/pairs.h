@@ -13,6 +13,14 @@
 #include "data/corpus.h"
 #include "text/tokenizer.h"
 
+/* The pairs of one item of the corpus's list. An epoch takes each `weight` times. If that is no whole number, it takes
+ * some once more often than others, spread over the part, and the next epoch takes others: after n epochs every pair
+ * has come n * weight times, rounded up or down. */
+typedef struct PairPart {
+    size_t count;
+    double weight;
+} PairPart;
+
 typedef struct PairSet {
     size_t count;          /* pairs */
     uint16_t *tokens;      /* ids; TOKENIZER_VOCAB_MAX makes 16 bits enough */
@@ -22,7 +30,8 @@ typedef struct PairSet {
     size_t source_tokens; /* of all pairs, </s> included */
     size_t target_tokens;
     CorpusReport report; /* of the lines they were made from */
-    uint64_t checksum;   /* of tokens and start; from a cache only */
+    PairPart *parts;     /* stb_ds array, in the order of the pairs; empty: all pairs have the weight 1 */
+    uint64_t checksum;   /* of tokens, start and, after pairs_weigh, parts; from a cache only */
     FileMap map;         /* size 0: the arrays are stb_ds arrays */
 } PairSet;
 
@@ -40,6 +49,13 @@ void pairs_measure(size_t *excess, Pool *pool, const Corpus *corpus, const Token
 /* Tokens of one side, </s> included. */
 size_t pairs_source_length(const PairSet *pairs, size_t pair);
 size_t pairs_target_length(const PairSet *pairs, size_t pair);
+
+/* Gives the parts their weights. (parts) */
+void pairs_weigh(PairSet *pairs, const double *weights);
+/* How many times an epoch takes pair `index` of a part with this weight; and how many pairs an epoch takes at most,
+ * with those that come several times. */
+size_t pairs_times(double weight, size_t index, uint32_t epoch);
+uint64_t pairs_most(const PairSet *pairs);
 
 /* Counts one more pair of these lengths in count, longest_* and *_tokens. */
 void pairs_count(PairSet *pairs, size_t source_length, size_t target_length);

@@ -1,5 +1,6 @@
 #include "train/corpora.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/table.h"
+#include "base/terminal.h"
 #include "data/cache.h"
 #include "train/run.h"
 #include "train/vocabulary.h"
@@ -22,37 +24,54 @@ static uint64_t cache_key(const Config *c, const CorpusReader *reader) {
     Checksum sum;
     checksum_start(&sum);
     checksum_add(&sum, parts, sizeof parts);
+    if (corpus_is_weighted(reader)) checksum_add(&sum, "parts", 5); /* the cache has them, but not their weights */
     return checksum_end(&sum);
 }
 
-static bool open_cache(Corpora *d, const Config *c, const char *path, uint64_t key) {
-    return cache_open(&d->train, path, key, &d->tokenizer, c->hyper.vocab, c->rules);
+/* Gives the pairs of each item its weight. */
+static void weigh(PairSet *pairs, const CorpusReader *reader) {
+    double *weights = NULL;
+    if (!corpus_is_weighted(reader)) return;
+    for (size_t i = 0; i < corpus_items(reader); i++) stbds_arrput(weights, corpus_weight(reader, i));
+    pairs_weigh(pairs, weights);
+    stbds_arrfree(weights);
+}
+
+static bool open_cache(Corpora *d, const Config *c, const CorpusReader *reader, const char *path, uint64_t key) {
+    if (!cache_open(&d->train, path, key, &d->tokenizer, c->hyper.vocab, c->rules)) return false;
+    weigh(&d->train, reader);
+    return true;
 }
 
 /* Other pairs under the same name would silently make another run. */
-static bool check_pairs(const Config *c, const ModelFile *last, uint64_t checksum, Error *err) {
+static bool check_pairs(const Config *c, const ModelFile *last, const PairSet *pairs, Error *err) {
     uint64_t before;
+    const uint64_t checksum = pairs->checksum;
+    const bool weighted = stbds_arrlenu(pairs->parts) > 0;
     if (!last) return true;
     if (!gguf_uint64(last->gguf, CORPORA_KEY, &before, err)) return false;
     return before == checksum ||
            error_set(err,
-                     "%s: expected the pairs that the run was begun with, found others in %s (start over with "
+                     "%s: expected the pairs that the run was begun with, found others%s in %s (start over with "
                      "--fresh, or give the run another run.dir)",
-                     last->path, c->data_train);
+                     last->path, weighted ? ", or other weights," : "", c->data_train);
 }
 
 /* Writes the cache. One that fits the run stays when these turn out to be other pairs. */
 static bool make_cache(Corpora *d, const Config *c, Pool *pool, CorpusReader *reader, const char *path, uint64_t key,
                        const ModelFile *last, Error *err) {
-    uint64_t checksum;
-    FileWriter *file = cache_write(path, c->dir, key, reader, d->tokenizer, c->rules, pool, &checksum, err);
-    if (!file) return false;
-    if (!check_pairs(c, last, checksum, err)) {
-        file_cancel(file);
+    PairSet made;
+    FileWriter *file = cache_write(path, c->dir, key, reader, d->tokenizer, c->rules, pool, &made, err);
+    if (file) weigh(&made, reader);
+    const bool fits = file && check_pairs(c, last, &made, err);
+    pairs_free(&made);
+    if (!fits) {
+        if (file) file_cancel(file);
         return false;
     }
     if (!file_commit(file, err)) return false;
-    return open_cache(d, c, path, key) || error_set(err, "%s: expected the pairs just written, found others", path);
+    return open_cache(d, c, reader, path, key) ||
+           error_set(err, "%s: expected the pairs just written, found others", path);
 }
 
 static bool read_valid(Corpora *d, const Config *c, CorpusReader **reader, Error *err) {
@@ -60,6 +79,9 @@ static bool read_valid(Corpora *d, const Config *c, CorpusReader **reader, Error
     rules.unique = false;
     rules.keep = true;
     *reader = corpus_open(c->data_valid, NULL, rules, err);
+    if (*reader && corpus_is_weighted(*reader))
+        return error_set(err, "data.valid: expected files without weights, because each line counts once, found %s",
+                         c->data_valid);
     return *reader && corpus_next(*reader, &d->valid_lines, UINT32_MAX, &d->valid.report, err);
 }
 
@@ -122,6 +144,34 @@ static void find_words(Corpora *d, const ModelFile *start) {
     table_free(&words);
 }
 
+/* What an epoch takes of each item, a line each, where any has a weight. A fresh string. */
+static char *tell_weights(const Corpora *d, const CorpusReader *train) {
+    char *all = memory_string("");
+    for (size_t i = 0; i < stbds_arrlenu(d->train.parts); i++) {
+        const PairPart *part = &d->train.parts[i];
+        char *item = corpus_item(train, i);
+        all = memory_join(all, "\n",
+                          memory_format("data.train: %s: %s pairs, an epoch takes %s%s", item,
+                                        terminal_count(part->count).text,
+                                        part->weight == floor(part->weight) ? "" : "about ",
+                                        terminal_count((uint64_t)((double)part->count * part->weight + 0.5)).text));
+        free(item);
+    }
+    return all;
+}
+
+/* An epoch has pairs, but no more than can be numbered. */
+static bool check_size(const PairSet *pairs, Error *err) {
+    const uint64_t most = pairs_most(pairs);
+    double some = 0; /* that every epoch has */
+    for (size_t i = 0; i < stbds_arrlenu(pairs->parts); i++)
+        some = fmax(some, (double)pairs->parts[i].count * pairs->parts[i].weight);
+    if (stbds_arrlenu(pairs->parts) > 0 && some < 2)
+        return error_set(err, "data.train: expected weights that leave an epoch two pairs of a file, found %g", some);
+    return most <= UINT32_MAX || error_set(err, "data.train: expected at most %u pairs in an epoch, found %llu",
+                                           UINT32_MAX, (unsigned long long)most);
+}
+
 static char *tell_origin(const Corpora *d, const CorpusReader *train) {
     char *files = corpus_files(train), *origin = memory_format("%zu pairs: %s", d->train.count, files);
     free(files);
@@ -135,13 +185,15 @@ bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last
     const ModelFile *known = last ? last : c->start.gguf ? &c->start : NULL; /* the vocabulary */
     bool ok = train && read_valid(d, c, &valid, err) && (!known || (d->tokenizer = modelfile_tokenizer(known, err)));
     const uint64_t key = ok ? cache_key(c, train) : 0;
-    const bool cached = ok && open_cache(d, c, path, key);
+    const bool cached = ok && open_cache(d, c, train, path, key);
     if (ok && !d->tokenizer) d->tokenizer = vocabulary_learn(train, c->rules, c->hyper.vocab, pool, err);
     ok = ok && d->tokenizer && encode_valid(d, c, pool, valid, err) &&
-         (cached ? check_pairs(c, last, d->train.checksum, err) : make_cache(d, c, pool, train, path, key, last, err));
+         (cached ? check_pairs(c, last, &d->train, err) : make_cache(d, c, pool, train, path, key, last, err));
+    ok = ok && check_size(&d->train, err);
     if (ok && !known) d->merges_missing = c->hyper.vocab - tokenizer_vocab_size(d->tokenizer);
     if (ok) find_words(d, &c->start);
     if (ok) d->origin = tell_origin(d, train);
+    if (ok) d->weights = tell_weights(d, train);
     if (ok) d->valid_checksum = text_checksum(&d->valid_lines);
     if (ok) d->flaws = tell_flaws(d, c, train, valid);
     corpus_close(train);
@@ -154,6 +206,7 @@ void corpora_free(Corpora *d) {
     free(d->flaws);
     free(d->words);
     free(d->origin);
+    free(d->weights);
     pairs_free(&d->train);
     pairs_free(&d->valid);
     corpus_free(&d->valid_lines);

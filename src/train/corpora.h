@@ -23,6 +23,7 @@ typedef struct Corpora {
                                 behind it (decode/words.h); NULL: too many, or not known */
     size_t word_count;
     char *origin;          /* "29000 pairs: a.tsv 0123456789abcdef": the text, with the checksum of each file */
+    char *weights;         /* what an epoch takes of each item of data.train, in lines of text; "": it has no weights */
     size_t merges_missing; /* how many fewer merges the corpus gave than asked for */
     char *flaws;           /* what was left out of the corpora, in lines of text; "": nothing */
 } Corpora;

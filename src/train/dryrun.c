@@ -35,13 +35,15 @@ static LengthStats length_stats(const PairSet *pairs, bool target) {
 
 /* The batch that has the pair with the longest target. */
 static size_t longest_batch(const Trainer *t) {
+    size_t batch = 0, longest = 0;
     for (size_t b = 0; b < t->plan.count; b++) {
         const BatchRange range = t->plan.batches[b];
-        for (size_t i = 0; i < range.count; i++)
-            if (pairs_target_length(&t->data.train, t->plan.order[range.first + i]) == t->data.train.longest_target)
-                return b;
+        for (size_t i = 0; i < range.count; i++) {
+            const size_t length = pairs_target_length(&t->data.train, t->plan.order[range.first + i]);
+            if (length > longest) batch = b, longest = length;
+        }
     }
-    return 0;
+    return batch;
 }
 
 static double try_step(Trainer *t, size_t batch) {
