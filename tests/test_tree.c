@@ -37,6 +37,10 @@ static void sum_shared(real *out, Pool *pool, size_t pieces, size_t ranks) {
             tree_push(&own, pool, (TreeRun){i, 1, work[i]}, COUNT_EACH);
         }
         EXPECT_INT(tree_height(first, last), most);
+        const TreeStack runs = tree_runs(first, last);
+        EXPECT_INT(runs.count, own.count);
+        for (size_t i = 0; i < own.count; i++)
+            EXPECT(runs.runs[i].first == own.runs[i].first && runs.runs[i].size == own.runs[i].size);
         for (size_t i = 0; i < own.count; i++) tree_push(&all, pool, own.runs[i], COUNT_EACH);
     }
     tree_finish(&all, pool, COUNT_EACH);

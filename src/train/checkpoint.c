@@ -10,6 +10,8 @@
 #include "base/size.h"
 #include "math/cpu.h"
 #include "math/matmul.h"
+#include "train/join.h"
+#include "train/ranks.h"
 #include "train/run.h"
 #include "train/start.h"
 
@@ -257,19 +259,49 @@ static bool may_resume(Config *config, const ModelFile *last, Error *err) {
            config_may_resume(config, last->info.config, !gguf_has(last->gguf, CORPORA_VALID_KEY), last->path, err);
 }
 
+bool checkpoint_share(Trainer *t, Error *err) {
+    Ranks *const r = t->config->ranks;
+    const size_t bytes = t->model.params.count * sizeof *t->w;
+    bool ok = ranks_share(r, &t->state, sizeof t->state) && ranks_share(r, t->w, bytes);
+    for (size_t i = 0; i < t->optimiser.block_count; i++) ok = ok && ranks_share(r, t->optimiser.blocks[i], bytes);
+    if (t->average) ok = ok && ranks_share(r, t->average, bytes);
+    return ok || !ranks_lost(r, err);
+}
+
+/* Tells the ranks that follow what rank 0 has found in last.gguf; they then have the config and precision of a run that
+ * continues, too. */
+static bool share_settings(Config *config, const ModelFile *last, bool *resumed, Precision *precision, Error *err) {
+    Ranks *const r = config->ranks;
+    const char *text = last ? last->info.config : "";
+    size_t bytes = strlen(text);
+    uint64_t words[] = {*resumed, last && !gguf_has(last->gguf, CORPORA_VALID_KEY), *precision};
+    char *before = ranks_share(r, words, sizeof words) ? ranks_share_block(r, text, &bytes) : NULL;
+    if (!before) return !ranks_lost(r, err);
+    *resumed = words[0], *precision = (Precision)words[2];
+    const bool ok =
+        ranks_leads(r) || !*resumed || config_may_resume(config, before, words[1], config->files[RUN_LAST], err);
+    free(before);
+    return ok;
+}
+
 bool checkpoint_open(Trainer *t, Config *config, Pool *pool, bool resume, bool *resumed, Error *err) {
+    Ranks *const r = config->ranks;
     ModelFile file = {0};
     Corpora data;
     const char *path = config->files[RUN_LAST];
     *t = (Trainer){0};
-    *resumed = resume && file_exists(path);
+    *resumed = ranks_leads(r) && resume && file_exists(path);
     const ModelFile *last = *resumed ? &file : NULL;
-    bool ok = !last || (modelfile_open(&file, path, err) && may_resume(config, &file, err));
-    ok = ok && corpora_read(&data, config, pool, last, err) &&
-         trainer_create(t, config, pool, choose_precision(config, last), &data, err);
+    bool ok = join_compare(config, err) &&
+              ranks_agree(r, !last || (modelfile_open(&file, path, err) && may_resume(config, &file, err)), err);
+    Precision precision = ok ? choose_precision(config, last) : PRECISION_FLOAT32;
+    ok = ok && ranks_agree(r, share_settings(config, last, resumed, &precision, err), err) &&
+         join_corpora(&data, config, pool, last, err) &&
+         ranks_agree(r, trainer_create(t, config, pool, precision, &data, err), err);
     if (ok && !last) trainer_begin(t);
     if (ok && !last && config->start.gguf) ok = checkpoint_is_sound(t, config->start.path, err);
-    ok = ok && (!last || restore(t, last, err)) && check_place(t, err);
+    ok = ok && (!last || restore(t, last, err));
+    ok = ranks_agree(r, ok, err) && checkpoint_share(t, err) && check_place(t, err);
     if (file.gguf) modelfile_close(&file);
     if (!ok) trainer_free(t);
     return ok;
@@ -337,5 +369,7 @@ bool checkpoint_go_back(Trainer *t, Error *err) {
     t->notes = NULL;
     t->state.streak = 0;
     t->state.returns = returns;
-    return check_place(t, err);
+    if (!check_place(t, err)) return false;
+    ranks_give(t->config->ranks, ORDER_STATE, 0);
+    return checkpoint_share(t, err);
 }

@@ -24,8 +24,12 @@
 #include "train/trainer.h"
 
 /* Reads the data and sets the parameters up: fresh, or with `resume` as last.gguf has them. *resumed: whether it was
- * there. config and pool must outlive the trainer. Release with trainer_free. */
+ * there. Called by all ranks of a run (train/ranks.h): rank 0 reads last.gguf, and the others get from it what they
+ * need; what fails for one fails for all. config and pool must outlive the trainer. Release with trainer_free. */
 bool checkpoint_open(Trainer *trainer, Config *config, Pool *pool, bool resume, bool *resumed, Error *err);
+
+/* Gives rank 0's parameters and state to the other ranks. */
+bool checkpoint_share(Trainer *trainer, Error *err);
 
 /* Write model.gguf or last.gguf, whole or not at all. */
 bool checkpoint_save_model(const Trainer *trainer, Error *err);

@@ -115,7 +115,8 @@ static bool is_saved(const char *key) {
 
 /* Keys that the model file leaves out where they have the value that all runs had before there were such keys. */
 static bool is_usual(const Field *f, const Config *config) {
-    return strcmp(f->key, "train.pieces") == 0 && config->pieces == 1;
+    return (strcmp(f->key, "train.pieces") == 0 && config->pieces == 1) ||
+           (strcmp(f->key, "train.init") == 0 && !*config->init);
 }
 
 /* Keys that a resumed run may change. The last step is part of a cosine's shape. */
@@ -250,6 +251,19 @@ char *config_text(const Config *config) {
         if ((!config->kept || !strstr(config->kept, f->key)) && !is_usual(f, config)) fields[count++] = *f;
     fields[count] = (Field)ROW_END;
     char *text = ini_format(fields, config);
+    free(fields);
+    return text;
+}
+
+char *config_shared(const Config *config) {
+    Field *fields = join_tables(true);
+    char *text = memory_string("");
+    for (const Field *f = fields; f->key; f++) {
+        if (f->type == FIELD_TEXT) continue;
+        char *value = field_text(f, config);
+        text = memory_join(text, "", memory_format("%s = %s\n", f->key, value));
+        free(value);
+    }
     free(fields);
     return text;
 }

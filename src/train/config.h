@@ -45,6 +45,7 @@ typedef struct Config {
     SearchOptions decode;
     char *dir;
     char *files[RUN_FILES]; /* the paths of the files in dir */
+    struct Ranks *ranks;    /* the processes that train together (train/ranks.h); NULL: one alone */
     char *kept; /* "key = value, ...": what a resumed run keeps because it is older than these keys; NULL: nothing */
 } Config;
 
@@ -59,6 +60,10 @@ void config_free(Config *config);
 /* The config as the model file keeps it: INI text of every key except those that do not change a bit of the result
  * (run.dir, train.threads, train.log_every), and the keys in `kept`. A fresh string. */
 char *config_text(const Config *config);
+
+/* The keys that must be the same for all processes that train together, a line "section.key = value" each: those that
+ * the model file keeps, except the names of files, whose content is compared. A fresh string. */
+char *config_shared(const Config *config);
 
 /* A config with every key, to be filled in: configs/template.ini. A fresh string. */
 char *config_template(void);

@@ -178,19 +178,20 @@ static char *tell_origin(const Corpora *d, const CorpusReader *train) {
     return origin;
 }
 
-bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last, Error *err) {
-    *d = (Corpora){0};
+bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last, Tokenizer *tokenizer, Error *err) {
+    *d = (Corpora){.tokenizer = tokenizer};
     const char *path = c->files[RUN_CACHE];
     CorpusReader *valid = NULL, *train = corpus_open(c->data_train, c->dir, c->rules, err);
     const ModelFile *known = last ? last : c->start.gguf ? &c->start : NULL; /* the vocabulary */
-    bool ok = train && read_valid(d, c, &valid, err) && (!known || (d->tokenizer = modelfile_tokenizer(known, err)));
+    bool ok = train && read_valid(d, c, &valid, err) &&
+              (tokenizer || !known || (d->tokenizer = modelfile_tokenizer(known, err)));
     const uint64_t key = ok ? cache_key(c, train) : 0;
     const bool cached = ok && open_cache(d, c, train, path, key);
     if (ok && !d->tokenizer) d->tokenizer = vocabulary_learn(train, c->rules, c->hyper.vocab, pool, err);
     ok = ok && d->tokenizer && encode_valid(d, c, pool, valid, err) &&
          (cached ? check_pairs(c, last, &d->train, err) : make_cache(d, c, pool, train, path, key, last, err));
     ok = ok && check_size(&d->train, err);
-    if (ok && !known) d->merges_missing = c->hyper.vocab - tokenizer_vocab_size(d->tokenizer);
+    if (ok && !known && !tokenizer) d->merges_missing = c->hyper.vocab - tokenizer_vocab_size(d->tokenizer);
     if (ok) find_words(d, &c->start);
     if (ok) d->origin = tell_origin(d, train);
     if (ok) d->weights = tell_weights(d, train);

@@ -33,7 +33,8 @@ typedef struct Corpora {
 #define CORPORA_VALID_KEY "nmt.train.valid"
 
 /* Reads the corpora. The tokenizer is learned from the training lines, or that of train.init, or that of last.gguf
- * (`last`; NULL: a fresh run), whose training pairs must be the same. Fails with everything freed. Release with
- * corpora_free. */
-bool corpora_read(Corpora *corpora, const Config *config, Pool *pool, const ModelFile *last, Error *err);
+ * (`last`; NULL: a fresh run), whose training pairs must be the same; or it is `tokenizer` (NULL: none), which becomes
+ * the corpora's. Fails with everything freed. Release with corpora_free. */
+bool corpora_read(Corpora *corpora, const Config *config, Pool *pool, const ModelFile *last, Tokenizer *tokenizer,
+                  Error *err);
 void corpora_free(Corpora *corpora);

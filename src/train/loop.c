@@ -11,6 +11,7 @@
 #include "train/film.h"
 #include "train/log.h"
 #include "train/measure.h"
+#include "train/ranks.h"
 #include "train/report.h"
 
 enum {
@@ -215,6 +216,7 @@ static bool validate(Loop *l, Error *err) {
     const TrainState before = *s;
     display_validating(&l->display);
     const Loss loss = trainer_valid_loss(t);
+    if (ranks_lost(c->ranks, err)) return false;
     Error unsound;
     Measured all = {0}, *measured = NULL;
     bool counts = s->streak == 0 || is_over(c, s);
@@ -225,7 +227,7 @@ static bool validate(Loop *l, Error *err) {
         l->lost = "a weight or a moment is not finite";
     counts = counts && !l->lost;
     if (c->translate > 0 && !l->lost) {
-        if (!measure_translations(t, c->translate, &all, err)) return false;
+        if (!measure_together(t, c->translate, &all, err)) return false;
         measured = &all;
     }
 
@@ -314,6 +316,7 @@ RunStatus loop_step(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     if (is_stalled(c, &t->state)) return RUN_STALLED; /* also a run that had stopped early, started again */
     if (is_over(c, &t->state)) return RUN_FINISHED;
     const StepReport step = trainer_step(t);
+    if (ranks_lost(c->ranks, err)) return RUN_FAILED;
     if (step.skipped) {
         display_skipped(&l->display, &step);
         written(l, log_skip(&l->log, &t->state, &step, &l->problem));
@@ -323,7 +326,7 @@ RunStatus loop_step(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     if (line) log_means(l, &step, tokens_per_second);
     bool over = is_over(c, &t->state), lost = t->state.streak >= SKIPS_IN_A_ROW;
     if (over || film_is_due(t->state.step)) shoot(l, step.loss / (double)step.tokens);
-    const bool stops = *stop, validates = !lost && (over || t->state.step % c->every_steps == 0);
+    const bool stops = *stop || step.stop, validates = !lost && (over || t->state.step % c->every_steps == 0);
     if ((validates || lost || stops) && !owns_folder(l, err)) return RUN_FAILED;
     if (validates) {
         if (!validate(l, err)) return RUN_FAILED;

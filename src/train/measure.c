@@ -10,6 +10,7 @@
 #include "eval/bleu.h"
 #include "eval/score.h"
 #include "text/utf8.h"
+#include "train/ranks.h"
 
 enum { LINES_SAMPLED = 500 }; /* where nothing is translated at validations: as many as are by default */
 
@@ -61,9 +62,14 @@ static void put_sample(Sample *sample, const Work *work, Text found, const Corpu
 /* The line of a sample of `count` lines. */
 static size_t sample_line(size_t sample, size_t count) { return sample * count / size_min(count, SAMPLES); }
 
-/* results: (count), of the first lines of the corpus. */
-static void compare(Measured *measured, const TranslatorResult *results, size_t count, const Corpus *corpus,
-                    Normalisation how) {
+/* A translation, and whether the limit cut it. */
+typedef struct Said {
+    Text text;
+    bool cut;
+} Said;
+
+/* said: (count), of the first lines of the corpus. */
+static void compare(Measured *measured, const Said *said, size_t count, const Corpus *corpus, Normalisation how) {
     Work work = {0};
     Ngrams *ngrams = ngrams_create();
     const ScoreOptions bleu = {.metric = SCORE_BLEU};
@@ -71,11 +77,11 @@ static void compare(Measured *measured, const TranslatorResult *results, size_t 
     const size_t samples = size_min(count, SAMPLES);
     size_t exact = 0, shown = 0;
     for (size_t i = 0; i < count; i++) {
-        const Text found = {results[i].bytes, results[i].length};
+        const Text found = said[i].text;
         const bool right = is_right(&work, found, corpus, i, how);
         score_add(&sum, ngrams, bleu, found, work.targets, stbds_arrlenu(work.targets));
         exact += right;
-        measured->cut += results[i].hypotheses[0].cut > 0;
+        measured->cut += said[i].cut;
         if (shown < samples && i == sample_line(shown, count))
             put_sample(&measured->samples[shown++], &work, found, corpus, i, right);
     }
@@ -95,18 +101,85 @@ static Translator *create_translator(const Trainer *t) {
     return translator_create(&t->model.params, trainer_weights(t), t->data.tokenizer, t->pool, greedy);
 }
 
+/* Translates lines first .. last - 1 of the validation text into said[first .. last - 1], whose texts live as long as
+ * the translator. */
+static bool translate(Translator *translator, const Corpus *corpus, Said *said, size_t first, size_t last, Error *err) {
+    const size_t count = last - first;
+    Text *texts = memory_new(count, sizeof *texts);
+    TranslatorResult *results = memory_new(count, sizeof *results);
+    for (size_t i = 0; i < count; i++) texts[i] = corpus_source(corpus, first + i);
+    const bool ok = translator_run(translator, texts, count, results, err);
+    for (size_t i = 0; ok && i < count; i++)
+        said[first + i] = (Said){{results[i].bytes, results[i].length}, results[i].hypotheses[0].cut > 0};
+    free(texts);
+    free(results);
+    return ok;
+}
+
 bool measure_translations(const Trainer *t, size_t count, Measured *measured, Error *err) {
     const Corpus *corpus = &t->data.valid_lines;
     count = size_min(count, corpus->count);
-    Text *texts = memory_new(count, sizeof *texts);
-    TranslatorResult *results = memory_new(count, sizeof *results);
-    for (size_t i = 0; i < count; i++) texts[i] = corpus_source(corpus, i);
+    Said *said = memory_new(count, sizeof *said);
     Translator *translator = create_translator(t);
-    const bool ok = translator_run(translator, texts, count, results, err);
-    if (ok) compare(measured, results, count, corpus, tokenizer_normalisation(t->data.tokenizer));
+    const bool ok = translate(translator, corpus, said, 0, count, err);
+    if (ok) compare(measured, said, count, corpus, tokenizer_normalisation(t->data.tokenizer));
     translator_free(translator);
-    free(texts);
-    free(results);
+    free(said);
+    return ok;
+}
+
+/* ---- By all ranks ---- */
+
+/* The length of a translation, and whether it was cut, as they are sent. */
+typedef struct Sent {
+    uint32_t length, cut;
+} Sent;
+
+/* Gives every rank the translations of all; each has those of its lines. Returns the memory that their texts are in
+ * then, or NULL: the ranks are lost. */
+static char *gather(Ranks *r, Said *said, size_t count) {
+    size_t *start = memory_new(r->count + 1, sizeof *start), bytes = 0;
+    Sent *sent = memory_new(count, sizeof *sent);
+    char *text = NULL;
+    for (size_t rank = 0; rank <= r->count; rank++) start[rank] = ranks_first(r, count, rank) * sizeof *sent;
+    for (size_t i = ranks_first(r, count, r->self); i < ranks_first(r, count, r->self + 1); i++)
+        sent[i] = (Sent){(uint32_t)said[i].text.length, said[i].cut};
+    if (ranks_gather(r, sent, start)) {
+        for (size_t rank = 0, i = 0; rank <= r->count; rank++) {
+            for (; i < ranks_first(r, count, rank); i++) bytes += sent[i].length;
+            start[rank] = bytes;
+        }
+        text = memory_new(bytes + 1, 1);
+        char *at = text + start[r->self];
+        for (size_t i = ranks_first(r, count, r->self); i < ranks_first(r, count, r->self + 1); i++) {
+            if (sent[i].length > 0) memcpy(at, said[i].text.bytes, sent[i].length);
+            at += sent[i].length;
+        }
+        if (!ranks_gather(r, text, start)) free(text), text = NULL;
+    }
+    for (size_t i = 0, at = 0; text && i < count; at += sent[i++].length)
+        said[i] = (Said){{text + at, sent[i].length}, sent[i].cut};
+    free(sent);
+    free(start);
+    return text;
+}
+
+bool measure_together(const Trainer *t, size_t count, Measured *measured, Error *err) {
+    Ranks *const r = t->config->ranks;
+    const Corpus *corpus = &t->data.valid_lines;
+    if (ranks_count(r) == 1) return measure_translations(t, count, measured, err);
+    ranks_give(r, ORDER_TRANSLATE, count);
+    count = size_min(count, corpus->count);
+    Said *said = memory_new(count, sizeof *said);
+    Translator *translator = create_translator(t);
+    char *text = NULL;
+    bool ok =
+        translate(translator, corpus, said, ranks_first(r, count, r->self), ranks_first(r, count, r->self + 1), err);
+    ok = ranks_agree(r, ok, err) && ((text = gather(r, said, count)) || !ranks_lost(r, err));
+    if (ok) compare(measured, said, count, corpus, tokenizer_normalisation(t->data.tokenizer));
+    free(text);
+    translator_free(translator);
+    free(said);
     return ok;
 }
 

@@ -39,3 +39,5 @@ bool measure_samples(const Trainer *trainer, Sample *samples, size_t *count, Err
 
 /* Translates the first `count` (1, 2, ...) validation sentences, or all when there are fewer. */
 bool measure_translations(const Trainer *trainer, size_t count, Measured *measured, Error *err);
+/* The same, by all ranks (train/ranks.h) together, each of which translates some; all get the same figures. */
+bool measure_together(const Trainer *trainer, size_t count, Measured *measured, Error *err);

@@ -7,6 +7,8 @@
 #include "base/size.h"
 #include "math/vector.h"
 #include "optim/average.h"
+#include "train/combine.h"
+#include "train/ranks.h"
 
 /* ---- Setting up ---- */
 
@@ -34,10 +36,24 @@ size_t trainer_step_batches(const Config *c) { return c->pieces * c->accumulate;
 /* Target tokens of one batch. */
 static size_t batch_tokens(const Config *c) { return c->batch_tokens / trainer_step_batches(c); }
 
+/* The most gradient blocks that this rank's share of a step takes. */
+static size_t most_sums(const Config *c) {
+    const Ranks *r = c->ranks;
+    size_t most = 1;
+    for (size_t pieces = 1; pieces <= c->pieces; pieces++) {
+        const size_t first = ranks_first(r, pieces, ranks_self(r)), last = ranks_first(r, pieces, ranks_self(r) + 1);
+        if (last - first >= most) most = size_max(most, tree_height(first, last));
+    }
+    return most;
+}
+
 static void lay_out_blocks(Trainer *t, Arena *arena) {
-    const size_t count = t->model.params.count;
+    const size_t count = t->model.params.count, ranks = ranks_count(t->config->ranks);
     t->w = arena_push(arena, count, sizeof *t->w);
     for (size_t i = 0; i < t->sum_count; i++) t->sums[i] = arena_push(arena, count, sizeof *t->sums[i]);
+    t->inbox = arena_push(arena, combine_inbox(t->config->ranks, t->config->pieces, count), sizeof *t->inbox);
+    t->figures = arena_push(arena, ranks + 2 * trainer_step_batches(t->config), sizeof *t->figures);
+    t->figure_start = arena_push(arena, ranks + 1, sizeof *t->figure_start);
     optimiser_lay_out(&t->optimiser, arena, count);
     if (t->config->average > 0) t->average = arena_push(arena, count, sizeof *t->average);
 }
@@ -45,7 +61,7 @@ static void lay_out_blocks(Trainer *t, Arena *arena) {
 static bool make_blocks(Trainer *t, Error *err) {
     Arena measure = arena_measure();
     t->optimiser = optimiser_new(t->config->optimiser);
-    t->sum_count = tree_height(0, t->config->pieces);
+    t->sum_count = most_sums(t->config);
     lay_out_blocks(t, &measure);
     if (!arena_create(&t->blocks, measure.used, err)) return false;
     lay_out_blocks(t, &t->blocks);
@@ -156,37 +172,59 @@ static uint64_t target_tokens(const Trainer *t, size_t index) {
     return tokens;
 }
 
-/* dw = the gradient of the loss of batches first .. last - 1 of the plan, times `scale`; their losses are added to
- * the report's. start: of the step. */
-static void piece_gradient(Trainer *t, real *dw, size_t start, size_t first, size_t last, StepReport *report) {
+/* The batches first + from .. first + to - 1 of the plan are a piece of a step that begins at `first`. Writes the
+ * gradient of their loss over the step's target tokens, and each one's losses. */
+static void piece_gradient(Trainer *t, real *dw, double *losses, size_t first, size_t from, size_t to,
+                           uint64_t tokens) {
     const Config *c = t->config;
     vector_clear(dw, t->model.params.count); /* the one place that clears gradients */
-    for (size_t b = first; b < last; b++) {
+    for (size_t i = from; i < to; i++) {
         Batch batch;
         arena_release(&t->batch, 0);
-        batch_fill(&batch, &t->batch, &t->data.train, &t->plan, b);
-        const TransformerStep numbers = {c->seed, (uint32_t)t->state.step, (uint32_t)(b - start)};
+        batch_fill(&batch, &t->batch, &t->data.train, &t->plan, first + i);
+        const TransformerStep numbers = {c->seed, (uint32_t)t->state.step, (uint32_t)i};
         const Loss loss =
             transformer_train(&t->model, t->w, dw, packed_source(&batch), packed_target(&batch), batch.target_out,
-                              c->label_smoothing, (real)(1.0 / (double)report->tokens), numbers);
-        report->loss += loss.loss;
-        report->nll += loss.nll;
+                              c->label_smoothing, (real)(1.0 / (double)tokens), numbers);
+        *losses++ = loss.loss;
+        *losses++ = loss.nll;
+    }
+}
+
+/* Adds up the figures of all ranks, in the order of the batches. */
+static void add_figures(const Trainer *t, StepReport *report) {
+    for (size_t rank = 0; rank < ranks_count(t->config->ranks); rank++) {
+        const double *figure = t->figures + t->figure_start[rank], *end = t->figures + t->figure_start[rank + 1];
+        report->stop = report->stop || *figure != 0;
+        for (figure++; figure < end; figure += 2) report->loss += figure[0], report->nll += figure[1];
     }
 }
 
 /* sums[0] = the gradient of the mean loss over the target tokens of a step's batches, of fewer where the epoch ends;
- * and their losses. */
+ * and their losses. Each rank computes some of the pieces. */
 static StepReport step_gradients(Trainer *t, size_t first) {
-    const size_t each = t->config->accumulate, count = t->model.params.count;
+    Ranks *const r = t->config->ranks;
+    const size_t each = t->config->accumulate, count = t->model.params.count, self = ranks_self(r);
     StepReport report = {.batches = size_min(t->plan.count - first, trainer_step_batches(t->config))};
+    const size_t pieces = size_divide_up(report.batches, each);
     for (size_t i = 0; i < report.batches; i++) report.tokens += target_tokens(t, first + i);
-    TreeStack stack = {.count = 0};
-    for (size_t i = 0; i < report.batches; i += each) {
-        real *dw = t->sums[stack.count];
-        piece_gradient(t, dw, first, first + i, first + size_min(i + each, report.batches), &report);
-        tree_push(&stack, t->pool, (TreeRun){i / each, 1, dw}, count);
+    for (size_t rank = 0; rank <= ranks_count(r); rank++)
+        t->figure_start[rank] = rank + 2 * size_min(report.batches, each * ranks_first(r, pieces, rank));
+    double *figures = t->figures + t->figure_start[self];
+    TreeStack own = {.count = 0};
+    *figures++ = r && r->stop && *r->stop;
+    for (size_t piece = ranks_first(r, pieces, self); piece < ranks_first(r, pieces, self + 1); piece++) {
+        const size_t from = piece * each, to = size_min(from + each, report.batches);
+        real *dw = t->sums[own.count];
+        piece_gradient(t, dw, figures, first, from, to, report.tokens);
+        tree_push(&own, t->pool, (TreeRun){piece, 1, dw}, count);
+        figures += 2 * (to - from);
     }
-    tree_finish(&stack, t->pool, count);
+    if (ranks_count(r) == 1)
+        tree_finish(&own, t->pool, count);
+    else if (!combine_gradients(r, t->pool, &own, pieces, t->sums[0], t->inbox, count, t->figures, t->figure_start))
+        return report;
+    add_figures(t, &report);
     report.norm = optimiser_norm(t->pool, t->sums[0], count);
     return report;
 }
@@ -216,11 +254,16 @@ static void step_update(Trainer *t, const StepReport *report) {
     s->tokens += report->tokens;
 }
 
-StepReport trainer_step_from(Trainer *t, size_t first) {
+static StepReport step_from(Trainer *t, size_t first) {
     TrainState *s = &t->state;
+    Error err;
     pairs_forget(&t->data.train); /* of the step before */
     s->step++;
     StepReport report = step_gradients(t, first);
+    if (ranks_lost(t->config->ranks, &err)) {
+        s->step--;
+        return report;
+    }
     report.rate = ldexp(schedule_rate(&t->config->schedule, s->step), -(int)s->returns);
     report.usual_norm = t->config->skip_norm > 0 && s->norm_steps >= TRAINER_NORMS ? exp(s->norm_log) : 0;
     report.skipped = step_is_outlying(t, &report);
@@ -233,10 +276,18 @@ StepReport trainer_step_from(Trainer *t, size_t first) {
     return report;
 }
 
+StepReport trainer_step_from(Trainer *t, size_t first) {
+    ranks_give(t->config->ranks, ORDER_TRY, first);
+    return step_from(t, first);
+}
+
 StepReport trainer_step(Trainer *t) {
     TrainState *s = &t->state;
+    Error err;
+    ranks_give(t->config->ranks, ORDER_STEP, 0);
     trainer_plan(t);
-    const StepReport report = trainer_step_from(t, s->batch);
+    const StepReport report = step_from(t, s->batch);
+    if (ranks_lost(t->config->ranks, &err)) return report;
     s->batch += report.batches;
     if (s->batch == t->plan.count) {
         s->epoch++;
@@ -252,17 +303,24 @@ const real *trainer_weights(const Trainer *t) { return t->average ? t->average :
 size_t trainer_valid_sentences(const Trainer *t) { return size_min(t->config->translate, t->data.valid_lines.count); }
 
 Loss trainer_valid_loss(Trainer *t) {
-    Loss total = {0, 0};
-    for (size_t b = 0; b < t->valid_plan.count; b++) {
+    Ranks *const r = t->config->ranks;
+    const size_t count = t->valid_plan.count, ranks = ranks_count(r), self = ranks_self(r);
+    Loss total = {0, 0}, *losses = memory_new(count, sizeof *losses);
+    size_t *start = memory_new(ranks + 1, sizeof *start);
+    ranks_give(r, ORDER_LOSS, 0);
+    for (size_t b = ranks_first(r, count, self); b < ranks_first(r, count, self + 1); b++) {
         Batch batch;
         arena_release(&t->batch, 0);
         batch_fill(&batch, &t->batch, &t->data.valid, &t->valid_plan, b);
-        Loss loss = transformer_evaluate(&t->model, trainer_weights(t), packed_source(&batch), packed_target(&batch),
+        losses[b] = transformer_evaluate(&t->model, trainer_weights(t), packed_source(&batch), packed_target(&batch),
                                          batch.target_out, t->config->label_smoothing);
-        total.loss += loss.loss;
-        total.nll += loss.nll;
     }
+    for (size_t rank = 0; rank <= ranks; rank++) start[rank] = ranks_first(r, count, rank) * sizeof *losses;
+    ranks_gather(r, losses, start);
+    for (size_t b = 0; b < count; b++) total.loss += losses[b].loss, total.nll += losses[b].nll;
     total.loss /= (double)t->data.valid.target_tokens;
     total.nll /= (double)t->data.valid.target_tokens;
+    free(start);
+    free(losses);
     return total;
 }

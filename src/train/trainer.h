@@ -62,8 +62,11 @@ typedef struct Trainer {
     BatchPlan valid_plan;
     real *sums[TREE_WAITING]; /* gradient blocks of pieces (train/tree.h); the first one becomes the step's */
     size_t sum_count;
-    Arena batch;  /* one batch's packed rows */
-    Arena blocks; /* all these blocks */
+    real *inbox;          /* slices of other ranks' gradients (train/combine.h) */
+    double *figures;      /* of each rank: whether it was asked to stop, and the losses of its batches, two each */
+    size_t *figure_start; /* (ranks + 1) */
+    Arena batch;          /* one batch's packed rows */
+    Arena blocks;         /* all these blocks */
 } Trainer;
 
 /* One step's figures. */
@@ -74,6 +77,7 @@ typedef struct StepReport {
     double rate, norm;
     double usual_norm; /* what the norm is compared with; 0: with nothing */
     bool skipped;      /* nothing was updated */
+    bool stop;         /* a rank was asked to stop */
 } StepReport;
 
 /* Makes the memory for a run on this data, which becomes the trainer's, even on failure. The parameters are not set
@@ -104,7 +108,10 @@ const real *trainer_weights(const Trainer *trainer);
 
 enum { TRAINER_NORMS = 100 };
 
-/* One step: train.pieces pieces of train.accumulate batches each, forward and backward, clipping, update. It updates
+/* What follows is done by all ranks (train/ranks.h) together: those that follow are given the order. When the ranks are
+ * lost, nothing is changed, and what is returned means nothing.
+ *
+ * One step: train.pieces pieces of train.accumulate batches each, forward and backward, clipping, update. It updates
  * nothing when the loss or the squares of the gradient are not finite, or when the gradient's norm exceeds
  * train.skip_norm times its recent geometric mean (about the last TRAINER_NORMS steps; with fewer it is not compared).
  */
@@ -113,8 +120,8 @@ StepReport trainer_step(Trainer *trainer);
 /* The same from batch `first` of the epoch's plan, leaving the place in the data: what a dry run measures. */
 StepReport trainer_step_from(Trainer *trainer, size_t first);
 
-/* How many validation sentences are translated. */
-size_t trainer_valid_sentences(const Trainer *trainer);
-
 /* Mean losses a target token over the validation pairs, without dropout. */
 Loss trainer_valid_loss(Trainer *trainer);
+
+/* How many validation sentences are translated. */
+size_t trainer_valid_sentences(const Trainer *trainer);

@@ -19,7 +19,7 @@ static void add_span(void *context, size_t first, size_t last) {
 static void join(TreeStack *s, Pool *pool, size_t count) {
     TreeRun *to = &s->runs[s->count - 2];
     Sum sum = {to->sum, to[1].sum};
-    if (pool) rows_run(pool, "sum of pieces", count, 1, add_span, &sum);
+    rows_run(pool, "sum of pieces", count, 1, add_span, &sum);
     to->size *= 2;
     s->count--;
 }
@@ -38,12 +38,19 @@ void tree_finish(TreeStack *s, Pool *pool, size_t count) {
     while (s->count > 1) join(s, pool, count);
 }
 
-size_t tree_height(size_t first, size_t last) {
+TreeStack tree_runs(size_t first, size_t last) {
     TreeStack s = {.count = 0};
-    size_t most = 0;
-    for (size_t piece = first; piece < last; piece++) {
-        most = size_max(most, s.count + 1);
-        tree_push(&s, NULL, (TreeRun){piece, 1, NULL}, 0);
+    while (first < last) {
+        size_t size = 1;
+        while (first % (2 * size) == 0 && 2 * size <= last - first) size *= 2;
+        s.runs[s.count++] = (TreeRun){first, size, NULL};
+        first += size;
     }
+    return s;
+}
+
+size_t tree_height(size_t first, size_t last) {
+    size_t most = 0;
+    for (size_t end = first; end < last; end++) most = size_max(most, tree_runs(first, end).count + 1);
     return most;
 }

@@ -32,11 +32,14 @@ typedef struct TreeStack {
 } TreeStack;
 
 /* Puts a run behind those on the stack, and adds it to the one before it as long as the two are the halves of a run:
- * count elements each, the later one added into the earlier. pool NULL: nothing is added; only the runs count. */
+ * count elements each, the later one added into the earlier. */
 void tree_push(TreeStack *stack, Pool *pool, TreeRun run, size_t count);
 
 /* Adds up all that is on the stack, when no piece is left, into runs[0].sum. */
 void tree_finish(TreeStack *stack, Pool *pool, size_t count);
+
+/* The runs that pieces first .. last - 1 become; their sums are NULL. */
+TreeStack tree_runs(size_t first, size_t last);
 
 /* The highest stack of pieces first .. last - 1. */
 size_t tree_height(size_t first, size_t last);
