@@ -8,6 +8,7 @@
 #                           are honoured, too
 #   make B=/folder          build there; nothing is written into the source's folder
 #   make WERROR=1           a compiler's warning is an error
+#   make MPI=1              a ./train for several computers at once, built in build/mpi with MPICC=mpicc
 
 VARIANT ?= release
 STB     ?=
@@ -24,8 +25,17 @@ CFLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-saniti
 CFLAGS_coverage := -O1 --coverage
 CFLAGS_double  := -O2 -DNMT_DOUBLE
 
+# With MPI=1, ./train can run as several processes (src/README.md). MPI is in one file and one command.
+MPI     ?=
+MPICC   ?= mpicc
+ifneq ($(MPI),)
+ifeq ($(shell command -v $(firstword $(MPICC))),)
+$(error MPI=$(MPI): expected $(MPICC), the compiler of an MPI, found none (Debian: libopenmpi-dev or libmpich-dev))
+endif
+endif
+
 # All symbols are hidden, unless nmt.h declares them: the shared library has the same objects as the commands.
-B       := build/$(VARIANT)
+B       := build/$(if $(MPI),$(subst release-,,$(VARIANT)-mpi),$(VARIANT))
 PIC     := -fPIC -fvisibility=hidden
 FLAGS   := -std=c11 -D_GNU_SOURCE -Isrc $(if $(STB),-isystem "$(STB)") $(WARN) $(CFLAGS_$(VARIANT)) $(PIC) $(CPPFLAGS) \
            $(CFLAGS) -ffp-contract=off
@@ -59,7 +69,7 @@ endif
 # The double build is for gradient checks. It has only the numeric code, nothing that reads or writes files of floats.
 NUMERIC := base math nn model optim
 FOLDERS := $(NUMERIC) $(if $(filter double,$(VARIANT)),,gguf text eval page data decode train inspect)
-LIB_SRC := $(sort $(wildcard $(FOLDERS:%=src/%/*.c)))
+LIB_SRC := $(filter-out src/train/launch_$(if $(MPI),alone,mpi).c,$(sort $(wildcard $(FOLDERS:%=src/%/*.c))))
 ifneq ($(VARIANT),double)
 LIB_SRC += $(addprefix src/cli/,options.c unseen.c models.c scoring.c) # shared by commands, or parts of one
 PAGE_DATA := $(B)/page/pages_data.o
@@ -109,6 +119,10 @@ $(COMMANDS): %: $(B)/bin/% always
 $(B)/bin/%: $(B)/cli/%.o $(LIB) $(B)/built_by
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+
+ifneq ($(MPI),)
+$(B)/bin/train $(B)/train/launch_mpi.o: private CC := $(MPICC)
+endif
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@

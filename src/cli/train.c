@@ -17,7 +17,10 @@
 #include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/dryrun.h"
+#include "train/follow.h"
+#include "train/launch.h"
 #include "train/loop.h"
+#include "train/ranks.h"
 
 static const Option options[] = {
     {"--fresh", NULL, NULL, "start over, even if the run's folder has a last.gguf", NULL},
@@ -237,7 +240,6 @@ static int tell_end(RunStatus status, const Trainer *t, uint64_t first, Progress
 }
 
 static int run(Trainer *t, FileLock *lock, bool fresh, bool resumed, Error *err) {
-    catch_signals();
     /* At once: killed before its first validation, the run would continue from the last.gguf of the one before. */
     if (fresh && !checkpoint_save_last(t, err)) return options_fail(&command, err);
     Progress progress = progress_start(stderr);
@@ -247,37 +249,63 @@ static int run(Trainer *t, FileLock *lock, bool fresh, bool resumed, Error *err)
     return tell_end(status, t, first, &progress, err);
 }
 
+/* What fails for one rank fails for all, and the first one says it. When rank 0 is lost, the next one does. */
+static int fail(const Ranks *ranks, const Error *err) {
+    if (ranks_leads(ranks) || (ranks->lost && ranks->self == 1)) options_fail(&command, err);
+    return EXIT_FAILED;
+}
+
+/* What rank 0 does, or the others. */
+static int train_together(Trainer *t, FileLock *lock, bool fresh, bool dry, bool resumed, Error *err) {
+    Ranks *const ranks = t->config->ranks;
+    int code;
+    if (!dry) catch_signals();
+    if (!ranks_leads(ranks)) return follow_run(t, &code, err) ? code : fail(ranks, err);
+    code = dry ? dry_run(t, err) : run(t, lock, fresh, resumed, err);
+    ranks_give(ranks, ORDER_END, (uint64_t)code);
+    return code;
+}
+
 static int train_locked(Config *config, FileLock *lock, bool fresh, bool dry, Error *err) {
     bool resumed;
     Trainer trainer;
     Pool *pool = pool_create(config->threads, err);
     int code;
-    if (pool && checkpoint_open(&trainer, config, pool, !fresh, &resumed, err)) {
-        code = dry ? dry_run(&trainer, err) : run(&trainer, lock, fresh, resumed, err);
+    if (ranks_agree(config->ranks, pool, err) && checkpoint_open(&trainer, config, pool, !fresh, &resumed, err)) {
+        code = train_together(&trainer, lock, fresh, dry, resumed, err);
         trainer_free(&trainer);
     } else {
-        code = options_fail(&command, err);
+        code = fail(config->ranks, err);
     }
     if (pool) pool_free(pool);
     return code;
 }
 
-/* Two runs in one folder would write over each other. Folders made in vain go, unless others took their place. */
+/* Two runs in one folder would write over each other: rank 0 locks it. Folders made in vain go, unless others took
+ * their place. */
 static int train(Config *config, bool fresh, bool dry, Error *err) {
+    Ranks *const ranks = config->ranks;
     FileLock lock;
     size_t made;
-    if (!file_make_folder(config->dir, &made, err)) return options_fail(&command, err);
+    const bool there = file_make_folder(config->dir, &made, err);
+    if (!ranks_agree(ranks, there, err)) {
+        if (there) file_remove_folders(config->dir, made);
+        return fail(ranks, err);
+    }
     int code = EXIT_FAILED;
-    if (file_lock(&lock, config->files[RUN_LOCK], err)) {
+    const bool leads = ranks_leads(ranks);
+    const bool locked = leads && file_lock(&lock, config->files[RUN_LOCK], err);
+    if (leads && !locked && access(config->dir, W_OK) != 0)
+        error_set(err, "%s; run.dir must be a folder that can be written", err->text);
+    if (ranks_agree(ranks, locked || !leads, err))
         code = train_locked(config, &lock, fresh, dry, err);
+    else
+        fail(ranks, err);
+    if (locked) {
         if (!file_lock_keep(&lock)) made = 0;
         file_unlock(&lock);
-    } else {
-        if (access(config->dir, W_OK) != 0)
-            error_set(err, "%s; run.dir must be a folder that can be written", err->text);
-        options_fail(&command, err);
     }
-    if (code == EXIT_FAILED) file_remove_folders(config->dir, made);
+    if (code == EXIT_FAILED && leads) file_remove_folders(config->dir, made);
     return code;
 }
 
@@ -328,6 +356,16 @@ static bool names_stdin(const char *list) {
     return false;
 }
 
+static bool check_input(const char *path, const Config *config, const Ranks *ranks, Error *err) {
+    const bool is_config = strcmp(path, "-") == 0, is_corpus = names_stdin(config->data_train);
+    if (is_config && is_corpus)
+        return error_set(err,
+                         "data.train: -: standard input is the config already; name a file, or give the config as one");
+    if (ranks->count > 1 && (is_config || is_corpus))
+        return error_set(err, "-: only one of the processes has the standard input; name a file instead");
+    return true;
+}
+
 int main(int argc, char **argv) {
     Error err;
     OptionReader reader = options_start(&command, argc, argv);
@@ -353,21 +391,18 @@ int main(int argc, char **argv) {
         options_usage(&command, "expected a CONFIG.ini (for a start: configs/tiny.ini; -: standard input), found none");
     if (strcmp(path, "-") == 0) options_tell_input(&command, "the config");
 
-    Config config;
-    const bool ok = cpu_check(&err) && config_read(&config, path, overrides, stbds_arrlenu(overrides), &err);
+    Config config = {0};
+    Ranks ranks;
+    if (!launch_begin(&ranks, &err)) return options_fail(&command, &err);
+    const bool read = cpu_check(&err) && config_read(&config, path, overrides, stbds_arrlenu(overrides), &err);
     stbds_arrfree(overrides);
-    if (!ok) {
-        options_suggest_file(&err, path, (const char *const[]){"configs/*.ini", "*.ini", "*/*.ini", NULL});
-        return options_fail(&command, &err);
-    }
-    int code;
-    if (strcmp(path, "-") == 0 && names_stdin(config.data_train)) {
-        error_set(&err, "data.train: -: standard input is the config already; name a file, or give the config as one");
-        code = options_fail(&command, &err);
-    } else {
-        options_keep_going(); /* a run outlives whoever reads its messages */
-        code = train(&config, fresh, dry, &err);
-    }
-    config_free(&config);
+    if (!read) options_suggest_file(&err, path, (const char *const[]){"configs/*.ini", "*.ini", "*/*.ini", NULL});
+    const bool ok = ranks_agree(&ranks, read && check_input(path, &config, &ranks, &err), &err);
+    ranks.stop = &stop_asked;
+    config.ranks = &ranks;
+    options_keep_going(); /* a run outlives whoever reads its messages */
+    const int code = ok ? train(&config, fresh, dry, &err) : fail(&ranks, &err);
+    if (read) config_free(&config);
+    launch_end(&ranks, code);
     return code;
 }
