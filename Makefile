@@ -253,6 +253,11 @@ valgrind: all
 crash-test: all
 	@sh scripts/crash_test.sh
 
+## make mpi-test     several processes over each MPI that is installed: the bytes of one alone, also after they were killed
+.PHONY: mpi-test
+mpi-test: all
+	@sh scripts/mpi_test.sh
+
 ## make fault-test   make each call of the C library in a short run fail, one by one
 fault-test: all
 	@sh scripts/fault_test.sh

@@ -45,8 +45,8 @@ static const Command command = {
 
 static volatile sig_atomic_t stop_asked;
 
-/* Ctrl-C, kill, a terminal that is closed. */
-static const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
+/* Ctrl-C, kill, a terminal that is closed, and what batch systems and mpirun can send. */
+static const int stopping[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 enum { STOPPING = COUNT(stopping) };
 
 /* The first signal asks to stop after the step; a second Ctrl-C or kill ends the process at once. A terminal that is
@@ -158,9 +158,11 @@ static int dry_run(Trainer *t, Error *err) {
 static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
     const Config *c = t->config;
     const NumberText vocabulary = terminal_count(tokenizer_vocab_size(t->data.tokenizer));
-    progress_line(progress, "%s: %s pairs (%s target tokens), vocabulary %s, %s parameters, %zu thread%s, %s, %s",
+    char processes[64] = "";
+    if (ranks_count(c->ranks) > 1) snprintf(processes, sizeof processes, "%zu processes, ", ranks_count(c->ranks));
+    progress_line(progress, "%s: %s pairs (%s target tokens), vocabulary %s, %s parameters, %s%zu thread%s, %s, %s",
                   c->dir, terminal_count(t->data.train.count).text, terminal_count(t->data.train.target_tokens).text,
-                  vocabulary.text, terminal_count(t->model.params.count).text, pool_threads(t->pool),
+                  vocabulary.text, terminal_count(t->model.params.count).text, processes, pool_threads(t->pool),
                   pool_threads(t->pool) > 1 ? "s" : "", cpu_instruction_set(),
                   t->model.compute.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
     if (t->data.merges_missing)
