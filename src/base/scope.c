@@ -180,23 +180,19 @@ void scope_leave(ScopeEnd end, const Error *err) {
     longjmp(use->landing, 1);
 }
 
-/* Whether the body was left is for the caller to find out: *left. */
-static ScopeEnd run(Scope *scope, ScopeBody *body, void *context, Error *err, bool *left) {
-    Use here = {.outer = use, .scope = scope, .err = err};
-    *left = true;
-    if (setjmp(here.landing) == 0) {
-        use = &here;
-        const bool ok = body(context, err);
-        here.end = ok ? SCOPE_DONE : here.is_short ? SCOPE_NO_MEMORY : SCOPE_FAILED;
-        *left = false;
-    }
-    use = here.outer;
-    return here.end;
+/* The use is the caller's: what changes in a function between setjmp and longjmp is lost there. */
+static void run(Use *here, ScopeBody *body, void *context) {
+    use = here;
+    if (setjmp(here->landing) != 0) return;
+    const bool ok = body(context, here->err);
+    here->end = ok ? SCOPE_DONE : here->is_short ? SCOPE_NO_MEMORY : SCOPE_FAILED;
 }
 
 ScopeEnd scope_join(Scope *scope, ScopeBody *body, void *context, Error *err) {
-    bool left;
-    return run(scope, body, context, err, &left);
+    Use here = {.outer = use, .scope = scope, .err = err};
+    run(&here, body, context);
+    use = here.outer;
+    return here.end;
 }
 
 /* What was taken last goes first: threads before what they use. What is given back may itself own blocks. */
@@ -217,9 +213,8 @@ static bool give_back(void *context, Error *err) {
 
 ScopeEnd scope_run(Scope *scope, ScopeBody *body, void *context, Error *err) {
     Error ignored;
-    bool left;
-    const ScopeEnd end = run(scope, body, context, err, &left);
-    if (left) scope_join(scope, give_back, scope, &ignored);
+    const ScopeEnd end = scope_join(scope, body, context, err);
+    if (end != SCOPE_DONE) scope_join(scope, give_back, scope, &ignored);
     return end;
 }
 

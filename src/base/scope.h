@@ -31,7 +31,7 @@ typedef enum ScopeEnd {
     SCOPE_BUG,       /* it was left because a CHECK failed */
 } ScopeEnd;
 
-/* Runs the body in the scope. If it was left, the scope owns nothing any more, and *err says why. */
+/* Runs the body in the scope. If it failed, the scope owns nothing any more, and *err says why. */
 typedef bool ScopeBody(void *context, Error *err);
 ScopeEnd scope_run(Scope *scope, ScopeBody *body, void *context, Error *err);
 

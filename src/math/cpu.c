@@ -113,7 +113,7 @@ bool cpu_use(const char *name) {
 }
 
 /* POSIX: a new thread inherits its creator's floating-point environment. */
-static void flush_denormals(void) {
+void cpu_flush_denormals(void) {
 #if defined(__SSE__)
     enum { FLUSH_RESULTS = 1 << 15, ZERO_OPERANDS = 1 << 6 }; /* of MXCSR */
     __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | FLUSH_RESULTS | ZERO_OPERANDS);
@@ -125,7 +125,7 @@ static void flush_denormals(void) {
 }
 
 bool cpu_check(Error *err) {
-    flush_denormals();
+    cpu_flush_denormals();
     const char *wanted = getenv("NMT_ISA");
     if (!wanted || strcmp(wanted, cpu_instruction_set()) == 0) return true;
     char *here = names_list(set_names);

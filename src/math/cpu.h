@@ -26,10 +26,13 @@ const char *cpu_instruction_set(void);
 bool cpu_same_floats(const char *name);
 
 /* Fails when NMT_ISA names an instruction set that does not exist or that this CPU lacks. ./train, ./translate
- * and ./inspect call it before they compute; without the call, such a name is ignored. From the call on, this thread
- * and those it starts treat denormal numbers (below 1.2e-38) as 0: Adam's moments fade into that range, and some CPUs
- * compute with such numbers a hundred times slower. */
+ * and ./inspect call it before they compute; without the call, such a name is ignored. It calls
+ * cpu_flush_denormals. */
 bool cpu_check(Error *err);
+
+/* From the call on, this thread and those it starts treat denormal numbers (below 1.2e-38) as 0: Adam's moments fade
+ * into that range, and some CPUs compute with such numbers a hundred times slower. */
+void cpu_flush_denormals(void);
 
 /* For tests: uses the named instruction set from now on. False when it is not available. Not while a pool runs. */
 bool cpu_use(const char *name);

@@ -28,6 +28,7 @@ struct Loop {
     Log reel;         /* film.jsonl; file -1: there is none */
     bool film_fails;  /* and a message said so */
     const char *lost; /* why the validation does not count: numbers that are not finite; NULL: it does */
+    StepReport last;  /* the step that was done last */
     bool unsaved;     /* something could not be written, and has not been since */
     Error problem;    /* why */
 };
@@ -315,7 +316,7 @@ RunStatus loop_step(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     const Config *c = l->config;
     if (is_stalled(c, &t->state)) return RUN_STALLED; /* also a run that had stopped early, started again */
     if (is_over(c, &t->state)) return RUN_FINISHED;
-    const StepReport step = trainer_step(t);
+    const StepReport step = l->last = trainer_step(t);
     if (ranks_lost(c->ranks, err)) return RUN_FAILED;
     if (step.skipped) {
         display_skipped(&l->display, &step);
@@ -340,6 +341,8 @@ RunStatus loop_step(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     save_stopped(l);
     return RUN_STOPPED;
 }
+
+StepReport loop_last(const Loop *l) { return l->last; }
 
 RunStatus loop_end(Loop *l, RunStatus end, Error *err) {
     Error lost;

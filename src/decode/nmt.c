@@ -1,0 +1,430 @@
+/* Models, translation and scores of the library; train/nmt_train.c has its training.
+ *
+ * A handle and all that belongs to it is owned by the handle's scope (base/scope.h). A translator's scope is emptied
+ * when a call fails, and what it needs is made again by the next. */
+#include "decode/nmt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ds.h"
+#include "base/size.h"
+#include "base/version.h"
+#include "decode/modelfile.h"
+#include "decode/nmt_internal.h"
+#include "decode/scoring.h"
+#include "decode/translator.h"
+#include "eval/score.h"
+#include "math/cpu.h"
+
+const char *nmt_version(void) { return NMT_VERSION; }
+
+/* The texts as the rest of the program has them, in a fresh array. */
+static Text *copy_texts(const nmt_text *texts, size_t count) {
+    Text *copy = memory_new(count, sizeof *copy);
+    for (size_t i = 0; i < count; i++) copy[i] = (Text){texts[i].length > 0 ? texts[i].bytes : "", texts[i].length};
+    return copy;
+}
+
+/* ---- Models ---- */
+
+typedef struct InfoLine {
+    char *key, *text; /* text NULL: a list */
+} InfoLine;
+
+struct nmt_model {
+    Scope *scope;
+    ModelFile file;
+    Tokenizer *tokenizer;
+    InfoLine *info; /* a stb_ds array */
+};
+
+typedef struct Opening {
+    nmt_model *model; /* the result */
+    const char *path; /* NULL: the bytes */
+    const void *bytes;
+    size_t size;
+} Opening;
+
+static void read_info(nmt_model *m) {
+    const char *key;
+    for (size_t i = 0; (key = gguf_key(m->file.gguf, i)); i++) {
+        char *text = gguf_text(m->file.gguf, i);
+        if (text) stbds_arrput(m->info, ((InfoLine){memory_string(key), text}));
+    }
+    const InfoLine counted[] = {
+        {memory_string("parameters"), memory_format("%zu", m->file.params.count)},
+        {memory_string("vocabulary"), memory_format("%zu", tokenizer_vocab_size(m->tokenizer))},
+    };
+    ds_append(m->info, counted, sizeof counted / sizeof *counted);
+}
+
+static bool open_model(void *context, Error *err) {
+    Opening *o = context;
+    nmt_model *m = memory_new(1, sizeof *m);
+    m->scope = scope_current();
+    const bool ok = cpu_check(err) && (o->path ? modelfile_open(&m->file, o->path, err)
+                                               : modelfile_open_memory(&m->file, o->bytes, o->size, "model", err));
+    if (!ok || !(m->tokenizer = modelfile_tokenizer(&m->file, err))) return false;
+    read_info(m);
+    o->model = m;
+    return true;
+}
+
+static nmt_status open_any(nmt_model **model, Opening opening, int header, nmt_error *err) {
+    static const nmt_status failure = NMT_FAILED;
+    if (!model) return call_refuse(err, NMT_WRONG_ARGUMENT, "model: expected where to put it, found NULL");
+    *model = NULL;
+    nmt_status status = call_header(header, err);
+    if (status != NMT_OK) return status;
+    Scope *scope = scope_create();
+    if (!scope) return call_refuse(err, NMT_NO_MEMORY, "out of memory");
+    status = call_run(scope, open_model, &opening, &failure, err);
+    if (status != NMT_OK)
+        scope_free(scope);
+    else
+        *model = opening.model;
+    return status;
+}
+
+nmt_status nmt_open(nmt_model **model, const char *path, int header, nmt_error *err) {
+    if (!path) return call_refuse(err, NMT_WRONG_ARGUMENT, "path: expected the name of a file, found NULL");
+    return open_any(model, (Opening){.path = path}, header, err);
+}
+
+nmt_status nmt_open_memory(nmt_model **model, const void *bytes, size_t size, int header, nmt_error *err) {
+    if (!bytes && size > 0) return call_refuse(err, NMT_WRONG_ARGUMENT, "bytes: expected %zu bytes, found NULL", size);
+    return open_any(model, (Opening){.bytes = bytes, .size = size}, header, err);
+}
+
+void nmt_close(nmt_model *model) {
+    if (model) scope_free(model->scope);
+}
+
+const char *nmt_info_key(const nmt_model *model, size_t i) {
+    return model && i < stbds_arrlenu(model->info) ? model->info[i].key : NULL;
+}
+
+const char *nmt_info(const nmt_model *model, const char *key) {
+    for (size_t i = 0; model && key && i < stbds_arrlenu(model->info); i++)
+        if (strcmp(model->info[i].key, key) == 0) return model->info[i].text;
+    return NULL;
+}
+
+/* ---- Translators ---- */
+
+/* What results are made of. */
+typedef struct Answer {
+    nmt_result *results;
+    const nmt_result **result_at;
+    nmt_hypothesis *hypotheses;
+    const nmt_hypothesis **hypothesis_at;
+    nmt_word *words;
+    char *text;
+} Answer;
+
+/* What a translator works with. */
+typedef struct Engine {
+    Pool *pool;
+    int32_t *prefix; /* a stb_ds array */
+    Translator *translator;
+    Scorer *scorer; /* NULL: not needed so far */
+    Answer answer;
+} Engine;
+
+struct nmt_translator {
+    Scope *scope;
+    const nmt_model *model;
+    nmt_options options; /* prefix: a copy */
+    Engine *engine;      /* NULL: to be made */
+    nmt_status failure;  /* of the call that runs */
+};
+
+static const nmt_options standard = {
+    .size = sizeof(nmt_options),
+    .header = NMT_HEADER,
+    .threads = 1,
+    .n_best = 1,
+    .length_alpha = -1,
+    .max_ratio = -1,
+    .max_extra = -1,
+    .temperature = 1,
+    .seed = 1,
+};
+
+void nmt_options_init(nmt_options *options, size_t size, int header) {
+    call_defaults(options, size, header, &standard, sizeof standard);
+}
+
+/* Numbers that search_check would see as huge ones. */
+static bool check_signs(const nmt_options *o, Error *err) {
+    const struct {
+        const char *name;
+        int value, most;
+    } rows[] = {
+        {"threads", o->threads, 1024},
+        {"beam", o->beam, SEARCH_MAX_BEAM},
+        {"n_best", o->n_best, SEARCH_MAX_BEAM},
+        {"max_length", o->max_length, HYPER_MAX_LENGTH},
+        {"min_length", o->min_length, HYPER_MAX_LENGTH},
+        {"no_repeat_ngram", o->no_repeat_ngram, HYPER_MAX_LENGTH},
+        {"top_k", o->top_k, SEARCH_MAX_BEAM},
+        {"alignment", o->alignment, 1},
+        {"sentences", o->sentences, 1},
+        {"sample", o->sample, 1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].value < 0 || rows[i].value > rows[i].most)
+            return error_set(err, "options: %s: expected 0 to %d, found %d", rows[i].name, rows[i].most, rows[i].value);
+    return true;
+}
+
+/* The model's own way of searching, except where an option says otherwise. */
+static bool search_options(SearchOptions *how, int32_t **prefix, const nmt_translator *t, Error *err) {
+    const nmt_options *o = &t->options;
+    *how = t->model->file.info.decode;
+    if (!check_signs(o, err)) return false;
+    if (o->beam > 0) how->beam = (size_t)o->beam;
+    how->n_best = o->n_best > 0 ? (size_t)o->n_best : 1;
+    if (!(o->length_alpha < 0)) how->length_alpha = o->length_alpha;
+    if (!(o->max_ratio < 0)) how->max_ratio = o->max_ratio;
+    if (o->max_extra >= 0) how->max_extra = (size_t)o->max_extra;
+    how->max_length = (size_t)o->max_length;
+    if (o->max_length > 0 && o->max_ratio < 0 && o->max_extra < 0)
+        how->max_extra = size_max(how->max_extra, how->max_length); /* nothing else is the limit */
+    how->min_length = (size_t)o->min_length;
+    how->no_repeat_ngram = (size_t)o->no_repeat_ngram;
+    how->sample = o->sample;
+    if (o->sample && o->beam == 0) how->beam = 1;
+    if (how->beam < how->n_best) how->beam = how->n_best;
+    how->temperature = o->temperature;
+    how->top_k = (size_t)o->top_k;
+    how->seed = o->seed;
+    tokenizer_encode(t->model->tokenizer, prefix, o->prefix.bytes, o->prefix.length);
+    how->prefix = *prefix, how->prefix_length = stbds_arrlenu(*prefix);
+    return search_check(how, &t->model->file.info.hyper, "options", err);
+}
+
+static bool need_engine(nmt_translator *t, Error *err) {
+    SearchOptions how;
+    const ModelFile *file = &t->model->file;
+    if (t->engine) return true;
+    Engine *e = memory_new(1, sizeof *e);
+    t->failure = NMT_WRONG_ARGUMENT;
+    if (!search_options(&how, &e->prefix, t, err)) return false;
+    t->failure = NMT_FAILED;
+    e->pool = pool_create((size_t)t->options.threads, err);
+    if (!e->pool) return false;
+    e->translator = translator_create(&file->params, file->w, t->model->tokenizer, e->pool, how);
+    if (t->options.alignment) translator_align(e->translator);
+    if (t->options.sentences) translator_sentences(e->translator);
+    t->engine = e;
+    return true;
+}
+
+static bool make_translator(void *context, Error *err) { return need_engine(context, err); }
+
+/* Runs the body for a translator. */
+static nmt_status call_translator(nmt_translator *t, ScopeBody *body, void *context, nmt_error *err) {
+    t->failure = NMT_FAILED;
+    const nmt_status status = call_run(t->scope, body, context, &t->failure, err);
+    if (status != NMT_OK) t->engine = NULL;
+    return status;
+}
+
+nmt_status nmt_translator_new(nmt_translator **translator, const nmt_model *model, const nmt_options *options,
+                              nmt_error *err) {
+    if (!translator) return call_refuse(err, NMT_WRONG_ARGUMENT, "translator: expected where to put it, found NULL");
+    *translator = NULL;
+    if (!model) return call_refuse(err, NMT_WRONG_ARGUMENT, "model: expected an open model, found NULL");
+    nmt_options own = standard;
+    nmt_status status = call_options(&own, options, sizeof own, "nmt_options", err);
+    if (status == NMT_OK) status = call_texts(&own.prefix, 1, "options: prefix", err);
+    if (status != NMT_OK) return status;
+    nmt_translator *t = calloc(1, sizeof *t);
+    char *prefix = own.prefix.length < SIZE_MAX ? malloc(own.prefix.length + 1) : NULL;
+    if (t && prefix && (t->scope = scope_create())) {
+        if (own.prefix.length > 0) memcpy(prefix, own.prefix.bytes, own.prefix.length);
+        own.prefix.bytes = prefix;
+        t->model = model;
+        t->options = own;
+        status = call_translator(t, make_translator, t, err);
+        if (status == NMT_OK)
+            *translator = t;
+        else
+            nmt_translator_free(t);
+        return status;
+    }
+    free(prefix);
+    free(t);
+    return call_refuse(err, NMT_NO_MEMORY, "out of memory");
+}
+
+void nmt_translator_free(nmt_translator *t) {
+    if (!t) return;
+    scope_free(t->scope);
+    free((char *)t->options.prefix.bytes);
+    free(t);
+}
+
+/* ---- Translation ---- */
+
+typedef struct Translating {
+    nmt_translator *translator;
+    const nmt_text *texts;
+    size_t count;
+} Translating;
+
+static void free_answer(Answer *a) {
+    free(a->results);
+    free(a->result_at);
+    free(a->hypotheses);
+    free(a->hypothesis_at);
+    free(a->words);
+    free(a->text);
+    *a = (Answer){0};
+}
+
+/* Copies results, whose structs may become larger than the public ones, and puts a NUL behind each text. */
+static void copy_results(Answer *a, const TranslatorResult *results, size_t count) {
+    size_t hypotheses = 0, words = 0, bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        hypotheses += results[i].count;
+        for (size_t k = 0; k < results[i].count; k++) {
+            words += results[i].hypotheses[k].word_count;
+            bytes += results[i].hypotheses[k].length + 1;
+        }
+    }
+    free_answer(a);
+    a->results = memory_new(count, sizeof *a->results);
+    a->result_at = memory_new(count, sizeof *a->result_at);
+    a->hypotheses = memory_new(hypotheses, sizeof *a->hypotheses);
+    a->hypothesis_at = memory_new(hypotheses, sizeof *a->hypothesis_at);
+    a->words = memory_new(words, sizeof *a->words);
+    a->text = memory_new(bytes, 1);
+    size_t at = 0, word_at = 0, byte_at = 0;
+    for (size_t i = 0; i < count; i++) {
+        const TranslatorResult *from = &results[i];
+        a->results[i] = (nmt_result){.hypotheses = a->hypothesis_at + at,
+                                     .count = from->count,
+                                     .source_tokens = from->source_tokens,
+                                     .source_words = from->source_words,
+                                     .parts = from->parts};
+        a->result_at[i] = &a->results[i];
+        for (size_t k = 0; k < from->count; k++, at++) {
+            const TranslatorHypothesis *h = &from->hypotheses[k];
+            a->hypotheses[at] = (nmt_hypothesis){.text = {a->text + byte_at, h->length},
+                                                 .log_probability = h->log_probability,
+                                                 .score = h->score,
+                                                 .cut = h->cut,
+                                                 .words = a->words + word_at,
+                                                 .word_count = h->word_count};
+            a->hypothesis_at[at] = &a->hypotheses[at];
+            if (h->length > 0) memcpy(a->text + byte_at, h->bytes, h->length);
+            byte_at += h->length + 1;
+            for (size_t w = 0; w < h->word_count; w++)
+                a->words[word_at++] =
+                    (nmt_word){h->words[w].shares, h->words[w].first, h->words[w].count, h->words[w].largest};
+        }
+    }
+}
+
+static bool translate(void *context, Error *err) {
+    const Translating *c = context;
+    if (!need_engine(c->translator, err)) return false;
+    Engine *e = c->translator->engine;
+    Text *texts = copy_texts(c->texts, c->count);
+    TranslatorResult *results = memory_new(c->count, sizeof *results);
+    if (!translator_run(e->translator, texts, c->count, results, err)) return false;
+    copy_results(&e->answer, results, c->count);
+    free(results);
+    free(texts);
+    return true;
+}
+
+nmt_status nmt_translate(nmt_translator *translator, const nmt_text *texts, size_t count,
+                         const nmt_result *const **results, nmt_error *err) {
+    if (!translator || !results)
+        return call_refuse(err, NMT_WRONG_ARGUMENT, "expected a translator and where to put results, found NULL");
+    *results = NULL;
+    nmt_status status = call_texts(texts, count, "texts", err);
+    if (status != NMT_OK) return status;
+    status = call_translator(translator, translate, &(Translating){translator, texts, count}, err);
+    if (status == NMT_OK) *results = translator->engine->answer.result_at;
+    return status;
+}
+
+typedef struct Scoring {
+    nmt_translator *translator;
+    const nmt_text *sources, *targets;
+    size_t count;
+    nmt_score *scores;
+} Scoring;
+
+static bool score_pairs(void *context, Error *err) {
+    const Scoring *c = context;
+    if (!need_engine(c->translator, err)) return false;
+    const nmt_model *model = c->translator->model;
+    Engine *e = c->translator->engine;
+    if (!e->scorer) e->scorer = scorer_create(&model->file.params, model->file.w, model->tokenizer, e->pool, NULL);
+    Text *sources = copy_texts(c->sources, c->count), *targets = copy_texts(c->targets, c->count);
+    PairScore *scores = memory_new(c->count, sizeof *scores);
+    if (!scorer_run(e->scorer, sources, targets, c->count, scores, err)) return false;
+    for (size_t i = 0; i < c->count; i++) c->scores[i] = (nmt_score){scores[i].log_probability, scores[i].tokens};
+    free(scores);
+    free(targets);
+    free(sources);
+    return true;
+}
+
+nmt_status nmt_score_pairs(nmt_translator *translator, const nmt_text *sources, const nmt_text *targets, size_t count,
+                           nmt_score *scores, nmt_error *err) {
+    if (!translator || (!scores && count > 0))
+        return call_refuse(err, NMT_WRONG_ARGUMENT, "expected a translator and where to put scores, found NULL");
+    nmt_status status = call_texts(sources, count, "sources", err);
+    if (status == NMT_OK) status = call_texts(targets, count, "targets", err);
+    if (status != NMT_OK) return status;
+    return call_translator(translator, score_pairs, &(Scoring){translator, sources, targets, count, scores}, err);
+}
+
+/* ---- BLEU and chrF ---- */
+
+typedef struct Measuring {
+    double *score;
+    ScoreOptions how;
+    const nmt_text *translations, *references;
+    size_t count, each;
+} Measuring;
+
+static bool measure(void *context, Error *err) {
+    (void)err;
+    const Measuring *c = context;
+    NgramCounts sum = {{0}, {0}, {0}};
+    Ngrams *work = ngrams_create();
+    for (size_t i = 0; i < c->count; i++) {
+        Text *one = copy_texts(&c->translations[i], 1), *references = copy_texts(c->references + i * c->each, c->each);
+        score_add(&sum, work, c->how, *one, references, c->each);
+        free(references);
+        free(one);
+    }
+    ngrams_free(work);
+    *c->score = score_value(c->how, &sum);
+    return true;
+}
+
+nmt_status nmt_measure(double *score, nmt_metric metric, const nmt_text *translations, const nmt_text *references,
+                       size_t count, size_t each, nmt_error *err) {
+    static const nmt_status failure = NMT_FAILED;
+    static const ScoreMetric metrics[] = {
+        [NMT_BLEU] = SCORE_BLEU, [NMT_CHRF] = SCORE_CHRF, [NMT_CHRFPP] = SCORE_CHRFPP};
+    if (!score) return call_refuse(err, NMT_WRONG_ARGUMENT, "score: expected where to put it, found NULL");
+    if ((size_t)metric >= sizeof metrics / sizeof *metrics)
+        return call_refuse(err, NMT_WRONG_ARGUMENT, "metric: expected one of nmt_metric, found %d", (int)metric);
+    if (each == 0 || count > SIZE_MAX / each)
+        return call_refuse(err, NMT_WRONG_ARGUMENT, "each: expected 1 or more references, found %zu", each);
+    nmt_status status = call_texts(translations, count, "translations", err);
+    if (status == NMT_OK) status = call_texts(references, count * each, "references", err);
+    if (status != NMT_OK) return status;
+    Measuring measuring = {score, {.metric = metrics[metric]}, translations, references, count, each};
+    return call_alone(measure, &measuring, &failure, err);
+}

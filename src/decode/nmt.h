@@ -1,0 +1,223 @@
+/* nmt.h: the library. It opens a model, translates, scores and trains.
+ *
+ *     nmt_model *model;
+ *     nmt_translator *translator;
+ *     const nmt_result *const *results;
+ *     nmt_error err;
+ *     const nmt_text text = {"the cat sat", 11};
+ *     if (nmt_open(&model, "model.gguf", NMT_HEADER, &err) ||
+ *         nmt_translator_new(&translator, model, NULL, &err) ||
+ *         nmt_translate(translator, &text, 1, &results, &err))
+ *         return fprintf(stderr, "%s\n", err.message), 1;
+ *     puts(results[0]->hypotheses[0]->text.bytes);
+ *     nmt_translator_free(translator);
+ *     nmt_close(model);
+ *
+ * Every function that can fail returns a status, NMT_OK = 0 or another, and fills the caller's nmt_error (which may be
+ * NULL) with one line that says why. Running out of memory is such a failure. What a failed call had taken is given
+ * back. The library never prints, ends the process, catches a signal or calls a locale function, and there is nothing
+ * to initialise. A call computes with the floating-point mode it needs, and leaves the caller's as it was.
+ *
+ * Text is UTF-8 with its length in bytes. Bytes that are not UTF-8 are no failure: they are kept as they are.
+ *
+ * Three environment variables are read: NMT_ISA names the instruction set to use, NMT_ACCEPT a checksum of a model file
+ * that was changed on purpose, and HOME is what ~ means in the paths of a config. Threads that the library starts block
+ * all signals. The library may not be used in the child of a fork while another thread was in a call. */
+#ifndef NMT_H
+#define NMT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define NMT_API __attribute__((visibility("default")))
+#else
+#define NMT_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The interface that this header describes. It changes when a program must be compiled again, which a new function or a
+ * new field at the end of a struct does not need. A library of another interface refuses it (NMT_WRONG_HEADER). */
+#define NMT_HEADER 1
+
+/* The version of the library, "0.1.0". */
+NMT_API const char *nmt_version(void);
+
+typedef enum nmt_status {
+    NMT_OK,
+    NMT_FAILED,         /* a file cannot be read or written, or a model is damaged: the message says which */
+    NMT_NO_MEMORY,      /* there is not enough memory */
+    NMT_WRONG_ARGUMENT, /* an argument or an option is wrong */
+    NMT_WRONG_HEADER,   /* the program was compiled with a header of another interface */
+    NMT_STOPPED,        /* the training was stopped by its callback, and saved */
+} nmt_status;
+
+/* Of one call: a thread has its own. */
+typedef struct nmt_error {
+    nmt_status status;
+    char message[1024]; /* one line of UTF-8 without a line end, and a NUL */
+} nmt_error;
+
+/* Bytes that the caller or the library owns. Those that the library returns have a NUL behind them. */
+typedef struct nmt_text {
+    const char *bytes;
+    size_t length;
+} nmt_text;
+
+/* ---- Models ---- */
+
+/* An open model, which never changes: any number of threads may use one at the same time. Close it after its
+ * translators are freed. */
+typedef struct nmt_model nmt_model;
+
+/* Opens a model file, which is mapped into memory; header is NMT_HEADER. On failure *model is NULL. The file may be
+ * replaced while it is open, but not shortened in place. */
+NMT_API nmt_status nmt_open(nmt_model **model, const char *path, int header, nmt_error *err);
+
+/* Opens a model file's bytes, which stay the caller's, and must stay as they are until nmt_close. They are used in
+ * place where they begin at a multiple of 8, and are copied elsewhere. */
+NMT_API nmt_status nmt_open_memory(nmt_model **model, const void *bytes, size_t size, int header, nmt_error *err);
+
+NMT_API void nmt_close(nmt_model *model); /* NULL is fine */
+
+/* What the model file says under a key, such as "nmt.width" or "nmt.config", as text; numbers are decimal, switches are
+ * "true" or "false". NULL: there is no such key, or its value is a list. Two keys are not in the file: "parameters",
+ * how many the model has, and "vocabulary", how many tokens. The text lives as long as the model. */
+NMT_API const char *nmt_info(const nmt_model *model, const char *key);
+
+/* Key number i that nmt_info knows, from 0; NULL behind the last. */
+NMT_API const char *nmt_info_key(const nmt_model *model, size_t i);
+
+/* ---- Translation ---- */
+
+/* How to translate. nmt_options_init fills it in; change what you want to be otherwise. Where a field says "the
+ * model's", the model file knows how its training measured it ([decode] of the config). */
+typedef struct nmt_options {
+    size_t size;         /* of the struct, as the program was compiled */
+    int header;          /* NMT_HEADER */
+    int threads;         /* 1; 0: one for each core. The bits are the same with any number */
+    int beam;            /* hypotheses that the search keeps, 1 (greedy) to 64; 0: the model's */
+    int n_best;          /* 1: hypotheses that are wanted of a text, at most 64; the beam is at least this */
+    double length_alpha; /* score = log probability / tokens ^ length_alpha; negative: the model's */
+    double max_ratio;    /* a translation has at most max_ratio times the tokens of its source, ...; negative: the
+                            model's */
+    int max_extra;       /* ... and max_extra more; negative: the model's */
+    int max_length;      /* 0: and at most this many tokens; 0: no such limit */
+    int min_length;      /* 0: fewest tokens */
+    int no_repeat_ngram; /* 0: no n tokens in a row occur twice; 0: they may */
+    int alignment;       /* 0; 1: hypotheses have words with their shares of the source */
+    int sentences;       /* 0; 1: each sentence of a text is translated by itself */
+    nmt_text prefix;     /* every translation begins with it; length 0: none. It is copied */
+    int sample;          /* 0; 1: draw each token by its probability instead of searching */
+    int top_k;           /* 0: draw from the top_k most likely; 0: from all */
+    double temperature;  /* 1: draw by probability ^ (1 / temperature) */
+    uint64_t seed;       /* 1: the draws depend on it, on the number of the text and on the position only */
+} nmt_options;
+
+/* Fills in the defaults. size: sizeof(nmt_options); header: NMT_HEADER. */
+NMT_API void nmt_options_init(nmt_options *options, size_t size, int header);
+
+/* Where a word of a translation comes from: its shares of source words. Words are what white space separates, numbered
+ * from 0. The shares' sum may be less than 1; the rest went to the end of the sentence. */
+typedef struct nmt_word {
+    const float *shares;          /* (count) */
+    size_t first, count, largest; /* the number of the first source word, how many, and that of the largest share */
+} nmt_word;
+
+/* A translation of a text. New fields may come behind the last. */
+typedef struct nmt_hypothesis {
+    nmt_text text;                 /* one line of UTF-8 */
+    double log_probability, score; /* -INFINITY: the model's numbers were not finite, and the text is empty */
+    size_t cut;                    /* tokens after which it was cut off by a limit; 0: it ended by itself */
+    const nmt_word *words;         /* (word_count), with options.alignment */
+    size_t word_count;
+} nmt_hypothesis;
+
+/* The translations of a text. New fields may come behind the last. */
+typedef struct nmt_result {
+    const nmt_hypothesis *const *hypotheses; /* (count) the best first; at least one, at most n_best, no text twice */
+    size_t count;
+    size_t source_tokens;
+    size_t source_words; /* with options.alignment */
+    size_t parts;        /* a text that is too long for the model is translated in parts; 0: it is empty */
+} nmt_result;
+
+/* What translates with a model: one thread at a time may use it, so each thread makes its own. */
+typedef struct nmt_translator nmt_translator;
+
+/* options: NULL for the defaults. The model must stay open until the translator is freed. On failure *translator is
+ * NULL. */
+NMT_API nmt_status nmt_translator_new(nmt_translator **translator, const nmt_model *model, const nmt_options *options,
+                                      nmt_error *err);
+NMT_API void nmt_translator_free(nmt_translator *translator); /* NULL is fine */
+
+/* Translates texts (count), best many at once. *results becomes an array of count results in the order of the texts,
+ * which belong to the translator and live until its next call. A translation has the same bits whatever else it is
+ * translated with. After a failure the translator can be used again. */
+NMT_API nmt_status nmt_translate(nmt_translator *translator, const nmt_text *texts, size_t count,
+                                 const nmt_result *const **results, nmt_error *err);
+
+/* How likely the model finds a given translation: log p(target | source), and the tokens it is the sum of, with the end
+ * of the sentence. */
+typedef struct nmt_score {
+    double log_probability;
+    size_t tokens;
+} nmt_score;
+
+/* Scores pairs: scores (count) is the caller's. */
+NMT_API nmt_status nmt_score_pairs(nmt_translator *translator, const nmt_text *sources, const nmt_text *targets,
+                                   size_t count, nmt_score *scores, nmt_error *err);
+
+/* ---- BLEU and chrF ---- */
+
+typedef enum nmt_metric { NMT_BLEU, NMT_CHRF, NMT_CHRFPP } nmt_metric;
+
+/* The score of translations (count) against references (count * each), those of a translation one after another, as
+ * sacreBLEU computes it: 0 to 100. each: at least 1. Any thread may call it at any time. */
+NMT_API nmt_status nmt_measure(double *score, nmt_metric metric, const nmt_text *translations,
+                               const nmt_text *references, size_t count, size_t each, nmt_error *err);
+
+/* ---- Training ---- */
+
+/* Where a training is. New fields may come behind the last. */
+typedef struct nmt_progress {
+    const char *message;                     /* a line that ./train would print now; NULL: this is a step */
+    uint64_t step, last_step;                /* done, and about the last of the run */
+    uint64_t epoch;                          /* passes over the pairs that are done */
+    double loss;                             /* of the step, for each target token */
+    double rate;                             /* the learning rate of the step */
+    uint64_t best_step;                      /* the best validation so far; 0: none yet */
+    double best_loss, best_bleu, best_exact; /* of that: the loss; BLEU and the share of exact translations, if it
+                                                translated */
+} nmt_progress;
+
+/* Called after each step, and for each message, in the thread that called nmt_train. Anything but 0 stops the training
+ * after the step. It must return; it may call the library. */
+typedef int nmt_on_progress(void *context, const nmt_progress *progress);
+
+typedef struct nmt_train_options {
+    size_t size;                 /* of the struct, as the program was compiled */
+    int header;                  /* NMT_HEADER */
+    int fresh;                   /* 0: a run that is there is continued; 1: it is started over */
+    const char *config;          /* the path of a config; NULL: there is none, and all keys are in settings */
+    const char *const *settings; /* (setting_count) "section.key=value", which come after the config's */
+    size_t setting_count;
+    nmt_on_progress *progress; /* NULL: none */
+    void *context;             /* what it is called with */
+} nmt_train_options;
+
+/* Fills in the defaults. size: sizeof(nmt_train_options); header: NMT_HEADER. */
+NMT_API void nmt_train_options_init(nmt_train_options *options, size_t size, int header);
+
+/* Trains as ./train does, and returns when the run is over, NMT_OK, or when its callback stopped it, NMT_STOPPED; the
+ * same call then continues it. The model is run.dir/model.gguf. Any number of threads may train at the same time, each
+ * in a folder of its own; a second run in a folder is refused. */
+NMT_API nmt_status nmt_train(const nmt_train_options *options, nmt_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,36 @@
+/* A call into the library (decode/nmt.h): what each of its functions does around its work. */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/scope.h"
+#include "decode/nmt.h"
+
+/* Runs the body in the scope, with the floating-point mode that the library computes in, and puts the caller's back.
+ * Fills *err, which may be NULL. If the body fails, the scope owns nothing any more; the status is then *failure, which
+ * the body may have set, unless memory ran out. */
+nmt_status call_run(Scope *scope, ScopeBody *body, void *context, const nmt_status *failure, nmt_error *err);
+
+/* The same in a scope for this call alone. */
+nmt_status call_alone(ScopeBody *body, void *context, const nmt_status *failure, nmt_error *err);
+
+/* Within a call: runs what is not the library's, with the floating-point mode of the call's caller. */
+int call_back(int function(void *context, const void *argument), void *context, const void *argument);
+
+/* Fails without a call. */
+nmt_status call_refuse(nmt_error *err, nmt_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Copies an options struct (given) onto one that has the defaults (out, of `size` bytes). Both begin with size_t size
+ * and int header. Refuses another header, and a longer struct in which something is set that this library lacks. name:
+ * what messages call it. */
+nmt_status call_options(void *out, const void *given, size_t size, const char *name, nmt_error *err);
+
+/* Puts the defaults (size bytes) into a struct of `room` bytes of the caller's, zeros behind them. */
+void call_defaults(void *out, size_t room, int header, const void *defaults, size_t size);
+
+/* Whether the header is this library's. */
+nmt_status call_header(int header, nmt_error *err);
+
+/* Refuses a text without bytes. what: "texts". */
+nmt_status call_texts(const nmt_text *texts, size_t count, const char *what, nmt_error *err);
