@@ -10,6 +10,7 @@
 #include "base/ds.h"
 #include "base/size.h"
 #include "base/version.h"
+#include "decode/mixture.h"
 #include "decode/modelfile.h"
 #include "decode/nmt_internal.h"
 #include "decode/scoring.h"
@@ -135,7 +136,7 @@ typedef struct Engine {
 struct nmt_translator {
     Scope *scope;
     const nmt_model *model;
-    nmt_options options; /* prefix: a copy */
+    nmt_options options; /* prefix and more: copies */
     Engine *engine;      /* NULL: to be made */
     nmt_status failure;  /* of the call that runs */
 };
@@ -183,7 +184,12 @@ static bool check_signs(const nmt_options *o, Error *err) {
 static bool search_options(SearchOptions *how, int32_t **prefix, const nmt_translator *t, Error *err) {
     const nmt_options *o = &t->options;
     *how = t->model->file.info.decode;
+    Hyper hyper = t->model->file.info.hyper; /* of all models together */
     if (!check_signs(o, err)) return false;
+    for (size_t i = 0; i < o->more_count; i++) {
+        if (!modelfile_check_same_tokens(&t->model->file, &o->more[i]->file, err)) return false;
+        hyper.max_length = size_min(hyper.max_length, o->more[i]->file.info.hyper.max_length);
+    }
     if (o->beam > 0) how->beam = (size_t)o->beam;
     how->n_best = o->n_best > 0 ? (size_t)o->n_best : 1;
     if (!(o->length_alpha < 0)) how->length_alpha = o->length_alpha;
@@ -202,7 +208,7 @@ static bool search_options(SearchOptions *how, int32_t **prefix, const nmt_trans
     how->seed = o->seed;
     tokenizer_encode(t->model->tokenizer, prefix, o->prefix.bytes, o->prefix.length);
     how->prefix = *prefix, how->prefix_length = stbds_arrlenu(*prefix);
-    return search_check(how, &t->model->file.info.hyper, "options", err);
+    return search_check(how, &hyper, "options", err);
 }
 
 static bool need_engine(nmt_translator *t, Error *err) {
@@ -216,6 +222,10 @@ static bool need_engine(nmt_translator *t, Error *err) {
     e->pool = pool_create((size_t)t->options.threads, err);
     if (!e->pool) return false;
     e->translator = translator_create(&file->params, file->w, t->model->tokenizer, e->pool, how);
+    for (size_t i = 0; i < t->options.more_count; i++) {
+        const ModelFile *other = &t->options.more[i]->file;
+        translator_add(e->translator, &other->params, other->w);
+    }
     if (t->options.alignment) translator_align(e->translator);
     if (t->options.sentences) translator_sentences(e->translator);
     t->engine = e;
@@ -232,6 +242,31 @@ static nmt_status call_translator(nmt_translator *t, ScopeBody *body, void *cont
     return status;
 }
 
+static nmt_status check_models(const nmt_options *o, nmt_error *err) {
+    if (o->more_count >= MIXTURE_MOST)
+        return call_refuse(err, NMT_WRONG_ARGUMENT, "options: more_count: expected 0 to %d, found %zu",
+                           MIXTURE_MOST - 1, o->more_count);
+    for (size_t i = 0; i < o->more_count; i++)
+        if (!o->more || !o->more[i])
+            return call_refuse(err, NMT_WRONG_ARGUMENT, "options: more[%zu]: expected an open model, found NULL", i);
+    return NMT_OK;
+}
+
+/* A copy of bytes in a block of its own, with a NUL behind them; NULL: no memory. */
+static void *copy_bytes(const void *bytes, size_t size) {
+    char *copy = size < SIZE_MAX ? calloc(size + 1, 1) : NULL;
+    if (copy && size > 0) memcpy(copy, bytes, size);
+    return copy;
+}
+
+/* With copies of what the caller's options point to. */
+static bool copy_options(nmt_options *to, const nmt_options *from) {
+    *to = *from;
+    to->prefix.bytes = copy_bytes(from->prefix.bytes, from->prefix.length);
+    to->more = copy_bytes(from->more, from->more_count * sizeof *from->more);
+    return to->prefix.bytes && to->more;
+}
+
 nmt_status nmt_translator_new(nmt_translator **translator, const nmt_model *model, const nmt_options *options,
                               nmt_error *err) {
     if (!translator) return call_refuse(err, NMT_WRONG_ARGUMENT, "translator: expected where to put it, found NULL");
@@ -241,29 +276,27 @@ nmt_status nmt_translator_new(nmt_translator **translator, const nmt_model *mode
     nmt_status status = call_options(&own, options, sizeof own, "nmt_options", err);
     if (status == NMT_OK) status = call_texts(&own.prefix, 1, "options: prefix", err);
     if (status != NMT_OK) return status;
+    status = check_models(&own, err);
+    if (status != NMT_OK) return status;
     nmt_translator *t = calloc(1, sizeof *t);
-    char *prefix = own.prefix.length < SIZE_MAX ? malloc(own.prefix.length + 1) : NULL;
-    if (t && prefix && (t->scope = scope_create())) {
-        if (own.prefix.length > 0) memcpy(prefix, own.prefix.bytes, own.prefix.length);
-        own.prefix.bytes = prefix;
-        t->model = model;
-        t->options = own;
-        status = call_translator(t, make_translator, t, err);
-        if (status == NMT_OK)
-            *translator = t;
-        else
-            nmt_translator_free(t);
-        return status;
+    if (!t || !copy_options(&t->options, &own) || !(t->scope = scope_create())) {
+        nmt_translator_free(t);
+        return call_refuse(err, NMT_NO_MEMORY, "out of memory");
     }
-    free(prefix);
-    free(t);
-    return call_refuse(err, NMT_NO_MEMORY, "out of memory");
+    t->model = model;
+    status = call_translator(t, make_translator, t, err);
+    if (status == NMT_OK)
+        *translator = t;
+    else
+        nmt_translator_free(t);
+    return status;
 }
 
 void nmt_translator_free(nmt_translator *t) {
     if (!t) return;
     scope_free(t->scope);
     free((char *)t->options.prefix.bytes);
+    free((nmt_model **)t->options.more);
     free(t);
 }
 
@@ -361,12 +394,21 @@ typedef struct Scoring {
     nmt_score *scores;
 } Scoring;
 
+static Scorer *make_scorer(const nmt_translator *t, Pool *pool) {
+    const ModelFile *file = &t->model->file;
+    Scorer *scorer = scorer_create(&file->params, file->w, t->model->tokenizer, pool, NULL);
+    for (size_t i = 0; i < t->options.more_count; i++) {
+        const ModelFile *other = &t->options.more[i]->file;
+        scorer_add(scorer, &other->params, other->w);
+    }
+    return scorer;
+}
+
 static bool score_pairs(void *context, Error *err) {
     const Scoring *c = context;
     if (!need_engine(c->translator, err)) return false;
-    const nmt_model *model = c->translator->model;
     Engine *e = c->translator->engine;
-    if (!e->scorer) e->scorer = scorer_create(&model->file.params, model->file.w, model->tokenizer, e->pool, NULL);
+    if (!e->scorer) e->scorer = make_scorer(c->translator, e->pool);
     Text *sources = copy_texts(c->sources, c->count), *targets = copy_texts(c->targets, c->count);
     PairScore *scores = memory_new(c->count, sizeof *scores);
     if (!scorer_run(e->scorer, sources, targets, c->count, scores, err)) return false;

@@ -15,8 +15,8 @@
  *
  * Every function that can fail returns a status, NMT_OK = 0 or another, and fills the caller's nmt_error (which may be
  * NULL) with one line that says why. Running out of memory is such a failure. What a failed call had taken is given
- * back. The library never prints, ends the process, catches a signal or calls a locale function, and there is nothing
- * to initialise. A call computes with the floating-point mode it needs, and leaves the caller's as it was.
+ * back. The library never prints, ends the process or catches a signal, and there is nothing to initialise. A call runs
+ * with the floating-point mode and the locale that it needs, and leaves the thread's as they were.
  *
  * Text is UTF-8 with its length in bytes. Bytes that are not UTF-8 are no failure: they are kept as they are.
  *
@@ -115,6 +115,9 @@ typedef struct nmt_options {
     int top_k;           /* 0: draw from the top_k most likely; 0: from all */
     double temperature;  /* 1: draw by probability ^ (1 / temperature) */
     uint64_t seed;       /* 1: the draws depend on it, on the number of the text and on the position only */
+    const nmt_model *const *more; /* (more_count) other models with the same vocabulary: the probability of a token is
+                                     then the mean of what all give it. They stay open as the model does */
+    size_t more_count;            /* 0: at most 15 */
 } nmt_options;
 
 /* Fills in the defaults. size: sizeof(nmt_options); header: NMT_HEADER. */

@@ -1,6 +1,7 @@
 #include "decode/nmt_internal.h"
 
 #include <fenv.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +17,23 @@ typedef struct Opening {
 
 enum { LARGEST = 1 << 16 }; /* bytes of an options struct: more is one that was not initialised */
 
-static _Thread_local const fenv_t *callers; /* floating-point mode of whoever called */
+/* What a thread has that a call changes. */
+typedef struct Mode {
+    fenv_t floats;
+    locale_t locale;
+} Mode;
+
+static _Thread_local const Mode *callers; /* of whoever called */
+
+static void mode_save(Mode *mode) {
+    fegetenv(&mode->floats);
+    mode->locale = uselocale((locale_t)0);
+}
+
+static void mode_use(const Mode *mode) {
+    fesetenv(&mode->floats);
+    uselocale(mode->locale);
+}
 
 static nmt_status report(nmt_error *err, nmt_status status, const char *text) {
     if (!err) return status;
@@ -36,14 +53,18 @@ nmt_status call_refuse(nmt_error *err, nmt_status status, const char *format, ..
 
 nmt_status call_run(Scope *scope, ScopeBody *body, void *context, const nmt_status *failure, nmt_error *err) {
     Error why;
-    fenv_t mode;
-    const fenv_t *outer = callers;
-    fegetenv(&mode);
+    Mode mode;
+    const Mode *outer = callers;
+    const locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0); /* in which numbers have a decimal point */
+    if (!plain) return call_refuse(err, NMT_NO_MEMORY, "out of memory");
+    mode_save(&mode);
     callers = &mode;
     fesetenv(FE_DFL_ENV);
+    uselocale(plain);
     cpu_flush_denormals();
     const ScopeEnd end = scope_run(scope, body, context, &why);
-    fesetenv(&mode);
+    mode_use(&mode);
+    freelocale(plain);
     callers = outer;
     switch (end) {
     case SCOPE_DONE: return report(err, NMT_OK, "");
@@ -63,11 +84,11 @@ nmt_status call_alone(ScopeBody *body, void *context, const nmt_status *failure,
 }
 
 int call_back(int function(void *context, const void *argument), void *context, const void *argument) {
-    fenv_t own;
-    fegetenv(&own);
-    fesetenv(callers);
+    Mode own;
+    mode_save(&own);
+    mode_use(callers);
     const int answer = function(context, argument);
-    fesetenv(&own);
+    mode_use(&own);
     return answer;
 }
 

@@ -6,15 +6,15 @@
 #include "base/scope.h"
 #include "decode/nmt.h"
 
-/* Runs the body in the scope, with the floating-point mode that the library computes in, and puts the caller's back.
- * Fills *err, which may be NULL. If the body fails, the scope owns nothing any more; the status is then *failure, which
- * the body may have set, unless memory ran out. */
+/* Runs the body in the scope, with the floating-point mode that the library computes in and the locale "C", and puts
+ * the thread's back. Fills *err, which may be NULL. If the body fails, the scope owns nothing any more; the status is
+ * then *failure, which the body may have set, unless memory ran out. */
 nmt_status call_run(Scope *scope, ScopeBody *body, void *context, const nmt_status *failure, nmt_error *err);
 
 /* The same in a scope for this call alone. */
 nmt_status call_alone(ScopeBody *body, void *context, const nmt_status *failure, nmt_error *err);
 
-/* Within a call: runs what is not the library's, with the floating-point mode of the call's caller. */
+/* Within a call: runs what is not the library's, as the call's caller would. */
 int call_back(int function(void *context, const void *argument), void *context, const void *argument);
 
 /* Fails without a call. */

@@ -126,6 +126,16 @@ bool gguf_bool(const GgufFile *file, const char *key, bool *value, Error *err) {
     return true;
 }
 
+/* With as few digits as give the same number again. */
+static char *double_text(double value) {
+    char text[32];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    return memory_string(text);
+}
+
 char *gguf_text(const GgufFile *file, size_t i) {
     const GgufPair *pair = &file->pairs[i];
     uint64_t bits;
@@ -134,7 +144,7 @@ char *gguf_text(const GgufFile *file, size_t i) {
         return negative ? memory_format("%" PRId64, (int64_t)bits) : memory_format("%" PRIu64, bits);
     switch (pair->type) {
     case GGUF_FLOAT32: return memory_format("%.9g", (double)*(const float *)pair->values);
-    case GGUF_FLOAT64: return memory_format("%.17g", *(const double *)pair->values);
+    case GGUF_FLOAT64: return double_text(*(const double *)pair->values);
     case GGUF_BOOL: return memory_string(*(const uint8_t *)pair->values ? "true" : "false");
     case GGUF_STRING: {
         const GgufString *string = pair->values;
