@@ -173,9 +173,9 @@ $(B)/tests/%: tests/%.c $(LIB) Makefile $(B)/built_by
 
 # The other half of the comparison with micro.c.
 $(B)/tests/test_micro $(B)/tests/gradcheck_micro: $(B)/tests/micro_real.o
-$(B)/tests/micro_real.o: tests/micro_real.c Makefile $(B)/built_by
+$(B)/tests/micro_real.o $(B)/tests/no_fuzzer.o: $(B)/tests/%.o: tests/%.c Makefile $(B)/built_by
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(FLAGS) -Itests -MMD -MP -c -o $@ $<
 
 # It passes vectors of 64 bytes between its own functions, which makes compilers warn. On a CPU without such vectors,
 # optimising it takes a minute.
@@ -273,6 +273,9 @@ FUZZERS := $(sort $(notdir $(basename $(wildcard tests/fuzz_*.c))))
 fuzz: all
 	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang ARCH=any LDFLAGS=-fsanitize=fuzzer $(FUZZERS:%=build/fuzz/tests/%)
 	@sh scripts/fuzz.sh $(SECONDS) $(FUZZERS:%=build/fuzz/tests/%)
+ifneq ($(VARIANT),fuzz)
+$(FUZZERS:%=$(B)/tests/%): $(B)/tests/no_fuzzer.o
+endif
 
 ## make coverage     which lines of src/ the tests run (needs gcov)
 coverage:
@@ -296,12 +299,14 @@ neon:
 	    $(NEON_TESTS)
 	@EMULATOR=qemu-aarch64 sh tests/run.sh build/neon $(NEON_TESTS)
 
-## make narrow       the tests with sizes of 32 bits, in build/narrow (Debian: libc6-dev-i386 and lib32gcc-12-dev)
+## make narrow       tests and fuzz targets with sizes of 32 bits (Debian: libc6-dev-i386 and lib32gcc-12-dev)
 NARROW_CC = $(CC) -m32 -msse2 -mfpmath=sse -D_FILE_OFFSET_BITS=64 -idirafter /usr/include/$(shell $(CC) -print-multiarch)
-NARROW    = B=build/narrow CC="$(NARROW_CC)" STB=$(or $(STB),/usr/include/stb)
+NARROW    = CC="$(NARROW_CC)" STB=$(or $(STB),/usr/include/stb)
 narrow:
-	@$(MAKE) --no-print-directory $(NARROW) tests
+	@$(MAKE) --no-print-directory $(NARROW) B=build/narrow tests
 	@sh tests/run.sh build/narrow $(TESTS:%=build/narrow/tests/%)
+	@$(MAKE) --no-print-directory $(NARROW) B=build/narrow_debug VARIANT=debug $(FUZZERS:%=build/narrow_debug/tests/%)
+	@NMT_BIN=build/narrow/bin sh scripts/fuzz.sh 0 $(FUZZERS:%=build/narrow_debug/tests/%)
 
 ## make web          build/web/nmt.html: a page that translates and trains in a browser (needs scripts/web_setup.sh)
 # src/web/ and all it includes, compiled for WebAssembly in build/web/obj. Left out is what a page has no use for, and
