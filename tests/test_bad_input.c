@@ -694,6 +694,7 @@ static const Change changes[] = {
     {"nmt.heads", DROP_KEY, .parts = {"key nmt.heads", "found no such key"}},
     {"nmt.config", DROP_KEY, .parts = {"key nmt.config", "found no such key"}},
     {"nmt.step", SET_REAL, 2, .parts = {"key nmt.step: expected an integer", "found a float64"}},
+    {"training.history", SET_UINT, 1, .parts = {"key training.history: expected an array of string"}},
     {"nmt.tokenizer.merges", DROP_KEY, .parts = {"key nmt.tokenizer.merges", "found no such key"}},
     {"nmt.tokenizer.merges", SET_TEXT, .text = "a b",
      .parts = {"key nmt.tokenizer.merges: expected an array of uint32"}},

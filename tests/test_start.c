@@ -27,16 +27,39 @@ static ModelFile open_model(const char *path) {
     return file;
 }
 
+static char *base_said; /* its last validation: loss, perplexity, BLEU, exact matches */
+
+/* What was said of the validation of this step, up to the verdict. A fresh string. */
+static char *validation(const char *said, const char *step) {
+    const char *at = strstr(said, step), *end = at ? strstr(at, "exactly right") : NULL;
+    return end ? memory_string_n(at + strlen(step), (size_t)(end - at) - strlen(step)) : memory_string("none");
+}
+
 /* The base: a model of its own sizes, which saw train.tsv, in small letters. */
 static void make_base(void) {
     write_text("more.tsv", more);
     write_text("next.ini", config);
     CommandRun run =
         TRAIN(0, "tiny.ini", "run.dir=base", "train.max_steps=40", "text.lowercase=true", "model.norm=post");
+    base_said = validation(run.err, "validation at step 40: ");
     command_free(&run);
 }
 
 /* ---- What it takes ---- */
+
+/* Before it begins, the run says how good the model is: as good as it was. */
+static void test_before(void) {
+    CommandRun run = TRAIN(0, "next.ini", "run.dir=before");
+    char *said = validation(run.err, "validation at step 0: ");
+    EXPECT_STR(said, base_said);
+    EXPECT_HAS(run.err, "exactly right, before training\n");
+    command_free(&run);
+    run = TRAIN(0, "next.ini", "run.dir=before", "train.max_steps=60");
+    EXPECT(!strstr(run.err, "step 0"));
+    command_free(&run);
+    free(said);
+    free(base_said);
+}
 
 /* Before its first step a run has the model's weights; so it has again when it goes back to the beginning. */
 static void test_weights(void) {
@@ -298,6 +321,7 @@ static void test_weights_refused(void) {
 int main(void) {
     world_enter();
     make_base();
+    RUN(test_before);
     RUN(test_weights);
     RUN(test_words);
     RUN(test_history);

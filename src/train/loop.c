@@ -253,6 +253,20 @@ static bool validate(Loop *l, Error *err) {
     return true;
 }
 
+/* What the model that the run starts from makes of this validation text: what the run is compared with. It is not one
+ * of the run's models. */
+static bool validate_start(Loop *l, Error *err) {
+    Trainer *t = l->trainer;
+    Measured all = {0}, *measured = l->config->translate > 0 ? &all : NULL;
+    display_validating(&l->display);
+    const Loss loss = trainer_valid_loss(t);
+    if (measured && !measure_translations(t, l->config->translate, measured, err)) return false;
+    display_validation(&l->display, loss, measured, true, "before training");
+    written(l, log_valid(&l->log, &t->state, loss, false, measured, &l->problem));
+    display_start(&l->display);
+    return true;
+}
+
 /* Back to what was saved last, in the log, too. Fails when it is not there, or did not help CHECKPOINT_RETURNS times.
  */
 static bool go_back(Loop *l, Error *err) {
@@ -316,6 +330,7 @@ RunStatus loop_step(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     const Config *c = l->config;
     if (is_stalled(c, &t->state)) return RUN_STALLED; /* also a run that had stopped early, started again */
     if (is_over(c, &t->state)) return RUN_FINISHED;
+    if (t->state.step == 0 && c->start.gguf && !validate_start(l, err)) return RUN_FAILED;
     const StepReport step = l->last = trainer_step(t);
     if (ranks_lost(c->ranks, err)) return RUN_FAILED;
     if (step.skipped) {
