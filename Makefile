@@ -129,9 +129,9 @@ $(LIB): $(LIB_OBJ)
 	$(Q)$(AR) rcs $@ $^
 
 # Products of sets that extend avx512, where the compiler can compile them; else the files become NULL.
-ifeq ($(ARCH),x86_64)
 MORE_avx512_bf16 := -mavx512bf16
 MORE_amx         := -mamx-tile -mamx-bf16
+ifeq ($(ARCH),x86_64)
 $(B)/math/product_%.o: src/math/product_%.c Makefile $(B)/built_by
 	@mkdir -p $(@D)
 	$(Q)compile() { $(CC) $(FLAGS) $(LOOPS) $(AVX512_FLAGS) "$$@" -MMD -MP -c -o $@ $<; }; \
@@ -151,20 +151,24 @@ $(B)/%.o: src/%.c Makefile $(B)/built_by
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 
-# The files of pages become arrays of bytes (src/page/pages.h). The folder is a prerequisite, because its date changes
-# when a file is removed.
-PAGES := $(sort $(wildcard $(addprefix src/page/web/,*.html *.css *.js)))
-$(B)/page/pages_data.c: $(PAGES) $(wildcard src/page/web) Makefile
+# The files of pages become arrays of bytes (src/page/pages.h): all of them for the commands, and those of a run's report
+# for the library. The folder is a prerequisite, because its date changes when a file is removed.
+WEB    := src/page/web
+PAGES  := $(sort $(wildcard $(addprefix $(WEB)/,*.html *.css *.js)))
+REPORT := $(addprefix $(WEB)/,report.html $(shell sed -n 's|^/.include \(.*\)\*/|\1|p' $(WEB)/report.html))
+$(B)/page/pages_data.c: $(PAGES)
+$(B)/page/report_data.c: $(REPORT)
+$(B)/page/%_data.c: $(wildcard $(WEB)) Makefile
 	@mkdir -p $(@D)
 	@{ echo '#include "page/pages.h"'; \
-	    for f in $(notdir $(PAGES)); do \
+	    for f in $(notdir $(filter $(WEB)/%,$^)); do \
 	        echo "static const unsigned char file_$$(echo $$f | tr -c 'a-zA-Z0-9\n' _)[] = {"; \
-	        od -An -v -tx1 src/page/web/$$f | sed 's/ *\([0-9a-f][0-9a-f]\)/0x\1,/g'; echo '0};'; done; \
+	        od -An -v -tx1 $(WEB)/$$f | sed 's/ *\([0-9a-f][0-9a-f]\)/0x\1,/g'; echo '0};'; done; \
 	    echo 'const PageFile page_files[] = {'; \
-	    for f in $(notdir $(PAGES)); do v=file_$$(echo $$f | tr -c 'a-zA-Z0-9\n' _); \
+	    for f in $(notdir $(filter $(WEB)/%,$^)); do v=file_$$(echo $$f | tr -c 'a-zA-Z0-9\n' _); \
 	        echo "{\"$$f\", $$v, sizeof $$v - 1},"; done; \
 	    echo '{0}};'; } > $@.tmp && mv $@.tmp $@
-$(PAGE_DATA): %.o: %.c $(B)/built_by
+$(PAGE_DATA) $(B)/page/report_data.o: %.o: %.c $(B)/built_by
 	$(Q)$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/tests/%: tests/%.c $(LIB) Makefile $(B)/built_by
@@ -188,14 +192,10 @@ NMT_H   := src/decode/nmt.h
 DOOR    = $(shell sed -n 's/^NMT_API .*[ *]\(nmt_[a-z_]*\)[^a-z_ ].*/\1/p' $(NMT_H))
 SONAME  := libnmt.so.0
 .PHONY: libraries
-ifneq ($(wildcard $(NMT_H)),)
-LIBRARIES := $(B)/libnmt.a $(B)/$(SONAME)
-LIB_PAGE  := $(B)/share/man/man3/nmt.3
-endif
-libraries: $(LIBRARIES)
-$(B)/nmt.o: $(LIB) $(NMT_H)
+libraries: $(B)/libnmt.a $(B)/$(SONAME)
+$(B)/nmt.o: $(B)/page/report_data.o $(LIB) $(NMT_H)
 	@printf '%s\n' $(DOOR) >$(B)/nmt.symbols
-	$(Q)$(CC) $(CFLAGS) -nostdlib -r -o $@.tmp $(DOOR:%=-Wl,-u,%) $(LIB)
+	$(Q)$(CC) $(CFLAGS) -nostdlib -r -o $@.tmp $(DOOR:%=-Wl,-u,%) $(filter-out %.h,$^)
 	$(Q)$(OBJCOPY) --keep-global-symbols=$(B)/nmt.symbols $@.tmp $@ && rm $@.tmp
 $(B)/libnmt.a: $(B)/nmt.o
 	@rm -f $@
@@ -205,10 +205,24 @@ $(B)/$(SONAME): $(B)/nmt.o
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(B)/nmt.map -Wl,-z,defs -o $@ $< \
 	    $(LIBS)
 
+## make amalgamation the library as one file: build/nmt.c and build/nmt.h
+# First the files with tables whose size a header does not say.
+ONE_FIRST := $(addprefix src/,model/hyper.c text/normalise.c decode/search_options.c)
+ONE_SRC   := $(ONE_FIRST) $(filter-out $(ONE_FIRST) src/inspect/% src/cli/%,$(LIB_SRC))
+STB_DS    := $(firstword $(wildcard $(addsuffix /stb_ds.h,$(STB) /usr/include/stb /usr/local/include/stb /usr/include)))
+.PHONY: amalgamation
+amalgamation: build/nmt.c build/nmt.h
+build/nmt.c: $(ONE_SRC) $(B)/page/report_data.c $(wildcard src/*/*.h) scripts/amalgamate.awk Makefile
+	@awk -v stb="$(STB_DS)" $(foreach set,generic avx2 avx512 neon,-v $(set)="$(ISA_$(set))") \
+	    -v avx512_bf16="$(AVX512_FLAGS) $(MORE_avx512_bf16)" -v amx="$(AVX512_FLAGS) $(MORE_amx)" \
+	    -f scripts/amalgamate.awk $(B)/page/report_data.c $(ONE_SRC) >$@.tmp && mv $@.tmp $@
+build/nmt.h: $(NMT_H)
+	@cp $< $@
+
 # Manual pages and completions come from what the commands say of themselves, and from nmt.h. EMULATOR runs commands
 # that were built for another machine.
 VERSION := $(shell sed -n 's/.*NMT_VERSION "\(.*\)"/\1/p' src/base/version.h)
-SHARE   := $(COMMANDS:%=$(B)/share/man/man1/nmt-%.1) $(LIB_PAGE) \
+SHARE   := $(COMMANDS:%=$(B)/share/man/man1/nmt-%.1) $(B)/share/man/man3/nmt.3 \
            $(COMMANDS:%=$(B)/share/bash-completion/completions/nmt-%)
 $(B)/share/man/man1/nmt-%.1: $(B)/bin/% scripts/man.awk
 	@mkdir -p $(@D)
@@ -378,7 +392,7 @@ layers:
 	@sh scripts/check_layers.sh --planted
 	@sh scripts/check_layers.sh
 
-## make install      to PREFIX (/usr/local): the commands as nmt-train, ..., with manual pages and completions
+## make install      to PREFIX (/usr/local): the commands as nmt-train, ...; nmt.h, the libraries, nmt.pc, manual pages
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
 LIBDIR     ?= $(PREFIX)/lib
@@ -387,7 +401,14 @@ DATADIR    ?= $(PREFIX)/share
 install: $(COMMANDS:%=$(B)/bin/%) libraries $(SHARE)
 	@put() { mkdir -p "$$(dirname "$(DESTDIR)$$3")" && install -m $$1 "$$2" "$(DESTDIR)$$3"; }; set -e; \
 	for c in $(COMMANDS); do put 755 $(B)/bin/$$c "$(BINDIR)/nmt-$$c"; done; \
-	for f in $(SHARE:$(B)/share/%=%); do put 644 $(B)/share/$$f "$(DATADIR)/$$f"; done
+	put 644 $(NMT_H) "$(INCLUDEDIR)/nmt.h"; \
+	put 644 $(B)/libnmt.a "$(LIBDIR)/libnmt.a"; \
+	put 644 $(B)/$(SONAME) "$(LIBDIR)/$(SONAME)"; \
+	ln -sf $(SONAME) "$(DESTDIR)$(LIBDIR)/libnmt.so"; \
+	for f in $(SHARE:$(B)/share/%=%); do put 644 $(B)/share/$$f "$(DATADIR)/$$f"; done; \
+	put 644 src/decode/examples/nmt.py "$(DATADIR)/nmt/nmt.py"; \
+	sed -e 's|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' scripts/nmt.pc \
+	    >$(B)/nmt.pc && put 644 $(B)/nmt.pc "$(LIBDIR)/pkgconfig/nmt.pc"
 
 ## make uninstall    remove them from there
 uninstall:

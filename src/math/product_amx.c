@@ -6,7 +6,7 @@
  * plain C, and so tries everything else on any machine. */
 #include "math/product.h"
 
-#if (defined(__AMX_BF16__) || defined(__AMXBF16__)) && !defined(NMT_DOUBLE)
+#if (defined(__AMX_BF16__) || defined(__AMXBF16__) || defined(NMT_ONE_FILE)) && !defined(NMT_DOUBLE)
 #include <immintrin.h>
 /* Tile numbers are constants; strides are bytes. The compiler does not know that loading reads memory: see FENCE. */
 #define TILE_CONFIGURE(config)   _tile_loadconfig(config)

@@ -5,7 +5,7 @@
  * and so tries everything else on any machine. */
 #include "math/product.h"
 
-#if defined(__AVX512BF16__) && !defined(NMT_DOUBLE)
+#if (defined(__AVX512BF16__) || defined(NMT_ONE_FILE)) && !defined(NMT_DOUBLE)
 #include <immintrin.h>
 #define TILE_ADD(sum, x, y) ((vreal)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)(x), (__m512bh)(y)))
 #endif

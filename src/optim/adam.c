@@ -3,7 +3,6 @@
 #include <math.h>
 
 #include "nn/rows.h"
-#include "optim/adam_rows.h"
 #include "optim/kernels.h"
 
 typedef struct Update {

@@ -2,19 +2,8 @@
 #pragma once
 
 #include <math.h>
-#include <stddef.h>
 
-#include "math/real.h"
-
-/* The constants of one step. */
-typedef struct AdamStep {
-    real rate;               /* learning rate */
-    real beta1, beta2;       /* decay of the moments */
-    real correct1, correct2; /* 1 / (1 - beta^t) */
-    real epsilon;
-    real decay; /* rate * weight decay; 0: none */
-    real scale; /* multiplies the gradient first (clipping) */
-} AdamStep;
+#include "optim/kernels.h"
 
 static inline void adam(real *restrict w, real *restrict m, real *restrict v, const real *restrict gradient,
                         const AdamStep *step, size_t n) {

@@ -6,12 +6,20 @@
 #include "math/isa.h"
 #include "math/real.h"
 
-struct AdamStep; /* optim/adam_rows.h */
+/* The constants of a step of Adam. */
+typedef struct AdamStep {
+    real rate;               /* learning rate */
+    real beta1, beta2;       /* decay of the moments */
+    real correct1, correct2; /* 1 / (1 - beta^t) */
+    real epsilon;
+    real decay; /* rate * weight decay; 0: none */
+    real scale; /* multiplies the gradient first (clipping) */
+} AdamStep;
 
 /* clang-format off */
 #define OPTIM_KERNELS(KERNEL)                                                                                          \
     /* optim/adam_rows.h */                                                                                            \
-    KERNEL(void, adam, (real *w, real *m, real *v, const real *gradient, const struct AdamStep *step, size_t n))
+    KERNEL(void, adam, (real *w, real *m, real *v, const real *gradient, const AdamStep *step, size_t n))
 /* clang-format on */
 
 typedef struct OptimKernels {
