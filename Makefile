@@ -418,6 +418,11 @@ uninstall:
 	for f in libnmt.a libnmt.so $(SONAME); do rm -f "$(DESTDIR)$(LIBDIR)/$$f"; done; \
 	rmdir "$(DESTDIR)$(DATADIR)/nmt" 2>/dev/null || :
 
+## make install-test  what is installed, and the amalgamation, as programs in C, C++, Python and Rust use them
+.PHONY: install-test
+install-test: all
+	@sh scripts/install_test.sh
+
 ## make clean        remove everything that was built (but never runs/)
 clean:
 	rm -rf build $(COMMANDS)

@@ -170,7 +170,8 @@ static void test_kernels_left_out(void) {
 /* What is installed in two places is the same, and nothing is left behind. */
 static void test_install(void) {
     static const char *const rows[] = {"/opt/nmt", "/usr", "/opt/with blanks"};
-    if (shell("b=${NMT_BIN:-build/release/bin}/.. && mkdir $t/i && cp -R $b/bin $b/share $t/i")) SKIP("make share");
+    if (shell("b=${NMT_BIN:-build/release/bin}/.. && mkdir $t/i && cp -R $b/bin $b/share $b/libnmt.* $t/i"))
+        SKIP("make share");
     for (size_t i = 0; i < COUNT(rows); i++) {
         const char *prefix = rows[i];
         EXPECT_INT(
@@ -178,14 +179,17 @@ static void test_install(void) {
                   prefix),
             0);
         EXPECT_INT(
-            shell("cd \"$t/root%zu%s\" && find * -type f | LC_ALL=C sort && test -x bin/nmt-translate", i, prefix), 0);
+            shell("cd \"$t/root%zu%s\" && find * -type f -o -type l | LC_ALL=C sort && test -x bin/nmt-translate", i,
+                  prefix),
+            0);
         EXPECT_STR(said,
                    "bin/nmt-inspect\nbin/nmt-score\nbin/nmt-train\nbin/nmt-translate\n"
+                   "include/nmt.h\nlib/libnmt.a\nlib/libnmt.so\nlib/libnmt.so.0\nlib/pkgconfig/nmt.pc\n"
                    "share/bash-completion/completions/nmt-inspect\nshare/bash-completion/completions/nmt-score\n"
                    "share/bash-completion/completions/nmt-train\nshare/bash-completion/completions/nmt-translate\n"
                    "share/man/man1/nmt-inspect.1\nshare/man/man1/nmt-score.1\nshare/man/man1/nmt-train.1\n"
-                   "share/man/man1/nmt-translate.1\n");
-        EXPECT_INT(shell("diff -r $t/root0%s \"$t/root%zu%s\"", rows[0], i, prefix), 0);
+                   "share/man/man1/nmt-translate.1\nshare/man/man3/nmt.3\nshare/nmt/nmt.py\n");
+        EXPECT_INT(shell("diff -r -x nmt.pc $t/root0%s \"$t/root%zu%s\"", rows[0], i, prefix), 0);
     }
     for (size_t i = 0; i < COUNT(rows); i++) {
         EXPECT_INT(

@@ -28,7 +28,7 @@ bool terminal_has_colours(FILE *stream) {
 
 size_t terminal_width(FILE *stream) {
     struct winsize size;
-    if (ioctl(fileno(stream), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
+    if (!stream || ioctl(fileno(stream), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
     return size.ws_col;
 }
 
