@@ -90,8 +90,10 @@ function without_attributes(s, at, i, depth) {
 }
 function first_name(s) { sub(/^[^A-Za-z_]*/, "", s); sub(/[^A-Za-z_0-9].*/, "", s); return s }
 function declarators(s) { # static size_t a = 1, b; without what is in braces or parentheses
-    gsub(/\{.*/, "", s)
+    gsub(/"[^"]*"/, "", s)
+    sub(/\{.*/, "", s)
     while (gsub(/\([^()]*\)/, "", s)) {}
+    sub(/\(.*/, "", s)
     return s
 }
 
@@ -149,6 +151,7 @@ function print_header(path, i, s) {
             continue
         }
         if (s ~ /^#pragma once/ || s ~ /^extern .*\[\];/) continue
+        if (s ~ /^#if __has_include/) s = "#if 1"
         if (s ~ /^#include <.*stb_ds\.h>/) { if (!printed[stb]++) print_stb(); continue }
         if (s ~ /^(#define ISA_DECLARE|extern )/) sub(/extern /, "static ", s)
         if (s ~ /^[a-z_A-Z].*\(/ && s !~ /^(static|typedef|enum|_Static_assert|[A-Z_]+\()/) s = "static " s
@@ -176,7 +179,7 @@ function print_file(path, i, s, macros, part, m) {
         if (s ~ /^#pragma once/ || s ~ /^#define STB_DS_IMPLEMENTATION/ || s ~ /^#include <.*intrin\.h>|^#include <arm_neon/)
             continue
         if (s ~ /^ *# *define /) { split(s, part, /define /); undefine = undefine " " first_name(part[2]) }
-        if (s ~ /^const /) s = "static " s
+        if (s ~ /^const / && s !~ / \**nmt_[a-z_]*\(/) s = "static " s
         print rewrite(s)
     }
 }
