@@ -185,6 +185,11 @@ $(B)/tests/micro_real.o $(B)/tests/no_fuzzer.o: $(B)/tests/%.o: tests/%.c Makefi
 # optimising it takes a minute.
 $(B)/tests/test_pairs: private FLAGS += -Wno-psabi -O0
 
+# It makes calls of the C library fail.
+FAILING := malloc calloc realloc aligned_alloc free vasprintf mmap munmap open close read write fsync rename fstat \
+           opendir closedir fdopen fopen fclose pthread_create pthread_join newlocale
+$(B)/tests/test_library: private LDFLAGS += $(FAILING:%=-Wl,--wrap=%)
+
 # make libraries: libnmt.a and libnmt.so.0.
 # What nmt.h declares is global in them, and nothing else. libnmt.a has one object: the files that those functions need,
 # linked to one. (A build elsewhere can have another compiler's objcopy: OBJCOPY=aarch64-linux-gnu-objcopy.)

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/ds.h"
+#include "base/scope.h"
 #include "base/size.h"
 #include "math/kernels.h"
 
@@ -217,7 +218,7 @@ static real *packed_weights(Compute compute, const ProductKernels *kernel, Matri
         return weights->factors[at].packed;
     }
     Product p = {.kernel = kernel, .b = b, .n = n, .k = k, .columns = size_divide_up(n, kernel->nr) * kernel->nr};
-    factor.packed = aligned_alloc(LINE, size_round_up(p.columns * cells(kernel, k) * sizeof(real), LINE));
+    factor.packed = scope_adopt(aligned_alloc(LINE, size_round_up(p.columns * cells(kernel, k) * sizeof(real), LINE)));
     p.packed = factor.packed;
     if (p.packed) pack_all(compute.pool, &p);
     stbds_arrput(weights->factors, factor);

@@ -26,6 +26,7 @@ static const char *time_left(char buffer[64], const Display *d) {
 /* The moving line, with what matters most first, where a narrow terminal shows it. `what`: more about the step. */
 static void show(const Display *d, const char *what) {
     const TrainState *s = &d->trainer->state;
+    if (!d->progress->live) return;
     const uint64_t last = trainer_last_step(d->trainer);
     const double share = (double)s->step / (double)(last ? last : 1);
     const size_t columns = terminal_width(d->progress->stream) / 8;

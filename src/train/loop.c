@@ -357,6 +357,12 @@ RunStatus loop_step(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     return RUN_STOPPED;
 }
 
+RunStatus loop_stop(Loop *l, Error *err) {
+    if (!owns_folder(l, err)) return RUN_FAILED;
+    save_stopped(l);
+    return RUN_STOPPED;
+}
+
 StepReport loop_last(const Loop *l) { return l->last; }
 
 RunStatus loop_end(Loop *l, RunStatus end, Error *err) {

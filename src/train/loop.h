@@ -27,5 +27,7 @@ RunStatus loop_run(Trainer *trainer, FileLock *lock, Progress *progress, const v
 typedef struct Loop Loop;
 Loop *loop_begin(Trainer *trainer, FileLock *lock, Progress *progress, Error *err);
 RunStatus loop_step(Loop *loop, const volatile sig_atomic_t *stop, Error *err);
+/* Between two steps: saves what a stop saves; how the run ended. */
+RunStatus loop_stop(Loop *loop, Error *err);
 StepReport loop_last(const Loop *loop); /* the step that was done last */
 RunStatus loop_end(Loop *loop, RunStatus status, Error *err);

@@ -64,6 +64,7 @@ static bool run(Training *t, Trainer *trainer, FileLock *lock, Error *err) {
         status = loop_step(loop, &t->stop, err);
         t->last = loop_last(loop);
         if (trainer->state.step != before) tell(t, NULL);
+        if (t->stop && status == RUN_RUNNING) status = loop_stop(loop, err);
     } while (status == RUN_RUNNING);
     status = loop_end(loop, status, err);
     if (status == RUN_FINISHED || status == RUN_STALLED) return true;

@@ -1,0 +1,31 @@
+/* Translates lines of standard input:   cc translate.c $(pkg-config --cflags --libs nmt) -o translate
+ *                                       ./translate model.gguf < english.txt */
+#include <nmt.h>
+#include <stdio.h>
+#include <string.h>
+
+int main(int argc, char **argv) {
+    nmt_error err;
+    nmt_model *model = NULL;
+    nmt_translator *translator = NULL;
+    nmt_options options;
+    char line[4096];
+
+    nmt_options_init(&options, sizeof options, NMT_HEADER);
+    options.n_best = 2;
+    int failed = argc != 2;
+    if (failed) fprintf(stderr, "usage: translate MODEL < TEXT\n");
+    failed =
+        failed || nmt_open(&model, argv[1], NMT_HEADER, &err) || nmt_translator_new(&translator, model, &options, &err);
+    while (!failed && fgets(line, sizeof line, stdin)) {
+        const nmt_result *const *results;
+        const nmt_text text = {line, strcspn(line, "\n")};
+        failed = nmt_translate(translator, &text, 1, &results, &err);
+        for (size_t i = 0; !failed && i < results[0]->count; i++)
+            printf("%.4f %s\n", results[0]->hypotheses[i]->score, results[0]->hypotheses[i]->text.bytes);
+    }
+    if (failed && argc == 2) fprintf(stderr, "%s\n", err.message);
+    nmt_translator_free(translator);
+    nmt_close(model);
+    return failed;
+}
