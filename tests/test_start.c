@@ -307,7 +307,7 @@ static void test_weights_refused(void) {
         {"data.train=\"more.tsv\"+more.tsv*-1", "a number from 0.001 to 1000, found \"-1\""},
         {"data.train=nothing.tsv*2", "nothing.tsv: cannot open: "},
         {"data.train=more.tsv*0.001",
-         "data.train: expected weights that leave an epoch two pairs of a file, found 0.004"},
+         "data.train: expected weights that give an epoch at least 2 pairs of one of the files, found 0.004"},
         {"data.valid=valid.tsv*2", "data.valid: expected files without weights, because each line counts once, found "
                                    "valid.tsv*2"},
     };

@@ -86,8 +86,8 @@ void pairs_weigh(PairSet *pairs, const double *weights) {
     pairs->checksum = checksum_end(&sum);
 }
 
-/* As many as there are whole numbers on the stretch of `weight` that is the pair's, in a row of such stretches, of
- * which each epoch begins one later. */
+/* Each pair adds `weight` to a sum, which begins `epoch` pairs late. A pair comes once for each whole number that the
+ * sum reaches with it. */
 size_t pairs_times(double weight, size_t index, uint32_t epoch) {
     const double at = (double)index + (double)epoch;
     return (size_t)(floor((at + 1) * weight) - floor(at * weight));

@@ -28,7 +28,7 @@ static const Field data_fields[] = {
         "data.train", data_train, NULL,
         "the sentence pairs to learn from, in UTF-8: a TSV file (source TAB target), or two files side by side, "
         "a.en+a.fr, or several of these with spaces between; - is standard input, as a TSV file; a name with spaces is "
-        "written \"in quotes.tsv\"; *3 or *0.1 behind it is how many times an epoch takes its pairs",
+        "written \"in quotes.tsv\"; *3 or *0.1 behind a file is how many times an epoch takes its pairs",
         .example = "data/my/train.tsv", .list = true),
     TEXT("data.valid", data_valid, NULL,
          "the pairs that the model is checked with, in the same form; further columns are translations just as right",

@@ -167,7 +167,9 @@ static bool check_size(const PairSet *pairs, Error *err) {
     for (size_t i = 0; i < stbds_arrlenu(pairs->parts); i++)
         some = fmax(some, (double)pairs->parts[i].count * pairs->parts[i].weight);
     if (stbds_arrlenu(pairs->parts) > 0 && some < 2)
-        return error_set(err, "data.train: expected weights that leave an epoch two pairs of a file, found %g", some);
+        return error_set(
+            err, "data.train: expected weights that give an epoch at least 2 pairs of one of the files, found %g",
+            some);
     return most <= UINT32_MAX || error_set(err, "data.train: expected at most %u pairs in an epoch, found %llu",
                                            UINT32_MAX, (unsigned long long)most);
 }
