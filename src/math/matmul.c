@@ -6,6 +6,9 @@
  * contiguous, and copied into slivers of mr rows when it is a transpose, whose elements would otherwise lie a whole row
  * apart, or when it has to be rounded to bfloat16.
  *
+ * Loops around the tile, from the inside: all rows of a block of a, which stays in the second-level cache; the columns
+ * of b, whose sliver stays in the first-level cache; k; the next rows. So b is read once for each block of rows.
+ *
  * On a pool, b is packed once, by all threads, into memory they share; then each task takes a block of the output. A
  * model whose weights stay has them packed for good. */
 #include "math/matmul.h"
@@ -21,7 +24,7 @@
 enum {
     KC = MATMUL_KC,
     NC = 256,          /* columns of a panel: KC * NC floats are 256 KiB, within a second-level cache */
-    MC = 96,           /* rows of a block: their slivers stay beside the panel */
+    MC = 132,          /* rows of a block of a, KC deep: 132 KiB, beside the panel; less deep, it has more rows */
     SHARED = 1 << 20,  /* elements of b packed at a time */
     SPLIT = 1 << 16,   /* products below this many multiply-adds stay on one thread */
     PACK_COLUMNS = 64, /* columns a task packs, about: whole slivers */
@@ -66,23 +69,44 @@ static Slivers slivers_of(const ProductKernels *kernel, real *scratch, Matrix a,
     return kernel->slivers(scratch, a.data + i0 * a.row + p0 * a.col, a.row, a.col, depth, rows);
 }
 
-/* c (m, n) = or += rows of a times one packed panel; m is any, n at most a panel's columns. deep: cells along k. */
-static void multiply_panel(const ProductKernels *kernel, real *c, size_t ldc, Slivers a, const real *panel, size_t m,
-                           size_t n, size_t deep, bool add, bool whole, const real *bias) {
+/* Rows of a block of a that is `depth` deep. */
+static size_t block_rows(size_t depth) { return MC * KC / size_max(depth, 1) / MC * MC; }
+
+/* What will be read next: rows of memory, of which one line after the other is fetched into the cache while the tiles
+ * of what is there already are worked on. */
+typedef struct Ahead {
+    const real *data;
+    size_t stride, rows, row_lines; /* row_lines: lines of a row */
+    size_t fetched, share;          /* lines fetched so far, and for each tile */
+} Ahead;
+
+static Ahead ahead_new(const real *data, size_t stride, size_t rows, size_t width, size_t tiles) {
+    const size_t row_lines = size_divide_up(width * sizeof(real), LINE);
+    return (Ahead){data, stride, rows, row_lines, 0, size_divide_up(rows * row_lines, tiles)};
+}
+
+static void ahead_fetch(Ahead *ahead) {
+    const size_t all = ahead->rows * ahead->row_lines, end = size_min(all, ahead->fetched + ahead->share);
+    for (; ahead->fetched < end; ahead->fetched++)
+        __builtin_prefetch(ahead->data + ahead->fetched / ahead->row_lines * ahead->stride +
+                           ahead->fetched % ahead->row_lines * (LINE / sizeof(real)));
+}
+
+/* c (m, n) = or += rows of a times packed columns. deep: cells along k. A sliver of columns stays in the first-level
+ * cache while it meets all rows, which stay in the second-level cache. */
+static void multiply_block(const ProductKernels *kernel, real *c, size_t ldc, Slivers a, const real *columns, size_t m,
+                           size_t n, size_t deep, bool add, bool whole, const real *bias, Ahead ahead) {
     const size_t mr = kernel->mr, nr = kernel->nr;
-    const size_t line = LINE / sizeof(real), row_lines = size_divide_up(deep, line);
-    for (size_t i = 0; i < m; i += mr, a.data += a.sliver) {
-        const size_t rows = size_min(mr, m - i), next_rows = i + mr < m && a.col == 1 ? size_min(mr, m - i - mr) : 0;
-        /* While this sliver's tiles are worked on, the rows of the next one come into the cache. */
-        const size_t lines = next_rows * row_lines, share = size_divide_up(lines, size_divide_up(n, nr));
-        size_t fetched = 0;
-        for (size_t j = 0; j < n; j += nr) {
-            for (size_t end = size_min(lines, fetched + share); fetched < end; fetched++)
-                __builtin_prefetch(a.data + a.sliver + fetched / row_lines * a.row + fetched % row_lines * line);
-            kernel->tile(c + i * ldc + j, ldc, a.data, a.row, a.col, panel + j * deep, deep, rows,
-                         whole ? nr : size_min(nr, n - j), add, bias ? bias + j : NULL);
+    const size_t wide = kernel->few && m <= 2 ? 4 / m * nr : n + 1; /* columns for which few rows have a loop */
+    size_t j = 0;
+    for (; j + wide <= n; j += wide)
+        kernel->few(c + j, ldc, a.data, a.row, a.col, columns + j * deep, deep, m, add, bias ? bias + j : NULL);
+    for (; j < n; j += nr)
+        for (size_t i = 0; i < m; i += mr) {
+            ahead_fetch(&ahead);
+            kernel->tile(c + i * ldc + j, ldc, a.data + i / mr * a.sliver, a.row, a.col, columns + j * deep, deep,
+                         size_min(mr, m - i), whole ? nr : size_min(nr, n - j), add, bias ? bias + j : NULL);
         }
-    }
 }
 
 /* The whole product on one thread. whole: the last tile of a row is written with all its columns. */
@@ -97,9 +121,9 @@ static void multiply_alone(const ProductKernels *kernel, real *scratch, MatmulMo
             pack_panel(kernel, panel, b, p, depth, j, columns);
             for (size_t i = 0; i < m; i += MC) {
                 const size_t rows = size_min(MC, m - i);
-                multiply_panel(kernel, c + i * ldc + j, ldc, slivers_of(kernel, scratch, a, i, rows, p, depth), panel,
+                multiply_block(kernel, c + i * ldc + j, ldc, slivers_of(kernel, scratch, a, i, rows, p, depth), panel,
                                rows, columns, cells(kernel, depth), mode == MATMUL_ADD || p > 0, whole,
-                               bias ? bias + j : NULL);
+                               bias ? bias + j : NULL, (Ahead){0});
             }
         }
     end_tiles(kernel);
@@ -144,24 +168,34 @@ static void pack_task(void *context, size_t task, size_t worker) {
     }
 }
 
+/* What a task reads of a after rows i to i + rows - 1 at `row` of k: the same rows further along k, or the next rows.
+ */
+static Ahead next_of(const Product *p, size_t i, size_t rows, size_t end, size_t row, size_t columns) {
+    const size_t tiles = size_divide_up(rows, p->kernel->mr) * size_divide_up(columns, p->kernel->nr);
+    size_t next_row = row + KC, next_i = i, next_rows = rows;
+    if (next_row >= p->k) next_row = 0, next_i = i + rows, next_rows = next_i < end ? size_min(rows, end - next_i) : 0;
+    const size_t depth = size_min(KC, p->k - next_row);
+    const real *data = p->a.data + next_i * p->a.row + next_row * p->a.col;
+    return p->a.col == 1 ? ahead_new(data, p->a.row, next_rows, depth, tiles)
+                         : ahead_new(data, p->a.col, next_rows > 0 ? depth : 0, next_rows, tiles);
+}
+
 static void multiply_task(void *context, size_t task, size_t worker) {
     const Product *p = context;
     const ProductKernels *kernel = p->kernel;
-    const size_t nc = whole_slivers(kernel, NC);
     real *scratch = pool_scratch(p->pool, worker, matmul_scratch());
     const size_t first = task / p->blocks * p->rows, end = size_min(p->m, first + p->rows);
     const size_t left = task % p->blocks * p->width, right = size_min(p->n, left + p->width);
     begin_tiles(kernel);
-    for (size_t i = first; i < end; i += MC) {
-        const size_t rows = size_min(MC, end - i);
+    for (size_t i = first, rows; i < end; i += rows) {
+        rows = size_min(block_rows(size_min(KC, p->k)), end - i);
         for (size_t row = 0; row == 0 || row < p->k; row += KC) {
             const size_t depth = size_min(KC, p->k - row), deep = cells(kernel, depth);
             const Slivers a = slivers_of(kernel, scratch, p->a, i, rows, row, depth);
-            const real *packed = p->packed + cells(kernel, row) * p->columns;
-            for (size_t j = left; j < right; j += nc)
-                multiply_panel(kernel, p->c + i * p->ldc + j, p->ldc, a, packed + j * deep, rows,
-                               size_min(nc, right - j), deep, p->mode == MATMUL_ADD || row > 0, false,
-                               p->bias ? p->bias + j : NULL);
+            multiply_block(kernel, p->c + i * p->ldc + left, p->ldc, a,
+                           p->packed + cells(kernel, row) * p->columns + left * deep, rows, right - left, deep,
+                           p->mode == MATMUL_ADD || row > 0, false, p->bias ? p->bias + left : NULL,
+                           next_of(p, i, rows, end, row, right - left));
         }
     }
     end_tiles(kernel);
@@ -242,8 +276,9 @@ void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Mat
         return;
     }
     /* As much of b at a time as the shared memory holds, whole rows if it can be; the rows of c in blocks, as many for
-     * each thread as for the others, and where they are too few for that, its columns, too. No cut changes a bit: an
-     * element is one thread's, and its sum is taken in order. */
+     * each thread as for the others, and where they are too few for that, its columns, too. Few rows are one block: b,
+     * then mostly the weights of a decoding step, is read once for all of them. No cut changes a bit: an element is one
+     * thread's, and its sum is taken in order. */
     const char *part = a.col != 1   ? "product dW += dout^T in"
                        : b.col != 1 ? "product out = in W^T"
                                     : "product din = dout W";
@@ -253,7 +288,8 @@ void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Mat
         columns = size_min(columns, SHARED / cells(kernel, size_min(k, KC)) / nr * nr);
         if (k > KC) depth = SHARED / columns / cells(kernel, KC) * KC;
     }
-    const size_t threads = pool_threads(pool), blocks = size_round_up(size_divide_up(m, MC), threads);
+    const size_t threads = pool_threads(pool), most = block_rows(size_min(KC, k));
+    const size_t blocks = m <= most && m < n ? 1 : size_round_up(size_divide_up(m, most), threads);
     const size_t rows = size_round_up(size_divide_up(m, blocks), kernel->mr), high = size_divide_up(m, rows);
     for (size_t p0 = 0; p0 < k; p0 += depth)
         for (size_t j = 0; j < n; j += columns) {

@@ -34,6 +34,10 @@ typedef struct ProductKernels {
      * not NULL. */
     void (*tile)(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t cells,
                  size_t rows, size_t cols, bool add, const real *bias);
+    /* The same for one row and four slivers of b, or two rows and two slivers, all of whose columns exist, and which
+     * are one after another (math/product_few.h). NULL: tiles do it. */
+    void (*few)(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t cells,
+                size_t rows, bool add, const real *bias);
     /* Packs b (k, cols), element (p, j) at b[p * row + j * col], into slivers of nr columns one after another: row p of
      * that from column j on at out + j * cells(k) + p * nr. Columns that do not exist are zeros. */
     void (*pack)(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols);

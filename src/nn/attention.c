@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "base/size.h"
 #include "math/matmul.h"
 #include "math/vector.h"
 #include "nn/kernels.h"
@@ -70,7 +71,26 @@ static void drop_block(real *out, const real *in, Dropout dropout, const Pair *p
     dropout_span(out, in, dropout, ((uint64_t)p->number << 32) + i0 * p->W, rows * p->W);
 }
 
+static bool is_muted(const Attention *a, size_t h) { return h < 64 && (a->shape.muted >> h & 1); }
+
 static size_t block_rows(const Pair *p, size_t i0) { return p->Tq - i0 < QUERY_ROWS ? p->Tq - i0 : QUERY_ROWS; }
+
+/* forward_pair of one query, as each step of decoding has them: the same sums, without a product's packing. */
+static void forward_query(const Attention *a, const Pair *p, size_t h, real *weight, real *shown) {
+    enum { WHOLE = 16 }; /* elements of whole vectors in every instruction set */
+    const size_t H = a->shape.H, K = a->shape.K, stride = a->in.kv_stride, W = size_round_up(p->Tk, WHOLE);
+    real *out = a->out + p->query0 * H * K + h * K;
+    nn_kernels()->attention_score(weight, p->q, p->k, stride, p->scale, p->Tk, K);
+    for (size_t j = a->shape.causal ? 1 : p->Tk; j < W; j++) weight[j] = HIDDEN;
+    a->log_sum[p->query0 * H + h] = vector_softmax(weight, weight, W);
+    if (shown) vector_copy(shown + h * p->Tk, weight, p->Tk);
+    if (is_muted(a, h)) {
+        vector_clear(out, K);
+        return;
+    }
+    dropout_span(weight, weight, a->dropout, (uint64_t)p->number << 32, p->Tk);
+    nn_kernels()->attention_weigh(out, weight, p->v, stride, p->Tk, K);
+}
 
 static void forward_pair(void *context, size_t task, size_t worker) {
     const Attention *a = context;
@@ -80,6 +100,10 @@ static void forward_pair(void *context, size_t task, size_t worker) {
     real *weights = (real *)((char *)scratch + matmul_scratch());
     real *shown = a->shape.shown ? a->shape.shown[task / H] : NULL;
 
+    if (p.Tq == 1 && K <= MATMUL_KC) {
+        forward_query(a, &p, h, weights, shown);
+        return;
+    }
     for (size_t i0 = 0; i0 < p.Tq; i0 += QUERY_ROWS) {
         const size_t rows = block_rows(&p, i0);
         score(weights, &p, a->in, a->shape.causal, i0, rows, K, scratch);
@@ -88,7 +112,7 @@ static void forward_pair(void *context, size_t task, size_t worker) {
             a->log_sum[(p.query0 + i0 + r) * H + h] = vector_softmax(row, row, p.W);
             if (shown) vector_copy(shown + (h * p.Tq + i0 + r) * p.Tk, row, p.Tk);
         }
-        if (h < 64 && a->shape.muted >> h & 1) {
+        if (is_muted(a, h)) {
             for (size_t r = 0; r < rows; r++) vector_clear(a->out + (p.query0 + i0 + r) * D + h * K, K);
             continue;
         }
