@@ -27,11 +27,15 @@ static const Option options[] = {
     {"--dry-run", NULL, NULL, "report what is in the corpora and what the run will need; do not train", NULL},
     {"--keys", NULL, NULL,
      "print every config key, or those of a section, or with a word in it: what it does and may be", NULL},
+    {"--quantize", NULL, "FILE", "write this model again, to the file named next, with numbers of 8 bits (GGUF's Q8_0)",
+     NULL},
 };
 
 static const Command command = {
     .name = "train",
-    .usage = "train CONFIG.ini | - [section.key=value ...] [--fresh] [--dry-run]\n       train --keys [SECTION | WORD]",
+    .usage =
+        "train CONFIG.ini | - [section.key=value ...] [--fresh] [--dry-run]\n       train --keys [SECTION | WORD]\n"
+        "       train --quantize MODEL.gguf SMALLER.gguf",
     .about =
         "Trains a translator as CONFIG.ini (-: stdin) says; every key can also be set on the command line. A run "
         "keeps\n"
@@ -324,6 +328,16 @@ _Noreturn static void print_keys(const char *part) {
     options_done(&command);
 }
 
+/* A model of the size of a quarter. */
+static int quantize(const char *from, const char *to) {
+    Error err;
+    ModelFile model;
+    if (!modelfile_open(&model, from, &err)) return options_fail(&command, &err);
+    const bool ok = modelfile_write_q8_0(&model, to, &err);
+    modelfile_close(&model);
+    return ok ? EXIT_DONE : options_fail(&command, &err);
+}
+
 /* section.key=value; but some/path=1/my.ini is a file. */
 static bool is_override(const char *argument) { return argument[strcspn(argument, "=/")] == '='; }
 
@@ -389,6 +403,10 @@ int main(int argc, char **argv) {
     }
     const bool fresh = options_given(&reader, "--fresh"), dry = options_given(&reader, "--dry-run");
     if (options_given(&reader, "--keys")) print_keys(path);
+    if (options_given(&reader, "--quantize")) {
+        if (!path) options_usage(&command, "--quantize: expected a file to write after the model, found none");
+        return quantize(options_given(&reader, "--quantize"), path);
+    }
     if (!path)
         options_usage(&command, "expected a CONFIG.ini (for a start: configs/tiny.ini; -: standard input), found none");
     if (strcmp(path, "-") == 0) options_tell_input(&command, "the config");

@@ -9,6 +9,7 @@
 #include "base/names.h"
 #include "base/size.h"
 #include "base/version.h"
+#include "gguf/q8_0.h"
 #include "math/cpu.h"
 #include "text/utf8.h"
 
@@ -124,7 +125,7 @@ static bool check_keys(const ModelFile *file, Error *err) {
     return true;
 }
 
-GgufWriter *modelfile_writer(const ModelInfo *info, const Parameters *params, const float *w) {
+static GgufWriter *keys_writer(const ModelInfo *info) {
     GgufWriter *out = gguf_writer_new(GGUF_MIN_ALIGNMENT);
     gguf_set_string(out, "general.architecture", architecture);
     for (size_t i = 0; i < COUNT(tables); i++)
@@ -135,6 +136,11 @@ GgufWriter *modelfile_writer(const ModelInfo *info, const Parameters *params, co
     gguf_set_string(out, "nmt.config", info->config);
     gguf_set_uint64(out, "nmt.step", info->step);
     gguf_set_string(out, "nmt.instruction_set", cpu_instruction_set());
+    return out;
+}
+
+GgufWriter *modelfile_writer(const ModelInfo *info, const Parameters *params, const float *w) {
+    GgufWriter *out = keys_writer(info);
     modelfile_add_block(out, params, "", w);
     return out;
 }
@@ -166,11 +172,36 @@ void modelfile_add_block(GgufWriter *writer, const Parameters *params, const cha
 bool modelfile_read_block(const ModelFile *file, const char *prefix, float *block, Error *err) {
     for (size_t t = 0; t < file->params.tensor_count; t++) {
         const Tensor *tensor = &file->params.tensors[t];
-        const float *data = find_tensor(file, prefix, tensor, err);
-        if (!data) return false;
-        memcpy(block + tensor->offset, data, tensor->count * sizeof *data);
+        char name[GGUF_MAX_NAME + 1];
+        size_t dims[2];
+        const size_t n_dims = describe(name, dims, prefix, tensor);
+        if (!gguf_read_floats(file->gguf, name, n_dims, dims, block + tensor->offset, err)) return false;
     }
     return true;
+}
+
+/* Vectors stay floats: they are few, and every number of a layer goes through them. */
+bool modelfile_write_q8_0(const ModelFile *file, const char *path, Error *err) {
+    GgufWriter *out = keys_writer(&file->info);
+    unsigned char *blocks = memory_new(file->params.count / Q8_0_BLOCK, Q8_0_BYTES), *at = blocks;
+    for (size_t t = 0; t < file->params.tensor_count; t++) {
+        const Tensor *tensor = &file->params.tensors[t];
+        char name[GGUF_MAX_NAME + 1];
+        size_t dims[2];
+        const size_t n_dims = describe(name, dims, "", tensor);
+        const float *numbers = file->w + tensor->offset;
+        if (n_dims == 1 || dims[0] % Q8_0_BLOCK) {
+            gguf_add_tensor(out, name, n_dims, dims, numbers);
+            continue;
+        }
+        q8_0_pack(at, numbers, tensor->count);
+        gguf_add_q8_0(out, name, n_dims, dims, at);
+        at += tensor->count / Q8_0_BLOCK * Q8_0_BYTES;
+    }
+    const bool ok = gguf_write(out, path, err);
+    gguf_writer_free(out);
+    free(blocks);
+    return ok;
 }
 
 static bool read_words(ModelFile *file, Error *err) {
@@ -216,11 +247,15 @@ static bool read_info(ModelFile *file, Error *err) {
     return true;
 }
 
-/* Points w at the mapped block, or copies it together when the file has gaps between tensors. */
+/* Points w at the mapped block, or copies it together when the file has gaps between tensors, or packed ones. */
 static bool read_tensors(ModelFile *file, Error *err) {
     bool together = true;
     for (size_t t = 0; t < file->params.tensor_count; t++) {
         const Tensor *tensor = &file->params.tensors[t];
+        if (gguf_has_tensor(file->gguf, tensor->name, GGUF_TENSOR_Q8_0)) {
+            together = false;
+            continue;
+        }
         const float *data = find_tensor(file, "", tensor, err);
         if (!data) return false;
         if (t == 0) file->w = data;

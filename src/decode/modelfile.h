@@ -10,7 +10,8 @@
  *     training.words                            uint32: what words the sources of the training had (decode/words.h)
  *     training.longest_source                   tokens of the longest of them, without </s>
  *     training.history                          strings: what it was trained on, a line each time (train/start.h)
- *     tensors                                   float32, the parameter block in order (model/parameters.h)
+ *     tensors                                   float32, the parameter block in order (model/parameters.h); matrices
+ *                                               may be Q8_0 (gguf/q8_0.h)
  *
  * If the file lacks a key of the three tables, it has the table's default, unless it is marked essential. The keys
  * training.* may be missing, as in files of earlier versions; these read files that have them.
@@ -54,7 +55,7 @@ typedef struct ModelFile {
     ModelInfo info;
     Parameters params;
     const float *w; /* (params.count), into the map */
-    float *copy;    /* ... or here, when the file has gaps */
+    float *copy;    /* ... or here, when the file has gaps or packed tensors */
 } ModelFile;
 
 /* Maps a model file and checks everything in it. Close with modelfile_close. */
@@ -75,6 +76,10 @@ Tokenizer *modelfile_tokenizer(const ModelFile *file, Error *err);
 /* A writer that has the model in it: write it with gguf_write, perhaps after adding more; free it with
  * gguf_writer_free. w must stay until then. */
 GgufWriter *modelfile_writer(const ModelInfo *info, const Parameters *params, const float *w);
+
+/* Writes the model with its matrices as Q8_0, which is about a quarter of the size (gguf/q8_0.h); opened, it has floats
+ * again, rounded. */
+bool modelfile_write_q8_0(const ModelFile *file, const char *path, Error *err);
 
 /* Adds a block of the parameters' layout, each tensor's name behind the prefix ("adam.m."). */
 void modelfile_add_block(GgufWriter *writer, const Parameters *params, const char *prefix, const float *block);

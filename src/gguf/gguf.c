@@ -1,4 +1,5 @@
 #include "gguf/gguf_internal.h"
+#include "gguf/q8_0.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -183,17 +184,41 @@ static const char *dims_text(char text[96], size_t n_dims, const size_t *dims) {
     return text;
 }
 
-const float *gguf_floats(const GgufFile *file, const char *name, size_t n_dims, const size_t *dims, Error *err) {
+/* The tensor of this type and dims. */
+static const GgufTensor *find_tensor(const GgufFile *file, const char *name, uint32_t type, size_t n_dims,
+                                     const size_t *dims, Error *err) {
     char expected[96], found[96];
     const GgufName *entry = names_find(file->names, file->n_tensors, name);
     CHECK(n_dims >= 1 && n_dims <= GGUF_MAX_DIMS, "a tensor has 1 to 4 dims");
     if (!entry) return error_null(err, "%s: expected a tensor %s, found none of that name", file->path, name);
     const GgufTensor *tensor = &file->tensors[entry->at];
-    if (tensor->type != GGUF_TENSOR_F32)
-        return error_null(err, "%s: tensor %s: expected type %d (float32), found type %" PRIu32, file->path, name,
-                          GGUF_TENSOR_F32, tensor->type);
+    if (tensor->type != type)
+        return error_null(err, "%s: tensor %s: expected type %" PRIu32 " (%s), found type %" PRIu32, file->path, name,
+                          type, type == GGUF_TENSOR_F32 ? "float32" : "Q8_0", tensor->type);
     if (tensor->n_dims != n_dims || memcmp(tensor->dims, dims, n_dims * sizeof *dims) != 0)
         return error_null(err, "%s: tensor %s: expected dims {%s}, found {%s}", file->path, name,
                           dims_text(expected, n_dims, dims), dims_text(found, tensor->n_dims, tensor->dims));
-    return tensor->data;
+    return tensor;
+}
+
+bool gguf_has_tensor(const GgufFile *file, const char *name, uint32_t type) {
+    const GgufName *entry = names_find(file->names, file->n_tensors, name);
+    return entry && file->tensors[entry->at].type == type;
+}
+
+bool gguf_read_floats(const GgufFile *file, const char *name, size_t n_dims, const size_t *dims, float *out,
+                      Error *err) {
+    const bool packed = gguf_has_tensor(file, name, GGUF_TENSOR_Q8_0);
+    const GgufTensor *tensor = find_tensor(file, name, packed ? GGUF_TENSOR_Q8_0 : GGUF_TENSOR_F32, n_dims, dims, err);
+    if (!tensor) return false;
+    if (packed)
+        q8_0_unpack(out, tensor->data, (size_t)tensor->count);
+    else
+        memcpy(out, tensor->data, tensor->bytes);
+    return true;
+}
+
+const float *gguf_floats(const GgufFile *file, const char *name, size_t n_dims, const size_t *dims, Error *err) {
+    const GgufTensor *tensor = find_tensor(file, name, GGUF_TENSOR_F32, n_dims, dims, err);
+    return tensor ? tensor->data : NULL;
 }

@@ -64,7 +64,7 @@ typedef enum GgufType {
 } GgufType;
 
 /* The types of tensors whose size this reader knows, by their code in the file. */
-enum { GGUF_TENSOR_F32 = 0, GGUF_TENSOR_BF16 = 30 };
+enum { GGUF_TENSOR_F32 = 0, GGUF_TENSOR_Q8_0 = 8, GGUF_TENSOR_BF16 = 30 };
 
 /* Any bytes; the reader adds a NUL after them. */
 typedef struct GgufString {
@@ -105,6 +105,11 @@ const void *gguf_array(const GgufFile *file, const char *key, GgufType element, 
 
 /* The data of a float32 tensor of exactly these dims. */
 const float *gguf_floats(const GgufFile *file, const char *name, size_t n_dims, const size_t *dims, Error *err);
+/* The numbers of a tensor of exactly these dims, which is float32 or Q8_0 (gguf/q8_0.h). */
+bool gguf_read_floats(const GgufFile *file, const char *name, size_t n_dims, const size_t *dims, float *out,
+                      Error *err);
+/* Whether there is a tensor of that name and type. */
+bool gguf_has_tensor(const GgufFile *file, const char *name, uint32_t type);
 
 /* Writing. Keys, values and names are copied; tensor data is not, and must stay until gguf_write. A bad or repeated key
  * or name is a bug (CHECK). The alignment is a power of two from 8 up, and is written as general.alignment; with 8,
@@ -124,6 +129,9 @@ void gguf_set_bool(GgufWriter *writer, const char *key, bool value);
 void gguf_set_array(GgufWriter *writer, const char *key, GgufType element, const void *values, size_t count);
 
 void gguf_add_tensor(GgufWriter *writer, const char *name, size_t n_dims, const size_t *dims, const float *data);
+/* blocks: of q8_0_pack; dims[0] is a multiple of Q8_0_BLOCK. */
+void gguf_add_q8_0(GgufWriter *writer, const char *name, size_t n_dims, const size_t *dims,
+                   const unsigned char *blocks);
 
 /* Writes the whole file or nothing (base/file.h). The writer can be used again. */
 bool gguf_write(const GgufWriter *writer, const char *path, Error *err);

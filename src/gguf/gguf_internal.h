@@ -18,9 +18,9 @@ typedef struct GgufTensor {
     size_t n_dims; /* 1 to 4 */
     size_t dims[GGUF_MAX_DIMS];
     uint64_t count;   /* product of dims */
-    size_t bytes;     /* 0 when the type is neither F32 nor BF16 */
+    size_t bytes;     /* 0 when the type is not one of GGUF_TENSOR_... */
     uint64_t offset;  /* from the start of the tensor data; a multiple of the alignment */
-    const void *data; /* into the map, aligned to 8 at least; NULL when the type is neither F32 nor BF16 */
+    const void *data; /* into the map, aligned to 8 at least; NULL when the type is none of these */
 } GgufTensor;
 
 /* An entry of a sorted list of names. Sorting finds duplicates, and no choice of names makes it slow. */

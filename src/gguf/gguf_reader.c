@@ -1,6 +1,7 @@
 /* A cursor moves once through the map, and every byte is reached by `take`, which checks that the file has it. Each
  * count and length is compared with the bytes that are left before anything is allocated for it. */
 #include "gguf/gguf_internal.h"
+#include "gguf/q8_0.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -203,7 +204,11 @@ static bool read_tensor(Cursor *c, GgufTensor *tensor) {
 /* Checks that a tensor lies inside the data, which begins at `start` and has `size` bytes, and points it there. */
 static bool place_tensor(const Cursor *c, GgufTensor *tensor, uint64_t alignment, size_t start, size_t size) {
     const char *name = tensor->name;
-    const size_t width = tensor->type == GGUF_TENSOR_F32 ? 4 : tensor->type == GGUF_TENSOR_BF16 ? 2 : 0;
+    const bool packed = tensor->type == GGUF_TENSOR_Q8_0;
+    const size_t width = tensor->type == GGUF_TENSOR_F32    ? sizeof(float)
+                         : tensor->type == GGUF_TENSOR_BF16 ? sizeof(float) / 2
+                         : packed                           ? Q8_0_BYTES
+                                                            : 0;
     if (tensor->offset % alignment)
         return error_set(c->err, "%s: tensor %s: expected an offset that is a multiple of %" PRIu64 ", found %" PRIu64,
                          c->path, name, alignment, tensor->offset);
@@ -212,12 +217,15 @@ static bool place_tensor(const Cursor *c, GgufTensor *tensor, uint64_t alignment
                          c->path, name, size, tensor->offset);
     if (!width) return true;
     const size_t left = size - (size_t)tensor->offset;
-    if (tensor->count > left / width)
-        return error_set(c->err,
-                         "%s: tensor %s: expected %" PRIu64 " elements of %zu bytes at offset %" PRIu64
-                         ", found only %zu bytes",
-                         c->path, name, tensor->count, width, tensor->offset, left);
-    tensor->bytes = (size_t)tensor->count * width;
+    if (packed && tensor->dims[0] % Q8_0_BLOCK)
+        return error_set(c->err, "%s: tensor %s: expected a first dim that is a multiple of %d for Q8_0, found %zu",
+                         c->path, name, Q8_0_BLOCK, tensor->dims[0]);
+    const uint64_t count = packed ? tensor->count / Q8_0_BLOCK : tensor->count;
+    if (count > left / width)
+        return error_set(
+            c->err, "%s: tensor %s: expected %" PRIu64 " %s of %zu bytes at offset %" PRIu64 ", found only %zu bytes",
+            c->path, name, count, packed ? "blocks" : "elements", width, tensor->offset, left);
+    tensor->bytes = (size_t)count * width;
     tensor->data = c->data + start + tensor->offset;
     return true;
 }

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/size.h"
 #include "gguf/gguf_internal.h"
+#include "gguf/q8_0.h"
 
 /* A set of names, to notice one that occurs twice. */
 typedef struct NameSet {
@@ -108,23 +109,35 @@ void gguf_set_array(GgufWriter *writer, const char *key, GgufType element, const
         put(&writer->pairs, values, count * gguf_type_size(element));
 }
 
-void gguf_add_tensor(GgufWriter *writer, const char *name, size_t n_dims, const size_t *dims, const float *data) {
+static void add_tensor(GgufWriter *writer, const char *name, uint32_t type, size_t n_dims, const size_t *dims,
+                       const void *data) {
     add_name(&writer->names, name, GGUF_MAX_NAME - 1);
     CHECK(n_dims >= 1 && n_dims <= GGUF_MAX_DIMS, "a tensor has 1 to 4 dims");
-    GgufTensor tensor = {.type = GGUF_TENSOR_F32, .n_dims = n_dims, .count = 1, .data = data};
+    GgufTensor tensor = {.type = type, .n_dims = n_dims, .count = 1, .data = data};
     memcpy(tensor.name, name, strlen(name));
     for (size_t i = 0; i < n_dims; i++) {
-        CHECK(dims[i] > 0 && dims[i] <= SIZE_MAX / sizeof *data / tensor.count, "dims of a tensor in memory");
+        CHECK(dims[i] > 0 && dims[i] <= SIZE_MAX / sizeof(float) / tensor.count, "dims of a tensor in memory");
         tensor.dims[i] = dims[i];
         tensor.count *= dims[i];
     }
-    tensor.bytes = (size_t)tensor.count * sizeof *data;
+    tensor.bytes = (size_t)tensor.count * sizeof(float);
+    if (type == GGUF_TENSOR_Q8_0) tensor.bytes = (size_t)tensor.count / Q8_0_BLOCK * Q8_0_BYTES;
     const size_t n = stbds_arrlenu(writer->tensors);
     if (n) {
         const GgufTensor *last = &writer->tensors[n - 1];
         tensor.offset = size_round_up(last->offset + last->bytes, writer->alignment);
     }
     stbds_arrput(writer->tensors, tensor);
+}
+
+void gguf_add_tensor(GgufWriter *writer, const char *name, size_t n_dims, const size_t *dims, const float *data) {
+    add_tensor(writer, name, GGUF_TENSOR_F32, n_dims, dims, data);
+}
+
+void gguf_add_q8_0(GgufWriter *writer, const char *name, size_t n_dims, const size_t *dims,
+                   const unsigned char *blocks) {
+    CHECK(dims[0] % Q8_0_BLOCK == 0, "rows of whole blocks");
+    add_tensor(writer, name, GGUF_TENSOR_Q8_0, n_dims, dims, blocks);
 }
 
 /* Everything before the tensor data, a stb_ds array, with a checksum of zero at *checksum_at. */
