@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <math.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -194,6 +195,19 @@ long long options_integer(const OptionReader *r, const char *name, long long low
     if (end == value || *end || errno || number < low || number > high)
         options_usage(r->command, "%s: expected an integer from %lld to %lld, found \"%s\"", name, low, high, value);
     return number;
+}
+
+size_t options_numbers(const OptionReader *r, const char *name, double *numbers, size_t most) {
+    const char *value = options_given(r, name), *at = value;
+    size_t count = 0;
+    for (char *end; at; at = *end ? end + 1 : NULL) {
+        const double number = strtod(at, &end);
+        if (end == at || (*end && *end != ',') || !(fabs(number) <= 1e6) || count == most)
+            options_usage(r->command, "%s: expected %zu numbers or fewer with commas between them, found \"%s\"", name,
+                          most, value);
+        numbers[count++] = number;
+    }
+    return count;
 }
 
 int options_choice(const OptionReader *r, const char *name, const char *const *names) {

@@ -52,9 +52,11 @@ const char *options_next(OptionReader *reader, const char **value);
 const char *options_given(const OptionReader *reader, const char *name);
 
 /* The values of options that were read; a wrong one ends the process with EXIT_USAGE. The number of an option between
- * bounds, or `otherwise` if it was not given; the place of its argument in a list of names (base/names.h), or -1. */
+ * bounds, or `otherwise` if it was not given; how many numbers its argument has ("1,0.5"), at most `most`; the place of
+ * its argument in a list of names (base/names.h), or -1. */
 long long options_integer(const OptionReader *reader, const char *name, long long low, long long high,
                           long long otherwise);
+size_t options_numbers(const OptionReader *reader, const char *name, double *numbers, size_t most);
 int options_choice(const OptionReader *reader, const char *name, const char *const *names);
 
 /* Sets the settings of `fields` in the struct `of` for which options were given. */

@@ -1,5 +1,5 @@
 /* ./translate [-m MODEL ...] ["text" ...]: translates its arguments, or the lines of stdin, to stdout; with --score,
- * scores given translations instead. */
+ * scores given translations instead, with --tune finds numbers for some of its options. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,7 +13,10 @@
 #include "base/size.h"
 #include "cli/models.h"
 #include "cli/options.h"
+#include "cli/print.h"
+#include "cli/reranking.h"
 #include "cli/scoring.h"
+#include "cli/tuning.h"
 #include "cli/unseen.h"
 #include "decode/modelfile.h"
 #include "decode/translator.h"
@@ -43,6 +46,15 @@ static const Option options[] = {
     {"--top-k", NULL, "K", "draw from the K most likely (default: from all)", "decode.top_k"},
     {"--seed", NULL, "N", "the draws depend on N, line and position only (default: 1)", "decode.seed"},
     {"--score", NULL, NULL, "print how likely given translations are: log probability, and that of each token", NULL},
+    {"--rerank", NULL, "FILE", "choose among the beam's translations by this model's opinion, too", NULL},
+    {"--reverse", NULL, "FILE", "the same with a model that translates back: how likely is the text, given them?",
+     NULL},
+    {"--weights", NULL, "W,W...",
+     "of the search, of each model of --rerank and --reverse, and of a token (default: 1,1...,0)", NULL},
+    {"--confidence", NULL, NULL, "append ||| and how good each translation is likely to be, from 0 to 1", NULL},
+    {"--calibration", NULL, "B,S", "the numbers behind --confidence (default: the model's)", NULL},
+    {"--tune", NULL, "FILE", "find --weights or --calibration by these pairs (.tsv, or a.en+a.fr), and print them",
+     NULL},
     {"--without", NULL, "NAMES",
      "switch parts off: positions, mask, root, attention, feedforward, heads:KIND.LAYER.HEAD, only:HEAD", NULL},
     {"--threads", NULL, "N", "number of threads; 0: one for each core (default: 0)", NULL},
@@ -51,7 +63,8 @@ static const Option options[] = {
 static const Command command = {
     .name = "translate",
     .usage = "translate [options] [\"text\" ... | -]\n"
-             "       translate --score [options] [PAIRS.tsv | SOURCES TRANSLATIONS | -]",
+             "       translate --score [options] [PAIRS.tsv | SOURCES TRANSLATIONS | -]\n"
+             "       translate --tune PAIRS.tsv [options] --reverse FILE | --rerank FILE | --confidence",
     .about = "Translates each text, or each line of stdin (-, or no text), to a line on stdout. Each line is answered\n"
              "as soon as it arrives; an empty line gives an empty line. A text with more tokens than the model takes\n"
              "is translated in parts.\n\n"
@@ -66,14 +79,15 @@ enum {
     CUTS_TOLD = 10,       /* texts whose cut translations are reported one by one */
 };
 
-typedef enum Alignment { ALIGNMENT_NONE = -1, ALIGNMENT_HARD, ALIGNMENT_SOFT } Alignment;
-
 /* What to do, from the command line. */
 typedef struct Request {
     const OptionReader *options;
-    char **models;     /* stb_ds array: the paths that were given */
-    const char *model; /* the path of the first */
-    Alignment alignment;
+    char **models;          /* stb_ds array: the paths that were given */
+    const char *model;      /* the path of the first */
+    RerankingModel *others; /* stb_ds array: of --rerank and --reverse */
+    Reranker *reranker;     /* NULL: none */
+    PrintHow print;
+    size_t shown;          /* translations of each text */
     Text *texts;           /* stb_ds array */
     const char *what;      /* "text" or "line" */
     size_t first;          /* the number of the first of those that are translated now, from 0 */
@@ -86,45 +100,6 @@ typedef struct Request {
     bool lost;  /* for one of the texts so far the model's numbers were not finite; this is reported once */
     bool odd;   /* one of the texts so far was not UTF-8; this is reported once, too */
 } Request;
-
-/* soft: a target word's shares of source words, those that do not round to 0; "-": there are none. */
-static void print_shares(const TranslatorWord *word) {
-    bool first = true;
-    for (size_t j = 0; j < word->count; j++) {
-        if (word->shares[j] < (real)0.00005) continue;
-        printf(first ? "%zu:%.4f" : ",%zu:%.4f", word->first + j, (double)word->shares[j]);
-        first = false;
-    }
-    if (first) putchar('-');
-}
-
-static void print_alignment(Alignment how, const TranslatorHypothesis *h) {
-    bool first = true;
-    for (size_t i = 0; i < h->word_count; i++) {
-        const TranslatorWord *word = &h->words[i];
-        if (word->count == 0) continue;
-        if (!first) putchar(' ');
-        first = false;
-        if (how == ALIGNMENT_HARD)
-            printf("%zu-%zu", word->largest, i);
-        else
-            print_shares(word);
-    }
-}
-
-static void print_result(const Request *request, const TranslatorResult *result, size_t number) {
-    for (size_t rank = 0; rank < result->count; rank++) {
-        const TranslatorHypothesis *h = &result->hypotheses[rank];
-        if (options_given(request->options, "--n-best")) printf("%zu ||| ", number);
-        fwrite(h->bytes, 1, h->length, stdout);
-        if (request->alignment != ALIGNMENT_NONE) {
-            fputs(" ||| ", stdout);
-            print_alignment(request->alignment, h);
-        }
-        if (options_given(request->options, "--n-best")) printf(" ||| F0= %.6g ||| %.6g", h->log_probability, h->score);
-        putchar('\n');
-    }
-}
 
 static void tell_long(void *context, size_t text, size_t tokens, size_t limit) {
     const Request *r = context;
@@ -160,8 +135,10 @@ static bool answer(Request *request, Translator *translator, const Text *texts, 
                    Error *err) {
     TranslatorResult *results = memory_new(count, sizeof *results);
     request->first = first;
-    bool ok = translator_run(translator, texts, count, results, err);
+    bool ok = translator_run(translator, texts, count, results, err) &&
+              (!request->reranker || reranker_run(request->reranker, texts, results, count, err));
     for (size_t i = 0; ok && i < count; i++) {
+        results[i].count = size_min(results[i].count, request->shown);
         const size_t valid = utf8_valid(texts[i].bytes, texts[i].length);
         if (!request->odd && valid < texts[i].length) {
             options_note(
@@ -182,7 +159,7 @@ static bool answer(Request *request, Translator *translator, const Text *texts, 
         request->done++;
         unseen_look(&request->unseen, request->info, texts[i], results[i].parts > 1 ? 0 : results[i].source_tokens);
         tell_cut(request, &results[i], first + i);
-        print_result(request, &results[i], first + i);
+        print_result(&request->print, &results[i], first + i);
     }
     free(results);
     ok = ok && options_flush(err);
@@ -231,6 +208,7 @@ static bool search_options(SearchOptions *how, int32_t **prefix, const Request *
     how->sample = options_given(request->options, "--sample") != NULL;
     if (how->sample) how->beam = 1;
     if (how->beam < how->n_best) how->beam = how->n_best;
+    if (stbds_arrlenu(request->others) > 0) how->n_best = how->beam; /* the more there are to choose from, the better */
     if (text) tokenizer_encode(tokenizer, prefix, text, strlen(text));
     how->prefix = *prefix, how->prefix_length = stbds_arrlenu(*prefix);
     if (how->prefix_length > most)
@@ -245,29 +223,81 @@ static bool search_options(SearchOptions *how, int32_t **prefix, const Request *
     return search_check(how, request->hyper, request->model, err);
 }
 
-/* Translates the texts, or the lines of stdin. */
+/* The numbers of --weights, --confidence and --calibration. */
+static bool use_numbers(Request *request, double weights[RERANK_MOST], Error *err) {
+    const OptionReader *options_read = request->options;
+    double numbers[2];
+    if (options_given(options_read, "--weights")) {
+        const size_t count = options_numbers(options_read, "--weights", weights, RERANK_MOST);
+        const size_t values = reranker_values(request->reranker);
+        if (count != values)
+            return error_set(err,
+                             "--weights: expected %zu numbers (of the search, of %zu model%s, of a token), found %zu",
+                             values, values - 2, values == 3 ? "" : "s", count);
+        reranker_set_weights(request->reranker, weights);
+    }
+    request->print.reranker = request->reranker;
+    request->print.n_best = options_given(options_read, "--n-best");
+    request->print.confidence = options_given(options_read, "--confidence");
+    request->print.calibration = request->info->confidence;
+    if (options_numbers(options_read, "--calibration", numbers, 2) == 2)
+        request->print.calibration = (Confidence){numbers[0], numbers[1]};
+    const Confidence *c = &request->print.calibration;
+    if (request->print.confidence && !options_given(options_read, "--tune") && c->bias == 0 && c->slope == 0)
+        return error_set(err,
+                         "%s: --confidence: expected training.confidence_bias and _slope in the model, found neither; "
+                         "--tune PAIRS.tsv finds numbers for --calibration",
+                         request->model);
+    return true;
+}
+
+/* Translates the texts, or the lines of stdin; or tunes. */
+static bool work(Request *request, Translator *translator, const Tokenizer *tokenizer, const double *weights,
+                 Error *err) {
+    const size_t count = stbds_arrlenu(request->texts);
+    const char *tune = options_given(request->options, "--tune");
+    request->what = count > 0 ? "text" : "line";
+    request->waits = count > 0 || isatty(STDIN_FILENO);
+    if (tune) {
+        const Tuning tuning = {&command,
+                               tune,
+                               translator,
+                               request->reranker,
+                               options_given(request->options, "--weights") ? weights : NULL,
+                               request->print.confidence,
+                               tokenizer_normalisation(tokenizer)};
+        return tuning_run(&tuning, err);
+    }
+    translator_long(translator, tell_long, request);
+    const bool ok =
+        count > 0 ? answer(request, translator, request->texts, count, 0, err) : answer_lines(request, translator, err);
+    tell_cuts(request);
+    unseen_tell(&request->unseen, request->info, &command, request->what);
+    return ok;
+}
+
 static bool translate(Request *request, const Models *models, const Tokenizer *tokenizer, Pool *pool, Error *err) {
     const ModelFile *first = &models->files[0];
     SearchOptions how;
+    Reranking others;
     int32_t *prefix = NULL;
-    bool ok = search_options(&how, &prefix, request, tokenizer, err);
+    double weights[RERANK_MOST];
+    bool ok = reranking_open(&others, &command, request->others, stbds_arrlenu(request->others), pool, err);
+    request->reranker = others.reranker;
+    ok = ok && use_numbers(request, weights, err) && search_options(&how, &prefix, request, tokenizer, err);
     if (ok) {
+        const char *n_best = options_given(request->options, "--n-best");
+        request->shown = n_best ? (size_t)atoi(n_best) : 1;
         Translator *translator = translator_create(&first->params, first->w, tokenizer, pool, how);
         for (size_t i = 1; i < models->count; i++)
             translator_add(translator, &models->files[i].params, models->files[i].w);
-        if (request->alignment != ALIGNMENT_NONE) translator_align(translator);
+        if (request->print.alignment != ALIGNMENT_NONE) translator_align(translator);
         if (options_given(request->options, "--sentences")) translator_sentences(translator);
-        const size_t count = stbds_arrlenu(request->texts);
-        request->what = count > 0 ? "text" : "line";
-        request->waits = count > 0 || isatty(STDIN_FILENO);
-        translator_long(translator, tell_long, request);
-        ok = count > 0 ? answer(request, translator, request->texts, count, 0, err)
-                       : answer_lines(request, translator, err);
-        tell_cuts(request);
-        unseen_tell(&request->unseen, request->info, &command, request->what);
+        ok = work(request, translator, tokenizer, weights, err);
         translator_free(translator);
     }
     stbds_arrfree(prefix);
+    reranking_close(&others);
     return ok;
 }
 
@@ -328,8 +358,11 @@ static void check_scoring(const Request *request) {
 }
 
 /* Refuses wrong values, and options that exclude each other. */
-static void check_request(const OptionReader *reader) {
+static void check_request(const Request *request) {
+    const OptionReader *reader = request->options;
+    const size_t others = stbds_arrlenu(request->others);
     SearchOptions search = {0};
+    double numbers[RERANK_MOST];
     options_fields(reader, search_fields, &search);
     options_fields(reader, search_more_fields, &search);
     options_integer(reader, "--threads", 0, 1024, 0);
@@ -338,9 +371,31 @@ static void check_request(const OptionReader *reader) {
         options_usage(&command, "--temperature, --top-k and --seed go with --sample");
     if (options_given(reader, "--sample") && (search.beam > 1 || search.n_best > 1))
         options_usage(&command, "--sample draws one translation: expected no --beam or --n-best with it");
+    if (options_given(reader, "--sample") && others > 0)
+        options_usage(&command, "--sample draws one translation: expected no --rerank or --reverse with it");
+    if (others > RERANKING_MOST)
+        options_usage(&command, "--rerank, --reverse: expected at most %d models, found %zu", RERANKING_MOST, others);
+    if (options_given(reader, "--weights") && others == 0)
+        options_usage(&command, "--weights goes with --rerank or --reverse");
+    if (options_given(reader, "--calibration") && !options_given(reader, "--confidence"))
+        options_usage(&command, "--calibration goes with --confidence");
+    if (options_numbers(reader, "--calibration", numbers, 2) == 1)
+        options_usage(&command, "--calibration: expected two numbers, found one");
+    options_numbers(reader, "--weights", numbers, RERANK_MOST);
     if (search.max_length > 0 && search.min_length >= search.max_length)
         options_usage(&command, "--min-length: expected less than --max-length %zu, found %zu", search.max_length,
                       search.min_length);
+}
+
+static void check_tuning(const Request *request) {
+    const OptionReader *reader = request->options;
+    const bool weights = stbds_arrlenu(request->others) > 0 && !options_given(reader, "--weights"),
+               calibration = options_given(reader, "--confidence") && !options_given(reader, "--calibration");
+    if (!weights && !calibration)
+        options_usage(&command, "--tune finds --weights for --rerank or --reverse, and --calibration for --confidence: "
+                                "expected one of these without its numbers");
+    if (stbds_arrlenu(request->texts) > 0)
+        options_usage(&command, "--tune: expected no text with it, found \"%s\"", request->texts[0].bytes);
 }
 
 /* The texts, or "-" alone, which stands for the lines of stdin, and is taken out. */
@@ -365,23 +420,30 @@ int main(int argc, char **argv) {
     Request request = {.options = &reader};
     const char *value;
     for (const char *option; (option = options_next(&reader, &value));) {
+        const bool reverse = strcmp(option, "--reverse") == 0;
         if (strcmp(option, "--model") == 0) stbds_arrput(request.models, memory_string(value));
+        if (reverse || strcmp(option, "--rerank") == 0)
+            stbds_arrput(request.others, ((RerankingModel){memory_string(value), reverse}));
         if (!*option) stbds_arrput(request.texts, ((Text){value, strlen(value)}));
     }
     if (stbds_arrlenu(request.models) > MIXTURE_MOST)
         options_usage(&command, "--model: expected at most %d models, found %zu", MIXTURE_MOST,
                       stbds_arrlenu(request.models));
-    check_request(&reader);
+    check_request(&request);
     options_without(&reader, &request.knockout);
     if (options_given(&reader, "--score"))
         check_scoring(&request);
+    else if (options_given(&reader, "--tune"))
+        check_tuning(&request);
     else
         check_texts(&request);
-    request.alignment = (Alignment)options_choice(&reader, "--alignment", alignments);
+    request.print.alignment = (Alignment)options_choice(&reader, "--alignment", alignments);
     options_keep_going();
     const int code = run(&request, &err);
     stbds_arrfree(request.texts);
     for (size_t i = 0; i < stbds_arrlenu(request.models); i++) free(request.models[i]);
+    for (size_t i = 0; i < stbds_arrlenu(request.others); i++) free(request.others[i].path);
     stbds_arrfree(request.models);
+    stbds_arrfree(request.others);
     return code;
 }

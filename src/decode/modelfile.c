@@ -27,6 +27,8 @@ static const Field info_fields[] = {
 #define HISTORY_KEY "training.history"
 
 static const Field training_fields[] = {
+    ROW_REAL("confidence_bias", ModelInfo, confidence.bias, "0", -1e6, 1e6, "of decode/confidence.h"),
+    ROW_REAL("confidence_slope", ModelInfo, confidence.slope, "0", -1e6, 1e6, "of decode/confidence.h"),
     ROW_INTEGER("longest_source", ModelInfo, longest_source, "0", 0, UINT32_MAX, "tokens of the longest source"),
     ROW_END,
 };

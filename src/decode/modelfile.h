@@ -9,6 +9,7 @@
  *     nmt.step, nmt.precision, nmt.instruction_set   where it comes from
  *     training.words                            uint32: what words the sources of the training had (decode/words.h)
  *     training.longest_source                   tokens of the longest of them, without </s>
+ *     training.confidence_bias, _slope          from probability to quality (decode/confidence.h)
  *     training.history                          strings: what it was trained on, a line each time (train/start.h)
  *     tensors                                   float32, the parameter block in order (model/parameters.h); matrices
  *                                               may be Q8_0 (gguf/q8_0.h)
@@ -25,6 +26,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "decode/confidence.h"
 #include "decode/search.h"
 #include "decode/words.h"
 #include "gguf/gguf.h"
@@ -45,6 +47,7 @@ typedef struct ModelInfo {
     Precision precision;  /* that they were computed in */
     WordsSeen seen;
     size_t longest_source;     /* 0: not known */
+    Confidence confidence;     /* by the sentences that validations translate, greedily */
     const GgufString *history; /* (history_count) what it was trained on, oldest first */
     size_t history_count;
 } ModelInfo;

@@ -29,7 +29,7 @@ typedef struct Part {
 /* A hypothesis of a part: where its text and its words' shares begin in the Translator's arrays. */
 typedef struct Made {
     size_t text, length, share;
-    size_t cut; /* TranslatorHypothesis */
+    size_t cut, tokens; /* TranslatorHypothesis */
     bool stuck;
     AlignedWords words;
     double log_probability, score;
@@ -231,6 +231,7 @@ static bool keep(Translator *t, size_t first, size_t n, Packed source, Error *er
             Made *made = &t->made[part->made + rank];
             *made = (Made){.text = stbds_arrlenu(t->made_text),
                            .share = stbds_arrlenu(t->word_shares),
+                           .tokens = found->length + found->finished,
                            .log_probability = found->log_probability,
                            .score = found->score};
             if (!found->finished && isfinite(found->log_probability)) {
@@ -255,6 +256,7 @@ static void join(Translator *t, TranslatorHypothesis *h, const Made *made) {
     h->length += made->length;
     h->log_probability += made->log_probability;
     h->score += made->score;
+    h->tokens += made->tokens;
     if (h->cut == 0) h->cut = made->cut, h->stuck = made->stuck;
     const AlignedWords *words = &made->words;
     for (size_t i = 0; i < words->count; i++) {

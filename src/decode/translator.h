@@ -35,8 +35,9 @@ typedef struct TranslatorHypothesis {
                                       model's numbers are not finite; the text is empty */
     const TranslatorWord *words;   /* (word_count), when alignment is on */
     size_t word_count;
-    size_t cut; /* tokens after which a part of it, the first of such parts, was cut off; 0: none was */
-    bool stuck; /* it was, because options forbid every further token; else because of the limit (SearchOptions) */
+    size_t cut;    /* tokens after which a part of it, the first of such parts, was cut off; 0: none was */
+    bool stuck;    /* it was, because options forbid every further token; else because of the limit (SearchOptions) */
+    size_t tokens; /* of all parts, with the </s> of those that were not cut */
 } TranslatorHypothesis;
 
 /* All it points to lives until the next run. */

@@ -96,6 +96,7 @@ static bool save(const Trainer *t, const char *path, bool with_state, Error *err
         .precision = t->model.compute.precision,
         .seen = {t->data.words, t->data.word_count},
         .longest_source = t->data.train.longest_source - 1, /* without </s> */
+        .confidence = with_state ? (Confidence){0, 0} : t->confidence,
     };
     const ModelFile *start = &t->config->start;
     if (start->gguf) /* 0: not known */

@@ -239,6 +239,7 @@ static bool validate(Loop *l, Error *err) {
         s->best_loss = loss.loss;
         s->best_exact = all.exact;
         s->best_bleu = all.bleu;
+        t->confidence = all.confidence;
         s->best_sentences = measured ? trainer_valid_sentences(t) : 0;
         s->stalled = 0;
     } else if (counts) {

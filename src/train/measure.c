@@ -72,14 +72,19 @@ typedef struct Said {
 static void compare(Measured *measured, const Said *said, size_t count, const Corpus *corpus, Normalisation how) {
     Work work = {0};
     Ngrams *ngrams = ngrams_create();
-    const ScoreOptions bleu = {.metric = SCORE_BLEU};
+    const ScoreOptions bleu = {.metric = SCORE_BLEU}, chrf = {.metric = SCORE_CHRF};
     NgramCounts sum = {{0}, {0}, {0}};
+    ConfidenceSample *judged = memory_new(count, sizeof *judged);
     const size_t samples = size_min(count, SAMPLES);
     size_t exact = 0, shown = 0;
     for (size_t i = 0; i < count; i++) {
         const Text found = said[i].text;
         const bool right = is_right(&work, found, corpus, i, how);
+        NgramCounts alone = {{0}, {0}, {0}};
         score_add(&sum, ngrams, bleu, found, work.targets, stbds_arrlenu(work.targets));
+        score_add(&alone, ngrams, chrf, found, work.targets, stbds_arrlenu(work.targets));
+        const TranslatorHypothesis *best = &results[i].hypotheses[0];
+        judged[i] = (ConfidenceSample){best->log_probability, best->tokens, score_value(chrf, &alone) / 100};
         exact += right;
         measured->cut += said[i].cut;
         if (shown < samples && i == sample_line(shown, count))
@@ -92,6 +97,8 @@ static void compare(Measured *measured, const Said *said, size_t count, const Co
     measured->bleu = score_value(bleu, &sum);
     measured->no_words = sum.hypothesis[BLEU_ORDERS - 1] == 0 && sum.reference[0] < BLEU_ORDERS * count;
     measured->sample_count = samples;
+    measured->confidence = confidence_fit(judged, count);
+    free(judged);
 }
 
 /* A greedy translator with the present parameters. */

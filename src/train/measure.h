@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "decode/confidence.h"
 #include "train/trainer.h"
 
 /* A validation sentence and its translation, for people to see (utf8_show). reference: the first accepted target,
@@ -23,8 +24,9 @@ typedef struct Sample {
  * them, the same ones each time. */
 typedef struct Measured {
     double exact, bleu;
-    bool no_words;     /* BLEU is 0 because it needs four words in a row, and lines have fewer */
-    size_t cut, count; /* translations that the limit cut, of all */
+    bool no_words;         /* BLEU is 0 because it needs four words in a row, and lines have fewer */
+    size_t cut, count;     /* translations that the limit cut, of all */
+    Confidence confidence; /* fitted to them */
     Sample samples[SAMPLES];
     size_t sample_count;
 } Measured;

@@ -52,8 +52,9 @@ typedef struct Trainer {
     /* What last.gguf keeps: written by trainer_step and, when a run continues or goes back, by train/checkpoint.c. The
      * loop writes its part of the state. */
     TrainState state;
-    real *w;       /* (model.params.count) the parameters */
-    real *average; /* of w, what validation and model.gguf take; NULL: w itself */
+    Confidence confidence; /* of the model that is saved, not kept by last.gguf; the loop's */
+    real *w;               /* (model.params.count) the parameters */
+    real *average;         /* of w, what validation and model.gguf take; NULL: w itself */
     Optimiser optimiser;
 
     /* Private to trainer.c, except the plan, which others may read. */

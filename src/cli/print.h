@@ -1,0 +1,19 @@
+/* How ./translate prints a translation. */
+#pragma once
+
+#include "decode/confidence.h"
+#include "decode/rerank.h"
+#include "decode/translator.h"
+
+typedef enum Alignment { ALIGNMENT_NONE = -1, ALIGNMENT_HARD, ALIGNMENT_SOFT } Alignment;
+
+typedef struct PrintHow {
+    bool n_best; /* with the text's number, log probabilities and score */
+    Alignment alignment;
+    bool confidence;
+    Confidence calibration;
+    const Reranker *reranker; /* whose values are printed; NULL: none */
+} PrintHow;
+
+/* Prints the hypotheses of a result, a line each. number: of the text, from 0. */
+void print_result(const PrintHow *how, const TranslatorResult *result, size_t number);

@@ -1,0 +1,27 @@
+/* The models of --rerank and --reverse, opened, and what reranks with them. */
+#pragma once
+
+#include "cli/options.h"
+#include "decode/modelfile.h"
+#include "decode/rerank.h"
+
+enum { RERANKING_MOST = RERANK_MOST - 2 }; /* models */
+
+/* What an option --rerank or --reverse says. */
+typedef struct RerankingModel {
+    char *path;
+    bool reverse;
+} RerankingModel;
+
+typedef struct Reranking {
+    ModelFile files[RERANKING_MOST];
+    Tokenizer *tokenizers[RERANKING_MOST];
+    Scorer *scorers[RERANKING_MOST];
+    size_t count;
+    Reranker *reranker; /* NULL: there are no models */
+} Reranking;
+
+/* Opens the models (count). Release with reranking_close, also after a failure. */
+bool reranking_open(Reranking *reranking, const Command *command, const RerankingModel *models, size_t count,
+                    Pool *pool, Error *err);
+void reranking_close(Reranking *reranking);
