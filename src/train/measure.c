@@ -62,10 +62,12 @@ static void put_sample(Sample *sample, const Work *work, Text found, const Corpu
 /* The line of a sample of `count` lines. */
 static size_t sample_line(size_t sample, size_t count) { return sample * count / size_min(count, SAMPLES); }
 
-/* A translation, and whether the limit cut it. */
+/* A translation, whether the limit cut it, and how likely it is. */
 typedef struct Said {
     Text text;
     bool cut;
+    size_t tokens;
+    double log_probability;
 } Said;
 
 /* said: (count), of the first lines of the corpus. */
@@ -83,8 +85,7 @@ static void compare(Measured *measured, const Said *said, size_t count, const Co
         NgramCounts alone = {{0}, {0}, {0}};
         score_add(&sum, ngrams, bleu, found, work.targets, stbds_arrlenu(work.targets));
         score_add(&alone, ngrams, chrf, found, work.targets, stbds_arrlenu(work.targets));
-        const TranslatorHypothesis *best = &results[i].hypotheses[0];
-        judged[i] = (ConfidenceSample){best->log_probability, best->tokens, score_value(chrf, &alone) / 100};
+        judged[i] = (ConfidenceSample){said[i].log_probability, said[i].tokens, score_value(chrf, &alone) / 100};
         exact += right;
         measured->cut += said[i].cut;
         if (shown < samples && i == sample_line(shown, count))
@@ -116,8 +117,10 @@ static bool translate(Translator *translator, const Corpus *corpus, Said *said, 
     TranslatorResult *results = memory_new(count, sizeof *results);
     for (size_t i = 0; i < count; i++) texts[i] = corpus_source(corpus, first + i);
     const bool ok = translator_run(translator, texts, count, results, err);
-    for (size_t i = 0; ok && i < count; i++)
-        said[first + i] = (Said){{results[i].bytes, results[i].length}, results[i].hypotheses[0].cut > 0};
+    for (size_t i = 0; ok && i < count; i++) {
+        const TranslatorHypothesis *best = &results[i].hypotheses[0];
+        said[first + i] = (Said){{best->bytes, best->length}, best->cut > 0, best->tokens, best->log_probability};
+    }
     free(texts);
     free(results);
     return ok;
@@ -137,8 +140,10 @@ bool measure_translations(const Trainer *t, size_t count, Measured *measured, Er
 
 /* ---- By all ranks ---- */
 
-/* The length of a translation, and whether it was cut, as they are sent. */
+/* What a Said has, as it is sent. */
 typedef struct Sent {
+    double log_probability;
+    uint64_t tokens;
     uint32_t length, cut;
 } Sent;
 
@@ -150,7 +155,7 @@ static char *gather(Ranks *r, Said *said, size_t count) {
     char *text = NULL;
     for (size_t rank = 0; rank <= r->count; rank++) start[rank] = ranks_first(r, count, rank) * sizeof *sent;
     for (size_t i = ranks_first(r, count, r->self); i < ranks_first(r, count, r->self + 1); i++)
-        sent[i] = (Sent){(uint32_t)said[i].text.length, said[i].cut};
+        sent[i] = (Sent){said[i].log_probability, said[i].tokens, (uint32_t)said[i].text.length, said[i].cut};
     if (ranks_gather(r, sent, start)) {
         for (size_t rank = 0, i = 0; rank <= r->count; rank++) {
             for (; i < ranks_first(r, count, rank); i++) bytes += sent[i].length;
@@ -165,7 +170,7 @@ static char *gather(Ranks *r, Said *said, size_t count) {
         if (!ranks_gather(r, text, start)) free(text), text = NULL;
     }
     for (size_t i = 0, at = 0; text && i < count; at += sent[i++].length)
-        said[i] = (Said){{text + at, sent[i].length}, sent[i].cut};
+        said[i] = (Said){{text + at, sent[i].length}, sent[i].cut, sent[i].tokens, sent[i].log_probability};
     free(sent);
     free(start);
     return text;
