@@ -205,6 +205,17 @@ static void tell_next(const Trainer *t, Progress *progress) {
     free(text);
 }
 
+/* What several processes cost each other. */
+static void tell_exchange(const Trainer *t, Progress *progress) {
+    const TrainerExchange *e = &t->exchange;
+    if (e->steps == 0) return;
+    const double steps = (double)e->steps;
+    progress_line(progress,
+                  "a step took %.3f s, of which %.3f s (at best %.3f s) for the exchange with the other processes, to "
+                  "which this one sent %.2f MB",
+                  e->step_seconds / steps, e->seconds / steps, e->least, (double)e->bytes / steps / 1e6);
+}
+
 /* Says how the run ended, which began at step `first`; returns the exit code. */
 static int tell_end(RunStatus status, const Trainer *t, uint64_t first, Progress *progress, const Error *err) {
     const TrainState *s = &t->state;
@@ -252,6 +263,7 @@ static int run(Trainer *t, FileLock *lock, bool fresh, bool resumed, Error *err)
     tell_start(t, resumed, &progress);
     const uint64_t first = t->state.step;
     const RunStatus status = loop_run(t, lock, &progress, &stop_asked, err);
+    tell_exchange(t, &progress);
     return tell_end(status, t, first, &progress, err);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/size.h"
+#include "base/terminal.h"
 #include "math/vector.h"
 #include "optim/average.h"
 #include "train/combine.h"
@@ -200,6 +201,21 @@ static void add_figures(const Trainer *t, StepReport *report) {
     }
 }
 
+/* With the other ranks: sums[0] = the sum of what all have. */
+static bool combine(Trainer *t, const TreeStack *own, size_t pieces) {
+    Ranks *const r = t->config->ranks;
+    const uint64_t sent = r->sent;
+    const double began = terminal_seconds();
+    const bool ok = combine_gradients(r, t->pool, own, pieces, t->sums[0], t->inbox, t->model.params.count, t->figures,
+                                      t->figure_start);
+    const double seconds = terminal_seconds() - began;
+    t->exchange.least = t->exchange.steps == 0 ? seconds : fmin(t->exchange.least, seconds);
+    t->exchange.steps++;
+    t->exchange.bytes += r->sent - sent;
+    t->exchange.seconds += seconds;
+    return ok;
+}
+
 /* sums[0] = the gradient of the mean loss over the target tokens of a step's batches, of fewer where the epoch ends;
  * and their losses. Each rank computes some of the pieces. */
 static StepReport step_gradients(Trainer *t, size_t first) {
@@ -222,7 +238,7 @@ static StepReport step_gradients(Trainer *t, size_t first) {
     }
     if (ranks_count(r) == 1)
         tree_finish(&own, t->pool, count);
-    else if (!combine_gradients(r, t->pool, &own, pieces, t->sums[0], t->inbox, count, t->figures, t->figure_start))
+    else if (!combine(t, &own, pieces))
         return report;
     add_figures(t, &report);
     report.norm = optimiser_norm(t->pool, t->sums[0], count);
@@ -257,6 +273,7 @@ static void step_update(Trainer *t, const StepReport *report) {
 static StepReport step_from(Trainer *t, size_t first) {
     TrainState *s = &t->state;
     Error err;
+    const double began = terminal_seconds();
     pairs_forget(&t->data.train); /* of the step before */
     s->step++;
     StepReport report = step_gradients(t, first);
@@ -273,6 +290,7 @@ static StepReport step_from(Trainer *t, size_t first) {
     } else {
         step_update(t, &report);
     }
+    t->exchange.step_seconds += terminal_seconds() - began;
     return report;
 }
 

@@ -39,6 +39,13 @@ typedef struct TrainState {
     uint64_t returns; /* how often that happened; each time halves the learning rate */
 } TrainState;
 
+/* What the exchange with other ranks took since the trainer was made. */
+typedef struct TrainerExchange {
+    uint64_t steps, bytes; /* bytes: sent */
+    double step_seconds, seconds,
+        least; /* of the steps; of them, those of the exchange, waiting included; the shortest */
+} TrainerExchange;
+
 typedef struct Trainer {
     /* As created; others only read it. */
     const Config *config;
@@ -66,8 +73,9 @@ typedef struct Trainer {
     real *inbox;          /* slices of other ranks' gradients (train/combine.h) */
     double *figures;      /* of each rank: whether it was asked to stop, and the losses of its batches, two each */
     size_t *figure_start; /* (ranks + 1) */
-    Arena batch;          /* one batch's packed rows */
-    Arena blocks;         /* all these blocks */
+    TrainerExchange exchange;
+    Arena batch;  /* one batch's packed rows */
+    Arena blocks; /* all these blocks */
 } Trainer;
 
 /* One step's figures. */
