@@ -115,8 +115,13 @@ static void linear_f(const Layer *l) {
 }
 
 static void linear_b(const Layer *l) {
-    (l->add ? linear_backward_add : linear_backward)((Compute){.pool = pool}, l->in[0].dx, l->in[1].dx, l->in[2].dx,
-                                                     l->dout, l->in[0].x, l->in[1].x, l->N, l->I, l->O);
+    const Stored dout = stored_reals(l->dout, l->O), in = stored_reals(l->in[0].x, l->I);
+    if (l->add)
+        linear_backward_add((Compute){.pool = pool}, l->in[0].dx, l->in[1].dx, l->in[2].dx, dout, in, l->in[1].x, l->N,
+                            l->I, l->O);
+    else
+        linear_backward((Compute){.pool = pool}, stored_reals(l->in[0].dx, l->I), l->in[1].dx, l->in[2].dx, dout, in,
+                        l->in[1].x, l->N, l->I, l->O, (Epilogue){0});
 }
 
 static void check_linear(const char *name, size_t N, size_t I, size_t O, bool bias, bool add, size_t checks) {
@@ -138,7 +143,8 @@ static void test_linear_on_threads(void) { check_linear("linear, many rows", 300
 /* The gradient of the input is not always wanted. */
 static void test_linear_without_input_gradient(void) {
     real in[6] = {1, 2, 3, 4, 5, 6}, weight[4] = {1, 2, 3, 4}, dout[6] = {1, -1, 2, -2, 3, -3}, dw[4] = {1, 1, 1, 1};
-    linear_backward((Compute){.pool = pool}, NULL, dw, NULL, dout, in, weight, 3, 2, 2);
+    linear_backward((Compute){.pool = pool}, (Stored){0}, dw, NULL, stored_reals(dout, 2), stored_reals(in, 2), weight,
+                    3, 2, 2, (Epilogue){0});
     EXPECT_NEAR(dw[0], 1 + 1 + 6 + 15, 1e-12);
     EXPECT_NEAR(dw[3], 1 - 2 - 8 - 18, 1e-12);
 }
@@ -146,12 +152,12 @@ static void test_linear_without_input_gradient(void) {
 /* ---- layer norm -------------------------------------------------------------------------------------------------- */
 
 static void layernorm_f(const Layer *l) {
-    layernorm_forward(pool, l->out, l->mean, l->rstd, l->in[0].x, l->in[1].x, l->in[2].x, l->N, D);
+    layernorm_forward(pool, stored_reals(l->out, D), l->mean, l->rstd, l->in[0].x, l->in[1].x, l->in[2].x, l->N, D);
 }
 
 static void layernorm_b(const Layer *l) {
     real *again = reals(l->N * D);
-    layernorm_again(pool, again, l->in[0].x, l->in[1].x, l->in[2].x, l->mean, l->rstd, l->N, D);
+    layernorm_again(pool, stored_reals(again, D), l->in[0].x, l->in[1].x, l->in[2].x, l->mean, l->rstd, l->N, D);
     EXPECT(memcmp(again, l->out, l->N * D * sizeof(real)) == 0);
     layernorm_backward_add(pool, l->in[0].dx, l->in[1].dx, l->in[2].dx, l->dout, l->in[0].x, l->in[1].x, l->mean,
                            l->rstd, l->N, D);
@@ -221,12 +227,15 @@ static void dropout_f(const Layer *l) {
         EXPECT(memcmp(in_place, l->out, l->outputs * sizeof(real)) == 0);
         arena_release(&arena, mark);
     } else {
-        dropout_add_forward(pool, l->out, l->in[1].x, l->in[0].x, l->dropout, l->outputs);
+        memcpy(l->out, l->in[0].x, l->outputs * sizeof(real));
+        dropout_block((Block){l->out, l->outputs, 0, 1, 0, l->outputs}, l->outputs, l->dropout, l->in[1].x);
     }
 }
 
 static void dropout_b(const Layer *l) {
-    dropout_add_forward(pool, l->in[0].dx, l->in[0].dx, l->dout, l->dropout, l->outputs);
+    real *d = reals(l->outputs);
+    dropout_forward(pool, d, l->dout, l->dropout, l->outputs);
+    for (size_t i = 0; i < l->outputs; i++) l->in[0].dx[i] += d[i];
     for (size_t i = 0; l->inputs == 2 && i < l->outputs; i++) l->in[1].dx[i] += l->dout[i];
     size_t wrong = 0; /* every element draws its own number, on whichever thread */
     for (size_t i = 0; i < l->outputs; i++) {
@@ -353,19 +362,21 @@ static Net net_of(const Layer *l) { return (Net){{.pool = pool}, &arena, l->in[0
 
 static Multihead multihead_of(const Layer *l) {
     const bool cross = l->inputs == 3;
-    return (Multihead){multihead_params, l->shape, l->dropout, l->in[2].x, cross ? l->shape.key_start[B] : 0};
+    return (Multihead){multihead_params, l->shape, l->dropout, stored_reals(l->in[2].x, D),
+                       cross ? l->shape.key_start[B] : 0};
 }
 
 static void multihead_f(const Layer *l) {
     const Net net = net_of(l);
     const Multihead m = multihead_of(l);
-    multihead_forward(&net, l->multihead_tape, l->out, l->in[1].x, &m);
+    multihead_forward(&net, l->multihead_tape, l->out, stored_reals(l->in[1].x, D), &m, (Epilogue){0});
 }
 
 static void multihead_b(const Layer *l) {
     const Net net = net_of(l);
     const Multihead m = multihead_of(l);
-    multihead_backward(&net, l->in[1].dx, l->in[2].dx, l->dout, l->in[1].x, l->multihead_tape, &m);
+    multihead_backward(&net, l->in[1].dx, l->in[2].dx, stored_reals(l->dout, D), stored_reals(l->in[1].x, D),
+                       l->multihead_tape, &m);
 }
 
 static void check_multihead(const char *name, const uint32_t *queries, const uint32_t *keys, bool causal) {
@@ -401,13 +412,15 @@ static Feedforward feedforward_of(const Layer *l) {
 static void feedforward_f(const Layer *l) {
     const Net net = net_of(l);
     const Feedforward f = feedforward_of(l);
-    memcpy(l->kept, feedforward_forward(&net, l->out, l->in[1].x, &f), l->N * F * sizeof(real));
+    const Stored pre = feedforward_forward(&net, l->out, stored_reals(l->in[1].x, D), &f, (Epilogue){0});
+    memcpy(l->kept, pre.data, l->N * F * sizeof(real));
 }
 
 static void feedforward_b(const Layer *l) {
     const Net net = net_of(l);
     const Feedforward f = feedforward_of(l);
-    feedforward_backward(&net, l->in[1].dx, l->dout, l->in[1].x, l->kept, &f);
+    feedforward_backward(&net, l->in[1].dx, stored_reals(l->dout, D), stored_reals(l->in[1].x, D),
+                         stored_reals(l->kept, F), &f);
 }
 
 static void check_feedforward(const char *name, Activation activation, Dropout dropout) {
@@ -448,9 +461,11 @@ static void sublayer_f(const Layer *l) {
     const Sublayer s = sublayer_of(l);
     SublayerTape *tape = l->sublayer_tape;
     real *y = reals(l->N * D);
-    const real *h = sublayer_input(&net, tape, l->in[1].x, &s);
+    const real *h = stored_floats(sublayer_input(&net, tape, l->in[1].x, &s));
     linear_forward(net.compute, y, h, net.w + 2 * D, net.w + 2 * D + D * D, l->N, D, D);
     memcpy(tape->sum, y, l->N * D * sizeof(real));
+    const Epilogue sum = sublayer_sum(tape);
+    sum.function(sum.context, (Block){tape->sum, D, 0, l->N, 0, D});
     const real *out = sublayer_output(&net, tape, &s);
     EXPECT(out == tape->out);
     memcpy(l->out, out, l->N * D * sizeof(real));
@@ -460,11 +475,12 @@ static void sublayer_b(const Layer *l) {
     const Net net = net_of(l);
     const Sublayer s = sublayer_of(l);
     const size_t count = l->N * D;
-    real *dw = net.dw + 2 * D, *d = l->in[1].dx, *dy = reals(count), *dh = reals(count), *normed = reals(count);
+    real *dw = net.dw + 2 * D, *d = l->in[1].dx, *dh = reals(count);
+    const Stored dy = stored_reals(reals(count), D), normed = stored_reals(reals(count), D);
     memcpy(d, l->dout, count * sizeof(real));
     sublayer_output_backward_in_place(&net, d, dy, l->sublayer_tape, &s);
-    const real *h = sublayer_input_again(&net, l->sublayer_tape, normed, &s);
-    linear_backward(net.compute, dh, dw, dw + D * D, dy, h, net.w + 2 * D, l->N, D, D);
+    const Stored h = sublayer_input_again(&net, l->sublayer_tape, normed, &s);
+    linear_backward(net.compute, stored_reals(dh, D), dw, dw + D * D, dy, h, net.w + 2 * D, l->N, D, D, (Epilogue){0});
     sublayer_input_backward_add(&net, d, dh, l->sublayer_tape, &s);
 }
 
@@ -494,7 +510,8 @@ typedef struct LossCase {
 static double loss_loss(void *context) {
     const LossCase *c = context;
     const Net net = {{.pool = pool}, &arena, c->l.in[1].x, NULL};
-    return loss_run(&net, NULL, 0, c->l.in[0].x, c->l.token, c->scale, c->shape).loss * c->scale;
+    return loss_run(&net, NULL, 0, stored_reals(c->l.in[0].x, c->shape.D), c->l.token, c->scale, c->shape).loss *
+           c->scale;
 }
 
 /* The two figures by their definitions. */
@@ -519,7 +536,7 @@ static void check_loss(const char *name, const int32_t *token, LossShape shape, 
     LossCase c = {.l = {.name = name, .token = token}, .shape = shape, .scale = 1.0 / (double)shape.N};
     real *h = add_input(&c.l, "h", shape.N * shape.D), *w = add_input(&c.l, "weight", shape.V * shape.D);
     const Net net = {{.pool = pool}, &arena, w, c.l.in[1].dx};
-    Loss loss = loss_run(&net, c.l.in[0].dx, 0, h, token, c.scale, shape);
+    Loss loss = loss_run(&net, c.l.in[0].dx, 0, stored_reals(h, shape.D), token, c.scale, shape);
     c.l.in[0].written = true;
     Loss plain = plain_loss(&c);
     EXPECT_NEAR(loss.loss, plain.loss, 1e-12 * plain.loss);

@@ -39,10 +39,10 @@ static uint64_t model_piece(void *context) {
     uint64_t hash = 0;
     for (size_t l = 0; l < hyper.encoder_layers; l++)
         for (size_t i = 0; i < source_start[B] * F; i++)
-            hash = hash * 31 + (m->transformer.encoder.layers[l].feedforward.pre[i] > 0);
+            hash = hash * 31 + (stored_floats(m->transformer.encoder.layers[l].feedforward.pre)[i] > 0);
     for (size_t l = 0; l < hyper.decoder_layers; l++)
         for (size_t i = 0; i < target_start[B] * F; i++)
-            hash = hash * 31 + (m->transformer.decoder.layers[l].feedforward.pre[i] > 0);
+            hash = hash * 31 + (stored_floats(m->transformer.decoder.layers[l].feedforward.pre)[i] > 0);
     return hash;
 }
 

@@ -252,8 +252,8 @@ static Outputs run_stacks(Case *c, Packed source, Packed target) {
     const Pass pass = transformer_pass(&c->model, c->w);
     const Stacks stacks = transformer_forward(&c->model, &pass, source, target);
     Outputs outputs = {zeros(Ns * D), zeros(Nt * D)};
-    vector_copy(outputs.memory, stacks.memory, Ns * D);
-    vector_copy(outputs.out, stacks.out, Nt * D);
+    vector_copy(outputs.memory, stored_floats(stacks.memory), Ns * D);
+    vector_copy(outputs.out, stored_floats(stacks.out), Nt * D);
     return outputs;
 }
 

@@ -115,7 +115,8 @@ static void whole_logits_shown(Model *m, real *logits, Packed source, const int3
     const uint32_t start[2] = {0, (uint32_t)count};
     Pass pass = transformer_pass(&m->transformer, m->w);
     pass.shown[ATTENTION_CROSS] = shown;
-    const real *h = transformer_forward(&m->transformer, &pass, source, (Packed){1, target, start, count}).out;
+    const Stacks stacks = transformer_forward(&m->transformer, &pass, source, (Packed){1, target, start, count});
+    const real *h = stored_floats(stacks.out);
     linear_forward((Compute){.pool = m->pool}, logits, h, m->w + m->params->output, NULL, count, m->hyper.width, V);
 }
 

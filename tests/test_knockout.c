@@ -70,8 +70,8 @@ static Output run(const real *weights, const char *without, Packed from, Packed 
     const Pass pass = transformer_pass(&model, weights);
     const Stacks stacks = transformer_forward(&model, &pass, from, to);
     model.knockout = NULL;
-    memcpy(o.memory, stacks.memory, sizeof o.memory);
-    memcpy(o.out, stacks.out, sizeof o.out);
+    memcpy(o.memory, stored_floats(stacks.memory), sizeof o.memory);
+    memcpy(o.out, stored_floats(stacks.out), sizeof o.out);
     return o;
 }
 
@@ -80,8 +80,8 @@ static Output run_plain(const real *weights) {
     Output o;
     const Pass pass = transformer_pass(&model, weights);
     const Stacks stacks = transformer_forward(&model, &pass, source, target);
-    memcpy(o.memory, stacks.memory, sizeof o.memory);
-    memcpy(o.out, stacks.out, sizeof o.out);
+    memcpy(o.memory, stored_floats(stacks.memory), sizeof o.memory);
+    memcpy(o.out, stored_floats(stacks.out), sizeof o.out);
     return o;
 }
 
@@ -209,7 +209,7 @@ static void test_scores(void) {
                         EXPECT_NEAR(p[layer][(h * T + row) * T + j], j < seen ? e[j] / sum : 0, 1e-5);
                 }
         /* The weighted sum of a muted head is 0, what it looks at is not. */
-        const real *joined = keeping.decoder.layers[0].self.attention.att + K;
+        const real *joined = stored_floats(keeping.decoder.layers[0].self.attention.att) + K;
         for (size_t c = 0; c < K; c++) EXPECT((joined[c] == 0) == (strcmp(names[i], "heads:decoder.0.1") == 0));
     }
     transformer_free(&keeping);
@@ -257,7 +257,8 @@ static void test_steps(void) {
                 const uint32_t start[] = {0, (uint32_t)t + 1};
                 model.knockout = &k;
                 const Pass pass = transformer_pass(&model, w);
-                const real *out = transformer_forward(&model, &pass, source, (Packed){1, said, start, t + 1}).out;
+                const Stored rows = transformer_forward(&model, &pass, source, (Packed){1, said, start, t + 1}).out;
+                const real *out = stored_floats(rows);
                 model.knockout = NULL;
                 linear_forward((Compute){.pool = pool}, expected, out + t * D, w + model.params.output, NULL, 1, D, V);
                 wrong += memcmp(logits + V, expected, sizeof expected) != 0;

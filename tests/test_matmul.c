@@ -1,4 +1,4 @@
-/* The matrix product against its three plain loops, with every instruction set of this CPU in both precisions; and the
+/* The matrix product against its three plain loops, with every instruction set of this CPU; and the
  * promises about bits: the same for any number of threads, for a row alone or among others, and with zeros appended
  * along k. */
 #include "math/matmul.h"
@@ -14,9 +14,8 @@
 
 static Pool *single, *pool; /* of one thread, and of two */
 static void *scratch;
-static Precision precision; /* of products on a pool; matmul_alone always computes in float */
 
-static Compute on(Pool *threads) { return (Compute){.pool = threads, .precision = precision}; }
+static Compute on(Pool *threads) { return (Compute){.pool = threads}; }
 
 /* Uniform in [-1, 1). */
 static real *noise(size_t count, uint32_t site) {
@@ -37,18 +36,6 @@ typedef struct Ask {
 
 /* What c has where nothing may be written. */
 static const real GUARD = (real)-12345.75;
-
-/* To bfloat16, as the header says: to nearest, ties to even. */
-static void round_all(real *x, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, x + i, sizeof bits);
-        const uint32_t below = bits & 0xffff, half = 0x8000;
-        bits -= below;
-        if (below > half || (below == half && (bits & 0x10000))) bits += 0x10000;
-        memcpy(x + i, &bits, sizeof bits);
-    }
-}
 
 /* One product both ways: c is close to the reference wherever it exists, and untouched elsewhere: in the gap after each
  * row, and in a margin before and behind. */
@@ -71,10 +58,6 @@ static void check(Ask q) {
         matmul_alone(scratch, mode, found + MARGIN, ldc, A, X, q.m, q.n, q.k, q.bias ? bias : NULL);
     else
         matmul(on(pool), mode, found + MARGIN, ldc, A, X, q.m, q.n, q.k, q.bias ? bias : NULL);
-    if (precision == PRECISION_BFLOAT16 && !q.alone) {
-        round_all(a, (q.a_transposed ? q.k : q.m) * a_stride);
-        round_all(b, (q.b_transposed ? q.n : q.k) * b_stride);
-    }
     matmul_reference(mode, expected + MARGIN, ldc, A, X, q.m, q.n, q.k, q.bias ? bias : NULL);
 
     /* Each of k additions errs by half a unit of a partial sum, which random products keep below about 2 + sqrt(k). */
@@ -87,10 +70,10 @@ static void check(Ask q) {
         wrong += outside ? found[e] != GUARD : !(off <= tolerance);
     }
     if (wrong)
-        TEST_FAIL("%s, %s, m %zu, n %zu, k %zu, slack %zu, %s a, %s b, %s%s%s: %zu elements wrong",
-                  cpu_instruction_set(), precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32", q.m, q.n, q.k,
-                  q.slack, q.a_transposed ? "transposed" : "plain", q.b_transposed ? "transposed" : "plain",
-                  q.add ? "add" : "write", q.bias ? " with bias" : "", q.alone ? ", alone" : "", wrong);
+        TEST_FAIL("%s, m %zu, n %zu, k %zu, slack %zu, %s a, %s b, %s%s%s: %zu elements wrong", cpu_instruction_set(),
+                  q.m, q.n, q.k, q.slack, q.a_transposed ? "transposed" : "plain",
+                  q.b_transposed ? "transposed" : "plain", q.add ? "add" : "write", q.bias ? " with bias" : "",
+                  q.alone ? ", alone" : "", wrong);
     free(a), free(b), free(before), free(bias), free(found), free(expected);
 }
 
@@ -105,9 +88,6 @@ static void for_each_set(void (*test)(void)) {
     const size_t sets = cpu_instruction_sets(&names);
     for (size_t s = 0; s < sets; s++) {
         EXPECT(cpu_use(names[s]));
-        precision = PRECISION_BFLOAT16;
-        test();
-        precision = PRECISION_FLOAT32;
         test();
     }
     EXPECT(cpu_use(before));
@@ -179,10 +159,7 @@ enum { M = 150, N = 130, KEPT = 300, PADDED = 345 }; /* split over threads */
 
 /* A product on one thread. */
 static void multiply(real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k, const real *bias) {
-    if (precision == PRECISION_FLOAT32)
-        matmul_alone(scratch, MATMUL_WRITE, c, ldc, a, b, m, n, k, bias);
-    else
-        matmul(on(single), MATMUL_WRITE, c, ldc, a, b, m, n, k, bias);
+    matmul_alone(scratch, MATMUL_WRITE, c, ldc, a, b, m, n, k, bias);
 }
 
 static void check_threads(void) {
@@ -218,7 +195,6 @@ static void count_packing(void *context, const char *part, double seconds) {
 }
 
 static void check_weights(void) {
-    if (precision == PRECISION_BFLOAT16) return;       /* they are float32's */
     enum { ROWS = 130, INPUTS = 270, OUTPUTS = 4200 }; /* more than is packed at a time otherwise */
     static const size_t rows[] = {1, 2, 7, ROWS};
     real *a = noise(ROWS * INPUTS, 11), *w = noise(OUTPUTS * INPUTS + 7, 12), *bias = noise(OUTPUTS, 13);
@@ -289,39 +265,6 @@ static void check_appended_zeros(void) {
 }
 static void test_appended_zeros(void) { for_each_set(check_appended_zeros); }
 
-/* Both factors are rounded, infinities and NaN come through, and it is only asked of the pool it was set for. */
-static void check_rounding(void) {
-    static const struct {
-        uint32_t from, to;
-    } cases[] = {
-        {0x3f807fff, 0x3f800000}, {0x3f808000, 0x3f800000}, {0x3f808001, 0x3f810000}, {0x3f818000, 0x3f820000},
-        {0xbfffffff, 0xc0000000}, {0x7f7fffff, 0x7f800000}, {0xff800000, 0xff800000},
-    };
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        real one = 1, x, expected, found = 0;
-        memcpy(&x, &cases[i].from, sizeof x);
-        memcpy(&expected, precision == PRECISION_FLOAT32 ? &cases[i].from : &cases[i].to, sizeof x);
-        for (int side = 0; side < 4; side++) {
-            const real *a = side & 1 ? &one : &x, *b = side & 1 ? &x : &one;
-            matmul(on(pool), MATMUL_WRITE, &found, 1, side & 2 ? matrix(a, 7) : transposed(a, 7), matrix(b, 7), 1, 1, 1,
-                   NULL);
-            EXPECT(found == expected);
-        }
-        matmul_alone(scratch, MATMUL_WRITE, &found, 1, matrix(&x, 7), matrix(&one, 7), 1, 1, 1, NULL);
-        EXPECT(found == x);
-    }
-    static const uint32_t nans[] = {0x7f800001, 0x7fffffff, 0xff8fffff, 0xffffffff};
-    for (size_t i = 0; i < COUNT(nans); i++) {
-        real one = 1, x, found = 0;
-        memcpy(&x, &nans[i], sizeof x);
-        matmul(on(pool), MATMUL_WRITE, &found, 1, matrix(&x, 1), matrix(&one, 1), 1, 1, 1, NULL);
-        EXPECT(isnan(found));
-        matmul(on(pool), MATMUL_WRITE, &found, 1, matrix(&one, 1), matrix(&x, 1), 1, 1, 1, NULL);
-        EXPECT(isnan(found));
-    }
-}
-static void test_rounding(void) { for_each_set(check_rounding); }
-
 int main(void) {
     Error err;
     single = pool_create(1, &err);
@@ -336,7 +279,6 @@ int main(void) {
     RUN(test_borders);
     RUN(test_empty);
     RUN(test_split);
-    RUN(test_rounding);
     RUN(test_any_number_of_threads);
     RUN(test_weights_that_stay);
     RUN(test_any_neighbours);

@@ -141,7 +141,8 @@ static void check_linear(void) {
     real *bias = values("linear.bias", O, 1, 0), *dout = values("linear.dout", N * O, 1, 0);
     real *out = zeros(N * O), *dx = zeros(N * I), *dweight = zeros(O * I), *dbias = zeros(O);
     linear_forward((Compute){.pool = pool}, out, x, weight, bias, N, I, O);
-    linear_backward((Compute){.pool = pool}, dx, dweight, dbias, dout, x, weight, N, I, O);
+    linear_backward((Compute){.pool = pool}, stored_reals(dx, I), dweight, dbias, stored_reals(dout, O),
+                    stored_reals(x, I), weight, N, I, O, (Epilogue){0});
     settle("linear", "out", out, N * O);
     settle("linear", "dx", dx, N * I);
     settle("linear", "dweight", dweight, O * I);
@@ -156,11 +157,11 @@ static void check_layernorm(void) {
     real *bias = values("layernorm.bias", D, 1, 0), *dout = values("layernorm.dout", N * D, 1, 0);
     real *out = zeros(N * D), *mean = zeros(N), *rstd = zeros(N);
     real *dx = zeros(N * D), *dweight = zeros(D), *dbias = zeros(D);
-    layernorm_forward(pool, out, mean, rstd, x, weight, bias, N, D);
+    layernorm_forward(pool, stored_reals(out, D), mean, rstd, x, weight, bias, N, D);
     layernorm_backward_add(pool, dx, dweight, dbias, dout, x, weight, mean, rstd, N, D);
     compare("layernorm", "out", out, N * D);
     vector_clear(out, N * D);
-    layernorm_again(pool, out, x, weight, bias, mean, rstd, N, D);
+    layernorm_again(pool, stored_reals(out, D), x, weight, bias, mean, rstd, N, D);
     settle("layernorm", "out", out, N * D);
     settle("layernorm", "dx", dx, N * D);
     settle("layernorm", "dweight", dweight, D);
@@ -232,10 +233,10 @@ static void check_multihead(const char *name, const uint32_t *query_start, const
     Error err;
     EXPECT(arena_create(&arena, 1 << 20, &err));
     const Net net = {{.pool = pool}, &arena, w, dw};
-    const Multihead m = {at, shape, dropout_none(), memory, Nk};
+    const Multihead m = {at, shape, dropout_none(), stored_reals(memory, D), Nk};
     MultiheadTape tape;
-    multihead_forward(&net, &tape, out, x, &m);
-    multihead_backward(&net, dx, dmemory, dout, x, &tape, &m);
+    multihead_forward(&net, &tape, out, stored_reals(x, D), &m, (Epilogue){0});
+    multihead_backward(&net, dx, dmemory, stored_reals(dout, D), stored_reals(x, D), &tape, &m);
     arena_free(&arena);
 
     settle(name, "out", out, Nq * D);
@@ -273,8 +274,8 @@ static void check_feedforward(void) {
         Error err;
         EXPECT(arena_create(&arena, 1 << 16, &err));
         const Net net = {{.pool = pool}, &arena, w, dw};
-        const real *pre = feedforward_forward(&net, out, x, &f);
-        feedforward_backward(&net, dx, dout, x, pre, &f);
+        const Stored pre = feedforward_forward(&net, out, stored_reals(x, D), &f, (Epilogue){0});
+        feedforward_backward(&net, dx, stored_reals(dout, D), stored_reals(x, D), pre, &f);
         arena_free(&arena);
         settle(names[kind], "out", out, N * D);
         settle(names[kind], "dx", dx, N * D);
@@ -304,14 +305,17 @@ static void check_sublayer(void) {
         const Net net = {{.pool = pool}, &arena, w, dw};
         SublayerTape tape;
 
-        const real *h = sublayer_input(&net, &tape, x, &s);
-        linear_forward(net.compute, y, h, w + 2 * D, NULL, N, D, D);
+        Stored h = sublayer_input(&net, &tape, x, &s);
+        linear_forward(net.compute, y, stored_floats(h), w + 2 * D, NULL, N, D, D);
         vector_copy(tape.sum, y, N * D);
+        const Epilogue sum = sublayer_sum(&tape);
+        sum.function(sum.context, (Block){tape.sum, D, 0, N, 0, D});
         compare(name, "out", sublayer_output(&net, &tape, &s), N * D);
 
-        sublayer_output_backward_in_place(&net, d, dy, &tape, &s);
-        h = sublayer_input_again(&net, &tape, normed, &s);
-        linear_backward(net.compute, dh, dw + 2 * D, NULL, dy, h, w + 2 * D, N, D, D);
+        sublayer_output_backward_in_place(&net, d, stored_reals(dy, D), &tape, &s);
+        h = sublayer_input_again(&net, &tape, stored_reals(normed, D), &s);
+        linear_backward(net.compute, stored_reals(dh, D), dw + 2 * D, NULL, stored_reals(dy, D), h, w + 2 * D, N, D, D,
+                        (Epilogue){0});
         sublayer_input_backward_add(&net, d, dh, &tape, &s);
         compare(name, "dx", d, N * D);
         compare(name, "dscale", dw, D);
@@ -333,10 +337,10 @@ static void check_loss(void) {
         real *dh = zeros(N * D), *dweight = zeros(V * D);
         Arena arena;
         Error err;
-        EXPECT(arena_create(&arena, loss_scratch(shape), &err));
+        EXPECT(arena_create(&arena, loss_scratch(PRECISION_FLOAT32, shape), &err));
         const Net net = {{.pool = pool}, &arena, weight, dweight};
-        Loss loss = loss_run(&net, dh, 0, h, target, (real)1 / N, shape);
-        Loss only = loss_run(&net, NULL, 0, h, target, 1, shape);
+        Loss loss = loss_run(&net, dh, 0, stored_reals(h, D), target, (real)1 / N, shape);
+        Loss only = loss_run(&net, NULL, 0, stored_reals(h, D), target, 1, shape);
         arena_free(&arena);
         EXPECT(only.loss == loss.loss && only.nll == loss.nll);
         compare_number(names[smooth], "loss", loss.loss / N);

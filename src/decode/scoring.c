@@ -194,7 +194,7 @@ static bool run_model(Scorer *s, Model *m, const Batch *batch, Said *said, Error
     arena_release(&s->logits, 0);
     real *z = arena_push(&s->logits, most * h->vocab, sizeof(real));
     const Pass pass = transformer_pass(&m->transformer, m->w);
-    const real *out = transformer_forward(&m->transformer, &pass, batch->source, batch->target).out;
+    const real *out = stored_floats(transformer_forward(&m->transformer, &pass, batch->source, batch->target).out);
     const Compute compute = {.pool = s->pool, .packed = m->packed};
     for (size_t n = 0; n < Nt; n += most) {
         const size_t count = size_min(most, Nt - n);

@@ -81,7 +81,7 @@ static uint64_t arena_bytes(Session *s) {
     const Hyper *h = &s->pass.params->hyper;
     Arena arena = arena_measure();
     lay_out_cache(s, &arena);
-    const uint64_t encode = block_stack_bytes(h, STACK_ENCODER, s->M, 0, false);
+    const uint64_t encode = block_stack_bytes(h, PRECISION_FLOAT32, STACK_ENCODER, s->M, 0, false);
     const uint64_t logits = (uint64_t)s->slots * h->vocab * sizeof(real) + 2 * ARENA_ALIGNMENT;
     const uint64_t rows = (uint64_t)s->slots * h->width * sizeof(real) + ARENA_ALIGNMENT;
     const uint64_t step =
@@ -159,7 +159,7 @@ bool session_begin(Session *s, Packed source, size_t each, size_t most, Error *e
     s->scratch = arena_mark(&s->arena);
     if (source.B > 0) {
         EncoderTape tape;
-        decoder_project_memory(&s->pass, s->cross, encoder_forward(&s->pass, &tape, source), s->M);
+        decoder_project_memory(&s->pass, s->cross, stored_floats(encoder_forward(&s->pass, &tape, source)), s->M);
     }
     return true;
 }

@@ -159,7 +159,7 @@ static void write_stream(Json *j, const Observation *o, size_t budget) {
         json_array(json_key(j, "before"), 0, S, D, tape->self.sublayer.x, D);
         json_array(json_key(j, "middle"), 0, S, D, tape->feedforward.sublayer.x, D);
         json_array(json_key(j, "after"), 0, S, D, tape->feedforward.sublayer.out, D);
-        json_array(json_key(j, "inside"), 0, S, F, tape->feedforward.pre, F);
+        json_array(json_key(j, "inside"), 0, S, F, stored_floats(tape->feedforward.pre), F);
         json_write(j, "}");
     }
     json_write(j, "]");

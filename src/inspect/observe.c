@@ -109,7 +109,7 @@ AttentionView observation_view(const Observation *o, size_t number) {
     AttentionView view = view_of(o, number);
     const uint32_t rows[] = {0, (uint32_t)view.Tq};
     const AttentionShape shape = {.B = 1, .query_start = rows};
-    const AttentionBlock block = block_attention(&o->pass, view.kind, view.layer, shape, NULL, 0);
+    const AttentionBlock block = block_attention(&o->pass, view.kind, view.layer, shape, (Stored){0}, 0);
     const MultiheadParams params = block.attention.params;
     const real *w = o->pass.net.w;
     const AttentionBlockTape *tape = view.kind == ATTENTION_ENCODER   ? &o->model.encoder.layers[view.layer].self
@@ -117,7 +117,7 @@ AttentionView observation_view(const Observation *o, size_t number) {
                                                                       : &o->model.decoder.layers[view.layer].cross;
     view.p = o->shown[number];
     view.in = multihead_input(&tape->attention, o->file->params.hyper.width);
-    view.joined = tape->attention.att;
+    view.joined = stored_floats(tape->attention.att);
     view.memory = view.kind == ATTENTION_CROSS ? o->memory : NULL;
     view.weight = w + params.in.weight, view.bias = w + params.in.bias;
     view.out_weight = w + params.out.weight, view.out_bias = w + params.out.bias;
@@ -126,7 +126,8 @@ AttentionView observation_view(const Observation *o, size_t number) {
 }
 
 void observation_inputs(const Observation *o, const AttentionView *view, real *x) {
-    const real *in = sublayer_input_again(&o->pass.net, view->tape, x, &view->sublayer);
+    const Stored room = stored_reals(x, view->sublayer.D);
+    const real *in = stored_floats(sublayer_input_again(&o->pass.net, view->tape, room, &view->sublayer));
     if (in != x) vector_copy(x, in, view->Tq * view->sublayer.D);
 }
 
@@ -150,9 +151,9 @@ static bool run_model(Observation *o, Error *err) {
     }
     o->pass.keep = true;
     const Stacks stacks = transformer_forward(&o->model, &o->pass, source, target);
-    o->memory = stacks.memory, o->out = stacks.out;
+    o->memory = stored_floats(stacks.memory), o->out = stored_floats(stacks.out);
     o->probabilities = memory_new(T * V, sizeof(real));
-    matmul(o->pass.net.compute, MATMUL_WRITE, o->probabilities, V, matrix(stacks.out, D),
+    matmul(o->pass.net.compute, MATMUL_WRITE, o->probabilities, V, matrix(o->out, D),
            transposed(o->pass.net.w + params->output, D), T, V, D, NULL);
     for (size_t i = 0; i < T; i++)
         if (!isfinite(vector_softmax(o->probabilities + i * V, o->probabilities + i * V, V)))

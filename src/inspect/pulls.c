@@ -77,8 +77,8 @@ static Rest rest_make(const Observation *o, size_t layer, size_t n) {
 static void norm_rows(const Rest *r, real *out, const real *in, LayernormParams params) {
     real *moments = memory_new(2 * r->n, sizeof *moments);
     const Net *net = &r->o->pass.net;
-    layernorm_forward(net->compute.pool, out, moments, moments + r->n, in, net->w + params.weight, net->w + params.bias,
-                      r->n, r->D);
+    layernorm_forward(net->compute.pool, stored_reals(out, r->D), moments, moments + r->n, in, net->w + params.weight,
+                      net->w + params.bias, r->n, r->D);
     free(moments);
 }
 

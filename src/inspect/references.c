@@ -234,14 +234,14 @@ static bool encode(const Observation *o, const Mention *mentions, const Place *p
         Pass pass = transformer_pass(&model, o->file->w);
         pass.keep = true;
         encoder_forward(&pass, &model.encoder, (Packed){count, ids, start, longest});
-        real *normed = net_reals(&pass.net, N * D);
+        const Stored normed = net_stored(&pass.net, N, D);
         const AttentionShape shape = {.B = count, .query_start = start};
         for (size_t l = 0; l < n; l++) {
             const SublayerTape *tape = &model.encoder.layers[l].self.sublayer;
-            const Sublayer sublayer = block_attention(&pass, ATTENTION_ENCODER, l, shape, NULL, 0).sublayer;
-            const real *in = sublayer_input_again(&pass.net, tape, normed, &sublayer);
+            const Sublayer sublayer = block_attention(&pass, ATTENTION_ENCODER, l, shape, (Stored){0}, 0).sublayer;
+            const real *in = stored_floats(sublayer_input_again(&pass.net, tape, normed, &sublayer));
             const real *out = model.encoder.layers[l].feedforward.sublayer.out;
-            const real *joined = model.encoder.layers[l].self.attention.att;
+            const real *joined = stored_floats(model.encoder.layers[l].self.attention.att);
             for (size_t i = 0; i < count; i++) {
                 const Place *place = &places[i];
                 if (l == 0) add_embedding(o, &mentions[i], place);

@@ -15,13 +15,13 @@
 
 #include "base/memory.h"
 #include "base/names.h"
-#include "math/product.h"
+#include "math/pairs.h"
 
 enum { MAX_SETS = 5 };
 
 typedef struct Set {
     Isa isa;
-    const ProductKernels *bfloat16;
+    const PairKernels *pairs;
 } Set;
 
 static const char *set_names[MAX_SETS + 1];
@@ -29,8 +29,8 @@ static Set sets[MAX_SETS];
 static size_t set_count, in_use;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void offer(const char *name, Isa isa, const ProductKernels *bfloat16) {
-    sets[set_count] = (Set){isa, bfloat16};
+static void offer(const char *name, Isa isa, const PairKernels *pairs) {
+    sets[set_count] = (Set){isa, pairs};
     set_names[set_count++] = name;
 }
 
@@ -61,8 +61,8 @@ static void offer_x86(void) {
         !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
         return;
     offer("avx512", ISA_AVX512, NULL);
-    if (products_avx512_bf16 && leaf7(1, 0, 5)) offer("avx512_bf16", ISA_AVX512, products_avx512_bf16);
-    if (products_amx && leaf7(0, 3, 22) && leaf7(0, 3, 24) && may_use_tiles()) offer("amx", ISA_AVX512, products_amx);
+    if (pairs_avx512_bf16 && leaf7(1, 0, 5)) offer("avx512_bf16", ISA_AVX512, pairs_avx512_bf16);
+    if (pairs_amx && leaf7(0, 3, 22) && leaf7(0, 3, 24) && may_use_tiles()) offer("amx", ISA_AVX512, pairs_amx);
 }
 
 #endif
@@ -86,7 +86,7 @@ static const Set *set_in_use(void) {
 
 Isa cpu_isa(void) { return set_in_use()->isa; }
 
-const ProductKernels *cpu_bfloat16(void) { return set_in_use()->bfloat16; }
+const PairKernels *cpu_pairs(void) { return set_in_use()->pairs; }
 
 size_t cpu_instruction_sets(const char *const **names) {
     set_in_use();

@@ -12,8 +12,8 @@ typedef enum Isa { ISA_GENERIC, ISA_AVX2, ISA_AVX512, ISA_NEON } Isa;
 /* The one whose loops are in use. A set with products of its own, such as amx, extends another: amx extends avx512. */
 Isa cpu_isa(void);
 
-/* Products in bfloat16 of the set in use (math/product.h); NULL where it has no instructions for them. */
-const struct ProductKernels *cpu_bfloat16(void);
+/* Products in bfloat16 of the set in use (math/pairs.h); NULL where it has no instructions for them. */
+const struct PairKernels *cpu_pairs(void);
 
 /* The names of all sets that this program has loops for and this CPU can run, the best last; returns how many. The
  * array is static. */

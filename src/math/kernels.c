@@ -2,18 +2,18 @@
 
 #include "math/product_few.h"
 #include "math/product_pack.h"
+#include "math/product_pairs_tile.h"
 #include "math/vector_rows.h"
 
 const MathKernels ISA_TABLE(math_kernels) = {
-    .float32 =
-        {.mr = MR, .nr = NR, .run = 1, .per_cell = 1, .tile = tile, .few = few, .pack = pack, .slivers = slivers},
-    .bfloat16 = {.mr = MR,
-                 .nr = NR,
-                 .run = 1,
-                 .per_cell = 1,
-                 .tile = tile,
-                 .few = few,
-                 .pack = pack_rounded,
-                 .slivers = slivers_rounded},
+    .float32 = {.mr = MR, .nr = NR, .tile = tile, .few = few, .pack = pack, .slivers = slivers},
+#ifndef NMT_DOUBLE
+    .pairs = {.mr = PAIRS_MR,
+              .nr = PAIRS_NR,
+              .tile = pairs_tile,
+              .pack = pairs_pack,
+              .pack_rows = pairs_pack_rows,
+              .turn = pairs_turn},
+#endif
     .peak = peak,
     MATH_KERNELS(ISA_VALUE)};

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "math/isa.h"
+#include "math/pairs.h"
 #include "math/product.h"
 #include "math/real.h"
 
@@ -21,12 +23,15 @@
     KERNEL(void,   plus,       (real *out, const real *x, const real *y, size_t n),  (out, x, y, n))                   \
     KERNEL(void,   axpy,       (real *y, real a, const real *x, size_t n),           (y, a, x, n))                     \
     KERNEL(void,   affine,     (real *x, real a, real b, size_t n),                  (x, a, b, n))                     \
-    KERNEL(real,   exp_sum,    (real *out, const real *x, real shift, size_t n),     (out, x, shift, n))
+    KERNEL(real,   exp_sum,    (real *out, const real *x, real shift, size_t n),     (out, x, shift, n))              \
+    KERNEL(void,   round_to_halves, (uint16_t *out, const real *x, size_t n),        (out, x, n))                      \
+    KERNEL(void,   halves_to_reals, (real *out, const uint16_t *x, size_t n),        (out, x, n))
 /* clang-format on */
 
 typedef struct MathKernels {
     MATH_KERNELS(ISA_FIELD)
-    ProductKernels float32, bfloat16;
+    ProductKernels float32;
+    PairKernels pairs; /* products in bfloat16 of CPUs without instructions for them; not in the double build */
     /* Nothing but multiply-adds in registers, `rounds` times; returns how many floating-point operations that was. */
     double (*peak)(size_t rounds);
 } MathKernels;

@@ -4,7 +4,7 @@
  * The output is cut into tiles of mr x nr elements whose sums live in registers (ProductKernels.tile). b is first
  * copied into slivers of nr columns, so that a tile reads it in order; a is read where it is when its rows are
  * contiguous, and copied into slivers of mr rows when it is a transpose, whose elements would otherwise lie a whole row
- * apart, or when it has to be rounded to bfloat16.
+ * apart.
  *
  * Loops around the tile, from the inside: all rows of a block of a, which stays in the second-level cache; the columns
  * of b, whose sliver stays in the first-level cache; k; the next rows. So b is read once for each block of rows.
@@ -31,15 +31,7 @@ enum {
     LINE = 64,         /* bytes of a cache line */
 };
 
-static const ProductKernels *product_kernels(Precision precision) {
-    if (precision == PRECISION_FLOAT32) return &math_kernels()->float32;
-    return cpu_bfloat16() ? cpu_bfloat16() : &math_kernels()->bfloat16;
-}
-
-/* Cells that k numbers take when they are packed. */
-static size_t cells(const ProductKernels *kernel, size_t k) {
-    return size_divide_up(k, kernel->run) * (kernel->run / kernel->per_cell);
-}
+static const ProductKernels *product_kernels(void) { return &math_kernels()->float32; }
 
 /* A task's slivers of a, and, for matmul_alone, its panel of b. */
 static const size_t SLIVERS = KC * (MC + MATMUL_MR_MAX), PANEL = KC * (NC + MATMUL_NR_MAX);
@@ -49,13 +41,6 @@ size_t matmul_shared(void) { return (SHARED + KC * MATMUL_NR_MAX) * sizeof(real)
 
 /* `columns` rounded down to whole slivers. */
 static size_t whole_slivers(const ProductKernels *kernel, size_t columns) { return columns / kernel->nr * kernel->nr; }
-
-static void begin_tiles(const ProductKernels *kernel) {
-    if (kernel->begin) kernel->begin();
-}
-static void end_tiles(const ProductKernels *kernel) {
-    if (kernel->end) kernel->end();
-}
 
 /* Packs rows p0 .. p0 + depth - 1 of b, columns j0 .. j0 + columns - 1. */
 static void pack_panel(const ProductKernels *kernel, real *out, Matrix b, size_t p0, size_t depth, size_t j0,
@@ -114,7 +99,6 @@ static void multiply_alone(const ProductKernels *kernel, real *scratch, MatmulMo
                            Matrix b, size_t m, size_t n, size_t k, bool whole, const real *bias) {
     real *panel = scratch + SLIVERS;
     const size_t nc = whole_slivers(kernel, NC);
-    begin_tiles(kernel);
     for (size_t j = 0; j < n; j += nc)
         for (size_t p = 0; p == 0 || p < k; p += KC) {
             const size_t columns = size_min(nc, n - j), depth = size_min(KC, k - p);
@@ -122,20 +106,19 @@ static void multiply_alone(const ProductKernels *kernel, real *scratch, MatmulMo
             for (size_t i = 0; i < m; i += MC) {
                 const size_t rows = size_min(MC, m - i);
                 multiply_block(kernel, c + i * ldc + j, ldc, slivers_of(kernel, scratch, a, i, rows, p, depth), panel,
-                               rows, columns, cells(kernel, depth), mode == MATMUL_ADD || p > 0, whole,
-                               bias ? bias + j : NULL, (Ahead){0});
+                               rows, columns, depth, mode == MATMUL_ADD || p > 0, whole, bias ? bias + j : NULL,
+                               (Ahead){0});
             }
         }
-    end_tiles(kernel);
 }
 
 void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
                   const real *bias) {
-    multiply_alone(product_kernels(PRECISION_FLOAT32), scratch, mode, c, ldc, a, b, m, n, k, false, bias);
+    multiply_alone(product_kernels(), scratch, mode, c, ldc, a, b, m, n, k, false, bias);
 }
 
 void matmul_alone_padded(void *scratch, real *c, Matrix a, Matrix b, size_t m, size_t n, size_t k) {
-    const ProductKernels *kernel = product_kernels(PRECISION_FLOAT32);
+    const ProductKernels *kernel = product_kernels();
     const size_t ldc = matmul_padded(n), written = size_divide_up(n, kernel->nr) * kernel->nr;
     multiply_alone(kernel, scratch, MATMUL_WRITE, c, ldc, a, b, m, n, k, true, NULL);
     for (size_t i = 0; written < ldc && i < m; i++) memset(c + i * ldc + written, 0, (ldc - written) * sizeof *c);
@@ -163,7 +146,7 @@ static void pack_task(void *context, size_t task, size_t worker) {
     const size_t width = whole_slivers(p->kernel, PACK_COLUMNS), j = task * width, columns = size_min(width, p->n - j);
     for (size_t row = 0; row < p->k; row += KC) {
         const size_t depth = size_min(KC, p->k - row);
-        real *out = p->packed + cells(p->kernel, row) * p->columns + j * cells(p->kernel, depth);
+        real *out = p->packed + row * p->columns + j * depth;
         pack_panel(p->kernel, out, p->b, row, depth, j, columns);
     }
 }
@@ -186,19 +169,16 @@ static void multiply_task(void *context, size_t task, size_t worker) {
     real *scratch = pool_scratch(p->pool, worker, matmul_scratch());
     const size_t first = task / p->blocks * p->rows, end = size_min(p->m, first + p->rows);
     const size_t left = task % p->blocks * p->width, right = size_min(p->n, left + p->width);
-    begin_tiles(kernel);
     for (size_t i = first, rows; i < end; i += rows) {
         rows = size_min(block_rows(size_min(KC, p->k)), end - i);
         for (size_t row = 0; row == 0 || row < p->k; row += KC) {
-            const size_t depth = size_min(KC, p->k - row), deep = cells(kernel, depth);
+            const size_t depth = size_min(KC, p->k - row), deep = depth;
             const Slivers a = slivers_of(kernel, scratch, p->a, i, rows, row, depth);
-            multiply_block(kernel, p->c + i * p->ldc + left, p->ldc, a,
-                           p->packed + cells(kernel, row) * p->columns + left * deep, rows, right - left, deep,
-                           p->mode == MATMUL_ADD || row > 0, false, p->bias ? p->bias + left : NULL,
-                           next_of(p, i, rows, end, row, right - left));
+            multiply_block(kernel, p->c + i * p->ldc + left, p->ldc, a, p->packed + row * p->columns + left * deep,
+                           rows, right - left, deep, p->mode == MATMUL_ADD || row > 0, false,
+                           p->bias ? p->bias + left : NULL, next_of(p, i, rows, end, row, right - left));
         }
     }
-    end_tiles(kernel);
 }
 
 static void pack_all(Pool *pool, Product *p) {
@@ -252,24 +232,24 @@ static real *packed_weights(Compute compute, const ProductKernels *kernel, Matri
         return weights->factors[at].packed;
     }
     Product p = {.kernel = kernel, .b = b, .n = n, .k = k, .columns = size_divide_up(n, kernel->nr) * kernel->nr};
-    factor.packed = scope_adopt(aligned_alloc(LINE, size_round_up(p.columns * cells(kernel, k) * sizeof(real), LINE)));
+    factor.packed = scope_adopt(aligned_alloc(LINE, size_round_up(p.columns * k * sizeof(real), LINE)));
     p.packed = factor.packed;
     if (p.packed) pack_all(compute.pool, &p);
     stbds_arrput(weights->factors, factor);
     return p.packed;
 }
 
-bool matmul_has_bfloat16(void) { return product_kernels(PRECISION_BFLOAT16)->per_cell == 2; }
+bool matmul_has_bfloat16(void) { return cpu_pairs() != NULL; }
 
 Precision matmul_fast_precision(void) {
-    return product_kernels(PRECISION_BFLOAT16)->preferred ? PRECISION_BFLOAT16 : PRECISION_FLOAT32;
+    return cpu_pairs() && cpu_pairs()->preferred ? PRECISION_BFLOAT16 : PRECISION_FLOAT32;
 }
 
 void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
             const real *bias) {
     if (m == 0 || n == 0) return;
     Pool *const pool = compute.pool;
-    const ProductKernels *kernel = product_kernels(compute.precision);
+    const ProductKernels *kernel = product_kernels();
     real *const packed = packed_weights(compute, kernel, b, n, k);
     if (!packed && m * n * k < SPLIT) {
         multiply_alone(kernel, pool_scratch(pool, 0, matmul_scratch()), mode, c, ldc, a, b, m, n, k, false, bias);
@@ -285,8 +265,8 @@ void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Mat
     const size_t nr = kernel->nr;
     size_t columns = size_divide_up(n, nr) * nr, depth = k;
     if (!packed) {
-        columns = size_min(columns, SHARED / cells(kernel, size_min(k, KC)) / nr * nr);
-        if (k > KC) depth = SHARED / columns / cells(kernel, KC) * KC;
+        columns = size_min(columns, SHARED / size_min(k, KC) / nr * nr);
+        if (k > KC) depth = SHARED / columns / KC * KC;
     }
     const size_t threads = pool_threads(pool), most = block_rows(size_min(KC, k));
     const size_t blocks = m <= most && m < n ? 1 : size_round_up(size_divide_up(m, most), threads);

@@ -12,6 +12,7 @@
 #include "base/pool.h"
 #include "base/size.h"
 #include "math/real.h"
+#include "math/stored.h"
 
 enum { MATMUL_KC = 256 }; /* longest run of products summed before being added to the output */
 
@@ -29,12 +30,6 @@ typedef enum MatmulMode {
     MATMUL_ADD,   /* c += a b */
 } MatmulMode;
 
-/* What both factors of a product are rounded to; products are summed, and the output is written, in float. bfloat16 is
- * the upper half of a float: a sign, its 8 bits of exponent and 7 of fraction (to nearest, ties to even; NaN stays). */
-typedef enum Precision { PRECISION_FLOAT32, PRECISION_BFLOAT16 } Precision;
-#define PRECISION_NAMES                                                                                                \
-    ((const char *const[]){[PRECISION_FLOAT32] = "float32", [PRECISION_BFLOAT16] = "bfloat16", NULL})
-
 /* Weights w (count) that nobody changes while this lives: those of a trained model. A product that has them in its
  * Compute, and whose b lies in w, packs b (see matmul.c) the first time only: the same bits, a third of the time for a
  * single row, and as much memory again as the weights it meets. Without memory for that, b is packed each time, as all
@@ -48,7 +43,8 @@ void packed_weights_free(PackedWeights *packed);
 typedef struct Compute {
     Pool *pool;
     Precision precision;
-    PackedWeights *packed; /* NULL: none */
+    PackedWeights *packed;          /* NULL: none */
+    struct RoundedWeights *rounded; /* of products in bfloat16: math/matmul_stored.h */
 } Compute;
 
 /* Whether the CPU in use multiplies bfloat16 numbers; otherwise floats are rounded, which is slower than leaving them.

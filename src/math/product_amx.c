@@ -4,7 +4,7 @@
  *
  * The TILE_ macros are all here that needs those instructions; tests/test_pairs.c compiles the file with macros in
  * plain C, and so tries everything else on any machine. */
-#include "math/product.h"
+#include "math/pairs.h"
 
 #if (defined(__AMX_BF16__) || defined(__AMXBF16__) || defined(NMT_ONE_FILE)) && !defined(NMT_DOUBLE)
 #include <immintrin.h>
@@ -18,7 +18,8 @@
 #endif
 
 #ifdef TILE_DOT
-#define VECTOR 64
+#define VECTOR       64
+#define TILE_VECTORS 2
 #include "math/product_pairs.h"
 
 enum {
@@ -50,11 +51,23 @@ static void copy_part(real *out, size_t out_row, const real *x, size_t x_row, si
     for (size_t i = 0; i < rows; i++) memcpy(out + i * out_row, x + i * x_row, cols * sizeof *x);
 }
 
+/* Loads 16 rows of a into tile register t. Rows from `rows` on do not exist, so they are not read. */
+#define LOAD_ROWS(t, x, x_row, rows)                                                                                   \
+    do {                                                                                                               \
+        if ((rows) >= TILE) {                                                                                          \
+            TILE_LOAD(t, x, (x_row) * sizeof(Cell));                                                                   \
+        } else {                                                                                                       \
+            for (size_t line = 0; line < (rows); line++) memcpy(edge[line], (x) + line * (x_row), sizeof edge[0]);     \
+            FENCE();                                                                                                   \
+            TILE_LOAD(t, edge, sizeof edge[0]);                                                                        \
+            FENCE();                                                                                                   \
+        }                                                                                                              \
+    } while (0)
+
 /* The sums begin with c or the bias. Where part of the tile does not exist, it is worked on in a copy: what exists has
  * the same bits whatever there is beside it. */
-static void amx_tile(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t cells,
-                     size_t rows, size_t cols, bool add, const real *bias) {
-    (void)a_col; /* 1 */
+static void amx_tile(real *c, size_t ldc, const Cell *a, size_t a_row, const Cell *b, size_t cells, size_t rows,
+                     size_t cols, bool add, const real *bias) {
     const bool whole = rows == AMX_MR && cols == PAIRS_NR, low = rows > TILE, right = cols > TILE;
     const real *from = add ? c : bias;
     size_t from_row = add ? ldc : 0, out_row = ldc;
@@ -68,7 +81,8 @@ static void amx_tile(real *c, size_t ldc, const real *a, size_t a_row, size_t a_
         out = part, out_row = PAIRS_NR;
     }
     const size_t from_bytes = from_row * sizeof(real), out_bytes = out_row * sizeof(real);
-    const size_t a_bytes = a_row * sizeof(real), b_bytes = PAIRS_NR * sizeof(real);
+    const size_t b_bytes = PAIRS_NR * sizeof *b;
+    Cell edge[TILE][TILE] = {{0}};
     FENCE();
     TILE_ZERO(0);
     TILE_ZERO(1);
@@ -81,7 +95,7 @@ static void amx_tile(real *c, size_t ldc, const real *a, size_t a_row, size_t a_
         if (low && right) TILE_LOAD(3, from + TILE * from_row + TILE, from_bytes);
     }
     for (size_t q = 0; q < cells; q += TILE, a += TILE, b += TILE * PAIRS_NR) {
-        TILE_LOAD(4, a, a_bytes);
+        LOAD_ROWS(4, a, a_row, rows);
         TILE_LOAD(6, b, b_bytes);
         TILE_DOT(0, 4, 6);
         if (right) {
@@ -89,7 +103,7 @@ static void amx_tile(real *c, size_t ldc, const real *a, size_t a_row, size_t a_
             TILE_DOT(1, 4, 7);
         }
         if (low) {
-            TILE_LOAD(5, a + TILE * a_row, a_bytes);
+            LOAD_ROWS(5, a + TILE * a_row, a_row, rows - TILE);
             TILE_DOT(2, 5, 6);
         }
         if (low && right) TILE_DOT(3, 5, 7);
@@ -102,23 +116,19 @@ static void amx_tile(real *c, size_t ldc, const real *a, size_t a_row, size_t a_
     if (!whole) copy_part(c, ldc, part, PAIRS_NR, rows, cols);
 }
 
-static Slivers amx_slivers(real *out, const real *a, size_t row, size_t col, size_t k, size_t rows) {
-    return pairs_slivers(out, a, row, col, k, rows, AMX_MR);
-}
-
-static const ProductKernels amx_product = {
+static const PairKernels amx_kernels = {
     .mr = AMX_MR,
     .nr = PAIRS_NR,
-    .run = PAIRS_RUN,
-    .per_cell = 2,
+    .native = true,
     .preferred = true,
     .tile = amx_tile,
     .pack = pairs_pack,
-    .slivers = amx_slivers,
+    .pack_rows = pairs_pack_rows,
+    .turn = pairs_turn,
     .begin = amx_begin,
     .end = amx_end,
 };
-const ProductKernels *const products_amx = &amx_product;
+const PairKernels *const pairs_amx = &amx_kernels;
 #else
-const ProductKernels *const products_amx = NULL;
+const PairKernels *const pairs_amx = NULL;
 #endif

@@ -69,29 +69,6 @@ static Slivers slivers(real *out, const real *a, size_t row, size_t col, size_t 
     return (Slivers){out, MR * k, 1, MR};
 }
 
-/* Products in bfloat16 for CPUs that have none of their own: packed numbers are rounded, and stay floats. */
-
-static void round_all(real *out, const real *x, size_t n) {
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES) store(out + i, round_bfloat16(load(x + i)));
-    if (i < n) store_part(out + i, round_bfloat16(load_part(x + i, n - i)), n - i);
-}
-
-static void pack_rounded(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols) {
-    pack(out, b, row, col, k, cols);
-    round_all(out, out, size_round_up(cols, NR) * k);
-}
-
-static Slivers slivers_rounded(real *out, const real *a, size_t row, size_t col, size_t k, size_t rows) {
-    if (col == 1) {
-        for (size_t i = 0; i < rows; i++) round_all(out + i * k, a + i * row, k);
-        return (Slivers){out, MR * k, k, 1};
-    }
-    pack_rows(out, a, row, col, k, rows);
-    round_all(out, out, size_round_up(rows, MR) * k);
-    return (Slivers){out, MR * k, 1, MR};
-}
-
 /* As many independent chains of multiply-adds as the tile has, without a load or a store. The numbers are out of the
  * compiler's sight, or it would find chains whose value it knows, and leave them out. */
 static double peak(size_t rounds) {

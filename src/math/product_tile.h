@@ -1,8 +1,4 @@
-/* The matrix product's register tile, a file's only one. These are set before:
- *
- *   TILE_ROWS, TILE_VECTORS   the tile: TILE_ROWS rows of TILE_VECTORS vectors
- *   TILE_SPREAD(a)            a vector of copies of the cell at a  } unless cells are numbers
- *   TILE_ADD(sum, x, y)       sum and the products of x and y      } that are multiplied and added */
+/* The matrix product's register tile: TILE_ROWS rows of TILE_VECTORS vectors. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,11 +6,6 @@
 #include "math/lanes.h"
 
 enum { NR = TILE_VECTORS * LANES, MR = TILE_ROWS };
-
-#ifndef TILE_ADD
-#define TILE_SPREAD(a)      spread(*(a))
-#define TILE_ADD(sum, x, y) ((sum) + (x) * (y))
-#endif
 
 /* One tile of `rows` rows, a constant where this is inlined: rows * TILE_VECTORS sums stay in registers over the whole
  * of k. Each element is one chain of multiply-adds in order of p, whatever the number of rows. */
@@ -39,9 +30,9 @@ static inline __attribute__((always_inline)) void tile_rows(const int rows, real
         for (int j = 0; j < TILE_VECTORS; j++) row[j] = load(b + j * LANES);
         UNROLL(16)
         for (int i = 0; i < rows; i++) {
-            vreal x = TILE_SPREAD(a + (size_t)i * a_row);
+            vreal x = spread(a[(size_t)i * a_row]);
             UNROLL(4)
-            for (int j = 0; j < TILE_VECTORS; j++) sum[i][j] = TILE_ADD(sum[i][j], x, row[j]);
+            for (int j = 0; j < TILE_VECTORS; j++) sum[i][j] = sum[i][j] + x * row[j];
         }
     }
     if (cols == NR) {

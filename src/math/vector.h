@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "math/real.h"
 
@@ -29,3 +30,7 @@ real vector_exp_sum(real *out, const real *x, real shift, size_t n);
 
 /* out = softmax(x), in place allowed; returns log(sum(exp(x))), without overflow for any finite x. */
 real vector_softmax(real *out, const real *x, size_t n);
+
+/* The bfloat16 numbers nearest to x (math/stored.h), and x from them. Not in the double build. */
+void vector_round_to_halves(uint16_t *out, const real *x, size_t n);
+void vector_halves_to_reals(real *out, const uint16_t *x, size_t n);

@@ -107,3 +107,31 @@ static void affine(real *x, real a, real b, size_t n) {
 static void axpy(real *restrict y, real a, const real *restrict x, size_t n) {
     for (size_t i = 0; i < n; i++) y[i] += a * x[i];
 }
+
+/* The bfloat16 numbers nearest to x, and x from them. */
+#ifdef NMT_DOUBLE
+static void round_to_halves(uint16_t *out, const real *x, size_t n) { (void)out, (void)x, (void)n; }
+static void halves_to_reals(real *out, const uint16_t *x, size_t n) { (void)out, (void)x, (void)n; }
+#else
+static void round_to_halves(uint16_t *restrict out, const real *restrict x, size_t n) {
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        uint32_t bits[LANES];
+        const vword rounded = (vword)round_bfloat16(load(x + i)) >> 16;
+        memcpy(bits, &rounded, sizeof bits);
+        for (size_t l = 0; l < LANES; l++) out[i + l] = (uint16_t)bits[l];
+    }
+    if (i == n) return;
+    uint32_t bits[LANES];
+    const vword rounded = (vword)round_bfloat16(load_part(x + i, n - i)) >> 16;
+    memcpy(bits, &rounded, sizeof bits);
+    for (size_t l = 0; i + l < n; l++) out[i + l] = (uint16_t)bits[l];
+}
+
+static void halves_to_reals(real *restrict out, const uint16_t *restrict x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t bits = (uint32_t)x[i] << 16;
+        memcpy(out + i, &bits, sizeof bits);
+    }
+}
+#endif

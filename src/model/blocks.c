@@ -27,8 +27,8 @@ void block_embedding_backward(const Pass *pass, StackName stack, real *d, Packed
 
 /* ---- attention --------------------------------------------------------------------------------------------------- */
 
-AttentionBlock block_attention(const Pass *pass, AttentionKind kind, size_t layer, AttentionShape shape,
-                               const real *memory, size_t M) {
+AttentionBlock block_attention(const Pass *pass, AttentionKind kind, size_t layer, AttentionShape shape, Stored memory,
+                               size_t M) {
     const Parameters *params = pass->params;
     const bool cross = kind == ATTENTION_CROSS;
     const StackName stack = kind == ATTENTION_ENCODER ? STACK_ENCODER : STACK_DECODER;
@@ -58,16 +58,16 @@ AttentionBlock block_attention(const Pass *pass, AttentionKind kind, size_t laye
 }
 
 AttentionBlock block_attention_packed(const Pass *pass, AttentionKind kind, size_t layer, Packed queries, Packed keys,
-                                      const real *memory) {
+                                      Stored memory) {
     const Hyper *h = &pass->params->hyper;
     const AttentionShape shape = {queries.B,      h->heads,     h->width / h->heads,       queries.start, keys.start,
                                   keys.start + 1, keys.longest, kind == ATTENTION_DECODER, .shown = NULL};
-    return block_attention(pass, kind, layer, shape, memory, memory ? keys.start[keys.B] : 0);
+    return block_attention(pass, kind, layer, shape, memory, memory.data ? keys.start[keys.B] : 0);
 }
 
 const real *block_attention_forward(const Net *net, AttentionBlockTape *tape, const real *x, const AttentionBlock *b) {
-    const real *h = sublayer_input(net, &tape->sublayer, x, &b->sublayer);
-    multihead_forward(net, &tape->attention, tape->sublayer.sum, h, &b->attention);
+    const Stored h = sublayer_input(net, &tape->sublayer, x, &b->sublayer);
+    multihead_forward(net, &tape->attention, tape->sublayer.sum, h, &b->attention, sublayer_sum(&tape->sublayer));
     return sublayer_output(net, &tape->sublayer, &b->sublayer);
 }
 
@@ -88,13 +88,14 @@ const real *block_attention_forward(const Net *net, AttentionBlockTape *tape, co
  *      h = norm(x), or x          10  d += dh through the norm, or as it is */
 void block_attention_backward(const Net *net, real *d, real *dmemory, const AttentionBlockTape *tape,
                               const AttentionBlock *b) {
-    const size_t count = b->sublayer.N * b->sublayer.D;
+    const size_t N = b->sublayer.N, D = b->sublayer.D;
     const uint64_t mark = arena_mark(net->arena);
-    real *normed = net_reals(net, count), *dy = net_reals(net, count), *dh = net_reals(net, count);
-    sublayer_output_backward_in_place(net, d, dy, &tape->sublayer, &b->sublayer);     /* 1, 2 */
-    const real *h = sublayer_input_again(net, &tape->sublayer, normed, &b->sublayer); /* 3 */
-    multihead_backward(net, dh, dmemory, dy, h, &tape->attention, &b->attention);     /* 4 .. 9 */
-    sublayer_input_backward_add(net, d, dh, &tape->sublayer, &b->sublayer);           /* 10 */
+    const Stored normed = net_stored(net, N, D), dy = net_stored(net, N, D);
+    real *dh = net_reals(net, N * D);
+    sublayer_output_backward_in_place(net, d, dy, &tape->sublayer, &b->sublayer);      /* 1, 2 */
+    const Stored h = sublayer_input_again(net, &tape->sublayer, normed, &b->sublayer); /* 3 */
+    multihead_backward(net, dh, dmemory, dy, h, &tape->attention, &b->attention);      /* 4 .. 9 */
+    sublayer_input_backward_add(net, d, dh, &tape->sublayer, &b->sublayer);            /* 10 */
     arena_release(net->arena, mark);
 }
 
@@ -122,17 +123,18 @@ FeedforwardBlock block_feedforward(const Pass *pass, StackName stack, size_t lay
 
 const real *block_feedforward_forward(const Net *net, FeedforwardBlockTape *tape, const real *x,
                                       const FeedforwardBlock *b) {
-    const real *h = sublayer_input(net, &tape->sublayer, x, &b->sublayer);
-    tape->pre = feedforward_forward(net, tape->sublayer.sum, h, &b->feedforward);
+    const Stored h = sublayer_input(net, &tape->sublayer, x, &b->sublayer);
+    tape->pre = feedforward_forward(net, tape->sublayer.sum, h, &b->feedforward, sublayer_sum(&tape->sublayer));
     return sublayer_output(net, &tape->sublayer, &b->sublayer);
 }
 
 void block_feedforward_backward(const Net *net, real *d, const FeedforwardBlockTape *tape, const FeedforwardBlock *b) {
-    const size_t count = b->sublayer.N * b->sublayer.D;
+    const size_t N = b->sublayer.N, D = b->sublayer.D;
     const uint64_t mark = arena_mark(net->arena);
-    real *normed = net_reals(net, count), *dy = net_reals(net, count), *dh = net_reals(net, count);
+    const Stored normed = net_stored(net, N, D), dy = net_stored(net, N, D);
+    real *dh = net_reals(net, N * D);
     sublayer_output_backward_in_place(net, d, dy, &tape->sublayer, &b->sublayer);
-    const real *h = sublayer_input_again(net, &tape->sublayer, normed, &b->sublayer);
+    const Stored h = sublayer_input_again(net, &tape->sublayer, normed, &b->sublayer);
     feedforward_backward(net, dh, dy, h, tape->pre, &b->feedforward);
     sublayer_input_backward_add(net, d, dh, &tape->sublayer, &b->sublayer);
     arena_release(net->arena, mark);
@@ -144,13 +146,13 @@ static LayernormParams final_norm(const Pass *pass, StackName stack) {
     return stack == STACK_ENCODER ? pass->params->encoder_norm : pass->params->decoder_norm;
 }
 
-const real *block_final_norm_forward(const Pass *pass, StackName stack, FinalNormTape *tape, const real *x, size_t N) {
+Stored block_final_norm_forward(const Pass *pass, StackName stack, FinalNormTape *tape, const real *x, size_t N) {
     const Net *net = &pass->net;
     const size_t D = pass->params->hyper.width;
     const LayernormParams norm = final_norm(pass, stack);
-    if (pass->params->hyper.norm == NORM_POST) return x;
+    if (pass->params->hyper.norm == NORM_POST) return net_rounded(net, x, net_stored(net, N, D), N);
     *tape = (FinalNormTape){x, net_reals(net, N), net_reals(net, N)};
-    real *out = net_reals(net, N * D);
+    const Stored out = net_stored(net, N, D);
     layernorm_forward(net->compute.pool, out, tape->mean, tape->rstd, x, net->w + norm.weight, net->w + norm.bias, N,
                       D);
     return out;
@@ -175,18 +177,23 @@ const real *block_layer_end(const Pass *pass, real *x, const real *out, size_t N
     return x;
 }
 
-uint64_t block_stack_bytes(const Hyper *h, StackName stack, uint64_t N, uint64_t M, bool keep) {
+uint64_t block_stack_bytes(const Hyper *h, Precision precision, StackName stack, uint64_t N, uint64_t M, bool keep) {
     enum { ROUNDED = 28 }; /* arrays of a layer, its tape's pointers, and as many of all else: rounded up */
-    const bool decoder = stack == STACK_DECODER;
-    const uint64_t D = h->width, H = h->heads, F = h->feedforward;
+    const bool decoder = stack == STACK_DECODER, post = h->norm == NORM_POST;
+    const uint64_t D = h->width, H = h->heads, F = h->feedforward, real_bytes = sizeof(real);
     const uint64_t all = decoder ? h->decoder_layers : h->encoder_layers, layers = keep ? all : 1;
-    const uint64_t sublayer = N * (2 * D + 2);                                   /* sum, out, mean, rstd */
-    const uint64_t self = sublayer + N * (3 * D + D + H);                        /* q k v, att, log_sum */
-    const uint64_t feedforward = sublayer + N * F;                               /* pre */
-    const uint64_t cross = decoder ? sublayer + N * (D + D + H) + M * 2 * D : 0; /* q, att, log_sum, k v */
-    const uint64_t ends = N * D + N * (D + 2); /* the embedded rows; the final norm's out, mean, rstd */
-    const uint64_t attention = N * 4 * D + M * 2 * D /* datt, dq k v */, inner = N * 2 * F;
-    const uint64_t scratch = N * 3 * D /* normed, dy, dh */ + (attention > inner ? attention : inner);
-    return (layers * (self + cross + feedforward) + ends + scratch) * sizeof(real) +
-           (all + 1) * ROUNDED * ARENA_ALIGNMENT;
+    const uint64_t stored_D = stored_bytes(precision, N, D), stored_F = stored_bytes(precision, N, F);
+    const uint64_t stored_3D = stored_bytes(precision, N, 3 * D), stored_kv = stored_bytes(precision, M, 2 * D);
+    const uint64_t sublayer = /* out, sum, mean, rstd */
+        (sublayer_out_reals(precision, N, D) + (post ? N * D : 0) + 2 * N) * real_bytes;
+    const uint64_t self = sublayer + stored_3D + stored_D + N * H * real_bytes; /* q k v, att, log_sum */
+    const uint64_t feedforward = sublayer + stored_F;                           /* pre */
+    const uint64_t cross =                                                      /* q, att, log_sum, k v */
+        decoder ? sublayer + 2 * stored_D + N * H * real_bytes + stored_kv : 0;
+    const uint64_t ends = N * (D + 2) * real_bytes + stored_D; /* the embedded rows; the final norm's mean, rstd, out */
+    const uint64_t own = precision == PRECISION_FLOAT32 ? stored_3D + stored_kv : 0; /* dq k v, not in place */
+    const uint64_t attention = stored_D + own, inner = 2 * stored_F;                 /* datt, dq k v; act, dpre */
+    const uint64_t scratch = 2 * stored_D + N * D * real_bytes * (post ? 2 : 1) +    /* normed, dy, dh; spare */
+                             (attention > inner ? attention : inner);
+    return layers * (self + cross + feedforward) + ends + scratch + (all + 1) * ROUNDED * ARENA_ALIGNMENT;
 }

@@ -24,12 +24,12 @@ typedef struct AttentionBlockTape {
     MultiheadTape attention;
 } AttentionBlockTape;
 
-/* Which rows attend to which in layer `layer`. memory (M, D): NULL and 0 except for ATTENTION_CROSS. */
-AttentionBlock block_attention(const Pass *pass, AttentionKind kind, size_t layer, AttentionShape shape,
-                               const real *memory, size_t M);
+/* Which rows attend to which in layer `layer`. memory (M, D): {0} and 0 except for ATTENTION_CROSS. */
+AttentionBlock block_attention(const Pass *pass, AttentionKind kind, size_t layer, AttentionShape shape, Stored memory,
+                               size_t M);
 /* The same where each sentence of `queries` attends to that of `keys`; in the decoder's own attention causally. */
 AttentionBlock block_attention_packed(const Pass *pass, AttentionKind kind, size_t layer, Packed queries, Packed keys,
-                                      const real *memory);
+                                      Stored memory);
 const real *block_attention_forward(const Net *net, AttentionBlockTape *tape, const real *x, const AttentionBlock *b);
 /* dmemory (M, D) is added to; NULL for self-attention. */
 void block_attention_backward(const Net *net, real *d, real *dmemory, const AttentionBlockTape *tape,
@@ -42,7 +42,7 @@ typedef struct FeedforwardBlock {
 
 typedef struct FeedforwardBlockTape {
     SublayerTape sublayer;
-    real *pre; /* (N, F) before the activation */
+    Stored pre; /* (N, F) before the activation */
 } FeedforwardBlockTape;
 
 FeedforwardBlock block_feedforward(const Pass *pass, StackName stack, size_t layer, size_t N);
@@ -50,19 +50,20 @@ const real *block_feedforward_forward(const Net *net, FeedforwardBlockTape *tape
                                       const FeedforwardBlock *b);
 void block_feedforward_backward(const Net *net, real *d, const FeedforwardBlockTape *tape, const FeedforwardBlock *b);
 
-/* The norm after the last layer. With post-norm there is none, and x is returned as it is. */
+/* The norm after the last layer, stored as products read it. With post-norm there is none, and x is returned as it is,
+ * or rounded. */
 typedef struct FinalNormTape {
     const real *x;     /* (N, D), the caller's */
     real *mean, *rstd; /* (N) */
 } FinalNormTape;
 
-const real *block_final_norm_forward(const Pass *pass, StackName stack, FinalNormTape *tape, const real *x, size_t N);
+Stored block_final_norm_forward(const Pass *pass, StackName stack, FinalNormTape *tape, const real *x, size_t N);
 void block_final_norm_backward(const Pass *pass, StackName stack, real *d, const FinalNormTape *tape, size_t N);
 
 /* Ends a layer. If pass->keep is false, copies its output over its input x (N, D) and frees everything taken from the
  * arena since `mark`. Returns where the output is. */
 const real *block_layer_end(const Pass *pass, real *x, const real *out, size_t N, size_t mark);
 
-/* Bytes of the arena that a stack over N rows takes at most, scratch included. M: rows of memory that the decoder has
- * not yet made keys and values of. */
-uint64_t block_stack_bytes(const Hyper *hyper, StackName stack, uint64_t N, uint64_t M, bool keep);
+/* Bytes of the arena that a stack over N rows takes at most in `precision`, scratch included. M: rows of memory that
+ * the decoder has not yet made keys and values of. */
+uint64_t block_stack_bytes(const Hyper *hyper, Precision precision, StackName stack, uint64_t N, uint64_t M, bool keep);

@@ -6,7 +6,7 @@
 
 /* ---- whole sentences --------------------------------------------------------------------------------------------- */
 
-const real *decoder_forward(const Pass *pass, DecoderTape *tape, Packed target, Packed source, const real *memory) {
+Stored decoder_forward(const Pass *pass, DecoderTape *tape, Packed target, Packed source, Stored memory) {
     const Net *net = &pass->net;
     const size_t N = target.start[target.B], L = pass->params->hyper.decoder_layers;
     tape->layers = arena_push(net->arena, L, sizeof *tape->layers);
@@ -14,7 +14,7 @@ const real *decoder_forward(const Pass *pass, DecoderTape *tape, Packed target, 
     block_embedding_forward(pass, STACK_DECODER, embedded, target);
     const real *x = embedded;
     for (size_t l = 0; l < L; l++) {
-        const AttentionBlock self = block_attention_packed(pass, ATTENTION_DECODER, l, target, target, NULL);
+        const AttentionBlock self = block_attention_packed(pass, ATTENTION_DECODER, l, target, target, (Stored){0});
         const AttentionBlock cross = block_attention_packed(pass, ATTENTION_CROSS, l, target, source, memory);
         const FeedforwardBlock ff = block_feedforward(pass, STACK_DECODER, l, N);
         const uint64_t mark = arena_mark(net->arena);
@@ -27,12 +27,12 @@ const real *decoder_forward(const Pass *pass, DecoderTape *tape, Packed target, 
 }
 
 void decoder_backward(const Pass *pass, const DecoderTape *tape, real *d, real *dmemory, Packed target, Packed source,
-                      const real *memory) {
+                      Stored memory) {
     const Net *net = &pass->net;
     const size_t N = target.start[target.B];
     block_final_norm_backward(pass, STACK_DECODER, d, &tape->norm, N);
     for (size_t l = pass->params->hyper.decoder_layers; l-- > 0;) {
-        const AttentionBlock self = block_attention_packed(pass, ATTENTION_DECODER, l, target, target, NULL);
+        const AttentionBlock self = block_attention_packed(pass, ATTENTION_DECODER, l, target, target, (Stored){0});
         const AttentionBlock cross = block_attention_packed(pass, ATTENTION_CROSS, l, target, source, memory);
         const FeedforwardBlock ff = block_feedforward(pass, STACK_DECODER, l, N);
         block_feedforward_backward(net, d, &tape->layers[l].feedforward, &ff);
@@ -54,12 +54,12 @@ void decoder_project_memory(const Pass *pass, real *const *cross, const real *me
 static const real *self_step(const Net *net, const real *x, const AttentionBlock *b, real *kept, const uint32_t *end) {
     const size_t N = b->sublayer.N, D = b->sublayer.D;
     AttentionBlockTape tape;
-    const real *h = sublayer_input(net, &tape.sublayer, x, &b->sublayer);
+    const real *h = stored_floats(sublayer_input(net, &tape.sublayer, x, &b->sublayer));
     real *qkv = net_reals(net, N * 3 * D);
     multihead_project_qkv(net, qkv, h, b->attention.params, N, D);
     for (size_t n = 0; n < N; n++) vector_copy(kept + ((size_t)end[n] - 1) * 2 * D, qkv + n * 3 * D + D, 2 * D);
-    const AttentionInput in = {qkv, kept, kept + D, 3 * D, 2 * D};
-    multihead_attend(net, &tape.attention, tape.sublayer.sum, in, &b->attention);
+    const AttentionStored in = {stored_reals(qkv, 3 * D), stored_reals(kept, 2 * D), stored_reals(kept + D, 2 * D)};
+    multihead_attend(net, &tape.attention, tape.sublayer.sum, in, &b->attention, sublayer_sum(&tape.sublayer));
     return sublayer_output(net, &tape.sublayer, &b->sublayer);
 }
 
@@ -67,11 +67,11 @@ static const real *self_step(const Net *net, const real *x, const AttentionBlock
 static const real *cross_step(const Net *net, const real *x, const AttentionBlock *b, const real *kept) {
     const size_t N = b->sublayer.N, D = b->sublayer.D;
     AttentionBlockTape tape;
-    const real *h = sublayer_input(net, &tape.sublayer, x, &b->sublayer);
+    const real *h = stored_floats(sublayer_input(net, &tape.sublayer, x, &b->sublayer));
     real *q = net_reals(net, N * D);
     multihead_project_q(net, q, h, b->attention.params, N, D);
-    multihead_attend(net, &tape.attention, tape.sublayer.sum, (AttentionInput){q, kept, kept + D, D, 2 * D},
-                     &b->attention);
+    const AttentionStored in = {stored_reals(q, D), stored_reals(kept, 2 * D), stored_reals(kept + D, 2 * D)};
+    multihead_attend(net, &tape.attention, tape.sublayer.sum, in, &b->attention, sublayer_sum(&tape.sublayer));
     return sublayer_output(net, &tape.sublayer, &b->sublayer);
 }
 
@@ -92,8 +92,8 @@ const real *decoder_step(const Pass *pass, const int32_t *token, size_t B, size_
                       positions ? positions + position * D : NULL, B, D);
     const real *x = embedded;
     for (size_t l = 0; l < h->decoder_layers; l++) {
-        const AttentionBlock self = block_attention(pass, ATTENTION_DECODER, l, self_shape, NULL, 0);
-        const AttentionBlock cross = block_attention(pass, ATTENTION_CROSS, l, cross_shape, NULL, 0);
+        const AttentionBlock self = block_attention(pass, ATTENTION_DECODER, l, self_shape, (Stored){0}, 0);
+        const AttentionBlock cross = block_attention(pass, ATTENTION_CROSS, l, cross_shape, (Stored){0}, 0);
         const FeedforwardBlock ff = block_feedforward(pass, STACK_DECODER, l, B);
         const uint64_t mark = arena_mark(net->arena);
         FeedforwardBlockTape tape;
@@ -103,7 +103,7 @@ const real *decoder_step(const Pass *pass, const int32_t *token, size_t B, size_
         x = block_layer_end(pass, embedded, x, B, mark);
     }
     FinalNormTape norm;
-    return block_final_norm_forward(pass, STACK_DECODER, &norm, x, B);
+    return stored_floats(block_final_norm_forward(pass, STACK_DECODER, &norm, x, B));
 }
 
 const real *decoder_step_unmasked(const Pass *pass, const int32_t *token, size_t N, const DecoderCache *cache) {
@@ -124,8 +124,8 @@ const real *decoder_step_unmasked(const Pass *pass, const int32_t *token, size_t
     block_embedding_forward(pass, STACK_DECODER, embedded, prefix);
     const real *x = embedded;
     for (size_t l = 0; l < h->decoder_layers; l++) {
-        const AttentionBlock self = block_attention_packed(pass, ATTENTION_DECODER, l, prefix, prefix, NULL);
-        const AttentionBlock cross = block_attention(pass, ATTENTION_CROSS, l, cross_shape, NULL, 0);
+        const AttentionBlock self = block_attention_packed(pass, ATTENTION_DECODER, l, prefix, prefix, (Stored){0});
+        const AttentionBlock cross = block_attention(pass, ATTENTION_CROSS, l, cross_shape, (Stored){0}, 0);
         const FeedforwardBlock ff = block_feedforward(pass, STACK_DECODER, l, N);
         const uint64_t mark = arena_mark(net->arena);
         AttentionBlockTape attention;
@@ -136,13 +136,13 @@ const real *decoder_step_unmasked(const Pass *pass, const int32_t *token, size_t
         x = block_layer_end(pass, embedded, x, N, mark);
     }
     FinalNormTape norm;
-    return block_final_norm_forward(pass, STACK_DECODER, &norm, x, N) + (N - 1) * h->width;
+    return stored_floats(block_final_norm_forward(pass, STACK_DECODER, &norm, x, N)) + (N - 1) * h->width;
 }
 
 uint64_t decoder_step_bytes(const Hyper *hyper, size_t B) {
-    return block_stack_bytes(hyper, STACK_DECODER, B, 0, false) + (B + 1) * sizeof(uint32_t);
+    return block_stack_bytes(hyper, PRECISION_FLOAT32, STACK_DECODER, B, 0, false) + (B + 1) * sizeof(uint32_t);
 }
 
 uint64_t decoder_step_unmasked_bytes(const Hyper *hyper, size_t N) {
-    return block_stack_bytes(hyper, STACK_DECODER, N, 0, false) + 2 * sizeof(uint32_t);
+    return block_stack_bytes(hyper, PRECISION_FLOAT32, STACK_DECODER, N, 0, false) + 2 * sizeof(uint32_t);
 }

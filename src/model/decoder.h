@@ -22,11 +22,11 @@ typedef struct DecoderTape {
 
 /* memory: (M, D), packed like `source`, whose tokens are not looked at. Returns the rows (N, D) that the output layer
  * takes; they are in the arena. */
-const real *decoder_forward(const Pass *pass, DecoderTape *tape, Packed target, Packed source, const real *memory);
+Stored decoder_forward(const Pass *pass, DecoderTape *tape, Packed target, Packed source, Stored memory);
 
 /* d: (N, D), the gradient of what forward returned; used up. dmemory (M, D) is added to. */
 void decoder_backward(const Pass *pass, const DecoderTape *tape, real *d, real *dmemory, Packed target, Packed source,
-                      const real *memory);
+                      Stored memory);
 
 /* Keys and values of past positions, kept by the caller (src/decode/). A row of a layer's array is k then v. */
 typedef struct DecoderCache {

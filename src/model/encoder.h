@@ -17,7 +17,7 @@ typedef struct EncoderTape {
 } EncoderTape;
 
 /* Returns the memory (N, D) that the decoder attends to; it is in the arena. */
-const real *encoder_forward(const Pass *pass, EncoderTape *tape, Packed source);
+Stored encoder_forward(const Pass *pass, EncoderTape *tape, Packed source);
 
 /* d: (N, D), the gradient of the memory; used up. Adds to the gradient block. */
 void encoder_backward(const Pass *pass, const EncoderTape *tape, real *d, Packed source);

@@ -11,7 +11,7 @@
 /* ---- a batch ----------------------------------------------------------------------------------------------------- */
 
 Stacks transformer_forward(Transformer *model, const Pass *pass, Packed source, Packed target) {
-    const real *memory = encoder_forward(pass, &model->encoder, source);
+    const Stored memory = encoder_forward(pass, &model->encoder, source);
     return (Stacks){memory, decoder_forward(pass, &model->decoder, target, source, memory)};
 }
 
@@ -24,6 +24,7 @@ Loss transformer_train(Transformer *model, const real *w, real *dw, Packed sourc
     const Parameters *params = &model->params;
     const size_t Ns = source.start[source.B], Nt = target_in.start[target_in.B], D = params->hyper.width;
     Pass pass = transformer_pass(model, w);
+    if (model->compute.rounded) rounded_weights_changed(model->compute.rounded);
     pass.knockout = NULL;
     pass.net.compute = model->compute, pass.net.dw = dw;
     pass.keep = pass.training = true;
@@ -61,20 +62,48 @@ Transformer transformer_new(const Hyper *hyper, Compute compute) {
     return (Transformer){.params = parameters_create(hyper), .compute = compute};
 }
 
+/* Bytes that all weights take as products in bfloat16 read them, each of them forward and backward. */
+static uint64_t both_ways(uint64_t I, uint64_t O) { return rounded_bytes(I, O) + rounded_bytes(O, I); }
+static uint64_t rounded_weights_bytes(const Hyper *h) {
+    const uint64_t D = h->width, F = h->feedforward;
+    const uint64_t self = both_ways(D, 3 * D) + both_ways(D, D), feedforward = both_ways(D, F) + both_ways(F, D);
+    const uint64_t cross = both_ways(D, D) + both_ways(D, 2 * D) + both_ways(D, D);
+    return h->encoder_layers * (self + feedforward) + h->decoder_layers * (self + cross + feedforward) +
+           both_ways(D, h->vocab);
+}
+
+/* Bytes of the arena for a pass over whole sentences; backward: it goes backward, too. */
+static uint64_t pass_bytes(const Hyper *h, Precision precision, size_t Ns, size_t Nt, bool backward) {
+    const uint64_t gradients = backward ? (uint64_t)(Ns + Nt) * h->width * sizeof(real) : 0; /* dout, dmemory */
+    return block_stack_bytes(h, precision, STACK_ENCODER, Ns, 0, backward) +
+           block_stack_bytes(h, precision, STACK_DECODER, Nt, Ns, backward) + gradients +
+           loss_scratch(precision, loss_shape(h, Nt, 0));
+}
+
 bool transformer_reserve(Transformer *model, TransformerLimits limits, bool training, Error *err) {
     const Hyper *h = &model->params.hyper;
+    Compute *compute = &model->compute;
+    const bool bfloat16 = training && compute->precision == PRECISION_BFLOAT16;
     const size_t Ns = limits.source_tokens, Nt = limits.target_tokens;
     const size_t keys = size_max(limits.longest_source, limits.longest_target);
-    const uint64_t gradients = (uint64_t)(Ns + Nt) * h->width * sizeof(real); /* dout, dmemory */
-    const uint64_t bytes = block_stack_bytes(h, STACK_ENCODER, Ns, 0, training) +
-                           block_stack_bytes(h, STACK_DECODER, Nt, Ns, training) + gradients +
-                           loss_scratch(loss_shape(h, Nt, 0));
+    uint64_t bytes = pass_bytes(h, PRECISION_FLOAT32, Ns, Nt, training && !bfloat16);
+    if (bfloat16) {
+        const uint64_t rounded = pass_bytes(h, PRECISION_BFLOAT16, Ns, Nt, true);
+        if (rounded > bytes) bytes = rounded;
+        if (!compute->rounded) compute->rounded = rounded_weights_create(rounded_weights_bytes(h), err);
+        if (!compute->rounded) return false;
+    }
     if (bytes > model->arena.size) {
         arena_free(&model->arena);
         if (!arena_create(&model->arena, bytes, err)) return false;
     }
     pass_sinusoidal(&model->positions, h, keys);
-    pool_reserve(model->compute.pool, size_max(matmul_scratch(), attention_scratch(keys)),
+    size_t scratch = size_max(matmul_scratch(), attention_scratch(keys));
+    if (bfloat16) {
+        scratch = size_max(scratch, attention_stored_scratch(keys, h->width / h->heads));
+        scratch = size_max(scratch, matmul_stored_scratch(h->vocab));
+    }
+    pool_reserve(compute->pool, scratch,
                  size_max(matmul_shared(), rows_sum_shared(1, size_max(3 * h->width, h->feedforward))));
     return true;
 }
@@ -89,6 +118,7 @@ bool transformer_create(Transformer *model, const Hyper *hyper, Compute compute,
 
 void transformer_free(Transformer *model) {
     free(model->positions.table);
+    rounded_weights_free(model->compute.rounded);
     arena_free(&model->arena);
     parameters_free(&model->params);
     *model = (Transformer){0};

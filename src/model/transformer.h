@@ -28,7 +28,8 @@ typedef struct TransformerLimits {
 
 typedef struct Transformer {
     Parameters params;
-    Compute compute; /* of transformer_train, except attention's own products, which are always in float32 */
+    Compute compute; /* of transformer_train, except attention's own products, which are always in float32; the model
+                      * has the weights as products in bfloat16 read them */
     Arena arena;
     EncoderTape encoder; /* of the last pass */
     DecoderTape decoder;
@@ -52,7 +53,7 @@ Pass transformer_pass(Transformer *model, const real *w);
 
 /* What encoder and decoder return: memory (Ns, D) and out (Nt, D), in the arena until the next pass. */
 typedef struct Stacks {
-    const real *memory, *out;
+    Stored memory, out;
 } Stacks;
 
 /* Runs a pass over whole sentences. With pass->keep what the layers computed is on the model's tapes; pass->shown says

@@ -17,5 +17,5 @@ typedef enum Activation { ACTIVATION_RELU, ACTIVATION_GELU } Activation;
 /* out, in: (count) */
 void activation_forward(real *out, const real *in, Activation kind, size_t count);
 
-/* din = dout activation'(in) */
+/* din = dout activation'(in); din may be dout */
 void activation_backward(real *din, const real *dout, const real *in, Activation kind, size_t count);

@@ -5,13 +5,20 @@
 
 #include "math/lanes.h"
 
-static void relu(real *restrict out, const real *restrict in, size_t n) {
-    for (size_t i = 0; i < n; i++) out[i] = in[i] > 0 ? in[i] : 0;
+static void relu(real *out, const real *in, size_t n) {
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        const vreal x = load(in + i);
+        store(out + i, choose((vlane)(x > 0), x, (vreal){0}));
+    }
+    for (; i < n; i++) out[i] = in[i] > 0 ? in[i] : 0;
 }
 
-/* forward: out = max(0, in) */
-static void relu_backward(real *restrict din, const real *restrict dout, const real *restrict in, size_t n) {
-    for (size_t i = 0; i < n; i++) din[i] = in[i] > 0 ? dout[i] : 0;
+/* forward: out = max(0, in). din may be dout. */
+static void relu_backward(real *din, const real *dout, const real *in, size_t n) {
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) store(din + i, choose((vlane)(load(in + i) > 0), load(dout + i), (vreal){0}));
+    for (; i < n; i++) din[i] = in[i] > 0 ? dout[i] : 0;
 }
 
 #ifdef NMT_DOUBLE

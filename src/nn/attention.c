@@ -17,49 +17,80 @@ enum { QUERY_ROWS = 64 }; /* query rows worked on at a time */
 /* A score whose exp is 0. */
 static const real HIDDEN = (real)-INFINITY;
 
-/* One (sentence, head) pair: pointers to its first query and key row. */
+/* One (sentence, head) pair: its keys and values. */
 typedef struct Pair {
-    size_t number; /* b * H + h */
-    size_t Tq, Tk, query0;
-    size_t W; /* of the rows of scores, weights and their gradients */
-    const real *q, *k, *v;
+    size_t number;                    /* b * H + h */
+    size_t Tq, Tk, query0, key0, col; /* its first query and key row, and column */
+    size_t W;                         /* of the rows of scores, weights and their gradients */
+    Matrix k, v;
     real scale;
 } Pair;
 
 typedef struct Attention {
     Pool *pool;
-    real *out, *log_sum;
-    AttentionGradient gradient;
-    const real *dout, *kept_log_sum;
-    AttentionInput in;
+    Stored out, dout;
+    real *log_sum;
+    const real *kept_log_sum;
+    AttentionStored in, gradient;
     AttentionShape shape;
     Dropout dropout;
+    size_t scratch;
 } Attention;
 
 size_t attention_scratch(size_t longest_key) {
     return matmul_scratch() + 3 * QUERY_ROWS * matmul_padded(longest_key) * sizeof(real);
 }
 
-static Pair pair_of(AttentionInput in, AttentionShape s, size_t b, size_t h) {
-    size_t query0 = s.query_start[b], key0 = s.key_start[b];
-    return (Pair){
-        .number = b * s.H + h,
-        .Tq = s.query_start[b + 1] - query0,
-        .Tk = s.key_end[b] - key0,
-        .query0 = query0,
-        .W = matmul_padded(s.key_end[b] - key0),
-        .q = in.q + query0 * in.q_stride + h * s.K,
-        .k = in.k + key0 * in.kv_stride + h * s.K,
-        .v = in.v + key0 * in.kv_stride + h * s.K,
-        .scale = s.unscaled ? 1 : (real)(1 / sqrt((double)s.K)),
-    };
+/* Beyond that: k, v, dk, dv; and blocks of q, dq and out. */
+size_t attention_stored_scratch(size_t longest_key, size_t K) {
+    return attention_scratch(longest_key) + (4 * longest_key + 3 * QUERY_ROWS) * K * sizeof(real);
 }
 
-/* scores (rows, W) = q k^T / sqrt(K) of the query rows from i0 on; what they do not see is hidden. */
-static void score(real *scores, const Pair *p, AttentionInput in, bool causal, size_t i0, size_t rows, size_t K,
-                  void *scratch) {
-    matmul_alone_padded(scratch, scores, matrix(p->q + i0 * in.q_stride, in.q_stride), transposed(p->k, in.kv_stride),
-                        rows, p->Tk, K);
+static size_t scratch_of(const Attention *a) {
+    return a->in.q.precision == PRECISION_FLOAT32 ? attention_scratch(a->shape.longest_key)
+                                                  : attention_stored_scratch(a->shape.longest_key, a->shape.K);
+}
+
+/* Part of a stored array for products in float32: where it is, or read into `room` (rows, cols). */
+static Matrix part_of(Stored s, size_t row, size_t col, size_t rows, size_t cols, real *room) {
+    if (s.precision == PRECISION_FLOAT32) return matrix(stored_floats(s) + row * s.stride + col, s.stride);
+    for (size_t r = 0; r < rows; r++) stored_read(room + r * cols, s, row + r, col, cols);
+    return matrix(room, cols);
+}
+
+/* Where such a part is written, and its way from there to where it is stored. */
+static real *place_of(Stored s, size_t row, size_t col, size_t cols, real *room, size_t *stride) {
+    *stride = s.precision == PRECISION_FLOAT32 ? s.stride : cols;
+    return s.precision == PRECISION_FLOAT32 ? stored_floats(s) + row * s.stride + col : room;
+}
+static void store_part(Stored s, size_t row, size_t col, size_t rows, size_t cols, const real *room) {
+    if (s.precision == PRECISION_FLOAT32) return;
+    for (size_t r = 0; r < rows; r++) stored_write(s, row + r, col, room + r * cols, cols);
+}
+
+static Matrix turned(Matrix m) { return (Matrix){m.data, m.col, m.row}; }
+
+/* room: (2 Tk, K), for k and v. */
+static Pair pair_of(const Attention *a, size_t b, size_t h, real *room) {
+    const AttentionShape s = a->shape;
+    Pair p = {
+        .number = b * s.H + h,
+        .Tq = s.query_start[b + 1] - s.query_start[b],
+        .Tk = s.key_end[b] - s.key_start[b],
+        .query0 = s.query_start[b],
+        .key0 = s.key_start[b],
+        .col = h * s.K,
+        .W = matmul_padded(s.key_end[b] - s.key_start[b]),
+        .scale = s.unscaled ? 1 : (real)(1 / sqrt((double)s.K)),
+    };
+    p.k = part_of(a->in.k, p.key0, p.col, p.Tk, s.K, room);
+    p.v = part_of(a->in.v, p.key0, p.col, p.Tk, s.K, room + p.Tk * s.K);
+    return p;
+}
+
+/* scores (rows, W) = q k^T / sqrt(K) of the query rows q, from i0 on; what they do not see is hidden. */
+static void score(real *scores, const Pair *p, Matrix q, bool causal, size_t i0, size_t rows, size_t K, void *scratch) {
+    matmul_alone_padded(scratch, scores, q, turned(p->k), rows, p->Tk, K);
     vector_scale(scores, p->scale, rows * p->W);
     for (size_t r = 0; r < rows; r++)
         for (size_t j = causal ? i0 + r + 1 : p->Tk; j < p->W; j++) scores[r * p->W + j] = HIDDEN;
@@ -75,81 +106,110 @@ static bool is_muted(const Attention *a, size_t h) { return h < 64 && (a->shape.
 
 static size_t block_rows(const Pair *p, size_t i0) { return p->Tq - i0 < QUERY_ROWS ? p->Tq - i0 : QUERY_ROWS; }
 
+/* Scratch of a task. */
+typedef struct Room {
+    void *products;
+    real *weights;                  /* three blocks (QUERY_ROWS, W) */
+    real *keys, *dkeys;             /* (2 Tk, K) each; these and the following only where rows are stored as bfloat16 */
+    real *queries, *dqueries, *out; /* (QUERY_ROWS, K) */
+} Room;
+
+static Room room_of(const Attention *a, size_t b, size_t worker) {
+    const size_t Tk = a->shape.key_end[b] - a->shape.key_start[b], K = a->shape.K;
+    Room room = {.products = pool_scratch(a->pool, worker, a->scratch)};
+    room.weights = (real *)((char *)room.products + matmul_scratch());
+    room.keys = room.weights + 3 * QUERY_ROWS * matmul_padded(Tk);
+    room.dkeys = room.keys + 2 * Tk * K;
+    room.queries = room.dkeys + 2 * Tk * K;
+    room.dqueries = room.queries + QUERY_ROWS * K;
+    room.out = room.dqueries + QUERY_ROWS * K;
+    return room;
+}
+
 /* forward_pair of one query, as each step of decoding has them: the same sums, without a product's packing. */
-static void forward_query(const Attention *a, const Pair *p, size_t h, real *weight, real *shown) {
+static void forward_query(const Attention *a, const Pair *p, size_t h, const Room *room, real *shown) {
     enum { WHOLE = 16 }; /* elements of whole vectors in every instruction set */
-    const size_t H = a->shape.H, K = a->shape.K, stride = a->in.kv_stride, W = size_round_up(p->Tk, WHOLE);
-    real *out = a->out + p->query0 * H * K + h * K;
-    nn_kernels()->attention_score(weight, p->q, p->k, stride, p->scale, p->Tk, K);
+    const size_t H = a->shape.H, K = a->shape.K, W = size_round_up(p->Tk, WHOLE);
+    const Matrix q = part_of(a->in.q, p->query0, p->col, 1, K, room->queries);
+    size_t stride;
+    real *weight = room->weights, *out = place_of(a->out, p->query0, p->col, K, room->out, &stride);
+    nn_kernels()->attention_score(weight, q.data, p->k.data, p->k.row, p->scale, p->Tk, K);
     for (size_t j = a->shape.causal ? 1 : p->Tk; j < W; j++) weight[j] = HIDDEN;
     a->log_sum[p->query0 * H + h] = vector_softmax(weight, weight, W);
     if (shown) vector_copy(shown + h * p->Tk, weight, p->Tk);
     if (is_muted(a, h)) {
         vector_clear(out, K);
-        return;
+    } else {
+        dropout_span(weight, weight, a->dropout, (uint64_t)p->number << 32, p->Tk);
+        nn_kernels()->attention_weigh(out, weight, p->v.data, p->v.row, p->Tk, K);
     }
-    dropout_span(weight, weight, a->dropout, (uint64_t)p->number << 32, p->Tk);
-    nn_kernels()->attention_weigh(out, weight, p->v, stride, p->Tk, K);
+    store_part(a->out, p->query0, p->col, 1, K, out);
 }
 
 static void forward_pair(void *context, size_t task, size_t worker) {
     const Attention *a = context;
-    const size_t H = a->shape.H, K = a->shape.K, h = task % H, D = H * K;
-    const Pair p = pair_of(a->in, a->shape, task / H, h);
-    void *scratch = pool_scratch(a->pool, worker, attention_scratch(a->shape.longest_key));
-    real *weights = (real *)((char *)scratch + matmul_scratch());
+    const size_t H = a->shape.H, K = a->shape.K, h = task % H;
+    const Room room = room_of(a, task / H, worker);
+    const Pair p = pair_of(a, task / H, h, room.keys);
+    real *weights = room.weights;
     real *shown = a->shape.shown ? a->shape.shown[task / H] : NULL;
 
     if (p.Tq == 1 && K <= MATMUL_KC) {
-        forward_query(a, &p, h, weights, shown);
+        forward_query(a, &p, h, &room, shown);
         return;
     }
     for (size_t i0 = 0; i0 < p.Tq; i0 += QUERY_ROWS) {
-        const size_t rows = block_rows(&p, i0);
-        score(weights, &p, a->in, a->shape.causal, i0, rows, K, scratch);
+        const size_t rows = block_rows(&p, i0), n = p.query0 + i0;
+        size_t stride;
+        real *out = place_of(a->out, n, p.col, K, room.out, &stride);
+        score(weights, &p, part_of(a->in.q, n, p.col, rows, K, room.queries), a->shape.causal, i0, rows, K,
+              room.products);
         for (size_t r = 0; r < rows; r++) {
             real *row = weights + r * p.W;
-            a->log_sum[(p.query0 + i0 + r) * H + h] = vector_softmax(row, row, p.W);
+            a->log_sum[(n + r) * H + h] = vector_softmax(row, row, p.W);
             if (shown) vector_copy(shown + (h * p.Tq + i0 + r) * p.Tk, row, p.Tk);
         }
         if (is_muted(a, h)) {
-            for (size_t r = 0; r < rows; r++) vector_clear(a->out + (p.query0 + i0 + r) * D + h * K, K);
-            continue;
+            for (size_t r = 0; r < rows; r++) vector_clear(out + r * stride, K);
+        } else {
+            drop_block(weights, weights, a->dropout, &p, i0, rows);
+            matmul_alone(room.products, MATMUL_WRITE, out, stride, matrix(weights, p.W), p.v, rows, K, p.Tk, NULL);
         }
-        drop_block(weights, weights, a->dropout, &p, i0, rows);
-        matmul_alone(scratch, MATMUL_WRITE, a->out + (p.query0 + i0) * D + h * K, D, matrix(weights, p.W),
-                     matrix(p.v, a->in.kv_stride), rows, K, p.Tk, NULL);
+        store_part(a->out, n, p.col, rows, K, out);
     }
 }
 
-void attention_forward(Pool *pool, real *out, real *log_sum, AttentionInput in, AttentionShape shape, Dropout dropout) {
+void attention_stored_forward(Pool *pool, Stored out, real *log_sum, AttentionStored in, AttentionShape shape,
+                              Dropout dropout) {
     Attention a = {.pool = pool, .out = out, .log_sum = log_sum, .in = in, .shape = shape, .dropout = dropout};
+    a.scratch = scratch_of(&a);
     pool_run(pool, "attention forward", shape.B * shape.H, forward_pair, &a);
 }
 
 static void backward_pair(void *context, size_t task, size_t worker) {
     const Attention *a = context;
-    const size_t H = a->shape.H, K = a->shape.K, h = task % H, D = H * K;
-    const size_t q_stride = a->in.q_stride, kv_stride = a->in.kv_stride;
-    const size_t key0 = a->shape.key_start[task / H];
-    const Pair p = pair_of(a->in, a->shape, task / H, h);
-    void *scratch = pool_scratch(a->pool, worker, attention_scratch(a->shape.longest_key));
-    real *P = (real *)((char *)scratch + matmul_scratch()); /* prob; (rows, W) as the other two */
-    real *A = P + QUERY_ROWS * p.W;                         /* weight */
-    real *dA = A + QUERY_ROWS * p.W;                        /* dweight; becomes dprob, then dscore / sqrt(K) */
-    real *dq = a->gradient.q + p.query0 * q_stride + h * K;
-    real *dk = a->gradient.k + key0 * kv_stride + h * K, *dv = a->gradient.v + key0 * kv_stride + h * K;
+    const size_t H = a->shape.H, K = a->shape.K, h = task % H;
+    const Room room = room_of(a, task / H, worker);
+    const Pair p = pair_of(a, task / H, h, room.keys);
+    real *P = room.weights;          /* prob; (rows, W) as the other two */
+    real *A = P + QUERY_ROWS * p.W;  /* weight */
+    real *dA = A + QUERY_ROWS * p.W; /* dweight; becomes dprob, then dscore / sqrt(K) */
+    size_t stride, kv_stride;
+    real *dk = place_of(a->gradient.k, p.key0, p.col, K, room.dkeys, &kv_stride);
+    real *dv = place_of(a->gradient.v, p.key0, p.col, K, room.dkeys + p.Tk * K, &kv_stride);
 
     for (size_t i0 = 0; i0 < p.Tq; i0 += QUERY_ROWS) {
-        const size_t rows = block_rows(&p, i0);
+        const size_t rows = block_rows(&p, i0), n = p.query0 + i0;
         const MatmulMode mode = i0 == 0 ? MATMUL_WRITE : MATMUL_ADD; /* dk and dv are sums over the blocks */
-        const real *dO = a->dout + (p.query0 + i0) * D + h * K;
-        score(P, &p, a->in, a->shape.causal, i0, rows, K, scratch);
+        const Matrix dO = part_of(a->dout, n, p.col, rows, K, room.out);
+        const Matrix q = part_of(a->in.q, n, p.col, rows, K, room.queries);
+        real *dq = place_of(a->gradient.q, n, p.col, K, room.dqueries, &stride);
+        score(P, &p, q, a->shape.causal, i0, rows, K, room.products);
         /* forward: out = weight v */
-        matmul_alone_padded(scratch, dA, matrix(dO, D), transposed(p.v, kv_stride), rows, p.Tk, K);
+        matmul_alone_padded(room.products, dA, dO, turned(p.v), rows, p.Tk, K);
         for (size_t r = 0; r < rows; r++) { /* forward: prob = softmax(score) */
             real *row = P + r * p.W;
-            vector_exp_sum(row, row, a->kept_log_sum[(p.query0 + i0 + r) * H + h], p.W);
+            vector_exp_sum(row, row, a->kept_log_sum[(n + r) * H + h], p.W);
         }
         drop_block(A, P, a->dropout, &p, i0, rows);   /* forward: weight = dropout(prob) */
         drop_block(dA, dA, a->dropout, &p, i0, rows); /* now dprob */
@@ -158,18 +218,35 @@ static void backward_pair(void *context, size_t task, size_t worker) {
             nn_kernels()->softmax_backward(dP_row, P_row, dP_row, p.scale, p.W);
         }
         /* forward: out = weight v, again */
-        matmul_alone(scratch, mode, dv, kv_stride, transposed(A, p.W), matrix(dO, D), p.Tk, K, rows, NULL);
+        matmul_alone(room.products, mode, dv, kv_stride, transposed(A, p.W), dO, p.Tk, K, rows, NULL);
         /* forward: score = q k^T / sqrt(K) */
-        matmul_alone(scratch, MATMUL_WRITE, dq + i0 * q_stride, q_stride, matrix(dA, p.W), matrix(p.k, kv_stride), rows,
-                     K, p.Tk, NULL);
-        matmul_alone(scratch, mode, dk, kv_stride, transposed(dA, p.W), matrix(p.q + i0 * q_stride, q_stride), p.Tk, K,
-                     rows, NULL);
+        matmul_alone(room.products, MATMUL_WRITE, dq, stride, matrix(dA, p.W), p.k, rows, K, p.Tk, NULL);
+        matmul_alone(room.products, mode, dk, kv_stride, transposed(dA, p.W), q, p.Tk, K, rows, NULL);
+        store_part(a->gradient.q, n, p.col, rows, K, dq);
     }
+    store_part(a->gradient.k, p.key0, p.col, p.Tk, K, dk);
+    store_part(a->gradient.v, p.key0, p.col, p.Tk, K, dv);
+}
+
+void attention_stored_backward(Pool *pool, AttentionStored gradient, Stored dout, const real *log_sum,
+                               AttentionStored in, AttentionShape shape, Dropout dropout) {
+    Attention a = {.pool = pool, .in = in, .shape = shape, .dropout = dropout};
+    a.gradient = gradient, a.dout = dout, a.kept_log_sum = log_sum, a.scratch = scratch_of(&a);
+    pool_run(pool, "attention backward", shape.B * shape.H, backward_pair, &a);
+}
+
+static AttentionStored stored_rows_of(const real *q, const real *k, const real *v, size_t q_stride, size_t kv_stride) {
+    return (AttentionStored){stored_reals(q, q_stride), stored_reals(k, kv_stride), stored_reals(v, kv_stride)};
+}
+
+void attention_forward(Pool *pool, real *out, real *log_sum, AttentionInput in, AttentionShape shape, Dropout dropout) {
+    attention_stored_forward(pool, stored_reals(out, shape.H * shape.K), log_sum,
+                             stored_rows_of(in.q, in.k, in.v, in.q_stride, in.kv_stride), shape, dropout);
 }
 
 void attention_backward(Pool *pool, AttentionGradient gradient, const real *dout, const real *log_sum,
                         AttentionInput in, AttentionShape shape, Dropout dropout) {
-    Attention a = {.pool = pool, .in = in, .shape = shape, .dropout = dropout};
-    a.gradient = gradient, a.dout = dout, a.kept_log_sum = log_sum;
-    pool_run(pool, "attention backward", shape.B * shape.H, backward_pair, &a);
+    attention_stored_backward(pool, stored_rows_of(gradient.q, gradient.k, gradient.v, in.q_stride, in.kv_stride),
+                              stored_reals(dout, shape.H * shape.K), log_sum,
+                              stored_rows_of(in.q, in.k, in.v, in.q_stride, in.kv_stride), shape, dropout);
 }

@@ -21,6 +21,7 @@
 
 #include "base/pool.h"
 #include "math/real.h"
+#include "math/stored.h"
 #include "nn/dropout.h"
 
 /* What attends to what. Sentence b's queries are rows query_start[b] .. query_start[b + 1] - 1, and its keys are rows
@@ -67,3 +68,14 @@ void attention_forward(Pool *pool, real *out, real *log_sum, AttentionInput in, 
 /* Writes the gradient's q, k and v, for the rows of all sentences. dout: (Nq, H * K) */
 void attention_backward(Pool *pool, AttentionGradient gradient, const real *dout, const real *log_sum,
                         AttentionInput in, AttentionShape shape, Dropout dropout);
+
+/* The same of rows that are stored as products read them. Their products are computed in float32. When they are stored
+ * as bfloat16, their gradient may be written in their place. */
+typedef struct AttentionStored {
+    Stored q, k, v; /* columns of one array or of several; k and v with one stride */
+} AttentionStored;
+void attention_stored_forward(Pool *pool, Stored out, real *log_sum, AttentionStored in, AttentionShape shape,
+                              Dropout dropout);
+void attention_stored_backward(Pool *pool, AttentionStored gradient, Stored dout, const real *log_sum,
+                               AttentionStored in, AttentionShape shape, Dropout dropout);
+size_t attention_stored_scratch(size_t longest_key, size_t K);

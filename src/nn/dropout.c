@@ -30,22 +30,39 @@ void dropout_span(real *out, const real *in, Dropout dropout, uint64_t first, si
     drop(out, NULL, in, dropout, first, count);
 }
 
-typedef struct Span {
-    real *out;
-    const real *add, *in;
-    Dropout dropout;
-} Span;
-
-static void drop_rows(void *context, size_t first, size_t last) {
-    const Span *s = context;
-    drop(s->out + first, s->add ? s->add + first : NULL, s->in + first, s->dropout, first, last - first);
+void dropout_block(Block b, size_t width, Dropout dropout, const real *residual) {
+    const bool together = b.cols == width && b.stride == width; /* its rows follow one another */
+    const size_t spans = together ? 1 : b.rows, count = together ? b.rows * width : b.cols;
+    for (size_t r = 0; r < spans; r++) {
+        const size_t first = (b.row + r) * width + b.col;
+        real *x = b.x + r * b.stride;
+        drop(x, residual ? residual + first : NULL, x, dropout, first, count);
+    }
 }
 
-void dropout_add_forward(Pool *pool, real *out, const real *residual, const real *in, Dropout dropout, size_t count) {
-    Span s = {out, residual, in, dropout};
-    rows_run(pool, "dropout", count, 1, drop_rows, &s);
+typedef struct Drop {
+    real *out;
+    const real *in;
+    Dropout dropout;
+    size_t width;
+} Drop;
+
+static void drop_rows(void *context, Block b) {
+    const Drop *d = context;
+    drop(b.x, NULL, d->in + b.row * d->width, d->dropout, b.row * d->width, b.rows * d->width);
+}
+
+void dropout_rows(Pool *pool, Stored out, const real *in, Dropout dropout, size_t rows, size_t width) {
+    Drop d = {.in = in, .dropout = dropout, .width = width};
+    stored_fill(pool, "dropout", out, rows, drop_rows, &d);
+}
+
+static void drop_span(void *context, size_t first, size_t last) {
+    const Drop *d = context;
+    drop(d->out + first, NULL, d->in + first, d->dropout, first, last - first);
 }
 
 void dropout_forward(Pool *pool, real *out, const real *in, Dropout dropout, size_t count) {
-    dropout_add_forward(pool, out, NULL, in, dropout, count);
+    Drop d = {out, in, dropout, 1};
+    rows_run(pool, "dropout", count, 1, drop_span, &d);
 }

@@ -11,6 +11,7 @@
 #include "base/pool.h"
 #include "base/rng.h"
 #include "math/real.h"
+#include "math/stored.h"
 
 typedef struct Dropout {
     uint32_t keep; /* of 65536 */
@@ -32,5 +33,9 @@ void dropout_forward(Pool *pool, real *out, const real *in, Dropout dropout, siz
 /* Elements first .. first + count - 1 of the same, on the calling thread; out and in point to element `first`. */
 void dropout_span(real *out, const real *in, Dropout dropout, uint64_t first, size_t count);
 
-/* out = [residual +] dropout(in); residual may be NULL, out may be either. The residual's gradient is dout itself. */
-void dropout_add_forward(Pool *pool, real *out, const real *residual, const real *in, Dropout dropout, size_t count);
+/* The same of rows of `width` elements, from one array to another, which may be stored as products read it. */
+void dropout_rows(Pool *pool, Stored out, const real *in, Dropout dropout, size_t rows, size_t width);
+
+/* x = [residual +] dropout(x) of a block of an array with rows of `width` elements, residual (rows, width) from its
+ * first row on or NULL. On the calling thread. The residual's gradient is that of the sum. */
+void dropout_block(Block block, size_t width, Dropout dropout, const real *residual);

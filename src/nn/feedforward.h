@@ -27,9 +27,9 @@ typedef struct Feedforward {
     Dropout dropout; /* after the activation */
 } Feedforward;
 
-/* Returns pre, which is kept. out may be x. */
-real *feedforward_forward(const Net *net, real *out, const real *x, const Feedforward *f);
+/* Returns pre, which is kept. out may be x; the epilogue is done to it. x, pre and dout are stored as products read
+ * them. */
+Stored feedforward_forward(const Net *net, real *out, Stored x, const Feedforward *f, Epilogue epilogue);
 
 /* Writes dx (N, D); adds to the parameters' gradients. */
-void feedforward_backward(const Net *net, real *dx, const real *dout, const real *x, const real *pre,
-                          const Feedforward *f);
+void feedforward_backward(const Net *net, real *dx, Stored dout, Stored x, Stored pre, const Feedforward *f);

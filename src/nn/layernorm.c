@@ -5,36 +5,35 @@
 #include "nn/rows.h"
 
 typedef struct Layernorm {
-    real *out, *mean, *rstd, *din;
+    real *mean, *rstd, *din;
     const real *in, *dout, *weight, *bias, *kept_mean, *kept_rstd;
     size_t D;
 } Layernorm;
 
-static void forward_rows(void *context, size_t first, size_t last) {
+static void forward_rows(void *context, Block b) {
     const Layernorm *l = context;
-    const size_t D = l->D;
-    for (size_t n = first; n < last; n++)
-        nn_kernels()->layernorm_row(l->out + n * D, l->mean + n, l->rstd + n, l->in + n * D, l->weight, l->bias, D);
+    for (size_t r = 0, n = b.row; r < b.rows; r++, n++)
+        nn_kernels()->layernorm_row(b.x + r * b.stride, l->mean + n, l->rstd + n, l->in + n * l->D, l->weight, l->bias,
+                                    l->D);
 }
 
-void layernorm_forward(Pool *pool, real *out, real *mean, real *rstd, const real *in, const real *weight,
+void layernorm_forward(Pool *pool, Stored out, real *mean, real *rstd, const real *in, const real *weight,
                        const real *bias, size_t N, size_t D) {
-    Layernorm l = {.out = out, .mean = mean, .rstd = rstd, .in = in, .weight = weight, .bias = bias, .D = D};
-    rows_run(pool, "layer norm", N, D, forward_rows, &l);
+    Layernorm l = {.mean = mean, .rstd = rstd, .in = in, .weight = weight, .bias = bias, .D = D};
+    stored_fill(pool, "layer norm", out, N, forward_rows, &l);
 }
 
-static void again_rows(void *context, size_t first, size_t last) {
+static void again_rows(void *context, Block b) {
     const Layernorm *l = context;
-    const size_t D = l->D;
-    for (size_t n = first; n < last; n++)
-        nn_kernels()->layernorm_row_again(l->out + n * D, l->in + n * D, l->kept_mean[n], l->kept_rstd[n], l->weight,
-                                          l->bias, D);
+    for (size_t r = 0, n = b.row; r < b.rows; r++, n++)
+        nn_kernels()->layernorm_row_again(b.x + r * b.stride, l->in + n * l->D, l->kept_mean[n], l->kept_rstd[n],
+                                          l->weight, l->bias, l->D);
 }
 
-void layernorm_again(Pool *pool, real *out, const real *in, const real *weight, const real *bias, const real *mean,
+void layernorm_again(Pool *pool, Stored out, const real *in, const real *weight, const real *bias, const real *mean,
                      const real *rstd, size_t N, size_t D) {
-    Layernorm l = {.out = out, .in = in, .weight = weight, .bias = bias, .kept_mean = mean, .kept_rstd = rstd, .D = D};
-    rows_run(pool, "layer norm", N, D, again_rows, &l);
+    Layernorm l = {.in = in, .weight = weight, .bias = bias, .kept_mean = mean, .kept_rstd = rstd, .D = D};
+    stored_fill(pool, "layer norm", out, N, again_rows, &l);
 }
 
 /* sums: dweight, then dbias. */

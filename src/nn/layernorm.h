@@ -16,16 +16,18 @@
 
 #include "base/pool.h"
 #include "math/real.h"
+#include "math/stored.h"
 
 typedef struct LayernormParams {
     size_t weight, bias; /* offsets in the parameter block, in elements */
 } LayernormParams;
 
-void layernorm_forward(Pool *pool, real *out, real *mean, real *rstd, const real *in, const real *weight,
+/* `out` may be stored as products read it. */
+void layernorm_forward(Pool *pool, Stored out, real *mean, real *rstd, const real *in, const real *weight,
                        const real *bias, size_t N, size_t D);
 
 /* Computes `out` again from what forward kept, so that `out` need not be kept. */
-void layernorm_again(Pool *pool, real *out, const real *in, const real *weight, const real *bias, const real *mean,
+void layernorm_again(Pool *pool, Stored out, const real *in, const real *weight, const real *bias, const real *mean,
                      const real *rstd, size_t N, size_t D);
 
 /* Adds to din (N, D), dweight (D), dbias (D). */

@@ -8,31 +8,35 @@ void linear_forward(Compute compute, real *out, const real *in, const real *weig
     matmul(compute, MATMUL_WRITE, out, O, matrix(in, I), transposed(weight, I), N, O, I, bias);
 }
 
-typedef struct BiasBackward {
-    const real *dout;
-    size_t O;
-} BiasBackward;
+void linear_forward_stored(Compute compute, Stored out, Stored in, const real *weight, const real *bias, size_t N,
+                           size_t I, size_t O, Epilogue epilogue) {
+    matmul_stored(compute, MATMUL_WRITE, out, in, transposed(weight, I), N, O, I, bias, epilogue);
+}
 
 static void bias_backward(void *context, real *partial, size_t first, size_t last) {
-    const BiasBackward *b = context;
-    for (size_t n = first; n < last; n++) vector_add(partial, b->dout + n * b->O, b->O);
+    const Stored *dout = context;
+    for (size_t n = first; n < last; n++) vector_add(partial, stored_floats(*dout) + n * dout->stride, dout->width);
 }
 
-static void backward(Compute compute, MatmulMode mode, real *din, real *dweight, real *dbias, const real *dout,
-                     const real *in, const real *weight, size_t N, size_t I, size_t O) {
+static void backward(Compute compute, MatmulMode mode, Stored din, real *dweight, real *dbias, Stored dout, Stored in,
+                     const real *weight, size_t N, size_t I, size_t O, Epilogue epilogue) {
     /* forward: out = in weight^T + bias */
-    if (din) matmul(compute, mode, din, I, matrix(dout, O), matrix(weight, I), N, I, O, NULL);
-    matmul(compute, MATMUL_ADD, dweight, I, transposed(dout, O), matrix(in, I), O, I, N, NULL);
-    BiasBackward b = {dout, O};
-    if (dbias) rows_sum(compute.pool, "bias gradient", &dbias, 1, N, O, bias_backward, &b);
+    if (din.data) matmul_stored(compute, mode, din, dout, matrix(weight, I), N, I, O, NULL, epilogue);
+    if (compute.precision == PRECISION_BFLOAT16) {
+        matmul_stored_gradient(compute, dweight, dbias, dout, in, O, I, N);
+        return;
+    }
+    matmul(compute, MATMUL_ADD, dweight, I, transposed(stored_floats(dout), dout.stride),
+           matrix(stored_floats(in), in.stride), O, I, N, NULL);
+    if (dbias) rows_sum(compute.pool, "bias gradient", &dbias, 1, N, O, bias_backward, &dout);
 }
 
-void linear_backward(Compute compute, real *din, real *dweight, real *dbias, const real *dout, const real *in,
-                     const real *weight, size_t N, size_t I, size_t O) {
-    backward(compute, MATMUL_WRITE, din, dweight, dbias, dout, in, weight, N, I, O);
+void linear_backward(Compute compute, Stored din, real *dweight, real *dbias, Stored dout, Stored in,
+                     const real *weight, size_t N, size_t I, size_t O, Epilogue epilogue) {
+    backward(compute, MATMUL_WRITE, din, dweight, dbias, dout, in, weight, N, I, O, epilogue);
 }
 
-void linear_backward_add(Compute compute, real *din, real *dweight, real *dbias, const real *dout, const real *in,
+void linear_backward_add(Compute compute, real *din, real *dweight, real *dbias, Stored dout, Stored in,
                          const real *weight, size_t N, size_t I, size_t O) {
-    backward(compute, MATMUL_ADD, din, dweight, dbias, dout, in, weight, N, I, O);
+    backward(compute, MATMUL_ADD, stored_reals(din, I), dweight, dbias, dout, in, weight, N, I, O, (Epilogue){0});
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "math/matmul.h"
+#include "math/matmul_stored.h"
 #include "math/real.h"
 
 /* Where a linear layer's tensors are in the parameter block, and in the gradient block alike. */
@@ -17,14 +18,19 @@ typedef struct LinearParams {
     size_t weight, bias; /* offsets, in elements */
 } LinearParams;
 
-/* bias may be NULL. */
+/* bias may be NULL. In float32. */
 void linear_forward(Compute compute, real *out, const real *in, const real *weight, const real *bias, size_t N,
                     size_t I, size_t O);
 
-/* Writes din, adds to dweight and dbias. din and dbias may be NULL: not wanted. */
-void linear_backward(Compute compute, real *din, real *dweight, real *dbias, const real *dout, const real *in,
-                     const real *weight, size_t N, size_t I, size_t O);
+/* The same for training: `out` may be stored, `in` is, and the epilogue is done to out. */
+void linear_forward_stored(Compute compute, Stored out, Stored in, const real *weight, const real *bias, size_t N,
+                           size_t I, size_t O, Epilogue epilogue);
 
-/* The same, but adds to din, too. */
-void linear_backward_add(Compute compute, real *din, real *dweight, real *dbias, const real *dout, const real *in,
+/* Writes din, adds to dweight and dbias. din.data and dbias may be NULL: not wanted. din may be stored, dout and in
+ * are; the epilogue is done to din. */
+void linear_backward(Compute compute, Stored din, real *dweight, real *dbias, Stored dout, Stored in,
+                     const real *weight, size_t N, size_t I, size_t O, Epilogue epilogue);
+
+/* The same, but adds to din (N, I), too. */
+void linear_backward_add(Compute compute, real *din, real *dweight, real *dbias, Stored dout, Stored in,
                          const real *weight, size_t N, size_t I, size_t O);

@@ -2,8 +2,9 @@
 
 #include <math.h>
 
+#include "base/size.h"
 #include "math/vector.h"
-#include "nn/rows.h"
+#include "nn/linear.h"
 
 /* Rows of a block: enough to make packing W and passing over dW worthwhile, few enough that the logits take about 16
  * MB. The block size fixes the order in which dW is summed, so it depends only on V. */
@@ -12,14 +13,12 @@ static size_t block_rows(size_t V) {
     return rows < 64 ? 64 : rows > MATMUL_KC ? MATMUL_KC : rows;
 }
 
-size_t loss_scratch(LossShape shape) {
-    size_t rows = block_rows(shape.V);
-    if (rows > shape.N) rows = shape.N;
-    return rows * shape.V * sizeof(real) + 2 * shape.N * sizeof(double) + 3 * ARENA_ALIGNMENT;
+size_t loss_scratch(Precision precision, LossShape shape) {
+    const size_t rows = size_min(block_rows(shape.V), shape.N);
+    return stored_bytes(precision, rows, shape.V) + 2 * shape.N * sizeof(double) + 3 * ARENA_ALIGNMENT;
 }
 
 typedef struct Rows {
-    real *z; /* (rows, V): logits in, their gradient out */
     double *loss, *nll;
     const int32_t *target;
     real scale;
@@ -28,12 +27,13 @@ typedef struct Rows {
     bool gradient;
 } Rows;
 
-static void loss_rows(void *context, size_t first, size_t last) {
+/* A block of logits, which becomes their gradient. */
+static void loss_rows(void *context, Block b) {
     const Rows *r = context;
     const size_t V = r->V;
     const real e = (real)r->smoothing;
-    for (size_t n = first; n < last; n++) {
-        real *z = r->z + n * V;
+    for (size_t i = 0, n = b.row; i < b.rows; i++, n++) {
+        real *z = b.x + i * b.stride;
         const size_t y = (size_t)r->target[n];
         const double z_y = z[y], z_mean = (double)vector_sum(z, V) / (double)V;
         const real top = vector_max(z, V), sum = vector_exp_sum(z, z, top, V); /* z is now p times the sum */
@@ -47,25 +47,23 @@ static void loss_rows(void *context, size_t first, size_t last) {
     }
 }
 
-Loss loss_run(const Net *net, real *dh, size_t output, const real *h, const int32_t *target, real scale, LossShape s) {
+Loss loss_run(const Net *net, real *dh, size_t output, Stored h, const int32_t *target, real scale, LossShape s) {
     Arena *const arena = net->arena;
     const real *weight = net->w + output;
     const uint64_t mark = arena_mark(arena);
     const size_t block = block_rows(s.V);
     double *loss = arena_push(arena, s.N, sizeof(double)), *nll = arena_push(arena, s.N, sizeof(double));
-    real *z = arena_push(arena, (block < s.N ? block : s.N) * s.V, sizeof(real));
+    const Stored z = net_stored(net, size_min(block, s.N), s.V);
     for (size_t n0 = 0; n0 < s.N; n0 += block) {
-        const size_t rows = s.N - n0 < block ? s.N - n0 : block;
-        const real *h_rows = h + n0 * s.D;
-        matmul(net->compute, MATMUL_WRITE, z, s.V, matrix(h_rows, s.D), transposed(weight, s.D), rows, s.V, s.D, NULL);
-        Rows r = {z, loss + n0, nll + n0, target + n0, scale, s.V, s.smoothing, dh != NULL};
-        rows_run(net->compute.pool, "loss rows", rows, s.V, loss_rows, &r);
+        const size_t rows = size_min(block, s.N - n0);
+        const Stored h_rows = stored_rows(h, n0);
+        Rows r = {loss + n0, nll + n0, target + n0, scale, s.V, s.smoothing, dh != NULL};
+        linear_forward_stored(net->compute, z, h_rows, weight, NULL, rows, s.D, s.V,
+                              (Epilogue){"loss rows", loss_rows, &r, true});
         if (!dh) continue;
         /* forward: z = h W^T */
-        matmul(net->compute, MATMUL_WRITE, dh + n0 * s.D, s.D, matrix(z, s.V), matrix(weight, s.D), rows, s.D, s.V,
-               NULL);
-        matmul(net->compute, MATMUL_ADD, net->dw + output, s.D, transposed(z, s.V), matrix(h_rows, s.D), s.V, s.D, rows,
-               NULL);
+        linear_backward(net->compute, stored_reals(dh + n0 * s.D, s.D), net->dw + output, NULL, z, h_rows, weight, rows,
+                        s.D, s.V, (Epilogue){0});
     }
     Loss total = {0, 0};
     for (size_t n = 0; n < s.N; n++) total.loss += loss[n], total.nll += nll[n];

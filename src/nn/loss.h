@@ -29,7 +29,6 @@ typedef struct LossShape {
 
 /* output: W's offset in the parameter block. target: (N), y, below V. Unless dh is NULL, also goes backward: writes dh
  * and adds to dW the gradients of the loss times `scale` (one over the target tokens of the whole step). Scratch from
- * the arena: loss_scratch bytes at most. */
-Loss loss_run(const Net *net, real *dh, size_t output, const real *h, const int32_t *target, real scale,
-              LossShape shape);
-size_t loss_scratch(LossShape shape);
+ * the arena: loss_scratch bytes at most. h and dz are stored as products read them. */
+Loss loss_run(const Net *net, real *dh, size_t output, Stored h, const int32_t *target, real scale, LossShape shape);
+size_t loss_scratch(Precision precision, LossShape shape);

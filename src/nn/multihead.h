@@ -25,23 +25,25 @@ typedef struct Multihead {
     MultiheadParams params;
     AttentionShape shape; /* D = H K; Nq = query_start[B] */
     Dropout dropout;      /* of the attention weights */
-    const real *memory;   /* (Nk, D) for cross-attention; NULL, 0 for self-attention */
+    Stored memory;        /* (Nk, D) for cross-attention; data NULL, 0 for self-attention */
     size_t Nk;
 } Multihead;
 
 /* What forward keeps for backward. Self-attention: q is (Nq, 3D), rows of q, k, v together, and kv is NULL.
- * Cross-attention: q is (Nq, D), kv is (Nk, 2D). att: (Nq, D)   log_sum: (Nq, H) */
+ * Cross-attention: q is (Nq, D), kv is (Nk, 2D). att: (Nq, D)   log_sum: (Nq, H)
+ * x, memory, q, kv and att are stored as products read them. */
 typedef struct MultiheadTape {
-    real *q, *kv, *att, *log_sum;
+    Stored q, kv, att;
+    real *log_sum;
 } MultiheadTape;
 
-/* out may be x. */
-void multihead_forward(const Net *net, MultiheadTape *tape, real *out, const real *x, const Multihead *m);
+/* out may be x. The epilogue is done to out. */
+void multihead_forward(const Net *net, MultiheadTape *tape, real *out, Stored x, const Multihead *m, Epilogue epilogue);
 
 /* Writes dx (Nq, D); adds to dmemory (Nk, D), because the layers of a decoder share one memory (NULL: self-attention),
- * and to the parameters' gradients. */
-void multihead_backward(const Net *net, real *dx, real *dmemory, const real *dout, const real *x,
-                        const MultiheadTape *tape, const Multihead *m);
+ * and to the parameters' gradients. dout is stored. In bfloat16, the tape's q and kv become their gradients. */
+void multihead_backward(const Net *net, real *dx, real *dmemory, Stored dout, Stored x, const MultiheadTape *tape,
+                        const Multihead *m);
 
 /* The steps of forward, for decoding position by position with keys and values kept. N rows: q, k and v of x into qkv
  * (N, 3D); q of x into q (N, D); k and v of memory into kv (N, 2D). */
@@ -50,7 +52,8 @@ void multihead_project_q(const Net *net, real *q, const real *x, MultiheadParams
 void multihead_project_kv(const Net *net, real *kv, const real *memory, MultiheadParams params, size_t N, size_t D);
 
 /* Attention on the q, k and v that `in` points to, then the output projection. Sets the tape's att and log_sum. */
-void multihead_attend(const Net *net, MultiheadTape *tape, real *out, AttentionInput in, const Multihead *m);
+void multihead_attend(const Net *net, MultiheadTape *tape, real *out, AttentionStored in, const Multihead *m,
+                      Epilogue epilogue);
 
-/* Where q, k and v are on the tape. */
+/* Where q, k and v are on the tape of a pass in float32. */
 AttentionInput multihead_input(const MultiheadTape *tape, size_t D);

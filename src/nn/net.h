@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "math/matmul.h"
 #include "math/real.h"
+#include "math/stored.h"
 
 typedef struct Net {
     Compute compute;
@@ -15,3 +16,13 @@ typedef struct Net {
 
 /* count elements of the arena, contents undefined. */
 static inline real *net_reals(const Net *net, size_t count) { return arena_push(net->arena, count, sizeof(real)); }
+
+/* The same of rows that products read. */
+static inline Stored net_stored(const Net *net, size_t rows, size_t width) {
+    const Precision precision = net->compute.precision;
+    return (Stored){arena_push(net->arena, stored_bytes(precision, rows, width), 1), stored_stride(precision, width),
+                    width, precision};
+}
+
+/* x as products read it: where it is, or rounded into `room`, (rows, width). */
+Stored net_rounded(const Net *net, const real *x, Stored room, size_t rows);

@@ -3,7 +3,8 @@
  *     pre-norm:   h = norm(x)   y = f(h)   out = x + dropout(y)
  *     post-norm:  h = x         y = f(h)   out = norm(x + dropout(y))     (Vaswani et al. 2017, section 5.4)
  *
- * Forward: h = sublayer_input(...), f writes y to tape.sum, sublayer_output(...). Backward, in reverse:
+ * Forward: h = sublayer_input(...), f writes y to tape.sum with the epilogue sublayer_sum(...), sublayer_output(...).
+ * Backward, in reverse:
  * one array d (N, D) holds the gradient of the residual stream. On entry it is the gradient of out; on return, that of
  * x.
  *
@@ -11,12 +12,13 @@
  *     f's backward                        dy -> dh
  *     sublayer_input_backward_add         d += the way through f, from dh
  *
- * x, h, y, out: (N, D) */
+ * x, h, y, out: (N, D)   h and dy are stored as products read them. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "math/matmul_stored.h"
 #include "math/real.h"
 #include "nn/dropout.h"
 #include "nn/layernorm.h"
@@ -33,21 +35,28 @@ typedef struct Sublayer {
     bool silent;     /* y counts as 0; forward only */
 } Sublayer;
 
-/* What forward keeps for backward. x is the caller's and must stay. sum (N, D) holds y, and later x + dropout(y).
- * With pre-norm, sum and out are the same array, which holds h, then y, then out. out: (N, D)   mean, rstd: (N) */
+/* What forward keeps for backward. x is the caller's and must stay. sum (N, D): x + dropout(y). out: (N, D), which
+ * holds h before. With pre-norm, sum and out are the same array.   mean, rstd: (N) */
 typedef struct SublayerTape {
+    const Sublayer *sublayer; /* forward only */
     const real *x;
     real *sum, *out, *mean, *rstd;
 } SublayerTape;
 
-/* Returns h, which f may overwrite with y when it is tape.sum. */
-const real *sublayer_input(const Net *net, SublayerTape *tape, const real *x, const Sublayer *s);
+/* Returns h, which is lost when f writes to tape.sum. */
+Stored sublayer_input(const Net *net, SublayerTape *tape, const real *x, const Sublayer *s);
 
-/* From y in tape.sum makes tape.out, and returns it. */
+/* Of a block of y makes x + dropout(y): the epilogue of f's last product. */
+Epilogue sublayer_sum(SublayerTape *tape);
+
+/* From tape.sum makes tape.out, and returns it. */
 const real *sublayer_output(const Net *net, SublayerTape *tape, const Sublayer *s);
 
-/* h again, for the backward pass of f: x itself, or the normed rows, written to `normed` (N, D). */
-const real *sublayer_input_again(const Net *net, const SublayerTape *tape, real *normed, const Sublayer *s);
+/* h again, for the backward pass of f: x itself, or rows made in `room` (N, D). */
+Stored sublayer_input_again(const Net *net, const SublayerTape *tape, Stored room, const Sublayer *s);
 
-void sublayer_output_backward_in_place(const Net *net, real *d, real *dy, const SublayerTape *tape, const Sublayer *s);
+void sublayer_output_backward_in_place(const Net *net, real *d, Stored dy, const SublayerTape *tape, const Sublayer *s);
 void sublayer_input_backward_add(const Net *net, real *d, const real *dh, const SublayerTape *tape, const Sublayer *s);
+
+/* Numbers of the arena that tape.out takes in `precision`: room for out and for h. */
+uint64_t sublayer_out_reals(Precision precision, uint64_t N, size_t D);
