@@ -50,3 +50,17 @@ void print_result(const PrintHow *how, const TranslatorResult *result, size_t nu
         putchar('\n');
     }
 }
+
+bool print_options(PrintHow *how, const OptionReader *r, const ModelFile *model, Error *err) {
+    double numbers[2];
+    how->n_best = options_given(r, "--n-best");
+    how->confidence = options_given(r, "--confidence");
+    how->calibration = model->info.confidence;
+    if (options_numbers(r, "--calibration", numbers, 2) == 2) how->calibration = (Confidence){numbers[0], numbers[1]};
+    const bool known = how->calibration.bias != 0 || how->calibration.slope != 0;
+    if (known || !how->confidence || options_given(r, "--tune")) return true;
+    return error_set(err,
+                     "%s: --confidence: expected training.confidence_bias and _slope in the model, found neither; "
+                     "--tune PAIRS.tsv finds numbers for --calibration",
+                     model->path);
+}

@@ -21,7 +21,14 @@ typedef struct Reranking {
     Reranker *reranker; /* NULL: there are no models */
 } Reranking;
 
+/* Refuses, by options_usage, what does not go with this number of models, and numbers that are none. */
+void reranking_check(const OptionReader *reader, size_t models);
+
 /* Opens the models (count). Release with reranking_close, also after a failure. */
 bool reranking_open(Reranking *reranking, const Command *command, const RerankingModel *models, size_t count,
                     Pool *pool, Error *err);
 void reranking_close(Reranking *reranking);
+
+/* Uses the numbers of --weights, if they are given; weights: room for them. Fails when there are too few or too many.
+ */
+bool reranking_use_weights(Reranking *reranking, const OptionReader *reader, double weights[RERANK_MOST], Error *err);

@@ -10,6 +10,7 @@
 
 #include "base/ds.h"
 #include "base/lines.h"
+#include "base/names.h"
 
 enum {
     LINES_TOGETHER = 2048, /* the most pairs that are scored together, if they arrive together */
@@ -181,4 +182,22 @@ bool scoring_run(Scorer *scorer, const Tokenizer *tokenizer, const Command *comm
     stbds_arrfree(job.targets);
     stbds_arrfree(job.kinds);
     return ok;
+}
+
+/* It has no use for what says how to search. */
+void scoring_check(const OptionReader *r, const Text *files, size_t count, const Knockout *knockout) {
+    static const char *const others[] = {"--model", "--score", "--threads", "--without", NULL};
+    for (size_t i = 0; i < r->command->option_count; i++)
+        if (r->given[i] && names_find(others, r->command->options[i].name) < 0)
+            options_usage(r->command, "--score scores translations that are given: expected no %s with it",
+                          r->command->options[i].name);
+    if (knockout->mask)
+        options_usage(r->command, "--without mask: expected it without --score, which computes all positions at once");
+    if (count > 2)
+        options_usage(r->command,
+                      "--score: expected a file of pairs, or one of sources and one of translations, found "
+                      "%zu files",
+                      count);
+    if (count == 2 && strcmp(files[0].bytes, "-") == 0 && strcmp(files[1].bytes, "-") == 0)
+        options_usage(r->command, "-: expected at most once, found twice");
 }

@@ -4,6 +4,9 @@
 #include "cli/options.h"
 #include "decode/scoring.h"
 
+/* Refuses, by options_usage, what does not go with --score. files: (count) the arguments. */
+void scoring_check(const OptionReader *reader, const Text *files, size_t count, const Knockout *knockout);
+
 /* Reads pairs and prints, for each,
  *
  *     LOG_PROBABILITY TAB THE_SAME_FOR_EACH_TOKEN TAB TOKEN:LOG_PROBABILITY TOKEN:LOG_PROBABILITY ...

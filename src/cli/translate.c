@@ -191,7 +191,7 @@ static bool answer_lines(Request *request, Translator *translator, Error *err) {
 
 /* The first model's own way of searching, except where an option says otherwise. *prefix: a stb_ds array that it uses.
  */
-static bool search_options(SearchOptions *how, int32_t **prefix, const Request *request, const Tokenizer *tokenizer,
+static bool search_options(SearchOptions *how, int32_t **prefix, Request *request, const Tokenizer *tokenizer,
                            Error *err) {
     const ModelInfo *info = request->info;
     const size_t most = request->hyper->max_length - 1;
@@ -208,6 +208,7 @@ static bool search_options(SearchOptions *how, int32_t **prefix, const Request *
     how->sample = options_given(request->options, "--sample") != NULL;
     if (how->sample) how->beam = 1;
     if (how->beam < how->n_best) how->beam = how->n_best;
+    request->shown = how->n_best;
     if (stbds_arrlenu(request->others) > 0) how->n_best = how->beam; /* the more there are to choose from, the better */
     if (text) tokenizer_encode(tokenizer, prefix, text, strlen(text));
     how->prefix = *prefix, how->prefix_length = stbds_arrlenu(*prefix);
@@ -221,34 +222,6 @@ static bool search_options(SearchOptions *how, int32_t **prefix, const Request *
         return error_set(err, "--min-length: expected less than %zu (the model's max_length), found %zu", most + 1,
                          how->min_length);
     return search_check(how, request->hyper, request->model, err);
-}
-
-/* The numbers of --weights, --confidence and --calibration. */
-static bool use_numbers(Request *request, double weights[RERANK_MOST], Error *err) {
-    const OptionReader *options_read = request->options;
-    double numbers[2];
-    if (options_given(options_read, "--weights")) {
-        const size_t count = options_numbers(options_read, "--weights", weights, RERANK_MOST);
-        const size_t values = reranker_values(request->reranker);
-        if (count != values)
-            return error_set(err,
-                             "--weights: expected %zu numbers (of the search, of %zu model%s, of a token), found %zu",
-                             values, values - 2, values == 3 ? "" : "s", count);
-        reranker_set_weights(request->reranker, weights);
-    }
-    request->print.reranker = request->reranker;
-    request->print.n_best = options_given(options_read, "--n-best");
-    request->print.confidence = options_given(options_read, "--confidence");
-    request->print.calibration = request->info->confidence;
-    if (options_numbers(options_read, "--calibration", numbers, 2) == 2)
-        request->print.calibration = (Confidence){numbers[0], numbers[1]};
-    const Confidence *c = &request->print.calibration;
-    if (request->print.confidence && !options_given(options_read, "--tune") && c->bias == 0 && c->slope == 0)
-        return error_set(err,
-                         "%s: --confidence: expected training.confidence_bias and _slope in the model, found neither; "
-                         "--tune PAIRS.tsv finds numbers for --calibration",
-                         request->model);
-    return true;
 }
 
 /* Translates the texts, or the lines of stdin; or tunes. */
@@ -284,10 +257,11 @@ static bool translate(Request *request, const Models *models, const Tokenizer *t
     double weights[RERANK_MOST];
     bool ok = reranking_open(&others, &command, request->others, stbds_arrlenu(request->others), pool, err);
     request->reranker = others.reranker;
-    ok = ok && use_numbers(request, weights, err) && search_options(&how, &prefix, request, tokenizer, err);
+    ok = ok && reranking_use_weights(&others, request->options, weights, err) &&
+         print_options(&request->print, request->options, &models->files[0], err) &&
+         search_options(&how, &prefix, request, tokenizer, err);
     if (ok) {
-        const char *n_best = options_given(request->options, "--n-best");
-        request->shown = n_best ? (size_t)atoi(n_best) : 1;
+        request->print.reranker = others.reranker;
         Translator *translator = translator_create(&first->params, first->w, tokenizer, pool, how);
         for (size_t i = 1; i < models->count; i++)
             translator_add(translator, &models->files[i].params, models->files[i].w);
@@ -335,34 +309,10 @@ static int run(Request *request, Error *err) {
     return !ok ? options_fail(&command, err) : request->lost ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* --score has no use for what says how to search. */
-static void check_scoring(const Request *request) {
-    static const char *const others[] = {"--model", "--score", "--threads", "--without"};
-    for (size_t i = 0; i < COUNT(options); i++) {
-        bool fits = false;
-        for (size_t j = 0; j < COUNT(others); j++) fits = fits || strcmp(options[i].name, others[j]) == 0;
-        if (!fits && request->options->given[i])
-            options_usage(&command, "--score scores translations that are given: expected no %s with it",
-                          options[i].name);
-    }
-    if (request->knockout.mask)
-        options_usage(&command, "--without mask: expected it without --score, which computes all positions at once");
-    const size_t files = stbds_arrlenu(request->texts);
-    if (files > 2)
-        options_usage(&command,
-                      "--score: expected a file of pairs, or one of sources and one of translations, found "
-                      "%zu files",
-                      files);
-    if (files == 2 && strcmp(request->texts[0].bytes, "-") == 0 && strcmp(request->texts[1].bytes, "-") == 0)
-        options_usage(&command, "-: expected at most once, found twice");
-}
-
 /* Refuses wrong values, and options that exclude each other. */
 static void check_request(const Request *request) {
     const OptionReader *reader = request->options;
-    const size_t others = stbds_arrlenu(request->others);
     SearchOptions search = {0};
-    double numbers[RERANK_MOST];
     options_fields(reader, search_fields, &search);
     options_fields(reader, search_more_fields, &search);
     options_integer(reader, "--threads", 0, 1024, 0);
@@ -371,31 +321,10 @@ static void check_request(const Request *request) {
         options_usage(&command, "--temperature, --top-k and --seed go with --sample");
     if (options_given(reader, "--sample") && (search.beam > 1 || search.n_best > 1))
         options_usage(&command, "--sample draws one translation: expected no --beam or --n-best with it");
-    if (options_given(reader, "--sample") && others > 0)
-        options_usage(&command, "--sample draws one translation: expected no --rerank or --reverse with it");
-    if (others > RERANKING_MOST)
-        options_usage(&command, "--rerank, --reverse: expected at most %d models, found %zu", RERANKING_MOST, others);
-    if (options_given(reader, "--weights") && others == 0)
-        options_usage(&command, "--weights goes with --rerank or --reverse");
-    if (options_given(reader, "--calibration") && !options_given(reader, "--confidence"))
-        options_usage(&command, "--calibration goes with --confidence");
-    if (options_numbers(reader, "--calibration", numbers, 2) == 1)
-        options_usage(&command, "--calibration: expected two numbers, found one");
-    options_numbers(reader, "--weights", numbers, RERANK_MOST);
+    reranking_check(reader, stbds_arrlenu(request->others));
     if (search.max_length > 0 && search.min_length >= search.max_length)
         options_usage(&command, "--min-length: expected less than --max-length %zu, found %zu", search.max_length,
                       search.min_length);
-}
-
-static void check_tuning(const Request *request) {
-    const OptionReader *reader = request->options;
-    const bool weights = stbds_arrlenu(request->others) > 0 && !options_given(reader, "--weights"),
-               calibration = options_given(reader, "--confidence") && !options_given(reader, "--calibration");
-    if (!weights && !calibration)
-        options_usage(&command, "--tune finds --weights for --rerank or --reverse, and --calibration for --confidence: "
-                                "expected one of these without its numbers");
-    if (stbds_arrlenu(request->texts) > 0)
-        options_usage(&command, "--tune: expected no text with it, found \"%s\"", request->texts[0].bytes);
 }
 
 /* The texts, or "-" alone, which stands for the lines of stdin, and is taken out. */
@@ -432,9 +361,9 @@ int main(int argc, char **argv) {
     check_request(&request);
     options_without(&reader, &request.knockout);
     if (options_given(&reader, "--score"))
-        check_scoring(&request);
+        scoring_check(&reader, request.texts, stbds_arrlenu(request.texts), &request.knockout);
     else if (options_given(&reader, "--tune"))
-        check_tuning(&request);
+        tuning_check(&reader, stbds_arrlenu(request.others) > 0, request.texts, stbds_arrlenu(request.texts));
     else
         check_texts(&request);
     request.print.alignment = (Alignment)options_choice(&reader, "--alignment", alignments);

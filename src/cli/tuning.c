@@ -10,6 +10,16 @@
 
 enum { LINES_TOGETHER = 512 };
 
+void tuning_check(const OptionReader *r, bool reranks, const Text *texts, size_t count) {
+    const bool weights = reranks && !options_given(r, "--weights"),
+               calibration = options_given(r, "--confidence") && !options_given(r, "--calibration");
+    if (!weights && !calibration)
+        options_usage(r->command,
+                      "--tune finds --weights for --rerank or --reverse, and --calibration for --confidence: "
+                      "expected one of these without its numbers");
+    if (count > 0) options_usage(r->command, "--tune: expected no text with it, found \"%s\"", texts[0].bytes);
+}
+
 /* All translations of the sentences; stb_ds arrays. */
 typedef struct Judged {
     RerankList list;           /* with a reranker */

@@ -15,5 +15,9 @@ typedef struct Tuning {
     Normalisation text;
 } Tuning;
 
+/* Refuses, by options_usage, what does not go with --tune. reranks: there is a --rerank or --reverse; texts: (count)
+ * the arguments. */
+void tuning_check(const OptionReader *reader, bool reranks, const Text *texts, size_t count);
+
 /* Prints the options that were found as a line on stdout, and how good they are on stderr. */
 bool tuning_run(const Tuning *tuning, Error *err);
