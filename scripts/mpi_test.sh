@@ -155,7 +155,7 @@ faults() {
     rm -rf "$folder/run" && mkdir "$folder/run"
     if mount -t tmpfs -o size=400k tmpfs "$folder/run" 2>/dev/null; then
         (ranks 2 "$folder/crash.ini") >"$folder/said" 2>&1
-        refuses "a disk too small for last.gguf" "last.gguf" "No space left on device"
+        refuses "what does not fit the disk" "No space left on device"
         umount "$folder/run"
     else
         echo "skipped: a full disk (only root can make one)"
