@@ -428,6 +428,15 @@ uninstall:
 install-test: all
 	@sh scripts/install_test.sh
 
+## make deb          Debian packages in build/deb (needs debhelper; scripts/debian has what they are made of)
+.PHONY: deb
+deb:
+	@rm -rf build/deb && mkdir -p build/deb/nmt
+	@cp -R Makefile LICENSE README.md src scripts configs data tests build/deb/nmt
+	@mv build/deb/nmt/scripts/debian build/deb/nmt
+	@cd build/deb/nmt && unset MAKEFLAGS MFLAGS MAKELEVEL && \
+	    DEB_BUILD_OPTIONS="nocheck $$DEB_BUILD_OPTIONS" dpkg-buildpackage -us -uc -b
+
 ## make clean        remove everything that was built (but never runs/)
 clean:
 	rm -rf build $(COMMANDS)

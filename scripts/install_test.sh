@@ -152,6 +152,18 @@ if command -v rustc >/dev/null; then
 else
     skip "Rust (no rustc)"
 fi
+if python3 -c 'import ctranslate2, gguf, safetensors, xxhash' 2>/dev/null; then
+    python3 scripts/exchange.py to-ct2 "$model" "$t/ct2"
+    python3 scripts/exchange.py check "$model" "$t/ct2" "$t/lines" 100
+    python3 scripts/exchange.py to-hf "$model" "$t/hf"
+    for folder in ct2 hf; do
+        python3 scripts/exchange.py back "$t/$folder" "$t/back.gguf"
+        cmp "$model" "$t/back.gguf"
+    done
+    passed "CTranslate2 translates as ./translate does; models come back as they were"
+else
+    skip "exchange (no Python packages gguf, xxhash, ctranslate2 and safetensors)"
+fi
 for f in "$t"/one/share/man/man*/*; do
     ! command -v man >/dev/null || [ -z "$(man --warnings -l "$f" 2>&1 >/dev/null)" ] || wrong "$f: man warns"
 done
