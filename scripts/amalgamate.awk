@@ -17,7 +17,7 @@ function read(path, n) {
     if (!n) fail(path ": cannot read")
     lines[path] = n
 }
-function is_rows(path) { return path ~ /_rows\.h$|math\/(lanes|product_tile|product_pack|product_pairs)\.h$/ }
+function is_rows(path) { return path ~ /_rows\.h$|math\/lanes\.h$/ || (path ~ /\.h$/ && includes(path, "src/math/lanes.h")) }
 function included(line) { return line ~ /^#include "/ ? "src/" substr(line, 11, length(line) - 11) : "" }
 function last_name(s) { # of a declarator
     sub(/ *(\[.*|=.*|;.*)$/, "", s)
@@ -45,6 +45,10 @@ function collect(path, unit, i, s, part, n, k, header, inside) {
         }
         gsub(/\/\*.*\*\//, "", s)
         s = without_attributes(s)
+        if (header && s ~ /^#define [a-z]+\(/) { # it takes the place of a function, such as free
+            split(s, part, /[ (]/)
+            macro[++macros] = part[2]; macro_line[macros] = s; macro_header[macros] = path
+        }
         if (s ~ /^#define /) { if (header) { split(s, part, /[ (]/); note(unit, part[2]) } continue }
         if (inside == "enum") {
             if (s ~ /^}/) { inside = ""; note(unit, last_name(s)) }
@@ -183,10 +187,23 @@ function print_file(path, i, s, macros, part, m) {
         print rewrite(s)
     }
 }
+# Whether a file includes a header, itself or by way of others.
+function includes(path, header, i, s) {
+    if ((path, header) in reach) return reach[path, header]
+    reach[path, header] = 0
+    read(path)
+    for (i = 1; i <= lines[path]; i++) {
+        s = included(text[path, i])
+        if (s != "" && (s == header || includes(s, header))) return reach[path, header] = 1
+    }
+    return 0
+}
 function print_unit(path, i, n, part) {
     print "\n/* ==== " path " ==== */"
     undefine = ""
+    for (i = 1; i <= macros; i++) if (!includes(path, macro_header[i])) print "#undef " macro[i]
     print_file(path)
+    for (i = 1; i <= macros; i++) if (!includes(path, macro_header[i])) print macro_line[i]
     n = split(undefine, part, " ")
     for (i = 1; i <= n; i++) if (!((path, part[i]) in gone)) { gone[path, part[i]] = 1; print "#undef " part[i] }
     if (is_set) split("", gone)
