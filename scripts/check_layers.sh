@@ -4,6 +4,7 @@
 #   - no two rooms (x.c with x.h) include each other, directly or through other rooms; x_internal.h belongs to room x;
 #   - a file uses something of each header that it includes: a function, a macro, a type or a constant (exact.h, which
 #     only checks, has none);
+#   - a file that calls free includes base/memory.h, directly or through others;
 #   - no two object files call each other, by the symbols that `nm` finds in build/release, if that exists.
 # usage: scripts/check_layers.sh             checks this project
 #        scripts/check_layers.sh --planted   tests the check: it must find each fault planted in a copy of src/
@@ -101,6 +102,20 @@ END {
             printf "src/%s:%s: nothing of \"%s\" is used\n", user[i], at[i], header[i]
     }
 }' - src/*/*.[ch] >>"$bad"
+
+# What gives back a block must tell the scope that owns it (base/scope.h): free is memory_free, by base/memory.h.
+{ grep -lE '(^|[^_a-z])free\(' src/*/*.c | grep -vE 'src/(micro|web)/|src/base/(error|scope)\.c' | sed 's/^src\//frees /'
+    echo "$includes" | awk '{ print "includes", $1, $3 }'; } | awk '
+$1 == "frees" { frees[$2] }
+$1 == "includes" { from[++n] = $2; to[n] = $3 }
+END {
+    knows["base/memory.h"]
+    for (more = 1; more;) {
+        more = 0
+        for (i = 1; i <= n; i++) if ((to[i] in knows) && !(from[i] in knows)) { knows[from[i]]; more = 1 }
+    }
+    for (file in frees) if (!(file in knows)) printf "src/%s: calls free, and does not include base/memory.h\n", file
+}' >>"$bad"
 
 if command -v nm >/dev/null; then
     find build/release -name '*.o' -path 'build/release/*/*' ! -path '*/tests/*' 2>/dev/null |

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "optim/kernels.h"
+#include "optim/adam_step.h"
 
 static inline void adam(real *restrict w, real *restrict m, real *restrict v, const real *restrict gradient,
                         const AdamStep *step, size_t n) {
