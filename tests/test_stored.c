@@ -189,7 +189,7 @@ static void test_packing_once(void) {
                           D, D, NULL, (Epilogue){0});
     EXPECT_INT(packed, 2);
     vector_scale(w, 2, D * D);
-    rounded_weights_changed(rounded);
+    rounded_weights_forget(rounded);
     matmul_stored(compute, MATMUL_WRITE, stored_reals(after, D), in, matrix(w, D), N, D, D, NULL, (Epilogue){0});
     EXPECT_INT(packed, 3);
     for (size_t i = 0; i < N * D; i++) EXPECT(after[i] == 2 * before[i]);
@@ -198,7 +198,23 @@ static void test_packing_once(void) {
     pool_free(pool);
 }
 
+/* A part of a row is written without touching the rest of it. */
+static void test_part_of_a_row(void) {
+    enum { WIDTH = 120, PART = 40 };
+    real *x = noise(WIDTH, 11), *part = noise(PART, 12), found[WIDTH];
+    const Stored row = store_all(x, 1, WIDTH);
+    round_numbers(part, PART);
+    for (size_t col = 0; col < WIDTH; col += PART) {
+        stored_write(stored_columns(row, col), 0, 0, part, PART);
+        memcpy(x + col, part, PART * sizeof *x);
+        stored_read(found, row, 0, 0, WIDTH);
+        EXPECT(memcmp(found, x, sizeof found) == 0);
+    }
+    free(x), free(part), free(row.data);
+}
+
 int main(void) {
+    RUN(test_part_of_a_row);
     RUN(test_products);
     RUN(test_gradients);
     RUN(test_packing_once);

@@ -22,6 +22,8 @@ enum {
     PACK_COLUMNS = 64,    /* columns of weights that a task packs, about */
 };
 
+_Static_assert((int)PAIRS_RUN == (int)STORED_RUN, "a stored row is what a tile reads");
+
 static const PairKernels *pair_kernels(void) { return cpu_pairs() ? cpu_pairs() : &math_kernels()->pairs; }
 
 static void begin_tiles(const PairKernels *kernel) {
@@ -74,7 +76,7 @@ void rounded_weights_free(RoundedWeights *rounded) {
     free(rounded);
 }
 
-void rounded_weights_changed(RoundedWeights *rounded) {
+void rounded_weights_forget(RoundedWeights *rounded) {
     arena_release(&rounded->arena, 0);
     if (rounded->factors) stbds_arrsetlen(rounded->factors, 0);
     rounded->next = 0;
@@ -160,8 +162,7 @@ static void stored_product_task(void *context, size_t task, size_t worker) {
 /* Rows of a block that is as wide as the output, so that it stays in the second-level cache: whole tiles. */
 static size_t whole_rows(const PairKernels *kernel, size_t n) {
     const size_t fit = second_level_cache() / (n * sizeof(real)) / kernel->mr * kernel->mr;
-    const size_t fewest = size_round_up(PAIRS_MR_MAX, kernel->mr);
-    return fit < fewest ? fewest : size_min(fit, ROWS);
+    return size_max(kernel->mr, size_min(fit, ROWS));
 }
 
 /* Columns of a panel: with the rows of a and of the output that meet it, it fills three quarters of the second-level
@@ -263,6 +264,7 @@ void matmul_stored_gradient(Compute compute, real *dweight, real *dbias, Stored 
 }
 
 size_t matmul_stored_scratch(size_t n) {
-    const size_t row = n * sizeof(real), whole = size_max((ROWS / 2) * row, size_min(second_level_cache(), ROWS * row));
+    const size_t row = n * sizeof(real),
+                 whole = size_max(PAIRS_MR_MAX * row, size_min(second_level_cache(), ROWS * row));
     return size_max(size_max(ROWS * COLUMNS * sizeof(real), whole), GRADIENT_SCRATCH);
 }

@@ -26,12 +26,13 @@ void matmul_stored(Compute compute, MatmulMode mode, Stored out, Stored a, Matri
 void matmul_stored_gradient(Compute compute, real *dweight, real *dbias, Stored dout, Stored in, size_t O, size_t I,
                             size_t N);
 
-/* Weights as products in bfloat16 read them, packed when a product first meets them after weights_changed. Used by one
- * thread at a time. `bytes`: of all weights that will be packed, each rounded up with rounded_bytes. */
+/* Weights as products in bfloat16 read them, packed when a product first meets them after rounded_weights_forget, which
+ * is called when they have changed, or when those that are packed are not needed any more. Used by one thread at a
+ * time. `bytes`: of all weights that will be packed in between, each by rounded_bytes. */
 typedef struct RoundedWeights RoundedWeights;
 RoundedWeights *rounded_weights_create(uint64_t bytes, Error *err);
 void rounded_weights_free(RoundedWeights *rounded); /* NULL is fine */
-void rounded_weights_changed(RoundedWeights *rounded);
+void rounded_weights_forget(RoundedWeights *rounded);
 /* Of one right factor (k, n); a linear layer's weights are one going forward and another going backward. */
 uint64_t rounded_bytes(uint64_t k, uint64_t n);
 

@@ -7,10 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/size.h"
 #include "math/real.h"
-#include "math/stored.h"
 
 enum {
+    PAIRS_RUN = 32,    /* runs along k are filled up with zeros to a multiple of it: STORED_RUN */
     PAIRS_MR_MAX = 32, /* no tile is larger than this */
     PAIRS_NR_MAX = 64,
 };
@@ -19,7 +20,7 @@ enum {
 typedef uint32_t Cell __attribute__((may_alias));
 
 /* Cells of k numbers, filled up with zeros. */
-static inline size_t pairs_cells(size_t k) { return size_round_up(k, STORED_RUN) / 2; }
+static inline size_t pairs_cells(size_t k) { return size_round_up(k, PAIRS_RUN) / 2; }
 
 typedef struct PairKernels {
     size_t mr, nr;  /* rows and columns of a tile */
@@ -28,7 +29,7 @@ typedef struct PairKernels {
 
     /* c (mr, nr; rows ldc apart) = [c or bias +] a (mr, cells; rows a_row apart) times b (cells, nr; packed). Only the
      * first `rows` rows of a and c and the first `cols` columns of c exist. add: the product is added to c; else it is
-     * written, plus bias (cols) if not NULL. cells: a multiple of STORED_RUN / 2. */
+     * written, plus bias (cols) if not NULL. cells: a multiple of PAIRS_RUN / 2. */
     void (*tile)(real *c, size_t ldc, const Cell *a, size_t a_row, const Cell *b, size_t cells, size_t rows,
                  size_t cols, bool add, const real *bias);
     /* Rounds and packs b (k, cols), element (p, j) at b[p * row + j * col], into slivers of nr columns one after

@@ -56,7 +56,7 @@ static void pack_pairs(Cell *out, const real *x, size_t line, size_t step, size_
 }
 
 static void pairs_pack(Cell *out, const real *b, size_t row, size_t col, size_t k, size_t cols) {
-    const size_t all = size_round_up(k, STORED_RUN);
+    const size_t all = size_round_up(k, PAIRS_RUN);
     for (size_t j = 0; j < cols; j += PAIRS_NR)
         for (size_t p = 0; p < all; p += PAIRS_STEP)
             for (size_t i = 0; i < PAIRS_NR; i += LANES)

@@ -23,7 +23,7 @@ enum { STORED_RUN = 32 };
 /* data: of real, or of uint16_t with bfloat16's bits; NULL: not wanted. Rows are `stride` elements apart. */
 typedef struct Stored {
     void *data;
-    size_t stride, width; /* of a row, in elements */
+    size_t stride, width; /* of a row, in elements; width 0: of part of a row */
     Precision precision;
 } Stored;
 
@@ -40,11 +40,11 @@ static inline Stored stored_reals(const real *x, size_t width) {
     return (Stored){(void *)(uintptr_t)x, width, width, PRECISION_FLOAT32};
 }
 
-/* The columns from `col` on, `width` of them. */
-static inline Stored stored_columns(Stored s, size_t col, size_t width) {
+/* The columns from `col` on, as part of the same rows: writing them does not fill these up. */
+static inline Stored stored_columns(Stored s, size_t col) {
     char *data = s.data;
     s.data = data + col * (s.precision == PRECISION_BFLOAT16 ? sizeof(uint16_t) : sizeof(real));
-    s.width = width;
+    s.width = 0;
     return s;
 }
 /* The rows from `row` on. */

@@ -90,7 +90,7 @@ void block_attention_backward(const Net *net, real *d, real *dmemory, const Atte
                               const AttentionBlock *b) {
     const size_t N = b->sublayer.N, D = b->sublayer.D;
     const uint64_t mark = arena_mark(net->arena);
-    const Stored normed = net_stored(net, N, D), dy = net_stored(net, N, D);
+    const Stored normed = sublayer_room(net, &tape->sublayer, &b->sublayer), dy = net_stored(net, N, D);
     real *dh = net_reals(net, N * D);
     sublayer_output_backward_in_place(net, d, dy, &tape->sublayer, &b->sublayer);      /* 1, 2 */
     const Stored h = sublayer_input_again(net, &tape->sublayer, normed, &b->sublayer); /* 3 */
@@ -131,7 +131,7 @@ const real *block_feedforward_forward(const Net *net, FeedforwardBlockTape *tape
 void block_feedforward_backward(const Net *net, real *d, const FeedforwardBlockTape *tape, const FeedforwardBlock *b) {
     const size_t N = b->sublayer.N, D = b->sublayer.D;
     const uint64_t mark = arena_mark(net->arena);
-    const Stored normed = net_stored(net, N, D), dy = net_stored(net, N, D);
+    const Stored normed = sublayer_room(net, &tape->sublayer, &b->sublayer), dy = net_stored(net, N, D);
     real *dh = net_reals(net, N * D);
     sublayer_output_backward_in_place(net, d, dy, &tape->sublayer, &b->sublayer);
     const Stored h = sublayer_input_again(net, &tape->sublayer, normed, &b->sublayer);
@@ -192,8 +192,9 @@ uint64_t block_stack_bytes(const Hyper *h, Precision precision, StackName stack,
         decoder ? sublayer + 2 * stored_D + N * H * real_bytes + stored_kv : 0;
     const uint64_t ends = N * (D + 2) * real_bytes + stored_D; /* the embedded rows; the final norm's mean, rstd, out */
     const uint64_t own = precision == PRECISION_FLOAT32 ? stored_3D + stored_kv : 0; /* dq k v, not in place */
-    const uint64_t attention = stored_D + own, inner = 2 * stored_F;                 /* datt, dq k v; act, dpre */
-    const uint64_t scratch = 2 * stored_D + N * D * real_bytes * (post ? 2 : 1) +    /* normed, dy, dh; spare */
+    const uint64_t attention = stored_D + own,
+                   inner = (precision == PRECISION_FLOAT32 ? 2 : 1) * stored_F; /* datt, dq k v; act, dpre */
+    const uint64_t scratch = stored_D + N * D * real_bytes * (post ? 2 : 1) +   /* dy, dh; spare */
                              (attention > inner ? attention : inner);
     return layers * (self + cross + feedforward) + ends + scratch + (all + 1) * ROUNDED * ARENA_ALIGNMENT;
 }

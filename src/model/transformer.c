@@ -19,21 +19,29 @@ static LossShape loss_shape(const Hyper *h, size_t N, double smoothing) {
     return (LossShape){N, h->width, h->vocab, smoothing};
 }
 
+/* Weights have changed since the last batch; and what is packed for forward, or for the output layer, backward does not
+ * need. */
+static void forget_rounded(Transformer *model) {
+    if (model->compute.rounded) rounded_weights_forget(model->compute.rounded);
+}
+
 Loss transformer_train(Transformer *model, const real *w, real *dw, Packed source, Packed target_in,
                        const int32_t *target_out, double smoothing, real scale, TransformerStep step) {
     const Parameters *params = &model->params;
     const size_t Ns = source.start[source.B], Nt = target_in.start[target_in.B], D = params->hyper.width;
     Pass pass = transformer_pass(model, w);
-    if (model->compute.rounded) rounded_weights_changed(model->compute.rounded);
+    forget_rounded(model);
     pass.knockout = NULL;
     pass.net.compute = model->compute, pass.net.dw = dw;
     pass.keep = pass.training = true;
     pass.seed = step.seed, pass.step = step.step, pass.piece = step.piece;
 
     const Stacks stacks = transformer_forward(model, &pass, source, target_in);
+    forget_rounded(model);
     real *dout = net_reals(&pass.net, Nt * D), *dmemory = net_reals(&pass.net, Ns * D);
     const Loss loss = loss_run(&pass.net, dout, params->output, stacks.out, target_out, scale,
                                loss_shape(&params->hyper, Nt, smoothing));
+    forget_rounded(model);
     vector_clear(dmemory, Ns * D); /* each decoder layer adds its share */
     decoder_backward(&pass, &model->decoder, dout, dmemory, target_in, source, stacks.memory);
     encoder_backward(&pass, &model->encoder, dmemory, source);

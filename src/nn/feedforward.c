@@ -82,7 +82,8 @@ void feedforward_backward(const Net *net, real *dx, Stored dout, Stored x, Store
     const LinearParams fc1 = f->params.fc1, fc2 = f->params.fc2;
     const real *w = net->w;
     real *dw = net->dw;
-    const Stored act = net_stored(net, N, F), dpre = net_stored(net, N, F);
+    const Stored act = net_stored(net, N, F);
+    const Stored dpre = pre.precision == PRECISION_BFLOAT16 ? pre : net_stored(net, N, F);
     Hidden hidden = {act, pre, f};
     stored_fill(net->compute.pool, "activation", act, N, activate_again, &hidden);
     /* forward: out = act W2^T + b2, and before that act = dropout(activation(pre)), whose gradient is the epilogue */

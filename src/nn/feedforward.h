@@ -31,5 +31,5 @@ typedef struct Feedforward {
  * them. */
 Stored feedforward_forward(const Net *net, real *out, Stored x, const Feedforward *f, Epilogue epilogue);
 
-/* Writes dx (N, D); adds to the parameters' gradients. */
+/* Writes dx (N, D); adds to the parameters' gradients. In bfloat16, dpre is written in the place of pre. */
 void feedforward_backward(const Net *net, real *dx, Stored dout, Stored x, Stored pre, const Feedforward *f);

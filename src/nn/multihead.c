@@ -23,8 +23,8 @@ void multihead_project_kv(const Net *net, real *kv, const real *memory, Multihea
 
 /* q, k and v, in the arrays q and kv of a tape. */
 static AttentionStored parts_of(Stored q, Stored kv, size_t D) {
-    if (kv.data) return (AttentionStored){q, stored_columns(kv, 0, D), stored_columns(kv, D, D)};
-    return (AttentionStored){stored_columns(q, 0, D), stored_columns(q, D, D), stored_columns(q, 2 * D, D)};
+    if (kv.data) return (AttentionStored){q, stored_columns(kv, 0), stored_columns(kv, D)};
+    return (AttentionStored){stored_columns(q, 0), stored_columns(q, D), stored_columns(q, 2 * D)};
 }
 
 AttentionInput multihead_input(const MultiheadTape *tape, size_t D) {

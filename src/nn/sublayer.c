@@ -7,6 +7,11 @@ uint64_t sublayer_out_reals(Precision precision, uint64_t N, size_t D) {
     return stored > N * D ? stored : N * D;
 }
 
+Stored sublayer_room(const Net *net, const SublayerTape *tape, const Sublayer *s) {
+    const Precision precision = net->compute.precision;
+    return (Stored){tape->out, stored_stride(precision, s->D), s->D, precision};
+}
+
 Stored sublayer_input(const Net *net, SublayerTape *tape, const real *x, const Sublayer *s) {
     const Precision precision = net->compute.precision;
     *tape = (SublayerTape){
@@ -17,7 +22,7 @@ Stored sublayer_input(const Net *net, SublayerTape *tape, const real *x, const S
         .rstd = net_reals(net, s->N),
     };
     tape->sum = s->place == NORM_PRE ? tape->out : net_reals(net, s->N * s->D);
-    const Stored h = {tape->out, stored_stride(precision, s->D), s->D, precision};
+    const Stored h = sublayer_room(net, tape, s);
     if (s->place == NORM_POST) return net_rounded(net, x, h, s->N);
     layernorm_forward(net->compute.pool, h, tape->mean, tape->rstd, x, net->w + s->norm.weight, net->w + s->norm.bias,
                       s->N, s->D);

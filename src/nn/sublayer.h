@@ -58,5 +58,8 @@ Stored sublayer_input_again(const Net *net, const SublayerTape *tape, Stored roo
 void sublayer_output_backward_in_place(const Net *net, real *d, Stored dy, const SublayerTape *tape, const Sublayer *s);
 void sublayer_input_backward_add(const Net *net, real *d, const real *dh, const SublayerTape *tape, const Sublayer *s);
 
+/* A room for that, in the memory of tape.out, which the backward pass does not need. */
+Stored sublayer_room(const Net *net, const SublayerTape *tape, const Sublayer *s);
+
 /* Numbers of the arena that tape.out takes in `precision`: room for out and for h. */
 uint64_t sublayer_out_reals(Precision precision, uint64_t N, size_t D);
