@@ -8,15 +8,15 @@ output projection.  The script also checks, on the held-out sentences of the
 shipped corpus:
 
   - "apple" ends on the side of the fruits where it is a fruit, and on that of the
-    companies where it is one, in 9 of 10 sentences; other words with two meanings
+    companies where it is one, in 8 of 10 sentences; all words with two meanings
     end on the side of theirs in 85 of 100;
   - who pulls a word, and how far, adds up to how far it moves;
   - logits differ as the logarithms of the probabilities;
-  - of the 8 nearest neighbours of a word's embedding, four times as many are of the
+  - of the 8 nearest neighbours of a word's embedding, twelve times as many are of the
     same kind as by chance.  (Not all: rows begin as random numbers, and in this small
     corpus, words of different kinds occur in the same places.)
   - one head of the last layer's cross-attention, or the mean of its heads,
-    aligns 90% of the nouns of the family two-meanings.
+    aligns 95% of the nouns of the family two-meanings.
 
 If there is no model, it says so and succeeds.
 """
@@ -333,7 +333,7 @@ def main():
 
     counts, wrong = check_context(model)
     right, seen = counts["apple"]
-    judge(right >= 0.9 * seen > 0, f"meaning of apple: {right} of {seen} held-out sentences")
+    judge(right >= 0.8 * seen > 0, f"meaning of apple: {right} of {seen} held-out sentences")
     right, seen = (sum(c[k] for c in counts.values()) for k in (0, 1))
     judge(right >= 0.85 * seen, f"meaning of all words with two: {right} of {seen}; "
           + ", ".join(f"{word} {c[0]} of {c[1]}" for word, c in counts.items()))
@@ -344,12 +344,12 @@ def main():
     print(f"        of its attention, \"it\" gives {100 * share[best]:.0f}% to its noun in encoder {best}, on average of "
           f"{count} sentences; in the mean head {100 * math.fsum(share.values()) / len(share):.0f}%")
     good, chance, said = check_neighbours(model)
-    judge(good >= 4 * chance, f"neighbours of the same kind: {good} of {8 * len(PROBES)}, by chance {chance:.1f}")
+    judge(good >= 12 * chance, f"neighbours of the same kind: {good} of {8 * len(PROBES)}, by chance {chance:.1f}")
     for line in said:
         print("            " + line)
     aligned, seen, exact = check_alignment(model)
     best = max(aligned, key=aligned.get)
-    judge(aligned[best] >= 0.9 * seen and seen > 0,
+    judge(aligned[best] >= 0.95 * seen and seen > 0,
           f"nouns aligned by {best}: {aligned[best]} of {seen}, in the {exact} sentences "
           "translated exactly right")
     for name, count in sorted(aligned.items()):

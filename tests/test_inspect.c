@@ -11,6 +11,7 @@
 #include "decode/align.h"
 #include "decode/translator.h"
 #include "inspect/heads.h"
+#include "inspect/line.h"
 #include "inspect/project.h"
 #include "page/pages.h"
 
@@ -438,6 +439,30 @@ static size_t check_beam(const Observation *o) {
             for (size_t k = 0; k < i; k++)
                 EXPECT(o->beam[t][i].token != o->beam[t][k].token || o->beam[t][i].parent != o->beam[t][k].parent);
     return early;
+}
+
+/* The line between two groups turns away from what differs among the entries of one, and from positions. */
+static void test_line(void) {
+    enum { D = 3, COUNT = 4 };
+    /* The means differ by (2, 2, 2); the entries of a group vary by `wide` along the second axis. */
+    for (int wide = 0; wide < 9; wide += 4) {
+        double x[COUNT * D], means[2 * D] = {-1, -1, -1, 1, 1, 1};
+        for (int i = 0; i < COUNT; i++)
+            for (int k = 0; k < D; k++) x[i * D + k] = means[i / 2 * D + k] + (k == 1 ? (i % 2 ? wide : -wide) : 0);
+        const References r = {.count = COUNT, .first = 2, .layers = x, .means = means};
+        for (int places = 0; places < 2; places++) { /* these differ along the third axis */
+            const real positions[] = {1, 0, 0, 1, 0, 5};
+            Line line = line_make(&r, places ? positions : NULL, places ? 2 : 0, 1, D, 0);
+            const double *along = line.axes, square = (double)(wide * wide);
+            EXPECT_NEAR(along[1] / along[0], wide ? square / (square * 5) : 1, 1e-9);
+            EXPECT_NEAR(along[2] / along[0], places ? 0 : 1, 1e-9);
+            double from[2], to[2];
+            line_point(from, &line, means, 0), line_point(to, &line, means + D, 0);
+            EXPECT_NEAR(from[0], -1, 1e-9);
+            EXPECT_NEAR(to[0], 1, 1e-9);
+            line_free(&line);
+        }
+    }
 }
 
 /* ---- Pictures and what is said about them: from the same numbers ---------------------------------------------------
@@ -952,6 +977,7 @@ int main(void) {
     RUN(test_base64);
     RUN(test_principal_axes);
     RUN(test_flatten);
+    RUN(test_line);
     RUN(test_plane_map);
     RUN(test_heads);
     RUN(test_observation);

@@ -22,9 +22,9 @@ static void find_across(double *across, const Line *line, const References *r, s
     free(x);
 }
 
-/* Takes from a direction (D) all along which the first places differ: what is left tells of words alone. positions (n,
- * D) NULL: there are none. */
-static void forget_places(double *along, const real *positions, size_t n, size_t D) {
+/* Takes from vectors x (count, D) all along which the first places differ: what is left tells of words alone. positions
+ * (n, D) NULL: there are none. */
+static void forget_places(double *x, size_t count, const real *positions, size_t n, size_t D) {
     double *unit = memory_new(n + 1, D * sizeof *unit);
     for (size_t p = 1; positions && p < n; p++) {
         double *one = unit + p * D, length = 0, before = 0;
@@ -36,9 +36,40 @@ static void forget_places(double *along, const real *positions, size_t n, size_t
         for (size_t k = 0; k < D; k++) length += one[k] * one[k];
         const bool more = length > 1e-10 * before; /* else the others have it all */
         for (size_t k = 0; k < D; k++) one[k] = more ? one[k] / sqrt(length) : 0;
-        flatten_points(along, 1, one, D);
+        flatten_points(x, count, one, D);
     }
     free(unit);
+}
+
+static double dot(const double *a, const double *b, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+/* Turns the direction (D) from mean to mean away from what differs among the entries of one group: to that along which
+ * the groups are far apart for how much they vary (Fisher 1936, "The use of multiple measurements"). That is a, where
+ * (X^T X + e I) a = direction. X (n, D) has the entries, each less its group's mean. e is the mean of X^T X's n
+ * eigenvalues: with so few entries, directions in which they do not vary by chance are trusted no more than that. The
+ * method of conjugate gradients finds a in n + 1 steps. */
+static void turn_away(double *direction, const double *x, size_t n, size_t D) {
+    double *a = memory_new(3, D * sizeof *a), *step = a + D, *mapped = step + D, *rest = direction;
+    const double e = dot(x, x, n * D) / (double)n, length = dot(rest, rest, D);
+    memcpy(step, rest, D * sizeof *step);
+    double left = length;
+    for (size_t turn = 0; e > 0 && turn <= n && left > 1e-24 * length; turn++) {
+        for (size_t k = 0; k < D; k++) mapped[k] = e * step[k];
+        for (size_t i = 0; i < n; i++) {
+            const double share = dot(x + i * D, step, D);
+            for (size_t k = 0; k < D; k++) mapped[k] += share * x[i * D + k];
+        }
+        const double far = left / dot(step, mapped, D), before = left;
+        for (size_t k = 0; k < D; k++) a[k] += far * step[k], rest[k] -= far * mapped[k];
+        left = dot(rest, rest, D);
+        for (size_t k = 0; k < D; k++) step[k] = rest[k] + left / before * step[k];
+    }
+    if (e > 0) memcpy(direction, a, D * sizeof *a);
+    free(a);
 }
 
 Line line_make(const References *r, const real *positions, size_t places, size_t layers, size_t D, size_t probes) {
@@ -48,8 +79,15 @@ Line line_make(const References *r, const real *positions, size_t places, size_t
     for (size_t k = 0; k < layers * D; k++) line.centre[k] = (line.means[k] + line.means[layers * D + k]) / 2;
     const double *from = line.means + (layers - 1) * D, *to = from + layers * D;
     double *along = line.axes, *across = line.axes + D, length = 0, between = 0;
-    for (size_t k = 0; k < D; k++) along[k] = to[k] - from[k];
-    forget_places(along, positions, places, D);
+    double *x = memory_new(r->count + 1, D * sizeof *x); /* entries, each less its group's mean; then the direction */
+    for (size_t i = 0; i < r->count; i++)
+        for (size_t k = 0; k < D; k++)
+            x[i * D + k] = r->layers[(i * layers + layers - 1) * D + k] - (i < r->first ? from : to)[k];
+    for (size_t k = 0; k < D; k++) x[r->count * D + k] = to[k] - from[k];
+    forget_places(x, r->count + 1, positions, places, D);
+    memcpy(along, x + r->count * D, D * sizeof *along);
+    turn_away(along, x, r->count, D);
+    free(x);
     for (size_t k = 0; k < D; k++) length += along[k] * along[k];
     length = length > 0 ? sqrt(length) : 1;
     for (size_t k = 0; k < D; k++) along[k] /= length, between += along[k] * (to[k] - from[k]);

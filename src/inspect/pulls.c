@@ -32,7 +32,7 @@
 #include "nn/activation.h"
 #include "nn/linear.h"
 
-enum { PARTS = 96 };
+enum { PARTS = 192 };
 
 static double along(const double *g, const real *x, size_t D) {
     double sum = 0;

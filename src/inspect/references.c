@@ -9,10 +9,11 @@
 #include "model/encoder.h"
 #include "text/utf8.h"
 
+/* Two groups that share a word have it in like places: "apple" comes before another noun three times in both. */
 const char *const group_defaults[] = {
-    "fruits=apple,orange,pear,lemon,banana,cherry:the * is ripe/the * on the table is good/they eat the */"
-    "please wash the */the girl ate the * yesterday/please choose an * and an orange/my mother ate an */"
-    "the boy chooses the *",
+    "fruits=apple,orange,pear,lemon,banana,cherry:the * is ripe/they eat the */please wash the */"
+    "the girl ate the * yesterday/please choose an * and an orange/the man likes the * juice/she bought the * juice/"
+    "the * juice is good",
     "companies=apple,orange,acme,nova,zenith:* unveiled the phone/the * computers are new/nova bought * yesterday/"
     "she works for */please buy the * phones/my sister works for */the boy chooses the * computer/zenith will buy *",
     "animals=bat,cat,dog,horse,cow,wolf,rabbit,goat:the * slept in the church/the * ate the lemon/the * is tired/"
