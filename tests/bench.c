@@ -3,20 +3,25 @@
  * Machines are shared and noisy, so every figure is the best of several short runs taken in turn with the limit; what
  * counts are the ratios. Sections, all or those named as arguments:
  *
- *   machine      its instruction sets, its multiply-add limit on one and two threads
+ *   machine      its instruction sets, its multiply-add limit on one and two threads, and that of its tiles
  *   products     the matrix products at real shapes, beside the limit and OpenBLAS where it is installed
  *   pool         what a region costs
- *   profile      where a training step's time goes
+ *   profile      where a training step's time goes, in float32 and in bfloat16, and the bytes that its products move
  *   steps        training steps of three models: target tokens a second, share of the limit, memory
- *   translation  sentences a second: greedy and beam 5, in batches and one by one
+ *   translation  sentences and source words a second, and memory: greedy and beam 5, in batches and one by one
  *   text         seconds to learn the tokenizer, megabytes a second to encode; of tatoeba, too, where
  *                scripts/get-data.sh has put it (or where NMT_COPIES, a folder like data/, has a copy)
  *   startup      ./translate "the cat sat" from start to exit, with runs/tiny/model.gguf
+ *   summary      one line, for a report of a bug
  *
  * For scripts/bench-peers.py:
  *
  *   bench batch SIZE                             the model's sizes and the lengths of the batch's sentences
- *   bench step SIZE THREADS PRECISION SECONDS    runs steps for so long; one line of figures */
+ *   bench step SIZE THREADS PRECISION SECONDS    runs steps for so long; one line of figures
+ *
+ * For bench itself, which needs a process whose memory nothing else has used:
+ *
+ *   bench translate THREADS BEAM BATCH           translates in batches of this size; one line of figures */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -27,10 +32,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "base/ds.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "base/terminal.h"
+#include "base/version.h"
 #include "data/corpus.h"
 #include "decode/search.h"
 #include "math/cpu.h"
@@ -56,25 +66,86 @@ static void peak_task(void *context, size_t task, size_t worker) {
     ((double *)context)[task] = matmul_peak(400000);
 }
 
-static double peak(Pool *pool) {
+/* The same of AMX tiles: nothing but the four sums of a product's loop. Each instruction multiplies 16 rows of 16 pairs
+ * of bfloat16 numbers with 16 pairs of 16 columns. */
+#if defined(__x86_64__) && ((defined(__clang__) && __clang_major__ >= 12) || (!defined(__clang__) && __GNUC__ >= 11))
+static const struct {
+    uint8_t palette, start_row, reserved[14];
+    uint16_t row_bytes[16];
+    uint8_t rows[16];
+} tile_config = {.palette = 1, .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
+
+__attribute__((target("amx-tile,amx-bf16"))) static void peak_tiles_task(void *context, size_t task, size_t worker) {
+    enum { ROUNDS = 100000 };
+    (void)worker;
+    _tile_loadconfig(&tile_config);
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    _tile_zero(4);
+    _tile_zero(5);
+    _tile_zero(6);
+    _tile_zero(7);
+    for (int r = 0; r < ROUNDS; r++) {
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_release();
+    ((double *)context)[task] = 2.0 * ROUNDS * 4 * 16 * 16 * 32;
+}
+static bool has_tiles(void) { return matmul_fast_precision() == PRECISION_BFLOAT16; }
+#else
+static void peak_tiles_task(void *context, size_t task, size_t worker) {
+    (void)worker;
+    ((double *)context)[task] = 0;
+}
+static bool has_tiles(void) { return false; }
+#endif
+
+static double peak_of(Pool *pool, PoolTask *function) {
     double done[64], sum = 0, began = terminal_seconds(), seconds;
     const size_t threads = pool_threads(pool);
     do {
-        pool_run(pool, "test", threads, peak_task, done);
+        pool_run(pool, "test", threads, function, done);
         for (size_t t = 0; t < threads; t++) sum += done[t];
     } while ((seconds = terminal_seconds() - began) < RUN_SECONDS);
     return sum / seconds;
 }
 
-static void machine(void) {
-    char line[256] = "", name[200] = "unknown CPU";
+static double peak(Pool *pool) { return peak_of(pool, peak_task); }
+
+static void print_peaks(Pool *const pools[2]) {
+    double limit[2] = {0, 0}, tiles[2] = {0, 0};
+    for (int run = 0; run < 2 * RUNS; run++) {
+        limit[run % 2] = best(limit[run % 2], peak(pools[run % 2]));
+        if (has_tiles()) tiles[run % 2] = best(tiles[run % 2], peak_of(pools[run % 2], peak_tiles_task));
+    }
+    printf("multiply-add limit: %.1f Gflop/s on one thread, %.1f on two (%.2f times)\n", limit[0] / 1e9, limit[1] / 1e9,
+           limit[1] / limit[0]);
+    if (tiles[0] > 0)
+        printf("limit of tiles, bfloat16: %.0f Gflop/s on one thread, %.0f on two (%.2f times)\n", tiles[0] / 1e9,
+               tiles[1] / 1e9, tiles[1] / tiles[0]);
+    else
+        printf("limit of tiles, bfloat16: this CPU has none in use\n");
+}
+
+static const char *cpu_name(void) {
+    static char name[200] = "unknown CPU";
+    char line[256];
     FILE *info = fopen("/proc/cpuinfo", "r");
     while (info && fgets(line, sizeof line, info))
         if (sscanf(line, "model name : %199[^\n]", name) == 1) break;
     if (info) fclose(info);
+    return name;
+}
+
+static void machine(void) {
     const char *const *sets;
     size_t count = cpu_instruction_sets(&sets);
-    printf("machine: %s; instruction sets:", name);
+    printf("machine: %s; instruction sets:", cpu_name());
     for (size_t i = 0; i < count; i++) printf(" %s", sets[i]);
     printf("; in use: %s\n", cpu_instruction_set());
 }
@@ -260,6 +331,23 @@ static double step_operations(const Size *s, Packed source, Packed target) {
     return 6 * ((double)h->encoder_layers * encoder + (double)h->decoder_layers * decoder + Nt * D * V);
 }
 
+/* Bytes that the products of linear layers move in a step at least, weights left out, as they stay in the caches: each
+ * product reads its left factor and writes its output once, and a weight gradient reads two factors. A factor's number
+ * has `factor` bytes, an output's four. */
+static double step_bytes(const Size *s, Packed source, Packed target, double factor) {
+    const Hyper *h = &s->hyper;
+    const double D = (double)h->width, F = (double)h->feedforward, V = (double)h->vocab;
+    const double Ns = source.start[source.B], Nt = target.start[target.B];
+    /* The inputs and the outputs of all layers that a token goes through: q k v, o, fc1, fc2; cross q, o; cross k v. */
+    const double layer_in = D + D + D + F, layer_out = 3 * D + D + F + D;
+    const double encoder = Ns * (double)h->encoder_layers, decoder = Nt * (double)h->decoder_layers;
+    const double cross = Ns * (double)h->decoder_layers;
+    const double in = encoder * layer_in + decoder * (layer_in + 2 * D) + cross * D + Nt * D;
+    const double out = encoder * layer_out + decoder * (layer_out + 2 * D) + cross * 2 * D + Nt * V;
+    /* forward: in is read, out written; input gradient: dout read, din written; weight gradient: dout, in read */
+    return factor * (2 * in + 2 * out) + 4 * (in + out);
+}
+
 /* A model, a batch, and the four blocks: all that a step takes. */
 typedef struct Step {
     const Size *size;
@@ -362,17 +450,27 @@ static void step(const Size *size, size_t threads, Precision precision, double s
     pool_free(pool);
 }
 
+/* What `bench step` prints. */
+typedef struct StepFigures {
+    double tokens, speed, limit, memory; /* speed, limit: Gflop/s; memory: MB */
+} StepFigures;
+
 /* In a process of its own, for its memory to be told apart. */
-static void step_apart(const char *program, const Size *size, int threads, const char *precision) {
+static bool step_apart(StepFigures *found, const char *program, const Size *size, int threads, const char *precision) {
     char command[512];
     snprintf(command, sizeof command, "%s step %s %d %s 5", program, size->name, threads, precision);
     FILE *child = popen(command, "r");
-    double tokens, speed, limit, memory;
-    if (child && fscanf(child, "target_tokens_per_second=%lf gflops=%lf limit_gflops=%lf peak_mb=%lf", &tokens, &speed,
-                        &limit, &memory) == 4)
-        printf("%-6s %-9s %7d %17.0f %9.1f %13.0f%% of %3.0f %9.0f MB\n", size->name, precision, threads, tokens, speed,
-               100 * speed / limit, limit, memory);
+    const bool ok = child && fscanf(child, "target_tokens_per_second=%lf gflops=%lf limit_gflops=%lf peak_mb=%lf",
+                                    &found->tokens, &found->speed, &found->limit, &found->memory) == 4;
     if (child) pclose(child);
+    return ok;
+}
+
+static void print_step(const char *program, const Size *size, int threads, const char *precision) {
+    StepFigures f;
+    if (!step_apart(&f, program, size, threads, precision)) return;
+    printf("%-6s %-9s %7d %17.0f %9.1f %13.0f%% of %3.0f %9.0f MB\n", size->name, precision, threads, f.tokens, f.speed,
+           100 * f.speed / f.limit, f.limit, f.memory);
     fflush(stdout);
 }
 
@@ -381,10 +479,11 @@ static void steps(const char *program) {
            "target tokens/s", "Gflop/s", "of the limit", "memory");
     for (size_t i = 0; i < SIZES; i++)
         for (int threads = 1; threads <= 2; threads++) {
-            step_apart(program, &sizes[i], threads, "float32");
-            step_apart(program, &sizes[i], threads, "bfloat16");
+            print_step(program, &sizes[i], threads, "float32");
+            print_step(program, &sizes[i], threads, "bfloat16");
         }
-    printf("(limit: of multiply-adds in float32; memory: beyond parameters, gradients and moments; bfloat16 is %s)\n",
+    printf("(limit: of multiply-adds in float32, in both precisions; memory: beyond parameters, gradients and moments; "
+           "bfloat16 is %s)\n",
            matmul_has_bfloat16() ? "the CPU's own" : "emulated");
 }
 
@@ -415,19 +514,20 @@ static int longest_first(const void *a, const void *b) {
     return x->seconds < y->seconds ? 1 : -1;
 }
 
-static void profile(const Size *size, size_t threads) {
+static void profile(const Size *size, size_t threads, Precision precision) {
     enum { STEPS = 3 };
     Pool *pool = make_pool(threads);
     Step s;
-    step_begin(&s, (Compute){.pool = pool}, size);
+    step_begin(&s, (Compute){.pool = pool, .precision = precision}, size);
     step_run(&s);
     Profile p = {.count = 0};
     pool_watch(pool, watch, &p);
     double all = 0, sum = 0, product_seconds = 0;
     for (int i = 0; i < STEPS; i++) all += step_run(&s);
     qsort(p.parts, p.count, sizeof *p.parts, longest_first);
-    printf("\nwhere a step of %s goes on %zu thread%s: %.1f ms, %.1f Gflop/s\n", size->name, threads, plural(threads),
-           all / STEPS * 1e3, STEPS * step_operations(size, s.source, s.target) / all / 1e9);
+    printf("\nwhere a step of %s in %s goes on %zu thread%s: %.1f ms, %.1f Gflop/s\n", size->name,
+           PRECISION_NAMES[precision], threads, plural(threads), all / STEPS * 1e3,
+           STEPS * step_operations(size, s.source, s.target) / all / 1e9);
     for (size_t i = 0; i < p.count; i++) {
         const Part part = p.parts[i];
         sum += part.seconds;
@@ -438,15 +538,21 @@ static void profile(const Size *size, size_t threads) {
     }
     printf("  %-28s %5.1f%%\n  %-28s %5.1f%%\n", "between regions", 100 * (all - sum) / all, "all but products",
            100 * (all - product_seconds) / all);
+    const double kilobytes = 1e3 * s.target.start[s.target.B];
+    printf("  products move %.0f kB per target token at least, %.0f where factors are stored in bfloat16\n",
+           step_bytes(size, s.source, s.target, 4) / kilobytes, step_bytes(size, s.source, s.target, 2) / kilobytes);
     step_end(&s);
     pool_free(pool);
 }
 
 /* ---- translation ------------------------------------------------------------------------------------------------- */
 
-/* Sentences a second of the small model with untrained weights, 16 target tokens each. */
-static void translation(size_t threads) {
-    enum { SENTENCES = 1024, BATCH = 128, ALONE = 64, TARGET = 16 };
+enum { SENTENCES = 1024, BATCH = 128, ALONE = 64, TARGET = 16 };
+static const double SOURCE_WORDS = 11.9; /* words of a sentence: English of Multi30k, of which the lengths are */
+
+/* Translates with the small model and untrained weights, 16 target tokens a sentence. Prints the best of three times,
+ * and the memory of the process. */
+static void translate(size_t threads, size_t beam, size_t batch) {
     const Size *size = size_named("small");
     Error err;
     Pool *pool = make_pool(threads);
@@ -454,35 +560,83 @@ static void translation(size_t threads) {
     real *w = memory_new(params.count, sizeof *w);
     parameters_init(&params, w, 1);
     const Packed all = make_sentences(source_lengths, SENTENCES, size->hyper.vocab);
-    Translation *out = memory_new(BATCH, sizeof *out);
-    for (size_t beam = 1; beam <= 5; beam += 4)
-        for (size_t batch = BATCH; batch; batch = batch == BATCH ? 1 : 0) {
-            Search *decode = search_create(
-                &params, w, pool, (SearchOptions){.beam = beam, .n_best = 1, .length_alpha = 1, .max_extra = TARGET});
-            const size_t count = batch == 1 ? ALONE : SENTENCES;
-            double seconds = 1e9;
-            for (int run = 0; run < 3; run++) {
-                const double began = terminal_seconds();
-                for (size_t first = 0; first < count; first += batch) {
-                    uint32_t start[BATCH + 1];
-                    for (size_t b = 0; b <= batch; b++) start[b] = all.start[first + b] - all.start[first];
-                    if (!search_run(decode, (Packed){batch, all.token + all.start[first], start, all.longest}, out,
-                                    &err))
-                        return;
-                }
-                const double took = terminal_seconds() - began;
-                if (took < seconds) seconds = took;
+    Translation *out = memory_new(batch, sizeof *out);
+    uint32_t *start = memory_new(batch + 1, sizeof *start);
+    Search *search = search_create(&params, w, pool,
+                                   (SearchOptions){.beam = beam, .n_best = 1, .length_alpha = 1, .max_extra = TARGET});
+    const size_t count = batch == 1 ? ALONE : SENTENCES;
+    double seconds = 1e9;
+    for (int run = 0; run < 3; run++) {
+        const double began = terminal_seconds();
+        for (size_t first = 0; first + batch <= count; first += batch) {
+            for (size_t b = 0; b <= batch; b++) start[b] = all.start[first + b] - all.start[first];
+            if (!search_run(search, (Packed){batch, all.token + all.start[first], start, all.longest}, out, &err)) {
+                fprintf(stderr, "bench: %s\n", err.text);
+                exit(1);
             }
-            printf("translation, small, %zu thread%s, beam %zu, %-16s %7.0f sentences/s\n", threads, plural(threads),
-                   beam, batch == 1 ? "one by one:" : "batches of 128:", (double)count / seconds);
-            fflush(stdout);
-            search_free(decode);
         }
+        const double took = terminal_seconds() - began;
+        if (took < seconds) seconds = took;
+    }
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    printf("sentences_per_second=%.1f peak_mb=%.0f\n", (double)(count / batch * batch) / seconds,
+           (double)usage.ru_maxrss * 1024 / 1e6);
+    search_free(search);
+    free(start);
     free(out);
     free(w);
     free_sentences(all);
     parameters_free(&params);
     pool_free(pool);
+}
+
+/* What `bench translate` prints, in a process of its own. */
+static bool translate_apart(double *sentences, double *memory, const char *program, int threads, int beam, int batch) {
+    char command[512];
+    snprintf(command, sizeof command, "%s translate %d %d %d", program, threads, beam, batch);
+    FILE *child = popen(command, "r");
+    const bool ok = child && fscanf(child, "sentences_per_second=%lf peak_mb=%lf", sentences, memory) == 2;
+    if (child) pclose(child);
+    return ok;
+}
+
+static void translation(const char *program) {
+    printf("\ntranslation by small: a source sentence of %.1f words, 16 tokens of translation\n%7s %5s %6s %12s %14s "
+           "%8s\n",
+           SOURCE_WORDS, "threads", "beam", "batch", "sentences/s", "source words/s", "memory");
+    for (int threads = 1; threads <= 2; threads++)
+        for (int beam = 1; beam <= 5; beam += 4)
+            for (int batch = BATCH; batch; batch = batch == BATCH ? 1 : 0) {
+                double sentences, memory;
+                if (!translate_apart(&sentences, &memory, program, threads, beam, batch)) continue;
+                printf("%7d %5d %6d %12.0f %14.0f %5.0f MB\n", threads, beam, batch, sentences,
+                       SOURCE_WORDS * sentences, memory);
+                fflush(stdout);
+            }
+    printf("(memory: of the whole process)\n");
+}
+
+/* ---- one line ---------------------------------------------------------------------------------------------------- */
+
+static void summary(const char *program, Pool *pool) {
+    enum { THREADS = 2 };
+    StepFigures single = {0}, half = {0};
+    double batches = 0, alone = 0, memory = 0, memory_alone;
+    const Size *small = size_named("small");
+    const bool ok = step_apart(&single, program, small, THREADS, "float32") &&
+                    step_apart(&half, program, small, THREADS, "bfloat16") &&
+                    translate_apart(&batches, &memory, program, THREADS, 1, BATCH) &&
+                    translate_apart(&alone, &memory_alone, program, THREADS, 1, 1);
+    if (!ok) return;
+    char tiles[64] = "";
+    if (has_tiles()) snprintf(tiles, sizeof tiles, ", tiles %.0f", peak_of(pool, peak_tiles_task) / 1e9);
+    printf(
+        "\nnmt %s, %s, %s, %d threads, limit %.0f Gflop/s%s; small trains %.0f tokens/s in float32 (%.0f%%), %.0f in "
+        "bfloat16 (%s); greedy %.0f sentences/s (%.0f words/s, %.0f MB) in batches, %.0f one by one\n",
+        NMT_VERSION, cpu_name(), cpu_instruction_set(), THREADS, single.limit, tiles, single.tokens,
+        100 * single.speed / single.limit, half.tokens, matmul_has_bfloat16() ? "the CPU's own" : "emulated", batches,
+        SOURCE_WORDS * batches, memory, alone);
 }
 
 /* ---- text -------------------------------------------------------------------------------------------------------- */
@@ -626,27 +780,35 @@ int main(int argc, char **argv) {
              atof(argv[5]));
         return 0;
     }
+    if (argc == 5 && strcmp(argv[1], "translate") == 0) {
+        const int threads = atoi(argv[2]), beam = atoi(argv[3]), batch = atoi(argv[4]);
+        if (threads < 1 || beam < 1 || batch < 1 || batch > SENTENCES) {
+            fprintf(stderr, "bench: expected threads, a beam and a batch of 1 or more, found \"%s %s %s\"\n", argv[2],
+                    argv[3], argv[4]);
+            return 2;
+        }
+        translate((size_t)threads, (size_t)beam, (size_t)batch);
+        return 0;
+    }
     Pool *pools[2] = {make_pool(1), make_pool(2)};
     if (wanted(argc, argv, "machine")) {
         machine();
-        double limit[2] = {0, 0};
-        for (int run = 0; run < 2 * RUNS; run++) limit[run % 2] = best(limit[run % 2], peak(pools[run % 2]));
-        printf("multiply-add limit: %.1f Gflop/s on one thread, %.1f on two (%.2f times)\n", limit[0] / 1e9,
-               limit[1] / 1e9, limit[1] / limit[0]);
+        print_peaks(pools);
     }
     if (wanted(argc, argv, "products"))
         for (int i = 0; i < 2; i++) products(pools[i]);
     if (wanted(argc, argv, "pool")) regions(pools[1]);
-    for (int i = 0; i < 2; i++) pool_free(pools[i]);
     if (wanted(argc, argv, "profile"))
         for (size_t i = 0; i < SIZES; i++)
-            for (size_t threads = 1; threads <= 2; threads++) profile(&sizes[i], threads);
+            for (size_t threads = 1; threads <= 2; threads++) {
+                profile(&sizes[i], threads, PRECISION_FLOAT32);
+                profile(&sizes[i], threads, PRECISION_BFLOAT16);
+            }
     if (wanted(argc, argv, "steps")) steps(argv[0]);
-    if (wanted(argc, argv, "translation")) {
-        printf("\n");
-        for (size_t threads = 1; threads <= 2; threads++) translation(threads);
-    }
+    if (wanted(argc, argv, "translation")) translation(argv[0]);
     if (wanted(argc, argv, "text")) texts();
     if (wanted(argc, argv, "startup")) startup();
+    if (wanted(argc, argv, "summary")) summary(argv[0], pools[1]);
+    for (int i = 0; i < 2; i++) pool_free(pools[i]);
     return 0;
 }

@@ -3,6 +3,7 @@
  * is the same chain of multiply-adds as in a tile. */
 #pragma once
 
+#include "math/lanes.h"
 #include "math/product_tile.h"
 
 /* rows: a constant where this is inlined. */
