@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/ds.h"
 #include "base/scope.h"
 #include "base/size.h"
@@ -197,6 +198,7 @@ typedef struct Factor {
 
 struct PackedWeights {
     const real *w, *end;
+    Arena *arenas;   /* a stb_ds array: where packed copies are; an arena has large pages, which are read faster */
     Factor *factors; /* a stb_ds array, in the order in which they were met first */
     size_t next;     /* the one that follows what was asked for last: mostly they come in turn */
 };
@@ -209,7 +211,8 @@ PackedWeights *packed_weights_create(const real *w, size_t count) {
 
 void packed_weights_free(PackedWeights *weights) {
     if (!weights) return;
-    for (size_t i = 0; i < stbds_arrlenu(weights->factors); i++) free(weights->factors[i].packed);
+    for (size_t i = 0; i < stbds_arrlenu(weights->arenas); i++) arena_free(&weights->arenas[i]);
+    stbds_arrfree(weights->arenas);
     stbds_arrfree(weights->factors);
     free(weights);
 }
@@ -217,6 +220,21 @@ void packed_weights_free(PackedWeights *weights) {
 static bool same_factor(const Factor *f, const Factor *g) {
     return f->b.data == g->b.data && f->b.row == g->b.row && f->b.col == g->b.col && f->n == g->n && f->k == g->k &&
            f->kernel == g->kernel;
+}
+
+/* Room for a packed copy; NULL: there is no memory. An arena is as large as the weights, and its pages are taken as they
+ * are written to. */
+static real *room_for(PackedWeights *weights, size_t elements) {
+    const uint64_t bytes = (uint64_t)elements * sizeof(real) + ARENA_ALIGNMENT;
+    const uint64_t all = (uint64_t)(weights->end - weights->w) * sizeof(real);
+    const Arena *last = weights->arenas ? &stbds_arrlast(weights->arenas) : NULL;
+    if (!last || last->size - last->used < bytes) {
+        Error err;
+        Arena arena;
+        if (!arena_create(&arena, all > bytes ? all : bytes, &err) && !arena_create(&arena, bytes, &err)) return NULL;
+        stbds_arrput(weights->arenas, arena);
+    }
+    return arena_push(&stbds_arrlast(weights->arenas), elements, sizeof(real));
 }
 
 /* b as it was packed once and for all; NULL: it is none of the weights that stay, or there was no memory. */
@@ -232,8 +250,7 @@ static real *packed_weights(Compute compute, const ProductKernels *kernel, Matri
         return weights->factors[at].packed;
     }
     Product p = {.kernel = kernel, .b = b, .n = n, .k = k, .columns = size_divide_up(n, kernel->nr) * kernel->nr};
-    factor.packed = scope_adopt(aligned_alloc(LINE, size_round_up(p.columns * k * sizeof(real), LINE)));
-    p.packed = factor.packed;
+    factor.packed = p.packed = room_for(weights, p.columns * k);
     if (p.packed) pack_all(compute.pool, &p);
     stbds_arrput(weights->factors, factor);
     return p.packed;
