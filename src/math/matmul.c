@@ -18,7 +18,6 @@
 
 #include "base/arena.h"
 #include "base/ds.h"
-#include "base/scope.h"
 #include "base/size.h"
 #include "math/kernels.h"
 
@@ -222,8 +221,8 @@ static bool same_factor(const Factor *f, const Factor *g) {
            f->kernel == g->kernel;
 }
 
-/* Room for a packed copy; NULL: there is no memory. An arena is as large as the weights, and its pages are taken as they
- * are written to. */
+/* Room for a packed copy; NULL: there is no memory. An arena is as large as the weights, and its pages are taken as
+ * they are written to. */
 static real *room_for(PackedWeights *weights, size_t elements) {
     const uint64_t bytes = (uint64_t)elements * sizeof(real) + ARENA_ALIGNMENT;
     const uint64_t all = (uint64_t)(weights->end - weights->w) * sizeof(real);

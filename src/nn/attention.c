@@ -126,6 +126,13 @@ static Room room_of(const Attention *a, size_t b, size_t worker) {
     return room;
 }
 
+/* Fetches the K columns of T rows into the cache. They are too far apart for the hardware to foresee. */
+static void fetch_rows(const real *rows, size_t stride, size_t T, size_t K) {
+    enum { LINE = 64 / sizeof(real) };
+    for (size_t j = 0; j < T; j++)
+        for (size_t i = 0; i < K; i += LINE) __builtin_prefetch(rows + j * stride + i);
+}
+
 /* forward_pair of one query, as each step of decoding has them: the same sums, without a product's packing. */
 static void forward_query(const Attention *a, const Pair *p, size_t h, const Room *room, real *shown) {
     enum { WHOLE = 16 }; /* elements of whole vectors in every instruction set */
@@ -133,6 +140,8 @@ static void forward_query(const Attention *a, const Pair *p, size_t h, const Roo
     const Matrix q = part_of(a->in.q, p->query0, p->col, 1, K, room->queries);
     size_t stride;
     real *weight = room->weights, *out = place_of(a->out, p->query0, p->col, K, room->out, &stride);
+    fetch_rows(p->v.data, p->v.row, p->Tk, K);
+    fetch_rows(p->k.data + K, p->k.row, p->Tk, K); /* the next head's keys are beside these */
     nn_kernels()->attention_score(weight, q.data, p->k.data, p->k.row, p->scale, p->Tk, K);
     for (size_t j = a->shape.causal ? 1 : p->Tk; j < W; j++) weight[j] = HIDDEN;
     a->log_sum[p->query0 * H + h] = vector_softmax(weight, weight, W);
