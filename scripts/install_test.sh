@@ -1,11 +1,11 @@
 #!/bin/sh
 # Checks what `make install` and `make amalgamation` give, as somebody who builds on it would use it: programs in C, C++,
 # Python and Rust translate and train with the library, and have the bits of ./translate and ./train.
-# usage: scripts/install_test.sh [COMPILER...]     compilers for the amalgamation (gcc clang musl-gcc, those that there are)
+# usage: scripts/install_test.sh [COMPILER...]     compilers for the amalgamation (gcc clang, those that there are)
 # MODEL: a model to translate with (runs/tiny/model.gguf; if there is none, one is trained for a few steps).
 set -eu
 cd "$(dirname "$0")/.."
-compilers=${*:-gcc clang musl-gcc}
+compilers=${*:-gcc clang}
 t=$(mktemp -d)
 trap 'rm -rf "$t"' EXIT
 trap 'exit 1' INT TERM
