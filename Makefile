@@ -173,7 +173,7 @@ $(PAGE_DATA) $(B)/page/report_data.o: %.o: %.c $(B)/built_by
 
 $(B)/tests/%: tests/%.c $(LIB) Makefile $(B)/built_by
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(FLAGS) -Itests -MMD -MP -o $@ $< $(filter %.o,$^) $(LIB) $(LDFLAGS) $(LIBS)
+	$(Q)$(CC) $(FLAGS) -fvisibility=default -Itests -MMD -MP -o $@ $< $(filter %.o,$^) $(LIB) $(LDFLAGS) $(LIBS)
 
 # The other half of the comparison with micro.c.
 $(B)/tests/test_micro $(B)/tests/gradcheck_micro: $(B)/tests/micro_real.o

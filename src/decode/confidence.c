@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/exact.h"
 #include "base/memory.h"
 
 /* The fit is drawn towards bias and slope 0 as much as by a hundredth of a sentence, so that it is finite even where
