@@ -332,7 +332,7 @@ narrow:
 # what src/web/ replaces.
 WEB_CC  := clang --target=wasm32-wasi -msimd128 -D_WASI_EMULATED_MMAN -D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_GETPID \
            -Isrc/web/shim -include src/web/shim/wasi.h
-WEB_SRC := $(filter-out src/base/pool.c src/base/scope.c src/page/pages.c src/train/dryrun.c src/train/report.c src/%/nmt.c src/%/nmt_call.c src/%/nmt_train.c src/cli/%,$(LIB_SRC)) \
+WEB_SRC := $(filter-out src/base/pool.c src/base/scope.c src/page/pages.c src/train/dryrun.c src/train/report.c src/decode/nmt% src/train/nmt% src/cli/%,$(LIB_SRC)) \
            $(wildcard src/web/*.c)
 WEB_LD  := -mexec-model=reactor -Wl,-z,stack-size=1048576 -Wl,--stack-first -Wl,--max-memory=2147418112 -Wl,--strip-all \
            -lwasi-emulated-mman -lwasi-emulated-signal -lwasi-emulated-getpid

@@ -2,7 +2,7 @@
 # Trains with several processes over each MPI that is installed (Open MPI, MPICH), and compares, byte for byte, with a
 # process alone: configs/tiny.ini and, where the corpora are there, configs/multi30k.ini and configs/tatoeba.ini, for 60
 # steps of 4 pieces and, these two, 1024 tokens. Then rounds of a small run that is killed or stopped at random moments, as a whole or one rank of
-# it, and goes on with another number of processes. Last, what is refused, and a disk that is full.
+# it, and continues with another number of processes. Last, what is refused, and a disk that is full.
 #
 #   sh scripts/mpi_test.sh [ROUNDS]      default 20; run it from the project's root, after make
 #

@@ -149,6 +149,18 @@ SHARED bool command_gives(int code, const char *const *arguments, const CommandH
     return ok;
 }
 
+/* Runs with this input and expects this exit code; returns what was printed, and what was said in *said if that is not
+ * NULL. Free both. */
+SHARED char *command_says(const char *const *arguments, const char *input, int code, char **said) {
+    CommandRun run = command_run(arguments, &(CommandHow){.input = input});
+    EXPECT_INT(run.code, code);
+    if (run.code != code) printf("%s", run.err);
+    char *out = memory_string(run.out);
+    if (said) *said = memory_string(run.err);
+    command_free(&run);
+    return out;
+}
+
 /* ---- Files ---- */
 
 SHARED void write_bytes(const char *path, const void *data, size_t size) {

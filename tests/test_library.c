@@ -793,7 +793,7 @@ static void test_header_alone(void) {
 
 static void test_examples(void) {
     const char *bin = getenv("NMT_BIN");
-    if (bin && strcmp(bin, "build/release/bin") != 0) SKIP("the examples are run with the release build");
+    if (bin && !strstr(bin, "/build/release/bin")) SKIP("the examples are run with the release build");
     EXPECT_INT(shell(BUILD, "train", folder, "train"), 0);
     EXPECT_INT(shell(BUILD, "translate", folder, "translate"), 0);
     EXPECT_INT(shell("'%s/train' '%s' run.dir='%s/example' | grep -q 'done: 4 steps'", folder, config, folder), 0);

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "math/cpu.h"
 #include "plain.h"
+#include "sets.h"
 #include "testlib.h"
 
 static Pool *single, *pool; /* of one thread, and of two */
@@ -81,16 +82,6 @@ static void check(Ask q) {
 static void check_all(size_t m, size_t n, size_t k, size_t slack) {
     for (int way = 0; way < 24; way++)
         check((Ask){m, n, k, slack, way & 1, way & 2, way & 4, way / 8 == 1, way / 8 == 2});
-}
-
-static void for_each_set(void (*test)(void)) {
-    const char *const *names, *const before = cpu_instruction_set();
-    const size_t sets = cpu_instruction_sets(&names);
-    for (size_t s = 0; s < sets; s++) {
-        EXPECT(cpu_use(names[s]));
-        test();
-    }
-    EXPECT(cpu_use(before));
 }
 
 /* ---- against the reference --------------------------------------------------------------------------------------- */

@@ -91,8 +91,8 @@ static real *noise(size_t count, uint32_t site) {
     return x;
 }
 
-/* Rows as products read them, in a block of just so many bytes that valgrind and AddressSanitizer see a tile that reads
- * more. */
+/* Rows as products read them, in a block without room to spare, so that valgrind and AddressSanitizer see a tile that
+ * reads more. */
 static Stored store_all(const real *x, size_t rows, size_t width) {
     const Precision precision = PRECISION_BFLOAT16;
     Stored s = {memory_new(stored_bytes(precision, rows, width), 1), stored_stride(precision, width), width, precision};

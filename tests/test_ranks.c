@@ -133,7 +133,7 @@ static void *run(void *context) {
     return NULL;
 }
 
-/* Runs so many ranks; what is not set in `how` is as in the config. */
+/* Runs a number of ranks; what is not set in `how` is as in the config. */
 static void run_ranks(Rank ranks[MOST], size_t count, Hub *hub, const Rank *how) {
     pthread_barrier_init(&hub->barrier, NULL, (unsigned)count);
     for (size_t i = 0; i < count; i++) {

@@ -114,19 +114,8 @@ static void test_reranker(void) {
 
 static const char *const lines = "the red cat sleeps\nthe black wolf sings\n\nthe king eats\nzzz\n";
 
-/* Runs with this input and expects this exit code; returns what was printed, and what was said in *said. */
-static char *say(const char *const *arguments, const char *input, int code, char **said) {
-    CommandRun run = command_run(arguments, &(CommandHow){.input = input});
-    EXPECT_INT(run.code, code);
-    if (run.code != code) printf("%s", run.err);
-    char *out = memory_string(run.out);
-    if (said) *said = memory_string(run.err);
-    command_free(&run);
-    return out;
-}
-
 static void expect_same_output(const char *const *a, const char *const *b) {
-    char *x = say(a, lines, 0, NULL), *y = say(b, lines, 0, NULL);
+    char *x = command_says(a, lines, 0, NULL), *y = command_says(b, lines, 0, NULL);
     EXPECT_STR(x, y);
     EXPECT(*x);
     free(x);
@@ -140,13 +129,13 @@ static size_t count_of(const char *text, const char *what) {
 }
 
 static void test_command_reranks(void) {
-    char *list = say(ARGS("translate", MODEL, BACK, "--beam=4", "--n-best=2"), lines, 0, NULL);
+    char *list = command_says(ARGS("translate", MODEL, BACK, "--beam=4", "--n-best=2"), lines, 0, NULL);
     EXPECT_INT(count_of(list, "\n"), 9); /* two of each, one of the empty line */
     EXPECT_INT(count_of(list, " F2= "), 9);
     /* F1 is what the other model's --score prints for the pair the other way round. */
     char *text = strstr(list, " ||| ") + 5, *behind = strstr(text, " ||| F0= "), *value = strstr(behind, "F1= ") + 4;
     char *pair = memory_format("%.*s\tthe red cat sleeps\n", (int)(behind - text), text);
-    char *score = say(ARGS("translate", "-m", "back/model.gguf", "--score"), pair, 0, NULL);
+    char *score = command_says(ARGS("translate", "-m", "back/model.gguf", "--score"), pair, 0, NULL);
     EXPECT(strcspn(value, " ") == strcspn(score, "\t") && strncmp(value, score, strcspn(value, " ")) == 0);
     free(score);
     free(pair);
@@ -160,8 +149,8 @@ static void test_command_reranks(void) {
     expect_same_output(ARGS("translate", MODEL, "--rerank=run/model.gguf", "--alpha=0", "--alignment=hard"),
                        ARGS("translate", MODEL, "--alpha=0", "--alignment=hard"));
     /* Line by line as all together. */
-    char *all = say(ARGS("translate", MODEL, BACK, "-n", "2"), "the king eats\nthe red cat sleeps\n", 0, NULL);
-    char *one = say(ARGS("translate", MODEL, BACK, "-n", "2"), "the king eats\n", 0, NULL);
+    char *all = command_says(ARGS("translate", MODEL, BACK, "-n", "2"), "the king eats\nthe red cat sleeps\n", 0, NULL);
+    char *one = command_says(ARGS("translate", MODEL, BACK, "-n", "2"), "the king eats\n", 0, NULL);
     EXPECT(strncmp(all, one, strlen(one)) == 0);
     free(all);
     free(one);
@@ -169,9 +158,11 @@ static void test_command_reranks(void) {
 
 static void test_command_tunes(void) {
     char *said, *again_said;
-    char *out = say(ARGS("translate", MODEL, BACK, "--beam=4", "--confidence", "--tune=train.tsv"), NULL, 0, &said);
-    char *again = say(ARGS("translate", MODEL, BACK, "--beam=4", "--confidence", "--tune=train.tsv", "--threads=1"),
-                      NULL, 0, &again_said);
+    char *out =
+        command_says(ARGS("translate", MODEL, BACK, "--beam=4", "--confidence", "--tune=train.tsv"), NULL, 0, &said);
+    char *again =
+        command_says(ARGS("translate", MODEL, BACK, "--beam=4", "--confidence", "--tune=train.tsv", "--threads=1"),
+                     NULL, 0, &again_said);
     EXPECT_STR(out, again);
     EXPECT_STR(said, again_said);
     EXPECT(strncmp(out, "--weights 1,", 12) == 0);
@@ -183,29 +174,30 @@ static void test_command_tunes(void) {
     *end = 0;
     char *calibration = end + 1 + strlen("--calibration ");
     *strchr(calibration, '\n') = 0;
-    free(say(ARGS("translate", MODEL, BACK, "--weights", weights, "--confidence", "--calibration", calibration), lines,
-             0, NULL));
+    free(
+        command_says(ARGS("translate", MODEL, BACK, "--weights", weights, "--confidence", "--calibration", calibration),
+                     lines, 0, NULL));
     free(out);
     free(said);
     free(again);
     free(again_said);
-    out = say(ARGS("translate", MODEL, "--confidence", "--tune=valid.tsv"), NULL, 1, &said);
+    out = command_says(ARGS("translate", MODEL, "--confidence", "--tune=valid.tsv"), NULL, 1, &said);
     EXPECT_STR(said, "translate: valid.tsv: expected at least 100 sentences to calibrate with, found 8\n");
     free(out);
     free(said);
 }
 
 static void test_command_confidence(void) {
-    char *said, *out = say(ARGS("translate", MODEL, "--confidence", "x"), NULL, 1, &said);
+    char *said, *out = command_says(ARGS("translate", MODEL, "--confidence", "x"), NULL, 1, &said);
     EXPECT_HAS(said, "translate: run/model.gguf: --confidence: expected training.confidence_bias and _slope");
     EXPECT_STR(out, "");
     free(out);
     free(said);
-    out = say(ARGS("translate", "-m", "sure/model.gguf", "--confidence"), lines, 0, NULL);
+    out = command_says(ARGS("translate", "-m", "sure/model.gguf", "--confidence"), lines, 0, NULL);
     EXPECT_INT(count_of(out, " ||| 0."), 4);
     EXPECT_HAS(out, "\n ||| 1.0000\n"); /* the empty line */
     free(out);
-    out = say(ARGS("translate", MODEL, "--confidence", "--calibration=0.5,-1", "-n", "2"), lines, 0, NULL);
+    out = command_says(ARGS("translate", MODEL, "--confidence", "--calibration=0.5,-1", "-n", "2"), lines, 0, NULL);
     EXPECT_INT(count_of(out, " ||| 0."), 8);
     free(out);
 }
@@ -234,7 +226,7 @@ static void test_command_wrong_options(void) {
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         const char *const *a = cases[i].arguments;
-        char *said, *out = say(ARGS("translate", MODEL, a[0], a[1], a[2], a[3]), NULL, cases[i].code, &said);
+        char *said, *out = command_says(ARGS("translate", MODEL, a[0], a[1], a[2], a[3]), NULL, cases[i].code, &said);
         EXPECT_STR(out, "");
         EXPECT_HAS(said, cases[i].message);
         EXPECT_INT(count_of(said, "\n"), 1);

@@ -227,19 +227,8 @@ static void test_several_models(void) {
 
 #define MODEL "-m", "run/model.gguf"
 
-/* Runs with this input and expects this exit code; returns what was printed, and what was said in *said. */
-static char *say(const char *const *arguments, const char *input, int code, char **said) {
-    CommandRun run = command_run(arguments, &(CommandHow){.input = input});
-    EXPECT_INT(run.code, code);
-    if (run.code != code) printf("%s", run.err);
-    char *out = memory_string(run.out);
-    if (said) *said = memory_string(run.err);
-    command_free(&run);
-    return out;
-}
-
 static void expect_same_output(const char *const *a, const char *const *b, const char *input) {
-    char *x = say(a, input, 0, NULL), *y = say(b, input, 0, NULL);
+    char *x = command_says(a, input, 0, NULL), *y = command_says(b, input, 0, NULL);
     EXPECT_STR(x, y);
     EXPECT(*x);
     free(x);
@@ -251,7 +240,7 @@ static void expect_same_output(const char *const *a, const char *const *b, const
 static void test_command_scores_what_it_says(void) {
     char *all = memory_new(SENTENCES * 80, 1), *pairs = NULL, *log_p = NULL;
     for (size_t i = 0; i < SENTENCES; i++) strcat(strcat(all, sources[i]), "\n");
-    char *list = say(ARGS("translate", MODEL, "-n", "2"), all, 0, NULL);
+    char *list = command_says(ARGS("translate", MODEL, "-n", "2"), all, 0, NULL);
     size_t count = 0, same = 0;
     for (char *line = list, *end; (end = strchr(line, '\n')); line = end + 1) {
         char *text = strstr(line, " ||| ") + 5, *behind = strstr(text, " ||| F0= ");
@@ -267,7 +256,7 @@ static void test_command_scores_what_it_says(void) {
     }
     stbds_arrput(pairs, 0);
     stbds_arrput(log_p, 0);
-    char *scores = say(ARGS("translate", MODEL, "--score", "--threads=2"), pairs, 0, NULL);
+    char *scores = command_says(ARGS("translate", MODEL, "--score", "--threads=2"), pairs, 0, NULL);
     const char *expected = log_p;
     for (char *line = scores, *end; (end = strchr(line, '\n')); line = end + 1, expected = strchr(expected, '\n') + 1)
         same += strncmp(line, expected, strcspn(expected, "\n")) == 0 && line[strcspn(expected, "\n")] == '\t';
@@ -284,7 +273,7 @@ static void test_command_reads_pairs(void) {
     memset(longest, 'x', 199);
     char *input = memory_format(
         "the cat\tle chat\n\nthe cat\n\tle chat\n\t\nthe cat\t\r\n%s\tle chat\nthe cat\t%s\na\tb\tc", longest, longest);
-    char *out = say(ARGS("translate", MODEL, "--score"), input, 1, &said);
+    char *out = command_says(ARGS("translate", MODEL, "--score"), input, 1, &said);
     static const char *const begins[] = {"-", "", "-inf\t-inf\t", "-inf\t-inf\t", "0\t0\t", "-", "-inf", "-inf", "-"};
     const char *line = out;
     for (size_t i = 0; i < COUNT(begins); i++) {
@@ -311,12 +300,12 @@ static void test_command_reads_pairs(void) {
                        "the cat sleeps\tle chat dort\nthe wolf\tle loup\n");
     expect_same_output(ARGS("translate", MODEL, "--score", "pairs.tsv"),
                        ARGS("translate", MODEL, "--score", "sources", "targets"), NULL);
-    out = say(ARGS("translate", MODEL, "--score", "sources", "more"), NULL, 1, &said);
+    out = command_says(ARGS("translate", MODEL, "--score", "sources", "more"), NULL, 1, &said);
     EXPECT_STR(said, "translate: sources: expected as many lines as more has, found only 2\n");
     EXPECT(*out); /* of the lines that both have */
     free(out);
     free(said);
-    out = say(ARGS("translate", MODEL, "--score", "nowhere"), NULL, 1, &said);
+    out = command_says(ARGS("translate", MODEL, "--score", "nowhere"), NULL, 1, &said);
     EXPECT_STR(said, "translate: nowhere: cannot open: No such file or directory\n");
     free(out);
     free(said);
@@ -370,7 +359,7 @@ static void test_command_with_several_models(void) {
         {"nowhere.gguf", {"nowhere.gguf: cannot open"}},
     };
     for (size_t i = 0; i < COUNT(refused); i++) {
-        char *said, *out = say(ARGS("translate", MODEL, "-m", refused[i].model), input, 1, &said);
+        char *said, *out = command_says(ARGS("translate", MODEL, "-m", refused[i].model), input, 1, &said);
         EXPECT_STR(out, "");
         for (size_t j = 0; j < 2 && refused[i].parts[j]; j++) EXPECT_HAS(said, refused[i].parts[j]);
         free(out);
@@ -391,7 +380,7 @@ static void test_command_wrong_options(void) {
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         const char *const *a = cases[i].arguments;
-        char *said, *out = say(ARGS("translate", a[0], a[1], a[2], a[3]), NULL, 2, &said);
+        char *said, *out = command_says(ARGS("translate", a[0], a[1], a[2], a[3]), NULL, 2, &said);
         EXPECT_STR(out, "");
         EXPECT_HAS(said, cases[i].message);
         free(out);

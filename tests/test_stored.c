@@ -12,6 +12,7 @@
 #include "math/matmul_stored.h"
 #include "math/vector.h"
 #include "plain.h"
+#include "sets.h"
 #include "testlib.h"
 
 static const Precision BF = PRECISION_BFLOAT16;
@@ -107,16 +108,6 @@ static void check_product(Case c, real *first, size_t threads) {
     free(a), free(b), free(bias), free(expected), free(found), free(in.data), free(kept.data);
     rounded_weights_free(rounded);
     pool_free(pool);
-}
-
-static void for_each_set(void (*test)(void)) {
-    const char *const *names, *const before = cpu_instruction_set();
-    const size_t sets = cpu_instruction_sets(&names);
-    for (size_t s = 0; s < sets; s++) {
-        EXPECT(cpu_use(names[s]));
-        test();
-    }
-    EXPECT(cpu_use(before));
 }
 
 static void check_products(void) {

@@ -10,6 +10,7 @@
 #include "optim/adam_rows.h"
 #include "optim/kernels.h"
 #include "plain.h"
+#include "sets.h"
 #include "testlib.h"
 
 enum { MOST = 400, MARGIN = 80, ROOM = MOST + 2 * MARGIN };
@@ -18,16 +19,6 @@ static const size_t lengths[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10,  11,  1
                                  21, 22, 23, 24, 25, 26, 27, 28, 29, 30,  31,  32,  33,  34,  35,  36,  37,  38, 39, 40,
                                  41, 42, 43, 44, 45, 46, 47, 48, 49, 50,  51,  52,  53,  54,  55,  56,  57,  58, 59, 60,
                                  61, 62, 63, 64, 65, 66, 67, 96, 97, 127, 128, 129, 255, 256, 257, 333, 399, 400};
-
-static void for_each_set(void (*test)(void)) {
-    const char *const *names, *const before = cpu_instruction_set();
-    const size_t sets = cpu_instruction_sets(&names);
-    for (size_t s = 0; s < sets; s++) {
-        EXPECT(cpu_use(names[s]));
-        test();
-    }
-    EXPECT(cpu_use(before));
-}
 
 static void for_each_length(void (*test)(size_t n)) {
     for (size_t i = 0; i < COUNT(lengths); i++) test(lengths[i]);

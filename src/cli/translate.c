@@ -327,7 +327,7 @@ static void check_request(const Request *request) {
                       search.min_length);
 }
 
-/* The texts, or "-" alone, which stands for the lines of stdin, and is taken out. */
+/* The texts, or "-" alone, which means the lines of stdin, and is taken out. */
 static void check_texts(Request *request) {
     const size_t count = stbds_arrlenu(request->texts);
     for (size_t i = 0; i < count; i++) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/version.h"
 #include "math/cpu.h"
 
@@ -134,4 +135,10 @@ nmt_status call_texts(const nmt_text *texts, size_t count, const char *what, nmt
             return call_refuse(err, NMT_WRONG_ARGUMENT, "%s[%zu]: expected %zu bytes, found NULL", what, i,
                                texts[i].length);
     return NMT_OK;
+}
+
+Text *call_copy_texts(const nmt_text *texts, size_t count) {
+    Text *copy = memory_new(count, sizeof *copy);
+    for (size_t i = 0; i < count; i++) copy[i] = (Text){texts[i].length > 0 ? texts[i].bytes : "", texts[i].length};
+    return copy;
 }

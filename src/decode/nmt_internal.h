@@ -1,10 +1,24 @@
-/* A call into the library (decode/nmt.h): what each of its functions does around its work. */
+/* What the files of the library (decode/nmt.h) share: models, and what each function does around its work. */
 #pragma once
 
 #include <stddef.h>
 
 #include "base/scope.h"
+#include "decode/modelfile.h"
 #include "decode/nmt.h"
+#include "text/tokenizer.h"
+#include "text/utf8.h"
+
+typedef struct InfoLine {
+    char *key, *text; /* text NULL: a list */
+} InfoLine;
+
+struct nmt_model {
+    Scope *scope;
+    ModelFile file;
+    Tokenizer *tokenizer;
+    InfoLine *info; /* a stb_ds array */
+};
 
 /* Runs the body in the scope, with the floating-point mode that the library computes in and the locale "C", and puts
  * the thread's back. Fills *err, which may be NULL. If the body fails, the scope owns nothing any more; the status is
@@ -34,3 +48,6 @@ nmt_status call_header(int header, nmt_error *err);
 
 /* Refuses a text without bytes. what: "texts". */
 nmt_status call_texts(const nmt_text *texts, size_t count, const char *what, nmt_error *err);
+
+/* The texts as the rest of the program has them, in a fresh array. */
+Text *call_copy_texts(const nmt_text *texts, size_t count);

@@ -40,7 +40,7 @@ void reranker_free(Reranker *r) {
 }
 
 void reranker_add(Reranker *r, Scorer *scorer, bool reverse) {
-    CHECK(r->values < RERANK_MOST, "so many models");
+    CHECK(r->values < RERANK_MOST, "there is room for another model");
     const size_t at = r->values++ - 1; /* the tokens stay the last */
     r->scorers[at] = scorer, r->reverse[at] = reverse;
     r->weights[at] = 1;

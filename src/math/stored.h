@@ -57,7 +57,7 @@ static inline Stored stored_rows(Stored s, size_t row) {
 /* What is stored as floats, as floats. */
 static inline real *stored_floats(Stored s) { return s.precision == PRECISION_FLOAT32 ? s.data : NULL; }
 
-/* Rounds n numbers, and back (without an error). On the calling thread. */
+/* Rounds n numbers; and makes floats of them again, which is exact. On the calling thread. */
 void stored_write(Stored s, size_t row, size_t col, const real *x, size_t n);
 void stored_read(real *x, Stored s, size_t row, size_t col, size_t n);
 
