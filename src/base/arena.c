@@ -24,12 +24,20 @@
 #define ASAN_UNPOISON_MEMORY_REGION(block, size) ((void)(block), (void)(size))
 #endif
 
-/* Blocks of this size and above ask for large pages, for fewer misses in the processor's address cache. */
-enum { ARENA_LARGE = 1 << 22 };
+/* Blocks of this size and above ask for large pages, for fewer misses in the processor's address cache. Whole ones: the
+ * system then begins the block at the start of one, and there are no small pages at its ends, which are taken one by
+ * one. */
+enum { ARENA_LARGE = 1 << 20, ARENA_PAGE = 1 << 21 };
+
+/* Bytes that a block is mapped with. */
+static uint64_t mapped_size(uint64_t size) {
+    const uint64_t most = UINT64_MAX - ARENA_PAGE;
+    return size < ARENA_LARGE || size > most ? size : (size + ARENA_PAGE - 1) / ARENA_PAGE * ARENA_PAGE;
+}
 
 static void unmap(void *base, size_t size) {
     ASAN_UNPOISON_MEMORY_REGION(base, size);
-    munmap(base, size);
+    munmap(base, (size_t)mapped_size(size));
 }
 
 Arena arena_measure(void) { return (Arena){NULL, UINT64_MAX, 0}; }
@@ -38,8 +46,10 @@ bool arena_create(Arena *arena, uint64_t size, Error *err) {
     *arena = (Arena){0};
     const uint64_t room = size > 0 ? size : ARENA_ALIGNMENT; /* mapping nothing is an error to the system */
     errno = ENOMEM;
-    void *base = room > SIZE_MAX ? MAP_FAILED
-                                 : mmap(NULL, (size_t)room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const uint64_t mapped = mapped_size(room);
+    void *base = mapped > SIZE_MAX
+                     ? MAP_FAILED
+                     : mmap(NULL, (size_t)mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED) {
         scope_short();
         return error_set(err, "out of memory: no room for a block of %.1f MiB (%s)", (double)size / (1 << 20),
@@ -47,7 +57,7 @@ bool arena_create(Arena *arena, uint64_t size, Error *err) {
     }
     scope_take(base, (size_t)room, unmap);
 #ifdef MADV_HUGEPAGE
-    if (room >= ARENA_LARGE) madvise(base, room, MADV_HUGEPAGE); /* only a hint: small pages work, too */
+    if (room >= ARENA_LARGE) madvise(base, mapped, MADV_HUGEPAGE); /* only a hint: small pages work, too */
 #endif
     *arena = (Arena){base, room, 0};
     ASAN_POISON_MEMORY_REGION(base, room);

@@ -5,31 +5,48 @@
 #include "base/check.h"
 #include "base/ds.h"
 #include "base/memory.h"
-#include "base/table.h"
 #include "text/pieces.h"
 
-typedef struct Token {
-    size_t start; /* in spelling */
-    size_t length;
-} Token;
+enum { FEWEST_SLOTS = 64 };
 
+#define NO_MERGE UINT32_MAX
+
+/* Small, because whoever opens a model to translate one sentence waits for fresh memory most of all. */
 struct Tokenizer {
     Normalisation how;
     uint32_t *merges; /* (merge_count, 2) */
     size_t merge_count;
-    Token *tokens;  /* (vocab) */
-    char *spelling; /* stb_ds array: the bytes of all tokens */
-    Table pairs;    /* numbers the merges by token_pair of their two tokens */
+    char *spelling;   /* stb_ds array: the bytes of all tokens, one after another */
+    uint32_t *starts; /* (vocab + 1): where each begins */
+    uint16_t *slots; /* (slot_count) a hash table of the merges by their two tokens: 1 + a merge, or 0, an empty slot */
+    size_t slot_count; /* a power of two, more than twice merge_count */
 };
 
+_Static_assert(TOKENIZER_VOCAB_MAX - TOKEN_FIRST_MERGE < UINT16_MAX, "a slot holds the number of any merge");
+
+/* The slot of a pair of tokens, or the empty one where it would be, with linear probing as in base/table.h. */
+static uint16_t *merge_slot(const Tokenizer *tokenizer, uint32_t left, uint32_t right) {
+    const size_t mask = tokenizer->slot_count - 1;
+    size_t at = (size_t)(token_pair(left, right) * 0x9E3779B97F4A7C15u >> 32) & mask;
+    for (; tokenizer->slots[at]; at = (at + 1) & mask) {
+        const uint32_t *merge = tokenizer->merges + 2 * (size_t)(tokenizer->slots[at] - 1);
+        if (merge[0] == left && merge[1] == right) break;
+    }
+    return &tokenizer->slots[at];
+}
+
 static uint32_t find_merge(const Tokenizer *tokenizer, uint32_t left, uint32_t right) {
-    return table_find(&tokenizer->pairs, token_pair(left, right));
+    const uint16_t slot = *merge_slot(tokenizer, left, right);
+    return slot ? slot - 1u : NO_MERGE;
+}
+
+static size_t token_length(const Tokenizer *tokenizer, size_t id) {
+    return tokenizer->starts[id + 1] - tokenizer->starts[id];
 }
 
 static void add_spelling(Tokenizer *tokenizer, size_t id, const char *bytes, size_t length) {
-    tokenizer->tokens[id].start = (size_t)stbds_arrlen(tokenizer->spelling);
-    tokenizer->tokens[id].length = length;
     ds_append(tokenizer->spelling, bytes, length);
+    tokenizer->starts[id + 1] = (uint32_t)stbds_arrlenu(tokenizer->spelling);
 }
 
 /* Makes token 258 + i from merge i; fails if the merge is not possible. */
@@ -39,18 +56,19 @@ static bool add_merge(Tokenizer *tokenizer, size_t i, Error *err) {
     if (left < TOKEN_FIRST_BYTE || right < TOKEN_FIRST_BYTE || left >= id || right >= id)
         return error_set(err, "tokenizer: merge %zu: expected two tokens from %d to %zu, found %u and %u", i,
                          TOKEN_FIRST_BYTE, id - 1, left, right);
-    Token a = tokenizer->tokens[left], b = tokenizer->tokens[right];
-    if (a.length + b.length > TOKEN_LONGEST)
+    const size_t before = token_length(tokenizer, left), after = token_length(tokenizer, right);
+    if (before + after > TOKEN_LONGEST)
         return error_set(err, "tokenizer: merge %zu: expected a token of at most %d bytes, found %zu", i, TOKEN_LONGEST,
-                         a.length + b.length);
-    const uint32_t merge = table_add(&tokenizer->pairs, token_pair(left, right));
-    if (merge != i)
-        return error_set(err, "tokenizer: merge %zu: expected a new pair, found that of merge %u again (%u and %u)", i,
-                         merge, left, right);
+                         before + after);
+    uint16_t *slot = merge_slot(tokenizer, left, right);
+    if (*slot)
+        return error_set(err, "tokenizer: merge %zu: expected a new pair, found that of merge %d again (%u and %u)", i,
+                         *slot - 1, left, right);
+    *slot = (uint16_t)(i + 1);
     char bytes[TOKEN_LONGEST];
-    memcpy(bytes, tokenizer->spelling + a.start, a.length);
-    memcpy(bytes + a.length, tokenizer->spelling + b.start, b.length);
-    add_spelling(tokenizer, id, bytes, a.length + b.length);
+    memcpy(bytes, tokenizer->spelling + tokenizer->starts[left], before);
+    memcpy(bytes + before, tokenizer->spelling + tokenizer->starts[right], after);
+    add_spelling(tokenizer, id, bytes, before + after);
     return true;
 }
 
@@ -63,8 +81,10 @@ Tokenizer *tokenizer_create(const uint32_t *merges, size_t count, Normalisation 
     tokenizer->merge_count = count;
     tokenizer->merges = memory_new(2 * count + 1, sizeof *tokenizer->merges);
     if (count > 0) memcpy(tokenizer->merges, merges, 2 * count * sizeof *merges);
-    tokenizer->tokens = memory_new(TOKEN_FIRST_MERGE + count, sizeof *tokenizer->tokens);
-    tokenizer->pairs = table_create();
+    tokenizer->starts = memory_new(TOKEN_FIRST_MERGE + count + 1, sizeof *tokenizer->starts);
+    tokenizer->slot_count = FEWEST_SLOTS;
+    while (tokenizer->slot_count <= 2 * count) tokenizer->slot_count *= 2;
+    tokenizer->slots = memory_new(tokenizer->slot_count, sizeof *tokenizer->slots);
     add_spelling(tokenizer, TOKEN_BEGIN, "<s>", 3);
     add_spelling(tokenizer, TOKEN_END, "</s>", 4);
     for (size_t byte = 0; byte < 256; byte++) add_spelling(tokenizer, TOKEN_FIRST_BYTE + byte, &(char){(char)byte}, 1);
@@ -80,8 +100,8 @@ Tokenizer *tokenizer_create(const uint32_t *merges, size_t count, Normalisation 
 void tokenizer_free(Tokenizer *tokenizer) {
     if (!tokenizer) return;
     free(tokenizer->merges);
-    free(tokenizer->tokens);
-    table_free(&tokenizer->pairs);
+    free(tokenizer->starts);
+    free(tokenizer->slots);
     stbds_arrfree(tokenizer->spelling);
     free(tokenizer);
 }
@@ -105,11 +125,11 @@ static size_t merge_piece(const Tokenizer *tokenizer, uint32_t ids[PIECE_LONGEST
     for (size_t i = 0; i + 1 < count; i++) merging[i] = find_merge(tokenizer, ids[i], ids[i + 1]);
     for (;;) {
         size_t best = 0;
-        uint32_t lowest = TABLE_NONE;
+        uint32_t lowest = NO_MERGE;
         for (size_t i = 0; i + 1 < count; i++) {
             if (merging[i] < lowest) lowest = merging[i], best = i;
         }
-        if (lowest == TABLE_NONE) return count;
+        if (lowest == NO_MERGE) return count;
         count--;
         ids[best] = TOKEN_FIRST_MERGE + lowest;
         for (size_t i = best + 1; i < count; i++) ids[i] = ids[i + 1], merging[i] = merging[i + 1];
@@ -137,8 +157,8 @@ void tokenizer_encode(const Tokenizer *tokenizer, int32_t **ids, const char *tex
 
 const char *tokenizer_token_bytes(const Tokenizer *tokenizer, int32_t id, size_t *length) {
     CHECK(id >= 0 && (size_t)id < tokenizer_vocab_size(tokenizer), "a token id is within the vocabulary");
-    *length = tokenizer->tokens[id].length;
-    return tokenizer->spelling + tokenizer->tokens[id].start;
+    *length = token_length(tokenizer, (size_t)id);
+    return tokenizer->spelling + tokenizer->starts[id];
 }
 
 void tokenizer_decode(const Tokenizer *tokenizer, char **text, const int32_t *ids, size_t count) {
