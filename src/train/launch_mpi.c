@@ -16,7 +16,7 @@
 
 enum { MOST_BYTES = 1 << 30 }; /* of a message: MPI counts with an int */
 
-static const double SPIN = 0.002, LOOK = 0.1; /* seconds */
+static const double SPIN = 0.002, LOOK = 0.1, LONG = 30; /* seconds */
 
 /* Messages that are on their way. */
 typedef struct Messages {
@@ -66,11 +66,30 @@ static bool look_for_dead(const Ranks *r, Error *err) {
     return true;
 }
 
+/* Says which ranks this one waits for. They are stopped, or their computer has lost its network, or their work takes
+ * that long. Of the ranks that wait, the first one says it, as far as it can know that it is the first. */
+static void say_who_is_late(const Ranks *r, const Messages *m, double seconds) {
+    bool *late = memory_new(r->count, sizeof *late);
+    size_t first = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        int done = 0;
+        if (MPI_Request_get_status(m->requests[i], &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && !done)
+            late[m->ranks[i]] = true;
+    }
+    while (late[first]) first++; /* it stops at this one at the latest, which is not late */
+    Progress progress = progress_start(stderr);
+    for (size_t rank = 0; r->peers && first == r->self && rank < r->count; rank++)
+        if (late[rank])
+            progress_line(&progress, "train: waiting for rank %zu (%s, process %lld) for %.0f s", rank,
+                          r->peers[rank].host, (long long)r->peers[rank].process, seconds);
+    free(late);
+}
+
 /* Waits for all messages. It looks on for a moment, and then sleeps in between, as the time may be long in which rank 0
  * translates or saves, and this process's threads are not to be in the way. */
 static bool finish(Ranks *r, Messages *m, Error *err) {
     const double began = terminal_seconds();
-    double looked = began;
+    double looked = began, waited = 0, patience = LONG;
     for (;;) {
         int done = 0;
         const int code = MPI_Testall((int)m->count, m->requests, &done, m->statuses);
@@ -85,6 +104,11 @@ static bool finish(Ranks *r, Messages *m, Error *err) {
         if (now - looked > LOOK) {
             if (!look_for_dead(r, err)) return false;
             looked = now;
+            waited += LOOK; /* not more, when it was this process that was stopped */
+            if (waited > patience) {
+                say_who_is_late(r, m, patience);
+                patience *= 2;
+            }
         }
         if (now - began < SPIN)
             sched_yield();
