@@ -6,7 +6,7 @@
 #   sh scripts/mpi_network.sh CONFIG [section.key=value ...]
 #
 # RATE=1000: Mbit/s; DELAY=1: milliseconds in each direction; STEPS=10: how many are counted. Needs root, ip (Debian:
-# iproute2), python3 and Open MPI. Where other work keeps the machine busy, `nice -n -15` measures truer times.
+# iproute2), python3 and Open MPI.
 set -eu
 rate=${RATE:-1000} delay=${DELAY:-1} more=${STEPS:-10} cable=
 for tool in ip python3 mpicc.openmpi mpirun.openmpi; do
