@@ -126,7 +126,7 @@ disturb() {
             [ -z "$(processes)" ] || sleep 2
             [ -z "$(processes)" ] || { echo "a rank outlives the others" && differ=$((differ + 1)); }
             # MPICH's mpirun sometimes ends with 0 after SIGTERM, whatever its processes end with.
-            [ $code -ne 0 ] || grep -a -q '^stopped after step' "$folder/said" || break
+            [ $code -ne 0 ] || ! grep -a -q -E '^(done: |nothing left to do)' "$folder/said" || break
             count=$(((count + random / 7 % 3) % 4 + 1)) # another number
         done
         same "$folder/calm" "$folder/run" model.gguf last.gguf film.jsonl && [ "$code" -eq 0 ] ||
