@@ -5,10 +5,12 @@ usage: exchange.py to-ct2 MODEL.gguf FOLDER    CTranslate2's model.bin, config.j
        exchange.py to-hf MODEL.gguf FOLDER     Hugging Face's model.safetensors and config.json (Pegasus, or Marian for
                                                model.norm = post: the architectures that the network is one of)
        exchange.py back FOLDER MODEL.gguf      from either: the tensors that are there now, and the old keys
-       exchange.py check MODEL.gguf FOLDER.ct2 LINES [COUNT]    translates COUNT (500) lines with both, greedy
-       exchange.py bench MODEL.gguf FOLDER.ct2 LINES [COUNT]    CPU seconds of both for COUNT (500) lines on one thread
+       exchange.py check MODEL.gguf FOLDER LINES [COUNT]        translates COUNT (500) lines with both, greedy
+       exchange.py bench MODEL.gguf FOLDER.ct2 LINES [COUNT [TOKENS]]    CPU seconds of both for COUNT (500) lines on one
+                                               thread; TOKENS: of each translation, for a model that has learnt little
 
-Needs: pip install gguf numpy xxhash, and ctranslate2 or safetensors. The folder keeps what only nmt.c knows, the
+Needs: pip install gguf numpy xxhash, and ctranslate2 or safetensors; transformers and torch to check a folder of
+theirs. The folder keeps what only nmt.c knows, the
 vocabulary's merges among it, in nmt.head: the beginning of the model.gguf up to its tensors."""
 import json, os, re, struct, subprocess, sys, unicodedata
 import numpy as np
@@ -235,7 +237,7 @@ def read_lines(path, lines, count):
     return texts, [encode(keys, ranks, names, text) for text in texts], names
 
 
-def bench(path, folder, lines, count="500"):
+def bench(path, folder, lines, count="500", length="0"):
     import statistics, time
     import ctranslate2
     sys.path.insert(0, "src/decode/examples")
@@ -244,9 +246,10 @@ def bench(path, folder, lines, count="500"):
     there = {kind: ctranslate2.Translator(folder, intra_threads=1, compute_type=kind) for kind in ("float32", "int8")}
     print(f"| {len(texts)} lines, one thread | nmt.c | CTranslate2 float32 | CTranslate2 int8 |\n|---|---|---|---|")
     for name, beam, alone in ("greedy, in batches", 1, False), ("greedy, one by one", 1, True), ("beam 5, in batches", 5, False), ("beam 5, one by one", 5, True):
-        model, seconds = nmt.Model(path, beam=beam, threads=1), [[], [], []]
+        length = int(length)
+        model, seconds = nmt.Model(path, beam=beam, threads=1, max_length=length, min_length=length), [[], [], []]
         ways = [lambda some: model.translate(texts[some])] + [
-            lambda some, t=t: t.translate_batch(sources[some], beam_size=beam, max_decoding_length=256, max_batch_size=32) for t in there.values()]
+            lambda some, t=t: t.translate_batch(sources[some], beam_size=beam, min_decoding_length=length or 1, max_decoding_length=length or 256, max_batch_size=32) for t in there.values()]
         for _ in range(3):
             for way, taken in zip(ways, seconds):
                 began = time.process_time()
@@ -256,13 +259,28 @@ def bench(path, folder, lines, count="500"):
         print(f"| {name} | " + " | ".join(f"{statistics.median(taken):.2f} s" for taken in seconds) + " |", flush=True)
 
 
-def check(path, folder, lines, count="500"):
+def ct2_translates(folder, sources, names):
     import ctranslate2
+    return [r.hypotheses[0] for r in ctranslate2.Translator(folder, intra_threads=1).translate_batch(sources, beam_size=1, max_decoding_length=256)]
+
+
+def hf_translates(folder, sources, names):
+    import torch, transformers
+    model = transformers.AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
+    number = {name: i for i, name in enumerate(names)}
+    with torch.no_grad():
+        for source in sources:
+            ids = torch.tensor([[number[name] for name in source] + [1]])
+            out = model.generate(ids, attention_mask=torch.ones_like(ids), num_beams=1, do_sample=False, max_length=model.config.max_position_embeddings)
+            yield [names[i] for i in out[0].tolist()[1:]]
+
+
+def check(path, folder, lines, count="500"):
     texts, sources, names = read_lines(path, lines, count)
     here = subprocess.run(["./translate", "-m", path, "--beam", "1"], input="\n".join(texts) + "\n", capture_output=True, text=True, check=True)
-    there = ctranslate2.Translator(folder, intra_threads=1).translate_batch(sources, beam_size=1, max_decoding_length=256)
+    theirs = hf_translates if os.path.exists(os.path.join(folder, "model.safetensors")) else ct2_translates
     code = {name: i - 2 for i, name in enumerate(names[:258])}
-    said = [bytes(code[c] for c in "".join(t for t in r.hypotheses[0] if t != "</s>")).decode(errors="replace")[1:] for r in there]
+    said = [bytes(code[c] for c in "".join(t for t in tokens if t != "</s>")).decode(errors="replace")[1:] for tokens in theirs(folder, sources, names)]
     different = [(a, b) for a, b in zip(here.stdout.splitlines(), said) if a != b]
     for a, b in different[:3]:
         print(f"here:  {a}\nthere: {b}")
