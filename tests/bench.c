@@ -762,6 +762,13 @@ static void startup(void) {
            text, took[TIMES / 2] * 1e3, cpu[TIMES / 2] * 1e3, TIMES, took[0] * 1e3, cpu[0] * 1e3);
 }
 
+static Precision precision_named(const char *name) {
+    for (size_t i = 0; PRECISION_NAMES[i]; i++)
+        if (strcmp(PRECISION_NAMES[i], name) == 0) return (Precision)i;
+    fprintf(stderr, "bench: expected float32 or bfloat16, found \"%s\"\n", name);
+    exit(2);
+}
+
 static bool wanted(int argc, char **argv, const char *section) {
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], section) == 0) return true;
@@ -779,13 +786,11 @@ int main(int argc, char **argv) {
         return 0;
     }
     if (argc == 6 && strcmp(argv[1], "step") == 0) {
-        const bool bfloat16 = strcmp(argv[4], "bfloat16") == 0;
-        if (!bfloat16 && strcmp(argv[4], "float32") != 0) {
-            fprintf(stderr, "bench: expected float32 or bfloat16, found \"%s\"\n", argv[4]);
-            return 2;
-        }
-        step(size_named(argv[2]), (size_t)atoi(argv[3]), bfloat16 ? PRECISION_BFLOAT16 : PRECISION_FLOAT32,
-             atof(argv[5]));
+        step(size_named(argv[2]), (size_t)atoi(argv[3]), precision_named(argv[4]), atof(argv[5]));
+        return 0;
+    }
+    if (argc == 5 && strcmp(argv[1], "profile") == 0) {
+        profile(size_named(argv[2]), (size_t)atoi(argv[3]), precision_named(argv[4]));
         return 0;
     }
     if (argc == 5 && strcmp(argv[1], "translate") == 0) {

@@ -60,21 +60,23 @@ static size_t block_rows(size_t depth) { return MC * KC / size_max(depth, 1) / M
 /* What will be read next: rows of memory, of which one line after the other is fetched into the cache while the tiles
  * of what is there already are worked on. */
 typedef struct Ahead {
-    const real *data;
-    size_t stride, rows, row_lines; /* row_lines: lines of a row */
-    size_t fetched, share;          /* lines fetched so far, and for each tile */
+    const real *row;             /* that is being fetched */
+    size_t stride, rows, width;  /* rows: still to be fetched, with this one */
+    size_t next, share;          /* next: element of the row; share: lines for each tile */
 } Ahead;
 
 static Ahead ahead_new(const real *data, size_t stride, size_t rows, size_t width, size_t tiles) {
-    const size_t row_lines = size_divide_up(width * sizeof(real), LINE);
-    return (Ahead){data, stride, rows, row_lines, 0, size_divide_up(rows * row_lines, tiles)};
+    const size_t lines = rows * size_divide_up(width * sizeof(real), LINE);
+    return (Ahead){data, stride, rows, width, 0, size_divide_up(lines, tiles)};
 }
 
 static void ahead_fetch(Ahead *ahead) {
-    const size_t all = ahead->rows * ahead->row_lines, end = size_min(all, ahead->fetched + ahead->share);
-    for (; ahead->fetched < end; ahead->fetched++)
-        __builtin_prefetch(ahead->data + ahead->fetched / ahead->row_lines * ahead->stride +
-                           ahead->fetched % ahead->row_lines * (LINE / sizeof(real)));
+    for (size_t line = 0; line < ahead->share && ahead->rows > 0; line++) {
+        __builtin_prefetch(ahead->row + ahead->next);
+        ahead->next += LINE / sizeof(real);
+        if (ahead->next < ahead->width) continue;
+        ahead->next = 0, ahead->rows--, ahead->row += ahead->stride;
+    }
 }
 
 /* c (m, n) = or += rows of a times packed columns. deep: cells along k. A sliver of columns stays in the first-level

@@ -49,17 +49,33 @@ static void pack(real *out, const real *b, size_t row, size_t col, size_t k, siz
     }
 }
 
+enum { TOGETHER = 16 }; /* columns of a that a sliver takes before the next sliver does */
+
+/* MR numbers, as whole vectors: up to LANES - 1 more numbers are copied behind them. */
+static inline void copy_sliver(real *out, const real *a) {
+    UNROLL(16)
+    for (size_t r = 0; r < MR; r += LANES) store(out + r, load(a + r));
+}
+
 /* Slivers of MR rows one after another: column p of the one from row i on at out + i * k + p * MR. What lies behind the
- * last row is left as it is. */
+ * last row is left as it is. Slivers are so far apart that they meet in the cache, so each takes a few columns in its
+ * turn, which it fetches ahead for the next turn. */
 static void pack_rows(real *out, const real *a, size_t row, size_t col, size_t k, size_t rows) {
-    for (size_t p = 0; p < k; p++, a += col, out += MR) {
-        size_t i = 0;
-        if (row == 1) {
-            if (p + AHEAD < k) fetch_row(a + AHEAD * col, rows);
-            for (; i + MR <= rows; i += MR) memcpy(out + i * k, a + i, MR * sizeof(real));
+    const size_t vectors = (MR + LANES - 1) / LANES * LANES;
+    for (size_t p0 = 0; p0 < k; p0 += TOGETHER) {
+        const size_t end = p0 + TOGETHER < k ? p0 + TOGETHER : k;
+        for (size_t i = 0; i < rows; i += MR) {
+            const real *from = a + i * row + p0 * col;
+            real *to = out + i * k + p0 * MR;
+            size_t p = p0;
+            if (row == 1 && i + vectors <= rows) /* the last column of all is copied alone: the next sliver follows */
+                for (; p < end && p + 1 < k; p++, from += col, to += MR) {
+                    __builtin_prefetch(from + TOGETHER * col);
+                    copy_sliver(to, from);
+                }
+            for (; p < end; p++, from += col, to += MR)
+                for (size_t r = 0; r < MR && i + r < rows; r++) to[r] = from[r * row];
         }
-        for (; i < rows; i += MR)
-            for (size_t r = 0; r < MR && i + r < rows; r++) out[i * k + r] = a[(i + r) * row];
     }
 }
 
