@@ -23,12 +23,13 @@
 
 enum {
     KC = MATMUL_KC,
-    NC = 256,          /* columns of a panel: KC * NC floats are 256 KiB, within a second-level cache */
-    MC = 132,          /* rows of a block of a, KC deep: 132 KiB, beside the panel; less deep, it has more rows */
-    SHARED = 1 << 20,  /* elements of b packed at a time */
-    SPLIT = 1 << 16,   /* products below this many multiply-adds stay on one thread */
-    PACK_COLUMNS = 64, /* columns a task packs, about: whole slivers */
-    LINE = 64,         /* bytes of a cache line */
+    NC = 256,           /* columns of a panel: KC * NC floats are 256 KiB, within a second-level cache */
+    MC = 132,           /* rows of a block of a, KC deep: 132 KiB, beside the panel; less deep, it has more rows */
+    SHARED = 1 << 20,   /* elements of b packed at a time */
+    SPLIT = 1 << 16,    /* products below this many multiply-adds stay on one thread */
+    PACK_COLUMNS = 64,  /* columns a task packs, about: whole slivers */
+    LINE = 64,          /* bytes of a cache line */
+    EPILOGUE = 1 << 15, /* elements of c that an epilogue is done to at a time */
 };
 
 static const ProductKernels *product_kernels(void) { return &math_kernels()->float32; }
@@ -60,9 +61,9 @@ static size_t block_rows(size_t depth) { return MC * KC / size_max(depth, 1) / M
 /* What will be read next: rows of memory, of which one line after the other is fetched into the cache while the tiles
  * of what is there already are worked on. */
 typedef struct Ahead {
-    const real *row;             /* that is being fetched */
-    size_t stride, rows, width;  /* rows: still to be fetched, with this one */
-    size_t next, share;          /* next: element of the row; share: lines for each tile */
+    const real *row;            /* that is being fetched */
+    size_t stride, rows, width; /* rows: still to be fetched, with this one */
+    size_t next, share;         /* next: element of the row; share: lines for each tile */
 } Ahead;
 
 static Ahead ahead_new(const real *data, size_t stride, size_t rows, size_t width, size_t tiles) {
@@ -119,11 +120,10 @@ void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a,
     multiply_alone(product_kernels(), scratch, mode, c, ldc, a, b, m, n, k, false, bias);
 }
 
+size_t matmul_padded(size_t n) { return size_round_up(n, product_kernels()->nr); }
+
 void matmul_alone_padded(void *scratch, real *c, Matrix a, Matrix b, size_t m, size_t n, size_t k) {
-    const ProductKernels *kernel = product_kernels();
-    const size_t ldc = matmul_padded(n), written = size_divide_up(n, kernel->nr) * kernel->nr;
-    multiply_alone(kernel, scratch, MATMUL_WRITE, c, ldc, a, b, m, n, k, true, NULL);
-    for (size_t i = 0; written < ldc && i < m; i++) memset(c + i * ldc + written, 0, (ldc - written) * sizeof *c);
+    multiply_alone(product_kernels(), scratch, MATMUL_WRITE, c, matmul_padded(n), a, b, m, n, k, true, NULL);
 }
 
 typedef struct Product {
@@ -139,6 +139,9 @@ typedef struct Product {
     size_t columns;     /* n rounded up to whole slivers */
     size_t rows, width; /* of one task's block of c */
     size_t blocks;      /* side by side in a row of blocks */
+    size_t most;        /* rows of a block of c that are worked on at a time */
+    Epilogue epilogue;
+    size_t column; /* of the whole product: the first of c */
 } Product;
 
 /* A task packs some columns of b, over all its rows. */
@@ -172,7 +175,7 @@ static void multiply_task(void *context, size_t task, size_t worker) {
     const size_t first = task / p->blocks * p->rows, end = size_min(p->m, first + p->rows);
     const size_t left = task % p->blocks * p->width, right = size_min(p->n, left + p->width);
     for (size_t i = first, rows; i < end; i += rows) {
-        rows = size_min(block_rows(size_min(KC, p->k)), end - i);
+        rows = size_min(p->most, end - i);
         for (size_t row = 0; row == 0 || row < p->k; row += KC) {
             const size_t depth = size_min(KC, p->k - row), deep = depth;
             const Slivers a = slivers_of(kernel, scratch, p->a, i, rows, row, depth);
@@ -180,6 +183,9 @@ static void multiply_task(void *context, size_t task, size_t worker) {
                            rows, right - left, deep, p->mode == MATMUL_ADD || row > 0, false,
                            p->bias ? p->bias + left : NULL, next_of(p, i, rows, end, row, right - left));
         }
+        if (p->epilogue.function)
+            p->epilogue.function(p->epilogue.context,
+                                 (Block){p->c + i * p->ldc + left, p->ldc, i, rows, p->column + left, right - left});
     }
 }
 
@@ -263,16 +269,18 @@ Precision matmul_fast_precision(void) {
     return cpu_pairs() && cpu_pairs()->preferred ? PRECISION_BFLOAT16 : PRECISION_FLOAT32;
 }
 
-void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
-            const real *bias) {
+/* Rows of a block of c that an epilogue is done to: it leaves half of a second-level cache to the factors. */
+static size_t epilogue_rows(const ProductKernels *kernel, size_t columns) {
+    return size_max(EPILOGUE / columns, kernel->mr) / kernel->mr * kernel->mr;
+}
+
+void matmul_and(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
+                const real *bias, Epilogue epilogue) {
     if (m == 0 || n == 0) return;
     Pool *const pool = compute.pool;
     const ProductKernels *kernel = product_kernels();
     real *const packed = packed_weights(compute, kernel, b, n, k);
-    if (!packed && m * n * k < SPLIT) {
-        multiply_alone(kernel, pool_scratch(pool, 0, matmul_scratch()), mode, c, ldc, a, b, m, n, k, false, bias);
-        return;
-    }
+    const bool small = !packed && m * n * k < SPLIT;
     /* As much of b at a time as the shared memory holds, whole rows if it can be; the rows of c in blocks, as many for
      * each thread as for the others, and where they are too few for that, its columns, too. Few rows are one block: b,
      * then mostly the weights of a decoding step, is read once for all of them. No cut changes a bit: an element is one
@@ -289,7 +297,10 @@ void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Mat
     const size_t threads = pool_threads(pool), most = block_rows(size_min(KC, k));
     const size_t blocks = m <= most && m < n ? 1 : size_round_up(size_divide_up(m, most), threads);
     const size_t rows = size_round_up(size_divide_up(m, blocks), kernel->mr), high = size_divide_up(m, rows);
-    for (size_t p0 = 0; p0 < k; p0 += depth)
+    const bool together = epilogue.function && !small && depth >= k && !epilogue.whole_rows;
+    if (small)
+        multiply_alone(kernel, pool_scratch(pool, 0, matmul_scratch()), mode, c, ldc, a, b, m, n, k, false, bias);
+    for (size_t p0 = 0; !small && p0 < k; p0 += depth)
         for (size_t j = 0; j < n; j += columns) {
             Product p = {.kernel = kernel, .pool = pool, .ldc = ldc, .a = a, .b = b, .packed = packed, .rows = rows};
             p.mode = p0 > 0 ? MATMUL_ADD : mode;
@@ -300,12 +311,22 @@ void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Mat
             p.columns = size_divide_up(p.n, nr) * nr;
             p.width = size_divide_up(p.columns / nr, m * p.n * p.k < SPLIT ? 1 : size_divide_up(threads, high)) * nr;
             p.blocks = size_divide_up(p.n, p.width);
+            p.most = most;
+            if (together) p.epilogue = epilogue, p.column = j, p.most = size_min(most, epilogue_rows(kernel, p.width));
             if (!packed) {
                 p.packed = pool_shared(pool, matmul_shared());
                 pack_all(pool, &p);
             }
             pool_run(pool, part, high * p.blocks, multiply_task, &p);
         }
+    if (epilogue.function && !together)
+        stored_fill(pool, epilogue.part, (Stored){c, ldc, n, PRECISION_FLOAT32}, m, epilogue.function,
+                    epilogue.context);
+}
+
+void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
+            const real *bias) {
+    matmul_and(compute, mode, c, ldc, a, b, m, n, k, bias, (Epilogue){0});
 }
 
 double matmul_peak(size_t rounds) { return math_kernels()->peak(rounds); }

@@ -54,12 +54,25 @@ bool matmul_has_bfloat16(void);
 /* bfloat16 where the CPU multiplies it many times as fast as floats (AMX), else float32. */
 Precision matmul_fast_precision(void);
 
+/* What is done to a product's output, block by block, while it is in the cache. function NULL: nothing. */
+typedef struct Epilogue {
+    const char *part; /* its name, where it is a pass of its own */
+    BlockFunction *function;
+    void *context;
+    bool whole_rows; /* blocks have all columns */
+} Epilogue;
+
 /* c (m, n) = or += a (m, k) b (k, n); c's rows are ldc elements apart. Split over the pool's threads if it is large
  * enough. bias: (n), added to each row of a written product, or NULL. k = 0 writes the bias or zeros. */
 void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
             const real *bias);
 
-/* The same in float32 on the calling thread, inside a pool task; scratch: matmul_scratch() bytes of the caller's. */
+/* The same, and then the epilogue, which sees what c is when the product is done. */
+void matmul_and(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
+                const real *bias, Epilogue epilogue);
+
+/* The same product in float32 on the calling thread, inside a pool task; scratch: matmul_scratch() bytes of the
+ * caller's. */
 void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
                   const real *bias);
 
@@ -67,8 +80,8 @@ void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a,
  * because it needs no code for the edge of its last tile. */
 void matmul_alone_padded(void *scratch, real *c, Matrix a, Matrix b, size_t m, size_t n, size_t k);
 
-/* n rounded up to the columns of whole tiles. */
-static inline size_t matmul_padded(size_t n) { return size_round_up(n, 32); }
+/* n rounded up to the columns of whole tiles, which are MATMUL_NR_MAX at most. */
+size_t matmul_padded(size_t n);
 
 /* Bytes of memory that a product needs, of each thread and of the pool: pool_reserve(pool, matmul_scratch(),
  * matmul_shared()) comes before the first matmul on it. */

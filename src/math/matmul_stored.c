@@ -199,8 +199,8 @@ void matmul_stored(Compute compute, MatmulMode mode, Stored out, Stored a, Matri
         product_bfloat16(compute, mode, out, a, b, m, n, k, bias, epilogue);
         return;
     }
-    matmul(compute, mode, stored_floats(out), out.stride, matrix(stored_floats(a), a.stride), b, m, n, k, bias);
-    if (epilogue.function) stored_fill(compute.pool, epilogue.part, out, m, epilogue.function, epilogue.context);
+    matmul_and(compute, mode, stored_floats(out), out.stride, matrix(stored_floats(a), a.stride), b, m, n, k, bias,
+               epilogue);
 }
 
 /* ---- gradients of weights ---------------------------------------------------------------------------------------- */

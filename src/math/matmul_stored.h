@@ -8,14 +8,6 @@
 #include "math/matmul.h"
 #include "math/stored.h"
 
-/* What is done to a product's output, block by block, before it is stored. function NULL: nothing. */
-typedef struct Epilogue {
-    const char *part; /* its name, where it is a pass of its own */
-    BlockFunction *function;
-    void *context;
-    bool whole_rows; /* blocks have all columns */
-} Epilogue;
-
 /* out (m, n) = or += a (m, k) b (k, n), b in the block of weights. bias: (n), added to each row of a written product,
  * or NULL. Only an `out` of floats is added to; its epilogue sees the sum. */
 void matmul_stored(Compute compute, MatmulMode mode, Stored out, Stored a, Matrix b, size_t m, size_t n, size_t k,

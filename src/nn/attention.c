@@ -1,6 +1,6 @@
 /* A pool task is one (sentence, head) pair, which owns its slices of every output.
  *
- * A row of scores is padded from Tk to W elements, up to 31 more, because that makes the products faster
+ * A row of scores is padded from Tk to W elements, whole tiles, because that makes the products faster
  * (matmul_alone_padded). The padding is masked like a future key: its score is -infinity, so its weight and every
  * gradient through it is 0, and it changes no bit of a sum. */
 #include "nn/attention.h"
@@ -97,9 +97,11 @@ static void score(real *scores, const Pair *p, Matrix q, bool causal, size_t i0,
 }
 
 /* Dropout of a block (rows, W) of the query rows from i0 on. Each pair has its own range of 2^32 random indices, of
- * which row i uses i W to i W + W - 1. */
+ * which a row uses as many as it has keys, rounded up to 32. */
 static void drop_block(real *out, const real *in, Dropout dropout, const Pair *p, size_t i0, size_t rows) {
-    dropout_span(out, in, dropout, ((uint64_t)p->number << 32) + i0 * p->W, rows * p->W);
+    const uint64_t first = (uint64_t)p->number << 32, width = size_round_up(p->Tk, 32);
+    for (size_t r = 0; r < rows; r++)
+        dropout_span(out + r * p->W, in + r * p->W, dropout, first + (i0 + r) * width, p->W);
 }
 
 static bool is_muted(const Attention *a, size_t h) { return h < 64 && (a->shape.muted >> h & 1); }
@@ -200,9 +202,9 @@ static void backward_pair(void *context, size_t task, size_t worker) {
     const size_t H = a->shape.H, K = a->shape.K, h = task % H;
     const Room room = room_of(a, task / H, worker);
     const Pair p = pair_of(a, task / H, h, room.keys);
-    real *P = room.weights;          /* prob; (rows, W) as the other two */
-    real *A = P + QUERY_ROWS * p.W;  /* weight */
-    real *dA = A + QUERY_ROWS * p.W; /* dweight; becomes dprob, then dscore / sqrt(K) */
+    real *P = room.weights;                                           /* prob; (rows, W) as the other two */
+    real *A = dropout_is_none(a->dropout) ? P : P + QUERY_ROWS * p.W; /* weight */
+    real *dA = P + 2 * QUERY_ROWS * p.W; /* dweight; becomes dprob, then dscore / sqrt(K) */
     size_t stride, kv_stride;
     real *dk = place_of(a->gradient.k, p.key0, p.col, K, room.dkeys, &kv_stride);
     real *dv = place_of(a->gradient.v, p.key0, p.col, K, room.dkeys + p.Tk * K, &kv_stride);
