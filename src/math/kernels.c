@@ -6,7 +6,7 @@
 #include "math/vector_rows.h"
 
 const MathKernels ISA_TABLE(math_kernels) = {
-    .float32 = {.mr = MR, .nr = NR, .tile = tile, .few = few, .pack = pack, .slivers = slivers},
+    .float32 = {.mr = MR, .nr = NR, .strip = strip, .few = few, .pack = pack, .slivers = slivers},
 #ifndef NMT_DOUBLE
     .pairs = {.mr = PAIRS_MR,
               .nr = PAIRS_NR,

@@ -1,7 +1,7 @@
 /* A packed, blocked matrix product (the scheme of Goto and van de Geijn, "Anatomy of high-performance matrix
  * multiplication", ACM TOMS 2008).
  *
- * The output is cut into tiles of mr x nr elements whose sums live in registers (ProductKernels.tile). b is first
+ * The output is cut into tiles of mr x nr elements whose sums live in registers (ProductKernels.strip). b is first
  * copied into slivers of nr columns, so that a tile reads it in order; a is read where it is when its rows are
  * contiguous, and copied into slivers of mr rows when it is a transpose, whose elements would otherwise lie a whole row
  * apart.
@@ -28,7 +28,6 @@ enum {
     SHARED = 1 << 20,   /* elements of b packed at a time */
     SPLIT = 1 << 16,    /* products below this many multiply-adds stay on one thread */
     PACK_COLUMNS = 64,  /* columns a task packs, about: whole slivers */
-    LINE = 64,          /* bytes of a cache line */
     EPILOGUE = 1 << 15, /* elements of c that an epilogue is done to at a time */
 };
 
@@ -58,43 +57,23 @@ static Slivers slivers_of(const ProductKernels *kernel, real *scratch, Matrix a,
 /* Rows of a block of a that is `depth` deep. */
 static size_t block_rows(size_t depth) { return MC * KC / size_max(depth, 1) / MC * MC; }
 
-/* What will be read next: rows of memory, of which one line after the other is fetched into the cache while the tiles
- * of what is there already are worked on. */
-typedef struct Ahead {
-    const real *row;            /* that is being fetched */
-    size_t stride, rows, width; /* rows: still to be fetched, with this one */
-    size_t next, share;         /* next: element of the row; share: lines for each tile */
-} Ahead;
-
 static Ahead ahead_new(const real *data, size_t stride, size_t rows, size_t width, size_t tiles) {
-    const size_t lines = rows * size_divide_up(width * sizeof(real), LINE);
+    const size_t lines = rows * size_divide_up(width * sizeof(real), AHEAD_LINE);
     return (Ahead){data, stride, rows, width, 0, size_divide_up(lines, tiles)};
-}
-
-static void ahead_fetch(Ahead *ahead) {
-    for (size_t line = 0; line < ahead->share && ahead->rows > 0; line++) {
-        __builtin_prefetch(ahead->row + ahead->next);
-        ahead->next += LINE / sizeof(real);
-        if (ahead->next < ahead->width) continue;
-        ahead->next = 0, ahead->rows--, ahead->row += ahead->stride;
-    }
 }
 
 /* c (m, n) = or += rows of a times packed columns. deep: cells along k. A sliver of columns stays in the first-level
  * cache while it meets all rows, which stay in the second-level cache. */
 static void multiply_block(const ProductKernels *kernel, real *c, size_t ldc, Slivers a, const real *columns, size_t m,
                            size_t n, size_t deep, bool add, bool whole, const real *bias, Ahead ahead) {
-    const size_t mr = kernel->mr, nr = kernel->nr;
+    const size_t nr = kernel->nr;
     const size_t wide = kernel->few && m <= 2 ? 4 / m * nr : n + 1; /* columns for which few rows have a loop */
     size_t j = 0;
     for (; j + wide <= n; j += wide)
         kernel->few(c + j, ldc, a.data, a.row, a.col, columns + j * deep, deep, m, add, bias ? bias + j : NULL);
     for (; j < n; j += nr)
-        for (size_t i = 0; i < m; i += mr) {
-            ahead_fetch(&ahead);
-            kernel->tile(c + i * ldc + j, ldc, a.data + i / mr * a.sliver, a.row, a.col, columns + j * deep, deep,
-                         size_min(mr, m - i), whole ? nr : size_min(nr, n - j), add, bias ? bias + j : NULL);
-        }
+        kernel->strip(c + j, ldc, a, columns + j * deep, deep, m, whole ? nr : size_min(nr, n - j), add,
+                      bias ? bias + j : NULL, &ahead);
 }
 
 /* The whole product on one thread. whole: the last tile of a row is written with all its columns. */
@@ -290,7 +269,7 @@ void matmul_and(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a,
                                     : "product din = dout W";
     const size_t nr = kernel->nr;
     size_t columns = size_divide_up(n, nr) * nr, depth = k;
-    if (!packed) {
+    if (!packed && !small) {
         columns = size_min(columns, SHARED / size_min(k, KC) / nr * nr);
         if (k > KC) depth = SHARED / columns / KC * KC;
     }

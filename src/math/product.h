@@ -20,15 +20,33 @@ typedef struct Slivers {
     size_t sliver, row, col;
 } Slivers;
 
+/* What will be read next: rows of memory, of which one line after the other is fetched into the cache while the tiles
+ * of what is there already are worked on. {0}: nothing. */
+typedef struct Ahead {
+    const real *row;            /* that is being fetched */
+    size_t stride, rows, width; /* rows: still to be fetched, with this one */
+    size_t next, share;         /* next: element of the row; share: lines for each tile */
+} Ahead;
+
+enum { AHEAD_LINE = 64 }; /* bytes of a cache line */
+
+static inline void ahead_fetch(Ahead *ahead) {
+    for (size_t line = 0; line < ahead->share && ahead->rows > 0; line++) {
+        __builtin_prefetch(ahead->row + ahead->next);
+        ahead->next += AHEAD_LINE / sizeof(real);
+        if (ahead->next < ahead->width) continue;
+        ahead->next = 0, ahead->rows--, ahead->row += ahead->stride;
+    }
+}
+
 typedef struct ProductKernels {
     size_t mr, nr; /* rows and columns of the register tile */
 
-    /* c (mr, nr; row stride ldc) = [c or bias +] a (mr, k) times b (k, nr).
-     * a: element (i, p) at a[i * a_row + p * a_col]. b: packed, row p at b + p * nr. Only the first `rows` rows of a
-     * and c and the first `cols` columns of c exist. add: the product is added to c; else it is written, plus bias
-     * (cols) if not NULL. */
-    void (*tile)(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t k, size_t rows,
-                 size_t cols, bool add, const real *bias);
+    /* c (rows, cols; row stride ldc) = [c or bias +] a (rows, k) times b (k, nr), of which the first cols <= nr columns
+     * exist; one tile after another, each of which fetches what `ahead` says. b: packed, row p at b + p * nr. add: the
+     * product is added to c; else it is written, plus bias (cols) if not NULL. */
+    void (*strip)(real *c, size_t ldc, Slivers a, const real *b, size_t k, size_t rows, size_t cols, bool add,
+                  const real *bias, Ahead *ahead);
     /* The same for one row and four slivers of b, or two rows and two slivers, all of whose columns exist, and which
      * are one after another (math/product_few.h). NULL: tiles do it. */
     void (*few)(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t k, size_t rows,

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "math/lanes.h"
+#include "math/product.h"
 
 enum { NR = TILE_VECTORS * LANES, MR = TILE_ROWS };
 
@@ -57,8 +58,8 @@ static inline __attribute__((always_inline)) void tile_rows(const int rows, real
     }
 }
 
-static void tile(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t cells,
-                 size_t rows, size_t cols, bool add, const real *bias) {
+static void last_rows(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t cells,
+                      size_t rows, size_t cols, bool add, const real *bias) {
 #define ROWS(r)                                                                                                        \
     case r: tile_rows(r <= MR ? r : MR, c, ldc, a, a_row, a_col, b, cells, cols, add, bias); return
     switch (rows) {
@@ -83,4 +84,13 @@ static void tile(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col,
         ROWS(14);
 #endif
     }
+}
+
+static void strip(real *c, size_t ldc, Slivers a, const real *b, size_t cells, size_t rows, size_t cols, bool add,
+                  const real *bias, Ahead *ahead) {
+    for (; rows >= MR; rows -= MR, c += MR * ldc, a.data += a.sliver) {
+        ahead_fetch(ahead);
+        tile_rows(MR, c, ldc, a.data, a.row, a.col, b, cells, cols, add, bias);
+    }
+    if (rows > 0) last_rows(c, ldc, a.data, a.row, a.col, b, cells, rows, cols, add, bias);
 }
