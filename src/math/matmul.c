@@ -195,6 +195,12 @@ PackedWeights *packed_weights_create(const real *w, size_t count) {
     return weights;
 }
 
+void packed_weights_forget(PackedWeights *weights, const real *w, size_t count) {
+    weights->w = w, weights->end = w + count, weights->next = 0;
+    for (size_t i = 0; i < stbds_arrlenu(weights->arenas); i++) arena_release(&weights->arenas[i], 0);
+    if (weights->factors) stbds_arrsetlen(weights->factors, 0);
+}
+
 void packed_weights_free(PackedWeights *weights) {
     if (!weights) return;
     for (size_t i = 0; i < stbds_arrlenu(weights->arenas); i++) arena_free(&weights->arenas[i]);
@@ -213,13 +219,13 @@ static bool same_factor(const Factor *f, const Factor *g) {
 static real *room_for(PackedWeights *weights, size_t elements) {
     const uint64_t bytes = (uint64_t)elements * sizeof(real) + ARENA_ALIGNMENT;
     const uint64_t all = (uint64_t)(weights->end - weights->w) * sizeof(real);
-    const Arena *last = weights->arenas ? &stbds_arrlast(weights->arenas) : NULL;
-    if (!last || last->size - last->used < bytes) {
-        Error err;
-        Arena arena;
-        if (!arena_create(&arena, all > bytes ? all : bytes, &err) && !arena_create(&arena, bytes, &err)) return NULL;
-        stbds_arrput(weights->arenas, arena);
-    }
+    for (size_t i = stbds_arrlenu(weights->arenas); i-- > 0;)
+        if (weights->arenas[i].size - weights->arenas[i].used >= bytes)
+            return arena_push(&weights->arenas[i], elements, sizeof(real));
+    Error err;
+    Arena arena;
+    if (!arena_create(&arena, all > bytes ? all : bytes, &err) && !arena_create(&arena, bytes, &err)) return NULL;
+    stbds_arrput(weights->arenas, arena);
     return arena_push(&stbds_arrlast(weights->arenas), elements, sizeof(real));
 }
 

@@ -30,13 +30,15 @@ typedef enum MatmulMode {
     MATMUL_ADD,   /* c += a b */
 } MatmulMode;
 
-/* Weights w (count) that nobody changes while this lives: those of a trained model. A product that has them in its
- * Compute, and whose b lies in w, packs b (see matmul.c) the first time only: the same bits, a third of the time for a
- * single row, and as much memory again as the weights it meets. Without memory for that, b is packed each time, as all
- * others are. Used by one thread at a time. Free with packed_weights_free (NULL is fine). */
+/* Weights w (count) that stay as they are for a while: those of a trained model, or during a training step. A product
+ * that has them in its Compute, and whose b lies in w, packs b (see matmul.c) the first time only: the same bits, a
+ * third of the time for a single row, and as much memory again as the weights it meets. Without memory for that, b is
+ * packed each time, as all others are. Used by one thread at a time. Free with packed_weights_free (NULL is fine). */
 typedef struct PackedWeights PackedWeights;
 PackedWeights *packed_weights_create(const real *w, size_t count);
 void packed_weights_free(PackedWeights *packed);
+/* Begins anew, with these weights. Memory is kept for them. */
+void packed_weights_forget(PackedWeights *packed, const real *w, size_t count);
 
 /* How products are computed. Everything that multiplies matrices on all threads takes one. {.pool = pool}: in float32,
  * with nothing packed. */

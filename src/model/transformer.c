@@ -19,6 +19,9 @@ static LossShape loss_shape(const Hyper *h, size_t N, double smoothing) {
     return (LossShape){N, h->width, h->vocab, smoothing};
 }
 
+/* Of the output layer, which meets block after block of the batch; all other weights are met once. */
+static size_t output_count(const Parameters *params) { return params->hyper.vocab * params->hyper.width; }
+
 /* Weights have changed since the last batch; and what is packed for forward, or for the output layer, backward does not
  * need. */
 static void forget_rounded(Transformer *model) {
@@ -38,6 +41,7 @@ Loss transformer_train(Transformer *model, const real *w, real *dw, Packed sourc
 
     const Stacks stacks = transformer_forward(model, &pass, source, target_in);
     forget_rounded(model);
+    if (model->compute.packed) packed_weights_forget(model->compute.packed, w + params->output, output_count(params));
     real *dout = net_reals(&pass.net, Nt * D), *dmemory = net_reals(&pass.net, Ns * D);
     const Loss loss = loss_run(&pass.net, dout, params->output, stacks.out, target_out, scale,
                                loss_shape(&params->hyper, Nt, smoothing));
@@ -100,6 +104,8 @@ bool transformer_reserve(Transformer *model, TransformerLimits limits, bool trai
         if (rounded > bytes) bytes = rounded;
         if (!compute->rounded) compute->rounded = rounded_weights_create(rounded_weights_bytes(h), err);
         if (!compute->rounded) return false;
+    } else if (training && !compute->packed) {
+        compute->packed = packed_weights_create(NULL, 0);
     }
     if (bytes > model->arena.size) {
         arena_free(&model->arena);
@@ -127,6 +133,7 @@ bool transformer_create(Transformer *model, const Hyper *hyper, Compute compute,
 void transformer_free(Transformer *model) {
     free(model->positions.table);
     rounded_weights_free(model->compute.rounded);
+    packed_weights_free(model->compute.packed);
     arena_free(&model->arena);
     parameters_free(&model->params);
     *model = (Transformer){0};
