@@ -243,6 +243,7 @@ static void check_exp_sum(size_t n) {
     vector_copy(out, x, n); /* in place: the same bits */
     Guarded again = OUT;
     EXPECT(vector_exp_sum(data(&again), data(&again), shift, n) == total);
+    EXPECT(vector_exp_sum(NULL, x, shift, n) == total);
     vector_exp_sum(out, x, shift, n);
     EXPECT(memcmp(&again, &OUT, sizeof OUT) == 0);
 }

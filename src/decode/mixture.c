@@ -6,7 +6,7 @@ bool mixture_prepare(MixtureLogits *m, real *room, size_t V) {
     bool finite = true;
     for (size_t i = 0; i < m->count; i++) {
         const real max = vector_max(m->z[i], V);
-        const double sum = (double)vector_exp_sum(room, m->z[i], max, V);
+        const double sum = (double)vector_exp_sum(NULL, m->z[i], max, V);
         m->max[i] = (double)max, m->log_sum[i] = log(sum);
         finite = finite && isfinite(sum);
     }

@@ -173,12 +173,12 @@ typedef struct Rows {
 static void look_at_rows(void *context, size_t first, size_t last) {
     const Rows *rows = context;
     for (size_t r = first; r < last; r++) {
-        real *z = rows->z + r * rows->V;
+        const real *z = rows->z + r * rows->V;
         Said *said = &rows->said[r];
         said->logit = (double)z[rows->wanted[r]];
         const real max = vector_max(z, rows->V);
         said->max = (double)max;
-        said->log_sum = log((double)vector_exp_sum(z, z, max, rows->V));
+        said->log_sum = log((double)vector_exp_sum(NULL, z, max, rows->V));
     }
 }
 

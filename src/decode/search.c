@@ -172,8 +172,7 @@ static void continue_rows(void *context, size_t first, size_t last) {
         real max;
         const size_t count = search_continue(&s->options, best, s->each, &logits, V, h, &max);
         if (s->models == 1) {
-            real *z = s->logits[0] + r * V;
-            const double sum = (double)vector_exp_sum(z, z, max, V);
+            const double sum = (double)vector_exp_sum(NULL, logits.z[0], max, V);
             logits.max[0] = (double)max, logits.log_sum[0] = log(sum);
             finite = isfinite(sum);
         }

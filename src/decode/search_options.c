@@ -109,7 +109,7 @@ static bool allowed(const SearchOptions *o, const Unfinished *h, int32_t token) 
     return o->no_repeat_ngram == 0 || !repeats(h->tokens, h->length, o->no_repeat_ngram, token);
 }
 
-enum { BLOCK = 64 }; /* logits that are skipped together when none of them is among the best */
+enum { BLOCK = 128 }; /* logits that are skipped together when none of them is among the best */
 
 static size_t most_likely(const SearchOptions *o, Candidate *best, size_t most, const MixtureLogits *l, size_t V,
                           const Unfinished *h, real *max) {

@@ -25,7 +25,7 @@ void vector_axpy(real *y, real a, const real *x, size_t n);          /* y += a x
 void vector_affine(real *x, real a, real b, size_t n);               /* x = a x + b */
 void vector_plus(real *out, const real *x, const real *y, size_t n); /* out = x + y; out may be either */
 
-/* out = exp(x - shift), its sum returned; in place allowed. */
+/* out = exp(x - shift), its sum returned; in place allowed. out NULL: the sum alone. */
 real vector_exp_sum(real *out, const real *x, real shift, size_t n);
 
 /* out = softmax(x), in place allowed; returns log(sum(exp(x))), without overflow for any finite x. */

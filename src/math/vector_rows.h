@@ -71,21 +71,27 @@ static double square_sum(const real *x, size_t n) {
     return sum[0];
 }
 
-/* out = exp(x - shift); returns the sum of out. */
-static real exp_sum(real *out, const real *x, real shift, size_t n) {
+/* The sum of exp(x - shift); written: that is also out. */
+static inline __attribute__((always_inline)) real exp_sum_of(const bool written, real *out, const real *x, real shift,
+                                                             size_t n) {
     vreal sum = {0};
     size_t i = 0;
     for (; i + LANES <= n; i += LANES) {
         vreal e = exp_lanes(load(x + i) - shift);
-        store(out + i, e);
+        if (written) store(out + i, e);
         sum += e;
     }
     if (i < n) {
-        vreal e = exp_lanes(load_part(x + i, n - i) - shift);
-        store_part(out + i, e, n - i);
-        sum += load_part(out + i, n - i);
+        real rest[LANES] = {0};
+        store_part(rest, exp_lanes(load_part(x + i, n - i) - shift), n - i);
+        if (written) memcpy(out + i, rest, (n - i) * sizeof(real));
+        sum += load(rest);
     }
     return add_lanes(sum);
+}
+
+static real exp_sum(real *out, const real *x, real shift, size_t n) {
+    return out ? exp_sum_of(true, out, x, shift, n) : exp_sum_of(false, NULL, x, shift, n);
 }
 
 static void scale(real *x, real a, size_t n) {
