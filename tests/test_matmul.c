@@ -208,11 +208,60 @@ static void check_weights(void) {
                 if (way == 2) EXPECT(packed > 0);
                 packed = 0;
             }
+    for (size_t i = 0; i < OUTPUTS * INPUTS; i++) w[7 + i] = -w[7 + i]; /* other weights, in the same place */
+    packed_weights_forget(weights, w + 7, OUTPUTS * INPUTS);
+    const Matrix other = transposed(w + 7, INPUTS);
+    matmul(on(pool), MATMUL_WRITE, usual, OUTPUTS, matrix(a, INPUTS), other, 2, OUTPUTS, INPUTS, bias);
+    matmul((Compute){.pool = pool, .packed = weights}, MATMUL_WRITE, kept, OUTPUTS, matrix(a, INPUTS), other, 2,
+           OUTPUTS, INPUTS, bias);
+    EXPECT(same_bits(kept, usual, 2 * OUTPUTS));
     packed_weights_free(weights);
     packed_weights_free(NULL);
     free(a), free(w), free(bias), free(kept), free(usual);
 }
 static void test_weights_that_stay(void) { for_each_set(check_weights); }
+
+/* An epilogue sees each element of a product once, when it is done, and in its place. */
+typedef struct Seen {
+    const real *product;
+    size_t n, *times; /* of each element */
+} Seen;
+
+static void see_block(void *context, Block block) {
+    const Seen *seen = context;
+    for (size_t i = 0; i < block.rows; i++)
+        for (size_t j = 0; j < block.cols; j++) {
+            const size_t at = (block.row + i) * seen->n + block.col + j;
+            real *x = block.x + i * block.stride + j;
+            __atomic_fetch_add(&seen->times[at], same_bits(x, seen->product + at, 1) ? 1 : 100, __ATOMIC_RELAXED);
+            *x = (real)(block.row + i) - (real)(block.col + j);
+        }
+}
+
+static void check_epilogue(void) {
+    static const size_t sizes[][3] = {{3, 5, 7},      {300, 130, 20}, {70, 900, 40}, {20, 4200, 300},
+                                      {7, 4300, 256}, {600, 40, 0},   {9, 64, 70000}}; /* m, n, k */
+    for (size_t s = 0; s < COUNT(sizes); s++)
+        for (size_t way = 0; way < 4; way++) { /* adding or writing; blocks or whole rows */
+            const size_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2], ldc = n + 3;
+            const MatmulMode mode = way & 1 ? MATMUL_ADD : MATMUL_WRITE;
+            real *a = noise(m * k + 1, 14), *b = noise(k * n + 1, 15), *bias = noise(n, 16);
+            real *product = noise(m * n, 17), *c = memory_new(m * ldc, sizeof *c);
+            for (size_t i = 0; i < m; i++) memcpy(c + i * ldc, product + i * n, n * sizeof *c);
+            const real *added = way & 1 ? NULL : bias;
+            matmul(on(pool), mode, product, n, matrix(a, k), matrix(b, n), m, n, k, added);
+            Seen seen = {product, n, memory_new(m * n, sizeof *seen.times)};
+            memset(seen.times, 0, m * n * sizeof *seen.times);
+            matmul_and(on(pool), mode, c, ldc, matrix(a, k), matrix(b, n), m, n, k, added,
+                       (Epilogue){"test", see_block, &seen, way >= 2});
+            size_t wrong = 0;
+            for (size_t i = 0; i < m * n; i++)
+                wrong += seen.times[i] != 1 || c[i / n * ldc + i % n] != (real)(i / n) - (real)(i % n);
+            if (wrong) TEST_FAIL("m %zu, n %zu, k %zu, way %zu: %zu elements wrong", m, n, k, way, wrong);
+            free(a), free(b), free(bias), free(product), free(c), free(seen.times);
+        }
+}
+static void test_epilogue(void) { for_each_set(check_epilogue); }
 
 static void check_neighbours(void) {
     real *a = noise(M * KEPT, 8), *b = noise(KEPT * N, 9), *bias = noise(N, 10);
@@ -272,6 +321,7 @@ int main(void) {
     RUN(test_split);
     RUN(test_any_number_of_threads);
     RUN(test_weights_that_stay);
+    RUN(test_epilogue);
     RUN(test_any_neighbours);
     RUN(test_appended_zeros);
     free(scratch);

@@ -259,52 +259,78 @@ static size_t epilogue_rows(const ProductKernels *kernel, size_t columns) {
     return size_max(EPILOGUE / columns, kernel->mr) / kernel->mr * kernel->mr;
 }
 
+/* The product of `all`, whose sizes and factors are given, on all threads. packed: NULL, if b is still to be packed.
+ *
+ * As much of b at a time as the shared memory holds, whole rows if it can be; the rows of c in blocks, as many for each
+ * thread as for the others, and where they are too few for that, its columns, too. Few rows are one block: b, then
+ * mostly the weights of a decoding step, is read once for all of them. No cut changes a bit: an element is one
+ * thread's, and its sum is taken in order.
+ *
+ * Returns whether the epilogue is done. It is not where sums are taken in several rounds, or whole rows are wanted. */
+static bool multiply_together(Product all) {
+    const char *part = all.a.col != 1   ? "product dW += dout^T in"
+                       : all.b.col != 1 ? "product out = in W^T"
+                                        : "product din = dout W";
+    const size_t mr = all.kernel->mr, nr = all.kernel->nr, threads = pool_threads(all.pool);
+    size_t columns = size_round_up(all.n, nr), depth = all.k;
+    if (!all.packed) {
+        columns = size_min(columns, SHARED / size_min(all.k, KC) / nr * nr);
+        if (all.k > KC) depth = SHARED / columns / KC * KC;
+    }
+    const size_t most = block_rows(size_min(KC, all.k));
+    const size_t blocks = all.m <= most && all.m < all.n ? 1 : size_round_up(size_divide_up(all.m, most), threads);
+    const size_t rows = size_round_up(size_divide_up(all.m, blocks), mr), high = size_divide_up(all.m, rows);
+    const bool together = all.epilogue.function && depth >= all.k && !all.epilogue.whole_rows;
+    for (size_t p0 = 0; p0 < all.k; p0 += depth)
+        for (size_t j = 0; j < all.n; j += columns) {
+            Product p = all;
+            p.mode = p0 > 0 ? MATMUL_ADD : all.mode;
+            p.c += j, p.column = j;
+            if (p.bias) p.bias += j;
+            p.n = size_min(columns, all.n - j), p.k = size_min(depth, all.k - p0);
+            p.a.data += p0 * p.a.col;
+            p.b.data += p0 * p.b.row + j * p.b.col;
+            p.columns = size_round_up(p.n, nr);
+            p.width = size_divide_up(p.columns / nr, p.m * p.n * p.k < SPLIT ? 1 : size_divide_up(threads, high)) * nr;
+            p.blocks = size_divide_up(p.n, p.width);
+            p.rows = rows, p.most = most;
+            if (together)
+                p.most = size_min(most, epilogue_rows(p.kernel, p.width));
+            else
+                p.epilogue.function = NULL;
+            if (!all.packed) {
+                p.packed = pool_shared(p.pool, matmul_shared());
+                pack_all(p.pool, &p);
+            }
+            pool_run(p.pool, part, high * p.blocks, multiply_task, &p);
+        }
+    return together;
+}
+
 void matmul_and(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
                 const real *bias, Epilogue epilogue) {
     if (m == 0 || n == 0) return;
     Pool *const pool = compute.pool;
     const ProductKernels *kernel = product_kernels();
     real *const packed = packed_weights(compute, kernel, b, n, k);
-    const bool small = !packed && m * n * k < SPLIT;
-    /* As much of b at a time as the shared memory holds, whole rows if it can be; the rows of c in blocks, as many for
-     * each thread as for the others, and where they are too few for that, its columns, too. Few rows are one block: b,
-     * then mostly the weights of a decoding step, is read once for all of them. No cut changes a bit: an element is one
-     * thread's, and its sum is taken in order. */
-    const char *part = a.col != 1   ? "product dW += dout^T in"
-                       : b.col != 1 ? "product out = in W^T"
-                                    : "product din = dout W";
-    const size_t nr = kernel->nr;
-    size_t columns = size_divide_up(n, nr) * nr, depth = k;
-    if (!packed && !small) {
-        columns = size_min(columns, SHARED / size_min(k, KC) / nr * nr);
-        if (k > KC) depth = SHARED / columns / KC * KC;
-    }
-    const size_t threads = pool_threads(pool), most = block_rows(size_min(KC, k));
-    const size_t blocks = m <= most && m < n ? 1 : size_round_up(size_divide_up(m, most), threads);
-    const size_t rows = size_round_up(size_divide_up(m, blocks), kernel->mr), high = size_divide_up(m, rows);
-    const bool together = epilogue.function && !small && depth >= k && !epilogue.whole_rows;
-    if (small)
+    bool finished = false;
+    if (!packed && m * n * k < SPLIT)
         multiply_alone(kernel, pool_scratch(pool, 0, matmul_scratch()), mode, c, ldc, a, b, m, n, k, false, bias);
-    for (size_t p0 = 0; !small && p0 < k; p0 += depth)
-        for (size_t j = 0; j < n; j += columns) {
-            Product p = {.kernel = kernel, .pool = pool, .ldc = ldc, .a = a, .b = b, .packed = packed, .rows = rows};
-            p.mode = p0 > 0 ? MATMUL_ADD : mode;
-            p.c = c + j, p.bias = bias ? bias + j : NULL;
-            p.m = m, p.n = size_min(columns, n - j), p.k = size_min(depth, k - p0);
-            p.a.data += p0 * a.col;
-            p.b.data += p0 * b.row + j * b.col;
-            p.columns = size_divide_up(p.n, nr) * nr;
-            p.width = size_divide_up(p.columns / nr, m * p.n * p.k < SPLIT ? 1 : size_divide_up(threads, high)) * nr;
-            p.blocks = size_divide_up(p.n, p.width);
-            p.most = most;
-            if (together) p.epilogue = epilogue, p.column = j, p.most = size_min(most, epilogue_rows(kernel, p.width));
-            if (!packed) {
-                p.packed = pool_shared(pool, matmul_shared());
-                pack_all(pool, &p);
-            }
-            pool_run(pool, part, high * p.blocks, multiply_task, &p);
-        }
-    if (epilogue.function && !together)
+    else
+        finished = multiply_together((Product){.kernel = kernel,
+                                               .pool = pool,
+                                               .mode = mode,
+                                               .c = c,
+                                               .ldc = ldc,
+                                               .a = a,
+                                               .b = b,
+                                               .m = m,
+                                               .n = n,
+                                               .k = k,
+                                               .bias = bias,
+                                               .packed = packed,
+                                               .epilogue = epilogue});
+    if (epilogue.function && !finished)
         stored_fill(pool, epilogue.part, (Stored){c, ldc, n, PRECISION_FLOAT32}, m, epilogue.function,
                     epilogue.context);
 }
