@@ -19,6 +19,10 @@
  *   bench batch SIZE                             the model's sizes and the lengths of the batch's sentences
  *   bench step SIZE THREADS PRECISION SECONDS    runs steps for so long; one line of figures
  *
+ * To look at one of them:
+ *
+ *   bench profile SIZE THREADS PRECISION         where the time of this model's step goes
+ *
  * For bench itself, which needs a process whose memory nothing else has used:
  *
  *   bench translate THREADS BEAM BATCH           translates in batches of this size; one line of figures */
