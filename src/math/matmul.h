@@ -10,7 +10,6 @@
 #include <stddef.h>
 
 #include "base/pool.h"
-#include "base/size.h"
 #include "math/real.h"
 #include "math/stored.h"
 
