@@ -247,9 +247,9 @@ def bench(path, folder, lines, count="500", length="0"):
     print(f"| {len(texts)} lines, one thread | nmt.c | CTranslate2 float32 | CTranslate2 int8 |\n|---|---|---|---|")
     for name, beam, alone in ("greedy, in batches", 1, False), ("greedy, one by one", 1, True), ("beam 5, in batches", 5, False), ("beam 5, one by one", 5, True):
         length = int(length)
-        model, seconds = nmt.Model(path, beam=beam, threads=1, max_length=length, min_length=length), [[], [], []]
+        model, seconds = nmt.Model(path, beam=beam, threads=1, max_length=length, min_length=max(length - 1, 0)), [[], [], []]
         ways = [lambda some: model.translate(texts[some])] + [
-            lambda some, t=t: t.translate_batch(sources[some], beam_size=beam, min_decoding_length=length or 1, max_decoding_length=length or 256, max_batch_size=32) for t in there.values()]
+            lambda some, t=t: t.translate_batch(sources[some], beam_size=beam, min_decoding_length=max(length - 1, 1), max_decoding_length=length or 256, max_batch_size=32) for t in there.values()]
         for _ in range(3):
             for way, taken in zip(ways, seconds):
                 began = time.process_time()
