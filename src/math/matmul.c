@@ -9,8 +9,9 @@
  * Loops around the tile, from the inside: all rows of a block of a, which stays in the second-level cache; the columns
  * of b, whose sliver stays in the first-level cache; k; the next rows. So b is read once for each block of rows.
  *
- * On a pool, b is packed once, by all threads, into memory they share; then each task takes a block of the output. A
- * model whose weights stay has them packed for good. */
+ * On a pool, b is packed once, by all threads, into memory they share; then each task takes a block of the output. An
+ * epilogue is done to the block's rows while they are in the cache. A model whose weights stay has them packed for good.
+ */
 #include "math/matmul.h"
 
 #include <stdlib.h>
