@@ -10,8 +10,8 @@
  * of b, whose sliver stays in the first-level cache; k; the next rows. So b is read once for each block of rows.
  *
  * On a pool, b is packed once, by all threads, into memory they share; then each task takes a block of the output. An
- * epilogue is done to the block's rows while they are in the cache. A model whose weights stay has them packed for good.
- */
+ * epilogue is done to some rows at a time, while they are in the cache. A model whose weights stay has them packed for
+ * good. */
 #include "math/matmul.h"
 
 #include <stdlib.h>
