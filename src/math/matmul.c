@@ -58,6 +58,7 @@ static Slivers slivers_of(const ProductKernels *kernel, real *scratch, Matrix a,
 /* Rows of a block of a that is `depth` deep. */
 static size_t block_rows(size_t depth) { return MC * KC / size_max(depth, 1) / MC * MC; }
 
+/* tiles: during which they are fetched, the same share in each. */
 static Ahead ahead_new(const real *data, size_t stride, size_t rows, size_t width, size_t tiles) {
     const size_t lines = rows * size_divide_up(width * sizeof(real), AHEAD_LINE);
     return (Ahead){data, stride, rows, width, 0, size_divide_up(lines, tiles)};
@@ -157,10 +158,10 @@ static void multiply_task(void *context, size_t task, size_t worker) {
     for (size_t i = first, rows; i < end; i += rows) {
         rows = size_min(p->most, end - i);
         for (size_t row = 0; row == 0 || row < p->k; row += KC) {
-            const size_t depth = size_min(KC, p->k - row), deep = depth;
+            const size_t depth = size_min(KC, p->k - row);
             const Slivers a = slivers_of(kernel, scratch, p->a, i, rows, row, depth);
-            multiply_block(kernel, p->c + i * p->ldc + left, p->ldc, a, p->packed + row * p->columns + left * deep,
-                           rows, right - left, deep, p->mode == MATMUL_ADD || row > 0, false,
+            multiply_block(kernel, p->c + i * p->ldc + left, p->ldc, a, p->packed + row * p->columns + left * depth,
+                           rows, right - left, depth, p->mode == MATMUL_ADD || row > 0, false,
                            p->bias ? p->bias + left : NULL, next_of(p, i, rows, end, row, right - left));
         }
         if (p->epilogue.function)

@@ -135,15 +135,6 @@ static void fetch_rows(const real *rows, size_t stride, size_t T, size_t K) {
         for (size_t i = 0; i < K; i += LINE) __builtin_prefetch(rows + j * stride + i);
 }
 
-/* The same of a pair's keys. */
-static void fetch_keys(const Attention *a, size_t task) {
-    const AttentionShape s = a->shape;
-    const size_t b = task / s.H, col = task % s.H * s.K;
-    const real *k = stored_floats(a->in.k);
-    if (b >= s.B || !k) return;
-    fetch_rows(k + s.key_start[b] * a->in.k.stride + col, a->in.k.stride, s.key_end[b] - s.key_start[b], s.K);
-}
-
 /* forward_pair of one query, as each step of decoding has them: the same sums, without a product's packing. */
 static void forward_query(const Attention *a, const Pair *p, size_t h, const Room *room, real *shown) {
     enum { WHOLE = 16 }; /* elements of whole vectors in every instruction set */
@@ -152,7 +143,7 @@ static void forward_query(const Attention *a, const Pair *p, size_t h, const Roo
     size_t stride;
     real *weight = room->weights, *out = place_of(a->out, p->query0, p->col, K, room->out, &stride);
     fetch_rows(p->v.data, p->v.row, p->Tk, K);
-    fetch_keys(a, p->number + 1); /* mostly this thread's next task */
+    fetch_rows(p->k.data + K, p->k.row, p->Tk, K); /* the next head's keys are beside these */
     nn_kernels()->attention_score(weight, q.data, p->k.data, p->k.row, p->scale, p->Tk, K);
     for (size_t j = a->shape.causal ? 1 : p->Tk; j < W; j++) weight[j] = HIDDEN;
     a->log_sum[p->query0 * H + h] = vector_softmax(weight, weight, W);
