@@ -757,7 +757,7 @@ static void test_failing_calls(void) {
     unsigned char *bytes = read_model(&model_size);
     model_bytes = malloc(model_size + 1);
     memcpy(model_bytes + 1, bytes, model_size);
-    sweep("translate", translate_all, 250);
+    sweep("translate", translate_all, 1000);
     sweep("bytes", open_bytes, 1000);
     sweep("measure", measure_all, 1000);
     free(model_bytes);

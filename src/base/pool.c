@@ -279,6 +279,7 @@ void pool_watch(Pool *pool, PoolWatch *watch, void *context) {
 static void pool_grow(PoolMemory *memory, size_t bytes) {
     if (bytes <= memory->size) return;
     free(memory->block);
+    *memory = (PoolMemory){0}; /* what pool_end finds, if there is no memory */
     memory->block = memory_new(bytes + POOL_ALIGNMENT, 1);
     size_t past = (uintptr_t)memory->block % POOL_ALIGNMENT;
     memory->data = (unsigned char *)memory->block + (POOL_ALIGNMENT - past) % POOL_ALIGNMENT;
