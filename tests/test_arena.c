@@ -75,6 +75,34 @@ static void test_too_large_is_an_error(void) {
     EXPECT_HAS(err.text, "memory");
 }
 
+/* Pages of address space that this process has; 0: the system does not say. */
+static long pages(void) {
+    long count = 0;
+    FILE *in = fopen("/proc/self/statm", "r");
+    if (in && fscanf(in, "%ld", &count) != 1) count = 0;
+    if (in) fclose(in);
+    return count;
+}
+
+/* A block is unmapped as it was mapped, also where that is more than was asked for. */
+static void test_all_is_given_back(void) {
+    enum { ROUNDS = 300 };
+    static const uint64_t sizes[] = {1, 4096, 5000, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 2 << 20, (4 << 20) + 1};
+    Error err;
+    Arena arena;
+    if (pages() == 0) SKIP("no /proc/self/statm");
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        const long before = pages();
+        for (int round = 0; round < ROUNDS; round++) {
+            EXPECT(arena_create(&arena, sizes[i], &err));
+            arena_free(&arena);
+        }
+        const long more = pages() - before;
+        if (more >= ROUNDS / 2)
+            TEST_FAIL("%d arenas of %llu bytes left %ld pages", ROUNDS, (unsigned long long)sizes[i], more);
+    }
+}
+
 /* Whether a push ends the process, tried in another one. */
 static bool push_aborts(Arena arena, uint64_t count, size_t size) {
     fflush(stdout);
@@ -105,6 +133,7 @@ int main(void) {
     RUN(test_measured_size_fits_exactly);
     RUN(test_release_gives_back);
     RUN(test_nothing);
+    RUN(test_all_is_given_back);
     RUN(test_too_large_is_an_error);
     RUN(test_more_than_measured_is_a_bug);
     return test_finish();

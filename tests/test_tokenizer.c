@@ -66,12 +66,16 @@ static uint32_t *learn(const char *const *texts, size_t count, size_t vocab_size
     return bpe_train_finish(trainer, vocab_size);
 }
 
-static Tokenizer *create(uint32_t *merges) {
+/* The tests need a tokenizer: without one the program ends. */
+static Tokenizer *create_as(const uint32_t *merges, size_t count, Normalisation how) {
     Error err;
-    Tokenizer *tokenizer = tokenizer_create(merges, stbds_arrlenu(merges) / 2, as_is, &err);
-    if (!tokenizer) TEST_FAIL("%s", err.text);
-    return tokenizer;
+    Tokenizer *tokenizer = tokenizer_create(merges, count, how, &err);
+    if (tokenizer) return tokenizer;
+    TEST_FAIL("%s", err.text);
+    exit(1);
 }
+
+static Tokenizer *create(uint32_t *merges) { return create_as(merges, stbds_arrlenu(merges) / 2, as_is); }
 
 static void expect_merges(uint32_t *merges, const uint32_t *expected, size_t count) {
     EXPECT_INT(stbds_arrlenu(merges) / 2, count);
@@ -167,8 +171,7 @@ static Tokenizer *random_tokenizer(Normalisation how) {
     char text[80];
     for (uint32_t round = 0; round < 3000; round++) bpe_train_add(trainer, text, random_text(text, round));
     uint32_t *merges = bpe_train_finish(trainer, 1200);
-    Error err;
-    Tokenizer *tokenizer = tokenizer_create(merges, stbds_arrlenu(merges) / 2, how, &err);
+    Tokenizer *tokenizer = create_as(merges, stbds_arrlenu(merges) / 2, how);
     EXPECT_INT(tokenizer_vocab_size(tokenizer), 1200);
     stbds_arrfree(merges);
     return tokenizer;
@@ -259,10 +262,9 @@ static size_t merge_slowly(const Tokenizer *tokenizer, int32_t *ids, const char 
 }
 
 /* Also shows that no merge crosses a border: pieces are merged one by one here. */
-static void test_encode_as_defined(void) {
-    Tokenizer *tokenizer = random_tokenizer(as_is);
+static void expect_as_defined(const Tokenizer *tokenizer, uint32_t rounds) {
     char text[81] = " ";
-    for (uint32_t round = 50000; round < 51000; round++) {
+    for (uint32_t round = 50000; round < 50000 + rounds; round++) {
         size_t length = random_text(text + 1, round), count = 0;
         int32_t *ids = NULL, slow[81];
         tokenizer_encode(tokenizer, &ids, text + 1, length);
@@ -276,6 +278,23 @@ static void test_encode_as_defined(void) {
         }
         stbds_arrfree(ids);
     }
+}
+
+static void test_encode_as_defined(void) {
+    Tokenizer *tokenizer = random_tokenizer(as_is);
+    expect_as_defined(tokenizer, 1000);
+    tokenizer_free(tokenizer);
+}
+
+/* The table of merges at its fullest: nearly all pairs of bytes, and none twice. */
+static void test_most_merges(void) {
+    enum { MERGES = TOKENIZER_VOCAB_MAX - TOKEN_FIRST_MERGE };
+    static uint32_t merges[2 * MERGES];
+    for (uint32_t i = 0; i < MERGES; i++)
+        merges[2 * i] = TOKEN_FIRST_BYTE + i % 256, merges[2 * i + 1] = TOKEN_FIRST_BYTE + i / 256;
+    Tokenizer *tokenizer = create_as(merges, MERGES, as_is);
+    EXPECT_INT(tokenizer_vocab_size(tokenizer), TOKENIZER_VOCAB_MAX);
+    expect_as_defined(tokenizer, 100);
     tokenizer_free(tokenizer);
 }
 
@@ -482,6 +501,7 @@ int main(void) {
     RUN(test_lossless_after_normalising);
     RUN(test_spacing);
     RUN(test_encode_as_defined);
+    RUN(test_most_merges);
     RUN(test_two_threads);
     RUN(test_learning_as_defined);
     RUN(test_token_length_is_bounded);

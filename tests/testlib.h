@@ -24,6 +24,7 @@ static bool test_ok, test_skip;
         printf("%s:%d: ", __FILE__, __LINE__);                                                                         \
         printf(__VA_ARGS__);                                                                                           \
         printf("\n");                                                                                                  \
+        fflush(stdout); /* the program may die of it */                                                                \
     } while (0)
 
 #define EXPECT(condition)                                                                                              \

@@ -60,6 +60,7 @@ static bool add_merge(Tokenizer *tokenizer, size_t i, Error *err) {
     if (before + after > TOKEN_LONGEST)
         return error_set(err, "tokenizer: merge %zu: expected a token of at most %d bytes, found %zu", i, TOKEN_LONGEST,
                          before + after);
+    CHECK(i + 1 < tokenizer->slot_count, "a search ends at an empty slot");
     uint16_t *slot = merge_slot(tokenizer, left, right);
     if (*slot)
         return error_set(err, "tokenizer: merge %zu: expected a new pair, found that of merge %d again (%u and %u)", i,
