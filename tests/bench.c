@@ -566,8 +566,9 @@ static void translate(size_t threads, size_t beam, size_t batch) {
     const Packed all = make_sentences(source_lengths, SENTENCES, size->hyper.vocab);
     Translation *out = memory_new(batch, sizeof *out);
     uint32_t *start = memory_new(batch + 1, sizeof *start);
-    Search *search = search_create(&params, w, pool,
-                                   (SearchOptions){.beam = beam, .n_best = 1, .length_alpha = 1, .max_extra = TARGET});
+    Search *search = search_create(
+        &params, w, pool,
+        (SearchOptions){.beam = beam, .n_best = 1, .length_alpha = 1, .max_extra = TARGET, .unscored = true});
     const size_t count = batch == 1 ? ALONE : SENTENCES;
     double seconds = 1e9;
     for (int run = 0; run < 3; run++) {

@@ -945,14 +945,17 @@ static void test_nan_weights(void) {
     gguf_writer_free(out);
     modelfile_close(&model);
     free(w);
-    CommandRun run = command_run(ARGS("translate", "-m", "bad.gguf", "the cat", "the dog"), NULL);
-    EXPECT_INT(run.code, 1);
-    EXPECT_STR(run.out, "\n\n");
-    EXPECT_STR(run.err,
-               "translate: bad.gguf: the model's numbers are not finite for text 1: its translation is empty\n");
-    command_free(&run);
-    run = command_run(ARGS("translate", "-m", "bad.gguf", "--n-best=2", "--alignment=hard"),
-                      &(CommandHow){.input = "\nthe cat\n"});
+    static const char *const beams[] = {"--beam=1", "--beam=4"};
+    for (size_t i = 0; i < COUNT(beams); i++) {
+        CommandRun run = command_run(ARGS("translate", "-m", "bad.gguf", beams[i], "the cat", "the dog"), NULL);
+        EXPECT_INT(run.code, 1);
+        EXPECT_STR(run.out, "\n\n");
+        EXPECT_STR(run.err,
+                   "translate: bad.gguf: the model's numbers are not finite for text 1: its translation is empty\n");
+        command_free(&run);
+    }
+    CommandRun run = command_run(ARGS("translate", "-m", "bad.gguf", "--n-best=2", "--alignment=hard"),
+                                 &(CommandHow){.input = "\nthe cat\n"});
     EXPECT_INT(run.code, 1);
     EXPECT_STR(run.out, "0 |||  |||  ||| F0= 0 ||| 0\n1 |||  |||  ||| F0= -inf ||| -inf\n");
     EXPECT_STR(run.err,

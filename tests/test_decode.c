@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "decode/align.h"
 #include "decode/session.h"
+#include "decode/translator.h"
 #include "model/transformer.h"
 #include "testlib.h"
 #include "text/tokenizer.h"
@@ -1000,17 +1001,92 @@ static void test_one_token_source(void) {
         }
 }
 
+/* Without log probabilities, greedy translations are the same; what needs them has them all the same. */
+static void test_unscored(void) {
+    Sources sources;
+    sources_fill(&sources);
+    for (size_t number = 0; number < WAYS; number++)
+        for (size_t models = 1; models <= 2; models++) {
+            Model m;
+            model_make(&m, kinds[number % KINDS], 1);
+            SearchOptions o = way(number);
+            Search *scored = search_create(m.params, m.w, m.pool, o);
+            o.unscored = true;
+            Search *unscored = search_create(m.params, m.w, m.pool, o);
+            if (models == 2) search_add(scored, m.params, m.w), search_add(unscored, m.params, m.w);
+            Translation expected[BATCH], out[BATCH];
+            Error err;
+            EXPECT(search_run(scored, sources_all(&sources), expected, &err));
+            EXPECT(search_run(unscored, sources_all(&sources), out, &err));
+            for (size_t b = 0; b < BATCH; b++) {
+                size_t count;
+                search_hypotheses(unscored, b, &count);
+                EXPECT(o.beam > 1 || count == 1);
+                EXPECT(isfinite(expected[b].log_probability) && isfinite(expected[b].score));
+                if (o.beam == 1 && models == 1) {
+                    EXPECT(isnan(out[b].log_probability) && isnan(out[b].score));
+                    expected[b].log_probability = out[b].log_probability, expected[b].score = out[b].score;
+                }
+                expect_same(&out[b], &expected[b]);
+            }
+            search_free(scored);
+            search_free(unscored);
+            model_free(&m);
+        }
+}
+
+/* The same of texts, one of which has a part with broken numbers. */
+static void test_unscored_texts(void) {
+    static const char *const lines[] = {"a b. c d.", "a b. c x.", "x. a b.", "", "e"};
+    enum { LINES = COUNT(lines) };
+    Error err;
+    Tokenizer *bytes = tokenizer_create(NULL, 0, (Normalisation){0}, &err);
+    Model m;
+    model_make(&m, kinds[0], 1);
+    for (size_t j = TOKEN_FIRST_MERGE; j < V; j++) m.w[m.params->output + j * m.hyper.width] = -(real)INFINITY;
+    m.w[m.params->encoder_embedding + (TOKEN_FIRST_BYTE + 'x') * m.hyper.width] = (real)NAN;
+    Text texts[LINES];
+    TranslatorResult results[2][LINES];
+    Translator *translators[2];
+    for (size_t i = 0; i < LINES; i++) texts[i] = (Text){lines[i], strlen(lines[i])};
+    for (size_t i = 0; i < 2; i++) {
+        SearchOptions o = options_of(1);
+        o.unscored = i == 1;
+        translators[i] = translator_create(m.params, m.w, bytes, m.pool, o);
+        translator_sentences(translators[i]);
+        EXPECT(translator_run(translators[i], texts, LINES, results[i], &err));
+    }
+    for (size_t i = 0; i < LINES; i++) {
+        const TranslatorHypothesis *a = results[0][i].hypotheses, *b = results[1][i].hypotheses;
+        EXPECT_INT(a->length, b->length);
+        EXPECT(a->length == 0 || memcmp(a->bytes, b->bytes, a->length) == 0);
+        EXPECT(a->tokens == b->tokens && a->cut == b->cut);
+        if (i == 1 || i == 2) {
+            EXPECT(a->length == 0 && a->log_probability == -INFINITY && a->score == -INFINITY);
+            EXPECT(b->log_probability == -INFINITY && b->score == -INFINITY);
+        } else {
+            EXPECT(isfinite(a->log_probability) && (i == 3 || (a->length > 0 && isnan(b->log_probability))));
+        }
+    }
+    for (size_t i = 0; i < 2; i++) translator_free(translators[i]);
+    model_free(&m);
+    tokenizer_free(bytes);
+}
+
 /* Broken weights end the sentence that meets them, with what there is so far and the least probability; they do not
  * crash, loop or spread. */
 static void test_not_a_number(void) {
     static const double wrong[] = {NAN, INFINITY};
     const int32_t token[5] = {9, TOKEN_END, 50, 60, TOKEN_END};
     const uint32_t start[3] = {0, 2, 5};
-    for (size_t beam = 1; beam <= 4; beam += 3)
+    for (size_t way = 0; way < 3; way++)
         for (size_t i = 0; i < 5; i++) {
+            const size_t beam = way == 1 ? 4 : 1;
+            SearchOptions o = options_of(beam);
+            o.unscored = way == 2;
             Model m;
             model_make(&m, kinds[0], 2);
-            Search *decode = search_create(m.params, m.w, m.pool, options_of(beam));
+            Search *decode = search_create(m.params, m.w, m.pool, o);
             Translation clean[2], out[2];
             Error err;
             EXPECT(search_run(decode, (Packed){2, token, start, 3}, clean, &err));
@@ -1029,11 +1105,13 @@ static void test_not_a_number(void) {
                 m.w[m.params->output + 78 * 24 + 3] = (real)-wrong[i % 2];
             }
             search_free(decode); /* it knows the weights as they were */
-            decode = search_create(m.params, m.w, m.pool, options_of(beam));
+            decode = search_create(m.params, m.w, m.pool, o);
             EXPECT(search_run(decode, (Packed){2, token, start, 3}, out, &err));
             if (i < 4) EXPECT(!out[0].finished && out[0].length == 0);
             if (i < 4) EXPECT(out[0].log_probability == -INFINITY && out[0].score == -INFINITY);
-            if (i < 2)
+            if (i < 2 && o.unscored)
+                EXPECT(out[1].length == kept.length && isnan(out[1].log_probability));
+            else if (i < 2)
                 expect_same(&out[1], &kept);
             else if (i < 4)
                 EXPECT(!out[1].finished && out[1].log_probability == -INFINITY);
@@ -1122,6 +1200,8 @@ int main(void) {
     RUN(test_score_counts_the_end);
     RUN(test_ties_and_begin);
     RUN(test_one_token_source);
+    RUN(test_unscored);
+    RUN(test_unscored_texts);
     RUN(test_not_a_number);
     RUN(test_options_are_checked);
     return test_finish();

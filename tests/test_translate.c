@@ -527,6 +527,22 @@ static void test_alignments_of_long_lines(void) {
     }
 }
 
+/* Whoever prints a number gets it, and the translation is the same, whether one is printed or not. */
+static void test_numbers_of_greedy_search(void) {
+    char *greedy = translate(ARGS("translate", "-m", "run/model.gguf", "--beam=1", texts[0]), NULL, 0, 0);
+    static const char *const printing[][2] = {{"--n-best=1", "--beam=1"}, {"--confidence", "--calibration=1,1"}};
+    for (size_t i = 0; i < COUNT(printing); i++) {
+        char *out =
+            translate(ARGS("translate", "-m", "run/model.gguf", "--beam=1", printing[i][0], printing[i][1], texts[0]),
+                      NULL, 0, 0);
+        const char *text = i == 0 ? out + strlen("0 ||| ") : out, *last = strrchr(out, '|');
+        EXPECT(strncmp(text, greedy, strlen(greedy) - 1) == 0);
+        EXPECT(last && isfinite(atof(last + 1)) && atof(last + 1) != 0);
+        free(out);
+    }
+    free(greedy);
+}
+
 static void test_lengths_prefix_and_repetition(void) {
     char *out = translate(ARGS("translate", "-m", "run/model.gguf", "--prefix", "  Le  chat ", texts[0], "", "wolf"),
                           NULL, 0, 0);
@@ -680,6 +696,7 @@ int main(void) {
     RUN(test_n_best);
     RUN(test_alignments);
     RUN(test_alignments_of_long_lines);
+    RUN(test_numbers_of_greedy_search);
     RUN(test_lengths_prefix_and_repetition);
     RUN(test_wrong_options);
     RUN(test_newest_model);

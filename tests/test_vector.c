@@ -86,6 +86,9 @@ static void check_reductions(size_t n) {
         EXPECT(vector_max(data(&X), n) == 100);
         for (size_t j = 0; j < n; j++) data(&X)[j] = j == i ? -100 : -(real)INFINITY;
         EXPECT(vector_max(data(&X), n) == -100);
+        data(&X)[i] = (real)NAN; /* and so is one NaN */
+        data(&X)[n / 2] = i == n / 2 ? data(&X)[i] : (real)INFINITY;
+        EXPECT(isnan(vector_max(data(&X), n)));
     }
 }
 static void check_all_reductions(void) { for_each_length(check_reductions); }

@@ -151,7 +151,7 @@ static bool answer(Request *request, Translator *translator, const Text *texts, 
         if (results[i].parts > 1 && results[i].source_tokens >= request->hyper->max_length)
             options_note(&command, "%s %zu: %zu tokens, more than the model takes: translated in %zu parts",
                          request->what, first + i + 1, results[i].source_tokens, results[i].parts);
-        if (!request->lost && !isfinite(results[i].hypotheses[0].log_probability)) {
+        if (!request->lost && results[i].hypotheses[0].log_probability == -INFINITY) {
             options_note(&command, "%s: the model's numbers are not finite for %s %zu: its translation is empty",
                          request->model, request->what, first + i + 1);
             request->lost = true;
@@ -208,6 +208,8 @@ static bool search_options(SearchOptions *how, int32_t **prefix, Request *reques
     how->sample = options_given(request->options, "--sample") != NULL;
     if (how->sample) how->beam = 1;
     if (how->beam < how->n_best) how->beam = how->n_best;
+    how->unscored = !request->print.n_best && !request->print.confidence && !request->reranker &&
+                    !options_given(request->options, "--tune");
     request->shown = how->n_best;
     if (stbds_arrlenu(request->others) > 0) how->n_best = how->beam; /* the more there are to choose from, the better */
     if (text) tokenizer_encode(tokenizer, prefix, text, strlen(text));

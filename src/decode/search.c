@@ -88,6 +88,11 @@ void search_add(Search *s, const Parameters *params, const real *w) {
 
 void search_places(Search *s, const SearchPlace *place) { s->places = place; }
 
+/* Whether log probabilities are what they are called: else they are sums of logits minus the largest one. */
+static bool is_scored(const Search *s) {
+    return !s->options.unscored || s->options.beam > 1 || s->models > 1 || s->watch;
+}
+
 static bool compares_texts(const Search *s) { return s->tokenizer && s->options.n_best > 1; }
 
 static void set_each(Search *s) { s->each = (s->watch || compares_texts(s) ? 2 : 1) * s->options.beam; }
@@ -155,8 +160,9 @@ static void begin(Search *s, Packed source, size_t capacity) {
 }
 
 /* The continuations of rows first .. last-1: the best, or one drawn. They are found among the logits z, as
- * log softmax(z)[j] = z[j] - max - log(sum of exp(z - max)) keeps their order; the logits of one model are used up for
- * the sum. A NaN or an infinity above makes the sum a NaN, and so every log p of the row: it will not be continued. */
+ * log softmax(z)[j] = z[j] - max - log(sum of exp(z - max)) keeps their order. Where the search is not scored, log sum
+ * is left out. With a NaN, an infinity, or nothing but -infinity, max is not finite, and no log p of the row more than
+ * -infinity: it will not be continued. */
 static void continue_rows(void *context, size_t first, size_t last) {
     Search *s = context;
     const size_t V = s->hyper.vocab;
@@ -172,9 +178,9 @@ static void continue_rows(void *context, size_t first, size_t last) {
         real max;
         const size_t count = search_continue(&s->options, best, s->each, &logits, V, h, &max);
         if (s->models == 1) {
-            const double sum = (double)vector_exp_sum(NULL, logits.z[0], max, V);
-            logits.max[0] = (double)max, logits.log_sum[0] = log(sum);
-            finite = isfinite(sum);
+            logits.max[0] = (double)max;
+            if (is_scored(s)) logits.log_sum[0] = log((double)vector_exp_sum(NULL, logits.z[0], max, V));
+            finite = isfinite(max);
         }
         if (!finite) s->row_probability[r] = -INFINITY;
         for (size_t i = 0; i < count; i++)
@@ -221,6 +227,7 @@ static void finish(Search *s, size_t b, uint32_t slot, size_t length, int32_t to
     const bool finished = token == TOKEN_END;
     for (size_t i = 0; i < length; i++) ids[i] = s->tokens[slot * s->capacity + i];
     if (token >= 0 && !finished) ids[length++] = token;
+    if (!is_scored(s) && log_probability > -INFINITY) log_probability = NAN;
     Translation made = {ids, length, log_probability, search_score(&s->options, log_probability, length + finished),
                         finished};
     size_t at = sentence->found;

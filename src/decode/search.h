@@ -32,7 +32,8 @@
 typedef struct Translation {
     const int32_t *ids;     /* (length) without </s> */
     size_t length;          /* less than the limit; equal where the limit cut it */
-    double log_probability; /* that of </s> included; -INFINITY: the model's numbers were not finite */
+    double log_probability; /* that of </s> included; -INFINITY: the model's numbers were not finite. NAN:
+                               SearchOptions.unscored */
     double score;
     bool finished; /* ended by </s>; else cut by the limit or, if it is shorter, by options that forbid every token */
 } Translation;

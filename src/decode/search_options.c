@@ -119,7 +119,7 @@ static size_t most_likely(const SearchOptions *o, Candidate *best, size_t most, 
     for (size_t j0 = 0; j0 < V; j0 += BLOCK) {
         const size_t block = V - j0 < BLOCK ? V - j0 : BLOCK;
         const real block_max = vector_max(z + j0, block);
-        if (block_max > *max) *max = block_max;
+        if (!(block_max <= *max) && !isnan(*max)) *max = block_max;
         if (count == most && !((double)block_max > best[most - 1].log_probability)) continue;
         for (size_t j = j0; j < j0 + block; j++) {
             if (count == most && !((double)z[j] > best[most - 1].log_probability)) continue;

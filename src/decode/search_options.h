@@ -32,6 +32,8 @@ typedef struct SearchOptions {
     const int32_t *prefix;  /* (prefix_length) every hypothesis begins with these. Raises the limit where needed. They
                                must outlive the Search */
     size_t prefix_length;   /* less than the model's max_length */
+    bool unscored;          /* nobody asks for log probabilities and scores: those of beam 1 by one model, which needs
+                               none itself, are NAN then (-INFINITY as ever), for they take time */
     bool sample;            /* beam is 1 */
     double temperature;     /* 0: 1 */
     size_t top_k;           /* equals of the last are in */
@@ -79,7 +81,7 @@ typedef struct Unfinished {
 
 /* The continuations of a hypothesis, by the logits of its next token (V): the `most` best of those that the options
  * allow, the best first; or, when sampling, one that is drawn. Their log_probability is the logit. *max: the largest of
- * all logits (or bounds). Returns how many. */
+ * all logits (or bounds); NaN where one is. Returns how many. */
 size_t search_continue(const SearchOptions *options, Candidate *best, size_t most, const MixtureLogits *logits,
                        size_t V, Unfinished hypothesis, real *max);
 

@@ -234,7 +234,7 @@ static bool keep(Translator *t, size_t first, size_t n, Packed source, Error *er
                            .tokens = found->length + found->finished,
                            .log_probability = found->log_probability,
                            .score = found->score};
-            if (!found->finished && isfinite(found->log_probability)) {
+            if (!found->finished && found->log_probability != -INFINITY) {
                 made->cut = found->length;
                 made->stuck = found->length < limit_of(t, part);
             }
@@ -249,13 +249,16 @@ static bool keep(Translator *t, size_t first, size_t n, Packed source, Error *er
     return true;
 }
 
+/* The sum of two parts' log probabilities or scores. One part without a translation leaves its text without one. */
+static double joined(double a, double b) { return a == -INFINITY || b == -INFINITY ? -INFINITY : a + b; }
+
 /* Adds the hypothesis of a part to that of its text. */
 static void join(Translator *t, TranslatorHypothesis *h, const Made *made) {
     if (h->length > 0 && made->length > 0) stbds_arrput(t->text, ' '), h->length++;
     ds_append(t->text, t->made_text + made->text, made->length);
     h->length += made->length;
-    h->log_probability += made->log_probability;
-    h->score += made->score;
+    h->log_probability = joined(h->log_probability, made->log_probability);
+    h->score = joined(h->score, made->score);
     h->tokens += made->tokens;
     if (h->cut == 0) h->cut = made->cut, h->stuck = made->stuck;
     const AlignedWords *words = &made->words;
@@ -299,7 +302,7 @@ static void assemble(Translator *t, size_t count, TranslatorResult *results) {
             TranslatorHypothesis h = {.bytes = t->text + stbds_arrlenu(t->text),
                                       .words = t->words + stbds_arrlenu(t->words)};
             for (size_t p = 0; p < result->parts; p++) join(t, &h, &t->made[part[p].made + rank]);
-            if (!isfinite(h.log_probability)) h.length = h.word_count = 0;
+            if (h.log_probability == -INFINITY) h.length = h.word_count = 0;
             if (is_there(result, &h)) continue;
             stbds_arrput(t->hypotheses, h);
             result->count++;

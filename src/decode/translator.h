@@ -32,7 +32,7 @@ typedef struct TranslatorHypothesis {
     const char *bytes; /* the translation: one line of UTF-8, whatever the model said; no NUL at the end */
     size_t length;
     double log_probability, score; /* as in Translation; sums over the parts. -INFINITY: there is no translation, as the
-                                      model's numbers are not finite; the text is empty */
+                                      model's numbers are not finite; the text is empty. NAN: SearchOptions.unscored */
     const TranslatorWord *words;   /* (word_count), when alignment is on */
     size_t word_count;
     size_t cut;    /* tokens after which a part of it, the first of such parts, was cut off; 0: none was */

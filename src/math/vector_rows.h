@@ -45,18 +45,22 @@ static real sum(const real *x, size_t n) {
 }
 
 static real max(const real *x, size_t n) {
-    real best = x[0];
-    if (n >= LANES) {
-        vreal top = load(x);
-        for (size_t i = LANES; i < n; i += LANES) {
-            vreal v = load(i + LANES <= n ? x + i : x + n - LANES);
-            top = choose(v > top, v, top);
-        }
-        for (size_t l = 0; l < LANES; l++) best = top[l] > best ? top[l] : best;
-        return best;
+    real lane[LANES];
+    for (size_t l = 0; l < LANES; l++) lane[l] = x[l < n ? l : 0];
+    vreal top = n < LANES ? load(lane) : load(x + n - LANES);
+    vlane nan = top != top;
+    for (size_t i = 0; i + LANES <= n; i += LANES) {
+        const vreal v = load(x + i);
+        top = choose(v > top, v, top);
+        nan |= v != v;
     }
-    for (size_t i = 1; i < n; i++) best = x[i] > best ? x[i] : best;
-    return best;
+    uint64_t word[VECTOR / 8], any = 0;
+    memcpy(word, &nan, sizeof word);
+    for (size_t i = 0; i < VECTOR / 8; i++) any |= word[i];
+    store(lane, top);
+    for (size_t half = LANES / 2; half > 0; half /= 2)
+        for (size_t i = 0; i < half; i++) lane[i] = lane[i] > lane[i + half] ? lane[i] : lane[i + half];
+    return any ? (real)NAN : lane[0];
 }
 
 /* In double whatever `real` is: the sum of a whole gradient block's squares outgrows float's digits. */

@@ -102,10 +102,10 @@ static void compare(Measured *measured, const Said *said, size_t count, const Co
     free(judged);
 }
 
-/* A greedy translator with the present parameters. */
-static Translator *create_translator(const Trainer *t) {
+/* A greedy translator with the present parameters. scored: log probabilities are wanted. */
+static Translator *create_translator(const Trainer *t, bool scored) {
     SearchOptions greedy = t->decode;
-    greedy.beam = 1;
+    greedy.beam = 1, greedy.unscored = !scored;
     return translator_create(&t->model.params, trainer_weights(t), t->data.tokenizer, t->pool, greedy);
 }
 
@@ -130,7 +130,7 @@ bool measure_translations(const Trainer *t, size_t count, Measured *measured, Er
     const Corpus *corpus = &t->data.valid_lines;
     count = size_min(count, corpus->count);
     Said *said = memory_new(count, sizeof *said);
-    Translator *translator = create_translator(t);
+    Translator *translator = create_translator(t, true);
     const bool ok = translate(translator, corpus, said, 0, count, err);
     if (ok) compare(measured, said, count, corpus, tokenizer_normalisation(t->data.tokenizer));
     translator_free(translator);
@@ -183,7 +183,7 @@ bool measure_together(const Trainer *t, size_t count, Measured *measured, Error 
     ranks_give(r, ORDER_TRANSLATE, count);
     count = size_min(count, corpus->count);
     Said *said = memory_new(count, sizeof *said);
-    Translator *translator = create_translator(t);
+    Translator *translator = create_translator(t, true);
     char *text = NULL;
     bool ok =
         translate(translator, corpus, said, ranks_first(r, count, r->self), ranks_first(r, count, r->self + 1), err);
@@ -214,7 +214,7 @@ bool measure_samples(const Trainer *t, Sample *samples, size_t *count, Error *er
     Work work = {0};
     *count = measure_sample_count(t);
     for (size_t i = 0; i < *count; i++) texts[i] = corpus_source(corpus, measure_sample_line(t, i));
-    Translator *translator = create_translator(t);
+    Translator *translator = create_translator(t, false);
     const bool ok = translator_run(translator, texts, *count, results, err);
     for (size_t i = 0; ok && i < *count; i++) {
         const Text found = {results[i].bytes, results[i].length};
