@@ -286,6 +286,21 @@ static void test_encode_as_defined(void) {
     tokenizer_free(tokenizer);
 }
 
+/* Small tables, half full: in some of them a search goes on from the last slot to the first. */
+static void test_few_merges(void) {
+    enum { TABLES = 100, MERGES = 31 };
+    for (uint32_t table = 0; table < TABLES; table++) {
+        uint32_t merges[2 * MERGES];
+        for (uint32_t i = 0; i < MERGES; i++) {
+            merges[2 * i] = TOKEN_FIRST_BYTE + (i + 3 * table) % 256;
+            merges[2 * i + 1] = TOKEN_FIRST_BYTE + (7 * i + table) % 256;
+        }
+        Tokenizer *tokenizer = create_as(merges, MERGES, as_is);
+        expect_as_defined(tokenizer, 50);
+        tokenizer_free(tokenizer);
+    }
+}
+
 /* The table of merges at its fullest: nearly all pairs of bytes, and none twice. */
 static void test_most_merges(void) {
     enum { MERGES = TOKENIZER_VOCAB_MAX - TOKEN_FIRST_MERGE };
@@ -501,6 +516,7 @@ int main(void) {
     RUN(test_lossless_after_normalising);
     RUN(test_spacing);
     RUN(test_encode_as_defined);
+    RUN(test_few_merges);
     RUN(test_most_merges);
     RUN(test_two_threads);
     RUN(test_learning_as_defined);
