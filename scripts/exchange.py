@@ -1,18 +1,14 @@
 #!/usr/bin/env python3
-"""Turns a model.gguf into the folder of another program, and back.
+"""Turns a model.gguf into a folder for CTranslate2 or for Hugging Face's transformers, and back.
 
-usage: exchange.py to-ct2 MODEL.gguf FOLDER    CTranslate2's model.bin, config.json and shared_vocabulary.json
-       exchange.py to-hf MODEL.gguf FOLDER     Hugging Face's model.safetensors and config.json (Pegasus, or Marian for
-                                               model.norm = post: the architectures that the network is one of)
-       exchange.py back FOLDER MODEL.gguf      from either: the tensors that are there now, and the old keys
-       exchange.py check MODEL.gguf FOLDER LINES [COUNT]        translates COUNT (500) lines with both, greedy
-       exchange.py bench MODEL.gguf FOLDER.ct2 LINES [COUNT [TOKENS]]    CPU seconds of both for COUNT (500) lines on one
-                                               thread; TOKENS: of each translation, for a model that has learnt little
+CTranslate2 gets model.bin, config.json and shared_vocabulary.json. Transformers gets model.safetensors, config.json and
+vocab.json; to it, the model is a Pegasus, or a Marian if it has model.norm = post, because these have the same network.
+Both folders also get nmt.head: the beginning of model.gguf, up to the tensors. It has what the other program cannot
+keep, such as the merges of the vocabulary. `back` puts the folder's tensors behind it.
 
-Needs: pip install gguf numpy xxhash, and ctranslate2 or safetensors; transformers and torch to check a folder of
-theirs. The folder keeps what only nmt.c knows, the
-vocabulary's merges among it, in nmt.head: the beginning of the model.gguf up to its tensors."""
-import json, os, re, struct, subprocess, sys, unicodedata
+Needs the Python packages gguf and numpy; xxhash for `back`; ctranslate2 for its folders; safetensors for those of
+transformers, and transformers and torch to check one."""
+import argparse, json, os, re, struct, subprocess, sys, unicodedata
 import numpy as np
 
 HEAD, CHECKSUM = "nmt.head", "nmt.checksum"
@@ -39,6 +35,8 @@ def positions(keys, tensors, side):
     if learned is not None:
         return learned
     places, width = key(keys, "max_length", 0), key(keys, "width", 0)
+    if key(keys, "positions", "sinusoidal") == "none":
+        return np.zeros((places, width), np.float32)
     angle = np.arange(places)[:, None] / 10000.0 ** (np.arange(0, width, 2) / width)
     return np.stack([np.sin(angle), np.cos(angle)], -1).reshape(places, width).astype(np.float32)
 
@@ -128,6 +126,8 @@ def to_hf(path, folder):
     named = {name if name == "lm_head.weight" else "model." + name: data for name, data in tensors.items()}
     for side in "encoder", "decoder":
         named[f"model.{side}.embed_positions.weight"] = positions(keys, tensors, side)
+    if pre:  # a Pegasus has a shared table, even if nothing uses it
+        named["model.shared.weight"] = tensors[source]
     vocabulary = tokens(keys)
     named["final_logits_bias"] = np.zeros((1, len(vocabulary)), np.float32)
     config = {
@@ -137,7 +137,7 @@ def to_hf(path, folder):
         "max_position_embeddings": keys["nmt.max_length"], "activation_function": "gelu" if key(keys, "activation", "relu") == "gelu" else "relu",
         "scale_embedding": True, "static_position_embeddings": True, "is_encoder_decoder": True,
         "share_encoder_decoder_embeddings": source == target, "tie_word_embeddings": target == output,
-        "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 0, "decoder_start_token_id": 0, "forced_eos_token_id": 1,
+        "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 0, "decoder_start_token_id": 0, "forced_eos_token_id": None,
         "num_beams": key(keys, "decode.beam", 1), "length_penalty": key(keys, "decode.length_alpha", 1.0), "torch_dtype": "float32"}
     for side in "encoder", "decoder":
         config |= {f"{side}_layers": keys[f"nmt.{side}_layers"], f"{side}_attention_heads": keys["nmt.heads"], f"{side}_ffn_dim": keys["nmt.feedforward"]}
@@ -229,58 +229,64 @@ def encode(keys, ranks, names, line):
 
 
 def read_lines(path, lines, count):
-    """Texts, the same in CTranslate2's tokens, and the names of all tokens."""
+    """Texts, the same in CTranslate2's tokens, the names of all tokens, and the most tokens of a translation."""
     _, keys = open_model(path)
     names = tokens(keys)
     ranks = {tuple(pair): i for i, pair in enumerate(np.array(keys["nmt.tokenizer.merges"]).reshape(-1, 2).tolist())}
-    texts = [line.split("\t")[0].rstrip("\n") for line in open(lines, encoding="utf-8")][:int(count)]
-    return texts, [encode(keys, ranks, names, text) for text in texts], names
+    texts = [line.split("\t")[0].rstrip("\n") for line in open(lines, encoding="utf-8")][:count]
+    return texts, [encode(keys, ranks, names, text) for text in texts], names, key(keys, "max_length", 256)
 
 
-def bench(path, folder, lines, count="500", length="0"):
+def bench(path, folder, lines, count, tokens, threads):
     import statistics, time
     import ctranslate2
-    sys.path.insert(0, "src/decode/examples")
+    sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../src/decode/examples"))
     import nmt
-    texts, sources, _ = read_lines(path, lines, count)
-    there = {kind: ctranslate2.Translator(folder, intra_threads=1, compute_type=kind) for kind in ("float32", "int8")}
-    print(f"| {len(texts)} lines, one thread | nmt.c | CTranslate2 float32 | CTranslate2 int8 |\n|---|---|---|---|")
+    texts, sources, _, _ = read_lines(path, lines, count)
+    clock = time.process_time if threads == 1 else time.perf_counter
+    unit = "one thread, CPU time" if threads == 1 else f"{threads} threads, elapsed time"
+    print(f"| {len(texts)} lines, {unit} | nmt.c | CTranslate2 float32 | CTranslate2 int8 |\n|---|---|---|---|")
     for name, beam, alone in ("greedy, in batches", 1, False), ("greedy, one by one", 1, True), ("beam 5, in batches", 5, False), ("beam 5, one by one", 5, True):
-        length = int(length)
-        model, seconds = nmt.Model(path, beam=beam, threads=1, max_length=length, min_length=max(length - 1, 0)), [[], [], []]
-        ways = [lambda some: model.translate(texts[some])] + [
-            lambda some, t=t: t.translate_batch(sources[some], beam_size=beam, min_decoding_length=max(length - 1, 1), max_decoding_length=length or 256, max_batch_size=32) for t in there.values()]
+        # CTranslate2 gives each thread batches of its own, or all threads to one sentence.
+        share = {"inter_threads": 1, "intra_threads": threads} if alone else {"inter_threads": threads, "intra_threads": 1}
+        there = [ctranslate2.Translator(folder, compute_type=kind, **share) for kind in ("float32", "int8")]
+        limits = {"min_decoding_length": tokens - 1, "max_decoding_length": tokens} if tokens else {}
+        here = nmt.Model(path, beam=beam, threads=threads, max_length=tokens, min_length=max(tokens - 1, 0))
+        ways = [lambda some: here.translate(texts[some])] + [
+            lambda some, t=t: t.translate_batch(sources[some], beam_size=beam, max_batch_size=32, **limits) for t in there]
+        seconds = [[] for _ in ways]
         for _ in range(3):
             for way, taken in zip(ways, seconds):
-                began = time.process_time()
+                began = clock()
                 for some in [slice(i, i + 1) for i in range(len(texts))] if alone else [slice(None)]:
                     way(some)
-                taken.append(time.process_time() - began)
+                taken.append(clock() - began)
         print(f"| {name} | " + " | ".join(f"{statistics.median(taken):.2f} s" for taken in seconds) + " |", flush=True)
 
 
-def ct2_translates(folder, sources, names):
+def ct2_translates(folder, sources, names, longest):
     import ctranslate2
-    return [r.hypotheses[0] for r in ctranslate2.Translator(folder, intra_threads=1).translate_batch(sources, beam_size=1, max_decoding_length=256)]
+    return [r.hypotheses[0] for r in ctranslate2.Translator(folder, intra_threads=1).translate_batch(sources, beam_size=1, max_decoding_length=longest)]
 
 
-def hf_translates(folder, sources, names):
+def hf_translates(folder, sources, names, longest):
     import torch, transformers
+    torch.set_num_threads(1)
     model = transformers.AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
     number = {name: i for i, name in enumerate(names)}
     with torch.no_grad():
         for source in sources:
             ids = torch.tensor([[number[name] for name in source] + [1]])
-            out = model.generate(ids, attention_mask=torch.ones_like(ids), num_beams=1, do_sample=False, max_length=model.config.max_position_embeddings)
+            out = model.generate(ids, attention_mask=torch.ones_like(ids), num_beams=1, do_sample=False, max_new_tokens=longest)
             yield [names[i] for i in out[0].tolist()[1:]]
 
 
-def check(path, folder, lines, count="500"):
-    texts, sources, names = read_lines(path, lines, count)
-    here = subprocess.run(["./translate", "-m", path, "--beam", "1"], input="\n".join(texts) + "\n", capture_output=True, text=True, check=True)
+def check(path, folder, lines, count):
+    texts, sources, names, longest = read_lines(path, lines, count)
+    here = subprocess.run(["./translate", "-m", path, "--beam", "1", "--max-length", str(longest)], input="\n".join(texts) + "\n", capture_output=True, text=True, check=True)
     theirs = hf_translates if os.path.exists(os.path.join(folder, "model.safetensors")) else ct2_translates
     code = {name: i - 2 for i, name in enumerate(names[:258])}
-    said = [bytes(code[c] for c in "".join(t for t in tokens if t != "</s>")).decode(errors="replace")[1:] for tokens in theirs(folder, sources, names)]
+    said = [bytes(code[c] for c in "".join(t for t in tokens if t != "</s>")).decode(errors="replace")[1:] for tokens in theirs(folder, sources, names, longest)]
     different = [(a, b) for a, b in zip(here.stdout.splitlines(), said) if a != b]
     for a, b in different[:3]:
         print(f"here:  {a}\nthere: {b}")
@@ -289,11 +295,29 @@ def check(path, folder, lines, count="500"):
 
 
 def main():
-    commands = {"to-ct2": to_ct2, "to-hf": to_hf, "back": back, "check": check, "bench": bench}
-    if len(sys.argv) < 4 or sys.argv[1] not in commands:
-        print(__doc__, file=sys.stderr)
-        return 2
-    return commands[sys.argv[1]](*sys.argv[2:]) or 0
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(name, run, about, *arguments):
+        added = commands.add_parser(name, help=about, description=about)
+        added.set_defaults(run=run)
+        for argument, shown, meaning in arguments:
+            added.add_argument(argument, metavar=shown, help=meaning)
+        return added
+
+    model, folder = ("path", "MODEL", "a model.gguf"), ("folder", "FOLDER", "one that to-ct2 or to-hf has made")
+    lines = ("lines", "LINES", "a text file with a sentence on each line; of a TSV file, the first column is read")
+    command("to-ct2", to_ct2, "make a folder for CTranslate2", model, ("folder", "FOLDER", "the folder to make"))
+    command("to-hf", to_hf, "make a folder for transformers", model, ("folder", "FOLDER", "the folder to make"))
+    command("back", back, "make a model.gguf from a folder's tensors", folder, ("path", "MODEL", "the model.gguf to write"))
+    checked = command("check", check, "translate lines here and there, greedily, and count those that are the same", model, folder, lines)
+    timed = command("bench", bench, "compare the speed of nmt.c and CTranslate2: the median of three rounds", model, ("folder", "FOLDER", "one that to-ct2 has made"), lines)
+    for added in checked, timed:
+        added.add_argument("--count", metavar="N", type=int, default=500, help="translate this many lines (500)")
+    timed.add_argument("--threads", metavar="N", type=int, default=1, help="1 (the default) counts CPU seconds; more count elapsed seconds, so the machine must be quiet")
+    timed.add_argument("--tokens", metavar="N", type=int, default=0, help="make each translation this long, for a model that was not trained")
+    options = vars(parser.parse_args())
+    return options.pop("run")(**options) or 0
 
 
 if __name__ == "__main__":

@@ -175,7 +175,7 @@ else
 fi
 if python3 -c 'import ctranslate2, gguf, safetensors, xxhash' 2>/dev/null; then
     python3 scripts/exchange.py to-ct2 "$model" "$t/ct2"
-    python3 scripts/exchange.py check "$model" "$t/ct2" "$t/lines" 100
+    python3 scripts/exchange.py check "$model" "$t/ct2" "$t/lines" --count 100
     python3 scripts/exchange.py to-hf "$model" "$t/hf"
     for folder in ct2 hf; do
         python3 scripts/exchange.py back "$t/$folder" "$t/back.gguf"
