@@ -97,7 +97,7 @@ COMMANDS := $(basename $(notdir $(wildcard $(addprefix src/cli/,train.c translat
 TESTS     := $(sort $(notdir $(basename $(wildcard tests/test_*.c))))
 GRADCHECK := $(sort $(notdir $(basename $(wildcard tests/gradcheck_*.c))))
 
-.PHONY: all always test gradcheck debug thread valgrind crash-test fault-test pipe-test fuzz coverage neon narrow \
+.PHONY: all always test gradcheck debug thread valgrind crash-test fault-test pipe-test fuzz coverage neon musl narrow \
         bench large check-inspect page-test install uninstall format format-check layers help clean tests micro
 .SECONDARY:
 
@@ -308,8 +308,9 @@ page-test: all
 	@sh scripts/page_test.sh
 
 ## make neon         the kernels for 64-bit ARM on another machine: numeric tests, cross-compiled, under qemu-aarch64
-NEON_CC    := aarch64-linux-gnu-gcc
-NEON_TESTS := $(addprefix build/neon/tests/,test_attention test_matmul test_pool test_reference test_rng test_vector)
+NEON_CC       := aarch64-linux-gnu-gcc
+NUMERIC_TESTS := test_attention test_matmul test_pool test_reference test_rng test_vector
+NEON_TESTS    := $(NUMERIC_TESTS:%=build/neon/tests/%)
 neon:
 	@for tool in $(NEON_CC) qemu-aarch64; do command -v $$tool >/dev/null || { \
 	    echo "make neon: expected $$tool, found none (Debian: apt-get install gcc-aarch64-linux-gnu" \
@@ -317,6 +318,15 @@ neon:
 	@$(MAKE) --no-print-directory CC=$(NEON_CC) B=build/neon STB=$(or $(STB),/usr/include/stb) LDFLAGS=-static \
 	    $(NEON_TESTS)
 	@EMULATOR=qemu-aarch64 sh tests/run.sh build/neon $(NEON_TESTS)
+
+## make musl         everything built for another C library, musl; numeric tests, and those of the library
+# ARCH=any leaves out the CPU's own kernels, which call no C library and take half of the time to compile.
+MUSL_TESTS := $(addprefix build/musl/tests/,$(NUMERIC_TESTS) test_library)
+musl:
+	@command -v musl-gcc >/dev/null || { \
+	    echo "make musl: expected musl-gcc, found none (Debian: apt-get install musl-tools)" >&2; exit 1; }
+	@$(MAKE) --no-print-directory CC=musl-gcc B=build/musl STB=$(or $(STB),/usr/include/stb) ARCH=any all $(MUSL_TESTS)
+	@sh tests/run.sh build/musl $(MUSL_TESTS)
 
 ## make narrow       tests and fuzz targets with sizes of 32 bits (Debian: libc6-dev-i386 and lib32gcc-12-dev)
 NARROW_CC = $(CC) -m32 -msse2 -mfpmath=sse -D_FILE_OFFSET_BITS=64 -idirafter /usr/include/$(shell $(CC) -print-multiarch)
