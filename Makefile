@@ -129,6 +129,7 @@ $(LIB): $(LIB_OBJ)
 	$(Q)$(AR) rcs $@ $^
 
 # Products of sets that extend avx512, where the compiler can compile them; else the files become NULL.
+MORE_avx512_vnni := -mavx512vnni
 MORE_avx512_bf16 := -mavx512bf16
 MORE_amx         := -mamx-tile -mamx-bf16
 ifeq ($(ARCH),x86_64)
@@ -219,7 +220,7 @@ STB_DS    := $(firstword $(wildcard $(addsuffix /stb_ds.h,$(STB) /usr/include/st
 amalgamation: build/nmt.c build/nmt.h
 build/nmt.c: $(ONE_SRC) $(B)/page/report_data.c $(wildcard src/*/*.h) scripts/amalgamate.awk Makefile
 	@awk -v stb="$(STB_DS)" $(foreach set,generic avx2 avx512 neon,-v $(set)="$(ISA_$(set))") \
-	    -v avx512_bf16="$(AVX512_FLAGS) $(MORE_avx512_bf16)" -v amx="$(AVX512_FLAGS) $(MORE_amx)" \
+	    -v avx512_vnni="$(AVX512_FLAGS) $(MORE_avx512_vnni)" -v avx512_bf16="$(AVX512_FLAGS) $(MORE_avx512_bf16)" -v amx="$(AVX512_FLAGS) $(MORE_amx)" \
 	    -f scripts/amalgamate.awk $(B)/page/report_data.c $(ONE_SRC) >$@.tmp && mv $@.tmp $@
 build/nmt.h: $(NMT_H)
 	@cp $< $@

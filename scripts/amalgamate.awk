@@ -1,7 +1,7 @@
 # Writes the library as one C file: all that it is made of, each header once, each file of kernels once for each
 # instruction set. All is static there, except what nmt.h declares.
 # usage: awk -v stb=/usr/include/stb/stb_ds.h -v generic="-DVECTOR=16 ..." -v avx2="..." -v avx512="..." -v neon="..." \
-#            -v avx512_bf16="..." -v amx="..." -f scripts/amalgamate.awk FILE.c... >nmt.c
+#            -v avx512_vnni="..." -v avx512_bf16="..." -v amx="..." -f scripts/amalgamate.awk FILE.c... >nmt.c
 #
 # A name that two files use for something of their own gets the file's name behind it. Headers of kernels, which are
 # there once for each set, get that of the set behind all their names. Lines are read as clang-format lays them out:
@@ -289,6 +289,7 @@ BEGIN {
     print_set("generic", generic, "!" x86, "", "fast")
     print_set("avx2", avx2, x86, "", "fast")
     print_set("avx512", avx512, x86, "", "fast")
+    print_set("avx512_vnni", avx512_vnni, x86, "", "fast")
     print_set("avx512_bf16", avx512_bf16, x86, "(defined(__clang__) && __clang_major__ >= 9) || __GNUC__ >= 10", "fast")
     print_set("amx", amx, x86, "(defined(__clang__) && __clang_major__ >= 12) || __GNUC__ >= 11", "fast")
     print_set("neon", neon, "defined(__aarch64__)", "", "fast")

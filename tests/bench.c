@@ -8,7 +8,8 @@
  *   pool         what a region costs
  *   profile      where a training step's time goes, in float32 and in bfloat16, and the bytes that its products move
  *   steps        training steps of three models: target tokens a second, share of the limit, memory
- *   translation  sentences and source words a second, and memory: greedy and beam 5, in batches and one by one
+ *   translation  sentences and source words a second, and memory: greedy and beam 5, in batches and one by one, in
+ *                float32 and with weights in 8-bit integers
  *   text         seconds to learn the tokenizer, megabytes a second to encode; of tatoeba, too, where
  *                scripts/get-data.sh has put it (or where NMT_COPIES, a folder like data/, has a copy)
  *   startup      ./translate of one sentence from start to exit, with MODEL (runs/tiny/model.gguf)
@@ -25,7 +26,7 @@
  *
  * For bench itself, which needs a process whose memory nothing else has used:
  *
- *   bench translate THREADS BEAM BATCH           translates in batches of this size; one line of figures */
+ *   bench translate SIZE THREADS BEAM BATCH float32|int8   translates in batches of this size; one line of figures */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -554,10 +555,9 @@ static void profile(const Size *size, size_t threads, Precision precision) {
 enum { SENTENCES = 1024, BATCH = 128, ALONE = 64, TARGET = 16 };
 static const double SOURCE_WORDS = 11.9; /* words of a sentence: English of Multi30k, of which the lengths are */
 
-/* Translates with the small model and untrained weights, 16 target tokens a sentence. Prints the best of three times,
- * and the memory of the process. */
-static void translate(size_t threads, size_t beam, size_t batch) {
-    const Size *size = size_named("small");
+/* Translates with untrained weights, 16 target tokens a sentence. Prints the best of three times, and the memory of the
+ * process. */
+static void translate(const Size *size, size_t threads, size_t beam, size_t batch, bool int8) {
     Error err;
     Pool *pool = make_pool(threads);
     Parameters params = parameters_create(&size->hyper);
@@ -566,10 +566,10 @@ static void translate(size_t threads, size_t beam, size_t batch) {
     const Packed all = make_sentences(source_lengths, SENTENCES, size->hyper.vocab);
     Translation *out = memory_new(batch, sizeof *out);
     uint32_t *start = memory_new(batch + 1, sizeof *start);
-    Search *search = search_create(
-        &params, w, pool,
-        (SearchOptions){.beam = beam, .n_best = 1, .length_alpha = 1, .max_extra = TARGET, .unscored = true});
-    const size_t count = batch == 1 ? ALONE : SENTENCES;
+    const SearchOptions how = {
+        .beam = beam, .n_best = 1, .length_alpha = 1, .max_extra = TARGET, .unscored = true, .int8 = int8};
+    Search *search = search_create(&params, w, pool, how);
+    const size_t fewer = params.count > 10000000 ? 8 : 1, count = (batch == 1 ? ALONE : SENTENCES) / fewer;
     double seconds = 1e9;
     for (int run = 0; run < 3; run++) {
         const double began = terminal_seconds();
@@ -597,9 +597,10 @@ static void translate(size_t threads, size_t beam, size_t batch) {
 }
 
 /* What `bench translate` prints, in a process of its own. */
-static bool translate_apart(double *sentences, double *memory, const char *program, int threads, int beam, int batch) {
+static bool translate_apart(double *sentences, double *memory, const char *program, int threads, int beam, int batch,
+                            const char *numbers) {
     char command[512];
-    snprintf(command, sizeof command, "%s translate %d %d %d", program, threads, beam, batch);
+    snprintf(command, sizeof command, "%s translate small %d %d %d %s", program, threads, beam, batch, numbers);
     FILE *child = popen(command, "r");
     const bool ok = child && fscanf(child, "sentences_per_second=%lf peak_mb=%lf", sentences, memory) == 2;
     if (child) pclose(child);
@@ -607,18 +608,18 @@ static bool translate_apart(double *sentences, double *memory, const char *progr
 }
 
 static void translation(const char *program) {
-    printf("\ntranslation by small: a source sentence of %.1f words, 16 tokens of translation\n%7s %5s %6s %12s %14s "
-           "%8s\n",
-           SOURCE_WORDS, "threads", "beam", "batch", "sentences/s", "source words/s", "memory");
-    for (int threads = 1; threads <= 2; threads++)
-        for (int beam = 1; beam <= 5; beam += 4)
-            for (int batch = BATCH; batch; batch = batch == BATCH ? 1 : 0) {
-                double sentences, memory;
-                if (!translate_apart(&sentences, &memory, program, threads, beam, batch)) continue;
-                printf("%7d %5d %6d %12.0f %14.0f %5.0f MB\n", threads, beam, batch, sentences,
-                       SOURCE_WORDS * sentences, memory);
-                fflush(stdout);
-            }
+    static const char *const numbers[] = {"float32", "int8"};
+    printf("\ntranslation by small: a source sentence of %.1f words, 16 tokens of translation\n%7s %5s %6s %8s %12s "
+           "%14s %8s\n",
+           SOURCE_WORDS, "threads", "beam", "batch", "weights", "sentences/s", "source words/s", "memory");
+    for (int row = 0; row < 16; row++) {
+        const int threads = row < 8 ? 1 : 2, beam = row % 8 < 4 ? 1 : 5, batch = row % 4 < 2 ? BATCH : 1;
+        double sentences, memory;
+        if (!translate_apart(&sentences, &memory, program, threads, beam, batch, numbers[row % 2])) continue;
+        printf("%7d %5d %6d %8s %12.0f %14.0f %5.0f MB\n", threads, beam, batch, numbers[row % 2], sentences,
+               SOURCE_WORDS * sentences, memory);
+        fflush(stdout);
+    }
     printf("(memory: of the whole process)\n");
 }
 
@@ -631,8 +632,8 @@ static void summary(const char *program, Pool *pool) {
     const Size *small = size_named("small");
     const bool ok = step_apart(&single, program, small, THREADS, "float32") &&
                     step_apart(&half, program, small, THREADS, "bfloat16") &&
-                    translate_apart(&batches, &memory, program, THREADS, 1, BATCH) &&
-                    translate_apart(&alone, &memory_alone, program, THREADS, 1, 1);
+                    translate_apart(&batches, &memory, program, THREADS, 1, BATCH, "float32") &&
+                    translate_apart(&alone, &memory_alone, program, THREADS, 1, 1, "float32");
     if (!ok) return;
     char tiles[64] = "";
     if (has_tiles()) snprintf(tiles, sizeof tiles, ", tiles %.0f", peak_of(pool, peak_tiles_task) / 1e9);
@@ -798,14 +799,14 @@ int main(int argc, char **argv) {
         profile(size_named(argv[2]), (size_t)atoi(argv[3]), precision_named(argv[4]));
         return 0;
     }
-    if (argc == 5 && strcmp(argv[1], "translate") == 0) {
-        const int threads = atoi(argv[2]), beam = atoi(argv[3]), batch = atoi(argv[4]);
+    if (argc == 7 && strcmp(argv[1], "translate") == 0) {
+        const int threads = atoi(argv[3]), beam = atoi(argv[4]), batch = atoi(argv[5]);
         if (threads < 1 || beam < 1 || batch < 1 || batch > SENTENCES) {
-            fprintf(stderr, "bench: expected threads, a beam and a batch of 1 or more, found \"%s %s %s\"\n", argv[2],
-                    argv[3], argv[4]);
+            fprintf(stderr, "bench: expected threads, a beam and a batch of 1 or more, found \"%s %s %s\"\n", argv[3],
+                    argv[4], argv[5]);
             return 2;
         }
-        translate((size_t)threads, (size_t)beam, (size_t)batch);
+        translate(size_named(argv[2]), (size_t)threads, (size_t)beam, (size_t)batch, strcmp(argv[6], "int8") == 0);
         return 0;
     }
     Pool *pools[2] = {make_pool(1), make_pool(2)};

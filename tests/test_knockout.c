@@ -246,7 +246,7 @@ static void test_steps(void) {
             int32_t two[3 + S] = {8, 9, TOKEN_END}; /* another sentence first */
             memcpy(two + 3, source_token, sizeof source_token);
             const Knockout k = knockout_of(names[i]);
-            Session *session = session_create(&model.params, w, pool, &k);
+            Session *session = session_create(&model.params, w, pool, &k, false);
             EXPECT(session_begin(session, (Packed){2, two, two_starts, S}, 3, LONG, &err));
             size_t wrong = 0;
             for (size_t t = 0; t < LONG; t++) {

@@ -293,6 +293,19 @@ static void test_translates(void) {
         TEST_FAIL("expected at most %g, found %g", found, score.log_probability);
     nmt_translator_free(translator);
 
+    /* In 8-bit integers it is nearly as likely. */
+    o.int8 = 1;
+    EXPECT_INT(nmt_translator_new(&translator, model, &o, &err), NMT_OK);
+    EXPECT_INT(nmt_score_pairs(translator, texts, &target, 1, &score, &err), NMT_OK);
+    nmt_translator_free(translator);
+    o.int8 = 0;
+    EXPECT_INT(nmt_translator_new(&translator, model, &o, &err), NMT_OK);
+    const double rounded = score.log_probability;
+    EXPECT_INT(nmt_score_pairs(translator, texts, &target, 1, &score, &err), NMT_OK);
+    EXPECT(rounded != score.log_probability);
+    EXPECT_NEAR(rounded, score.log_probability, 0.1 * fabs(score.log_probability));
+    nmt_translator_free(translator);
+
     /* The same model twice is the model; and n-best needs a beam. */
     const nmt_model *more[] = {model};
     o.more = more, o.more_count = 1;
@@ -403,6 +416,7 @@ static void test_refuses(void) {
         {offsetof(nmt_options, n_best), 65, "n_best"},
         {offsetof(nmt_options, min_length), 500, "min_length"},
         {offsetof(nmt_options, header), 9, "header"},
+        {offsetof(nmt_options, int8), 2, "options: int8: expected 0 to 1, found 2"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         nmt_options_init(&o, sizeof o, NMT_HEADER);

@@ -190,7 +190,7 @@ static void check_weights(void) {
     static const size_t rows[] = {1, 2, 7, ROWS};
     real *a = noise(ROWS * INPUTS, 11), *w = noise(OUTPUTS * INPUTS + 7, 12), *bias = noise(OUTPUTS, 13);
     real *kept = memory_new(ROWS * OUTPUTS, sizeof *kept), *usual = memory_new(ROWS * OUTPUTS, sizeof *usual);
-    PackedWeights *weights = packed_weights_create(w + 7, OUTPUTS * INPUTS);
+    PackedWeights *weights = packed_weights_create(w + 7, OUTPUTS * INPUTS, false);
     size_t packed = 0;
     for (size_t again = 0; again < 2; again++)
         for (size_t r = 0; r < COUNT(rows); r++)

@@ -70,7 +70,7 @@ static void test_reranker(void) {
     SearchOptions how = there.info.decode;
     how.beam = how.n_best = BEAM;
     Translator *translator = translator_create(&there.params, there.w, a, pool, how);
-    Scorer *scorer = scorer_create(&back.params, back.w, b, pool, NULL);
+    Scorer *scorer = scorer_create(&back.params, back.w, b, pool, NULL, false);
     Reranker *r = reranker_create();
     reranker_add(r, scorer, true);
     EXPECT_INT(reranker_values(r), 3);

@@ -44,11 +44,12 @@ typedef struct Found {
     size_t count;
 } Found;
 
-static void search_all(Found *found, bool both) {
+static void search_all(Found *found, bool both, bool int8) {
     Error err;
     Pool *pool = new_pool(2);
     SearchOptions how = model.info.decode;
     how.beam = how.n_best = BEAM;
+    how.int8 = int8;
     Search *search = search_create(&model.params, model.w, pool, how);
     if (both) search_add(search, &model.params, other);
     *found = (Found){.count = 0};
@@ -93,17 +94,18 @@ static bool is_said_so(const Found *found, size_t i, const PairScore *score) {
 
 static Found found;
 
-/* Where the tokens are the same, so is every bit. With one model, and with two. */
+/* Where the tokens are the same, so is every bit. With one model, and with two; in floats, and in 8-bit integers. */
 static void test_the_bits_of_the_search(void) {
     Error err;
     Pool *pool = new_pool(3);
     Text targets[MOST];
     PairScore scores[MOST];
-    for (int both = 0; both < 2; both++) {
+    for (int way = 0; way < 4; way++) {
+        const bool both = way & 1, int8 = way & 2;
         Found all;
         size_t same = 0;
-        search_all(&all, both);
-        Scorer *scorer = scorer_create(&model.params, model.w, tokenizer, pool, NULL);
+        search_all(&all, both, int8);
+        Scorer *scorer = scorer_create(&model.params, model.w, tokenizer, pool, NULL, int8);
         if (both) scorer_add(scorer, &model.params, other);
         for (size_t i = 0; i < all.count; i++) targets[i] = found_text(&all, i);
         EXPECT(scorer_run(scorer, all.source, targets, all.count, scores, &err));
@@ -127,8 +129,8 @@ static void test_the_bits_of_the_search(void) {
 static void test_alone_as_together(void) {
     Error err;
     Pool *pools[] = {new_pool(1), new_pool(2)};
-    Scorer *alone = scorer_create(&model.params, model.w, tokenizer, pools[0], NULL);
-    Scorer *together = scorer_create(&model.params, model.w, tokenizer, pools[1], NULL);
+    Scorer *alone = scorer_create(&model.params, model.w, tokenizer, pools[0], NULL, false);
+    Scorer *together = scorer_create(&model.params, model.w, tokenizer, pools[1], NULL, false);
     Text from[MOST], to[MOST];
     PairScore scores[MOST], one;
     for (size_t i = 0; i < found.count; i++) {
@@ -150,7 +152,7 @@ static void test_alone_as_together(void) {
 static void test_flaws(void) {
     Error err;
     Pool *pool = new_pool(1);
-    Scorer *scorer = scorer_create(&model.params, model.w, tokenizer, pool, NULL);
+    Scorer *scorer = scorer_create(&model.params, model.w, tokenizer, pool, NULL, false);
     char *longest = memory_new(4000, 1);
     memset(longest, 'x', 3999);
     const Text empty = {"", 0}, cat = text_of("the cat sleeps"), chat = text_of("le chat dort"), blank = {" \t ", 3},
@@ -180,7 +182,7 @@ static void test_not_finite(void) {
     Pool *pool = new_pool(1);
     float *w = memory_new(model.params.count, sizeof *w);
     for (size_t i = 0; i < model.params.count; i++) w[i] = i % 2 ? NAN : INFINITY;
-    Scorer *scorer = scorer_create(&model.params, w, tokenizer, pool, NULL);
+    Scorer *scorer = scorer_create(&model.params, w, tokenizer, pool, NULL, false);
     const Text from = text_of("the cat"), to = text_of("le chat");
     PairScore score;
     EXPECT(scorer_run(scorer, &from, &to, 1, &score, &err));
@@ -195,10 +197,10 @@ static void test_not_finite(void) {
 static void test_several_models(void) {
     Error err;
     Pool *pool = new_pool(2);
-    Scorer *one = scorer_create(&model.params, model.w, tokenizer, pool, NULL);
-    Scorer *three = scorer_create(&model.params, model.w, tokenizer, pool, NULL);
-    Scorer *second = scorer_create(&model.params, other, tokenizer, pool, NULL);
-    Scorer *both = scorer_create(&model.params, model.w, tokenizer, pool, NULL);
+    Scorer *one = scorer_create(&model.params, model.w, tokenizer, pool, NULL, false);
+    Scorer *three = scorer_create(&model.params, model.w, tokenizer, pool, NULL, false);
+    Scorer *second = scorer_create(&model.params, other, tokenizer, pool, NULL, false);
+    Scorer *both = scorer_create(&model.params, model.w, tokenizer, pool, NULL, false);
     scorer_add(three, &model.params, model.w);
     scorer_add(three, &model.params, model.w);
     scorer_add(both, &model.params, other);
@@ -237,10 +239,10 @@ static void expect_same_output(const char *const *a, const char *const *b, const
 
 /* The log probabilities that --n-best prints are those that --score prints for its texts, as long as these are said in
  * the tokenizer's tokens, which one or two of a hundred are not. */
-static void test_command_scores_what_it_says(void) {
+static void expect_same_scores(const char *int8) {
     char *all = memory_new(SENTENCES * 80, 1), *pairs = NULL, *log_p = NULL;
     for (size_t i = 0; i < SENTENCES; i++) strcat(strcat(all, sources[i]), "\n");
-    char *list = command_says(ARGS("translate", MODEL, "-n", "2"), all, 0, NULL);
+    char *list = command_says(ARGS("translate", MODEL, "-n", "2", int8), all, 0, NULL);
     size_t count = 0, same = 0;
     for (char *line = list, *end; (end = strchr(line, '\n')); line = end + 1) {
         char *text = strstr(line, " ||| ") + 5, *behind = strstr(text, " ||| F0= ");
@@ -256,7 +258,7 @@ static void test_command_scores_what_it_says(void) {
     }
     stbds_arrput(pairs, 0);
     stbds_arrput(log_p, 0);
-    char *scores = command_says(ARGS("translate", MODEL, "--score", "--threads=2"), pairs, 0, NULL);
+    char *scores = command_says(ARGS("translate", MODEL, "--score", "--threads=2", int8), pairs, 0, NULL);
     const char *expected = log_p;
     for (char *line = scores, *end; (end = strchr(line, '\n')); line = end + 1, expected = strchr(expected, '\n') + 1)
         same += strncmp(line, expected, strcspn(expected, "\n")) == 0 && line[strcspn(expected, "\n")] == '\t';
@@ -266,6 +268,11 @@ static void test_command_scores_what_it_says(void) {
     free(all);
     stbds_arrfree(pairs);
     stbds_arrfree(log_p);
+}
+
+static void test_command_scores_what_it_says(void) {
+    expect_same_scores(NULL);
+    expect_same_scores("--int8");
 }
 
 static void test_command_reads_pairs(void) {
@@ -407,7 +414,7 @@ int main(void) {
         make_sources();
         other = memory_new(model.params.count, sizeof *other);
         for (size_t i = 0; i < model.params.count; i++) other[i] = model.w[i] * (i % 3 ? 1.05F : 0.95F);
-        search_all(&found, false);
+        search_all(&found, false, false);
         RUN(test_the_bits_of_the_search);
         RUN(test_alone_as_together);
         RUN(test_flaws);

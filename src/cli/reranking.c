@@ -1,14 +1,15 @@
 #include "cli/reranking.h"
 
-bool reranking_open(Reranking *r, const Command *command, const RerankingModel *models, size_t count, Pool *pool,
+bool reranking_open(Reranking *r, const OptionReader *reader, const RerankingModel *models, size_t count, Pool *pool,
                     Error *err) {
     *r = (Reranking){.reranker = count > 0 ? reranker_create() : NULL};
     for (size_t i = 0; i < count; i++) {
         ModelFile *file = &r->files[i];
-        if (!options_open_model(command, file, models[i].path, err)) return false;
+        if (!options_open_model(reader->command, file, models[i].path, err)) return false;
         r->count++;
         if (!(r->tokenizers[i] = modelfile_tokenizer(file, err))) return false;
-        r->scorers[i] = scorer_create(&file->params, file->w, r->tokenizers[i], pool, NULL);
+        r->scorers[i] = scorer_create(&file->params, file->w, r->tokenizers[i], pool, NULL,
+                                      options_given(reader, "--int8") != NULL);
         reranker_add(r->reranker, r->scorers[i], models[i].reverse);
     }
     return true;

@@ -25,7 +25,7 @@ typedef struct Reranking {
 void reranking_check(const OptionReader *reader, size_t models);
 
 /* Opens the models (count). Release with reranking_close, also after a failure. */
-bool reranking_open(Reranking *reranking, const Command *command, const RerankingModel *models, size_t count,
+bool reranking_open(Reranking *reranking, const OptionReader *reader, const RerankingModel *models, size_t count,
                     Pool *pool, Error *err);
 void reranking_close(Reranking *reranking);
 

@@ -186,7 +186,7 @@ bool scoring_run(Scorer *scorer, const Tokenizer *tokenizer, const Command *comm
 
 /* It has no use for what says how to search. */
 void scoring_check(const OptionReader *r, const Text *files, size_t count, const Knockout *knockout) {
-    static const char *const others[] = {"--model", "--score", "--threads", "--without", NULL};
+    static const char *const others[] = {"--model", "--score", "--int8", "--threads", "--without", NULL};
     for (size_t i = 0; i < r->command->option_count; i++)
         if (r->given[i] && names_find(others, r->command->options[i].name) < 0)
             options_usage(r->command, "--score scores translations that are given: expected no %s with it",

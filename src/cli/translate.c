@@ -57,6 +57,7 @@ static const Option options[] = {
      NULL},
     {"--without", NULL, "NAMES",
      "switch parts off: positions, mask, root, attention, feedforward, heads:KIND.LAYER.HEAD, only:HEAD", NULL},
+    {"--int8", NULL, NULL, "compute with weights in 8-bit integers: faster, and a little less exact", NULL},
     {"--threads", NULL, "N", "number of threads; 0: one for each core (default: 0)", NULL},
 };
 
@@ -205,6 +206,7 @@ static bool search_options(SearchOptions *how, int32_t **prefix, Request *reques
     if (options_given(request->options, "--max-length") && !options_given(request->options, "--max-ratio") &&
         !options_given(request->options, "--max-extra"))
         how->max_extra = size_max(how->max_extra, how->max_length); /* nothing else is the limit */
+    how->int8 = options_given(request->options, "--int8") != NULL;
     how->sample = options_given(request->options, "--sample") != NULL;
     if (how->sample) how->beam = 1;
     if (how->beam < how->n_best) how->beam = how->n_best;
@@ -257,7 +259,7 @@ static bool translate(Request *request, const Models *models, const Tokenizer *t
     Reranking others;
     int32_t *prefix = NULL;
     double weights[RERANK_MOST];
-    bool ok = reranking_open(&others, &command, request->others, stbds_arrlenu(request->others), pool, err);
+    bool ok = reranking_open(&others, request->options, request->others, stbds_arrlenu(request->others), pool, err);
     request->reranker = others.reranker;
     ok = ok && reranking_use_weights(&others, request->options, weights, err) &&
          print_options(&request->print, request->options, &models->files[0], err) &&
@@ -283,7 +285,8 @@ static bool score(Request *request, const Models *models, const Tokenizer *token
     const char *paths[2] = {NULL, NULL};
     const size_t count = stbds_arrlenu(request->texts);
     for (size_t i = 0; i < count; i++) paths[i] = request->texts[i].bytes;
-    Scorer *scorer = scorer_create(&first->params, first->w, tokenizer, pool, &request->knockout);
+    Scorer *scorer = scorer_create(&first->params, first->w, tokenizer, pool, &request->knockout,
+                                   options_given(request->options, "--int8") != NULL);
     for (size_t i = 1; i < models->count; i++) scorer_add(scorer, &models->files[i].params, models->files[i].w);
     const bool ok = scoring_run(scorer, tokenizer, &command, paths, count, &request->lost, err);
     scorer_free(scorer);

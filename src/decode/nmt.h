@@ -118,6 +118,7 @@ typedef struct nmt_options {
     const nmt_model *const *more; /* (more_count) other models with the same vocabulary: the probability of a token is
                                      then the mean of what all give it. They stay open as the model does */
     size_t more_count;            /* 0: at most 15 */
+    int int8;                     /* 0; 1: compute with weights in 8-bit integers: faster, and a little less exact */
 } nmt_options;
 
 /* Fills in the defaults. size: sizeof(nmt_options); header: NMT_HEADER. */

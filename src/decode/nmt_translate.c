@@ -74,6 +74,7 @@ static bool check_signs(const nmt_options *o, Error *err) {
         {"alignment", o->alignment, 1},
         {"sentences", o->sentences, 1},
         {"sample", o->sample, 1},
+        {"int8", o->int8, 1},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].value < 0 || rows[i].value > rows[i].most)
@@ -106,6 +107,7 @@ static bool search_options(SearchOptions *how, int32_t **prefix, const nmt_trans
     if (how->beam < how->n_best) how->beam = how->n_best;
     how->temperature = o->temperature;
     how->top_k = (size_t)o->top_k;
+    how->int8 = o->int8;
     how->seed = o->seed;
     tokenizer_encode(t->model->tokenizer, prefix, o->prefix.bytes, o->prefix.length);
     how->prefix = *prefix, how->prefix_length = stbds_arrlenu(*prefix);
@@ -297,7 +299,7 @@ typedef struct Scoring {
 
 static Scorer *make_scorer(const nmt_translator *t, Pool *pool) {
     const ModelFile *file = &t->model->file;
-    Scorer *scorer = scorer_create(&file->params, file->w, t->model->tokenizer, pool, NULL);
+    Scorer *scorer = scorer_create(&file->params, file->w, t->model->tokenizer, pool, NULL, t->options.int8);
     for (size_t i = 0; i < t->options.more_count; i++) {
         const ModelFile *other = &t->options.more[i]->file;
         scorer_add(scorer, &other->params, other->w);

@@ -41,6 +41,7 @@ struct Scorer {
     size_t model_count, max_length, vocab;
     const Tokenizer *tokenizer;
     Pool *pool;
+    bool int8;
     Arena logits;
     /* All stb_ds arrays, kept from run to run. */
     int32_t *ids;
@@ -53,10 +54,10 @@ struct Scorer {
 };
 
 Scorer *scorer_create(const Parameters *params, const real *w, const Tokenizer *tokenizer, Pool *pool,
-                      const Knockout *knockout) {
+                      const Knockout *knockout, bool int8) {
     CHECK(!knockout || !knockout->mask, "whole sentences are run with the mask");
     Scorer *s = memory_new(1, sizeof *s);
-    s->tokenizer = tokenizer, s->pool = pool;
+    s->tokenizer = tokenizer, s->pool = pool, s->int8 = int8;
     s->max_length = params->hyper.max_length, s->vocab = params->hyper.vocab;
     scorer_add(s, params, w);
     s->models[0].transformer.knockout = knockout;
@@ -69,7 +70,7 @@ void scorer_add(Scorer *s, const Parameters *params, const real *w) {
     m->transformer = transformer_new(&params->hyper, (Compute){.pool = s->pool});
     m->transformer.knockout = s->models[0].transformer.knockout;
     m->w = w;
-    m->packed = packed_weights_create(w, params->count);
+    m->packed = packed_weights_create(w, params->count, s->int8);
     s->max_length = size_min(s->max_length, params->hyper.max_length);
 }
 
@@ -193,13 +194,13 @@ static bool run_model(Scorer *s, Model *m, const Batch *batch, Said *said, Error
         return false;
     arena_release(&s->logits, 0);
     real *z = arena_push(&s->logits, most * h->vocab, sizeof(real));
-    const Pass pass = transformer_pass(&m->transformer, m->w);
+    Pass pass = transformer_pass(&m->transformer, m->w);
+    pass.net.compute.packed = m->packed;
     const real *out = stored_floats(transformer_forward(&m->transformer, &pass, batch->source, batch->target).out);
-    const Compute compute = {.pool = s->pool, .packed = m->packed};
     for (size_t n = 0; n < Nt; n += most) {
         const size_t count = size_min(most, Nt - n);
-        linear_forward(compute, z, out + n * h->width, m->w + m->transformer.params.output, NULL, count, h->width,
-                       h->vocab);
+        linear_forward(pass.net.compute, z, out + n * h->width, m->w + m->transformer.params.output, NULL, count,
+                       h->width, h->vocab);
         Rows rows = {z, h->vocab, s->wanted + n, said + n};
         rows_run(s->pool, "scores", count, h->vocab, look_at_rows, &rows);
     }

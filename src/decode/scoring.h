@@ -36,9 +36,9 @@ typedef struct PairScore {
 typedef struct Scorer Scorer;
 
 /* All arguments must outlive it, and w stay as it is. knockout: what the model is run without, except the mask; NULL:
- * nothing. Free with scorer_free. */
+ * nothing. int8: with weights in 8-bit integers (math/matmul.h). Free with scorer_free. */
 Scorer *scorer_create(const Parameters *params, const real *w, const Tokenizer *tokenizer, Pool *pool,
-                      const Knockout *knockout);
+                      const Knockout *knockout, bool int8);
 void scorer_free(Scorer *scorer); /* NULL is fine */
 
 /* From now on, scores are those of one more model together with those before (decode/mixture.h). It has the same

@@ -83,7 +83,7 @@ void search_add(Search *s, const Parameters *params, const real *w) {
     CHECK(s->models < MIXTURE_MOST && params->hyper.vocab == s->hyper.vocab, "a model that the others go with");
     s->hyper.max_length = size_min(s->hyper.max_length, params->hyper.max_length);
     CHECK(search_check(&s->options, &s->hyper, "", &err), "options that were checked");
-    s->sessions[s->models++] = session_create(params, w, s->pool, s->options.knockout);
+    s->sessions[s->models++] = session_create(params, w, s->pool, s->options.knockout, s->options.int8);
 }
 
 void search_places(Search *s, const SearchPlace *place) { s->places = place; }

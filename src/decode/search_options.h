@@ -38,6 +38,7 @@ typedef struct SearchOptions {
     double temperature;     /* 0: 1 */
     size_t top_k;           /* equals of the last are in */
     uint64_t seed;
+    bool int8;                /* with weights in 8-bit integers (math/matmul.h) */
     const Knockout *knockout; /* what the model is run without (model/knockout.h); passed knockout_check. It must
                                  outlive the Search, and may change between runs */
 } SearchOptions;

@@ -42,10 +42,10 @@ struct Session {
     size_t scratch;  /* the arena's mark where the last part begins */
 };
 
-Session *session_create(const Parameters *params, const real *w, Pool *pool, const Knockout *knockout) {
+Session *session_create(const Parameters *params, const real *w, Pool *pool, const Knockout *knockout, bool int8) {
     const Hyper *h = &params->hyper;
     Session *s = memory_new(1, sizeof *s);
-    const Compute compute = {.pool = pool, .packed = packed_weights_create(w, params->count)};
+    const Compute compute = {.pool = pool, .packed = packed_weights_create(w, params->count, int8)};
     s->self = memory_new(h->decoder_layers, sizeof *s->self);
     s->cross = memory_new(h->decoder_layers, sizeof *s->cross);
     s->pass = (Pass){.net = {.compute = compute, .arena = &s->arena, .w = w}, .params = params, .knockout = knockout};

@@ -13,9 +13,9 @@
 
 typedef struct Session Session;
 
-/* The arguments must outlive it; w must stay as it is. knockout: what the model is run without; NULL: nothing. Free
- * with session_free. */
-Session *session_create(const Parameters *params, const real *w, Pool *pool, const Knockout *knockout);
+/* The arguments must outlive it; w must stay as it is. knockout: what the model is run without; NULL: nothing. int8: it
+ * is computed with weights in 8-bit integers (math/matmul.h). Free with session_free. */
+Session *session_create(const Parameters *params, const real *w, Pool *pool, const Knockout *knockout, bool int8);
 void session_free(Session *session);
 
 /* Runs the encoder over the batch (which is not used afterwards) and forgets the batch before. Each sentence has 1 to

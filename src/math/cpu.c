@@ -15,6 +15,7 @@
 
 #include "base/memory.h"
 #include "base/names.h"
+#include "math/int8.h"
 #include "math/pairs.h"
 
 enum { MAX_SETS = 5 };
@@ -22,6 +23,7 @@ enum { MAX_SETS = 5 };
 typedef struct Set {
     Isa isa;
     const PairKernels *pairs;
+    const Int8Kernels *int8;
 } Set;
 
 static const char *set_names[MAX_SETS + 1];
@@ -29,8 +31,8 @@ static Set sets[MAX_SETS];
 static size_t set_count, in_use;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void offer(const char *name, Isa isa, const PairKernels *pairs) {
-    sets[set_count] = (Set){isa, pairs};
+static void offer(const char *name, Isa isa, const PairKernels *pairs, const Int8Kernels *int8) {
+    sets[set_count] = (Set){isa, pairs, int8};
     set_names[set_count++] = name;
 }
 
@@ -56,23 +58,24 @@ static bool may_use_tiles(void) {
 
 static void offer_x86(void) {
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) offer("avx2", ISA_AVX2, NULL);
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) offer("avx2", ISA_AVX2, NULL, NULL);
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
         !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
         return;
-    offer("avx512", ISA_AVX512, NULL);
-    if (pairs_avx512_bf16 && leaf7(1, 0, 5)) offer("avx512_bf16", ISA_AVX512, pairs_avx512_bf16);
-    if (pairs_amx && leaf7(0, 3, 22) && leaf7(0, 3, 24) && may_use_tiles()) offer("amx", ISA_AVX512, pairs_amx);
+    const Int8Kernels *const int8 = leaf7(0, 2, 11) ? int8_avx512_vnni : NULL;
+    offer("avx512", ISA_AVX512, NULL, int8);
+    if (pairs_avx512_bf16 && leaf7(1, 0, 5)) offer("avx512_bf16", ISA_AVX512, pairs_avx512_bf16, int8);
+    if (pairs_amx && leaf7(0, 3, 22) && leaf7(0, 3, 24) && may_use_tiles()) offer("amx", ISA_AVX512, pairs_amx, int8);
 }
 
 #endif
 
 static void detect(void) {
-    offer("generic", ISA_GENERIC, NULL);
+    offer("generic", ISA_GENERIC, NULL, NULL);
 #if defined(SETS_x86_64)
     offer_x86();
 #elif defined(SETS_aarch64)
-    offer("neon", ISA_NEON, NULL); /* part of every 64-bit ARM CPU */
+    offer("neon", ISA_NEON, NULL, NULL); /* part of every 64-bit ARM CPU */
 #endif
     const char *wanted = getenv("NMT_ISA");
     const int found = wanted ? names_find(set_names, wanted) : -1;
@@ -87,6 +90,8 @@ static const Set *set_in_use(void) {
 Isa cpu_isa(void) { return set_in_use()->isa; }
 
 const PairKernels *cpu_pairs(void) { return set_in_use()->pairs; }
+
+const Int8Kernels *cpu_int8(void) { return set_in_use()->int8; }
 
 size_t cpu_instruction_sets(const char *const **names) {
     set_in_use();

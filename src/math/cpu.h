@@ -15,6 +15,9 @@ Isa cpu_isa(void);
 /* Products in bfloat16 of the set in use (math/pairs.h); NULL where it has no instructions for them. */
 const struct PairKernels *cpu_pairs(void);
 
+/* The same for products in 8-bit integers (math/int8.h). */
+const struct Int8Kernels *cpu_int8(void);
+
 /* The names of all sets that this program has loops for and this CPU can run, the best last; returns how many. The
  * array is static. */
 size_t cpu_instruction_sets(const char *const **names);

@@ -1,6 +1,7 @@
 #include "math/kernels.h"
 
 #include "math/product_few.h"
+#include "math/product_int8.h"
 #include "math/product_pack.h"
 #include "math/product_pairs_tile.h"
 #include "math/vector_rows.h"
@@ -14,6 +15,7 @@ const MathKernels ISA_TABLE(math_kernels) = {
               .pack = pairs_pack,
               .pack_rows = pairs_pack_rows,
               .turn = pairs_turn},
+    .int8 = {.nr = INT8_NR, .round = int8_round, .strip = int8_strip},
 #endif
     .peak = peak,
     MATH_KERNELS(ISA_VALUE)};

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "math/int8.h"
 #include "math/isa.h"
 #include "math/pairs.h"
 #include "math/product.h"
@@ -32,6 +33,7 @@ typedef struct MathKernels {
     MATH_KERNELS(ISA_FIELD)
     ProductKernels float32;
     PairKernels pairs; /* products in bfloat16 of CPUs without instructions for them; not in the double build */
+    Int8Kernels int8;  /* products in 8-bit integers; not in the double build */
     /* Nothing but multiply-adds in registers, `rounds` times; returns how many floating-point operations that was. */
     double (*peak)(size_t rounds);
 } MathKernels;

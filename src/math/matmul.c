@@ -21,6 +21,7 @@
 #include "base/ds.h"
 #include "base/size.h"
 #include "math/kernels.h"
+#include "math/matmul_int8.h"
 
 enum {
     KC = MATMUL_KC,
@@ -181,30 +182,38 @@ typedef struct Factor {
     const ProductKernels *kernel;
     Matrix b;
     size_t n, k;
-    real *packed;
+    void *packed;
 } Factor;
 
 struct PackedWeights {
     const real *w, *end;
+    bool int8;
     Arena *arenas;   /* a stb_ds array: where packed copies are; an arena has large pages, which are read faster */
     Factor *factors; /* a stb_ds array, in the order in which they were met first */
     size_t next;     /* the one that follows what was asked for last: mostly they come in turn */
 };
 
-PackedWeights *packed_weights_create(const real *w, size_t count) {
+PackedWeights *packed_weights_create(const real *w, size_t count, bool int8) {
     PackedWeights *weights = memory_new(1, sizeof *weights);
-    *weights = (PackedWeights){.w = w, .end = w + count};
+    *weights = (PackedWeights){.w = w, .end = w + count, .int8 = int8};
     return weights;
+}
+
+/* Weights in 8 bits are a block each, which cannot be missing: without it, products would be others. */
+static void free_int8(PackedWeights *weights) {
+    for (size_t i = 0; weights->int8 && i < stbds_arrlenu(weights->factors); i++) free(weights->factors[i].packed);
 }
 
 void packed_weights_forget(PackedWeights *weights, const real *w, size_t count) {
     weights->w = w, weights->end = w + count, weights->next = 0;
+    free_int8(weights);
     for (size_t i = 0; i < stbds_arrlenu(weights->arenas); i++) arena_release(&weights->arenas[i], 0);
     if (weights->factors) stbds_arrsetlen(weights->factors, 0);
 }
 
 void packed_weights_free(PackedWeights *weights) {
     if (!weights) return;
+    free_int8(weights);
     for (size_t i = 0; i < stbds_arrlenu(weights->arenas); i++) arena_free(&weights->arenas[i]);
     stbds_arrfree(weights->arenas);
     stbds_arrfree(weights->factors);
@@ -232,7 +241,7 @@ static real *room_for(PackedWeights *weights, size_t elements) {
 }
 
 /* b as it was packed once and for all; NULL: it is none of the weights that stay, or there was no memory. */
-static real *packed_weights(Compute compute, const ProductKernels *kernel, Matrix b, size_t n, size_t k) {
+static void *packed_weights(Compute compute, const ProductKernels *kernel, Matrix b, size_t n, size_t k) {
     PackedWeights *weights = compute.packed;
     if (!weights || b.data < weights->w || b.data >= weights->end || k == 0) return NULL;
     Factor factor = {kernel, b, n, k, NULL};
@@ -243,11 +252,16 @@ static real *packed_weights(Compute compute, const ProductKernels *kernel, Matri
         weights->next = at + 1;
         return weights->factors[at].packed;
     }
-    Product p = {.kernel = kernel, .b = b, .n = n, .k = k, .columns = size_divide_up(n, kernel->nr) * kernel->nr};
-    factor.packed = p.packed = room_for(weights, p.columns * k);
-    if (p.packed) pack_all(compute.pool, &p);
+    if (weights->int8) {
+        factor.packed = memory_new(1, int8_bytes(k, n));
+        int8_pack(compute.pool, factor.packed, b, k, n);
+    } else {
+        Product p = {.kernel = kernel, .b = b, .n = n, .k = k, .columns = size_divide_up(n, kernel->nr) * kernel->nr};
+        factor.packed = p.packed = room_for(weights, p.columns * k);
+        if (p.packed) pack_all(compute.pool, &p);
+    }
     stbds_arrput(weights->factors, factor);
-    return p.packed;
+    return factor.packed;
 }
 
 bool matmul_has_bfloat16(void) { return cpu_pairs() != NULL; }
@@ -314,9 +328,12 @@ void matmul_and(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a,
     if (m == 0 || n == 0) return;
     Pool *const pool = compute.pool;
     const ProductKernels *kernel = product_kernels();
-    real *const packed = packed_weights(compute, kernel, b, n, k);
+    const bool int8 = compute.packed && compute.packed->int8;
+    void *const packed = int8 && (a.col != 1 || b.row != 1) ? NULL : packed_weights(compute, kernel, b, n, k);
     bool finished = false;
-    if (!packed && m * n * k < SPLIT)
+    if (packed && int8)
+        finished = int8_multiply(pool, mode, c, ldc, a, packed, m, n, k, bias, epilogue);
+    else if (!packed && m * n * k < SPLIT)
         multiply_alone(kernel, pool_scratch(pool, 0, matmul_scratch()), mode, c, ldc, a, b, m, n, k, false, bias);
     else
         finished = multiply_together((Product){.kernel = kernel,

@@ -32,9 +32,13 @@ typedef enum MatmulMode {
 /* Weights w (count) that stay as they are for a while: those of a trained model, or during a training step. A product
  * that has them in its Compute, and whose b lies in w, packs b (see matmul.c) the first time only: the same bits, a
  * third of the time for a single row, and as much memory again as the weights it meets. Without memory for that, b is
- * packed each time, as all others are. Used by one thread at a time. Free with packed_weights_free (NULL is fine). */
+ * packed each time, as all others are. Used by one thread at a time. Free with packed_weights_free (NULL is fine).
+ *
+ * int8: what is packed is rounded to 8-bit integers, and multiplied so (math/int8.h): faster and in a quarter of the
+ * memory, but less exact. That is for b whose columns, and a whose rows, are contiguous, as a layer's weights and
+ * inputs are; other products stay in float32. */
 typedef struct PackedWeights PackedWeights;
-PackedWeights *packed_weights_create(const real *w, size_t count);
+PackedWeights *packed_weights_create(const real *w, size_t count, bool int8);
 void packed_weights_free(PackedWeights *packed);
 /* Begins anew, with these weights. Memory is kept for them. */
 void packed_weights_forget(PackedWeights *packed, const real *w, size_t count);
