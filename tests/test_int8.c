@@ -176,12 +176,18 @@ static void check_other_factors(void) {
 static void test_other_factors(void) { for_each_set(check_other_factors); }
 
 /* An epilogue sees each element once, when it is done, in whole rows where it wants them. */
+typedef struct Seen {
+    real *x; /* (M, columns) */
+    size_t columns, fewest;
+} Seen;
+
 static void count_blocks(void *context, Block block) {
-    real *seen = context;
+    const Seen *seen = context;
+    EXPECT(block.cols >= seen->fewest);
     for (size_t i = 0; i < block.rows; i++)
         for (size_t j = 0; j < block.cols; j++) {
             real *x = block.x + i * block.stride + j;
-            seen[(block.row + i) * 300 + block.col + j] += *x;
+            seen->x[(block.row + i) * seen->columns + block.col + j] += *x;
             *x = 1;
         }
 }
@@ -195,12 +201,12 @@ static void check_epilogue(void) {
     static const size_t rows[] = {1, 60, M};
     for (size_t r = 0; r < COUNT(rows); r++)
         for (int whole = 0; whole < 2; whole++) {
-            real *seen = memory_new(M * N, sizeof *seen);
+            Seen seen = {memory_new(M * N, sizeof *seen.x), N, whole ? N : 1};
             multiply(pool, packed, MATMUL_WRITE, c, N, x, w, rows[r], N, K, NULL,
-                     (Epilogue){"test", count_blocks, seen, whole});
-            EXPECT(same_bits(seen, plain, rows[r] * N));
+                     (Epilogue){"test", count_blocks, &seen, whole});
+            EXPECT(same_bits(seen.x, plain, rows[r] * N));
             for (size_t i = 0; i < rows[r] * N; i++) EXPECT(c[i] == 1);
-            free(seen);
+            free(seen.x);
         }
     packed_weights_free(packed);
     free(x), free(w), free(c), free(plain);

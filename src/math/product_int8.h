@@ -38,7 +38,8 @@ static real int8_round(uint8_t *out, const real *x, size_t n, int largest, int z
     }
     real top = 0;
     for (size_t l = 0; l < LANES; l++) top = most[l] > top ? most[l] : top;
-    const real factor = top > smallest ? (real)largest / top : 0;
+    if (!(top > smallest)) top = 0;
+    const real factor = top > 0 ? (real)largest / top : 0;
     for (size_t i = 0; i < n; i += LANES) {
         const vreal v = i + LANES <= n ? load(x + i) : load_part(x + i, n - i);
         const vint q = nearest(v * factor) + zero;
@@ -47,7 +48,7 @@ static real int8_round(uint8_t *out, const real *x, size_t n, int largest, int z
         else
             for (size_t l = 0; i + l < n; l++) out[i + l] = (uint8_t)q[l];
     }
-    return (top > smallest ? top / (real)largest : 0) + add_lanes(wrong);
+    return top / (real)largest + add_lanes(wrong);
 }
 
 /* sum + the four products of a cell of a, which is in every lane, with a cell of b in each. */
