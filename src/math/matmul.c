@@ -38,7 +38,7 @@ static const ProductKernels *product_kernels(void) { return &math_kernels()->flo
 /* A task's slivers of a, and, for matmul_alone, its panel of b. */
 static const size_t SLIVERS = KC * (MC + MATMUL_MR_MAX), PANEL = KC * (NC + MATMUL_NR_MAX);
 
-size_t matmul_scratch(void) { return (SLIVERS + PANEL) * sizeof(real); }
+size_t matmul_scratch(void) { return size_max((SLIVERS + PANEL) * sizeof(real), int8_scratch()); }
 size_t matmul_shared(void) { return (SHARED + KC * MATMUL_NR_MAX) * sizeof(real); }
 
 /* `columns` rounded down to whole slivers. */
@@ -253,8 +253,8 @@ static void *packed_weights(Compute compute, const ProductKernels *kernel, Matri
         return weights->factors[at].packed;
     }
     if (weights->int8) {
-        factor.packed = memory_new(1, int8_bytes(k, n));
-        int8_pack(compute.pool, factor.packed, b, k, n);
+        factor.packed = memory_new(1, int8_bytes(n, k));
+        int8_pack(compute.pool, factor.packed, b.data, b.col, n, k);
     } else {
         Product p = {.kernel = kernel, .b = b, .n = n, .k = k, .columns = size_divide_up(n, kernel->nr) * kernel->nr};
         factor.packed = p.packed = room_for(weights, p.columns * k);
@@ -332,7 +332,7 @@ void matmul_and(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a,
     void *const packed = int8 && (a.col != 1 || b.row != 1) ? NULL : packed_weights(compute, kernel, b, n, k);
     bool finished = false;
     if (packed && int8)
-        finished = int8_multiply(pool, mode, c, ldc, a, packed, m, n, k, bias, epilogue);
+        finished = int8_multiply(pool, mode == MATMUL_ADD, c, ldc, a.data, a.row, packed, m, n, k, bias, epilogue);
     else if (!packed && m * n * k < SPLIT)
         multiply_alone(kernel, pool_scratch(pool, 0, matmul_scratch()), mode, c, ldc, a, b, m, n, k, false, bias);
     else

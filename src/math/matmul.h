@@ -59,14 +59,6 @@ bool matmul_has_bfloat16(void);
 /* bfloat16 where the CPU multiplies it many times as fast as floats (AMX), else float32. */
 Precision matmul_fast_precision(void);
 
-/* What is done to a product's output, block by block, while it is in the cache. function NULL: nothing. */
-typedef struct Epilogue {
-    const char *part; /* its name, where it is a pass of its own */
-    BlockFunction *function;
-    void *context;
-    bool whole_rows; /* blocks have all columns */
-} Epilogue;
-
 /* c (m, n) = or += a (m, k) b (k, n); c's rows are ldc elements apart. Split over the pool's threads if it is large
  * enough. bias: (n), added to each row of a written product, or NULL. k = 0 writes the bias or zeros. */
 void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,

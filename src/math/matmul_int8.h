@@ -1,14 +1,22 @@
-/* Products with weights in 8-bit integers (math/int8.h). Only math/matmul.c uses them. */
+/* Products with weights in 8-bit integers (math/int8.h). Only math/matmul.c uses them, for weights that stay. */
 #pragma once
 
-#include "math/matmul.h"
+#include <stdbool.h>
+#include <stddef.h>
 
-/* Bytes that packed weights (k, n) take. */
-size_t int8_bytes(size_t k, size_t n);
+#include "base/pool.h"
+#include "math/real.h"
+#include "math/stored.h"
 
-/* Rounds and packs the weights b (k, n), which is a transpose (b.row is 1), into `packed`, on all threads. */
-void int8_pack(Pool *pool, void *packed, Matrix b, size_t k, size_t n);
+/* Bytes that packed weights (n, k) take, and bytes of scratch memory that each thread of the pool needs. */
+size_t int8_bytes(size_t n, size_t k);
+size_t int8_scratch(void);
 
-/* As matmul_and, with packed weights, and a whose columns are neighbours. Returns whether the epilogue is done. */
-bool int8_multiply(Pool *pool, MatmulMode mode, real *c, size_t ldc, Matrix a, const void *packed, size_t m, size_t n,
-                   size_t k, const real *bias, Epilogue epilogue);
+/* Rounds and packs the weights w (n, k; rows `stride` apart) into `packed`, on all threads. */
+void int8_pack(Pool *pool, void *packed, const real *w, size_t stride, size_t n, size_t k);
+
+/* c (m, n; rows ldc apart) = or += x (m, k; rows `stride` apart) times the transpose of packed weights, plus bias (n)
+ * if not NULL; and then the epilogue. Returns whether that is done. It is not where whole rows are wanted of a product
+ * whose columns were shared among the threads. */
+bool int8_multiply(Pool *pool, bool add, real *c, size_t ldc, const real *x, size_t stride, const void *packed,
+                   size_t m, size_t n, size_t k, const real *bias, Epilogue epilogue);

@@ -71,6 +71,14 @@ typedef struct Block {
 /* Writes a block, or changes it in place; x is not yet stored, or stored as floats. */
 typedef void BlockFunction(void *context, Block block);
 
+/* What is done to a product's output, block by block, while it is in the cache. function NULL: nothing. */
+typedef struct Epilogue {
+    const char *part; /* its name, where it is a pass of its own */
+    BlockFunction *function;
+    void *context;
+    bool whole_rows; /* blocks have all columns */
+} Epilogue;
+
 /* Calls function for the blocks of an array of `rows` rows, on all threads, and stores what it writes. Blocks have
  * whole rows, unless these are wider than STORED_FILL_WIDTH. part: what is done, for whoever watches the pool. */
 enum { STORED_FILL_WIDTH = 8192 };

@@ -12,7 +12,8 @@ Error = struct("Error", status=c_int, message=c_char * 1024)
 Text = struct("Text", bytes=c_char_p, length=c_size_t)
 Options = struct("Options", size=c_size_t, header=c_int, threads=c_int, beam=c_int, n_best=c_int, length_alpha=c_double,
                  max_ratio=c_double, max_extra=c_int, max_length=c_int, min_length=c_int, no_repeat_ngram=c_int,
-                 alignment=c_int, sentences=c_int, prefix=Text, sample=c_int, top_k=c_int, temperature=c_double, seed=c_uint64)
+                 alignment=c_int, sentences=c_int, prefix=Text, sample=c_int, top_k=c_int, temperature=c_double, seed=c_uint64,
+                 more=c_void_p, more_count=c_size_t, int8=c_int)
 Hypothesis = struct("Hypothesis", text=Text, log_probability=c_double, score=c_double)
 Result = struct("Result", hypotheses=POINTER(POINTER(Hypothesis)), count=c_size_t)
 HEADER, here = 1, os.path.dirname(os.path.abspath(__file__))
