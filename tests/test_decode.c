@@ -200,7 +200,7 @@ static void test_step_equals_forward(void) {
     for (size_t kind = 0; kind < KINDS; kind++) {
         Model m;
         model_make(&m, kinds[kind], 2);
-        Session *session = session_create(m.params, m.w, m.pool, NULL);
+        Session *session = session_create(m.params, m.w, m.pool, NULL, false);
         Error err;
         EXPECT(session_begin(session, sources_all(&sources), 3, T, &err));
         const size_t sentence[2] = {5, 40};
