@@ -28,18 +28,21 @@ static inline vint nearest(vreal x) {
 #endif
 }
 
+/* The largest size in a row is found among the bits of its floats, which are in order as integers are, and where a NaN
+ * is larger than an infinity, and that larger than all numbers. */
 static real int8_round(uint8_t *out, const real *x, size_t n, int largest, int zero) {
-    const real smallest = 1e-30f; /* below it, the factor could be infinite */
-    vreal most = {0}, wrong = {0};
+    const float smallest = 1e-30f; /* below it, the factor could be infinite */
+    vint most = {0};
     for (size_t i = 0; i < n; i += LANES) {
-        const vreal v = i + LANES <= n ? load(x + i) : load_part(x + i, n - i), size = choose(v < 0, -v, v);
-        most = choose(size > most, size, most);
-        wrong += v - v; /* NaN for what is not finite */
+        const vint bits = (vint)(i + LANES <= n ? load(x + i) : load_part(x + i, n - i)) & 0x7fffffff;
+        const vint more = bits > most;
+        most = (more & bits) | (~more & most);
     }
-    real top = 0;
-    for (size_t l = 0; l < LANES; l++) top = most[l] > top ? most[l] : top;
-    if (!(top > smallest)) top = 0;
-    const real factor = top > 0 ? (real)largest / top : 0;
+    int32_t top_bits = 0;
+    for (size_t l = 0; l < LANES; l++) top_bits = most[l] > top_bits ? most[l] : top_bits;
+    float top;
+    memcpy(&top, &top_bits, sizeof top);
+    const float scale = top < smallest ? 0 : top / (float)largest, factor = scale > 0 ? (float)largest / top : 0;
     for (size_t i = 0; i < n; i += LANES) {
         const vreal v = i + LANES <= n ? load(x + i) : load_part(x + i, n - i);
         const vint q = nearest(v * factor) + zero;
@@ -48,7 +51,7 @@ static real int8_round(uint8_t *out, const real *x, size_t n, int largest, int z
         else
             for (size_t l = 0; i + l < n; l++) out[i + l] = (uint8_t)q[l];
     }
-    return top / (real)largest + add_lanes(wrong);
+    return isfinite(top) ? scale : NAN;
 }
 
 /* sum + the four products of a cell of a, which is in every lane, with a cell of b in each. */
