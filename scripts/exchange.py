@@ -245,14 +245,14 @@ def bench(path, folder, lines, count, tokens, threads):
     texts, sources, _, _ = read_lines(path, lines, count)
     clock = time.process_time if threads == 1 else time.perf_counter
     unit = "one thread, CPU time" if threads == 1 else f"{threads} threads, elapsed time"
-    print(f"| {len(texts)} lines, {unit} | nmt.c | CTranslate2 float32 | CTranslate2 int8 |\n|---|---|---|---|")
+    print(f"| {len(texts)} lines, {unit} | nmt.c float32 | nmt.c int8 | CTranslate2 float32 | CTranslate2 int8 |\n|---|---|---|---|---|")
     for name, beam, alone in ("greedy, in batches", 1, False), ("greedy, one by one", 1, True), ("beam 5, in batches", 5, False), ("beam 5, one by one", 5, True):
         # CTranslate2 gives each thread batches of its own, or all threads to one sentence.
         share = {"inter_threads": 1, "intra_threads": threads} if alone else {"inter_threads": threads, "intra_threads": 1}
         there = [ctranslate2.Translator(folder, compute_type=kind, **share) for kind in ("float32", "int8")]
         limits = {"min_decoding_length": tokens - 1, "max_decoding_length": tokens} if tokens else {}
-        here = nmt.Model(path, beam=beam, threads=threads, max_length=tokens, min_length=max(tokens - 1, 0))
-        ways = [lambda some: here.translate(texts[some])] + [
+        here = [nmt.Model(path, beam=beam, threads=threads, max_length=tokens, min_length=max(tokens - 1, 0), int8=int8) for int8 in (0, 1)]
+        ways = [lambda some, m=m: m.translate(texts[some]) for m in here] + [
             lambda some, t=t: t.translate_batch(sources[some], beam_size=beam, max_batch_size=32, **limits) for t in there]
         seconds = [[] for _ in ways]
         for _ in range(3):
