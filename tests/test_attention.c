@@ -5,12 +5,14 @@
 
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "base/memory.h"
 #include "base/size.h"
 #include "math/cpu.h"
 #include "math/matmul.h"
 #include "math/vector.h"
 #include "model/transformer.h"
+#include "nn/kept.h"
 #include "nn/linear.h"
 #include "plain.h"
 #include "testlib.h"
@@ -165,6 +167,61 @@ static void check_huge_scores(void) {
                        dropout_none());
     EXPECT(all_finite(dq, T * K) && all_finite(dk, T * K) && all_finite(dv, T * K));
     EXPECT_NEAR(dv[0], out[0 * K] + out[3 * K] + out[4 * K] / T, 1e-4);
+}
+
+/* Attention to kept keys and values has the bits of attention to rows: whatever the numbers of queries and keys, for
+ * heads wider than one run of a product's sums, too, after copies, and where the last row is put on the way. */
+static void check_kept(void) {
+    static const uint32_t keys[] = {1, 15, 16, 17, 70, 33};
+    static const size_t widths[] = {1, 8, 13, 300};
+    enum { B = COUNT(keys), HEADS = 2, MOST = 70, ROOM = 80, QUERIES = 1 + 2 + 3 + 1 + 2 + 3 };
+    for (size_t w = 0; w < COUNT(widths); w++) {
+        const size_t K = widths[w], W = HEADS * K;
+        uint32_t query_start[B + 1] = {0}, start[B], end[B], kept_start[B], kept_end[B], row[B * MOST], N = 0;
+        for (size_t b = 0; b < B; b++) {
+            query_start[b + 1] = query_start[b] + 1 + b % 3;
+            start[b] = N, kept_start[b] = (uint32_t)(b * ROOM);
+            for (uint32_t i = 0; i < keys[b]; i++) row[N++] = kept_start[b] + i;
+            end[b] = N, kept_end[b] = kept_start[b] + keys[b];
+        }
+        AttentionShape shape = {B, HEADS, K, query_start, start, end, MOST, false, .unscaled = w == 1};
+        shape.muted = w == 2 ? 2 : 0;
+        real *x = noise(1, N * 3 * W, 1), *q = noise(2, QUERIES * 3 * W, 1), *kv = zeros(N * 2 * W);
+        real *out = zeros(QUERIES * W), *expected = zeros(QUERIES * W), *log_sum = zeros(QUERIES * HEADS);
+        for (size_t n = 0; n < N; n++) vector_copy(kv + n * 2 * W, x + n * 3 * W, 2 * W);
+        pool_reserve(pool, size_max(attention_scratch(MOST), kept_scratch(MOST)), matmul_shared());
+        attention_forward(pool, expected, log_sum, (AttentionInput){q, kv, kv + W, 3 * W, 2 * W}, shape,
+                          dropout_none());
+
+        Arena arena;
+        Error err;
+        CHECK(arena_create(&arena, 4 * (B * ROOM * W * sizeof(real) + 64), &err), "memory");
+        const Kept put = kept_push(&arena, B * ROOM, W), kept = kept_push(&arena, B * ROOM, W);
+        vector_clear(kept.keys, B * ROOM * W), vector_clear(kept.values, B * ROOM * W);
+        kept_put(pool, put, row, kv, N, W);
+        for (size_t b = 0; b < B; b++) kept_copy(kept, kept_start[b], put, kept_start[b], keys[b], W);
+        shape.key_start = kept_start, shape.key_end = kept_end;
+        kept_attend(pool, out, q, NULL, 3 * W, kept, shape);
+        EXPECT(same_bits(out, expected, QUERIES * W));
+
+        /* The last row of each sentence is another one's, until it is put. */
+        real *last = zeros(B * 3 * W);
+        for (size_t b = 0; b < B; b++) {
+            vector_copy(last + b * 3 * W, kv + (end[b] - 1) * 2 * W, 2 * W);
+            row[b] = kept_end[b] - 1;
+        }
+        kept_put(pool, kept, row, kv, B, W);
+        vector_clear(out, QUERIES * W);
+        kept_attend(pool, out, q, last, 3 * W, kept, shape);
+        EXPECT(same_bits(out, expected, QUERIES * W));
+        shape.longest_key = 1 << 20; /* one head in each task */
+        pool_reserve(pool, kept_scratch(1 << 20), 0);
+        vector_clear(out, QUERIES * W);
+        kept_attend(pool, out, q, last, 3 * W, kept, shape);
+        EXPECT(same_bits(out, expected, QUERIES * W));
+        arena_free(&arena);
+        free(x), free(q), free(kv), free(out), free(expected), free(log_sum), free(last);
+    }
 }
 
 /* ---- whole stacks -------------------------------------------------------------------------------------------------
@@ -322,23 +379,28 @@ static void check_cache(NormPlace norm, size_t T) {
     memcpy(c.source.token + c.source.start[3], c.source.token, 5 * sizeof(int32_t));
     Outputs whole = run_stacks(&c, c.source.packed, c.target.packed);
 
-    const size_t M = 76; /* rows of the three sources */
-    real *self[L], *cross[L];
-    for (size_t l = 0; l < L; l++) self[l] = zeros(B * T * 2 * D), cross[l] = zeros(M * 2 * D);
-    uint32_t self_start[B], self_end[B], cross_start[B], cross_end[B];
+    enum { M = 76, ROOM = 512 }; /* rows of the three sources; of a slot */
+    Kept self[L], cross[L];
+    Arena kept;
+    Error err;
+    CHECK(arena_create(&kept, (uint64_t)L * 2 * (B + SOURCES) * ROOM * D * sizeof(real) + 4 * L * 64, &err), "memory");
+    for (size_t l = 0; l < L; l++)
+        self[l] = kept_push(&kept, B * ROOM, D), cross[l] = kept_push(&kept, SOURCES * ROOM, D);
+    uint32_t self_start[B], self_end[B], cross_start[B], cross_end[B], row[M];
     for (size_t b = 0; b < B; b++) {
-        cross_start[b] = c.source.start[source_of[b]];
+        cross_start[b] = (uint32_t)(source_of[b] * ROOM);
         cross_end[b] = cross_start[b] + source[source_of[b]];
     }
+    for (uint32_t b = 0, m = 0; b < SOURCES; b++)
+        for (uint32_t i = 0; i < source[b]; i++) row[m++] = b * ROOM + i;
     Pass pass = transformer_pass(&c.model, c.w);
-    decoder_project_memory(&pass, cross, whole.memory, M);
+    decoder_project_memory(&pass, cross, row, whole.memory, M);
     size_t different = 0;
     for (size_t t = 0; t < T; t++) {
         int32_t token[B];
         for (size_t b = 0; b < B; b++) {
             token[b] = c.target.token[b * T + t];
-            self_start[b] = (uint32_t)(b * T);
-            self_end[b] = (uint32_t)(b * T + t + 1);
+            self_start[b] = (uint32_t)(b * ROOM), self_end[b] = (uint32_t)(b * ROOM + t + 1);
         }
         const DecoderCache cache = {self, cross, self_start, self_end, cross_start, cross_end, t + 1, 70};
         pass = transformer_pass(&c.model, c.w);
@@ -346,7 +408,7 @@ static void check_cache(NormPlace norm, size_t T) {
         for (size_t b = 0; b < B; b++) different += !same_bits(out + b * D, whole.out + (b * T + t) * D, D);
     }
     EXPECT_INT(different, 0);
-    for (size_t l = 0; l < L; l++) free(self[l]), free(cross[l]);
+    arena_free(&kept);
     outputs_free(whole);
     case_close(&c);
 }
@@ -535,6 +597,7 @@ static void test_attention_is_causal(void) { on_each(check_causal_attention); }
 static void test_rows_sum_to_one(void) { on_each(check_row_sums); }
 static void test_shown_probabilities(void) { on_each(check_shown); }
 static void test_huge_scores(void) { on_each(check_huge_scores); }
+static void test_kept_keys(void) { on_each(check_kept); }
 static void test_decoder_is_causal(void) { on_each(check_causal_decoder); }
 static void test_any_neighbours_same_bits(void) { on_each(check_neighbours); }
 static void test_step_equals_whole_pass(void) { on_each(check_caches); }
@@ -553,6 +616,7 @@ int main(void) {
     RUN(test_rows_sum_to_one);
     RUN(test_shown_probabilities);
     RUN(test_huge_scores);
+    RUN(test_kept_keys);
     RUN(test_decoder_is_causal);
     RUN(test_any_neighbours_same_bits);
     RUN(test_step_equals_whole_pass);

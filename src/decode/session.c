@@ -3,8 +3,9 @@
  *     | cross 0 | self 0 | ... | cross L-1 | self L-1 | row numbers | tokens | used twice, see below |
  *                                                                                  ^ scratch
  *
- *     cross l: (M, 2D) keys and values of the source tokens, written once, by session_begin
- *     self l:  (slots * capacity, 2D) keys and values of the target tokens, one more of each row in each step
+ *     cross l: keys and values of the source tokens (nn/kept.h), written once, by session_begin; each sentence begins
+ *              at a whole block
+ *     self l:  those of the target tokens, one more of each slot in each step; a slot is `capacity` rows
  *
  *     tokens:  (slots, capacity) what each slot has read; only where the mask is knocked out, as then no key and value
  *              stays as it was, and each step runs all tokens again
@@ -32,10 +33,11 @@ struct Session {
     Arena arena;
     PositionTable positions;
     size_t each, slots;
-    size_t capacity, most;  /* positions of a slot: now; of the longest translation */
-    size_t M, longest;      /* source tokens; of the longest sentence */
-    uint32_t *source_start; /* (B + 1) */
-    real **self, **cross;   /* (decoder_layers) arrays (slots * capacity, 2D) and (M, 2D): keys, values */
+    size_t capacity, most; /* positions of a slot: now; of the longest translation. Whole blocks */
+    size_t M, longest;     /* source tokens; of the longest sentence */
+    size_t rows;           /* of `cross` */
+    uint32_t *source[2];   /* (B) the first of a sentence's, and one past the last */
+    Kept *self, *cross;    /* (decoder_layers) */
     /* The rows of a step, (slots): where their keys and values are. */
     uint32_t *self_start, *self_end, *cross_start, *cross_end;
     int32_t *tokens; /* (slots, capacity), without the mask; else NULL */
@@ -67,12 +69,12 @@ static bool unmasked(const Session *s) { return s->pass.knockout && s->pass.knoc
 static void lay_out_cache(Session *s, Arena *arena) {
     const Hyper *h = &s->pass.params->hyper;
     for (size_t l = 0; l < h->decoder_layers; l++) {
-        s->cross[l] = arena_push(arena, (uint64_t)s->M * 2 * h->width, sizeof(real));
-        s->self[l] = arena_push(arena, (uint64_t)s->slots * s->capacity * 2 * h->width, sizeof(real));
+        s->cross[l] = kept_push(arena, s->rows, h->width);
+        s->self[l] = kept_push(arena, (uint64_t)s->slots * s->capacity, h->width);
     }
-    s->source_start = arena_push(arena, s->slots / s->each + 1, sizeof(uint32_t));
+    for (size_t i = 0; i < 2; i++) s->source[i] = arena_push(arena, s->slots / s->each, sizeof(uint32_t));
     uint32_t **const rows[] = {&s->self_start, &s->self_end, &s->cross_start, &s->cross_end};
-    for (size_t i = 0; i < 4; i++) *rows[i] = arena_push(arena, s->slots, sizeof(uint32_t));
+    for (size_t i = 0; i < COUNT(rows); i++) *rows[i] = arena_push(arena, s->slots, sizeof(uint32_t));
     s->tokens = unmasked(s) ? arena_push(arena, (uint64_t)s->slots * s->capacity, sizeof(int32_t)) : NULL;
 }
 
@@ -81,7 +83,8 @@ static uint64_t arena_bytes(Session *s) {
     const Hyper *h = &s->pass.params->hyper;
     Arena arena = arena_measure();
     lay_out_cache(s, &arena);
-    const uint64_t encode = block_stack_bytes(h, PRECISION_FLOAT32, STACK_ENCODER, s->M, 0, false);
+    const uint64_t encode = block_stack_bytes(h, PRECISION_FLOAT32, STACK_ENCODER, s->M, 0, false) +
+                            decoder_project_bytes(h, s->M) + s->M * sizeof(uint32_t) + ARENA_ALIGNMENT;
     const uint64_t logits = (uint64_t)s->slots * h->vocab * sizeof(real) + 2 * ARENA_ALIGNMENT;
     const uint64_t rows = (uint64_t)s->slots * h->width * sizeof(real) + ARENA_ALIGNMENT;
     const uint64_t step =
@@ -120,47 +123,56 @@ static size_t first_capacity(Session *s) {
 
 /* Twice the capacity, with everything kept. */
 static bool grow(Session *s, Error *err) {
-    const size_t layers = s->pass.params->hyper.decoder_layers, row = 2 * s->pass.params->hyper.width;
-    const size_t capacity = s->capacity;
-    const uint32_t *start = s->source_start;
-    const int32_t *tokens = s->tokens;
-    real **kept = memory_new(2 * layers, sizeof *kept);
+    const size_t layers = s->pass.params->hyper.decoder_layers, D = s->pass.params->hyper.width;
+    const Session old = *s;
+    Kept *kept = memory_new(2 * layers, sizeof *kept);
     for (size_t l = 0; l < layers; l++) kept[l] = s->self[l], kept[layers + l] = s->cross[l];
-    Arena before = s->arena;
     s->arena = (Arena){0};
-    s->capacity = size_min(2 * capacity, s->most);
+    s->capacity = size_min(2 * old.capacity, s->most);
     const bool ok = make_room(s, err);
-    for (size_t b = 0; ok && b <= s->slots / s->each; b++) s->source_start[b] = start[b];
-    for (size_t i = 0; ok && tokens && i < s->slots * capacity; i++)
-        s->tokens[i / capacity * s->capacity + i % capacity] = tokens[i];
+    for (size_t i = 0; ok && i < 2 * (s->slots / s->each); i++) s->source[i % 2][i / 2] = old.source[i % 2][i / 2];
+    for (size_t i = 0; ok && old.tokens && i < s->slots * old.capacity; i++)
+        s->tokens[i / old.capacity * s->capacity + i % old.capacity] = old.tokens[i];
     for (size_t l = 0; ok && l < layers; l++) {
-        vector_copy(s->cross[l], kept[layers + l], s->M * row);
+        kept_copy(s->cross[l], 0, kept[layers + l], 0, s->rows, D);
         for (size_t slot = 0; slot < s->slots; slot++)
-            vector_copy(s->self[l] + slot * s->capacity * row, kept[l] + slot * capacity * row, capacity * row);
+            kept_copy(s->self[l], slot * s->capacity, kept[l], slot * old.capacity, old.capacity, D);
     }
     s->scratch = arena_mark(&s->arena);
+    Arena before = old.arena;
     arena_free(&before);
     free(kept);
     return ok;
 }
 
+/* Runs the encoder, and keeps what the decoder attends to. */
+static void encode(Session *s, Packed source) {
+    uint32_t *row = arena_push(&s->arena, s->M, sizeof *row);
+    EncoderTape tape;
+    for (size_t b = 0; b < source.B; b++)
+        for (uint32_t i = source.start[b]; i < source.start[b + 1]; i++) row[i] = s->source[0][b] + i - source.start[b];
+    decoder_project_memory(&s->pass, s->cross, row, stored_floats(encoder_forward(&s->pass, &tape, source)), s->M);
+}
+
 bool session_begin(Session *s, Packed source, size_t each, size_t most, Error *err) {
     const Hyper *h = &s->pass.params->hyper;
     CHECK(each > 0 && most > 0 && most <= h->max_length, "a slot has room for 1 to max_length positions");
-    s->each = each, s->slots = source.B * each, s->most = most;
-    s->M = source.start[source.B], s->longest = source.longest;
+    s->each = each, s->slots = source.B * each, s->most = kept_rows(most);
+    s->M = source.start[source.B], s->longest = source.longest, s->rows = 0;
     for (size_t b = 0; b < source.B; b++) {
         const size_t length = source.start[b + 1] - source.start[b];
         CHECK(length > 0 && length <= source.longest && length <= h->max_length, "a source sentence fits the model");
+        s->rows += kept_rows(length);
     }
     s->capacity = first_capacity(s);
     if (!make_room(s, err)) return false;
-    for (size_t b = 0; b <= source.B; b++) s->source_start[b] = source.start[b];
-    s->scratch = arena_mark(&s->arena);
-    if (source.B > 0) {
-        EncoderTape tape;
-        decoder_project_memory(&s->pass, s->cross, stored_floats(encoder_forward(&s->pass, &tape, source)), s->M);
+    for (size_t b = 0, row = 0; b < source.B; b++) {
+        const size_t length = source.start[b + 1] - source.start[b];
+        s->source[0][b] = (uint32_t)row, s->source[1][b] = (uint32_t)(row + length);
+        row += kept_rows(length);
     }
+    s->scratch = arena_mark(&s->arena);
+    if (source.B > 0) encode(s, source);
     return true;
 }
 
@@ -187,7 +199,7 @@ real *session_step(Session *s, const uint32_t *slot, const int32_t *token, size_
         CHECK(slot[r] < s->slots, "a slot of this session");
         const size_t b = slot[r] / s->each, first = slot[r] * s->capacity;
         s->self_start[r] = (uint32_t)first, s->self_end[r] = (uint32_t)(first + position + 1);
-        s->cross_start[r] = s->source_start[b], s->cross_end[r] = s->source_start[b + 1];
+        s->cross_start[r] = s->source[0][b], s->cross_end[r] = s->source[1][b];
     }
     const DecoderCache cache = {s->self,        s->cross,     s->self_start, s->self_end,
                                 s->cross_start, s->cross_end, position + 1,  s->longest};
@@ -211,9 +223,8 @@ static void copy_task(void *context, size_t task, size_t worker) {
     const Copying *c = context;
     const Session *s = c->session;
     const SessionCopy copy = c->copies[task % c->count];
-    real *rows = s->self[task / c->count];
-    const size_t row = 2 * s->pass.params->hyper.width, slot = s->capacity * row;
-    vector_copy(rows + copy.to * slot, rows + copy.from * slot, c->length * row);
+    const Kept kept = s->self[task / c->count];
+    kept_copy(kept, copy.to * s->capacity, kept, copy.from * s->capacity, c->length, s->pass.params->hyper.width);
 }
 
 void session_copy(Session *s, const SessionCopy *copies, size_t count, size_t length) {

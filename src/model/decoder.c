@@ -44,35 +44,36 @@ void decoder_backward(const Pass *pass, const DecoderTape *tape, real *d, real *
 
 /* ---- one position at a time -------------------------------------------------------------------------------------- */
 
-void decoder_project_memory(const Pass *pass, real *const *cross, const real *memory, size_t M) {
-    for (size_t l = 0; l < pass->params->hyper.decoder_layers; l++)
-        multihead_project_kv(&pass->net, cross[l], memory, pass->params->decoder[l].cross_attention, M,
-                             pass->params->hyper.width);
+void decoder_project_memory(const Pass *pass, const Kept *cross, const uint32_t *row, const real *memory, size_t M) {
+    const Net *net = &pass->net;
+    const size_t D = pass->params->hyper.width;
+    real *kv = net_reals(net, M * 2 * D);
+    for (size_t l = 0; l < pass->params->hyper.decoder_layers; l++) {
+        multihead_project_kv(net, kv, memory, pass->params->decoder[l].cross_attention, M, D);
+        kept_put(net->compute.pool, cross[l], row, kv, M, D);
+    }
 }
 
-/* Self-attention of one new row a sentence: its key and value become row end[b] - 1 of the kept ones, (rows, 2D). */
-static const real *self_step(const Net *net, const real *x, const AttentionBlock *b, real *kept, const uint32_t *end) {
+/* Self-attention of one new row a sentence, whose key and value are kept. */
+static const real *self_step(const Net *net, const real *x, const AttentionBlock *b, Kept kept) {
     const size_t N = b->sublayer.N, D = b->sublayer.D;
-    AttentionBlockTape tape;
-    const real *h = stored_floats(sublayer_input(net, &tape.sublayer, x, &b->sublayer));
+    SublayerTape tape;
+    const real *h = stored_floats(sublayer_input(net, &tape, x, &b->sublayer));
     real *qkv = net_reals(net, N * 3 * D);
     multihead_project_qkv(net, qkv, h, b->attention.params, N, D);
-    for (size_t n = 0; n < N; n++) vector_copy(kept + ((size_t)end[n] - 1) * 2 * D, qkv + n * 3 * D + D, 2 * D);
-    const AttentionStored in = {stored_reals(qkv, 3 * D), stored_reals(kept, 2 * D), stored_reals(kept + D, 2 * D)};
-    multihead_attend(net, &tape.attention, tape.sublayer.sum, in, &b->attention, sublayer_sum(&tape.sublayer));
-    return sublayer_output(net, &tape.sublayer, &b->sublayer);
+    multihead_attend(net, tape.sum, qkv, qkv + D, 3 * D, kept, &b->attention, sublayer_sum(&tape));
+    return sublayer_output(net, &tape, &b->sublayer);
 }
 
-/* Cross-attention of one new row a sentence, to the memory's kept keys and values, (M, 2D). */
-static const real *cross_step(const Net *net, const real *x, const AttentionBlock *b, const real *kept) {
+/* Cross-attention of new rows to the memory's kept keys and values. */
+static const real *cross_step(const Net *net, const real *x, const AttentionBlock *b, Kept kept) {
     const size_t N = b->sublayer.N, D = b->sublayer.D;
-    AttentionBlockTape tape;
-    const real *h = stored_floats(sublayer_input(net, &tape.sublayer, x, &b->sublayer));
+    SublayerTape tape;
+    const real *h = stored_floats(sublayer_input(net, &tape, x, &b->sublayer));
     real *q = net_reals(net, N * D);
     multihead_project_q(net, q, h, b->attention.params, N, D);
-    const AttentionStored in = {stored_reals(q, D), stored_reals(kept, 2 * D), stored_reals(kept + D, 2 * D)};
-    multihead_attend(net, &tape.attention, tape.sublayer.sum, in, &b->attention, sublayer_sum(&tape.sublayer));
-    return sublayer_output(net, &tape.sublayer, &b->sublayer);
+    multihead_attend(net, tape.sum, q, NULL, D, kept, &b->attention, sublayer_sum(&tape));
+    return sublayer_output(net, &tape, &b->sublayer);
 }
 
 const real *decoder_step(const Pass *pass, const int32_t *token, size_t B, size_t position, const DecoderCache *cache) {
@@ -97,7 +98,7 @@ const real *decoder_step(const Pass *pass, const int32_t *token, size_t B, size_
         const FeedforwardBlock ff = block_feedforward(pass, STACK_DECODER, l, B);
         const uint64_t mark = arena_mark(net->arena);
         FeedforwardBlockTape tape;
-        x = self_step(net, x, &self, cache->self[l], cache->self_end);
+        x = self_step(net, x, &self, cache->self[l]);
         x = cross_step(net, x, &cross, cache->cross[l]);
         x = block_feedforward_forward(net, &tape, x, &ff);
         x = block_layer_end(pass, embedded, x, B, mark);
@@ -137,6 +138,10 @@ const real *decoder_step_unmasked(const Pass *pass, const int32_t *token, size_t
     }
     FinalNormTape norm;
     return stored_floats(block_final_norm_forward(pass, STACK_DECODER, &norm, x, N)) + (N - 1) * h->width;
+}
+
+uint64_t decoder_project_bytes(const Hyper *hyper, size_t M) {
+    return (uint64_t)M * 2 * hyper->width * sizeof(real) + ARENA_ALIGNMENT;
 }
 
 uint64_t decoder_step_bytes(const Hyper *hyper, size_t B) {

@@ -28,22 +28,22 @@ Stored decoder_forward(const Pass *pass, DecoderTape *tape, Packed target, Packe
 void decoder_backward(const Pass *pass, const DecoderTape *tape, real *d, real *dmemory, Packed target, Packed source,
                       Stored memory);
 
-/* Keys and values of past positions, kept by the caller (src/decode/). A row of a layer's array is k then v. */
+/* Keys and values of past positions and of the source, kept by the caller (src/decode/). */
 typedef struct DecoderCache {
-    real *const *self;           /* (decoder_layers) arrays (rows, 2D) */
-    real *const *cross;          /* (decoder_layers) arrays (M, 2D), from decoder_project_memory */
-    const uint32_t *self_start;  /* (B) first row of each sentence in `self` */
+    const Kept *self, *cross;    /* (decoder_layers) each */
+    const uint32_t *self_start;  /* (B) first row of each sentence in `self`, where a block begins */
     const uint32_t *self_end;    /* (B) one past its last, the new position included */
-    const uint32_t *cross_start; /* (B) its source's rows in `cross` */
+    const uint32_t *cross_start; /* (B) its source's rows in `cross`, which begin where a block does */
     const uint32_t *cross_end;   /* (B) */
     size_t longest_self, longest_cross;
 } DecoderCache;
 
-/* k and v of every layer's cross-attention, once a source batch. cross: (decoder_layers) arrays (M, 2D). */
-void decoder_project_memory(const Pass *pass, real *const *cross, const real *memory, size_t M);
+/* k and v of every layer's cross-attention, once a source batch. cross: (decoder_layers). row: (M) the row of `cross`
+ * for each of memory (M, D). */
+void decoder_project_memory(const Pass *pass, const Kept *cross, const uint32_t *row, const real *memory, size_t M);
 
-/* One position: token (B), at `position` of their sentences. The new keys and values are put into row self_end[b] - 1.
- * Returns (B, D), in the arena: bit for bit what decoder_forward has in these rows. The pass keeps nothing. */
+/* One position: token (B), at `position` of their sentences. Returns (B, D), in the arena: bit for bit what
+ * decoder_forward has in these rows. The pass keeps nothing. */
 const real *decoder_step(const Pass *pass, const int32_t *token, size_t B, size_t position, const DecoderCache *cache);
 
 /* The same without the mask (Knockout.mask), for which nothing of past positions can be kept: all tokens of a
@@ -51,6 +51,7 @@ const real *decoder_step(const Pass *pass, const int32_t *token, size_t B, size_
  * and what has to do with `self` is not. Returns the last row (D), in the arena. */
 const real *decoder_step_unmasked(const Pass *pass, const int32_t *token, size_t N, const DecoderCache *cache);
 
-/* Bytes that decoder_step takes from the arena; and decoder_step_unmasked. */
+/* Bytes that decoder_project_memory takes from the arena; decoder_step; and decoder_step_unmasked. */
+uint64_t decoder_project_bytes(const Hyper *hyper, size_t M);
 uint64_t decoder_step_bytes(const Hyper *hyper, size_t B);
 uint64_t decoder_step_unmasked_bytes(const Hyper *hyper, size_t N);

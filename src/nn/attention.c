@@ -81,7 +81,7 @@ static Pair pair_of(const Attention *a, size_t b, size_t h, real *room) {
         .key0 = s.key_start[b],
         .col = h * s.K,
         .W = matmul_padded(s.key_end[b] - s.key_start[b]),
-        .scale = s.unscaled ? 1 : (real)(1 / sqrt((double)s.K)),
+        .scale = attention_scale(&s),
     };
     p.k = part_of(a->in.k, p.key0, p.col, p.Tk, s.K, room);
     p.v = part_of(a->in.v, p.key0, p.col, p.Tk, s.K, room + p.Tk * s.K);
@@ -103,8 +103,6 @@ static void drop_block(real *out, const real *in, Dropout dropout, const Pair *p
     for (size_t r = 0; r < rows; r++)
         dropout_span(out + r * p->W, in + r * p->W, dropout, first + (i0 + r) * width, p->W);
 }
-
-static bool is_muted(const Attention *a, size_t h) { return h < 64 && (a->shape.muted >> h & 1); }
 
 static size_t block_rows(const Pair *p, size_t i0) { return p->Tq - i0 < QUERY_ROWS ? p->Tq - i0 : QUERY_ROWS; }
 
@@ -128,35 +126,6 @@ static Room room_of(const Attention *a, size_t b, size_t worker) {
     return room;
 }
 
-/* Fetches the K columns of T rows into the cache. They are too far apart for the hardware to foresee. */
-static void fetch_rows(const real *rows, size_t stride, size_t T, size_t K) {
-    enum { LINE = 64 / sizeof(real) };
-    for (size_t j = 0; j < T; j++)
-        for (size_t i = 0; i < K; i += LINE) __builtin_prefetch(rows + j * stride + i);
-}
-
-/* forward_pair of one query, as each step of decoding has them: the same sums, without a product's packing. */
-static void forward_query(const Attention *a, const Pair *p, size_t h, const Room *room, real *shown) {
-    enum { WHOLE = 16 }; /* elements of whole vectors in every instruction set */
-    const size_t H = a->shape.H, K = a->shape.K, W = size_round_up(p->Tk, WHOLE);
-    const Matrix q = part_of(a->in.q, p->query0, p->col, 1, K, room->queries);
-    size_t stride;
-    real *weight = room->weights, *out = place_of(a->out, p->query0, p->col, K, room->out, &stride);
-    fetch_rows(p->v.data, p->v.row, p->Tk, K);
-    fetch_rows(p->k.data + K, p->k.row, p->Tk, K); /* the next head's keys are beside these */
-    nn_kernels()->attention_score(weight, q.data, p->k.data, p->k.row, p->scale, p->Tk, K);
-    for (size_t j = a->shape.causal ? 1 : p->Tk; j < W; j++) weight[j] = HIDDEN;
-    a->log_sum[p->query0 * H + h] = vector_softmax(weight, weight, W);
-    if (shown) vector_copy(shown + h * p->Tk, weight, p->Tk);
-    if (is_muted(a, h)) {
-        vector_clear(out, K);
-    } else {
-        dropout_span(weight, weight, a->dropout, (uint64_t)p->number << 32, p->Tk);
-        nn_kernels()->attention_weigh(out, weight, p->v.data, p->v.row, p->Tk, K);
-    }
-    store_part(a->out, p->query0, p->col, 1, K, out);
-}
-
 static void forward_pair(void *context, size_t task, size_t worker) {
     const Attention *a = context;
     const size_t H = a->shape.H, K = a->shape.K, h = task % H;
@@ -165,10 +134,6 @@ static void forward_pair(void *context, size_t task, size_t worker) {
     real *weights = room.weights;
     real *shown = a->shape.shown ? a->shape.shown[task / H] : NULL;
 
-    if (p.Tq == 1 && K <= MATMUL_KC) {
-        forward_query(a, &p, h, &room, shown);
-        return;
-    }
     for (size_t i0 = 0; i0 < p.Tq; i0 += QUERY_ROWS) {
         const size_t rows = block_rows(&p, i0), n = p.query0 + i0;
         size_t stride;
@@ -180,7 +145,7 @@ static void forward_pair(void *context, size_t task, size_t worker) {
             a->log_sum[(n + r) * H + h] = vector_softmax(row, row, p.W);
             if (shown) vector_copy(shown + (h * p.Tq + i0 + r) * p.Tk, row, p.Tk);
         }
-        if (is_muted(a, h)) {
+        if (attention_is_muted(&a->shape, h)) {
             for (size_t r = 0; r < rows; r++) vector_clear(out + r * stride, K);
         } else {
             drop_block(weights, weights, a->dropout, &p, i0, rows);

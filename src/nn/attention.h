@@ -15,6 +15,7 @@
  * no buffer has Tq * Tk elements. */
 #pragma once
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,6 +48,10 @@ typedef struct AttentionShape {
     bool unscaled;  /* score = q k^T */
     uint64_t muted; /* bit h: head h's out is 0, whatever its prob */
 } AttentionShape;
+
+/* What scores are multiplied by; whether a head is muted. */
+static inline real attention_scale(const AttentionShape *s) { return s->unscaled ? 1 : (real)(1 / sqrt((double)s->K)); }
+static inline bool attention_is_muted(const AttentionShape *s, size_t h) { return h < 64 && (s->muted >> h & 1); }
 
 /* Projected rows: q of query row n, head h at q + n * q_stride + h * K; k and v likewise, with one stride. */
 typedef struct AttentionInput {

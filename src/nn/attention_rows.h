@@ -5,30 +5,31 @@
 #include "math/lanes.h"
 #include "math/matmul.h"
 #include "math/vector.h"
+#include "nn/kept.h"
 
-/* score = q k^T scale of one query q (K), with keys k (T, K) whose rows are `stride` apart; each score is summed in
- * order, as a product's elements are. score has room for whole vectors; what is behind T is left as it comes. */
-static void attention_score(real *score, const real *q, const real *k, size_t stride, real scale, size_t T, size_t K) {
-    for (size_t j = 0; j < T; j += LANES) {
-        const real *key[LANES];
-        UNROLL(16)
-        for (size_t l = 0; l < LANES; l++) key[l] = k + size_min(j + l, T - 1) * stride;
-        vreal sum = {0};
-        size_t p = 0;
-        for (; p + LANES <= K; p += LANES) {
-            vreal part[LANES];
-            UNROLL(16)
-            for (size_t l = 0; l < LANES; l++) part[l] = load(key[l] + p);
-            transpose(part); /* part[i]: element p + i of LANES keys */
-            UNROLL(16)
-            for (size_t i = 0; i < LANES; i++) sum += spread(q[p + i]) * part[i];
+/* score = q k^T scale of one query q (K), with T keys in blocks that are `stride` elements apart (nn/kept.h); each
+ * score is summed in order, in runs, as a product's elements are. score has room for whole blocks; what is behind T is
+ * left as it comes. */
+static void attention_score(real *score, const real *q, const real *keys, size_t stride, real scale, size_t T,
+                            size_t K) {
+    enum { VECTORS = KEPT_BLOCK / LANES };
+    for (size_t j = 0; j < T; j += KEPT_BLOCK, keys += stride) {
+        vreal total[VECTORS] = {{0}};
+        for (size_t t = 0; t < K; t += MATMUL_KC) {
+            const size_t end = size_min(K, t + MATMUL_KC);
+            vreal sum[VECTORS];
+            UNROLL(8)
+            for (size_t i = 0; i < VECTORS; i++) sum[i] = (vreal){0};
+            for (size_t p = t; p < end; p++) {
+                const vreal x = spread(q[p]);
+                UNROLL(8)
+                for (size_t i = 0; i < VECTORS; i++) sum[i] += x * load(keys + p * KEPT_BLOCK + i * LANES);
+            }
+            UNROLL(8)
+            for (size_t i = 0; i < VECTORS; i++) total[i] = t > 0 ? total[i] + sum[i] : sum[i];
         }
-        for (; p < K; p++) {
-            vreal part;
-            for (size_t l = 0; l < LANES; l++) part[l] = key[l][p];
-            sum += spread(q[p]) * part;
-        }
-        store(score + j, sum * scale);
+        UNROLL(8)
+        for (size_t i = 0; i < VECTORS; i++) store(score + j + i * LANES, total[i] * scale);
     }
 }
 
@@ -55,11 +56,10 @@ static void attention_weigh(real *out, const real *weight, const real *v, size_t
         size_t p = 0;
         for (; p + 4 * LANES <= K; p += 4 * LANES) weigh_columns(4, out + p, w, rows + p, stride, run, add);
         for (; p + LANES <= K; p += LANES) weigh_columns(1, out + p, w, rows + p, stride, run, add);
-        for (; p < K; p++) {
-            real sum = 0;
-            for (size_t j = 0; j < run; j++) sum += w[j] * rows[j * stride + p];
-            out[p] = add ? out[p] + sum : sum;
-        }
+        if (p == K) continue;
+        vreal sum = {0}; /* with vectors, too: for single elements, a compiler might not fuse what it fuses here */
+        for (size_t j = 0; j < run; j++) sum += spread(w[j]) * load_part(rows + j * stride + p, K - p);
+        store_part(out + p, add ? load_part(out + p, K - p) + sum : sum, K - p);
     }
 }
 

@@ -27,7 +27,7 @@
     KERNEL(void, dropout,                (real *out, const real *in, const real *add, uint32_t keep, real scale,       \
                                           RngSite site, uint64_t index, size_t n))                                     \
     /* nn/attention_rows.h */                                                                                          \
-    KERNEL(void, attention_score,        (real *score, const real *q, const real *k, size_t stride, real scale,        \
+    KERNEL(void, attention_score,        (real *score, const real *q, const real *keys, size_t stride, real scale,     \
                                           size_t T, size_t K))                                                         \
     KERNEL(void, attention_weigh,        (real *out, const real *weight, const real *v, size_t stride, size_t T,       \
                                           size_t K))                                                                   \

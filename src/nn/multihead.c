@@ -36,26 +36,31 @@ static void project_stored(const Net *net, Stored out, Stored x, LinearParams p,
     linear_forward_stored(net->compute, out, x, net->w + p.weight, net->w + p.bias, N, D, out.width, (Epilogue){0});
 }
 
-void multihead_attend(const Net *net, MultiheadTape *tape, real *out, AttentionStored in, const Multihead *m,
-                      Epilogue epilogue) {
-    const size_t H = m->shape.H, D = H * m->shape.K, Nq = m->shape.query_start[m->shape.B];
+void multihead_attend(const Net *net, real *out, const real *q, const real *kv, size_t stride, Kept kept,
+                      const Multihead *m, Epilogue epilogue) {
+    const size_t D = m->shape.H * m->shape.K, Nq = m->shape.query_start[m->shape.B];
     const LinearParams o = m->params.out;
-    tape->att = net_stored(net, Nq, D);
-    tape->log_sum = net_reals(net, Nq * H);
-    attention_stored_forward(net->compute.pool, tape->att, tape->log_sum, in, m->shape, m->dropout);
-    linear_forward_stored(net->compute, stored_reals(out, D), tape->att, net->w + o.weight, net->w + o.bias, Nq, D, D,
-                          epilogue);
+    real *att = net_reals(net, Nq * D);
+    kept_attend(net->compute.pool, att, q, kv, stride, kept, m->shape);
+    linear_forward_stored(net->compute, stored_reals(out, D), stored_reals(att, D), net->w + o.weight, net->w + o.bias,
+                          Nq, D, D, epilogue);
 }
 
 void multihead_forward(const Net *net, MultiheadTape *tape, real *out, Stored x, const Multihead *m,
                        Epilogue epilogue) {
     const size_t D = m->shape.H * m->shape.K, Nq = m->shape.query_start[m->shape.B];
     const bool cross = m->memory.data != NULL;
+    const LinearParams o = m->params.out;
     tape->q = net_stored(net, Nq, cross ? D : 3 * D);
     tape->kv = cross ? net_stored(net, m->Nk, 2 * D) : (Stored){0};
     project_stored(net, tape->q, x, part(m->params, 0, D), Nq, D);
     if (cross) project_stored(net, tape->kv, m->memory, part(m->params, D, D), m->Nk, D);
-    multihead_attend(net, tape, out, parts_of(tape->q, tape->kv, D), m, epilogue);
+    tape->att = net_stored(net, Nq, D);
+    tape->log_sum = net_reals(net, Nq * m->shape.H);
+    attention_stored_forward(net->compute.pool, tape->att, tape->log_sum, parts_of(tape->q, tape->kv, D), m->shape,
+                             m->dropout);
+    linear_forward_stored(net->compute, stored_reals(out, D), tape->att, net->w + o.weight, net->w + o.bias, Nq, D, D,
+                          epilogue);
 }
 
 /* Where the gradient of stored rows goes: in bfloat16 their place, else an array of its own. */

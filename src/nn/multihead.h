@@ -13,6 +13,7 @@
 #include "math/real.h"
 #include "nn/attention.h"
 #include "nn/dropout.h"
+#include "nn/kept.h"
 #include "nn/linear.h"
 #include "nn/net.h"
 
@@ -51,9 +52,9 @@ void multihead_project_qkv(const Net *net, real *qkv, const real *x, MultiheadPa
 void multihead_project_q(const Net *net, real *q, const real *x, MultiheadParams params, size_t N, size_t D);
 void multihead_project_kv(const Net *net, real *kv, const real *memory, MultiheadParams params, size_t N, size_t D);
 
-/* Attention on the q, k and v that `in` points to, then the output projection. Sets the tape's att and log_sum. */
-void multihead_attend(const Net *net, MultiheadTape *tape, real *out, AttentionStored in, const Multihead *m,
-                      Epilogue epilogue);
+/* kept_attend (nn/kept.h), then the output projection. The attention's dropout is left out. */
+void multihead_attend(const Net *net, real *out, const real *q, const real *kv, size_t stride, Kept kept,
+                      const Multihead *m, Epilogue epilogue);
 
 /* Where q, k and v are on the tape of a pass in float32. */
 AttentionInput multihead_input(const MultiheadTape *tape, size_t D);
