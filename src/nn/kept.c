@@ -65,11 +65,18 @@ static void attend_one(const Attending *a, size_t n, size_t h, size_t key0, size
     nn_kernels()->attention_weigh(out, weight, a->kept.values + key0 * D + h * K, D, T, K);
 }
 
+/* Asks for memory that will be read soon: values, while scores are computed. */
+static void fetch(const real *x, size_t count) {
+    enum { LINE = 64 / sizeof(real) };
+    for (size_t i = 0; i < count; i += LINE) __builtin_prefetch(x + i);
+}
+
 static void attend_task(void *context, size_t task, size_t worker) {
     const Attending *a = context;
     const AttentionShape *s = &a->shape;
     const size_t tasks = s->H / a->heads, b = task / tasks, first = task % tasks * a->heads, key0 = s->key_start[b];
     real *weight = pool_scratch(a->pool, worker, kept_scratch(s->longest_key));
+    if (a->heads == s->H) fetch(a->kept.values + key0 * s->H * s->K, (s->key_end[b] - key0) * s->H * s->K);
     if (a->kv)
         put_columns(a->kept, s->key_end[b] - 1, a->kv + b * a->stride, s->H * s->K, first * s->K, a->heads * s->K);
     for (size_t n = s->query_start[b]; n < s->query_start[b + 1]; n++)
