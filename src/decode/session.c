@@ -25,6 +25,7 @@
 #include "math/vector.h"
 #include "model/decoder.h"
 #include "model/encoder.h"
+#include "nn/kept_block.h"
 
 enum { FIRST_CAPACITY = 32 };
 

@@ -1,7 +1,6 @@
 #include "model/decoder.h"
 
 #include "base/check.h"
-#include "math/vector.h"
 #include "nn/embedding.h"
 
 /* ---- whole sentences --------------------------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
 #include "math/lanes.h"
 #include "math/matmul.h"
 #include "math/vector.h"
-#include "nn/kept.h"
+#include "nn/kept_block.h"
 
 /* score = q k^T scale of one query q (K), with T keys in blocks that are `stride` elements apart (nn/kept.h); each
  * score is summed in order, in runs, as a product's elements are. score has room for whole blocks; what is behind T is

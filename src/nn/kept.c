@@ -1,6 +1,7 @@
 #include "nn/kept.h"
 
 #include "math/vector.h"
+#include "nn/kept_block.h"
 #include "nn/kernels.h"
 #include "nn/rows.h"
 

@@ -1,24 +1,18 @@
 /* Keys and values kept for queries that come later, as decoding keeps those of the source and of past positions.
  *
- * Values are rows, (rows, D). Keys are in blocks of KEPT_BLOCK rows, element by element: (rows / KEPT_BLOCK, D,
- * KEPT_BLOCK). So a query meets KEPT_BLOCK keys at a time, in the order in which they are in memory. What a query
- * attends to begins at a whole block. */
+ * Values are rows, (rows, D). Keys are in blocks of KEPT_BLOCK (nn/kept_block.h) rows, element by element: (rows /
+ * KEPT_BLOCK, D, KEPT_BLOCK). So a query meets KEPT_BLOCK keys at a time, in the order in which they are in memory.
+ * What a query attends to begins at a whole block. */
 #pragma once
 
 #include "base/arena.h"
 #include "base/pool.h"
-#include "base/size.h"
 #include "math/real.h"
 #include "nn/attention.h"
-
-enum { KEPT_BLOCK = 16 }; /* whole vectors in every instruction set */
 
 typedef struct Kept {
     real *keys, *values;
 } Kept;
-
-/* As many rows as whole blocks have. */
-static inline size_t kept_rows(size_t rows) { return size_round_up(rows, KEPT_BLOCK); }
 
 /* Room for rows, whole blocks of them; contents undefined. */
 Kept kept_push(Arena *arena, uint64_t rows, size_t D);
