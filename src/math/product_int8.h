@@ -5,6 +5,8 @@
 #include "math/int8.h"
 #include "math/lanes.h"
 
+#ifndef NMT_DOUBLE
+
 typedef int16_t vshort __attribute__((vector_size(VECTOR)));
 typedef uint16_t vhalf __attribute__((vector_size(VECTOR)));
 typedef int32_t vint_unaligned __attribute__((vector_size(VECTOR), aligned(4), may_alias));
@@ -125,3 +127,5 @@ static void int8_strip(real *c, size_t ldc, Int8Rows a, Int8Columns b, bool add)
             a.bytes += done * a.cells * INT8_CELL, a.scale += done;
     }
 }
+
+#endif
