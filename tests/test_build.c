@@ -205,7 +205,7 @@ static void test_manual(void) {
     for (size_t i = 0; i < COUNT(rows); i++) {
         const char *name = rows[i];
         shell(
-            "for o in $($t/i/bin/%s --help | grep -oE '^  (-., )?--[a-z-]+' | grep -oE -- '--?[a-z-]+'); do "
+            "for o in $($t/i/bin/%s --help | grep -oE '^  (-., )?--[a-z0-9-]+' | grep -oE -- '--?[a-z0-9-]+'); do "
             "sed 's/\\\\-/-/g' $t/i/share/man/man1/nmt-%s.1 | grep -qE -- \"^.B .*$o\" && "
             "grep -qE -- \"[\\\" ]$o[\\\" ]\" $t/i/share/bash-completion/completions/nmt-%s || echo missing: $o; done; "
             "bash -n $t/i/share/bash-completion/completions/nmt-%s || echo wrong",
