@@ -171,7 +171,7 @@ static void test_kernels_left_out(void) {
 static void test_install(void) {
     static const char *const rows[] = {"/opt/nmt", "/usr", "/opt/with blanks"};
     if (shell("b=${NMT_BIN:-build/release/bin}/.. && mkdir $t/i && cp -R $b/bin $b/share $b/libnmt.* $t/i"))
-        SKIP("make share");
+        SKIP("no manual pages in the build; make test makes them");
     for (size_t i = 0; i < COUNT(rows); i++) {
         const char *prefix = rows[i];
         EXPECT_INT(
@@ -202,6 +202,7 @@ static void test_install(void) {
 /* Manual pages and completions have each option of --help. */
 static void test_manual(void) {
     static const char *const rows[] = {"train", "translate", "score", "inspect"};
+    if (shell("test -d $t/i/share")) SKIP("no manual pages in the build; make test makes them");
     for (size_t i = 0; i < COUNT(rows); i++) {
         const char *name = rows[i];
         shell(
