@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/size.h"
 #include "math/kernels.h"
 
@@ -28,11 +29,10 @@ bool int8_multiply(Pool *pool, bool add, real *c, size_t ldc, const real *x, siz
 #else
 
 enum {
-    ROWS = 192,            /* of a block, at most */
-    BLOCK = 1 << 18,       /* bytes of a block's rows, at most, if it has more than one row */
-    LONGEST_ROW = 1 << 18, /* HYPER_MAX_FEEDFORWARD is less */
-    COLUMNS = 64,          /* that a task packs */
-    SPLIT = 1 << 18,       /* products below this many multiply-adds stay on one thread */
+    ROWS = 192,      /* of a block, at most */
+    BLOCK = 1 << 18, /* bytes of a block's rows, at most; no row is longer */
+    COLUMNS = 64,    /* that a task packs */
+    SPLIT = 1 << 18, /* products below this many multiply-adds stay on one thread */
 };
 
 static const Int8Kernels *int8_kernels(void) { return cpu_int8() ? cpu_int8() : &math_kernels()->int8; }
@@ -58,7 +58,7 @@ size_t int8_bytes(size_t n, size_t k) {
     return size_round_up(n, INT8_NR_MAX) * (sizeof(real) + sizeof(int32_t) + row_bytes(k));
 }
 
-size_t int8_scratch(void) { return ROWS * sizeof(real) + size_max(BLOCK, LONGEST_ROW); }
+size_t int8_scratch(void) { return ROWS * sizeof(real) + BLOCK; }
 
 typedef struct Packing {
     Pool *pool;
@@ -84,6 +84,7 @@ static void pack_task(void *context, size_t task, size_t worker) {
 }
 
 void int8_pack(Pool *pool, void *packed, const real *w, size_t stride, size_t n, size_t k) {
+    CHECK(row_bytes(k) <= BLOCK, "a row that fits into a block");
     Packing p = {pool, parts_of(packed, n), w, stride, n, k};
     pool_run(pool, "product packing", size_divide_up(n, COLUMNS), pack_task, &p);
 }
@@ -130,7 +131,7 @@ bool int8_multiply(Pool *pool, bool add, real *c, size_t ldc, const real *x, siz
                    size_t m, size_t n, size_t k, const real *bias, Epilogue epilogue) {
     const size_t threads = pool_threads(pool);
     Product p = {pool, add, c, ldc, x, stride, parts_of(packed, n), m, n, k, bias, .epilogue = epilogue};
-    const size_t most = size_min(ROWS, size_max(BLOCK / size_max(row_bytes(k), 1), 1));
+    const size_t most = size_min(ROWS, BLOCK / size_max(row_bytes(k), 1));
     const size_t high = m <= most ? 1 : size_round_up(size_divide_up(m, most), threads);
     const size_t wide = m * n * k < SPLIT || high > 1 ? 1 : threads;
     p.rows = size_divide_up(m, high);
