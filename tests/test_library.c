@@ -297,6 +297,8 @@ static void test_translates(void) {
     o.int8 = 1;
     EXPECT_INT(nmt_translator_new(&translator, model, &o, &err), NMT_OK);
     EXPECT_INT(nmt_score_pairs(translator, texts, &target, 1, &score, &err), NMT_OK);
+    EXPECT_INT(nmt_translate(translator, texts, 1, &results, &err), NMT_OK);
+    EXPECT(results[0]->hypotheses[0]->log_probability != found);
     nmt_translator_free(translator);
     o.int8 = 0;
     EXPECT_INT(nmt_translator_new(&translator, model, &o, &err), NMT_OK);

@@ -20,7 +20,6 @@ HEADER, here = 1, os.path.dirname(os.path.abspath(__file__))
 beside = [os.path.join(here, *up, "libnmt.so.0") for up in (("..", "..", "lib"), ("..", "..", "..", "build", "release"))]
 library = ctypes.CDLL(os.environ.get("NMT_LIBRARY") or next((p for p in beside if os.path.exists(p)), "libnmt.so.0"))
 library.nmt_info.restype = c_char_p
-
 def check(status, error):
     if status: raise RuntimeError(error.message.decode(errors="replace"))
 
@@ -38,5 +37,4 @@ class Model:
         check(library.nmt_translate(self.translator, array, c_size_t(len(coded)), byref(results), byref(error)), error)
         return [results[i][0].hypotheses[0][0].text.bytes.decode(errors="replace") for i in range(len(coded))]
     def __del__(self): library.nmt_translator_free(self.translator); library.nmt_close(self.model)
-
 if __name__ == "__main__": print(*Model(sys.argv[1]).translate(sys.argv[2:]), sep="\n")
