@@ -12,8 +12,8 @@
  *                float32 and with weights in 8-bit integers
  *   text         seconds to learn the tokenizer, megabytes a second to encode; of tatoeba, too, where
  *                scripts/get-data.sh has put it (or where NMT_COPIES, a folder like data/, has a copy)
- *   startup      ./translate of one sentence from start to exit, with MODEL (runs/tiny/model.gguf)
- *   summary      one line, for a report of a bug
+ *   startup      one sentence with MODEL (runs/tiny/model.gguf): ./translate from start to exit; the library, from
+ * opening the model to the translation, in a new process summary      one line, for a report of a bug
  *
  * For scripts/bench-peers.py:
  *
@@ -47,6 +47,7 @@
 #include "base/terminal.h"
 #include "base/version.h"
 #include "data/corpus.h"
+#include "decode/nmt.h"
 #include "decode/search.h"
 #include "math/cpu.h"
 #include "math/matmul.h"
@@ -748,6 +749,56 @@ static double run_once(const char *model, const char *text, double *cpu) {
     return terminal_seconds() - began;
 }
 
+/* Seconds from opening the model to the first translation, in a process whose memory nothing else has used. */
+static double library_once(const char *model, const char *text, unsigned beam, bool int8) {
+    int ends[2];
+    if (pipe(ends) != 0) return -1;
+    const pid_t child = fork();
+    if (child == 0) {
+        nmt_error err;
+        nmt_model *opened = NULL;
+        nmt_translator *translator = NULL;
+        nmt_options options;
+        const nmt_text line = {text, strlen(text)};
+        const nmt_result *const *results;
+        nmt_options_init(&options, sizeof options, NMT_HEADER);
+        options.beam = beam, options.int8 = int8;
+        const double began = terminal_seconds();
+        if (nmt_open(&opened, model, NMT_HEADER, &err) || nmt_translator_new(&translator, opened, &options, &err) ||
+            nmt_translate(translator, &line, 1, &results, &err))
+            _exit(1);
+        const double took = terminal_seconds() - began;
+        _exit(write(ends[1], &took, sizeof took) != sizeof took);
+    }
+    close(ends[1]);
+    double took;
+    const bool read_all = child > 0 && read(ends[0], &took, sizeof took) == sizeof took;
+    close(ends[0]);
+    if (child > 0) waitpid(child, NULL, 0);
+    return read_all ? took : -1;
+}
+
+static void library_startup(const char *model, const char *text) {
+    enum { TIMES = 51 };
+    static const struct {
+        const char *name;
+        unsigned beam;
+        bool int8;
+    } WAYS[] = {
+        {"greedy", 1, false}, {"beam 5", 5, false}, {"greedy in 8 bits", 1, true}, {"beam 5 in 8 bits", 5, true}};
+    printf("the library, from opening the model to the translation (medians of %d):", TIMES);
+    for (size_t w = 0; w < sizeof WAYS / sizeof *WAYS; w++) {
+        double took[TIMES];
+        for (int i = 0; i < TIMES; i++) took[i] = library_once(model, text, WAYS[w].beam, WAYS[w].int8);
+        qsort(took, TIMES, sizeof *took, rising);
+        if (took[0] < 0)
+            printf("%s %s failed", w ? "," : "", WAYS[w].name);
+        else
+            printf("%s %s %.1f ms", w ? "," : "", WAYS[w].name, took[TIMES / 2] * 1e3);
+    }
+    printf("\n");
+}
+
 static void startup(void) {
     enum { TIMES = 51 };
     const char *named = getenv("MODEL"), *model = named ? named : "runs/tiny/model.gguf";
@@ -766,6 +817,7 @@ static void startup(void) {
     qsort(cpu, TIMES, sizeof *cpu, rising);
     printf("\n./translate \"%s\", start to exit: %.1f ms, %.1f of CPU time (median of %d; %.1f and %.1f at best)\n",
            text, took[TIMES / 2] * 1e3, cpu[TIMES / 2] * 1e3, TIMES, took[0] * 1e3, cpu[0] * 1e3);
+    library_startup(model, text);
 }
 
 static Precision precision_named(const char *name) {

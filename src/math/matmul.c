@@ -65,34 +65,48 @@ static Ahead ahead_new(const real *data, size_t stride, size_t rows, size_t widt
     return (Ahead){data, stride, rows, width, 0, size_divide_up(lines, tiles)};
 }
 
-/* c (m, n) = or += rows of a times packed columns. deep: cells along k. A sliver of columns stays in the first-level
+/* Packed columns, `depth` cells deep. */
+static Columns columns_packed(const ProductKernels *kernel, const real *packed, size_t depth) {
+    return (Columns){packed, depth * kernel->nr, kernel->nr};
+}
+
+/* c (m, n) = or += rows of a times columns of b. deep: cells along k. A sliver of columns stays in the first-level
  * cache while it meets all rows, which stay in the second-level cache. */
-static void multiply_block(const ProductKernels *kernel, real *c, size_t ldc, Slivers a, const real *columns, size_t m,
-                           size_t n, size_t deep, bool add, bool whole, const real *bias, Ahead ahead) {
+static void multiply_block(const ProductKernels *kernel, real *c, size_t ldc, Slivers a, Columns b, size_t m, size_t n,
+                           size_t deep, bool add, bool whole, const real *bias, Ahead ahead) {
     const size_t nr = kernel->nr;
-    const size_t wide = kernel->few && m <= 2 ? 4 / m * nr : n + 1; /* columns for which few rows have a loop */
+    const bool packed = b.row == nr && b.sliver == deep * nr;
+    const size_t wide =
+        kernel->few && packed && m <= 2 ? 4 / m * nr : n + 1; /* columns for which few rows have a loop */
     size_t j = 0;
     for (; j + wide <= n; j += wide)
-        kernel->few(c + j, ldc, a.data, a.row, a.col, columns + j * deep, deep, m, add, bias ? bias + j : NULL);
-    for (; j < n; j += nr)
-        kernel->strip(c + j, ldc, a, columns + j * deep, deep, m, whole ? nr : size_min(nr, n - j), add,
+        kernel->few(c + j, ldc, a.data, a.row, a.col, b.data + j * deep, deep, m, add, bias ? bias + j : NULL);
+    for (b.data += j / nr * b.sliver; j < n; j += nr, b.data += b.sliver)
+        kernel->strip(c + j, ldc, a, b.data, b.row, deep, m, whole ? nr : size_min(nr, n - j), add,
                       bias ? bias + j : NULL, &ahead);
 }
 
-/* The whole product on one thread. whole: the last tile of a row is written with all its columns. */
+/* The whole product on one thread. whole: the last tile of a row is written with all its columns. What a tile can read
+ * where it is, contiguous rows of b and contiguous columns of a, is not copied: it is met too few times. */
 static void multiply_alone(const ProductKernels *kernel, real *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a,
                            Matrix b, size_t m, size_t n, size_t k, bool whole, const real *bias) {
     real *panel = scratch + SLIVERS;
     const size_t nc = whole_slivers(kernel, NC);
+    const bool in_place = b.col == 1 && n % kernel->nr == 0;
     for (size_t j = 0; j < n; j += nc)
         for (size_t p = 0; p == 0 || p < k; p += KC) {
             const size_t columns = size_min(nc, n - j), depth = size_min(KC, k - p);
-            pack_panel(kernel, panel, b, p, depth, j, columns);
+            Columns right = {b.data + p * b.row + j, kernel->nr, b.row};
+            if (!in_place) {
+                pack_panel(kernel, panel, b, p, depth, j, columns);
+                right = columns_packed(kernel, panel, depth);
+            }
             for (size_t i = 0; i < m; i += MC) {
                 const size_t rows = size_min(MC, m - i);
-                multiply_block(kernel, c + i * ldc + j, ldc, slivers_of(kernel, scratch, a, i, rows, p, depth), panel,
-                               rows, columns, depth, mode == MATMUL_ADD || p > 0, whole, bias ? bias + j : NULL,
-                               (Ahead){0});
+                const Slivers left = a.row == 1 ? (Slivers){a.data + i + p * a.col, kernel->mr, 1, a.col}
+                                                : slivers_of(kernel, scratch, a, i, rows, p, depth);
+                multiply_block(kernel, c + i * ldc + j, ldc, left, right, rows, columns, depth,
+                               mode == MATMUL_ADD || p > 0, whole, bias ? bias + j : NULL, (Ahead){0});
             }
         }
 }
@@ -161,9 +175,10 @@ static void multiply_task(void *context, size_t task, size_t worker) {
         for (size_t row = 0; row == 0 || row < p->k; row += KC) {
             const size_t depth = size_min(KC, p->k - row);
             const Slivers a = slivers_of(kernel, scratch, p->a, i, rows, row, depth);
-            multiply_block(kernel, p->c + i * p->ldc + left, p->ldc, a, p->packed + row * p->columns + left * depth,
-                           rows, right - left, depth, p->mode == MATMUL_ADD || row > 0, false,
-                           p->bias ? p->bias + left : NULL, next_of(p, i, rows, end, row, right - left));
+            const Columns b = columns_packed(kernel, p->packed + row * p->columns + left * depth, depth);
+            multiply_block(kernel, p->c + i * p->ldc + left, p->ldc, a, b, rows, right - left, depth,
+                           p->mode == MATMUL_ADD || row > 0, false, p->bias ? p->bias + left : NULL,
+                           next_of(p, i, rows, end, row, right - left));
         }
         if (p->epilogue.function)
             p->epilogue.function(p->epilogue.context,

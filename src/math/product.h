@@ -20,6 +20,12 @@ typedef struct Slivers {
     size_t sliver, row, col;
 } Slivers;
 
+/* Columns of a product's right factor, nr a sliver: element (p, j) of sliver s at data[s * sliver + p * row + j]. */
+typedef struct Columns {
+    const real *data;
+    size_t sliver, row;
+} Columns;
+
 /* What will be read next: rows of memory, of which one line after the other is fetched into the cache while the tiles
  * of what is there already are worked on. {0}: nothing. */
 typedef struct Ahead {
@@ -43,10 +49,10 @@ typedef struct ProductKernels {
     size_t mr, nr; /* rows and columns of the register tile */
 
     /* c (rows, cols; row stride ldc) = [c or bias +] a (rows, k) times b (k, nr), of which the first cols <= nr columns
-     * exist; one tile after another, each of which fetches what `ahead` says. b: packed, row p at b + p * nr. add: the
+     * exist; one tile after another, each of which fetches what `ahead` says. Row p of b is at b + p * b_row. add: the
      * product is added to c; else it is written, plus bias (cols) if not NULL. */
-    void (*strip)(real *c, size_t ldc, Slivers a, const real *b, size_t k, size_t rows, size_t cols, bool add,
-                  const real *bias, Ahead *ahead);
+    void (*strip)(real *c, size_t ldc, Slivers a, const real *b, size_t b_row, size_t k, size_t rows, size_t cols,
+                  bool add, const real *bias, Ahead *ahead);
     /* The same for one row and four slivers of b, or two rows and two slivers, all of whose columns exist, and which
      * are one after another (math/product_few.h). NULL: tiles do it. */
     void (*few)(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t k, size_t rows,

@@ -11,8 +11,8 @@ enum { NR = TILE_VECTORS * LANES, MR = TILE_ROWS };
 /* One tile of `rows` rows, a constant where this is inlined: rows * TILE_VECTORS sums stay in registers over the whole
  * of k. Each element is one chain of multiply-adds in order of p, whatever the number of rows. */
 static inline __attribute__((always_inline)) void tile_rows(const int rows, real *c, size_t ldc, const real *a,
-                                                            size_t a_row, size_t a_col, const real *b, size_t cells,
-                                                            size_t cols, bool add, const real *bias) {
+                                                            size_t a_row, size_t a_col, const real *b, size_t b_row,
+                                                            size_t cells, size_t cols, bool add, const real *bias) {
     vreal sum[MR][TILE_VECTORS];
     UNROLL(16)
     for (int i = 0; i < rows; i++) {
@@ -25,7 +25,7 @@ static inline __attribute__((always_inline)) void tile_rows(const int rows, real
         for (size_t line = 0; line < NR * sizeof(real); line += 64) /* to be in reach when the sums are done */
             __builtin_prefetch((const char *)(c + (size_t)i * ldc) + line, 1);
     }
-    for (size_t p = 0; p < cells; p++, a += a_col, b += NR) {
+    for (size_t p = 0; p < cells; p++, a += a_col, b += b_row) {
         vreal row[TILE_VECTORS];
         UNROLL(4)
         for (int j = 0; j < TILE_VECTORS; j++) row[j] = load(b + j * LANES);
@@ -58,10 +58,10 @@ static inline __attribute__((always_inline)) void tile_rows(const int rows, real
     }
 }
 
-static void last_rows(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t cells,
-                      size_t rows, size_t cols, bool add, const real *bias) {
+static void last_rows(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t b_row,
+                      size_t cells, size_t rows, size_t cols, bool add, const real *bias) {
 #define ROWS(r)                                                                                                        \
-    case r: tile_rows(r <= MR ? r : MR, c, ldc, a, a_row, a_col, b, cells, cols, add, bias); return
+    case r: tile_rows(r <= MR ? r : MR, c, ldc, a, a_row, a_col, b, b_row, cells, cols, add, bias); return
     switch (rows) {
         ROWS(1);
         ROWS(2);
@@ -86,11 +86,11 @@ static void last_rows(real *c, size_t ldc, const real *a, size_t a_row, size_t a
     }
 }
 
-static void strip(real *c, size_t ldc, Slivers a, const real *b, size_t cells, size_t rows, size_t cols, bool add,
-                  const real *bias, Ahead *ahead) {
+static void strip(real *c, size_t ldc, Slivers a, const real *b, size_t b_row, size_t cells, size_t rows, size_t cols,
+                  bool add, const real *bias, Ahead *ahead) {
     for (; rows >= MR; rows -= MR, c += MR * ldc, a.data += a.sliver) {
         ahead_fetch(ahead);
-        tile_rows(MR, c, ldc, a.data, a.row, a.col, b, cells, cols, add, bias);
+        tile_rows(MR, c, ldc, a.data, a.row, a.col, b, b_row, cells, cols, add, bias);
     }
-    if (rows > 0) last_rows(c, ldc, a.data, a.row, a.col, b, cells, rows, cols, add, bias);
+    if (rows > 0) last_rows(c, ldc, a.data, a.row, a.col, b, b_row, cells, rows, cols, add, bias);
 }
