@@ -18,6 +18,7 @@
     KERNEL(real,   dot,        (const real *x, const real *y, size_t n),             (x, y, n))                        \
     KERNEL(real,   sum,        (const real *x, size_t n),                            (x, n))                           \
     KERNEL(real,   max,        (const real *x, size_t n),                            (x, n))                           \
+    KERNEL(real,   max_and_sum, (real *total, const real *x, size_t n),              (total, x, n))                    \
     KERNEL(double, square_sum, (const real *x, size_t n),                            (x, n))                           \
     KERNEL(void,   scale,      (real *x, real a, size_t n),                          (x, a, n))                        \
     KERNEL(void,   add,        (real *y, const real *x, size_t n),                   (y, x, n))                        \
@@ -25,6 +26,13 @@
     KERNEL(void,   axpy,       (real *y, real a, const real *x, size_t n),           (y, a, x, n))                     \
     KERNEL(void,   affine,     (real *x, real a, real b, size_t n),                  (x, a, b, n))                     \
     KERNEL(real,   exp_sum,    (real *out, const real *x, real shift, size_t n),     (out, x, shift, n))              \
+    KERNEL(real,   softmax,    (real *out, const real *x, size_t n),                 (out, x, n))                      \
+    KERNEL(void,   softmax_rows, (real *x, real *log_sum, size_t stride, size_t rows, size_t n),                       \
+                                                                                     (x, log_sum, stride, rows, n))    \
+    KERNEL(void,   softmax_again, (real *x, const real *log_sum, size_t stride, size_t rows, size_t n),                \
+                                                                                     (x, log_sum, stride, rows, n))    \
+    KERNEL(void,   softmax_backward, (real *ds, const real *p, const real *dp, real scale, size_t rows, size_t n),     \
+                                                                                     (ds, p, dp, scale, rows, n))      \
     KERNEL(void,   round_to_halves, (uint16_t *out, const real *x, size_t n),        (out, x, n))                      \
     KERNEL(void,   halves_to_reals, (real *out, const uint16_t *x, size_t n),        (out, x, n))
 /* clang-format on */

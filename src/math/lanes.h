@@ -73,7 +73,7 @@ typedef int32_t vint __attribute__((vector_size(VECTOR)));
 static inline vreal exp_lanes(vreal x) {
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer, left in the low bits */
     vint tiny = x < -87.3f;
-    x = choose(x > 88.3f, spread(88.3f), choose(tiny, spread(-87.3f), x));
+    x = choose(x > 88.3f, spread(88.3f), x);
     vreal shifted = x * 1.44269504f + magic;
     vreal n = shifted - magic;
     vreal r = x - n * 0.693359375f;

@@ -1,6 +1,5 @@
 #include "math/vector.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "math/kernels.h"
@@ -12,11 +11,3 @@ MATH_KERNELS(DOOR)
 
 void vector_clear(real *x, size_t n) { memset(x, 0, n * sizeof *x); }
 void vector_copy(real *out, const real *in, size_t n) { memcpy(out, in, n * sizeof *out); }
-
-real vector_softmax(real *out, const real *x, size_t n) {
-    /* exp(x - max) is at most 1 and its sum at least 1, so neither overflows nor vanishes. */
-    real max = vector_max(x, n);
-    real sum = vector_exp_sum(out, x, max, n);
-    vector_scale(out, 1 / sum, n);
-    return max + (real)log((double)sum);
-}

@@ -15,6 +15,7 @@
 real vector_dot(const real *x, const real *y, size_t n);
 real vector_sum(const real *x, size_t n);
 real vector_max(const real *x, size_t n); /* NaN where one is */
+real vector_max_and_sum(real *total, const real *x, size_t n);
 double vector_square_sum(const real *x, size_t n);
 
 void vector_clear(real *x, size_t n);
@@ -30,6 +31,14 @@ real vector_exp_sum(real *out, const real *x, real shift, size_t n);
 
 /* out = softmax(x), in place allowed; returns log(sum(exp(x))), without overflow for any finite x. */
 real vector_softmax(real *out, const real *x, size_t n);
+
+/* Of the rows of an array (rows, n), with log_sum of row r at log_sum[r * stride]. softmax_again: from the same x and
+ * log_sum, x = exp(x - log_sum). */
+void vector_softmax_rows(real *x, real *log_sum, size_t stride, size_t rows, size_t n);
+void vector_softmax_again(real *x, const real *log_sum, size_t stride, size_t rows, size_t n);
+
+/* p = softmax(s) has the gradient dp: ds = scale p (dp - sum(p dp)) for each row (rows, n). ds may be dp. */
+void vector_softmax_backward(real *ds, const real *p, const real *dp, real scale, size_t rows, size_t n);
 
 /* The bfloat16 numbers nearest to x (math/stored.h), and x from them. Not in the double build. */
 void vector_round_to_halves(uint16_t *out, const real *x, size_t n);

@@ -63,6 +63,27 @@ static real max(const real *x, size_t n) {
     return any ? (real)NAN : lane[0];
 }
 
+/* Both in one pass. A NaN makes the sum NaN, so it need not be looked for. */
+static real max_and_sum(real *total, const real *x, size_t n) {
+    vreal sum[4] = {{0}, {0}, {0}, {0}}, top = spread(x[0]);
+    size_t i = 0;
+    for (; i + GROUP <= n; i += GROUP) {
+        sum_group(sum, x + i);
+        UNROLL(4)
+        for (size_t s = 0; s < 4; s++) {
+            const vreal v = load(x + i + s * LANES);
+            top = choose(v > top, v, top);
+        }
+    }
+    real rest[GROUP] = {0}, most = x[0];
+    memcpy(rest, x + i, (n - i) * sizeof(real));
+    sum_group(sum, rest);
+    for (; i < n; i++) most = x[i] > most ? x[i] : most;
+    *total = add_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    for (size_t l = 0; l < LANES; l++) most = top[l] > most ? top[l] : most;
+    return isnan(*total) ? (real)NAN : most;
+}
+
 /* In double whatever `real` is: the sum of a whole gradient block's squares outgrows float's digits. */
 static double square_sum(const real *x, size_t n) {
     double sum[16] = {0};
@@ -100,6 +121,28 @@ static real exp_sum(real *out, const real *x, real shift, size_t n) {
 
 static void scale(real *x, real a, size_t n) {
     for (size_t i = 0; i < n; i++) x[i] *= a;
+}
+
+/* exp(x - max) is at most 1 and its sum at least 1, so neither overflows nor vanishes. */
+static real softmax(real *out, const real *x, size_t n) {
+    const real top = max(x, n), sum = exp_sum(out, x, top, n);
+    scale(out, 1 / sum, n);
+    return top + (real)log((double)sum);
+}
+
+static void softmax_rows(real *x, real *log_sum, size_t stride, size_t rows, size_t n) {
+    for (size_t r = 0; r < rows; r++, x += n) log_sum[r * stride] = softmax(x, x, n);
+}
+
+static void softmax_again(real *x, const real *log_sum, size_t stride, size_t rows, size_t n) {
+    for (size_t r = 0; r < rows; r++, x += n) exp_sum_of(true, x, x, log_sum[r * stride], n);
+}
+
+static void softmax_backward(real *ds, const real *p, const real *dp, real scale, size_t rows, size_t n) {
+    for (size_t r = 0; r < rows; r++, ds += n, p += n, dp += n) {
+        const real mean = dot(p, dp, n);
+        for (size_t i = 0; i < n; i++) ds[i] = p[i] * (dp[i] - mean) * scale;
+    }
 }
 
 static void add(real *restrict y, const real *restrict x, size_t n) {

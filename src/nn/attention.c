@@ -140,11 +140,9 @@ static void forward_pair(void *context, size_t task, size_t worker) {
         real *out = place_of(a->out, n, p.col, K, room.out, &stride);
         score(weights, &p, part_of(a->in.q, n, p.col, rows, K, room.queries), a->shape.causal, i0, rows, K,
               room.products);
-        for (size_t r = 0; r < rows; r++) {
-            real *row = weights + r * p.W;
-            a->log_sum[(n + r) * H + h] = vector_softmax(row, row, p.W);
-            if (shown) vector_copy(shown + (h * p.Tq + i0 + r) * p.Tk, row, p.Tk);
-        }
+        vector_softmax_rows(weights, a->log_sum + n * H + h, H, rows, p.W);
+        for (size_t r = 0; shown && r < rows; r++)
+            vector_copy(shown + (h * p.Tq + i0 + r) * p.Tk, weights + r * p.W, p.Tk);
         if (attention_is_muted(&a->shape, h)) {
             for (size_t r = 0; r < rows; r++) vector_clear(out + r * stride, K);
         } else {
@@ -183,16 +181,10 @@ static void backward_pair(void *context, size_t task, size_t worker) {
         score(P, &p, q, a->shape.causal, i0, rows, K, room.products);
         /* forward: out = weight v */
         matmul_alone_padded(room.products, dA, dO, turned(p.v), rows, p.Tk, K);
-        for (size_t r = 0; r < rows; r++) { /* forward: prob = softmax(score) */
-            real *row = P + r * p.W;
-            vector_exp_sum(row, row, a->kept_log_sum[(n + r) * H + h], p.W);
-        }
-        drop_block(A, P, a->dropout, &p, i0, rows);   /* forward: weight = dropout(prob) */
-        drop_block(dA, dA, a->dropout, &p, i0, rows); /* now dprob */
-        for (size_t r = 0; r < rows; r++) {           /* dscore = prob (dprob - rowsum(prob dprob)) */
-            real *P_row = P + r * p.W, *dP_row = dA + r * p.W;
-            nn_kernels()->softmax_backward(dP_row, P_row, dP_row, p.scale, p.W);
-        }
+        vector_softmax_again(P, a->kept_log_sum + n * H + h, H, rows, p.W); /* forward: prob = softmax(score) */
+        drop_block(A, P, a->dropout, &p, i0, rows);                         /* forward: weight = dropout(prob) */
+        drop_block(dA, dA, a->dropout, &p, i0, rows);                       /* now dprob */
+        vector_softmax_backward(dA, P, dA, p.scale, rows, p.W); /* dscore = prob (dprob - rowsum(prob dprob)) */
         /* forward: out = weight v, again */
         matmul_alone(room.products, mode, dv, kv_stride, transposed(A, p.W), dO, p.Tk, K, rows, NULL);
         /* forward: score = q k^T / sqrt(K) */

@@ -1,10 +1,9 @@
-/* Attention of one query, and the softmax of one row of scores, backward; forward is vector_softmax (math/vector.h). */
+/* Attention of one query. */
 #pragma once
 
 #include "base/size.h"
 #include "math/lanes.h"
 #include "math/matmul.h"
-#include "math/vector.h"
 #include "nn/kept_block.h"
 
 /* score = q k^T scale of one query q (K), with T keys in blocks that are `stride` elements apart (nn/kept.h); each
@@ -61,10 +60,4 @@ static void attention_weigh(real *out, const real *weight, const real *v, size_t
         for (size_t j = 0; j < run; j++) sum += spread(w[j]) * load_part(rows + j * stride + p, K - p);
         store_part(out + p, add ? load_part(out + p, K - p) + sum : sum, K - p);
     }
-}
-
-/* forward: p = softmax(s). With dp the gradient of p: ds = p (dp - sum(p dp)), here times scale. ds may be dp. */
-static void softmax_backward(real *ds, const real *p, const real *dp, real scale, size_t n) {
-    const real mean = vector_dot(p, dp, n);
-    for (size_t i = 0; i < n; i++) ds[i] = p[i] * (dp[i] - mean) * scale;
 }

@@ -30,8 +30,7 @@
     KERNEL(void, attention_score,        (real *score, const real *q, const real *keys, size_t stride, real scale,     \
                                           size_t T, size_t K))                                                         \
     KERNEL(void, attention_weigh,        (real *out, const real *weight, const real *v, size_t stride, size_t T,       \
-                                          size_t K))                                                                   \
-    KERNEL(void, softmax_backward,       (real *ds, const real *p, const real *dp, real scale, size_t n))
+                                          size_t K))
 /* clang-format on */
 
 typedef struct NnKernels {

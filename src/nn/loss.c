@@ -35,8 +35,11 @@ static void loss_rows(void *context, Block b) {
     for (size_t i = 0, n = b.row; i < b.rows; i++, n++) {
         real *z = b.x + i * b.stride;
         const size_t y = (size_t)r->target[n];
-        const double z_y = z[y], z_mean = (double)vector_sum(z, V) / (double)V;
-        const real top = vector_max(z, V), sum = vector_exp_sum(z, z, top, V); /* z is now p times the sum */
+        const double z_y = z[y];
+        real total;
+        const real top = vector_max_and_sum(&total, z, V);
+        const double z_mean = (double)total / (double)V;
+        const real sum = vector_exp_sum(z, z, top, V); /* z is now p times the sum */
         const double log_sum = (double)top + log((double)sum);
         r->nll[n] = log_sum - z_y;
         r->loss[n] = (1 - r->smoothing) * r->nll[n] + r->smoothing * (log_sum - z_mean);
