@@ -80,15 +80,18 @@ static void check_reductions(size_t n) {
     EXPECT_NEAR(vector_sum(x, n), sum, EPS * depth * sum_size);
     EXPECT_NEAR(vector_square_sum(x, n), squares, 1e-14 * squares);
     EXPECT((double)vector_max(x, n) == max);
+    real total;
+    EXPECT((double)vector_max_and_sum(&total, x, n) == max);
+    EXPECT(total == vector_sum(x, n));
     for (size_t i = 0; i < n; i++) { /* the maximum is found wherever it is, and with -inf around it */
         fill(&X, n, 1, 1);
         data(&X)[i] = 100;
-        EXPECT(vector_max(data(&X), n) == 100);
+        EXPECT(vector_max(data(&X), n) == 100 && vector_max_and_sum(&total, data(&X), n) == 100);
         for (size_t j = 0; j < n; j++) data(&X)[j] = j == i ? -100 : -(real)INFINITY;
-        EXPECT(vector_max(data(&X), n) == -100);
+        EXPECT(vector_max(data(&X), n) == -100 && vector_max_and_sum(&total, data(&X), n) == -100);
         data(&X)[i] = (real)NAN; /* and so is one NaN */
         data(&X)[n / 2] = i == n / 2 ? data(&X)[i] : (real)INFINITY;
-        EXPECT(isnan(vector_max(data(&X), n)));
+        EXPECT(isnan(vector_max(data(&X), n)) && isnan(vector_max_and_sum(&total, data(&X), n)));
     }
 }
 static void check_all_reductions(void) { for_each_length(check_reductions); }
@@ -290,23 +293,46 @@ static void check_softmax_extremes(void) {
     }
 }
 
-static void check_softmax_backward(size_t n) {
-    const real *p = fill(&X, n, 1, 1), *dp = fill(&Y, n, 1, 2);
-    const double mean = (double)vector_dot(p, dp, n);
-    nn_kernels()->softmax_backward(fill(&OUT, n, 1, 3), p, dp, (real)0.7, n);
-    for (size_t i = 0; i < n; i++) {
-        expected[i] = (double)p[i] * ((double)dp[i] - mean) * 0.7;
-        tolerance[i] = 4 * EPS * (1 + fabs(expected[i])) * (1 + fabs((double)p[i]));
+/* Rows in a block have the bits of each alone; again, from log_sum, they are the same to the rounding. */
+static void check_softmax_rows(size_t n) {
+    enum { ROWS = 3, STRIDE = 2 };
+    real x[ROWS * 400], again[ROWS * 400], log_sum[ROWS * STRIDE];
+    for (size_t r = 0; r < ROWS; r++) memcpy(x + r * n, fill(&X, n, 3, r), n * sizeof *x);
+    memcpy(again, x, ROWS * n * sizeof *x);
+    vector_softmax_rows(x, log_sum, STRIDE, ROWS, n);
+    vector_softmax_again(again, log_sum, STRIDE, ROWS, n);
+    for (size_t r = 0; r < ROWS; r++) {
+        EXPECT(vector_softmax(fill(&OUT, n, 1, 4), fill(&X, n, 3, r), n) == log_sum[r * STRIDE]);
+        EXPECT(memcmp(x + r * n, data(&OUT), n * sizeof *x) == 0);
+        for (size_t i = 0; i < n; i++) {
+            const double p = (double)x[r * n + i];
+            EXPECT_NEAR(again[r * n + i], p, EPS * (16 + (double)n / 8) * p);
+        }
     }
-    expect_close("softmax backward", &OUT, expected, tolerance);
-    nn_kernels()->softmax_backward(data(&Y), p, data(&Y), (real)0.7, n); /* ds may be dp */
-    EXPECT(untouched_around(&Y));
-    EXPECT(memcmp(data(&Y), data(&OUT), n * sizeof(real)) == 0);
+}
+
+static void check_softmax_backward(size_t n) {
+    real p[800], dp[800], ds[800];
+    for (size_t r = 0; r < 2; r++) {
+        memcpy(p + r * n, fill(&X, n, 1, 1 + r), n * sizeof *p);
+        memcpy(dp + r * n, fill(&Y, n, 1, 3 + r), n * sizeof *dp);
+    }
+    vector_softmax_backward(ds, p, dp, (real)0.7, 2, n);
+    for (size_t i = 0; i < 2 * n; i++) {
+        const double mean = (double)vector_dot(p + i / n * n, dp + i / n * n, n);
+        const double exact = (double)p[i] * ((double)dp[i] - mean) * 0.7;
+        EXPECT_NEAR(ds[i], exact, 4 * EPS * (1 + fabs(exact)) * (1 + fabs((double)p[i])));
+    }
+    vector_softmax_backward(fill(&OUT, n, 1, 3), p, dp, (real)0.7, 1, n);
+    EXPECT(untouched_around(&OUT));
+    vector_softmax_backward(dp, p, dp, (real)0.7, 2, n); /* ds may be dp */
+    EXPECT(memcmp(dp, ds, 2 * n * sizeof *ds) == 0);
 }
 
 static void check_all_softmax(void) {
     for_each_length(check_exp_sum);
     for_each_length(check_softmax);
+    for_each_length(check_softmax_rows);
     for_each_length(check_softmax_backward);
     check_softmax_extremes();
 }
@@ -427,6 +453,29 @@ static void test_dropout_splits(void) {
     EXPECT(cpu_use(before));
 }
 
+/* Rows in a block are masked as each is alone, whether or not they share random blocks. */
+static void check_dropout_rows(void) {
+    enum { ROWS = 9 };
+    static const struct {
+        uint64_t first, apart;
+        size_t n;
+    } cases[] = {{0, 32, 16}, {0, 32, 32}, {5, 32, 64}, {(uint64_t)7 << 32, 64, 48}, {77, 128, 100}, {0, 320, 300}};
+    real in[ROWS * MOST], out[ROWS * MOST], row[MOST];
+    for (size_t i = 0; i < ROWS * MOST; i++) in[i] = 1 + (real)i;
+    for (size_t c = 0; c < COUNT(cases); c++) {
+        const size_t n = cases[c].n;
+        nn_kernels()->dropout_rows(out, in, KEEP, 2, site, cases[c].first, cases[c].apart, ROWS, n);
+        for (size_t r = 0; r < ROWS; r++) {
+            nn_kernels()->dropout(row, in + r * n, NULL, KEEP, 2, site, cases[c].first + r * cases[c].apart, n);
+            EXPECT(memcmp(row, out + r * n, n * sizeof *row) == 0);
+        }
+        nn_kernels()->dropout_rows(in, in, KEEP, 2, site, cases[c].first, cases[c].apart, ROWS, n); /* in place */
+        EXPECT(memcmp(in, out, ROWS * n * sizeof *in) == 0);
+        for (size_t i = 0; i < ROWS * MOST; i++) in[i] = 1 + (real)i;
+    }
+}
+static void test_dropout_rows(void) { for_each_set(check_dropout_rows); }
+
 static size_t kept_of(uint32_t keep, RngSite where, size_t n) {
     real in[1000], out[1000];
     size_t kept = 0;
@@ -513,6 +562,7 @@ int main(void) {
     RUN(test_gelu);
     RUN(test_dropout);
     RUN(test_dropout_splits);
+    RUN(test_dropout_rows);
     RUN(test_dropout_rates);
     RUN(test_dropout_masks_differ);
     RUN(test_adam);

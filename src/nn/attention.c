@@ -10,7 +10,6 @@
 #include "base/size.h"
 #include "math/matmul.h"
 #include "math/vector.h"
-#include "nn/kernels.h"
 
 enum { QUERY_ROWS = 64 }; /* query rows worked on at a time */
 
@@ -99,9 +98,8 @@ static void score(real *scores, const Pair *p, Matrix q, bool causal, size_t i0,
 /* Dropout of a block (rows, W) of the query rows from i0 on. Each pair has its own range of 2^32 random indices, of
  * which a row uses as many as it has keys, rounded up to 32. */
 static void drop_block(real *out, const real *in, Dropout dropout, const Pair *p, size_t i0, size_t rows) {
-    const uint64_t first = (uint64_t)p->number << 32, width = size_round_up(p->Tk, 32);
-    for (size_t r = 0; r < rows; r++)
-        dropout_span(out + r * p->W, in + r * p->W, dropout, first + (i0 + r) * width, p->W);
+    const uint64_t width = size_round_up(p->Tk, 32);
+    dropout_spans(out, in, dropout, ((uint64_t)p->number << 32) + i0 * width, width, rows, p->W);
 }
 
 static size_t block_rows(const Pair *p, size_t i0) { return p->Tq - i0 < QUERY_ROWS ? p->Tq - i0 : QUERY_ROWS; }

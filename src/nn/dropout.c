@@ -30,6 +30,13 @@ void dropout_span(real *out, const real *in, Dropout dropout, uint64_t first, si
     drop(out, NULL, in, dropout, first, count);
 }
 
+void dropout_spans(real *out, const real *in, Dropout d, uint64_t first, uint64_t apart, size_t rows, size_t count) {
+    if (!dropout_is_none(d))
+        nn_kernels()->dropout_rows(out, in, d.keep, d.scale, d.site, first, apart, rows, count);
+    else if (out != in)
+        vector_copy(out, in, rows * count);
+}
+
 void dropout_block(Block b, size_t width, Dropout dropout, const real *residual) {
     const bool together = b.cols == width && b.stride == width; /* its rows follow one another */
     const size_t spans = together ? 1 : b.rows, count = together ? b.rows * width : b.cols;

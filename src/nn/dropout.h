@@ -33,6 +33,10 @@ void dropout_forward(Pool *pool, real *out, const real *in, Dropout dropout, siz
 /* Elements first .. first + count - 1 of the same, on the calling thread; out and in point to element `first`. */
 void dropout_span(real *out, const real *in, Dropout dropout, uint64_t first, size_t count);
 
+/* Rows (rows, count) of the same: row r's first element has the index first + r * apart. */
+void dropout_spans(real *out, const real *in, Dropout dropout, uint64_t first, uint64_t apart, size_t rows,
+                   size_t count);
+
 /* The same of rows of `width` elements, from one array to another, which may be stored as products read it. */
 void dropout_rows(Pool *pool, Stored out, const real *in, Dropout dropout, size_t rows, size_t width);
 

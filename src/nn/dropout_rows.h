@@ -50,20 +50,25 @@ static void philox_calls(uint32_t random[4][CALLS], RngSite site, uint64_t index
     }
 }
 
+/* What the elements of a block are multiplied by: scale where they are kept, else 0. */
+static void dropout_mask(real mask[BLOCK], uint32_t keep, real scale, RngSite site, uint64_t block) {
+    uint32_t random[4][CALLS];
+    philox_calls(random, site, block * CALLS);
+    for (size_t word = 0; word < 4; word++)
+        for (size_t c = 0; c < CALLS; c++) {
+            mask[word * 32 + c] = (random[word][c] & 0xffff) < keep ? scale : 0;
+            mask[word * 32 + 16 + c] = random[word][c] >> 16 < keep ? scale : 0;
+        }
+}
+
 /* out = [add +] (kept ? in * scale : 0). index: of the first element. keep: 0 to 65536. add may be NULL; out may be in
  * or add. Backward is the same: din = kept ? dout * scale : 0. */
 static void dropout(real *out, const real *in, const real *add, uint32_t keep, real scale, RngSite site, uint64_t index,
                     size_t n) {
     size_t i = 0;
     while (i < n) {
-        uint32_t random[4][CALLS];
         real mask[BLOCK];
-        philox_calls(random, site, (index + i) / BLOCK * CALLS);
-        for (size_t word = 0; word < 4; word++)
-            for (size_t c = 0; c < CALLS; c++) {
-                mask[word * 32 + c] = (random[word][c] & 0xffff) < keep ? scale : 0;
-                mask[word * 32 + 16 + c] = random[word][c] >> 16 < keep ? scale : 0;
-            }
+        dropout_mask(mask, keep, scale, site, (index + i) / BLOCK);
         size_t skip = (index + i) % BLOCK, count = BLOCK - skip < n - i ? BLOCK - skip : n - i;
         const real *m = mask + skip;
         if (add)
@@ -72,4 +77,18 @@ static void dropout(real *out, const real *in, const real *add, uint32_t keep, r
             for (size_t e = 0; e < count; e++) out[i + e] = in[i + e] * m[e];
         i += count;
     }
+}
+
+/* The same of rows (rows, n), whose first elements are `apart` indices apart. Short rows share a block's mask. */
+static void dropout_rows(real *out, const real *in, uint32_t keep, real scale, RngSite site, uint64_t index,
+                         uint64_t apart, size_t rows, size_t n) {
+    real mask[BLOCK];
+    uint64_t made = UINT64_MAX;
+    for (size_t r = 0; r < rows; r++, index += apart)
+        for (size_t i = 0, count; i < n; i += count, out += count, in += count) {
+            const uint64_t block = (index + i) / BLOCK, skip = (index + i) % BLOCK;
+            if (block != made) dropout_mask(mask, keep, scale, site, made = block);
+            count = BLOCK - skip < n - i ? BLOCK - skip : n - i;
+            for (size_t e = 0; e < count; e++) out[e] = in[e] * mask[skip + e];
+        }
 }
