@@ -15,7 +15,7 @@
 real vector_dot(const real *x, const real *y, size_t n);
 real vector_sum(const real *x, size_t n);
 real vector_max(const real *x, size_t n); /* NaN where one is */
-real vector_max_and_sum(real *total, const real *x, size_t n);
+real vector_max_and_sum(real *total, const real *x, size_t n); /* returns the maximum; *total is the sum */
 double vector_square_sum(const real *x, size_t n);
 
 void vector_clear(real *x, size_t n);
@@ -32,8 +32,8 @@ real vector_exp_sum(real *out, const real *x, real shift, size_t n);
 /* out = softmax(x), in place allowed; returns log(sum(exp(x))), without overflow for any finite x. */
 real vector_softmax(real *out, const real *x, size_t n);
 
-/* Of the rows of an array (rows, n), with log_sum of row r at log_sum[r * stride]. softmax_again: from the same x and
- * log_sum, x = exp(x - log_sum). */
+/* The same for the rows of an array (rows, n), in place; what is returned for row r goes to log_sum[r * stride]. From
+ * the x of before and its log_sum, vector_softmax_again makes the softmax again: x = exp(x - log_sum). */
 void vector_softmax_rows(real *x, real *log_sum, size_t stride, size_t rows, size_t n);
 void vector_softmax_again(real *x, const real *log_sum, size_t stride, size_t rows, size_t n);
 
