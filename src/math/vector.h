@@ -14,7 +14,7 @@
 
 real vector_dot(const real *x, const real *y, size_t n);
 real vector_sum(const real *x, size_t n);
-real vector_max(const real *x, size_t n); /* NaN where one is */
+real vector_max(const real *x, size_t n);                      /* NaN where one is */
 real vector_max_and_sum(real *total, const real *x, size_t n); /* returns the maximum; *total is the sum */
 double vector_square_sum(const real *x, size_t n);
 
