@@ -22,7 +22,7 @@
  *
  * Three environment variables are read: NMT_ISA names the instruction set to use, NMT_ACCEPT a checksum of a model file
  * that was changed on purpose, and HOME is what ~ means in the paths of a config. Threads that the library starts block
- * all signals. The library may not be used in the child of a fork while another thread was in a call. */
+ * all signals. After a fork, the child may not use the library if another thread was in a call at that moment. */
 #ifndef NMT_H
 #define NMT_H
 
@@ -39,8 +39,9 @@
 extern "C" {
 #endif
 
-/* The interface that this header describes. It changes when a program must be compiled again, which a new function or a
- * new field at the end of a struct does not need. A library of another interface refuses it (NMT_WRONG_HEADER). */
+/* The number of the interface that this header describes. It changes when programs must be compiled again; new
+ * functions, and new fields at the end of a struct, do not change it. A library with another number refuses the program
+ * (NMT_WRONG_HEADER). */
 #define NMT_HEADER 1
 
 /* The version of the library, "0.1.0". */
@@ -55,7 +56,7 @@ typedef enum nmt_status {
     NMT_STOPPED,        /* the training was stopped by its callback, and saved */
 } nmt_status;
 
-/* Of one call: a thread has its own. */
+/* How a call ended. Each thread uses an nmt_error of its own. */
 typedef struct nmt_error {
     nmt_status status;
     char message[1024]; /* one line of UTF-8 without a line end, and a NUL */
@@ -77,8 +78,8 @@ typedef struct nmt_model nmt_model;
  * replaced while it is open, but not shortened in place. */
 NMT_API nmt_status nmt_open(nmt_model **model, const char *path, int header, nmt_error *err);
 
-/* Opens a model file's bytes, which stay the caller's, and must stay as they are until nmt_close. They are used in
- * place where they begin at a multiple of 8, and are copied elsewhere. */
+/* Opens a model file's bytes, which stay the caller's, and must stay as they are until nmt_close. If their address is a
+ * multiple of 8, they are used in place; otherwise they are copied. */
 NMT_API nmt_status nmt_open_memory(nmt_model **model, const void *bytes, size_t size, int header, nmt_error *err);
 
 NMT_API void nmt_close(nmt_model *model); /* NULL is fine */
@@ -93,32 +94,33 @@ NMT_API const char *nmt_info_key(const nmt_model *model, size_t i);
 
 /* ---- Translation ---- */
 
-/* How to translate. nmt_options_init fills it in; change what you want to be otherwise. Where a field says "the
- * model's", the model file knows how its training measured it ([decode] of the config). */
+/* How to translate. nmt_options_init fills in the defaults, which are 0 unless the comment names another; then change
+ * what you need. Where a comment says "the model's", the value is that of [decode] in the config that the model was
+ * trained with; the model file keeps it. */
 typedef struct nmt_options {
-    size_t size;         /* of the struct, as the program was compiled */
+    size_t size;         /* sizeof(nmt_options) */
     int header;          /* NMT_HEADER */
-    int threads;         /* 1; 0: one for each core. The bits are the same with any number */
+    int threads;         /* default 1; 0: one for each core. The bits are the same with any number */
     int beam;            /* hypotheses that the search keeps, 1 (greedy) to 64; 0: the model's */
-    int n_best;          /* 1: hypotheses that are wanted of a text, at most 64; the beam is at least this */
-    double length_alpha; /* score = log probability / tokens ^ length_alpha; negative: the model's */
-    double max_ratio;    /* a translation has at most max_ratio times the tokens of its source, ...; negative: the
-                            model's */
-    int max_extra;       /* ... and max_extra more; negative: the model's */
-    int max_length;      /* 0: and at most this many tokens; 0: no such limit */
-    int min_length;      /* 0: fewest tokens */
-    int no_repeat_ngram; /* 0: no n tokens in a row occur twice; 0: they may */
-    int alignment;       /* 0; 1: hypotheses have words with their shares of the source */
-    int sentences;       /* 0; 1: each sentence of a text is translated by itself */
+    int n_best;          /* default 1: how many hypotheses you want of a text, at most 64; the beam is at least this */
+    double length_alpha; /* score = log probability / tokens ^ length_alpha; default -1; negative: the model's */
+    double max_ratio;    /* a translation has at most max_ratio times the tokens of its source, ...; default -1;
+                            negative: the model's */
+    int max_extra;       /* ... and max_extra more; default -1; negative: the model's */
+    int max_length;      /* a translation has at most this many tokens, too; 0: no such limit */
+    int min_length;      /* a translation has at least this many tokens */
+    int no_repeat_ngram; /* no sequence of this many tokens occurs twice in a translation; 0: it may */
+    int alignment;       /* 1: hypotheses have words, with their shares of the source */
+    int sentences;       /* 1: each sentence of a text is translated by itself */
     nmt_text prefix;     /* every translation begins with it; length 0: none. It is copied */
-    int sample;          /* 0; 1: draw each token by its probability instead of searching */
-    int top_k;           /* 0: draw from the top_k most likely; 0: from all */
-    double temperature;  /* 1: draw by probability ^ (1 / temperature) */
-    uint64_t seed;       /* 1: the draws depend on it, on the number of the text and on the position only */
+    int sample;          /* 1: draw each token by its probability instead of searching */
+    int top_k;           /* draw from this many most likely tokens; 0: from all */
+    double temperature;  /* default 1: draw by probability ^ (1 / temperature) */
+    uint64_t seed;       /* default 1: the draws depend only on it, on the number of the text and on the position */
     const nmt_model *const *more; /* (more_count) other models with the same vocabulary: the probability of a token is
-                                     then the mean of what all give it. They stay open as the model does */
-    size_t more_count;            /* 0: at most 15 */
-    int int8;                     /* 0; 1: compute with weights in 8-bit integers: faster, and a little less exact */
+                                     then the mean over all models. They must stay open as long as the model */
+    size_t more_count;            /* at most 15 */
+    int int8;                     /* 1: compute with weights in 8-bit integers: faster, and a little less exact */
 } nmt_options;
 
 /* Fills in the defaults. size: sizeof(nmt_options); header: NMT_HEADER. */
@@ -128,7 +130,7 @@ NMT_API void nmt_options_init(nmt_options *options, size_t size, int header);
  * from 0. The shares' sum may be less than 1; the rest went to the end of the sentence. */
 typedef struct nmt_word {
     const float *shares;          /* (count) */
-    size_t first, count, largest; /* the number of the first source word, how many, and that of the largest share */
+    size_t first, count, largest; /* the first source word's number; how many; the word with the largest share */
 } nmt_word;
 
 /* A translation of a text. New fields may come behind the last. */
@@ -164,8 +166,8 @@ NMT_API void nmt_translator_free(nmt_translator *translator); /* NULL is fine */
 NMT_API nmt_status nmt_translate(nmt_translator *translator, const nmt_text *texts, size_t count,
                                  const nmt_result *const **results, nmt_error *err);
 
-/* How likely the model finds a given translation: log p(target | source), and the tokens it is the sum of, with the end
- * of the sentence. */
+/* How likely the model finds a given translation: log p(target | source), which is a sum over the target's tokens; and
+ * the number of these tokens, the end of the sentence included. */
 typedef struct nmt_score {
     double log_probability;
     size_t tokens;
@@ -189,25 +191,24 @@ NMT_API nmt_status nmt_measure(double *score, nmt_metric metric, const nmt_text 
 /* Where a training is. New fields may come behind the last. */
 typedef struct nmt_progress {
     const char *message;                     /* a line that ./train would print now; NULL: this is a step */
-    uint64_t step, last_step;                /* done, and about the last of the run */
+    uint64_t step, last_step;                /* steps done, and about how many the run will have */
     uint64_t epoch;                          /* passes over the pairs that are done */
     double loss;                             /* of the step, for each target token */
     double rate;                             /* the learning rate of the step */
-    uint64_t best_step;                      /* the best validation so far; 0: none yet */
-    double best_loss, best_bleu, best_exact; /* of that: the loss; BLEU and the share of exact translations, if it
-                                                translated */
+    uint64_t best_step;                      /* the step of the best validation so far; 0: none yet */
+    double best_loss, best_bleu, best_exact; /* its loss; its BLEU and share of exact translations, if it translated */
 } nmt_progress;
 
-/* Called after each step, and for each message, in the thread that called nmt_train. Anything but 0 stops the training
- * after the step. It must return; it may call the library. */
+/* Called after each step, and for each message, in the thread that called nmt_train. If it returns anything but 0, the
+ * training stops after the step. It must return (no longjmp, no exception), and it may call the library. */
 typedef int nmt_on_progress(void *context, const nmt_progress *progress);
 
 typedef struct nmt_train_options {
-    size_t size;                 /* of the struct, as the program was compiled */
+    size_t size;                 /* sizeof(nmt_train_options) */
     int header;                  /* NMT_HEADER */
-    int fresh;                   /* 0: a run that is there is continued; 1: it is started over */
-    const char *config;          /* the path of a config; NULL: there is none, and all keys are in settings */
-    const char *const *settings; /* (setting_count) "section.key=value", which come after the config's */
+    int fresh;                   /* 0: continue the run that is in the folder; 1: start over */
+    const char *config;          /* the path of a config; NULL: there is none, and settings has all keys */
+    const char *const *settings; /* (setting_count) "section.key=value"; they override the config */
     size_t setting_count;
     nmt_on_progress *progress; /* NULL: none */
     void *context;             /* what it is called with */

@@ -10,7 +10,7 @@
 #include "text/utf8.h"
 
 typedef struct InfoLine {
-    char *key, *text; /* text NULL: a list */
+    char *key, *text;
 } InfoLine;
 
 struct nmt_model {
@@ -20,15 +20,15 @@ struct nmt_model {
     InfoLine *info; /* a stb_ds array */
 };
 
-/* Runs the body in the scope, with the floating-point mode that the library computes in and the locale "C", and puts
- * the thread's back. Fills *err, which may be NULL. If the body fails, the scope owns nothing any more; the status is
- * then *failure, which the body may have set, unless memory ran out. */
+/* Runs the body in the scope, with the floating-point mode that the library computes in and the locale "C"; afterwards
+ * the thread has its own again. Fills *err, which may be NULL. If the body fails, the scope is emptied. The status is
+ * then NMT_NO_MEMORY if memory ran out, else *failure, which the body may set. */
 nmt_status call_run(Scope *scope, ScopeBody *body, void *context, const nmt_status *failure, nmt_error *err);
 
 /* The same in a scope for this call alone. */
 nmt_status call_alone(ScopeBody *body, void *context, const nmt_status *failure, nmt_error *err);
 
-/* Within a call: runs what is not the library's, as the call's caller would. */
+/* Within a call: runs a function of the program, with the floating-point mode and locale of the program's thread. */
 int call_back(int function(void *context, const void *argument), void *context, const void *argument);
 
 /* Fails without a call. */
@@ -40,7 +40,7 @@ nmt_status call_refuse(nmt_error *err, nmt_status status, const char *format, ..
  * what messages call it. */
 nmt_status call_options(void *out, const void *given, size_t size, const char *name, nmt_error *err);
 
-/* Puts the defaults (size bytes) into a struct of `room` bytes of the caller's, zeros behind them. */
+/* Copies the defaults (size bytes) into the caller's struct of `room` bytes, and fills the rest of it with zeros. */
 void call_defaults(void *out, size_t room, int header, const void *defaults, size_t size);
 
 /* Whether the header is this library's. */
