@@ -30,7 +30,7 @@ static const Option options[] = {
     {"--kind", NULL, "KIND", "show the arithmetic of encoder, decoder or cross attention (default: encoder)", NULL},
     {"--layer", NULL, "L", "... in this layer, counted from 0 (default: 0)", NULL},
     {"--head", NULL, "H", "... and this head, counted from 0 (default: 0)", NULL},
-    {"--group", NULL, "GROUP", "groups of words, two or more, each: NAME=word,word,...[:the * is ripe/...]", NULL},
+    {"--group", NULL, "GROUP", "a group of words, NAME=word,word,...[:the * is ripe/...]; give two or more", NULL},
     {"--beam", "-b", "N", "hypotheses kept; 1: greedy (default: the model's decode.beam)", NULL},
     {"--without", NULL, "NAMES",
      "switch parts off: positions, mask, root, attention, feedforward, heads:KIND.LAYER.HEAD, only:HEAD", NULL},

@@ -26,7 +26,7 @@ static const Option options[] = {
     {"--fresh", NULL, NULL, "start over, even if the run's folder has a last.gguf", NULL},
     {"--dry-run", NULL, NULL, "report what is in the corpora and what the run will need; do not train", NULL},
     {"--keys", NULL, NULL,
-     "print every config key, or those of a section, or with a word in it: what it does and may be", NULL},
+     "print all config keys, those of a section, or those with a word in them: meaning, default and values", NULL},
     {"--quantize", NULL, "FILE", "write this model again, to the file named next, with numbers of 8 bits (GGUF's Q8_0)",
      NULL},
 };

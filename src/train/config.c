@@ -50,7 +50,7 @@ static const Field train_fields[] = {
             "where random numbers begin; the same seed gives the same bits, on any number of threads"),
     INTEGER("train.max_steps", max_steps, "0", 0, STEPS_MAX, "stop after this many steps; 0: no limit"),
     INTEGER("train.max_epochs", max_epochs, "0", 0, STEPS_MAX,
-            "stop after this many passes over the pairs; 0: no limit (one of these two has to be set)",
+            "stop after this many passes over the pairs; 0: no limit (max_steps or max_epochs has to be set)",
             .example = "10"),
     INTEGER("train.batch_tokens", batch_tokens, "4096", 1, 1 << 30, "how many target tokens a step learns from"),
     INTEGER("train.pieces", pieces, "1", 1, PASS_MAX_PIECES,
@@ -77,7 +77,7 @@ static const Field train_fields[] = {
     REAL("train.skip_norm", skip_norm, "100", 0, 1e9,
          "a step is skipped if its gradient is this many times as long as usual; 0: never"),
     REAL("train.average", average, "0", 0, 0.99999,
-         "the model is a mean of the weights, of which this much stays at each step; 0: the weights themselves"),
+         "the model is a moving average of the weights: this share of it stays at each step; 0: the last weights"),
     CHOICE("train.precision", precision, "float32", TRAIN_PRECISION_NAMES,
            "how exactly matrices are multiplied; auto: bfloat16, which is rough but fast, where the CPU has AMX"),
     INTEGER("train.threads", threads, "0", 0, 1024, "threads to compute with; 0: one for each core"),
@@ -304,11 +304,9 @@ char *config_template(void) {
     Field *fields = config_fields();
     char *text = ini_template(
         fields,
-        "# configs/template.ini: every key with its default, which it also has when it is left out, and what it may "
-        "be. "
-        "Set\n"
-        "# data.train, data.valid and run.dir. `./train --keys` prints this file, and `./train --keys beam` only the\n"
-        "# keys with \"beam\" in them.\n"
+        "# configs/template.ini: every key with its default, its meaning and the values it may have. A key that is\n"
+        "# left out has its default. Set data.train, data.valid and run.dir. `./train --keys` prints this file, and\n"
+        "# `./train --keys beam` only the keys with \"beam\" in them.\n"
         "#\n"
         "#   ./train configs/template.ini --dry-run     what is in the corpora, and what the run will take\n"
         "#   ./train configs/template.ini\n",
