@@ -21,7 +21,7 @@ bool align_run(Transformer *model, const real *w, Packed source, const Translati
  * white space alone, <s> or </s>. Returns how many words there are. */
 size_t align_words(const Tokenizer *tokenizer, int32_t *word, const int32_t *ids, size_t count);
 
-/* The words of a translation, and the source words that they share. */
+/* How many words a translation has, and which source words they have shares of. */
 typedef struct AlignedWords {
     size_t count;                      /* words of the translation */
     size_t source_first, source_count; /* numbers of the source words: those of the sentence that was translated */

@@ -14,7 +14,7 @@ typedef struct Confidence {
     double bias, slope; /* both 0: not known */
 } Confidence;
 
-/* tokens: </s> included. Of an empty translation of an empty text, 0 tokens: 1. Of -INFINITY: 0. */
+/* tokens: </s> included; 0 for an empty translation of an empty text, which gives 1. -INFINITY gives 0. */
 double confidence_value(Confidence confidence, double log_probability, size_t tokens);
 
 /* A translated sentence. */
@@ -26,7 +26,7 @@ typedef struct ConfidenceSample {
 
 enum { CONFIDENCE_LEAST = 50 }; /* sentences that a fit needs; with fewer, the Confidence is not known */
 
-/* Those without tokens, or whose log probability is not finite, do not count. */
+/* Samples without tokens, or whose log probability is not finite, do not count. */
 Confidence confidence_fit(const ConfidenceSample *samples, size_t count);
 
 /* A reliability diagram: the sentences in groups of equal size, from the least confidence to the most. */

@@ -29,10 +29,10 @@ typedef struct MixtureLogits {
     size_t count;
     const real *z[MIXTURE_MOST]; /* (V) */
     double max[MIXTURE_MOST], log_sum[MIXTURE_MOST];
-    const real *bound; /* (V) no token's logit, below, is larger; of one model: z[0] itself */
+    const real *bound; /* (V) at least mixture_logit of each token; with one model: z[0] itself */
 } MixtureLogits;
 
-/* The logit of a token by all models: log p[j] = logit - max[0] - log_sum[0]. Of one model: its own; of that, max and
+/* The logit of a token by all models: log p[j] = logit - max[0] - log_sum[0]. With one model it is z[0][j], and max and
  * log_sum are not used. */
 static inline double mixture_logit(const MixtureLogits *m, size_t j) {
     double log_p[MIXTURE_MOST];

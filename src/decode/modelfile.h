@@ -14,8 +14,9 @@
  *     tensors                                   float32, the parameter block in order (model/parameters.h); matrices
  *                                               may be Q8_0 (gguf/q8_0.h)
  *
- * If the file lacks a key of the three tables, it has the table's default, unless it is marked essential. The keys
- * training.* may be missing, as in files of earlier versions; these read files that have them.
+ * If the file lacks a key of the three tables, the value is what the key's row has as `before`, or else its default
+ * (base/fields.h); keys that are marked essential may not be missing. The keys training.* may be missing, as in files
+ * of earlier versions. Earlier versions can read files that have them.
  *
  * Alignment is 8 bytes, so in a file written here the tensor data is the parameter block and is used where it is
  * mapped; from a file with other padding it is copied. A file without a checksum (gguf/gguf.h) is refused. */
@@ -44,10 +45,10 @@ typedef struct ModelInfo {
     SearchOptions decode; /* the options of search_fields; the others are off */
     const char *config;   /* INI text */
     uint64_t step;        /* training steps it has behind it */
-    Precision precision;  /* that they were computed in */
+    Precision precision;  /* of the training */
     WordsSeen seen;
     size_t longest_source;     /* 0: not known */
-    Confidence confidence;     /* by the sentences that validations translate, greedily */
+    Confidence confidence;     /* fitted to the sentences that validation translates greedily */
     const GgufString *history; /* (history_count) what it was trained on, oldest first */
     size_t history_count;
 } ModelInfo;

@@ -7,8 +7,8 @@
  *                    model of the other direction, log p(source | translation)
  *     the last one   the translation's tokens, as the search counts them
  *
- * The other models may have any vocabulary, because they score the texts. Where a model has no score for a
- * translation, it comes behind those that it has one for. A translation that was cut comes behind those that ended. */
+ * The other models may have any vocabulary, because they score the texts. A translation for which a model has no score
+ * comes behind those that have all scores. A translation that was cut comes behind those that ended. */
 #pragma once
 
 #include "decode/scoring.h"
@@ -27,7 +27,7 @@ void reranker_free(Reranker *reranker); /* NULL is fine */
  * the reranker. */
 void reranker_add(Reranker *reranker, Scorer *scorer, bool reverse);
 
-/* How many values a translation has; and their weights, 1 for log probabilities and 0 for tokens to begin with. */
+/* How many values a translation has. Their weights are at first 1 for log probabilities, and 0 for tokens. */
 size_t reranker_values(const Reranker *reranker);
 void reranker_set_weights(Reranker *reranker, const double *weights);
 

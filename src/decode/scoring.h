@@ -2,9 +2,9 @@
  *
  *     log p(target | source) = sum over the target's tokens, </s> included, of log p(token | source, tokens before)
  *
- * That is, to the bit, what the search (decode/search.h) has for a hypothesis of these tokens, alone or in any batch,
- * on any number of threads. The tokens are those that the tokenizer makes of the target's text. The search can also say
- * a text in other tokens, and what it prints is the probability of the tokens that it said.
+ * This is, to the bit, the log probability that the search (decode/search.h) has for a hypothesis of these tokens,
+ * alone or in any batch, on any number of threads. The tokens are those that the tokenizer makes of the target's text.
+ * The search can find the same text in other tokens; its log probability is that of the tokens it found.
  *
  * All positions of a batch are computed at once, as in a forward pass of training. */
 #pragma once
@@ -42,7 +42,7 @@ Scorer *scorer_create(const Parameters *params, const real *w, const Tokenizer *
 void scorer_free(Scorer *scorer); /* NULL is fine */
 
 /* From now on, scores are those of one more model together with those before (decode/mixture.h). It has the same
- * vocabulary; if its max_length is smaller, it is that of all. At most MIXTURE_MOST models. */
+ * vocabulary. If its max_length is smaller, it becomes the limit for all models. At most MIXTURE_MOST models. */
 void scorer_add(Scorer *scorer, const Parameters *params, const real *w);
 
 /* Scores pairs: scores (count). Fails when there is no memory for a large block. */

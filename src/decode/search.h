@@ -3,8 +3,8 @@
  * The search (k = beam). A sentence has at most k hypotheses. At each position every unfinished one is continued by
  * every token except <s>. Of all these continuations, k minus the number of finished hypotheses are kept: those with
  * the highest log p = sum over tokens of log p(token | source, tokens before). One that ends in </s> has finished. So
- * the beam narrows as hypotheses finish, and beam 1 is greedy search. Of equals, the one of the better hypothesis
- * before comes first, then the lower token.
+ * the beam narrows as hypotheses finish, and beam 1 is greedy search. Of equal continuations, that of the better
+ * hypothesis comes first, and for one hypothesis that with the lower token.
  *
  * Finished hypotheses are compared by   score = log p / n^alpha,   n tokens, </s> included (alpha = 0: log p).
  *
@@ -51,14 +51,14 @@ Search *search_create(const Parameters *params, const real *w, Pool *pool, Searc
 void search_free(Search *search); /* NULL is fine */
 
 /* From now on, probabilities are those of one more model together with those before (decode/mixture.h). It has the same
- * vocabulary; if its max_length is smaller, it is that of all, for which the options have passed search_check. At most
- * MIXTURE_MOST models. */
+ * vocabulary. If its max_length is smaller, it becomes the limit for all models, and the options must have passed
+ * search_check with it. At most MIXTURE_MOST models. */
 void search_add(Search *search, const Parameters *params, const real *w);
 
 /* From now on the place of sentence b of a run is place[b]; NULL (as at first): it is the first part of text b. */
 void search_places(Search *search, const SearchPlace *place);
 
-/* From now on, where n_best is above 1, hypotheses with the same text are one, the best of them: a text may be cut into
+/* From now on, if n_best is above 1, only the best of the hypotheses with the same text is kept: a text may be cut into
  * tokens in several ways. */
 void search_texts(Search *search, const Tokenizer *tokenizer);
 
@@ -90,6 +90,6 @@ void search_long(Search *search, SearchLong *on_long, void *context);
 bool search_run(Search *search, Packed source, Translation *out, Error *err);
 
 /* The hypotheses of sentence b of the last run, the best first: those that finished, and behind them, where there are
- * fewer than n_best, those that were cut (where none has finished: all that were cut). The first n_best of them are
- * certain, the others are what was found on the way. At least one. */
+ * fewer than n_best, those that were cut (where none has finished: all that were cut). Only the first n_best of them
+ * are the result of the search; those behind are what it met on the way. At least one. */
 const Translation *search_hypotheses(const Search *search, size_t b, size_t *count);

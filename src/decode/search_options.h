@@ -32,22 +32,23 @@ typedef struct SearchOptions {
     const int32_t *prefix;  /* (prefix_length) every hypothesis begins with these. Raises the limit where needed. They
                                must outlive the Search */
     size_t prefix_length;   /* less than the model's max_length */
-    bool unscored;          /* nobody asks for log probabilities and scores: those of beam 1 by one model, which needs
-                               none itself, are NAN then (-INFINITY as ever), for they take time */
-    bool sample;            /* beam is 1 */
-    double temperature;     /* 0: 1 */
-    size_t top_k;           /* equals of the last are in */
+    bool unscored;      /* the caller does not need log probabilities and scores. They take time, and beam 1 with one
+                           model can do without: then they are NAN (or -INFINITY, as described in search.h) */
+    bool sample;        /* beam is 1 */
+    double temperature; /* 0: 1 */
+    size_t top_k;       /* tokens as likely as the last of them are included */
     uint64_t seed;
     bool int8;                /* with weights in 8-bit integers (math/matmul.h) */
     const Knockout *knockout; /* what the model is run without (model/knockout.h); passed knockout_check. It must
                                  outlive the Search, and may change between runs */
 } SearchOptions;
 
-/* The options that a model keeps, as [decode] of a config and nmt.decode.NAME of a model file, and the others. A new
- * one of the first needs a default that means the old behaviour, because files without the key get the default. */
+/* search_fields are the options that a model keeps: [decode] in a config, and nmt.decode.NAME in a model file. A new
+ * one needs a default that means the old behaviour, because files without the key get the default. search_more_fields
+ * are the other options. */
 extern const Field search_fields[], search_more_fields[];
 
-/* What sentence of a run it is: part of a text, from 0 on. A prefix is for the first part of a text alone. */
+/* Which text, and which part of it, a sentence of a run is; both count from 0. A prefix is for the first part alone. */
 typedef struct SearchPlace {
     uint64_t text;
     uint32_t part;
@@ -61,7 +62,8 @@ size_t search_limit(const SearchOptions *options, const Hyper *hyper, size_t sou
 
 /* ---- For the search: the continuations of a hypothesis ---- */
 
-/* A hypothesis continued by one token; once it is kept, a hypothesis, whose last token the model has not read yet. */
+/* A hypothesis continued by one token. If it is kept, it becomes a hypothesis whose last token the model has not read
+ * yet. */
 typedef struct Candidate {
     double log_probability;
     int32_t token;
@@ -86,5 +88,5 @@ typedef struct Unfinished {
 size_t search_continue(const SearchOptions *options, Candidate *best, size_t most, const MixtureLogits *logits,
                        size_t V, Unfinished hypothesis, real *max);
 
-/* By what hypotheses are compared. tokens: </s> included. */
+/* The score by which hypotheses are compared. tokens: </s> included. */
 double search_score(const SearchOptions *options, double log_probability, size_t tokens);

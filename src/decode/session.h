@@ -3,8 +3,8 @@
  *
  * Sentence b owns slots b * each .. b * each + each - 1. A slot is room for the keys and values of one unfinished
  * translation, which grows with its positions; the caller decides which slots are in use, and with which tokens
- * (decode/search.h). A step runs any set of slots, so those that have finished cost nothing. The
- * numbers of a slot do not depend, to the bit, on which others run with it.
+ * (decode/search.h). A step runs any set of slots, so translations that have finished cost nothing. The bits of a
+ * slot's numbers do not depend on which other slots run with it.
  *
  * R: rows of a step, one for each slot in it. V: vocabulary. */
 #pragma once

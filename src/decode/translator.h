@@ -4,9 +4,9 @@
  * the results in the order of the texts. The translation of a text has the same bits whatever else it is translated
  * with.
  *
- * A text with more tokens than the model takes is cut into parts: behind each . ! or ? that ends a word; what is still
- * too long, at the last white space that fits; a word that is too long, within. The parts are translated one by one,
- * and their translations joined by spaces.
+ * A text with more tokens than the model takes is cut into parts. It is cut behind each . ! or ? that ends a word. A
+ * part that is still too long is cut at the last white space that fits, and a word that is too long is cut within. The
+ * parts are translated one by one, and their translations joined by spaces.
  *
  * Such a program calls cpu_check (math/cpu.h) before it makes the pool, as ./translate does. cpu_check refuses an
  * NMT_ISA that the CPU does not have, and makes this thread and those of the pool treat denormal numbers as 0. */
@@ -35,8 +35,8 @@ typedef struct TranslatorHypothesis {
                                       model's numbers are not finite; the text is empty. NAN: SearchOptions.unscored */
     const TranslatorWord *words;   /* (word_count), when alignment is on */
     size_t word_count;
-    size_t cut;    /* tokens after which a part of it, the first of such parts, was cut off; 0: none was */
-    bool stuck;    /* it was, because options forbid every further token; else because of the limit (SearchOptions) */
+    size_t cut; /* tokens after which a part of it, the first of such parts, was cut off; 0: none was */
+    bool stuck; /* it was cut because options forbid every further token; else because of the limit (SearchOptions) */
     size_t tokens; /* of all parts, with the </s> of those that were not cut */
 } TranslatorHypothesis;
 

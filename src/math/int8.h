@@ -7,8 +7,9 @@
  *     c[i][j] = row_scale[i] column_scale[j] sum over p of a[i][p] b[p][j]
  *
  * where the sum is exact, and so the same in every instruction set, in any order. Weights have 7 bits, because an
- * instruction of AVX2 adds two products of bytes in 16 bits. The same instruction wants a left factor without sign: its
- * bytes are a + 128, and 128 times the sum of a column is taken away at the end.
+ * instruction of AVX2 adds two products of bytes in 16 bits. The same instruction takes a left factor without sign. So
+ * 128 is added to the integers of the left factor, and 128 times the sum of a column of weights is subtracted from the
+ * result.
  *
  * A row or column that has a NaN or an infinity gets a NaN as its scale, so all that is computed from it is NaN. */
 #pragma once
@@ -27,13 +28,13 @@ enum {
     INT8_NR_MAX = 32, /* no tile has more columns */
 };
 
-/* Some columns of packed weights, of one sliver (nr). */
+/* Columns of packed weights: one sliver of nr columns, of which `count` exist. */
 typedef struct Int8Columns {
     const int8_t *bytes;   /* (cells, nr, INT8_CELL) */
     const real *scale;     /* (nr) */
     const int32_t *offset; /* (nr) INT8_ZERO times the sum of a column's integers */
     const real *bias;      /* NULL: none */
-    size_t count;          /* that exist */
+    size_t count;
 } Int8Columns;
 
 /* Rows of a left factor. */

@@ -11,8 +11,8 @@
 #include "math/product.h"
 #include "math/real.h"
 
-/* KERNEL(returns, name, (parameters), (arguments)): loops in math/vector_rows.h, doors and contracts in math/vector.h.
- */
+/* KERNEL(returns, name, (parameters), (arguments)): the loops are in math/vector_rows.h, the public functions in
+ * math/vector.h. */
 /* clang-format off */
 #define MATH_KERNELS(KERNEL)                                                                                           \
     KERNEL(real,   dot,        (const real *x, const real *y, size_t n),             (x, y, n))                        \

@@ -25,8 +25,8 @@ typedef uint64_t vlong __attribute__((vector_size(VECTOR)));
 typedef real vreal __attribute__((vector_size(VECTOR)));
 typedef real vreal_unaligned __attribute__((vector_size(VECTOR), aligned(sizeof(real)), may_alias));
 
-/* Before a loop of a constant number of rounds, at most n: writes them all out, so that an array of vectors can stay in
- * registers. clang does not do that when it gets gcc's number. */
+/* Before a loop with a constant number of rounds, at most n: unrolls it completely, so that an array of vectors can
+ * stay in registers. clang does not do that if the pragma has a number, as gcc's needs. */
 #define PRAGMA(...) _Pragma(#__VA_ARGS__)
 #ifdef __clang__
 #define UNROLL(n) PRAGMA(clang loop unroll(full))
@@ -51,7 +51,7 @@ static inline vreal choose(vlane mask, vreal yes, vreal no) {
     return (vreal)((mask & (vlane)yes) | (~mask & (vlane)no));
 }
 
-/* In a fixed tree. */
+/* The sum of all lanes, in a fixed tree. */
 static inline real add_lanes(vreal v) {
     real lane[LANES];
     memcpy(lane, &v, sizeof lane);
@@ -128,7 +128,8 @@ static inline vreal exp_lanes(vreal x) {
 #endif
 
 #if VECTOR == 32 && !defined(NMT_DOUBLE)
-/* With half as many instructions: what crosses the halves of a vector, which takes longest, comes last and once. */
+/* With half as many instructions: only the last round moves data between the halves of a vector, which takes longest.
+ */
 static inline void transpose(vreal row[LANES]) {
     vreal half[2][4]; /* half[h][i]: columns i and i + 4 of the rows 4 h to 4 h + 3 */
     UNROLL(2)
@@ -165,8 +166,8 @@ static inline void transpose(vreal row[LANES]) {
 }
 #endif
 
-/* A bfloat16 number is the upper half of a float: the nearest one, the even one of two that are as near. A carry out of
- * the fraction is right where it lands, in the exponent, up to infinity. A NaN stays one. */
+/* Rounds floats to bfloat16 numbers, which are their upper halves: to the nearest, ties to even. A carry out of the
+ * fraction goes into the exponent, which is right, even up to infinity. NaN stays NaN. */
 #ifdef NMT_DOUBLE
 static inline vreal round_bfloat16(vreal x) { return x; /* the double build has no bfloat16 */ }
 #else

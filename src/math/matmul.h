@@ -1,9 +1,9 @@
 /* The matrix product: everything in this program that is not element by element.
  *
- * A Matrix is a view: element (i, j) is data[i * row + j * col], so a transpose costs nothing. An output is
- * row-major with a row stride. Every element of the output is the sum of its k products in order, in runs of MATMUL_KC,
- * by one thread, so its bits depend neither on the number of threads nor on how many other rows there are, and
- * appending zeros to both factors along k changes nothing. */
+ * A Matrix is a view: element (i, j) is data[i * row + j * col], so a transpose costs nothing. An output is row-major
+ * with a row stride. One thread computes an element of the output: it adds up the k products in order, in runs of
+ * MATMUL_KC. So the bits of an element depend neither on the number of threads nor on how many other rows there are.
+ * Zeros appended to both factors along k do not change them. */
 #pragma once
 
 #include <stdbool.h>
@@ -29,22 +29,23 @@ typedef enum MatmulMode {
     MATMUL_ADD,   /* c += a b */
 } MatmulMode;
 
-/* Weights w (count) that stay as they are for a while: those of a trained model, or during a training step. A product
- * that has them in its Compute, and whose b lies in w, packs b (see matmul.c) the first time only: the same bits, a
- * third of the time for a single row, and as much memory again as the weights it meets. Without memory for that, b is
- * packed each time, as all others are. Used by one thread at a time. Free with packed_weights_free (NULL is fine).
+/* Weights w (count) that stay as they are for a while: those of a trained model, or during a training step. If they are
+ * in the Compute of a product, and its b lies in w, the product packs b (see matmul.c) only the first time. The bits
+ * are the same, and a single row takes a third of the time. The packed weights take as much memory as the weights
+ * themselves. If there is no memory for them, b is packed each time, like any other factor. Used by one thread at a
+ * time. Free with packed_weights_free (NULL is fine).
  *
- * int8: what is packed is rounded to 8-bit integers, and multiplied so (math/int8.h): faster and in a quarter of the
- * memory, but less exact. That is for b whose columns, and a whose rows, are contiguous, as a layer's weights and
- * inputs are; other products stay in float32. */
+ * int8: packed weights are rounded to 8-bit integers, and products are computed with them (math/int8.h). That is
+ * faster, takes a quarter of the memory, and is less exact. It applies only if the columns of b and the rows of a are
+ * contiguous, as a layer's weights and inputs are; other products stay in float32. */
 typedef struct PackedWeights PackedWeights;
 PackedWeights *packed_weights_create(const real *w, size_t count, bool int8);
 void packed_weights_free(PackedWeights *packed);
-/* Begins anew, with these weights. Memory is kept for them. */
+/* Forgets what is packed; from now on the weights are w. The memory is kept for them. */
 void packed_weights_forget(PackedWeights *packed, const real *w, size_t count);
 
-/* How products are computed. Everything that multiplies matrices on all threads takes one. {.pool = pool}: in float32,
- * with nothing packed. */
+/* How products are computed: a parameter of all functions that multiply matrices on all threads. {.pool = pool}: in
+ * float32, with nothing packed. */
 typedef struct Compute {
     Pool *pool;
     Precision precision;
@@ -52,19 +53,19 @@ typedef struct Compute {
     struct RoundedWeights *rounded; /* of products in bfloat16: math/matmul_stored.h */
 } Compute;
 
-/* Whether the CPU in use multiplies bfloat16 numbers; otherwise floats are rounded, which is slower than leaving them.
- */
+/* Whether the CPU has instructions for products of bfloat16 numbers. Without them, bfloat16 is slower than float32. */
 bool matmul_has_bfloat16(void);
 
 /* bfloat16 where the CPU multiplies it many times as fast as floats (AMX), else float32. */
 Precision matmul_fast_precision(void);
 
 /* c (m, n) = or += a (m, k) b (k, n); c's rows are ldc elements apart. Split over the pool's threads if it is large
- * enough. bias: (n), added to each row of a written product, or NULL. k = 0 writes the bias or zeros. */
+ * enough. bias: (n), added to each row of c with MATMUL_WRITE; or NULL. With k = 0, MATMUL_WRITE writes the bias or
+ * zeros. */
 void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
             const real *bias);
 
-/* The same, and then the epilogue, which sees what c is when the product is done. */
+/* The same, and then the epilogue, on the finished c. */
 void matmul_and(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
                 const real *bias, Epilogue epilogue);
 
@@ -73,15 +74,15 @@ void matmul_and(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a,
 void matmul_alone(void *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
                   const real *bias);
 
-/* c = a b with rows of matmul_padded(n) elements, of which those from n on are 0. A narrow product is faster so,
+/* c = a b with rows of matmul_padded(n) elements, of which those from n on are 0. A narrow product is faster this way,
  * because it needs no code for the edge of its last tile. */
 void matmul_alone_padded(void *scratch, real *c, Matrix a, Matrix b, size_t m, size_t n, size_t k);
 
-/* n rounded up to the columns of whole tiles, which are MATMUL_NR_MAX at most. */
+/* n rounded up to a multiple of a tile's columns, of which there are at most MATMUL_NR_MAX. */
 size_t matmul_padded(size_t n);
 
-/* Bytes of memory that a product needs, of each thread and of the pool: pool_reserve(pool, matmul_scratch(),
- * matmul_shared()) comes before the first matmul on it. */
+/* Bytes of memory that a product needs, of each thread and of the pool. Call pool_reserve(pool, matmul_scratch(),
+ * matmul_shared()) before the first matmul on a pool. */
 size_t matmul_scratch(void);
 size_t matmul_shared(void);
 

@@ -16,7 +16,7 @@ size_t int8_scratch(void);
 void int8_pack(Pool *pool, void *packed, const real *w, size_t stride, size_t n, size_t k);
 
 /* c (m, n; rows ldc apart) = or += x (m, k; rows `stride` apart) times the transpose of packed weights, plus bias (n)
- * if not NULL; and then the epilogue. Returns whether that is done. It is not where whole rows are wanted of a product
- * whose columns were shared among the threads. */
+ * if not NULL; and then the epilogue. Returns whether the epilogue was done. It is not done if it needs whole rows and
+ * the threads have shared the product's columns. */
 bool int8_multiply(Pool *pool, bool add, real *c, size_t ldc, const real *x, size_t stride, const void *packed,
                    size_t m, size_t n, size_t k, const real *bias, Epilogue epilogue);

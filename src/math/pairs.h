@@ -1,6 +1,7 @@
 /* What an instruction set contributes to products of bfloat16 numbers (math/matmul_stored.h). The factors are made of
- * cells: a cell holds two numbers that are neighbours along k, the first in its lower half. The loops of CPUs without
- * instructions for that are in product_pairs.h; those of others in product_avx512_bf16.c and product_amx.c. */
+ * cells: a cell holds two numbers that are neighbours along k, the first in its lower half. The loops for CPUs without
+ * instructions for bfloat16 are in product_pairs.h and product_pairs_tile.h; the others are in product_avx512_bf16.c
+ * and product_amx.c. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,12 +12,12 @@
 #include "math/real.h"
 
 enum {
-    PAIRS_RUN = 32,    /* runs along k are filled up with zeros to a multiple of it: STORED_RUN */
+    PAIRS_RUN = 32,    /* rows along k are filled up with zeros to a multiple of this; equals STORED_RUN */
     PAIRS_MR_MAX = 32, /* no tile is larger than this */
     PAIRS_NR_MAX = 64,
 };
 
-/* Two numbers; bfloat16 numbers in memory are read and written by it. */
+/* Two numbers. bfloat16 numbers in memory are read and written through this type. */
 typedef uint32_t Cell __attribute__((may_alias));
 
 /* Cells of k numbers, filled up with zeros. */
@@ -35,7 +36,7 @@ typedef struct PairKernels {
     /* Rounds and packs b (k, cols), element (p, j) at b[p * row + j * col], into slivers of nr columns one after
      * another, cells(k) rows of nr cells each. What does not exist is zeros. */
     void (*pack)(Cell *out, const real *b, size_t row, size_t col, size_t k, size_t cols);
-    /* The same of stored rows: x (k, cols), rows `stride` numbers apart. */
+    /* The same for stored rows: x (k, cols), rows `stride` numbers apart. */
     void (*pack_rows)(Cell *out, const uint16_t *x, size_t stride, size_t k, size_t cols);
     /* The transpose of stored rows as a left factor: row i has the cells of column i of x (k, cols); rows `width` cells
      * apart, cells(k) of them used. */

@@ -26,12 +26,12 @@ typedef struct Columns {
     size_t sliver, row;
 } Columns;
 
-/* What will be read next: rows of memory, of which one line after the other is fetched into the cache while the tiles
- * of what is there already are worked on. {0}: nothing. */
+/* Rows of memory that will be read next. While tiles are computed from what is in the cache already, these rows are
+ * fetched into it, line by line. {0}: no rows. */
 typedef struct Ahead {
-    const real *row;            /* that is being fetched */
+    const real *row;            /* the row that is being fetched */
     size_t stride, rows, width; /* rows: still to be fetched, with this one */
-    size_t next, share;         /* next: element of the row; share: lines for each tile */
+    size_t next, share;         /* next: element of the row; share: lines to fetch for each tile */
 } Ahead;
 
 enum { AHEAD_LINE = 64 }; /* bytes of a cache line */
@@ -53,12 +53,12 @@ typedef struct ProductKernels {
      * product is added to c; else it is written, plus bias (cols) if not NULL. */
     void (*strip)(real *c, size_t ldc, Slivers a, const real *b, size_t b_row, size_t k, size_t rows, size_t cols,
                   bool add, const real *bias, Ahead *ahead);
-    /* The same for one row and four slivers of b, or two rows and two slivers, all of whose columns exist, and which
-     * are one after another (math/product_few.h). NULL: tiles do it. */
+    /* The same for one row of a and four slivers of b, or for two rows and two slivers (math/product_few.h). The
+     * slivers follow one another, and all their columns exist. NULL: use strip. */
     void (*few)(real *c, size_t ldc, const real *a, size_t a_row, size_t a_col, const real *b, size_t k, size_t rows,
                 bool add, const real *bias);
-    /* Packs b (k, cols), element (p, j) at b[p * row + j * col], into slivers of nr columns one after another: row p of
-     * that from column j on at out + j * k + p * nr. Columns that do not exist are zeros. */
+    /* Packs b (k, cols), element (p, j) at b[p * row + j * col], into slivers of nr columns one after another. Row p of
+     * the sliver that begins with column j is at out + j * k + p * nr. Columns that do not exist are zeros. */
     void (*pack)(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols);
     /* a (rows, k), element (i, p) at a[i * row + p * col], as the tile takes it: where it is, or packed at out,
      * which has room for k * (rows + MATMUL_MR_MAX) elements. */

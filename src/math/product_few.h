@@ -1,6 +1,6 @@
-/* A product of one or two rows, as single sentences have them: a tile of so few rows has two or four sums, which wait
- * for one another. So several slivers of b take turns, 4 / rows of them: as many sums as in four rows of a tile. Each
- * is the same chain of multiply-adds as in a tile. */
+/* A product of one or two rows, as single sentences have them: a tile of so few rows has only two or four sums, so each
+ * addition has to wait for the one before it. Therefore 4 / rows slivers of b are computed together, with as many sums
+ * as four rows of a tile have. Each sum is the same chain of multiply-adds as in a tile. */
 #pragma once
 
 #include "math/lanes.h"

@@ -15,7 +15,7 @@ typedef uint8_t vbytes __attribute__((vector_size(VECTOR / 4), aligned(1), may_a
 
 enum { INT8_VECTORS = 2, INT8_NR = INT8_VECTORS * LANES, INT8_MR = TILE_ROWS < 6 ? TILE_ROWS : 6 };
 
-/* The nearest integers, the even one of two that are as near. */
+/* Rounded to the nearest integers, ties to even. */
 static inline vint nearest(vreal x) {
 #if VECTOR == 64
     return (vint)_mm512_cvtps_epi32((__m512)x);
@@ -30,8 +30,8 @@ static inline vint nearest(vreal x) {
 #endif
 }
 
-/* The largest size in a row is found among the bits of its floats, which are in order as integers are, and where a NaN
- * is larger than an infinity, and that larger than all numbers. */
+/* The largest absolute value of a row is found by comparing the bits of its floats, without their signs, as integers.
+ * Their order is the same; an infinity comes behind all numbers, and a NaN behind an infinity. */
 static real int8_round(uint8_t *out, const real *x, size_t n, int largest, int zero) {
     const float smallest = 1e-30f; /* below it, the factor could be infinite */
     vint most = {0};
@@ -56,7 +56,7 @@ static real int8_round(uint8_t *out, const real *x, size_t n, int largest, int z
     return isfinite(top) ? scale : NAN;
 }
 
-/* sum + the four products of a cell of a, which is in every lane, with a cell of b in each. */
+/* In each lane: sum + the four products of a cell of a, the same one in all lanes, with the lane's cell of b. */
 static inline vint add_cells(vint sum, vint a, vint b) {
 #if defined(INT8_DOT)
     return INT8_DOT(sum, a, b);

@@ -5,7 +5,7 @@
 #include "math/product.h"
 #include "math/product_tile.h"
 
-/* LANES rows of memory, of which the first `rows` exist, become LANES rows of `out`. */
+/* Transposes LANES rows of memory, of which the first `rows` exist, into LANES rows of `out`. */
 static inline __attribute__((always_inline)) void pack_block(real *out, const real *b, size_t stride, size_t rows) {
     vreal block[LANES];
     UNROLL(16)
@@ -15,7 +15,7 @@ static inline __attribute__((always_inline)) void pack_block(real *out, const re
     for (size_t l = 0; l < LANES; l++) store(out + l * NR, block[l]);
 }
 
-/* One sliver of a transpose, whose columns lie in rows of memory where row is 1. */
+/* Packs one sliver of a transposed matrix. If `row` is 1, its columns are contiguous in memory. */
 static void pack_transpose(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols) {
     const size_t whole = row == 1 ? k / LANES * LANES : 0;
     for (size_t j = 0; j < NR && whole; j += LANES) {
@@ -29,7 +29,7 @@ static void pack_transpose(real *out, const real *b, size_t row, size_t col, siz
         for (size_t j = 0; j < NR; j++) out[p * NR + j] = j < cols ? b[p * row + j * col] : 0;
 }
 
-enum { AHEAD = 12 }; /* rows that copying fetches ahead: they are further apart than the hardware follows */
+enum { AHEAD = 12 }; /* rows to prefetch: they are too far apart for the hardware to prefetch them */
 
 static inline void fetch_row(const real *row, size_t count) {
     for (size_t i = 0; i < count; i += 64 / sizeof(real)) __builtin_prefetch(row + i);
@@ -49,7 +49,7 @@ static void pack(real *out, const real *b, size_t row, size_t col, size_t k, siz
     }
 }
 
-enum { TOGETHER = 16 }; /* columns of a that a sliver takes before the next sliver does */
+enum { TOGETHER = 16 }; /* columns of a that are copied into a sliver before the next sliver's turn */
 
 /* MR numbers, as whole vectors: up to LANES - 1 more numbers are copied behind them. */
 static inline void copy_sliver(real *out, const real *a) {
@@ -57,9 +57,9 @@ static inline void copy_sliver(real *out, const real *a) {
     for (size_t r = 0; r < MR; r += LANES) store(out + r, load(a + r));
 }
 
-/* Slivers of MR rows one after another: column p of the one from row i on at out + i * k + p * MR. What lies behind the
- * last row is left as it is. Slivers are so far apart that they meet in the cache, so each takes a few columns in its
- * turn, which it fetches ahead for the next turn. */
+/* Slivers of MR rows one after another: column p of the sliver that begins with row i is at out + i * k + p * MR. What
+ * lies behind the last row is undefined. Slivers take turns, with a few columns each, because their distance can make
+ * them compete for the same lines of the cache. A turn prefetches the columns of the sliver's next turn. */
 static void pack_rows(real *out, const real *a, size_t row, size_t col, size_t k, size_t rows) {
     const size_t vectors = (MR + LANES - 1) / LANES * LANES;
     for (size_t p0 = 0; p0 < k; p0 += TOGETHER) {
@@ -85,8 +85,8 @@ static Slivers slivers(real *out, const real *a, size_t row, size_t col, size_t 
     return (Slivers){out, MR * k, 1, MR};
 }
 
-/* As many independent chains of multiply-adds as the tile has, without a load or a store. The numbers are out of the
- * compiler's sight, or it would find chains whose value it knows, and leave them out. */
+/* As many independent chains of multiply-adds as the tile has, without a load or a store. The numbers are hidden from
+ * the compiler, which would otherwise compute the chains itself. */
 static double peak(size_t rounds) {
     static volatile real seen[3] = {(real)0.999, (real)1e-3, (real)0.5};
     vreal sum[MR * TILE_VECTORS], x = spread(seen[0]), y = spread(seen[1]);

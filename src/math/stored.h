@@ -1,9 +1,10 @@
 /* Arrays that products read, stored as the products of a Precision want them: as floats, or as bfloat16 numbers, which
  * take half the memory. A layer says what is stored; only math/ knows how.
  *
- * bfloat16 is the upper half of a float: a sign, its 8 bits of exponent and 7 of fraction (to nearest, ties to even;
- * NaN stays). Rows of bfloat16 are filled up with zeros to a multiple of STORED_RUN numbers, so that the hardware's
- * tiles read them where they are. Rows of floats are not filled up: they are ordinary arrays. */
+ * A bfloat16 number is the upper half of a float: the sign, 8 bits of exponent and 7 of fraction. Numbers are rounded
+ * to the nearest, ties to even; NaN stays NaN. Rows of bfloat16 are filled up with zeros to a multiple of STORED_RUN
+ * numbers, so that the hardware's tiles read them where they are. Rows of floats are not filled up: they are ordinary
+ * arrays. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,7 +24,7 @@ enum { STORED_RUN = 32 };
 /* data: of real, or of uint16_t with bfloat16's bits; NULL: not wanted. Rows are `stride` elements apart. */
 typedef struct Stored {
     void *data;
-    size_t stride, width; /* of a row, in elements; width 0: of part of a row */
+    size_t stride, width; /* of a row, in elements; width 0: columns of wider rows */
     Precision precision;
 } Stored;
 
@@ -40,7 +41,7 @@ static inline Stored stored_reals(const real *x, size_t width) {
     return (Stored){(void *)(uintptr_t)x, width, width, PRECISION_FLOAT32};
 }
 
-/* The columns from `col` on, as part of the same rows: writing them does not fill these up. */
+/* The columns from `col` on, as part of the same rows: writing them does not fill up the rows. */
 static inline Stored stored_columns(Stored s, size_t col) {
     char *data = s.data;
     s.data = data + col * (s.precision == PRECISION_BFLOAT16 ? sizeof(uint16_t) : sizeof(real));
@@ -54,10 +55,10 @@ static inline Stored stored_rows(Stored s, size_t row) {
     return s;
 }
 
-/* What is stored as floats, as floats. */
+/* The array as floats; NULL if it is stored as bfloat16. */
 static inline real *stored_floats(Stored s) { return s.precision == PRECISION_FLOAT32 ? s.data : NULL; }
 
-/* Rounds n numbers; and makes floats of them again, which is exact. On the calling thread. */
+/* stored_write rounds n numbers; stored_read gives them as floats, which is exact. On the calling thread. */
 void stored_write(Stored s, size_t row, size_t col, const real *x, size_t n);
 void stored_read(real *x, Stored s, size_t row, size_t col, size_t n);
 
@@ -73,13 +74,13 @@ typedef void BlockFunction(void *context, Block block);
 
 /* What is done to a product's output, block by block, while it is in the cache. function NULL: nothing. */
 typedef struct Epilogue {
-    const char *part; /* its name, where it is a pass of its own */
+    const char *part; /* its name for pool_watch, when it is a pass of its own */
     BlockFunction *function;
     void *context;
     bool whole_rows; /* blocks have all columns */
 } Epilogue;
 
 /* Calls function for the blocks of an array of `rows` rows, on all threads, and stores what it writes. Blocks have
- * whole rows, unless these are wider than STORED_FILL_WIDTH. part: what is done, for whoever watches the pool. */
+ * whole rows, unless these are wider than STORED_FILL_WIDTH. part: a name for what is done (pool_run). */
 enum { STORED_FILL_WIDTH = 8192 };
 void stored_fill(Pool *pool, const char *part, Stored out, size_t rows, BlockFunction *function, void *context);

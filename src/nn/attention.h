@@ -42,8 +42,8 @@ typedef struct AttentionShape {
     const uint32_t *key_end;     /* (B); every sentence has a key and, going backward, a query */
     size_t longest_key;          /* most keys of a sentence */
     bool causal;                 /* query i of a sentence sees its keys 0 .. i only; as many queries as keys */
-    real *const *shown;          /* (B) where forward also writes each sentence's prob, (H, Tq, Tk), for those who want
-                                    to look at it; NULL (either): nowhere */
+    real *const *shown;          /* NULL, or (B) where forward also writes each sentence's prob, (H, Tq, Tk), if that
+                                    pointer is not NULL */
     /* Forward only. */
     bool unscaled;  /* score = q k^T */
     uint64_t muted; /* bit h: head h's out is 0, whatever its prob */
@@ -74,8 +74,8 @@ void attention_forward(Pool *pool, real *out, real *log_sum, AttentionInput in, 
 void attention_backward(Pool *pool, AttentionGradient gradient, const real *dout, const real *log_sum,
                         AttentionInput in, AttentionShape shape, Dropout dropout);
 
-/* The same of rows that are stored as products read them. Their products are computed in float32. When they are stored
- * as bfloat16, their gradient may be written in their place. */
+/* The same for rows that are stored as products read them. The products of attention itself are computed in float32 all
+ * the same. If q, k and v are stored as bfloat16, their gradient may be written in their place. */
 typedef struct AttentionStored {
     Stored q, k, v; /* columns of one array or of several; k and v with one stride */
 } AttentionStored;

@@ -7,8 +7,8 @@
 #include "nn/kept_block.h"
 
 /* score = q k^T scale of one query q (K), with T keys in blocks that are `stride` elements apart (nn/kept.h); each
- * score is summed in order, in runs, as a product's elements are. score has room for whole blocks; what is behind T is
- * left as it comes. */
+ * score is summed in order, in runs, as a product's elements are. score has room for whole blocks; its elements from T
+ * on are undefined. */
 static void attention_score(real *score, const real *q, const real *keys, size_t stride, real scale, size_t T,
                             size_t K) {
     enum { VECTORS = KEPT_BLOCK / LANES };

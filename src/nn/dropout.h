@@ -1,8 +1,9 @@
-/* Dropout (Srivastava et al. 2014): an element is kept with probability 1 - rate and divided by it; else it becomes 0.
+/* Dropout (Srivastava et al. 2014): an element is kept with probability 1 - rate, and divided by this probability; else
+ * it becomes 0.
  *
- * Which elements are kept is a function of (seed, step, site, index): nothing is stored, and the backward pass asks the
- * same question again. The probability is rounded to a 65536th, and the divisor is the rounded one, so the expectation
- * is exact. Rate 0, as in inference, copies. The mask and its loop are in dropout_rows.h. */
+ * Which elements are kept is a function of (seed, step, site, index): nothing is stored, and the backward pass computes
+ * the same mask again. The probability is rounded to a multiple of 1/65536, and the divisor is the rounded one, so the
+ * expectation is exact. Rate 0, as in inference, copies. The mask and its loop are in dropout_rows.h. */
 #pragma once
 
 #include <stddef.h>
@@ -37,9 +38,9 @@ void dropout_span(real *out, const real *in, Dropout dropout, uint64_t first, si
 void dropout_spans(real *out, const real *in, Dropout dropout, uint64_t first, uint64_t apart, size_t rows,
                    size_t count);
 
-/* The same of rows of `width` elements, from one array to another, which may be stored as products read it. */
+/* The same for rows of `width` elements, from one array to another. `out` may be stored as products read it. */
 void dropout_rows(Pool *pool, Stored out, const real *in, Dropout dropout, size_t rows, size_t width);
 
-/* x = [residual +] dropout(x) of a block of an array with rows of `width` elements, residual (rows, width) from its
- * first row on or NULL. On the calling thread. The residual's gradient is that of the sum. */
+/* For a block of an array with rows of `width` elements: x = [residual +] dropout(x). residual: NULL, or all rows of an
+ * array of the same width. On the calling thread. The residual's gradient is that of the sum. */
 void dropout_block(Block block, size_t width, Dropout dropout, const real *residual);

@@ -1,8 +1,8 @@
 /* Keys and values kept for queries that come later, as decoding keeps those of the source and of past positions.
  *
  * Values are rows, (rows, D). Keys are in blocks of KEPT_BLOCK (nn/kept_block.h) rows, element by element: (rows /
- * KEPT_BLOCK, D, KEPT_BLOCK). So a query meets KEPT_BLOCK keys at a time, in the order in which they are in memory.
- * What a query attends to begins at a whole block. */
+ * KEPT_BLOCK, D, KEPT_BLOCK). So a query is multiplied with KEPT_BLOCK keys at a time, in the order of memory. The keys
+ * of a sentence begin at the start of a block. */
 #pragma once
 
 #include "base/arena.h"
@@ -14,17 +14,18 @@ typedef struct Kept {
     real *keys, *values;
 } Kept;
 
-/* Room for rows, whole blocks of them; contents undefined. */
+/* Room for `rows` rows, a multiple of KEPT_BLOCK; contents undefined. */
 Kept kept_push(Arena *arena, uint64_t rows, size_t D);
 
-/* Row n of kv (N, 2D), a key and a value, becomes row row[n]. */
+/* Row n of kv (N, 2D), a key and a value, becomes row row[n] of `kept`. */
 void kept_put(Pool *pool, Kept kept, const uint32_t *row, const real *kv, size_t N, size_t D);
 
 /* Copies `count` rows, from and to the beginning of a block. Rows behind them, up to a whole block, are undefined. */
 void kept_copy(Kept to, size_t to_row, Kept from, size_t from_row, size_t count, size_t D);
 
-/* out (Nq, D) = attention_forward's, bit for bit, of queries q (Nq, D). shape: not causal, nothing is shown; its keys
- * are rows of `kept`. kv: NULL, or (B, 2D), the key and value that become the last of each sentence's rows first, while
- * they are in the cache. Rows of q and kv are `stride` elements apart. Scratch: of one worker. */
+/* out (Nq, D): what attention_forward computes for queries q (Nq, D), bit for bit. shape: not causal, nothing is shown;
+ * its keys are rows of `kept`. kv: NULL, or (B, 2D), a new key and value for each sentence; they first become the last
+ * of its rows, while they are in the cache. Rows of q and kv are `stride` elements apart. Each thread of the pool needs
+ * kept_scratch bytes of scratch. */
 void kept_attend(Pool *pool, real *out, const real *q, const real *kv, size_t stride, Kept kept, AttentionShape shape);
 size_t kept_scratch(size_t longest_key);

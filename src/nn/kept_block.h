@@ -1,4 +1,4 @@
-/* How many keys a query meets at a time where keys are kept (nn/kept.h): whole vectors in every instruction set. */
+/* How many kept keys a query is multiplied with at a time (nn/kept.h): whole vectors in every instruction set. */
 #pragma once
 
 #include <stddef.h>
@@ -7,5 +7,5 @@
 
 enum { KEPT_BLOCK = 16 };
 
-/* As many rows as whole blocks have. */
+/* rows, rounded up to whole blocks. */
 static inline size_t kept_rows(size_t rows) { return size_round_up(rows, KEPT_BLOCK); }

@@ -31,7 +31,7 @@ static void layernorm_row_again(real *restrict out, const real *restrict in, rea
     for (size_t i = 0; i < n; i++) out[i] = (in[i] - mean) * rstd * w[i] + b[i];
 }
 
-/* The same, and mean and rstd. */
+/* The same, but computes mean and rstd first. */
 static void layernorm_row(real *out, real *mean, real *rstd, const real *in, const real *w, const real *b, size_t n) {
     const double epsilon = 1e-5;
     real variance;

@@ -17,7 +17,7 @@ typedef struct Net {
 /* count elements of the arena, contents undefined. */
 static inline real *net_reals(const Net *net, size_t count) { return arena_push(net->arena, count, sizeof(real)); }
 
-/* The same of rows that products read. */
+/* The same for rows that products read. */
 static inline Stored net_stored(const Net *net, size_t rows, size_t width) {
     const Precision precision = net->compute.precision;
     return (Stored){arena_push(net->arena, stored_bytes(precision, rows, width), 1), stored_stride(precision, width),

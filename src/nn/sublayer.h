@@ -3,14 +3,13 @@
  *     pre-norm:   h = norm(x)   y = f(h)   out = x + dropout(y)
  *     post-norm:  h = x         y = f(h)   out = norm(x + dropout(y))     (Vaswani et al. 2017, section 5.4)
  *
- * Forward: h = sublayer_input(...), f writes y to tape.sum with the epilogue sublayer_sum(...), sublayer_output(...).
- * Backward, in reverse:
- * one array d (N, D) holds the gradient of the residual stream. On entry it is the gradient of out; on return, that of
- * x.
+ * Forward: sublayer_input returns h; f writes y to tape.sum, with the epilogue sublayer_sum; sublayer_output returns
+ * out. Backward, in reverse order: one array d (N, D) holds the gradient of the residual stream. On entry it is the
+ * gradient of out; on return, that of x.
  *
- *     sublayer_output_backward_in_place   d: of out -> of x, along the way past f;  writes dy
+ *     sublayer_output_backward_in_place   d: of out -> of x, through the residual connection;  writes dy
  *     f's backward                        dy -> dh
- *     sublayer_input_backward_add         d += the way through f, from dh
+ *     sublayer_input_backward_add         d += the gradient through f, from dh
  *
  * x, h, y, out: (N, D)   h and dy are stored as products read them. */
 #pragma once
@@ -35,21 +34,21 @@ typedef struct Sublayer {
     bool silent;     /* y counts as 0; forward only */
 } Sublayer;
 
-/* What forward keeps for backward. x is the caller's and must stay. sum (N, D): x + dropout(y). out: (N, D), which
- * holds h before. With pre-norm, sum and out are the same array.   mean, rstd: (N) */
+/* What forward keeps for backward. x is the caller's and must stay. sum (N, D): x + dropout(y). out: (N, D); the array
+ * holds h first. With pre-norm, sum and out are the same array. mean, rstd: (N) */
 typedef struct SublayerTape {
     const Sublayer *sublayer; /* forward only */
     const real *x;
     real *sum, *out, *mean, *rstd;
 } SublayerTape;
 
-/* Returns h, which is lost when f writes to tape.sum. */
+/* Returns h, which f may overwrite when it writes to tape.sum. */
 Stored sublayer_input(const Net *net, SublayerTape *tape, const real *x, const Sublayer *s);
 
-/* Of a block of y makes x + dropout(y): the epilogue of f's last product. */
+/* The epilogue of f's last product: turns a block of y into x + dropout(y). */
 Epilogue sublayer_sum(SublayerTape *tape);
 
-/* From tape.sum makes tape.out, and returns it. */
+/* Computes tape.out from tape.sum, and returns it. */
 const real *sublayer_output(const Net *net, SublayerTape *tape, const Sublayer *s);
 
 /* h again, for the backward pass of f: x itself, or rows made in `room` (N, D). */
@@ -58,8 +57,8 @@ Stored sublayer_input_again(const Net *net, const SublayerTape *tape, Stored roo
 void sublayer_output_backward_in_place(const Net *net, real *d, Stored dy, const SublayerTape *tape, const Sublayer *s);
 void sublayer_input_backward_add(const Net *net, real *d, const real *dh, const SublayerTape *tape, const Sublayer *s);
 
-/* A room for that, in the memory of tape.out, which the backward pass does not need. */
+/* A room for sublayer_input_again: the memory of tape.out, which the backward pass does not need. */
 Stored sublayer_room(const Net *net, const SublayerTape *tape, const Sublayer *s);
 
-/* Numbers of the arena that tape.out takes in `precision`: room for out and for h. */
+/* How many reals tape.out takes in `precision`: room for out and for h. */
 uint64_t sublayer_out_reals(Precision precision, uint64_t N, size_t D);
