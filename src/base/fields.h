@@ -1,5 +1,5 @@
-/* Settings: one table describes the fields of a struct. What a setting is called, what it may be, its default and what
- * it does is written in its row and nowhere else; config files, model files, JSON and help are made from the table.
+/* Settings: one table describes the fields of a struct. The name of a setting, its values, its default and its help are
+ * written in its row and nowhere else. Config files, model files, JSON and help are made from the table.
  *
  * A table is an array of rows that ends with a row without a key. */
 #pragma once
@@ -31,10 +31,10 @@ typedef struct Field {
     const char *help;
     const char *example; /* what a template shows instead of the default */
     const char *before;  /* what models and runs that are older than the key have; NULL: the default */
-    bool automatic; /* FIELD_INTEGER: the text may be "auto", FIELD_AUTO in the struct: the program is to choose it */
+    bool automatic; /* FIELD_INTEGER: "auto" is allowed (FIELD_AUTO in the struct): the program chooses the value */
     bool or_zero;   /* 0 in the struct is fine, too: it means "off", which text cannot say */
     bool list;      /* of file names, which may be quoted one by one */
-    bool essential; /* a model file must have the key; one that lacks another key has what was before it */
+    bool essential; /* a model file must have the key; for other keys that it lacks, field_set_before gives the value */
 } Field;
 
 /* Rows: the last arguments are the help and, perhaps, `.example = ...`, `.before = ...`, `.or_zero = true`,
@@ -63,7 +63,7 @@ const char *field_name(const char *key);
  * text is not a value of this field (which then has any value). */
 bool field_set(const Field *field, const char *text, void *of);
 void field_set_standard(const Field *field, void *of); /* to its default, which there is */
-void field_set_before(const Field *field, void *of);   /* to what was before the field */
+void field_set_before(const Field *field, void *of);   /* to `before`, or else to its default */
 
 /* The value of a FIELD_INTEGER, and another in its place: the largest there is when it does not fit into a size_t. */
 uint64_t field_integer(const Field *field, const void *of);

@@ -20,8 +20,8 @@ typedef struct FileMap {
 /* Fails when the file cannot be opened or is not a regular file. While it is mapped it may be replaced, as this program
  * does when it writes (the map keeps the old file), but not shortened in place. */
 bool file_map(FileMap *map, const char *path, Error *err);
-/* Copies what file_open_stream opens, at most `most` bytes, which does not change when the file does. Release both with
- * file_unmap. */
+/* Copies what file_open_stream opens, at most `most` bytes; the copy does not change when the file does. Release both
+ * with file_unmap. */
 bool file_read(FileMap *map, const char *path, size_t most, Error *err);
 void file_unmap(FileMap *map);
 /* Gives back the memory of a mapped file's pages; they are read again when needed. */
@@ -51,8 +51,9 @@ void file_stream_close(FILE *stream);
  * leaves the old file as it was. (If only the last action fails, flushing the new name to disk, the new file is in
  * place.) file_create removes the temporary files of processes that were killed.
  *
- * No link is followed: one at `path` is replaced by the file. A replaced file of the same owner hands down its
- * permissions; those of another's, or of what a link led to, are an upper limit. */
+ * No link is followed: one at `path` is replaced by the file. If a file of the same owner is replaced, the new one has
+ * its permissions. If it had another owner, or if a link is replaced, the permissions of the old file, or of the link's
+ * target, are an upper limit. */
 typedef struct FileWriter FileWriter;
 
 FileWriter *file_create(const char *path, Error *err);

@@ -17,12 +17,11 @@ void lines_free(LineReader *reader);
 
 typedef enum LinesNext { LINES_LINE, LINES_LONG, LINES_END, LINES_FAILED } LinesNext;
 
-/* Waits for the next line, and gives it without its LF or CRLF, which the last line may lack;
- * the first without a byte order mark. Where the input has CRs
- * and no LF (all of it, or its first 64 KiB), lines end in CR, as old Macs wrote them. The bytes may have any values,
- * NUL too, and no NUL follows them. They stay valid until a call that has to wait: as long as lines_ready is true,
- * lines_next moves no earlier line. LINES_LONG: a line of more than LINES_LONGEST bytes was passed over, and err says
- * so. Fails when the input begins like something other than UTF-8 text. */
+/* Waits for the next line, and gives it without its LF or CRLF, which the last line may lack. The first line comes
+ * without a byte order mark. If the input (or its first 64 KiB) has CRs and no LF, lines end in CR, as old Macs wrote
+ * them. The bytes may have any values, NUL too, and no NUL follows them. They stay valid until a call that has to wait:
+ * as long as lines_ready is true, lines_next moves no earlier line. LINES_LONG: a line of more than LINES_LONGEST bytes
+ * was passed over, and err says so. Fails when the input begins like something other than UTF-8 text. */
 LinesNext lines_next(LineReader *reader, const char **line, size_t *length, Error *err);
 
 /* Whether a whole line has already arrived, so that lines_next need not wait. */

@@ -1,9 +1,9 @@
-/* Allocation that never returns NULL. Where memory runs out, a call into the library is given up, with all that it took
- * given back (base/scope.h); a command says so and ends. The product count * size is checked for overflow.
+/* Allocation that never returns NULL. If memory runs out, a call into the library fails, and all that it took is given
+ * back (base/scope.h); a command prints a message and ends. The product count * size is checked for overflow.
  *
  * Large blocks come from an Arena instead, which reports failure as an Error: that is what other headers mean by "fails
- * when there is no memory". A few large blocks are allocated here all the same: the plan of an epoch, the bytes
- * of a model file, the pool's scratch.
+ * when there is no memory". A few large blocks are allocated here all the same: the plan of an epoch, the bytes of a
+ * model file, the pool's scratch.
  *
  * A scope must know which blocks are given back. So a file that frees one includes this header, in which free means
  * memory_free. */

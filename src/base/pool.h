@@ -2,9 +2,9 @@
  *
  * pool_run splits nothing itself: the caller says how many tasks there are, and that number depends on the problem, not
  * on the number of threads. Which thread runs a task is not defined, so a task must own the outputs it writes; results
- * then have the same bits for any number of threads. The calling thread works too (worker 0). Waiting threads sleep,
- * after looking for work for some 20 microseconds more where each has a core of its own. Regions do not nest, and a
- * pool is used by one thread at a time. Signals go to other threads than the pool's own. */
+ * then have the same bits for any number of threads. The calling thread works too (worker 0). A thread without work
+ * sleeps. If each thread has a core of its own, it first looks for work for some 20 microseconds more. Regions do not
+ * nest, and a pool is used by one thread at a time. Signals go to other threads than the pool's own. */
 #pragma once
 
 #include <stdbool.h>
@@ -24,7 +24,7 @@ void pool_free(Pool *pool);
 size_t pool_threads(const Pool *pool);
 
 /* Runs function(context, task, worker) for every task and returns when all are done. One task or one thread: runs on
- * the caller without waking anyone. part: what the region does, for whoever watches. */
+ * the caller without waking anyone. part: a name for what the region does, for pool_watch. */
 void pool_run(Pool *pool, const char *part, size_t tasks, PoolTask *function, void *context);
 
 /* From now on, calls watch(context, part, seconds) at the end of each region; NULL: no more. */

@@ -1,4 +1,4 @@
-/* Scopes: what a call into the library took can be given back, wherever the call is given up.
+/* Scopes: everything that a call into the library took can be given back, wherever the call fails.
  *
  * A scope owns every block of memory (base/memory.h), memory map, file, thread and lock that is taken while it is in
  * use, until it is given back. scope_run uses it for one function. If memory runs out there, at any depth and on any of
@@ -9,8 +9,8 @@
  *         ^                                            |
  *         +-------------- everything given back -------+
  *
- * A scope may be used again and again: what one run took, the next finds, as a translator's arrays. Scopes nest: a
- * callback of the program may call the library, which then uses another scope. */
+ * A scope may be used again and again: the next run finds what one run took, such as a translator's arrays. Scopes
+ * nest: a callback of the program may call the library, which then uses another scope. */
 #pragma once
 
 #include <stdbool.h>

@@ -75,7 +75,7 @@ bool options_open_model(const Command *command, ModelFile *model, const char *gi
  * (glob(3)) with NULL at its end. */
 void options_suggest_file(Error *err, const char *wrong, const char *const *patterns);
 
-/* Says on stderr that an argument is taken as text, if a file has this name. */
+/* If an argument that is taken as text is the name of a file, says so on stderr. */
 void options_tell_text(const Command *command, const char *text);
 
 /* Says on stderr that standard input is read, if it is a terminal. what: "a sentence". */
@@ -91,8 +91,9 @@ _Noreturn void options_done(const Command *command);
  * the process silently. */
 void options_keep_going(void);
 
-/* Prints "NAME: message" on stderr. All that a command says there goes through these three, or through a Progress
- * (base/terminal.h): they make text of users harmless. The others return or end with the code. */
+/* Prints "NAME: message" on stderr. All that a command prints there goes through these three functions, or through a
+ * Progress (base/terminal.h): they replace control characters in text of users. options_fail returns the exit code;
+ * options_usage ends the process with it. */
 void options_note(const Command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int options_fail(const Command *command, const Error *err);
 _Noreturn void options_usage(const Command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,5 +1,5 @@
-/* Says on stderr what the texts of a command have that the model's training did not: words, and more tokens than any
- * sentence. Models of earlier versions do not know what their training had; of them nothing is said. */
+/* Says on stderr what the training of the model did not have: words of a command's texts, and texts of so many tokens.
+ * Models of earlier versions do not know what their training had; with them, nothing is said. */
 #pragma once
 
 #include <stddef.h>

@@ -19,7 +19,7 @@ typedef struct BatchRange {
 } BatchRange;
 
 typedef struct BatchPlan {
-    BatchRange *batches; /* (count), with room for every pair of order alone, of which the system gives what is used */
+    BatchRange *batches; /* (count), with room for pairs_most of them; the system gives only memory that is used */
     size_t count;
     uint32_t *order; /* (pairs_most) the pairs, as they come */
     /* Kept for the plan of the next epoch: */

@@ -10,12 +10,12 @@
  * A `*` and a number behind an item is its weight: `old.tsv*0.1 new.en+new.fr*2` takes a tenth of the pairs of the
  * first file in each epoch, and those of the others twice.
  *
- * If a file has exactly this name, it is that file: so a file name may contain `+` and `*`, and a list of one file may
- * contain spaces. A name in double quotes may contain anything (\" and \\ are a quote and a backslash): "a 1.en"+"a
- * 1.fr". A ~ before a slash is the home folder. The files are opened one after another. Lines end as base/lines.h says;
- * a byte order mark at the start of a file is skipped. A line that cannot be used is left out and counted by its flaw;
- * the first line with each flaw is remembered (CorpusReport). Text is read in blocks, so memory does not grow with it.
- */
+ * If there is a file whose name is exactly the item, or the whole list, that file is meant. So a file name may contain
+ * `+` and `*`, and if the list is one file, spaces. A name in double quotes may contain anything (\" and \\ are a quote
+ * and a backslash): "a 1.en"+"a 1.fr". A ~ before a slash is the home folder. The files are opened one after another.
+ * Lines end as base/lines.h says; a byte order mark at the start of a file is skipped. A line that cannot be used is
+ * left out and counted by its flaw; the first line with each flaw is remembered (CorpusReport). Text is read in blocks,
+ * so memory does not grow with it. */
 #pragma once
 
 #include <stdbool.h>
@@ -52,7 +52,7 @@ typedef struct CorpusRules {
                   their flaw all the same (CorpusLine.flawed) */
     size_t max_length;
     double max_ratio;   /* 0: any */
-    Normalisation text; /* how the text will be read: lines that are then equal, or empty, are so */
+    Normalisation text; /* how the text will be read: lines count as equal, or as empty, if they are so after it */
 } CorpusRules;
 
 /* Where a line is. file: 2 i for item i of the list (from 0), or for its first file; 2 i + 1 for its second file. line:

@@ -13,9 +13,9 @@
 #include "data/corpus.h"
 #include "text/tokenizer.h"
 
-/* The pairs of one item of the corpus's list. An epoch takes each `weight` times. If that is no whole number, it takes
- * some once more often than others, spread over the part, and the next epoch takes others: after n epochs every pair
- * has come n * weight times, rounded up or down. */
+/* The pairs of one item of the corpus's list. An epoch takes each of them `weight` times. If that is no whole number,
+ * it takes some of them, spread over the part, once more than the rest; in the next epoch it is others. After n epochs,
+ * every pair has come n * weight times, rounded up or down. */
 typedef struct PairPart {
     size_t count;
     double weight;
@@ -60,5 +60,5 @@ uint64_t pairs_most(const PairSet *pairs);
 /* Counts one more pair of these lengths in count, longest_* and *_tokens. */
 void pairs_count(PairSet *pairs, size_t source_length, size_t target_length);
 
-/* Gives the memory of what was read of a large map back, so that it does not grow with the corpus. */
+/* Gives back the memory of what was read of a large map, so that memory does not grow with the corpus. */
 void pairs_forget(const PairSet *pairs);

@@ -43,9 +43,9 @@ typedef struct SearchOptions {
                                  outlive the Search, and may change between runs */
 } SearchOptions;
 
-/* search_fields are the options that a model keeps: [decode] in a config, and nmt.decode.NAME in a model file. A new
- * one needs a default that means the old behaviour, because files without the key get the default. search_more_fields
- * are the other options. */
+/* search_fields are the options that a model keeps: [decode] in a config, and nmt.decode.NAME in a model file. Files
+ * without a key get its default, so a new one needs a default, or a `before` (base/fields.h), that means the old
+ * behaviour. search_more_fields are the other options. */
 extern const Field search_fields[], search_more_fields[];
 
 /* Which text, and which part of it, a sentence of a run is; both count from 0. A prefix is for the first part alone. */

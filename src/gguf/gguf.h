@@ -78,13 +78,14 @@ size_t gguf_type_size(GgufType type); /* bytes; 0 for strings and arrays */
 bool gguf_name_is_good(const char *text, size_t length, size_t limit);
 
 /* Reading. Without require_checksum, a file without a checksum opens, too (other tools write such files). A checksum
- * that is there is always verified. One that is wrong is accepted if GGUF_ACCEPT is what the file's would be now: so
- * one file opens that was changed on purpose. All else in it is checked as ever. */
+ * that is there is always verified. A wrong one is accepted if the environment variable that GGUF_ACCEPT names has
+ * the checksum that the file should have now: this opens one file that was changed on purpose. Everything else in it is
+ * still checked. */
 typedef struct GgufFile GgufFile;
 
 GgufFile *gguf_open(const char *path, bool require_checksum, Error *err);
-/* The same from the bytes of a file, which must stay as they are until gguf_close; name: what messages call it. They
- * are used in place where they begin at a multiple of GGUF_MIN_ALIGNMENT, and are copied elsewhere. */
+/* The same from the bytes of a file, which must stay as they are until gguf_close; name: what messages call it. If
+ * their address is a multiple of GGUF_MIN_ALIGNMENT, they are used in place; otherwise they are copied. */
 GgufFile *gguf_open_memory(const void *bytes, size_t size, const char *name, bool require_checksum, Error *err);
 void gguf_close(GgufFile *file); /* NULL is fine */
 

@@ -1,13 +1,13 @@
 /* The line between two groups of words, and where words are along it, layer by layer.
  *
- * The line is the direction along which the two groups' entries, at the last layer, are best told apart: their means
- * are far from each other there for how much the entries of one group vary (Fisher's discriminant). The plain line from
- * mean to mean would follow any chance difference between a few sentences, such as that more of them end with the word.
- * All along which position vectors differ is left out as well: entries of one group may come earlier in their sentences
- * than those of the other, and that is no part of a meaning. It is the same direction at every layer. A layer's zero is
- * half-way between the two means there; a unit is half their distance along the line at the last layer, so that there
- * the means are at -1 and +1. A second axis, at right angles, is for drawing: the direction in which the words differ
- * most otherwise.
+ * The line is the direction along which the two groups' entries, at the last layer, are best told apart: the distance
+ * of their means is large, compared with how much the entries of one group vary (Fisher's discriminant). The plain line
+ * from mean to mean would follow any chance difference between a few sentences, such as that more of them end with the
+ * word. All directions in which position vectors differ are left out as well, because entries of one group may come
+ * earlier in their sentences than those of the other, and that is no part of a meaning. It is the same direction at
+ * every layer. A layer's zero is half-way between the two means there; a unit is half their distance along the line at
+ * the last layer, so that there the means are at -1 and +1. A second axis, at right angles, is for drawing: the
+ * direction in which the words differ most otherwise.
  *
  * What a place along the line says is the same in every view: below 0 a word is on the first group's side. */
 #pragma once

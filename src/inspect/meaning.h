@@ -30,8 +30,8 @@ typedef struct Meaning {
     References references; /* the pair of groups that the word is in, read with the probes */
     Line line;
     double end;  /* where it is on the line at the last layer */
-    Pulls pulls; /* no layers where the model runs without attention, feed-forward or a head: then there is less to add
-                    up than the weights say */
+    Pulls pulls; /* without layers when the model runs without attention, feed-forward or a head: then the weights do
+                    not say what is added up */
 } Meaning;
 
 /* word NULL: the word of the sentence (and of `compare`, if it is not NULL) that most groups have; of equals the first

@@ -2,7 +2,7 @@
  *
  * In float32 they are those of matmul.h. In bfloat16 both factors are rounded, and products are summed in float. An
  * element is one chain of sums in order of k; an element of a weight's gradient is one chain for every GRADIENT_ROWS
- * rows. Weights are rounded and packed once a step. CPUs without instructions for bfloat16 compute the same sums with
+ * rows. Weights are rounded and packed once a batch. CPUs without instructions for bfloat16 compute the same sums with
  * floats. */
 #pragma once
 

@@ -33,7 +33,7 @@ typedef struct DecoderCache {
     const Kept *self, *cross;    /* (decoder_layers) each */
     const uint32_t *self_start;  /* (B) first row of each sentence in `self`, where a block begins */
     const uint32_t *self_end;    /* (B) one past its last, the new position included */
-    const uint32_t *cross_start; /* (B) its source's rows in `cross`, which begin where a block does */
+    const uint32_t *cross_start; /* (B) first row of its source in `cross`, where a block begins */
     const uint32_t *cross_end;   /* (B) */
     size_t longest_self, longest_cross;
 } DecoderCache;
@@ -46,12 +46,12 @@ void decoder_project_memory(const Pass *pass, const Kept *cross, const uint32_t 
  * decoder_forward has in these rows. The pass keeps nothing. */
 const real *decoder_step(const Pass *pass, const int32_t *token, size_t B, size_t position, const DecoderCache *cache);
 
-/* The same without the mask (Knockout.mask), for which nothing of past positions can be kept: all tokens of a
- * sentence so far, token (N), are run again, and each sees all. Of `cache` only the first sentence's memory is used,
- * and what has to do with `self` is not. Returns the last row (D), in the arena. */
+/* The same without the mask (Knockout.mask). Then nothing of past positions can be kept: all tokens of a sentence so
+ * far, token (N), are run again, and each sees all of them. Of `cache`, only the first sentence's rows of `cross` are
+ * used. Returns the last row (D), in the arena. */
 const real *decoder_step_unmasked(const Pass *pass, const int32_t *token, size_t N, const DecoderCache *cache);
 
-/* Bytes that decoder_project_memory takes from the arena; decoder_step; and decoder_step_unmasked. */
+/* Bytes of the arena that decoder_project_memory, decoder_step and decoder_step_unmasked take. */
 uint64_t decoder_project_bytes(const Hyper *hyper, size_t M);
 uint64_t decoder_step_bytes(const Hyper *hyper, size_t B);
 uint64_t decoder_step_unmasked_bytes(const Hyper *hyper, size_t N);

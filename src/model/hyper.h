@@ -18,7 +18,7 @@ typedef enum Tying {
 #define TYING_NAMES                                                                                                    \
     ((const char *const[]){[TYING_ALL] = "all", [TYING_DECODER] = "decoder", [TYING_NONE] = "none", NULL})
 
-/* POSITIONS_NONE: a sentence is a bag of words to the encoder; only the mask tells the decoder what comes first. */
+/* POSITIONS_NONE: a sentence is a bag of words to the encoder; the decoder knows what comes first only by the mask. */
 typedef enum Positions { POSITIONS_SINUSOIDAL, POSITIONS_LEARNED, POSITIONS_NONE } Positions;
 #define POSITIONS_NAMES                                                                                                \
     ((const char *const[]){                                                                                            \
@@ -58,8 +58,9 @@ enum {
     HYPER_MAX_LENGTH = 65536,
 };
 
-/* Every hyper-parameter: its key in a config, bounds, default and help. A model file has it as nmt.NAME. A new one
- * needs a default that means the old behaviour, because model files without the key get the default. */
+/* Every hyper-parameter: its key in a config, bounds, default and help. A model file has it as nmt.NAME. Model files
+ * without a key get its default, so a new one needs a default, or a `before` (base/fields.h), that means the old
+ * behaviour. */
 extern const Field hyper_fields[];
 
 /* Checks every bound, that H divides D and that D and F are even; `where` begins the message (a file's name). */

@@ -1,18 +1,19 @@
-/* Knock-outs: ideas of the transformer that a trained model does without, to see what each of them was for.
+/* Knock-outs: parts of the transformer that can be switched off in a trained model, to see what each of them is for.
  *
  *     positions               no position vectors are added to the embeddings
  *     mask                    a row of the decoder also sees the words behind it. A search knows only the words so far:
- *                             at each step it runs all of them again, and each sees all. Where a whole translation is
- *                             run (./inspect, alignments), each row sees all of it, even the word it is to predict
+ *                             at each step it runs all of them again, and each sees all of these. When a whole
+ *                             translation is run (./inspect, alignments), each row sees all of it, even the word that
+ *                             it should predict
  *     root                    scores are q k^T, not divided by sqrt(K)
  *     attention               attention adds nothing to the rows: as if Wo and bo were 0
  *     feedforward             nor do the feed-forward blocks: as if their second matrix and its bias were 0
  *     heads:KIND.LAYER.HEAD   the weighted sum of this head is 0; KIND is encoder, decoder or cross
  *     only:HEAD               in every attention, the weighted sums of all other heads are 0
  *
- * They act when a model is run, not when it is trained: the model has learned to rely on all of its parts. A pass and
- * a search (decode/search_options.h) have a pointer to a Knockout; NULL: nothing is knocked out, and no bit differs.
- * To use them in a program:
+ * They act when a model is run, not when it is trained: the model has learned to rely on all of its parts. A pass and a
+ * search (decode/search_options.h) have a pointer to a Knockout; NULL: nothing is knocked out, and no bit differs. To
+ * use them in a program:
  *
  *     Knockout knockout = {0};
  *     if (!knockout_parse(&knockout, "positions,only:2", &err) || !knockout_check(&knockout, &hyper, &err)) ...

@@ -28,8 +28,8 @@ typedef struct TransformerLimits {
 
 typedef struct Transformer {
     Parameters params;
-    Compute compute; /* of transformer_train, except attention's own products, which are always in float32; the model
-                      * has the weights as products in bfloat16 read them */
+    Compute compute; /* for transformer_train, except attention's own products, which are always in float32; its packed
+                      * and rounded weights belong to the model */
     Arena arena;
     EncoderTape encoder; /* of the last pass */
     DecoderTape decoder;
@@ -44,7 +44,8 @@ bool transformer_create(Transformer *model, const Hyper *hyper, Compute compute,
                         bool training, Error *err);
 void transformer_free(Transformer *model); /* all 0 is fine */
 
-/* The same in two steps: one that is for batches of no size yet, and room for larger ones, between passes. */
+/* The same in two steps: transformer_new makes a model without room for batches; transformer_reserve makes room,
+ * between two passes. */
 Transformer transformer_new(const Hyper *hyper, Compute compute);
 bool transformer_reserve(Transformer *model, TransformerLimits limits, bool training, Error *err);
 

@@ -1,7 +1,7 @@
-/* Normalisation: differences in spelling that are taken away before the tokenizer sees a text.
+/* Normalisation: removes differences in spelling before the tokenizer sees a text.
  *
- * Each is a switch, stored with the model, so that translation normalises as training did. Normalising twice changes
- * nothing more. Bytes that are not UTF-8 pass through.
+ * Each is a switch, stored with the model, so that translation normalises as training did. Normalising a text twice
+ * gives the same as once. Bytes that are not UTF-8 pass through.
  *
  * Models that are older than the switch nfc knew only the capitals of Latin, Greek, Coptic, Cyrillic and Armenian.
  * Without nfc, lower-casing is still theirs. */

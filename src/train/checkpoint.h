@@ -2,8 +2,8 @@
  *
  * model.gguf is the model alone. last.gguf also has all that a run needs to continue: Adam's moments as tensors
  * (adam.m.*, adam.v.*), the average of the weights where there is one (average.*), and the counters of TrainState as
- * keys (nmt.train.*). A run goes back to its last validation, wherever it was stopped: so a stop between two
- * validations, which saves, keeps the last.gguf of the one before as back.gguf until the next.
+ * keys (nmt.train.*). A run that goes back must go to its last validation, even if it was stopped and saved after that.
+ * So such a stop keeps the last.gguf of the validation as back.gguf, until the next validation.
  *
  * What else a run depends on, how last.gguf knows it, and what happens if it has changed:
  *
@@ -23,9 +23,9 @@
 #include "base/error.h"
 #include "train/trainer.h"
 
-/* Reads the data and sets the parameters up: fresh, or with `resume` as last.gguf has them. *resumed: whether it was
- * there. Called by all ranks of a run (train/ranks.h): rank 0 reads last.gguf, and the others get from it what they
- * need; what fails for one fails for all. config and pool must outlive the trainer. Release with trainer_free. */
+/* Reads the data and sets up the parameters: fresh, or with `resume` as last.gguf has them. *resumed: whether there was
+ * a last.gguf. Called by all ranks of a run (train/ranks.h): rank 0 reads last.gguf, and the others get from it what
+ * they need; what fails for one fails for all. config and pool must outlive the trainer. Release with trainer_free. */
 bool checkpoint_open(Trainer *trainer, Config *config, Pool *pool, bool resume, bool *resumed, Error *err);
 
 /* Gives rank 0's parameters and state to the other ranks. */
@@ -37,12 +37,13 @@ bool checkpoint_save_last(const Trainer *trainer, Error *err);
 /* The model alone, into another file. */
 bool checkpoint_save_model_as(const Trainer *trainer, const char *path, Error *err);
 
-/* Keeps last.gguf, if there is one, as back.gguf, unless that is there; removes it. */
+/* checkpoint_keep_back keeps last.gguf, if there is one, as back.gguf, unless there is a back.gguf already;
+ * checkpoint_remove_back removes back.gguf. */
 bool checkpoint_keep_back(const Trainer *trainer, Error *err);
 void checkpoint_remove_back(const Trainer *trainer);
 
-/* For a run that gives up: takes back what stops have saved since the last validation. Before the first, all of it,
- * with model.gguf. */
+/* For a run that gives up: makes last.gguf the state of the last validation again, even if stops have saved later ones.
+ * If there was no validation yet, last.gguf and model.gguf are removed. */
 void checkpoint_drop_stops(const Trainer *trainer);
 
 /* Whether the parameters, the average and the moments are numbers that a run can continue from: finite, and no square

@@ -5,12 +5,12 @@
  *        r, which adds up all that it gets for its slice, along the tree.
  *     3. Each rank sends its slice of the sum to all others.
  *
- * Of a block of `count` numbers a rank sends (1 - 1 / ranks) of it in 2. for each run that it has, and as much in 3.:
- * with `ranks` and train.pieces powers of two each has one run, and all ranks together send
+ * A block has `count` numbers. In 2., a rank sends (1 - 1 / ranks) of a block for each run that it has; in 3., it sends
+ * as much once more. If `ranks` and train.pieces are powers of two, each rank has one run, and all ranks together send
  *
  *     2 (ranks - 1) count sizeof(real) bytes,
  *
- * the least that an exchange without switches that add can do. */
+ * the least that is possible if the network's switches cannot add. */
 #pragma once
 
 #include "base/pool.h"

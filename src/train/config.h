@@ -1,5 +1,5 @@
-/* The configuration of a training run: the INI file's keys, whose table (base/fields.h) is made of those of the modules
- * that use them and of a run's own. */
+/* The configuration of a training run: the INI file's keys. Their table (base/fields.h) is made of the tables of the
+ * modules that use them, and of the run's own. */
 #pragma once
 
 #include <stdbool.h>
@@ -20,7 +20,7 @@ typedef enum ValidMetric { METRIC_LOSS, METRIC_EXACT, METRIC_BLEU } ValidMetric;
 #define METRIC_NAMES                                                                                                   \
     ((const char *const[]){[METRIC_LOSS] = "loss", [METRIC_EXACT] = "exact", [METRIC_BLEU] = "bleu", NULL})
 
-/* train.precision; auto: bfloat16 where the CPU has instructions for it. */
+/* train.precision; auto: bfloat16 where it is many times as fast as float32 (matmul_fast_precision), else float32. */
 typedef enum TrainPrecision { TRAIN_FLOAT32, TRAIN_BFLOAT16, TRAIN_AUTO } TrainPrecision;
 #define TRAIN_PRECISION_NAMES                                                                                          \
     ((const char *const[]){[TRAIN_FLOAT32] = "float32", [TRAIN_BFLOAT16] = "bfloat16", [TRAIN_AUTO] = "auto", NULL})

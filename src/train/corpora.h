@@ -1,7 +1,7 @@
 /* The data of a run: its tokenizer, the training pairs, and the validation sentences.
  *
- * Of the training pairs, run.dir/train.cache has the tokens. It is mapped when it fits the corpus and the settings, and
- * written when it does not. */
+ * run.dir/train.cache has the tokens of the training pairs. If it was made from this corpus with these settings, it is
+ * mapped; otherwise it is written again. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* What a run shows on the terminal: a moving line with the loss as a curve, a sentence below it that is translated
- * again and again, and lines that stay, of steps and of validations. Where the stream is no terminal, only the lines.
- */
+ * again and again, and lines that stay, of steps and of validations. If the stream is no terminal, only the lines that
+ * stay are written. */
 #pragma once
 
 #include "base/terminal.h"

@@ -1,10 +1,10 @@
-/* A dry run: how long a run will take and how much memory, found by doing a little of it. Nothing of that is kept,
- * except run.dir/train.cache, which the trainer has made.
+/* A dry run: how long a run will take and how much memory, found by doing a little of it. Only run.dir/train.cache is
+ * kept, which the trainer has made.
  *
  * Time: a few seconds of steps on batches from all over the epoch, one validation loss and the translation of some
- * validation sentences, times how many of each the run has; early stopping is not foreseen. An untrained model
- * translates up to the length limit, so that time is scaled to translations as long as the targets are on average.
- * Memory: the most that this process had in memory. The batch with the longest target is one of those tried. */
+ * validation sentences, times how many of each the run has, without early stopping. An untrained model translates up to
+ * the length limit, so the time of translations is scaled to the mean length of the targets. Memory: the most that this
+ * process used. The batch with the longest target is one of those tried. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,5 +1,6 @@
-/* How several ranks (train/ranks.h) become one run: what has to be the same on all of them is compared, and what only
- * rank 0 can know is given to the others. Called by all at the same places; for a process alone nothing is done. */
+/* How several ranks (train/ranks.h) become one run: what must be the same on all of them is compared, and what only
+ * rank 0 knows is given to the others. All ranks call these functions at the same places. For a process alone they do
+ * nothing. */
 #pragma once
 
 #include <stdbool.h>

@@ -15,7 +15,7 @@
  *
  * After ten steps in a row that updated nothing (trainer_step), or a validation loss that is not finite, the run goes
  * back to the last validation that it saved, or to its beginning, and continues with half the learning rate; after
- * three times it fails. A state among such steps is not one to go back to.
+ * three times it fails. A state that is saved during such steps is not used for going back.
  *
  * lock: of run.dir, which is written only while it holds; NULL: it is not looked at.
  * stop: set by a signal handler; looked at after every step. */

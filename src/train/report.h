@@ -10,8 +10,8 @@
  *      "config":"INI text","log":["a line of log.jsonl, as a string", ..],
  *      "film":["a line of film.jsonl (train/film.h), as a string", ..]}
  *
- * Of the log's training lines about RUN_LINES are taken, evenly spread, and of the film about RUN_FRAMES; of
- * validations all. */
+ * The page gets about RUN_LINES of the log's training lines and about RUN_FRAMES of the film's frames, evenly spread,
+ * and all validations. */
 #pragma once
 
 #include "base/error.h"

@@ -18,9 +18,9 @@
 
 #define START_KEY "nmt.train.init"
 
-/* Opens the model, and gives its sizes and its [text] to those keys that the config leaves out. Fails if the config
- * names another value, with both. Dropout stays the config's. Close with modelfile_close. config: what
- * messages call it. */
+/* Opens the model, and gives its sizes and its [text] to those keys that the config leaves out. Fails if the config has
+ * another value; the message has both. Dropout stays the config's. Close with modelfile_close. config: what messages
+ * call it. */
 bool start_open(ModelFile *start, const char *path, const Ini *ini, Hyper *hyper, Normalisation *text,
                 const char *config, Error *err);
 

@@ -94,7 +94,7 @@ typedef struct StepReport {
 bool trainer_create(Trainer *trainer, const Config *config, Pool *pool, Precision precision, Corpora *data, Error *err);
 void trainer_free(Trainer *trainer);
 
-/* Step 0: parameters drawn from the seed, or those of train.init; nothing learned. */
+/* Sets the state before the first step: parameters drawn from the seed, or those of train.init. */
 void trainer_begin(Trainer *trainer);
 
 /* Plans the batches of the state's epoch. False when the state's batch is not one of them. */
@@ -109,7 +109,7 @@ size_t trainer_step_batches(const Config *config);
 /* Steps of the state's epoch. */
 size_t trainer_epoch_steps(const Trainer *trainer);
 
-/* The step at which the run will end by the nearer of its two limits, about: epochs differ by a batch or so. */
+/* About the step at which the run will end, by the nearer of its two limits; epochs differ by a batch or so. */
 uint64_t trainer_last_step(const Trainer *trainer);
 
 /* The parameters that validation and the model file take: the average where there is one. */
@@ -126,7 +126,7 @@ enum { TRAINER_NORMS = 100 };
  */
 StepReport trainer_step(Trainer *trainer);
 
-/* The same from batch `first` of the epoch's plan, leaving the place in the data: what a dry run measures. */
+/* The same from batch `first` of the epoch's plan, without moving on in the data: what a dry run measures. */
 StepReport trainer_step_from(Trainer *trainer, size_t first);
 
 /* Mean losses a target token over the validation pairs, without dropout. */

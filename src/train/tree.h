@@ -1,5 +1,5 @@
-/* The sum of the gradients of a step's pieces, by one fixed binary tree: whoever computes which piece, the same two
- * sums are always added, so the bits are the same.
+/* The sum of the gradients of a step's pieces, by one fixed binary tree. Whichever process computes a piece, the same
+ * sums are added in the same order, so the bits are the same.
  *
  *     piece   0   1   2   3   4   5   6
  *              \ /     \ /     \ /    |
@@ -9,8 +9,8 @@
  *                    \             /
  *                     '-----+-----'            and so on; where the other half has no piece, nothing is added
  *
- * Pieces come in their order. Those that wait for a partner are a stack, with never more than one run of each length on
- * it while the first piece is number 0. */
+ * Pieces are added in their order. Runs that wait for their other half are on a stack. If the first piece is number 0,
+ * the stack never has two runs of the same length. */
 #pragma once
 
 #include <stddef.h>
@@ -18,7 +18,7 @@
 #include "base/pool.h"
 #include "math/real.h"
 
-/* Pieces first .. first + size - 1, and as many of them as there are, added up. */
+/* The sum of pieces first .. first + size - 1, as far as these exist. */
 typedef struct TreeRun {
     size_t first, size; /* size: 1, 2, 4, ...; first: a multiple of it */
     real *sum;

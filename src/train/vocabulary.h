@@ -1,11 +1,11 @@
 /* Learns the vocabulary of a run from exactly those pairs that it will train on.
  *
- * Whether a pair is left out for its length is known only when it is cut into tokens, thus with a vocabulary. A pair
- * that even tokens of TOKEN_LONGEST bytes could not make short enough does not count from the start. For the others it
- * is learnt, checked, and learnt again: those pairs that are beyond the limits by more than half of what the worst one
- * is are taken out, until none is beyond them. So one odd line, which takes many merges for itself, goes before those
- * that it made too long. In the end, those that fit the vocabulary after all are put back; one that has to go a second
- * time is not counted again. */
+ * Pairs that are too long are left out; but how long a pair is depends on the vocabulary, because that decides its
+ * tokens. Pairs that would be too long even with tokens of TOKEN_LONGEST bytes are left out from the start. With the
+ * others, the vocabulary is learnt. If some pairs are then too long, those that exceed the limits by more than half as
+ * much as the worst pair are taken out, and the vocabulary is learnt again, until no pair is too long. So an odd line
+ * that takes many merges for itself goes first, before the pairs that are too long only because of it. At the end,
+ * pairs that fit the final vocabulary are put back. A pair that has to be taken out a second time stays out. */
 #pragma once
 
 #include "base/error.h"

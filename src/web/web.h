@@ -2,9 +2,9 @@
  * step. The page is one process with one thread, so there is one of each.
  *
  * Texts come as UTF-8 with a NUL, in blocks of web_alloc. Files are in memory; JavaScript puts them there and takes
- * them out. A function that returns 0 has failed, and its answer is the message; else the answer is what it says here.
- * The answer lasts until the next call. Where memory runs out, or a CHECK fails, the message is the last line on
- * stderr, and the instance is lost: JavaScript makes another. */
+ * them out. If a function returns 0, it has failed, and the answer is the message; otherwise the answer is what the
+ * comment of the function says. The answer lasts until the next call. Where memory runs out, or a CHECK fails, the
+ * message is the last line on stderr, and the instance is lost: JavaScript makes another. */
 #pragma once
 
 #include <stddef.h>
