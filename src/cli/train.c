@@ -25,8 +25,7 @@
 static const Option options[] = {
     {"--fresh", NULL, NULL, "start over, even if the run's folder has a last.gguf", NULL},
     {"--dry-run", NULL, NULL, "report what is in the corpora and what the run will need; do not train", NULL},
-    {"--keys", NULL, NULL,
-     "print all config keys, those of a section, or those with a word in them: meaning, default and values", NULL},
+    {"--keys", NULL, NULL, "print what config keys mean: all, those of a section, or those with a word in them", NULL},
     {"--quantize", NULL, "FILE", "write this model again, to the file named next, with numbers of 8 bits (GGUF's Q8_0)",
      NULL},
 };

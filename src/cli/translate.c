@@ -50,7 +50,7 @@ static const Option options[] = {
     {"--reverse", NULL, "FILE", "the same with a model that translates back: how likely is the text, given them?",
      NULL},
     {"--weights", NULL, "W,W...",
-     "weights of the search, of each model of --rerank and --reverse, and of a token (default: 1,1...,0)", NULL},
+     "weights: of the search, of each model of --rerank and --reverse, of a token (default: 1,1...,0)", NULL},
     {"--confidence", NULL, NULL, "append ||| and how good each translation is likely to be, from 0 to 1", NULL},
     {"--calibration", NULL, "B,S", "the numbers behind --confidence (default: the model's)", NULL},
     {"--tune", NULL, "FILE", "find --weights or --calibration by these pairs (.tsv, or a.en+a.fr), and print them",

@@ -19,14 +19,13 @@ enum {
 
 /* What the user asked for; only the groups are required. */
 typedef struct InspectRequest {
-    const char *word,
-        *compare;          /* for the context view: a word of the sentence, and another sentence that has it. word
-                              NULL: the first word that most groups have, if any; compare NULL: no other sentence */
-    Group *groups;         /* stb_ds array, two at least */
-    int kind, layer, head; /* what the page opens on, and whose arithmetic is shown. INSPECT_NONE: what was not
-                              asked for is the encoder, layer 0, head 0; all three: chosen from the data */
-    size_t budget;         /* limit on the bytes of the JSON, as far as parts can be left out; 0:
-                              INSPECT_BUDGET */
+    const char *word, *compare; /* for the context view: a word of the sentence; another sentence with it. word NULL:
+                                   the first word that most groups have, if any; compare NULL: no other sentence */
+    Group *groups;              /* stb_ds array, two at least */
+    int kind, layer, head;      /* what the page opens on, and whose arithmetic is shown. INSPECT_NONE: what was not
+                                   asked for is the encoder, layer 0, head 0; all three: chosen from the data */
+    size_t budget;              /* limit on the bytes of the JSON, as far as parts can be left out; 0:
+                                   INSPECT_BUDGET */
 } InspectRequest;
 
 /* Checks the request against the model. */
