@@ -1,5 +1,6 @@
-/* Says on stderr what the training of the model did not have: words of a command's texts, and texts of so many tokens.
- * Models of earlier versions do not know what their training had; with them, nothing is said. */
+/* Says on stderr which words of a command's texts the training of the model did not have, and which texts have more
+ * tokens than any sentence of the training. Models of earlier versions do not know what their training had; with them,
+ * nothing is said. */
 #pragma once
 
 #include <stddef.h>

@@ -419,7 +419,7 @@ views.head = {
           }),
           legendHeat("weight")),
         figure("The same as lines, the thicker the more weight. Point at a word on the left to see where it " +
-            "looks, on the right to see who looks at it (dashed).",
+            "looks, on the right to see which words look at it (dashed).",
           links(b, weights)))
     ];
   })
@@ -1108,7 +1108,7 @@ views.maps = {
           strong(number(i.score, 1)), i.score > i.score_before ? " after it: the map puts them further apart."
               : " after it: the map brings them closer together.")),
         figure("The words before and after the map, drawn to one scale. Across: the line from one group’s mean to the other’s, " +
-            "so the gap between the two lines is the score. Up: the direction in which the words differ most besides.",
+            "so the gap between the two lines is the score. Up: the direction, at right angles, in which the words differ most.",
           html("div.columns",
             scatter(i.before, `before: ${short(i.score_before, 1)} apart`, scale),
             scatter(i.after, `after: ${short(i.score, 1)} apart`, scale)),
