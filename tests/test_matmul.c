@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
+#include "edge.h"
 #include "math/cpu.h"
 #include "plain.h"
 #include "sets.h"
@@ -143,6 +144,57 @@ static void check_split(void) {
     check_all(70, 70, 300, 0);
 }
 static void test_split(void) { for_each_set(check_split); }
+
+/* Factors and biases that end where memory ends: nothing is read beyond them, and the product is the same. */
+static void check_ends(void) {
+    static const size_t rows[] = {1, 2, 17}, columns[] = {1, 7, 8, 15, 16, 32, 33, 40, 64, 96},
+                        depths[] = {1, 5, 16, 257};
+    enum { MOST = 257 * 96 };
+    real *noise_a = noise(MOST, 18), *noise_b = noise(MOST, 19), *bias = noise(96, 20), usual[17 * 96];
+    const Edge edge_a = edge_new(MOST * sizeof(real)), edge_b = edge_new(MOST * sizeof(real)),
+               edge_bias = edge_new(96 * sizeof(real)), edge_c = edge_new(sizeof usual);
+    for (size_t at = 0; at < COUNT(rows) * COUNT(columns) * COUNT(depths); at++)
+        for (size_t way = 0; way < 8; way++) {
+            const size_t m = rows[at % COUNT(rows)], n = columns[at / COUNT(rows) % COUNT(columns)];
+            const size_t k = depths[at / COUNT(rows) / COUNT(columns)];
+            const real *a = edge_put(edge_a, noise_a, m * k * sizeof *a),
+                       *b = edge_put(edge_b, noise_b, k * n * sizeof *b);
+            const real *added = edge_put(edge_bias, bias, n * sizeof *bias);
+            const Matrix A = way & 1 ? transposed(a, m) : matrix(a, k), X = way & 2 ? transposed(b, k) : matrix(b, n);
+            real *found = edge_put(edge_c, noise_a, m * n * sizeof *found);
+            matmul_reference(MATMUL_WRITE, usual, n, A, X, m, n, k, added);
+            if (way & 4)
+                matmul_alone(scratch, MATMUL_WRITE, found, n, A, X, m, n, k, added);
+            else
+                matmul(on(pool), MATMUL_WRITE, found, n, A, X, m, n, k, added);
+            for (size_t i = 0; i < m * n; i++) EXPECT_NEAR(found[i], usual[i], 1e-4);
+        }
+    edge_free(edge_a), edge_free(edge_b), edge_free(edge_bias), edge_free(edge_c);
+    free(noise_a), free(noise_b), free(bias);
+}
+static void test_end_of_memory(void) { for_each_set(check_ends); }
+
+/* Rows that are filled up to whole tiles: the same bits, and zeros behind them. */
+static void check_padded(void) {
+    enum { ROWS = 5, DEPTH = 300, MOST = 130 };
+    real *a = noise(ROWS * DEPTH, 21), *b = noise(DEPTH * (MOST + 3), 22);
+    for (size_t n = 1; n <= MOST; n++)
+        for (size_t way = 0; way < 2; way++) {
+            const Matrix X = way ? transposed(b, DEPTH) : matrix(b, n + n % 3);
+            const size_t width = matmul_padded(n);
+            real *padded = noise(ROWS * width, 23), *plain = noise(ROWS * n, 24);
+            EXPECT(width >= n && width < n + 64);
+            matmul_alone_padded(scratch, padded, matrix(a, DEPTH), X, ROWS, n, DEPTH);
+            matmul_alone(scratch, MATMUL_WRITE, plain, n, matrix(a, DEPTH), X, ROWS, n, DEPTH, NULL);
+            for (size_t i = 0; i < ROWS; i++) {
+                EXPECT(same_bits(padded + i * width, plain + i * n, n));
+                for (size_t j = n; j < width; j++) EXPECT(padded[i * width + j] == 0);
+            }
+            free(padded), free(plain);
+        }
+    free(a), free(b);
+}
+static void test_padded(void) { for_each_set(check_padded); }
 
 /* ---- bits -------------------------------------------------------------------------------------------------------- */
 
@@ -319,6 +371,8 @@ int main(void) {
     RUN(test_borders);
     RUN(test_empty);
     RUN(test_split);
+    RUN(test_end_of_memory);
+    RUN(test_padded);
     RUN(test_any_number_of_threads);
     RUN(test_weights_that_stay);
     RUN(test_epilogue);

@@ -5,6 +5,7 @@
 #include <float.h>
 #include <stdlib.h>
 
+#include "edge.h"
 #include "math/cpu.h"
 #include "nn/kernels.h"
 #include "optim/adam_rows.h"
@@ -92,6 +93,11 @@ static void check_reductions(size_t n) {
         data(&X)[i] = (real)NAN; /* and so is one NaN */
         data(&X)[n / 2] = i == n / 2 ? data(&X)[i] : (real)INFINITY;
         EXPECT(isnan(vector_max(data(&X), n)) && isnan(vector_max_and_sum(&total, data(&X), n)));
+    }
+    static const real sizes[] = {FLT_MAX, (real)INFINITY};
+    for (size_t s = 0; s < COUNT(sizes); s++) { /* of numbers whose sum is none, too */
+        for (size_t i = 0; i < n; i++) data(&X)[i] = i % 2 ? -sizes[s] : sizes[s];
+        EXPECT(vector_max(data(&X), n) == sizes[s] && vector_max_and_sum(&total, data(&X), n) == sizes[s]);
     }
 }
 static void check_all_reductions(void) { for_each_length(check_reductions); }
@@ -227,6 +233,7 @@ static void check_exp(void) {
     EXPECT_NEAR(worst, 0, 2);
     EXPECT(exp_of(0) == 1 && exp_of(-(real)0.0) == 1);
     EXPECT(exp_of((real)-87.4) == 0 && exp_of(-1000) == 0 && exp_of(-FLT_MAX) == 0 && exp_of(-(real)INFINITY) == 0);
+    for (real x = -88; isfinite(x); x *= (real)1.01) EXPECT(exp_of(x) == 0); /* integers do not overflow on the way */
     EXPECT(ulps(exp_of(88), exp(88)) <= 2);
     /* It stops short of overflow. */
     EXPECT(exp_of(89) == exp_of((real)88.3) && exp_of(FLT_MAX) == exp_of(89) && exp_of((real)INFINITY) == exp_of(89));
@@ -551,7 +558,49 @@ static void check_adam(size_t n) {
 static void check_all_adam(void) { for_each_length(check_adam); }
 static void test_adam(void) { for_each_set(check_all_adam); }
 
+/* ---- the end of memory ------------------------------------------------------------------------------------------- */
+
+/* n random numbers that end where memory ends: array number 0 to 4. */
+static Edge edges[5];
+static real *last(size_t array, size_t n) {
+    return edge_put(edges[array], fill(&X, n, 1, (uint32_t)array), n * sizeof(real));
+}
+
+/* No loop reads or writes beyond the last element, whatever its length. */
+static void check_end(size_t n) {
+    const NnKernels *nn = nn_kernels();
+    real *x = last(0, n), *y = last(1, n), *z = last(2, n), *w = last(3, n), *out = last(4, n), one, two;
+    real rows[3 * MOST], keys[16 * MOST] = {0};
+    uint16_t *half = edge_put(edges[3], rows, n * sizeof *half);
+    vector_round_to_halves(half, x, n);
+    vector_halves_to_reals(out, half, n);
+    w = last(3, n);
+    EXPECT(vector_dot(x, y, n) == vector_dot(y, x, n) && vector_square_sum(x, n) >= 0);
+    EXPECT(vector_max_and_sum(&one, x, n) == vector_max(x, n) && one == vector_sum(x, n));
+    vector_scale(out, (real)0.5, n), vector_add(out, x, n), vector_plus(out, x, y, n);
+    vector_axpy(out, (real)0.5, x, n), vector_affine(out, 2, 3, n);
+    EXPECT(vector_exp_sum(out, x, 0, n) == vector_exp_sum(NULL, x, 0, n));
+    vector_softmax(out, x, n), vector_softmax_rows(out, &one, 1, 1, n), vector_softmax_again(out, &one, 1, 1, n);
+    vector_softmax_backward(out, x, y, (real)0.5, 1, n);
+    nn->layernorm_row(out, &one, &two, x, y, z, n), nn->layernorm_row_again(out, x, one, two, y, z, n);
+    nn->layernorm_row_backward(out, y, z, x, w, one, two, w, n);
+    nn->relu(out, x, n), nn->relu_backward(out, x, y, n), nn->gelu(out, x, n), nn->gelu_backward(out, x, y, n);
+    nn->dropout(out, x, y, KEEP, 2, site, 77, n), nn->dropout_rows(out, x, KEEP, 2, site, 77, 64, 1, n);
+    nn->attention_score(rows, x, edge_put(edges[4], keys, 16 * n * sizeof *keys), 16 * n, 1, 1 + n % 16, n);
+    nn->attention_weigh(last(4, n), rows, edge_put(edges[1], keys, 3 * n * sizeof *keys), n, 3, n);
+    x = last(0, n), y = last(1, n), z = last(2, n), w = last(3, n);
+    const AdamStep step = {.rate = 1, .epsilon = 1, .correct1 = 1, .correct2 = 1, .scale = 1};
+    optim_kernels()->adam(w, x, edge_put(edges[1], keys, n * sizeof *keys), z, &step, n);
+}
+static void check_ends(void) { for_each_length(check_end); }
+static void test_end_of_memory(void) {
+    for (size_t i = 0; i < COUNT(edges); i++) edges[i] = edge_new(16 * MOST * sizeof(real));
+    for_each_set(check_ends);
+    for (size_t i = 0; i < COUNT(edges); i++) edge_free(edges[i]);
+}
+
 int main(void) {
+    RUN(test_end_of_memory);
     RUN(test_reductions);
     RUN(test_square_sum_in_double);
     RUN(test_appended_zeros);

@@ -63,7 +63,8 @@ static real max(const real *x, size_t n) {
     return any ? (real)NAN : lane[0];
 }
 
-/* Both in one pass. A NaN makes the sum NaN, so it need not be looked for. */
+/* Both in one pass. A NaN makes the sum NaN, so it is looked for only then: sums of infinity and of -infinity, or of
+ * numbers that grow to such, are NaN, too. */
 static real max_and_sum(real *total, const real *x, size_t n) {
     vreal sum[4] = {{0}, {0}, {0}, {0}}, top = spread(x[0]);
     size_t i = 0;
@@ -81,7 +82,7 @@ static real max_and_sum(real *total, const real *x, size_t n) {
     for (; i < n; i++) most = x[i] > most ? x[i] : most;
     *total = add_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
     for (size_t l = 0; l < LANES; l++) most = top[l] > most ? top[l] : most;
-    return isnan(*total) ? (real)NAN : most;
+    return isnan(*total) ? max(x, n) : most;
 }
 
 /* In double whatever `real` is: the sum of a whole gradient block's squares outgrows float's digits. */
