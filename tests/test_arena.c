@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/scope.h"
 #include "testlib.h"
 
 /* The same layout twice: measured, then real. */
@@ -103,6 +104,21 @@ static void test_all_is_given_back(void) {
     }
 }
 
+/* A call into the library fails for want of memory only where that is what its message says: some do without. */
+static bool ask_for_too_much(void *other, Error *err) {
+    Arena arena;
+    if (arena_create(&arena, UINT64_MAX / 2, err)) return true;
+    return error_set(err, "step 7: %s; everything saved", other ? (const char *)other : err->text);
+}
+
+static void test_lack_of_memory(void) {
+    Error err;
+    Scope *scope = scope_create();
+    EXPECT(scope_run(scope, ask_for_too_much, NULL, &err) == SCOPE_NO_MEMORY);
+    EXPECT(scope_run(scope, ask_for_too_much, "stopped", &err) == SCOPE_FAILED);
+    scope_free(scope);
+}
+
 /* Whether a push ends the process, tried in another one. */
 static bool push_aborts(Arena arena, uint64_t count, size_t size) {
     fflush(stdout);
@@ -135,6 +151,7 @@ int main(void) {
     RUN(test_nothing);
     RUN(test_all_is_given_back);
     RUN(test_too_large_is_an_error);
+    RUN(test_lack_of_memory);
     RUN(test_more_than_measured_is_a_bug);
     return test_finish();
 }

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
+#include "edge.h"
 #include "math/cpu.h"
 #include "math/int8.h"
 #include "math/matmul.h"
@@ -118,6 +119,29 @@ static void check_not_finite(void) {
 }
 static void test_not_finite(void) { for_each_set(check_not_finite); }
 
+/* Factors, biases and products that end where memory ends: nothing is read or written beyond them. */
+static void check_ends(void) {
+    enum { MOST = 70 };
+    real *numbers = noise(MOST * MOST, 15, 1), usual[7 * MOST];
+    Edge edge[4];
+    for (size_t e = 0; e < COUNT(edge); e++) edge[e] = edge_new(MOST * MOST * sizeof(real));
+    for (size_t i = 1; i <= MOST; i++) {
+        const size_t m = 1 + i % 7, n = i, k = 1 + i * 47 % MOST;
+        const real *x = edge_put(edge[0], numbers, m * k * sizeof *x),
+                   *w = edge_put(edge[1], numbers, n * k * sizeof *w);
+        const real *bias = edge_put(edge[2], numbers, n * sizeof *bias);
+        real *c = edge_put(edge[3], numbers, m * n * sizeof *c);
+        PackedWeights *packed = packed_weights_create(w, n * k, true);
+        multiply(pool, packed, MATMUL_WRITE, c, n, x, w, m, n, k, bias, (Epilogue){0});
+        multiply(pool, packed, MATMUL_WRITE, usual, n, numbers, w, m, n, k, numbers, (Epilogue){0});
+        EXPECT(memcmp(c, usual, m * n * sizeof *c) == 0);
+        packed_weights_free(packed);
+    }
+    for (size_t e = 0; e < COUNT(edge); e++) edge_free(edge[e]);
+    free(numbers);
+}
+static void test_end_of_memory(void) { for_each_set(check_ends); }
+
 /* ---- bits -------------------------------------------------------------------------------------------------------- */
 
 static bool same_bits(const real *x, const real *y, size_t count) { return memcmp(x, y, count * sizeof *x) == 0; }
@@ -221,6 +245,7 @@ int main(void) {
     RUN(test_formula);
     RUN(test_ties);
     RUN(test_not_finite);
+    RUN(test_end_of_memory);
     RUN(test_bits);
     RUN(test_other_factors);
     RUN(test_epilogue);

@@ -174,6 +174,26 @@ static void check_ends(void) {
 }
 static void test_end_of_memory(void) { for_each_set(check_ends); }
 
+/* Views neither of whose strides is 1. */
+static void check_views(void) {
+    enum { STEP = 3, MOST = 300 };
+    static const size_t sizes[][3] = {{1, 1, 1}, {5, 16, 7}, {20, 70, 30}, {9, 32, 260}, {140, 40, 20}}; /* m, n, k */
+    real *a = noise(STEP * 140 * MOST, 25), *b = noise(STEP * 70 * MOST, 26), found[140 * 70], usual[140 * 70];
+    for (size_t s = 0; s < COUNT(sizes); s++)
+        for (size_t way = 0; way < 2; way++) {
+            const size_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
+            const Matrix A = {a, STEP * k, STEP}, X = {b, STEP, STEP * k};
+            matmul_reference(MATMUL_WRITE, usual, n, A, X, m, n, k, NULL);
+            if (way)
+                matmul_alone(scratch, MATMUL_WRITE, found, n, A, X, m, n, k, NULL);
+            else
+                matmul(on(pool), MATMUL_WRITE, found, n, A, X, m, n, k, NULL);
+            for (size_t i = 0; i < m * n; i++) EXPECT_NEAR(found[i], usual[i], 1e-4);
+        }
+    free(a), free(b);
+}
+static void test_views(void) { for_each_set(check_views); }
+
 /* Rows that are filled up to whole tiles: the same bits, and zeros behind them. */
 static void check_padded(void) {
     enum { ROWS = 5, DEPTH = 300, MOST = 130 };
@@ -372,6 +392,7 @@ int main(void) {
     RUN(test_empty);
     RUN(test_split);
     RUN(test_end_of_memory);
+    RUN(test_views);
     RUN(test_padded);
     RUN(test_any_number_of_threads);
     RUN(test_weights_that_stay);

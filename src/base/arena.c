@@ -51,9 +51,10 @@ bool arena_create(Arena *arena, uint64_t size, Error *err) {
                      ? MAP_FAILED
                      : mmap(NULL, (size_t)mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED) {
-        scope_short();
-        return error_set(err, "out of memory: no room for a block of %.1f MiB (%s)", (double)size / (1 << 20),
-                         strerror(errno));
+        error_set(err, "out of memory: no room for a block of %.1f MiB (%s)", (double)size / (1 << 20),
+                  strerror(errno));
+        scope_short(err);
+        return false;
     }
     scope_take(base, (size_t)room, unmap);
 #ifdef MADV_HUGEPAGE

@@ -137,8 +137,11 @@ bool file_map(FileMap *map, const char *path, Error *err) {
     void *data = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : (void *)(uintptr_t) "";
     const int failure = errno;
     file_close(descriptor); /* the map remains */
-    if (data == MAP_FAILED && failure == ENOMEM) scope_short();
-    if (data == MAP_FAILED) return error_set(err, "%s: cannot map: %s", path, strerror(failure));
+    if (data == MAP_FAILED) {
+        error_set(err, "%s: cannot map: %s", path, strerror(failure));
+        if (failure == ENOMEM) scope_short(err);
+        return false;
+    }
     if (size > 0) scope_take(data, size, unmap);
     *map = (FileMap){.data = data, .size = size};
     return true;

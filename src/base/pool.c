@@ -216,9 +216,9 @@ Pool *pool_create(size_t threads, Error *err) {
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failure) {
-        scope_short();
         error_set(err, "threads: cannot start number %zu of %zu: %s; use fewer", pool->started + 1, threads,
                   strerror(failure));
+        scope_short(err);
         pool_free(pool);
         return NULL;
     }

@@ -21,6 +21,7 @@ struct Scope {
     size_t count, room;    /* room: a power of two, at least twice the count; 0 at first */
     Taken *taken;          /* (taken_count) in the order in which they were taken */
     size_t taken_count, taken_room;
+    Error lack; /* the last failure that came from a lack of memory; empty: none did */
 };
 
 /* A use of a scope by a thread, on its stack. */
@@ -29,7 +30,6 @@ typedef struct Use {
     Scope *scope;
     Error *err;
     ScopeEnd end;
-    bool is_short;
     jmp_buf landing;
 } Use;
 
@@ -43,8 +43,20 @@ Scope *scope_create(void) {
 
 Scope *scope_current(void) { return use ? use->scope : NULL; }
 
-void scope_short(void) {
-    if (use) use->is_short = true;
+void scope_short(const Error *err) {
+    Scope *s = scope_current();
+    if (!s) return;
+    pthread_mutex_lock(&s->mutex);
+    s->lack = *err;
+    pthread_mutex_unlock(&s->mutex);
+}
+
+/* Whether a body that failed with this message lacked memory: it may have done without, and failed later. */
+static bool is_short(Scope *s, const Error *err) {
+    pthread_mutex_lock(&s->mutex);
+    const bool yes = s->lack.text[0] && strstr(err->text, s->lack.text);
+    pthread_mutex_unlock(&s->mutex);
+    return yes;
 }
 
 /* ---- Blocks ---- */
@@ -185,7 +197,7 @@ static void run(Use *here, ScopeBody *body, void *context) {
     use = here;
     if (setjmp(here->landing) != 0) return;
     const bool ok = body(context, here->err);
-    here->end = ok ? SCOPE_DONE : here->is_short ? SCOPE_NO_MEMORY : SCOPE_FAILED;
+    here->end = ok ? SCOPE_DONE : is_short(here->scope, here->err) ? SCOPE_NO_MEMORY : SCOPE_FAILED;
 }
 
 ScopeEnd scope_join(Scope *scope, ScopeBody *body, void *context, Error *err) {
@@ -213,6 +225,7 @@ static bool give_back(void *context, Error *err) {
 
 ScopeEnd scope_run(Scope *scope, ScopeBody *body, void *context, Error *err) {
     Error ignored;
+    scope->lack.text[0] = '\0';
     const ScopeEnd end = scope_join(scope, body, context, err);
     if (end != SCOPE_DONE) scope_join(scope, give_back, scope, &ignored);
     return end;

@@ -27,7 +27,7 @@ void scope_free(Scope *scope); /* NULL is fine */
 typedef enum ScopeEnd {
     SCOPE_DONE,
     SCOPE_FAILED,    /* the body returned false */
-    SCOPE_NO_MEMORY, /* the same, after scope_short; or it was left because memory ran out */
+    SCOPE_NO_MEMORY, /* the same, with what scope_short was given; or it was left because memory ran out */
     SCOPE_BUG,       /* it was left because a CHECK failed */
 } ScopeEnd;
 
@@ -43,8 +43,9 @@ Scope *scope_current(void);
 /* Gives up: goes back to where this thread began to use its scope. There must be one. */
 _Noreturn void scope_leave(ScopeEnd end, const Error *err);
 
-/* Says that the failure that is about to be returned comes from a lack of memory. */
-void scope_short(void);
+/* Says that the failure in *err comes from a lack of memory. The call's status says so, too, if it fails with this
+ * message, or one that has it as a part. */
+void scope_short(const Error *err);
 
 /* Like scope_run, for another thread that works for one in the scope: nothing is given back. If the body was left, the
  * other thread is the one that must leave. */

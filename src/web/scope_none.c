@@ -10,7 +10,7 @@ _Noreturn void scope_leave(ScopeEnd end, const Error *err) {
     abort();
 }
 
-void scope_short(void) {}
+void scope_short(const Error *err) { (void)err; }
 
 void *scope_calloc(size_t count, size_t size) { return calloc(count, size); }
 
