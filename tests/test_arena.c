@@ -108,14 +108,14 @@ static void test_all_is_given_back(void) {
 static bool ask_for_too_much(void *other, Error *err) {
     Arena arena;
     if (arena_create(&arena, UINT64_MAX / 2, err)) return true;
-    return error_set(err, "step 7: %s; everything saved", other ? (const char *)other : err->text);
+    return error_set(err, "step 7: %s; everything saved", other ? "stopped" : err->text);
 }
 
 static void test_lack_of_memory(void) {
     Error err;
     Scope *scope = scope_create();
     EXPECT(scope_run(scope, ask_for_too_much, NULL, &err) == SCOPE_NO_MEMORY);
-    EXPECT(scope_run(scope, ask_for_too_much, "stopped", &err) == SCOPE_FAILED);
+    EXPECT(scope_run(scope, ask_for_too_much, scope, &err) == SCOPE_FAILED);
     scope_free(scope);
 }
 
