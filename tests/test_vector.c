@@ -461,7 +461,7 @@ static void test_dropout_splits(void) {
 }
 
 /* Rows in a block are masked as each is alone, whether or not they share random blocks. */
-static void check_dropout_rows(void) {
+static void check_dropout_spans(void) {
     enum { ROWS = 9 };
     static const struct {
         uint64_t first, apart;
@@ -471,17 +471,17 @@ static void check_dropout_rows(void) {
     for (size_t i = 0; i < ROWS * MOST; i++) in[i] = 1 + (real)i;
     for (size_t c = 0; c < COUNT(cases); c++) {
         const size_t n = cases[c].n;
-        nn_kernels()->dropout_rows(out, in, KEEP, 2, site, cases[c].first, cases[c].apart, ROWS, n);
+        nn_kernels()->dropout_spans(out, in, KEEP, 2, site, cases[c].first, cases[c].apart, ROWS, n);
         for (size_t r = 0; r < ROWS; r++) {
             nn_kernels()->dropout(row, in + r * n, NULL, KEEP, 2, site, cases[c].first + r * cases[c].apart, n);
             EXPECT(memcmp(row, out + r * n, n * sizeof *row) == 0);
         }
-        nn_kernels()->dropout_rows(in, in, KEEP, 2, site, cases[c].first, cases[c].apart, ROWS, n); /* in place */
+        nn_kernels()->dropout_spans(in, in, KEEP, 2, site, cases[c].first, cases[c].apart, ROWS, n); /* in place */
         EXPECT(memcmp(in, out, ROWS * n * sizeof *in) == 0);
         for (size_t i = 0; i < ROWS * MOST; i++) in[i] = 1 + (real)i;
     }
 }
-static void test_dropout_rows(void) { for_each_set(check_dropout_rows); }
+static void test_dropout_spans(void) { for_each_set(check_dropout_spans); }
 
 static size_t kept_of(uint32_t keep, RngSite where, size_t n) {
     real in[1000], out[1000];
@@ -585,7 +585,7 @@ static void check_end(size_t n) {
     nn->layernorm_row(out, &one, &two, x, y, z, n), nn->layernorm_row_again(out, x, one, two, y, z, n);
     nn->layernorm_row_backward(out, y, z, x, w, one, two, w, n);
     nn->relu(out, x, n), nn->relu_backward(out, x, y, n), nn->gelu(out, x, n), nn->gelu_backward(out, x, y, n);
-    nn->dropout(out, x, y, KEEP, 2, site, 77, n), nn->dropout_rows(out, x, KEEP, 2, site, 77, 64, 1, n);
+    nn->dropout(out, x, y, KEEP, 2, site, 77, n), nn->dropout_spans(out, x, KEEP, 2, site, 77, 64, 1, n);
     nn->attention_score(rows, x, edge_put(edges[4], keys, 16 * n * sizeof *keys), 16 * n, 1, 1 + n % 16, n);
     nn->attention_weigh(last(4, n), rows, edge_put(edges[1], keys, 3 * n * sizeof *keys), n, 3, n);
     x = last(0, n), y = last(1, n), z = last(2, n), w = last(3, n);
@@ -611,7 +611,7 @@ int main(void) {
     RUN(test_gelu);
     RUN(test_dropout);
     RUN(test_dropout_splits);
-    RUN(test_dropout_rows);
+    RUN(test_dropout_spans);
     RUN(test_dropout_rates);
     RUN(test_dropout_masks_differ);
     RUN(test_adam);

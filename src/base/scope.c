@@ -51,7 +51,8 @@ void scope_short(const Error *err) {
     pthread_mutex_unlock(&s->mutex);
 }
 
-/* Whether a body that failed with this message lacked memory: it may have done without, and failed later. */
+/* Whether a body failed, with this message, for lack of memory. It may also have done without it, and failed later for
+ * another reason. */
 static bool is_short(Scope *s, const Error *err) {
     pthread_mutex_lock(&s->mutex);
     const bool yes = s->lack.text[0] && strstr(err->text, s->lack.text);
@@ -225,7 +226,6 @@ static bool give_back(void *context, Error *err) {
 
 ScopeEnd scope_run(Scope *scope, ScopeBody *body, void *context, Error *err) {
     Error ignored;
-    scope->lack.text[0] = '\0';
     const ScopeEnd end = scope_join(scope, body, context, err);
     if (end != SCOPE_DONE) scope_join(scope, give_back, scope, &ignored);
     return end;

@@ -84,7 +84,7 @@ static inline vreal exp_lanes(vreal x) {
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
-    vword exponent = ((vword)shifted - (vword)spread(magic) + 127) << 23; /* far below 0, anything: `tiny` sees to it */
+    vword exponent = ((vword)shifted - (vword)spread(magic) + 127) << 23; /* of a tiny x: anything, and not used */
     return choose(tiny, (vreal){0}, p * (vreal)exponent);
 }
 #endif

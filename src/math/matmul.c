@@ -76,8 +76,8 @@ static void multiply_block(const ProductKernels *kernel, real *c, size_t ldc, Sl
                            size_t deep, bool add, bool whole, const real *bias, Ahead ahead) {
     const size_t nr = kernel->nr;
     const bool packed = b.row == nr && b.sliver == deep * nr;
-    const size_t wide =
-        kernel->few && packed && m <= 2 ? 4 / m * nr : n + 1; /* columns for which few rows have a loop */
+    /* columns for which few rows have a loop */
+    const size_t wide = kernel->few && packed && m <= 2 ? 4 / m * nr : n + 1;
     size_t j = 0;
     for (; j + wide <= n; j += wide)
         kernel->few(c + j, ldc, a.data, a.row, a.col, b.data + j * deep, deep, m, add, bias ? bias + j : NULL);
@@ -86,8 +86,9 @@ static void multiply_block(const ProductKernels *kernel, real *c, size_t ldc, Sl
                       bias ? bias + j : NULL, &ahead);
 }
 
-/* The whole product on one thread. whole: the last tile of a row is written with all its columns. What a tile can read
- * where it is, contiguous rows of b and contiguous columns of a, is not copied: it is met too few times. */
+/* The whole product on one thread. whole: the last tile of a row is written with all its columns. Contiguous rows of
+ * b and contiguous columns of a are read where they are: so small a product reads them too few times to repay a copy.
+ */
 static void multiply_alone(const ProductKernels *kernel, real *scratch, MatmulMode mode, real *c, size_t ldc, Matrix a,
                            Matrix b, size_t m, size_t n, size_t k, bool whole, const real *bias) {
     real *panel = scratch + SLIVERS;

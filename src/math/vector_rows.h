@@ -63,8 +63,7 @@ static real max(const real *x, size_t n) {
     return any ? (real)NAN : lane[0];
 }
 
-/* Both in one pass. A NaN makes the sum NaN, so it is looked for only then: sums of infinity and of -infinity, or of
- * numbers that grow to such, are NaN, too. */
+/* Both in one pass. A NaN in x makes the sum NaN. So may infinities of both signs; if the sum is NaN, max decides. */
 static real max_and_sum(real *total, const real *x, size_t n) {
     vreal sum[4] = {{0}, {0}, {0}, {0}}, top = spread(x[0]);
     size_t i = 0;

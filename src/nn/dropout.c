@@ -32,7 +32,7 @@ void dropout_span(real *out, const real *in, Dropout dropout, uint64_t first, si
 
 void dropout_spans(real *out, const real *in, Dropout d, uint64_t first, uint64_t apart, size_t rows, size_t count) {
     if (!dropout_is_none(d))
-        nn_kernels()->dropout_rows(out, in, d.keep, d.scale, d.site, first, apart, rows, count);
+        nn_kernels()->dropout_spans(out, in, d.keep, d.scale, d.site, first, apart, rows, count);
     else if (out != in)
         vector_copy(out, in, rows * count);
 }

@@ -80,8 +80,8 @@ static void dropout(real *out, const real *in, const real *add, uint32_t keep, r
 }
 
 /* The same of rows (rows, n), whose first elements are `apart` indices apart. Short rows share a block's mask. */
-static void dropout_rows(real *out, const real *in, uint32_t keep, real scale, RngSite site, uint64_t index,
-                         uint64_t apart, size_t rows, size_t n) {
+static void dropout_spans(real *out, const real *in, uint32_t keep, real scale, RngSite site, uint64_t index,
+                          uint64_t apart, size_t rows, size_t n) {
     real mask[BLOCK];
     uint64_t made = UINT64_MAX;
     for (size_t r = 0; r < rows; r++, index += apart)

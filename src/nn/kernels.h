@@ -26,7 +26,7 @@
     /* nn/dropout_rows.h */                                                                                            \
     KERNEL(void, dropout,                (real *out, const real *in, const real *add, uint32_t keep, real scale,       \
                                           RngSite site, uint64_t index, size_t n))                                     \
-    KERNEL(void, dropout_rows,           (real *out, const real *in, uint32_t keep, real scale, RngSite site,          \
+    KERNEL(void, dropout_spans,          (real *out, const real *in, uint32_t keep, real scale, RngSite site,          \
                                           uint64_t index, uint64_t apart, size_t rows, size_t n))                      \
     /* nn/attention_rows.h */                                                                                          \
     KERNEL(void, attention_score,        (real *score, const real *q, const real *keys, size_t stride, real scale,     \
