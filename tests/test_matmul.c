@@ -142,6 +142,7 @@ static void check_split(void) {
     check_all(300, 33, 41, 1);
     check_all(33, 300, 41, 2);
     check_all(70, 70, 300, 0);
+    check_all(140, 64, 270, 1); /* a small output and a long k */
 }
 static void test_split(void) { for_each_set(check_split); }
 
@@ -237,8 +238,8 @@ static void check_threads(void) {
             Error err;
             Pool *some = pool_create(threads[t], &err);
             pool_reserve(some, matmul_scratch(), matmul_shared());
-            static const size_t sizes[][2] = {{M, N}, {M, 20}, {20, N}};
-            for (size_t s = 0; s < 3; s++) { /* by rows, by rows, by columns */
+            static const size_t sizes[][2] = {{M, N}, {M, 20}, {20, N}, {M, 128}};
+            for (size_t s = 0; s < COUNT(sizes); s++) { /* by rows, by rows, by columns, by both */
                 const size_t m = sizes[s][0], n = sizes[s][1];
                 memset(c, 0xff, M * N * sizeof *c);
                 matmul(on(some), MATMUL_WRITE, c, N, A, X, m, n, KEPT, bias);

@@ -11,7 +11,8 @@
  *
  * On a pool, b is packed once, by all threads, into memory they share; then each task takes a block of the output. An
  * epilogue is done to some rows at a time, while they are in the cache. A model whose weights stay has them packed for
- * good. */
+ * good. A small output with a long k, such as the gradient of a layer's weights, stays in the cache instead: all its
+ * rows meet a run of k before the next run, and b is read where it is. */
 #include "math/matmul.h"
 
 #include <stdlib.h>
@@ -30,6 +31,7 @@ enum {
     SHARED = 1 << 20,   /* elements of b packed at a time */
     SPLIT = 1 << 16,    /* products below this many multiply-adds stay on one thread */
     PACK_COLUMNS = 64,  /* columns a task packs, about: whole slivers */
+    STAY = 1 << 16,     /* elements of c that stay in a second-level cache over several runs of k */
     EPILOGUE = 1 << 15, /* elements of c that an epilogue is done to at a time */
 };
 
@@ -132,11 +134,13 @@ typedef struct Product {
     Matrix a, b;
     size_t m, n, k;
     const real *bias;
-    real *packed;       /* rows p .. of b for each p = 0, KC, ...: panels of `columns` columns, in cells */
+    real *packed;       /* rows p .. of b for each p = 0, KC, ...: panels of `columns` columns, in cells; NULL: b is
+                           read where it is */
     size_t columns;     /* n rounded up to whole slivers */
     size_t rows, width; /* of one task's block of c */
     size_t blocks;      /* side by side in a row of blocks */
     size_t most;        /* rows of a block of c that are worked on at a time */
+    size_t stay;        /* rows that meet a run of k before the next run comes */
     Epilogue epilogue;
     size_t column; /* of the whole product: the first of c */
 } Product;
@@ -153,16 +157,21 @@ static void pack_task(void *context, size_t task, size_t worker) {
     }
 }
 
-/* What a task reads of a after rows i to i + rows - 1 at `row` of k: the same rows further along k, or the next rows.
- */
-static Ahead next_of(const Product *p, size_t i, size_t rows, size_t end, size_t row, size_t columns) {
+/* What a task reads of a after rows i to i + rows - 1 at `row` of k: the next of the rows from `top` to `bottom` - 1,
+ * or the first of them further along k, or the rows from `bottom` on. */
+static Ahead next_of(const Product *p, size_t i, size_t rows, size_t top, size_t bottom, size_t end, size_t row,
+                     size_t columns) {
     const size_t tiles = size_divide_up(rows, p->kernel->mr) * size_divide_up(columns, p->kernel->nr);
-    size_t next_row = row + KC, next_i = i, next_rows = rows;
-    if (next_row >= p->k) next_row = 0, next_i = i + rows, next_rows = next_i < end ? size_min(rows, end - next_i) : 0;
-    const size_t depth = size_min(KC, p->k - next_row);
-    const real *data = p->a.data + next_i * p->a.row + next_row * p->a.col;
-    return p->a.col == 1 ? ahead_new(data, p->a.row, next_rows, depth, tiles)
-                         : ahead_new(data, p->a.col, next_rows > 0 ? depth : 0, next_rows, tiles);
+    i += rows;
+    if (i >= bottom) {
+        row += KC, i = top;
+        if (row >= p->k) row = 0, i = bottom, bottom = end;
+    }
+    const size_t depth = size_min(KC, p->k - row);
+    rows = size_min(p->most, bottom - i);
+    const real *data = p->a.data + i * p->a.row + row * p->a.col;
+    return p->a.col == 1 ? ahead_new(data, p->a.row, rows, depth, tiles)
+                         : ahead_new(data, p->a.col, rows > 0 ? depth : 0, rows, tiles);
 }
 
 static void multiply_task(void *context, size_t task, size_t worker) {
@@ -171,19 +180,23 @@ static void multiply_task(void *context, size_t task, size_t worker) {
     real *scratch = pool_scratch(p->pool, worker, matmul_scratch());
     const size_t first = task / p->blocks * p->rows, end = size_min(p->m, first + p->rows);
     const size_t left = task % p->blocks * p->width, right = size_min(p->n, left + p->width);
-    for (size_t i = first, rows; i < end; i += rows) {
-        rows = size_min(p->most, end - i);
+    for (size_t top = first, bottom; top < end; top = bottom) {
+        bottom = size_min(end, top + p->stay);
         for (size_t row = 0; row == 0 || row < p->k; row += KC) {
             const size_t depth = size_min(KC, p->k - row);
-            const Slivers a = slivers_of(kernel, scratch, p->a, i, rows, row, depth);
-            const Columns b = columns_packed(kernel, p->packed + row * p->columns + left * depth, depth);
-            multiply_block(kernel, p->c + i * p->ldc + left, p->ldc, a, b, rows, right - left, depth,
-                           p->mode == MATMUL_ADD || row > 0, false, p->bias ? p->bias + left : NULL,
-                           next_of(p, i, rows, end, row, right - left));
+            const Columns b = p->packed ? columns_packed(kernel, p->packed + row * p->columns + left * depth, depth)
+                                        : (Columns){p->b.data + row * p->b.row + left, kernel->nr, p->b.row};
+            for (size_t i = top, rows; i < bottom; i += rows) {
+                rows = size_min(p->most, bottom - i);
+                multiply_block(kernel, p->c + i * p->ldc + left, p->ldc,
+                               slivers_of(kernel, scratch, p->a, i, rows, row, depth), b, rows, right - left, depth,
+                               p->mode == MATMUL_ADD || row > 0, false, p->bias ? p->bias + left : NULL,
+                               next_of(p, i, rows, top, bottom, end, row, right - left));
+            }
         }
         if (p->epilogue.function)
-            p->epilogue.function(p->epilogue.context,
-                                 (Block){p->c + i * p->ldc + left, p->ldc, i, rows, p->column + left, right - left});
+            p->epilogue.function(p->epilogue.context, (Block){p->c + top * p->ldc + left, p->ldc, top, bottom - top,
+                                                              p->column + left, right - left});
     }
 }
 
@@ -304,14 +317,16 @@ static bool multiply_together(Product all) {
                        : all.b.col != 1 ? "product out = in W^T"
                                         : "product din = dout W";
     const size_t mr = all.kernel->mr, nr = all.kernel->nr, threads = pool_threads(all.pool);
+    const size_t most = block_rows(size_min(KC, all.k));
+    const size_t largest = all.epilogue.function || all.k <= KC ? most : size_max(STAY / all.n / most, 1) * most;
+    const size_t blocks = all.m <= most && all.m < all.n ? 1 : size_round_up(size_divide_up(all.m, largest), threads);
+    const size_t rows = size_round_up(size_divide_up(all.m, blocks), mr), high = size_divide_up(all.m, rows);
+    const bool in_place = !all.packed && all.b.col == 1 && all.n % nr == 0 && all.n <= NC && all.m * all.n <= STAY;
     size_t columns = size_round_up(all.n, nr), depth = all.k;
-    if (!all.packed) {
+    if (!all.packed && !in_place) {
         columns = size_min(columns, SHARED / size_min(all.k, KC) / nr * nr);
         if (all.k > KC) depth = SHARED / columns / KC * KC;
     }
-    const size_t most = block_rows(size_min(KC, all.k));
-    const size_t blocks = all.m <= most && all.m < all.n ? 1 : size_round_up(size_divide_up(all.m, most), threads);
-    const size_t rows = size_round_up(size_divide_up(all.m, blocks), mr), high = size_divide_up(all.m, rows);
     const bool together = all.epilogue.function && depth >= all.k && !all.epilogue.whole_rows;
     for (size_t p0 = 0; p0 < all.k; p0 += depth)
         for (size_t j = 0; j < all.n; j += columns) {
@@ -325,12 +340,12 @@ static bool multiply_together(Product all) {
             p.columns = size_round_up(p.n, nr);
             p.width = size_divide_up(p.columns / nr, p.m * p.n * p.k < SPLIT ? 1 : size_divide_up(threads, high)) * nr;
             p.blocks = size_divide_up(p.n, p.width);
-            p.rows = rows, p.most = most;
+            p.rows = p.stay = rows, p.most = most;
             if (together)
-                p.most = size_min(most, epilogue_rows(p.kernel, p.width));
+                p.most = p.stay = size_min(most, epilogue_rows(p.kernel, p.width));
             else
                 p.epilogue.function = NULL;
-            if (!all.packed) {
+            if (!all.packed && !in_place) {
                 p.packed = pool_shared(p.pool, matmul_shared());
                 pack_all(p.pool, &p);
             }
