@@ -2,9 +2,11 @@
 # Counts how many test sentences of the shipped corpus a model translates exactly right, for each family.
 # usage: scripts/score_tiny.sh [MODEL]   (default: runs/tiny/model.gguf)
 set -eu
-cd "$(dirname "$0")/.."
 model=${1:-runs/tiny/model.gguf}
-cut -f1 data/tiny/test.tsv | ./translate -m "$model" --beam 1 | paste - data/tiny/test.tsv data/tiny/test.families |
+[ $# -eq 0 ] || [ "${model#/}" != "$model" ] || model=$PWD/$model
+cd "$(dirname "$0")/.."
+said=$(cut -f1 data/tiny/test.tsv | ./translate -m "$model" --beam 1)
+printf '%s\n' "$said" | paste - data/tiny/test.tsv data/tiny/test.families |
     awk -F '\t' '
         { family[$4]++; if ($1 == $3) { right[$4]++; all++ } }
         END {

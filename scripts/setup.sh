@@ -15,6 +15,7 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 echo "installing a C compiler, make and stb_ds.h"
+set +e # what could not be installed is reported below
 if command -v apt-get >/dev/null; then
     as_root apt-get update -qq
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
@@ -26,6 +27,7 @@ elif command -v pacman >/dev/null; then
 elif command -v apk >/dev/null; then
     as_root apk add gcc musl-dev make stb
 fi
+set -e
 if ! all_there; then
     echo "setup: a C compiler (cc), make or stb_ds.h is missing and could not be installed; if you have stb_ds.h" \
         "in a folder of your own, run STB=/that/folder sh $0" >&2

@@ -14,6 +14,7 @@ works() {
 }
 works && exit 0
 [ "${1:-}" = --check ] || {
+    set +e # what could not be installed is reported below
     as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
     if command -v apt-get >/dev/null; then
         install() { as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null; }

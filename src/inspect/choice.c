@@ -148,7 +148,7 @@ static void by_look(Choice *choice, const Observation *o, ptrdiff_t row) {
         return;
     }
     if (best.p == 0) {
-        choice->why = memory_string("The first word: there is no other to look at.");
+        choice->why = memory_string("The first word: there are no two pieces of text with letters.");
         return;
     }
     char *from = choice_word(o, best.row), *to = choice_word(o, best.column);

@@ -36,8 +36,9 @@ static bool is_train(const char *line, size_t length) {
 
 static bool is_any(const char *line, size_t length) { return line && length > 0; }
 
-/* The lines of a file as strings. Of those that are `many`, about `most` are taken, evenly spread. */
-static void put_lines(Json *out, const char *key, const FileMap *map, bool many(const char *, size_t), size_t most) {
+/* The lines of a file as strings. Of those that are `many`, about `most` are taken, evenly spread: one of each so many,
+ * which is returned, and the last. */
+static size_t put_lines(Json *out, const char *key, const FileMap *map, bool many(const char *, size_t), size_t most) {
     const char *const begin = (const char *)map->data, *const end = begin + map->size, *next;
     size_t count = 0, seen = 0;
     for (const char *line = begin; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1)
@@ -46,9 +47,12 @@ static void put_lines(Json *out, const char *key, const FileMap *map, bool many(
     json_write(json_key(out, key), "[");
     for (const char *line = begin; line < end && (next = memchr(line, '\n', (size_t)(end - line))); line = next + 1) {
         const size_t length = (size_t)(next - line);
-        if (!many(line, length) || seen++ % each == 0) json_string(out, line, length);
+        const bool one = many(line, length);
+        if (!one || seen % each == 0 || seen + 1 == count) json_string(out, line, length);
+        seen += one;
     }
     json_write(out, "]");
+    return each;
 }
 
 /* A film that is not there has no frames. */
@@ -95,7 +99,7 @@ bool report_write(const Trainer *t, RunStatus status, Error *err) {
         put_state(&out, t);
         put_machine(&out, t);
         json_write(&out, "config: %s", config);
-        put_lines(&out, "log", &log, is_train, RUN_LINES);
+        json_write(&out, "log_each: %zu", put_lines(&out, "log", &log, is_train, RUN_LINES));
         put_film(&out, t);
         json_write(&out, "}");
         page_write(page, "report.html", out.text, stbds_arrlenu(out.text));

@@ -7,11 +7,11 @@
  *      "state":{"step":..,"last_step":..,"epoch":..,"best_step":..,"stalled":..,"skipped":..},
  *      "machine":{"cpu":"..","instruction_set":"..","threads":..,"precision":"..","version":".."},
  *      "model":{"parameters":..,"vocabulary":..,"pairs":..,"target_tokens":..,"valid_pairs":..},
- *      "config":"INI text","log":["a line of log.jsonl, as a string", ..],
+ *      "config":"INI text","log":["a line of log.jsonl, as a string", ..],"log_each":..,
  *      "film":["a line of film.jsonl (train/film.h), as a string", ..]}
  *
- * The page gets about RUN_LINES of the log's training lines and about RUN_FRAMES of the film's frames, evenly spread,
- * and all validations. */
+ * The page gets about RUN_LINES of the log's training lines (one of each log_each), about RUN_FRAMES of the film's
+ * frames, evenly spread, and all validations. */
 #pragma once
 
 #include "base/error.h"

@@ -60,6 +60,8 @@ function engine_worker(on_event) {
   ask.end = () => {
     worker.terminate();
     URL.revokeObjectURL(url);
+    for (const {reject} of waiting.values()) reject(new Error("the worker has ended"));
+    waiting.clear();
   };
   return ask;
 }

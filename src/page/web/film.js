@@ -124,7 +124,7 @@ function filmSaid({said, reference, right}) {
 const filmTick = right => html("span.film-tick", right ? {role: "img", "aria-label": "exactly right"} : {}, right && "✓");
 
 /* One or two sentences on what a frame shows, from its numbers. */
-function filmStory({step, samples}) {
+function filmStory({step, samples}, random) {
   if (!samples.length) return "";
   const words = samples.flatMap(s => filmCompare(s.said, s.reference)), right = samples.filter(s => s.right).length;
   /* A word that makes up a third of everything that was said. */
@@ -133,14 +133,14 @@ function filmStory({step, samples}) {
   const whole = percent(known);
   if (right === samples.length) return right === 1 ? "The sentence is exactly right." : `All ${right} sentences are exactly right.`;
   if (right) return `${right} of ${samples.length} sentences ${right === 1 ? "is" : "are"} exactly right; ${whole} of the words said are in place.`;
-  if (step === 0) return "Nothing is learned yet: all numbers of the model are random, and so is what it says.";
+  if (step === 0 && random) return "Nothing is learned yet: all numbers of the model are random, and so is what it says.";
   if (often) return `It says “${often}” over and over, whatever the sentence is.`;
   return `No sentence is right yet; ${whole} of the words said are in place.`;
 }
 
 /* ---- The player ---- */
 
-function filmPlayer({checks = [], floor = NaN} = {}) {
+function filmPlayer({checks = [], floor = NaN, random = true} = {}) {
   let frames = [], at = 0, playing = 0, followed = null, layout = null;
 
   const button = html("button.film-play", {type: "button", onclick: () => (playing ? stop() : play())});
@@ -230,7 +230,7 @@ function filmPlayer({checks = [], floor = NaN} = {}) {
     frames.forEach((f, i) => {
       if (bar.x(i) < free || (i < frames.length - 1 && bar.x(i) > width - right - 40)) return;
       free = bar.x(i) + 52;
-      steps.push(text(bar.x(i), height - 6, i === frames.length - 1 ? "end" : "middle", i ? thousands(f.step) : "step 0"));
+      steps.push(text(bar.x(i), height - 6, i === frames.length - 1 ? "end" : "middle", i ? thousands(f.step) : `step ${thousands(f.step)}`));
     });
     const path = line.map(p => `${bar.x(p[0]).toFixed(1)},${bar.y(p[1]).toFixed(1)}`).join(" ");
     track.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -427,7 +427,7 @@ function filmPlayer({checks = [], floor = NaN} = {}) {
     slider.setAttribute("aria-valuetext", `step ${now.step}`);
     told.replaceChildren("step ", strong(thousands(now.step)), " of ", thousands(frames[frames.length - 1].step),
       ...(Number.isFinite(now.loss) ? [" · loss ", strong(now.loss.toFixed(2))] : []));
-    story.textContent = filmStory(now);
+    story.textContent = filmStory(now, random);
     saidBox.hidden = !now.samples.length;
     said.replaceChildren(...now.samples.map(s => html("li", {class: s.right ? "is-right" : null},
       html("p.film-in", s.source), html("p.film-ref", s.reference),

@@ -109,7 +109,7 @@ addEventListener("beforeprint", () => {
   openNumbers();
   drawUpTo(sections[sections.length - 1].id);
   printScenes();
-  for (const node of [...pictures.keys()]) redraw(node, true);
+  for (const node of allPictures()) redraw(node, true);
 });
 addEventListener("afterprint", () => {
   document.getElementById("printed").replaceChildren();

@@ -213,7 +213,7 @@ function drawHero(shown = lesson.data && lesson.data.source ? heroOf(lesson.data
   says.append(html("p.hint", "The ribbons show which words each word of the translation comes from. Touch one. ",
     html("button.link", {onclick: () => walk(1)}, "See how it is done"), html("span.keys", " or press the space bar.")));
   if (shown.unseen.length)
-    says.append(html("p.unseen-note", "The model never saw ", shown.unseen.map((u, i) => [i ? ", " : "", html("b", u.text.trim())]),
+    says.append(html("p.unseen-note", "The model never saw ", [...new Set(shown.unseen.map(u => u.text.trim()))].map((text, i) => [i ? ", " : "", html("b", text)]),
       " while it learnt, so it can only guess there."));
 }
 /* most: size of the type, where there is room. */

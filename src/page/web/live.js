@@ -140,6 +140,7 @@ function liveSettle() {
 /* Puts another model into the page. name: what it is called there. */
 async function liveUse(bytes, name) {
   await nmt.engine.load(bytes);
+  knock.whole.clear(); /* what the model before said */
   await liveTranslateAgain();
   nmt.model = name;
 }

@@ -127,7 +127,7 @@ const trainPairs = () => trainLines().filter(l => !l.wrong).map(l => l.columns.s
 function trainLines() {
   return teach.pairs.value.split("\n").map((line, i) => {
     const columns = line.split("\t").map(s => s.trim());
-    const wrong = columns.length < 2 ? "has no tab" : columns[0] && columns.slice(1).join("") ? "" : "lacks a sentence";
+    const wrong = columns.length < 2 ? "has no tab" : columns[0] && columns[1] ? "" : "lacks a sentence";
     return {number: i + 1, columns, wrong, note: wrong || (columns.length > 2 ? "has a third column, which is not learnt from" : "")};
   }).filter(l => l.columns.join(""));
 }
@@ -155,7 +155,7 @@ async function trainStart() {
       pairs: mine ? t.pairs.value.replace(/\n*$/, "\n") : null,
       look: 40,
       samples: samples.length ? samples : [["a", "a"]],
-      example: samples.length ? [samples[0][0], mine ? "" : t.samples[1][0]] : ["a", ""],
+      example: mine ? [samples.length ? [...samples].sort((a, b) => a[0].length - b[0].length)[0][0] : "a", ""] : [samples[0][0], samples[1][0]],
       watch: event => number === t.number && trainEvent(event)
     });
     Object.assign(t, {run, last: run.last_step, began: performance.now(), state: "running"});
@@ -173,17 +173,24 @@ function trainFail(error) {
   teach.error.textContent = error.message;
   trainShow();
 }
-async function trainPause() {
-  const t = teach, go = t.state === "paused";
-  t.state = go ? "running" : "paused";
+/* Time that passes in a pause is not counted. */
+function trainHold(paused) {
+  const t = teach, now = performance.now();
+  if (paused && t.state === "running") t.held = now;
+  if (!paused && t.state === "paused") t.began += now - t.held;
+  t.state = paused ? "paused" : "running";
   trainShow();
+}
+/* A run that ends meanwhile answers no more. */
+async function trainPause() {
+  const go = teach.state === "paused";
+  trainHold(!go);
   trainTell();
-  await (go ? t.run.go() : t.run.pause());
+  await (go ? teach.run.go() : teach.run.pause()).catch(() => {});
 }
 async function trainStep() {
-  teach.state = "paused";
-  trainShow();
-  await teach.run.step();
+  trainHold(true);
+  await teach.run.step().catch(() => {});
 }
 async function trainOver() {
   const t = teach, was = t.state;
@@ -216,7 +223,7 @@ function trainEvent(event) {
     t.look = event;
     trainShow();
   }
-  if (looked || t.state === "paused" || event.step === event.last) trainTell();
+  if (looked || t.state === "paused" || event.step === event.last - 1) trainTell();
   t.fresh = t.fresh || looked;
   if (t.frame) return;
   t.frame = requestAnimationFrame(() => {
@@ -230,7 +237,7 @@ function trainTell() {
   t.bar.value = t.at / t.last || 0;
   if (!t.look || loss === undefined) return;
   const left = t.state === "running" && t.at > 5 ? (performance.now() - t.began) / t.at * (t.last - t.at) / 1000 : 0;
-  t.said.textContent = t.at === t.last ? `Step ${t.at}: learnt. Now it translates ${t.typed ? "its" : "other"} sentences …` :
+  t.said.textContent = t.at >= t.last - 1 ? `The last step; then it translates ${t.typed ? "its" : "other"} sentences …` :
     `Step ${t.at} of ${t.last}. ${right} of ${t.look.samples.length} sentences right. ${thousands(Math.round(t.speed))} pieces a second${
       left > 1 && !document.hidden ? `, about ${left < 90 ? Math.ceil(left / 5) * 5 + " s" : Math.ceil(left / 60) + " min"} left` : ""}.`;
 }
@@ -240,7 +247,7 @@ function trainDone(done) {
   t.bar.value = 1;
   const same = t.plain && nmt.engine.shipped && done.sha256 === nmt.engine.shipped.sha256, exact = t.valid && Number.isFinite(t.valid.exact);
   t.said.textContent = `Learnt: ${done.step} steps, ${thousands(Math.round(done.tokens_per_second))} pieces a second.${
-    exact ? ` ${percent(t.valid.exact)} of ${t.typed ? "its" : ""} ${t.valid.sentences} sentences ${t.typed ? "" : "that it has not learnt from "}come out exactly right.`.replace("  ", " ") : ""}`;
+    exact ? ` ${Math.round(t.valid.exact * t.valid.sentences)} of ${t.typed ? "its" : ""} ${t.valid.sentences} sentences ${t.typed ? "" : "that it has not learnt from "}come out exactly right.`.replace("  ", " ") : ""}`;
   const copy = html("button", {id: "train-copy", type: "button", onclick: async () => {
     try {
       await navigator.clipboard.writeText(done.command);
@@ -269,11 +276,16 @@ function trainDone(done) {
 
 /* ---- models as files ---- */
 
+/* Puts a model in the place of the page's own, which is kept. */
+async function trainInstead(bytes, name) {
+  const own = nmt.own || await nmt.engine.model_bytes();
+  await liveUse(bytes, name);
+  nmt.own = own;
+}
 async function trainUse() {
   const t = teach, bytes = t.done ? t.done.bytes : t.look.bytes, step = t.done ? t.done.step : t.look.step;
   try {
-    if (!nmt.own) nmt.own = await nmt.engine.model_bytes();
-    await liveUse(bytes.slice(), `the model that you taught (step ${step})`);
+    await trainInstead(bytes.slice(), `the model that you taught (step ${step})`);
     t.error.textContent = "";
     trainShow();
     document.getElementById("hero").scrollIntoView();
@@ -318,8 +330,7 @@ async function trainFile(file) {
     const bytes = new Uint8Array(await file.arrayBuffer());
     const model = trainIsModel(file.name) || new TextDecoder().decode(bytes.subarray(0, 4)) === "GGUF";
     if (model) {
-      if (!nmt.own) nmt.own = await nmt.engine.model_bytes();
-      await liveUse(bytes, file.name);
+      await trainInstead(bytes, file.name);
     } else {
       t.pairs.value = trainText(bytes);
       trainChoose("mine");

@@ -38,7 +38,8 @@ function drawHead() {
     document.title = `${run.name}: training`;
     $('name').textContent = run.name;
     const at = whole(state.step), share = state.last_step ? Math.min(1, state.step / state.last_step) : 1;
-    const seconds = train.reduce((sum, l) => sum + (l.tokens_per_second > 0 ? l.tokens / l.tokens_per_second : 0), 0);
+    const seconds = run.log_each * /* of so many lines, the page has one */
+        train.reduce((sum, l) => sum + (l.tokens_per_second > 0 ? l.tokens / l.tokens_per_second : 0), 0);
     const left = seconds > 0 ?
         `, about ${duration(seconds / train[train.length - 1].step * (state.last_step - state.step))} left` : '';
     $('status').textContent = {
@@ -438,7 +439,8 @@ function followReader() {
 /* ---- The film ---- */
 
 function drawFilm() {
-    const player = filmPlayer({checks: valid.map(l => [l.step, finite(l.loss)]), floor: leastLoss() || NaN});
+    const player = filmPlayer({checks: valid.map(l => [l.step, finite(l.loss)]), floor: leastLoss() || NaN,
+        random: !/^init = ./m.test(run.config)});
     player.add(...film);
     if (player.frames().length === 0) {
         $('film').hidden = true;

@@ -1110,11 +1110,11 @@
   scenes.push({
     id: "heads",
     get title() {
-      const H = lesson.data && lesson.data.model ? lesson.data.model.heads : 0, many = inWords[H] || "Many";
+      const block = lesson.data && blocksOf(lesson.data, "encoder")[0], H = block ? block.p.shape[0] : 0, many = inWords[H] || "Many";
       return H === 1 ? "One head, one question" : `${many} heads, ${many.toLowerCase()} questions`;
     },
     map: ["encoder-attention"],
-    steps: 2,
+    steps: d => (d.model ? 2 : 1), /* the worked example joins no heads */
     needs: hasEncoder,
     draw(host, lesson, step) { [drawHeads, drawJoin][step](host, lesson.data); },
     caption(data, step) {
@@ -1139,7 +1139,7 @@
     id: "feedforward",
     title: "Then each word thinks for itself",
     map: ["encoder-ffn", "decoder-ffn"],
-    needs: hasEncoder,
+    needs: d => d.model && hasEncoder(d),
     draw: (host, lesson) => drawFeedForward(host, lesson.data),
     caption(data) {
       const w = placeOf(data, "encoder");
@@ -1560,7 +1560,8 @@
           strong(said(best)), ` gets ${part(p[best])}`,
           now.says.id === now.candidates[best].id
             ? ", and it is what the model says."
-            : `; the search says “${shown(now.says)}” nevertheless, as that leads to a better whole.`
+            : off(data, "mask") ? `; the model said “${shown(now.says)}” when it could not yet see the words that follow.`
+                                : `; the search says “${shown(now.says)}” nevertheless, as that leads to a better whole.`
         ],
         [
           heat === 1   ? "1: as the model is. "

@@ -149,9 +149,9 @@ scenes.push({
   steps: d => (d.galaxy ? 3 : 2),
   caption(d, step) {
     const count = lesson.words("source").length, width = tensor(d.embedding.source).shape[1], hero = followed();
-    const cut = lesson.words("source").find(w => w.tokens.length > 1), pieces = d.source.tokens.filter(t => t.word >= 0).length;
+    const cut = lesson.words("source").find(w => w.tokens.length > 1), pieces = d.source.tokens.length - 1;
     return step === 0 ? [`The model knows ${thousands(d.model ? d.model.vocab : 0)} pieces of text, and each has a number. The sentence is ${plural(count, "word")}, `,
-        cut ? [`in ${pieces} pieces (`, quoted(cut.text), ` is put together from ${cut.tokens.length})`] : "one piece each", ", and one more piece: (end)."]
+        pieces === count ? "one piece each" : [`in ${pieces} pieces`, cut ? [" (", quoted(cut.text), ` is put together from ${cut.tokens.length})`] : ""], ", and one more piece: (end)."]
       : step === 1 ? [`Each number picks a row of a table: ${width} numbers, learnt in training, drawn here as colours. `, hero ? ["This column is all that the model knows of ", quoted(hero.text), " by itself."] : ""]
                    : galaxyCaption(d);
   },
@@ -184,7 +184,7 @@ scenes.push({
   id: "places",
   title: "Places",
   map: ["embed", "target-embed"],
-  needs: d => d.source && d.embedding && d.embedding.source_positions && !(d.knocked || []).includes("positions"),
+  needs: d => d.source && d.embedding && d.positions && !(d.knocked || []).includes("positions"),
   steps: () => (swapped(placed()) ? 2 : 1),
   caption(d, step) {
     const words = placed(), pair = swapped(words);
@@ -308,7 +308,7 @@ function pullRows(d, at) {
     move: sum(w.tokens.map(j => step.total[j]))
   }));
   const marks = range(d.source.tokens.length).filter(j => d.source.tokens[j].word < 0);
-  return [...rows, {name: "(end)", weight: sum(marks.map(weight)), move: sum(marks.map(j => step.total[j]))}];
+  return [...rows, {name: marks.length > 1 ? "(end), spaces" : "(end)", weight: sum(marks.map(weight)), move: sum(marks.map(j => step.total[j]))}];
 }
 /* The parts of the whole step: [{name, move}], which add up to position_after - position_before. */
 function pullParts(d, at) {
@@ -363,7 +363,9 @@ scenes.push({
     const c = d.context, groups = [c.from, c.to], last = c.layers - 1;
     if (step === 0) {
       const ends = pathsOf(c).map(p => p.xy[last][0]), name = x => strong({style: `color:${groupTone(endGroup(x))}`}, groups[endGroup(x)]);
-      if (ends.length < 2) return ["By itself ", quoted(c.word), " has no side. In this sentence it goes to the ", name(ends[0]), ". Watch who pulls it."];
+      const first = pathsOf(c)[0].xy[0][0];
+      if (ends.length < 2) return ["By itself ", quoted(c.word), ...(c.own ? [" has no side"] : [" is on the side of the ", name(first)]),
+        ". In this sentence it goes to the ", name(ends[0]), ". Watch who pulls it."];
       return endGroup(ends[0]) === endGroup(ends[1])
         ? [quoted(c.word), " enters both sentences as the same vector, and ends with the ", name(ends[0]), " in both."]
         : [quoted(c.word), " enters both sentences as the same vector. Layer by layer the words around it move it: here to the ", name(ends[0]), ", there to the ", name(ends[1]), "."];

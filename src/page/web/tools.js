@@ -171,7 +171,8 @@ const shade = (kind, x, max) => (
 /* ---- pictures ---- */
 
 /* draw(width) is called when the node comes into sight, and again when its width or the colours change. */
-const pictures = new Map();
+const pictures = new WeakMap();
+const allPictures = () => [...document.querySelectorAll("[data-picture]")].filter(node => pictures.has(node));
 const resized = new ResizeObserver(list => list.forEach(e => redraw(e.target)));
 const sighted = new IntersectionObserver(list => list.forEach(e => {
   if (!e.isIntersecting) return;
@@ -194,13 +195,14 @@ function redraw(node, always) {
 }
 function lazy(node, draw) {
   pictures.set(node, {draw, width: 0});
+  node.dataset.picture = "";
   sighted.observe(node);
   return node;
 }
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   readColours();
-  for (const [node, picture] of pictures)
-    if (picture.width) redraw(node, true);
+  for (const node of allPictures())
+    if (pictures.get(node).width) redraw(node, true);
 });
 function canvasOf(canvas, width, height) {
   const ratio = devicePixelRatio || 1;

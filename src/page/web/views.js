@@ -215,8 +215,8 @@ const cut = (text, most) => (text.length > most ? text.slice(0, most - 1) + "…
 
 /* Vectors of embedding: token i of a side, before and after scaling, its position, and the sum the model reads. */
 function inputOf(side, i) {
-  const table = tensor(data.embedding[side]),
-        places = tensor(data.embedding[side + "_positions"] || data.embedding.source_positions);
+  const table = tensor(data.embedding[side]), embedding = data.embedding;
+  const places = data.positions && tensor(embedding[side + "_positions"] || embedding.source_positions);
   if (!table || i >= table.shape[0]) return null;
   const row = table.row(i), scaled = Array.from(row, x => x * data.embedding.scale), place = places && places.row(i);
   return {row, scaled, place, x: scaled.map((v, d) => v + (place ? place[d] : 0))};
@@ -275,7 +275,7 @@ views.neighbours = {
 };
 
 views.moved = {
-  needs: () => data.embedding && data.embedding.source_positions && data.source,
+  needs: () => data.embedding && data.positions && data.source,
   draw() {
     const places = tensor(data.embedding.source_positions), count = Math.min(places.shape[0], 16);
     return figure("How far what the model reads for this word here is from what it would read for it in another place, as part " +
@@ -590,7 +590,7 @@ function comesIn(c) {
   if (c.b.kind === "cross" && data.target)
     content.push(para(`The decoder has just read “${targetNames[c.row]}” and is about to say the next piece.`));
   if (input) {
-    content.push(para(`Row ${data[side].tokens[c.row].id} of the table, times ${short(data.embedding.scale)}, plus the vector of place ${c.row}.`));
+    content.push(para(`Row ${data[side].tokens[c.row].id} of the table, times ${short(data.embedding.scale)}${input.place ? `, plus the vector of place ${c.row}` : ""}.`));
     content.push(figure(null, inputStrips(input, "sum-in")));
     content.push(para(first ? "This is the first block, so that is what comes in."
                             : "The blocks before this one have added to that vector, and what comes in is the sum."));
@@ -643,7 +643,7 @@ function dotProducts(c) {
     formula(`score<sub><var>j</var></sub> = ${
       fraction(
         "<var>q</var> · <var>k<sub>j</sub></var>", "√<span class='root'><var>K</var></span>")} &emsp; <var>K</var> = ${
-      c.width}, √<var>K</var> = ${short(c.root)}`),
+      c.width}, √<var>K</var> = ${short(Math.sqrt(c.width))}${without("root") ? ", which is switched off" : ""}`),
     para("The dot product is large when query and key point the same way. Choose a word to see it term by term."),
     table(["word", "q · k", "÷ √K", ""],
       c.raw.map((raw, j) => [word(j), raw, raw / c.root, c.hidden[j] ? "lies ahead: masked, −∞" : ""]),
@@ -842,7 +842,7 @@ views.masking = {
           "words that are not yet written. With the mask, the others share it.",
         html("div.columns",
           html("div", heading("without mask"), map(open, "mask-open", false), row(open[rowShown], false)),
-          html("div", heading("with mask" + (b.kind === "decoder" ? ": the model" : "")), map(causal, "mask-on", true),
+          html("div", heading("with mask" + (b.kind === "decoder" && !without("mask") ? ": the model" : "")), map(causal, "mask-on", true),
             row(causal[rowShown], true))),
         legendHeat("weight"))
     ];

@@ -300,8 +300,12 @@ function lookNow() {
     const {text} = program.json("web_translate", source, "");
     return {source, said: text, target, right: text === target};
   });
-  const inspect = program.json("web_inspect", ...training.example, "");
-  return {samples, inspect, galaxy: inspect.galaxy, bytes: program.system.get("now.gguf").slice()};
+  let inspect = null;
+  try {
+    inspect = program.json("web_inspect", ...training.example, "");
+  } catch (error) { /* an example that is too long for this model; the training goes on */
+  }
+  return {samples, inspect, galaxy: inspect && inspect.galaxy, bytes: program.system.get("now.gguf").slice()};
 }
 
 /* A step, and a look where one is due. */

@@ -1,0 +1,47 @@
+#!/bin/sh
+# Trains a better model from the same pairs, by data diversification (Nguyen et al. 2020): models translate the training
+# text, forward and back, and the last model also learns from these translations. configs/README.md has the results.
+#
+#   sh scripts/get-data.sh multi30k && sh scripts/diversify.sh [section.key=value ...]
+#
+# The result is runs/multi30k-more/model.gguf. Keys and values are for every run. The script can be stopped and started
+# again: it continues where it was, and does nothing twice.
+set -eu
+cd "$(dirname "$0")/.."
+data=data/multi30k
+pairs=$data/train.en+$data/train.fr
+for pair; do
+    case $pair in
+    *[[:space:]]* | --* | [!a-z]*) echo "diversify: expected section.key=value without blanks, found $pair" >&2 && exit 2 ;;
+    esac
+done
+common=$*
+
+# run NAME [section.key=value ...]: trains runs/multi30k-NAME.
+run() {
+    name=$1
+    shift
+    # shellcheck disable=SC2086
+    ./train configs/multi30k.ini run.dir="runs/multi30k-$name" "$@" $common
+}
+
+# translate FILE SOURCES NAME...: translates with these runs' models together.
+translate() {
+    file=$1 sources=$2
+    shift 2
+    [ ! -e "$file" ] || return 0
+    for name in "$@"; do set -- "$@" -m "runs/multi30k-$name/model.gguf" && shift; done
+    ./translate "$@" <"$sources" >"$file.part"
+    mv "$file.part" "$file"
+}
+
+# One model for both directions. It translates back, and the second model starts from it.
+run both train.max_steps=4800 train.schedule=constant train.weight_decay=0 data.train="$pairs $data/train.fr+$data/train.en"
+translate runs/multi30k-both/back.en $data/train.fr both
+back=runs/multi30k-both/back.en+$data/train.fr
+run first
+run second train.init=runs/multi30k-both/model.gguf train.max_steps=8500 train.warmup_steps=400 train.weight_decay=0.2 \
+    train.seed=2 data.train="$pairs $back"
+translate runs/multi30k-second/forward.fr $data/train.en first second
+run more train.init=runs/multi30k-first/model.gguf train.max_steps=6000 train.warmup_steps=300 \
+    train.learning_rate=0.0015 data.train="$pairs $data/train.en+runs/multi30k-second/forward.fr $back"
