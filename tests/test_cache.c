@@ -2,6 +2,7 @@
  * kept, or made anew when it does not fit; and what --dry-run says. */
 #include <dirent.h>
 
+#include "base/checksum.h"
 #include "base/ds.h"
 #include "base/rng.h"
 #include "command.h"
@@ -142,6 +143,52 @@ static void test_damaged(void) {
     EXPECT_INT(run.code, 1);
     EXPECT_HAS(run.err, "hurt/train.cache: cannot write: it is a folder");
     command_free(&run);
+}
+
+/* A cache with more parts than the list of files has, and a right checksum, is made anew. */
+static void test_too_many_parts(void) {
+    enum { PARTS = 300 };
+    free(QUICK("run.dir=parts"));
+    size_t size, size_again;
+    char *bytes = read_bytes("parts/train.cache", &size);
+    const size_t end_size = 8 * sizeof(uint64_t) + sizeof(CorpusReport), end = size - end_size;
+    const size_t more = PARTS * sizeof(uint64_t);
+    uint64_t merges, checksum;
+    memcpy(&merges, bytes + end + 5 * sizeof merges, sizeof merges);
+    char *forged = memory_new(size + more, 1);
+    memcpy(forged, bytes, end);
+    memcpy(forged + end + more, bytes + end, end_size);
+    Checksum sum;
+    checksum_start(&sum);
+    checksum_add(&sum, forged + end - 8 * merges, 8 * merges + more + end_size - sizeof checksum);
+    checksum = checksum_end(&sum);
+    memcpy(forged + size + more - sizeof checksum, &checksum, sizeof checksum);
+    write_bytes("parts/train.cache", forged, size + more);
+    free(QUICK("run.dir=parts", "--fresh"));
+    char *again = read_bytes("parts/train.cache", &size_again);
+    EXPECT(size_again == size && memcmp(again, bytes, size) == 0);
+    free(bytes);
+    free(forged);
+    free(again);
+}
+
+/* With a small weight, an epoch has one step or three; a run continues all the same. */
+static void test_short_epochs(void) {
+    FILE *file = fopen("uneven.tsv", "w");
+    CHECK(file, "a file");
+    for (int i = 0; i < 300; i++)
+        for (int side = 0; side < 2; side++)
+            for (int times = i % 100 / 10 == 6 ? 4 : 1; times > 0; times--)
+                fprintf(file, "the cat sat%s", times > 1 ? " " : side ? "\n" : "\t");
+    fclose(file);
+    for (int step = 28; step < 33 && test_ok; step++) {
+        char steps[40];
+        snprintf(steps, sizeof steps, "train.max_steps=%d", step);
+        free(quick(ARGS("train", "tiny.ini", "data.train=uneven.tsv*0.01", "train.batch_tokens=13",
+                        "train.schedule=constant", "train.max_epochs=0", "valid.every_steps=1000", "valid.translate=0",
+                        "run.dir=uneven", steps),
+                   NULL));
+    }
 }
 
 /* Every byte of a small cache flipped; and contents that lie, with right checksums. */
@@ -580,6 +627,8 @@ int main(void) {
     RUN(test_changed_text);
     RUN(test_damaged);
     RUN(test_hostile);
+    RUN(test_too_many_parts);
+    RUN(test_short_epochs);
     RUN(test_killed);
     RUN(test_sources);
     RUN(test_unused_columns);

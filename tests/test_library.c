@@ -340,6 +340,9 @@ static void test_measures(void) {
     EXPECT_INT(nmt_measure(&score, NMT_CHRF, said, wanted, 1, 1, NULL), NMT_OK);
     EXPECT(score > 50 && score < 100);
     EXPECT_INT(nmt_measure(&score, NMT_CHRFPP, said, wanted, 0, 1, NULL), NMT_OK);
+    const nmt_text broken = text_of("a foo-\nbar\nb c d e"), joined = text_of("a foobar b c d e");
+    EXPECT_INT(nmt_measure(&score, NMT_BLEU, &broken, &joined, 1, 1, NULL), NMT_OK);
+    EXPECT_NEAR(score, 100, 1e-9);
 }
 
 typedef struct Seen {
@@ -429,6 +432,12 @@ static void test_refuses(void) {
     nmt_options_init(&o, sizeof o, NMT_HEADER);
     o.temperature = NAN;
     EXPECT_INT(nmt_translator_new(&translator, good, &o, &err), NMT_WRONG_ARGUMENT);
+    o.temperature = 0, o.sample = 1;
+    EXPECT_INT(nmt_translator_new(&translator, good, &o, &err), NMT_WRONG_ARGUMENT);
+    EXPECT_HAS(err.message, "options: temperature: expected 0.01 to 100, found 0");
+    o.temperature = 1, o.n_best = 3;
+    EXPECT_INT(nmt_translator_new(&translator, good, &o, &err), NMT_WRONG_ARGUMENT);
+    EXPECT_HAS(err.message, "options: n_best: expected 1 with sample, found 3");
     memset(&o, 0, sizeof o);
     EXPECT_INT(nmt_translator_new(&translator, good, &o, &err), NMT_WRONG_ARGUMENT);
     EXPECT_HAS(err.message, "nmt_options_init");
@@ -438,6 +447,48 @@ static void test_refuses(void) {
     EXPECT_INT(nmt_translate(translator, NULL, 0, &results, &err), NMT_OK);
     nmt_translator_free(translator);
     nmt_close(good);
+}
+
+/* Appends the translations of count texts to a text of 2,000 bytes. */
+static void add_texts(char *all, const nmt_result *const *results, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        snprintf(all + strlen(all), 2000 - strlen(all), "%s\n", results[i]->hypotheses[0]->text.bytes);
+}
+
+/* Draws depend on the number of the text, counted over all calls that succeed. */
+static void test_samples(void) {
+    enum { DRAWS = 6 };
+    nmt_error err;
+    nmt_translator *translator;
+    const nmt_result *const *results;
+    nmt_options o;
+    nmt_model *model = open_model();
+    nmt_text texts[DRAWS];
+    for (size_t i = 0; i < DRAWS; i++) texts[i] = text_of(sources[0]);
+    nmt_options_init(&o, sizeof o, NMT_HEADER);
+    o.sample = 1, o.seed = UINT64_MAX, o.temperature = 3;
+    EXPECT_INT(nmt_translator_new(&translator, model, &o, &err), NMT_OK);
+    EXPECT_INT(nmt_translate(translator, texts, DRAWS, &results, &err), NMT_OK);
+    EXPECT(strcmp(results[0]->hypotheses[0]->text.bytes, results[2]->hypotheses[0]->text.bytes) != 0);
+    char together[2000] = "", apart[2000] = "";
+    add_texts(together, results, DRAWS);
+    nmt_translator_free(translator);
+    EXPECT_INT(nmt_translator_new(&translator, model, &o, &err), NMT_OK);
+    for (size_t i = 0; i < DRAWS; i += 2) {
+        EXPECT_INT(nmt_translate(translator, texts, 2, &results, &err), NMT_OK);
+        add_texts(apart, results, 2);
+        calls = 0;
+        fail_at = 1;
+        forever = true;
+        armed = true;
+        EXPECT_INT(nmt_translate(translator, texts, DRAWS, &results, &err), NMT_NO_MEMORY);
+        armed = false;
+        forever = false;
+        fail_at = 0;
+    }
+    EXPECT_STR(apart, together);
+    nmt_translator_free(translator);
+    nmt_close(model);
 }
 
 /* A program that was compiled with an older header has a shorter struct; one with a newer, a longer. */
@@ -824,6 +875,7 @@ int main(void) {
     RUN(test_measures);
     RUN(test_trains);
     RUN(test_refuses);
+    RUN(test_samples);
     RUN(test_options_grow);
     RUN(test_keeps_the_mode);
     RUN(test_locale);

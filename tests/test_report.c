@@ -125,6 +125,8 @@ static void test_long_log(void) {
     char *data = report_data("wide/report.html");
     const size_t train = count_parts(data, "{\\\"kind\\\":\\\"train\\\"");
     EXPECT(train > RUN_LINES / 2 && train <= RUN_LINES);
+    EXPECT_HAS(data, "\"log_each\":3");
+    EXPECT_HAS(data, "{\\\"kind\\\":\\\"train\\\",\\\"step\\\":30,"); /* the last is always there */
     EXPECT_INT(count_parts(data, "{\\\"kind\\\":\\\"valid\\\""), 32);
     EXPECT_HAS(data, "\"{\\\"kind\\\":\\\"tra\\\"\\\\\\\"");
     free(data);

@@ -183,6 +183,19 @@ static void test_command_tunes(void) {
     free(again_said);
     out = command_says(ARGS("translate", MODEL, "--confidence", "--tune=valid.tsv"), NULL, 1, &said);
     EXPECT_STR(said, "translate: valid.tsv: expected at least 100 sentences to calibrate with, found 8\n");
+    EXPECT_STR(out, "");
+    free(out);
+    free(said);
+    /* What is left out is told; nothing is weighted. */
+    write_text("flawed.tsv", "the cat sat\tle chat est assis\nno tab\n\tle chat\nthe dog\tle chien\n");
+    out = command_says(ARGS("translate", MODEL, BACK, "--tune=flawed.tsv"), NULL, 0, &said);
+    EXPECT_HAS(said, "translate: --tune: left out 1 line without a TAB, first flawed.tsv:2\n"
+                     "translate: BLEU of 3 sentences");
+    free(out);
+    free(said);
+    out = command_says(ARGS("translate", MODEL, BACK, "--tune=flawed.tsv*0.5"), NULL, 1, &said);
+    EXPECT_STR(said, "translate: --tune: expected files without weights, because each line counts once, "
+                     "found flawed.tsv*0.5\n");
     free(out);
     free(said);
 }

@@ -17,7 +17,7 @@ static void print_alignment(Alignment how, const TranslatorHypothesis *h) {
     bool first = true;
     for (size_t i = 0; i < h->word_count; i++) {
         const TranslatorWord *word = &h->words[i];
-        if (word->count == 0) continue;
+        if (word->count == 0 && how == ALIGNMENT_HARD) continue;
         if (!first) putchar(' ');
         first = false;
         if (how == ALIGNMENT_HARD)
@@ -57,7 +57,7 @@ bool print_options(PrintHow *how, const OptionReader *r, const ModelFile *model,
     how->confidence = options_given(r, "--confidence");
     how->calibration = model->info.confidence;
     if (options_numbers(r, "--calibration", numbers, 2) == 2) how->calibration = (Confidence){numbers[0], numbers[1]};
-    const bool known = how->calibration.bias != 0 || how->calibration.slope != 0;
+    const bool known = how->calibration.bias != 0 || how->calibration.slope != 0 || options_given(r, "--calibration");
     if (known || !how->confidence || options_given(r, "--tune")) return true;
     return error_set(err,
                      "%s: --confidence: expected training.confidence_bias and _slope in the model, found neither; "

@@ -1,7 +1,5 @@
 #include "cli/scoring.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/ds.h"
+#include "base/file.h"
 #include "base/lines.h"
 #include "base/names.h"
 
@@ -165,12 +164,10 @@ bool scoring_run(Scorer *scorer, const Tokenizer *tokenizer, const Command *comm
     for (size_t i = 0; ok && i < count; i++) {
         const bool input = strcmp(paths[i], "-") == 0;
         job.names[i] = input ? "standard input" : paths[i];
-        files[i] = input ? STDIN_FILENO : open(paths[i], O_RDONLY | O_CLOEXEC);
+        files[i] = input ? STDIN_FILENO : file_open_stream(paths[i], err);
         if (input && count == 1) options_tell_input(command, "a sentence, a TAB and its translation");
-        if (files[i] < 0)
-            ok = error_set(err, "%s: cannot open: %s", paths[i], strerror(errno));
-        else
-            job.readers[i] = lines_open(files[i], job.names[i]);
+        ok = files[i] >= 0;
+        if (ok) job.readers[i] = lines_open(files[i], job.names[i]);
     }
     ok = ok && score_lines(&job, err);
     *failed = job.failed;

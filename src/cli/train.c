@@ -98,10 +98,9 @@ static void tell_lengths(const char *side, const LengthStats *l, size_t tokens, 
 }
 
 /* What is seldom meant: a run that ends before its schedule does. */
-static void tell_schedule(const Trainer *t, Progress *progress) {
+static void tell_schedule(const Trainer *t, uint64_t last, Progress *progress) {
     const Schedule *s = &t->config->schedule;
-    const uint64_t last = trainer_last_step(t);
-    if (s->kind == SCHEDULE_COSINE && last < s->last)
+    if (s->kind == SCHEDULE_COSINE && last < s->last && s->warmup < last)
         progress_line(progress,
                       "the run ends at step %s (train.max_epochs), before the cosine does (train.max_steps = %s): the "
                       "learning rate only falls to %.3g",
@@ -111,7 +110,19 @@ static void tell_schedule(const Trainer *t, Progress *progress) {
                       "train.warmup_steps (%s) does not end before the last step (%s): the learning rate rises to %.3g "
                       "only",
                       terminal_count(s->warmup).text, terminal_count(last).text,
-                      schedule_rate(s, s->kind == SCHEDULE_COSINE ? last - 1 : last));
+                      schedule_rate(s, s->kind == SCHEDULE_COSINE && s->warmup == last ? last - 1 : last));
+}
+
+/* A batch has a whole pair at least. */
+static void tell_batches(const Trainer *t, Progress *progress) {
+    const size_t batches = trainer_step_batches(t->config), tokens = t->config->batch_tokens / batches;
+    const double mean = (double)t->data.train.target_tokens / (double)t->data.train.count;
+    if (batches > 1 && mean > (double)tokens)
+        progress_line(progress,
+                      "a step has %s batches (train.pieces, train.accumulate) of %s tokens, and a target %.1f on "
+                      "average: so a step learns from more than train.batch_tokens (%s)",
+                      terminal_count(batches).text, terminal_count(tokens).text, mean,
+                      terminal_count(t->config->batch_tokens).text);
 }
 
 /* What limits how translations are made and measured. The limit of their length is printed if it cuts training pairs,
@@ -146,7 +157,8 @@ static int dry_run(Trainer *t, Error *err) {
     progress_line(&out, "vocabulary: %s tokens; model: %s parameters",
                   terminal_count(tokenizer_vocab_size(t->data.tokenizer)).text,
                   terminal_count(t->model.params.count).text);
-    tell_schedule(t, &out);
+    tell_schedule(t, dry.last, &out);
+    tell_batches(t, &out);
     tell_limits(t, true, &out);
     progress_line(&out, "steps: %s to go, of %s an epoch: %.1f epochs", terminal_count(dry.steps).text,
                   terminal_count(trainer_epoch_steps(t)).text, (double)dry.steps / (double)trainer_epoch_steps(t));
@@ -174,7 +186,8 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
     tell_lines(t->data.flaws, progress);
     if (!resumed) tell_init(c, progress);
     if (!resumed) tell_lines(t->data.weights, progress);
-    if (!resumed) tell_schedule(t, progress);
+    if (!resumed) tell_schedule(t, trainer_last_step(t), progress);
+    if (!resumed) tell_batches(t, progress);
     tell_limits(t, false, progress);
     if (resumed) {
         progress_line(progress, "continuing from step %s", terminal_count(t->state.step).text);
@@ -189,7 +202,7 @@ static void tell_next(const Trainer *t, Progress *progress) {
     for (size_t i = 0; i < t->data.valid_lines.count && !text; i++) {
         const Text source = corpus_source(&t->data.valid_lines, i);
         char *line = memory_string_n(source.bytes, source.length);
-        if (source.length > 0 && source.length <= LONGEST) text = terminal_word(line);
+        if (source.length > 0 && source.length <= LONGEST && *line != '-') text = terminal_word(line);
         free(line);
     }
     if (!text) text = memory_string("\"a sentence\"");
@@ -221,6 +234,9 @@ static int tell_end(RunStatus status, const Trainer *t, uint64_t first, Progress
     const char *model = t->config->files[RUN_MODEL];
     const NumberText step = terminal_count(s->step);
     char best[64] = "";
+    const Config *c = t->config;
+    const bool may_rise = c->schedule.kind != SCHEDULE_COSINE;
+    const bool by_epochs = c->max_epochs && s->epoch >= c->max_epochs && !(c->max_steps && s->step >= c->max_steps);
     if (s->best_step) snprintf(best, sizeof best, "best at step %s", terminal_count(s->best_step).text);
     switch (status) {
     case RUN_FINISHED:
@@ -228,7 +244,10 @@ static int tell_end(RunStatus status, const Trainer *t, uint64_t first, Progress
             progress_line(progress,
                           "nothing left to do: step %s is the last (train.max_steps, train.max_epochs); %sstart over "
                           "with --fresh",
-                          step.text, t->config->schedule.kind == SCHEDULE_COSINE ? "" : "raise it, or ");
+                          step.text,
+                          by_epochs  ? "raise train.max_epochs, or "
+                          : may_rise ? "raise it, or "
+                                     : "");
         else
             progress_line(progress, "done: %s steps%s%s: %s", step.text, *best ? ", " : "", best, model);
         tell_next(t, progress);
@@ -373,18 +392,8 @@ static void check_spaces(const OptionReader *r, const char *value, bool more) {
     if (spaces) options_usage(&command, "%s: expected %s=%s, without spaces around the =", key, key, to);
 }
 
-/* Whether a list of files has standard input in it. */
-static bool names_stdin(const char *list) {
-    for (list += strspn(list, " "); *list; list += strspn(list, " ")) {
-        const size_t length = strcspn(list, " ");
-        if (*list == '-' && (length == 1 || list[1] == '*')) return true;
-        list += length;
-    }
-    return false;
-}
-
 static bool check_input(const char *path, const Config *config, const Ranks *ranks, Error *err) {
-    const bool is_config = strcmp(path, "-") == 0, is_corpus = names_stdin(config->data_train);
+    const bool is_config = strcmp(path, "-") == 0, is_corpus = corpus_names_input(config->data_train);
     if (is_config && is_corpus)
         return error_set(err,
                          "data.train: -: standard input is the config already; name a file, or give the config as one");

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/ds.h"
 #include "base/size.h"
@@ -97,12 +98,18 @@ static void keep_best(Judged *j, const double *weights) {
     stbds_arrsetlen(j->samples, stbds_arrlenu(j->list.start) - 1);
 }
 
+static bool enough(const Tuning *t, size_t count, Error *err) {
+    return count >= 2 * CONFIDENCE_LEAST ||
+           error_set(err, "%s: expected at least %d sentences to calibrate with, found %zu", t->list,
+                     2 * CONFIDENCE_LEAST, count);
+}
+
 static bool calibrate(const Tuning *t, const Judged *j, Error *err) {
     const size_t count = stbds_arrlenu(j->samples);
     const Confidence found = confidence_fit(j->samples, count);
-    if (count < 2 * CONFIDENCE_LEAST || (found.bias == 0 && found.slope == 0))
-        return error_set(err, "%s: expected at least %d sentences to calibrate with, found %zu", t->list,
-                         2 * CONFIDENCE_LEAST, count);
+    if (found.bias == 0 && found.slope == 0)
+        return error_set(err, "%s: expected at least %d sentences that have a translation, found fewer", t->list,
+                         CONFIDENCE_LEAST);
     printf("--calibration %.6g,%.6g", found.bias, found.slope);
     ConfidenceBin bins[CONFIDENCE_BINS];
     const double difference = confidence_diagram(bins, j->samples, count);
@@ -113,13 +120,26 @@ static bool calibrate(const Tuning *t, const Judged *j, Error *err) {
     return true;
 }
 
+/* What is left out, a line for each kind. All other lines that have a target count, as in a validation. */
+static void tell_flaws(const Tuning *t, const CorpusReader *reader, CorpusReport report) {
+    report.count[CORPUS_EMPTY] = report.count[CORPUS_NOT_UTF8] = 0;
+    char *told = corpus_tell(reader, &report, "--tune");
+    for (char *line = strtok(told, "\n"); line; line = strtok(NULL, "\n")) options_note(t->command, "%s", line);
+    free(told);
+}
+
 bool tuning_run(const Tuning *t, Error *err) {
     const CorpusRules rules = {.keep = true, .max_length = SIZE_MAX, .text = t->text};
     CorpusReport report = {0};
     Corpus corpus = {0};
     CorpusReader *reader = corpus_open(t->list, NULL, rules, err);
-    bool ok = reader && corpus_next(reader, &corpus, UINT32_MAX, &report, err);
+    bool ok = reader != NULL;
+    if (ok && corpus_is_weighted(reader))
+        ok = error_set(err, "--tune: expected files without weights, because each line counts once, found %s", t->list);
+    ok = ok && corpus_next(reader, &corpus, UINT32_MAX, &report, err);
     if (ok && corpus.count == 0) ok = corpus_none(reader, &report, "--tune", err);
+    if (ok) tell_flaws(t, reader, report);
+    if (ok && t->confidence) ok = enough(t, corpus.count, err);
     Judged j = {.work = ngrams_create()};
     for (size_t i = 0; ok && i < corpus.count; i += LINES_TOGETHER)
         ok = translate_lines(t, &j, &corpus, i, size_min(LINES_TOGETHER, corpus.count - i), err);

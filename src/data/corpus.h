@@ -103,6 +103,9 @@ typedef struct CorpusReader CorpusReader;
 CorpusReader *corpus_open(const char *list, const char *folder, CorpusRules rules, Error *err);
 void corpus_close(CorpusReader *reader);
 
+/* Whether standard input is in a list. */
+bool corpus_names_input(const char *list);
+
 /* The list as given, for messages. */
 const char *corpus_list(const CorpusReader *reader);
 

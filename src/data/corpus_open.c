@@ -275,6 +275,18 @@ void corpus_close(CorpusReader *r) {
     free(r);
 }
 
+bool corpus_names_input(const char *list) {
+    Error ignored;
+    CorpusReader *r = memory_new(1, sizeof *r);
+    bool found = false;
+    split_list(r, list, &ignored);
+    for (size_t i = 0; i < stbds_arrlenu(r->items); i++)
+        for (int side = 0; side < 2 && r->items[i].names[side]; side++)
+            found = found || strcmp(r->items[i].names[side], "-") == 0;
+    corpus_close(r);
+    return found;
+}
+
 const char *corpus_list(const CorpusReader *r) { return r->list; }
 
 size_t corpus_items(const CorpusReader *r) { return stbds_arrlenu(r->items); }

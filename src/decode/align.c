@@ -56,7 +56,8 @@ bool align_run(Transformer *model, const real *w, Packed source, const Translati
     return ok;
 }
 
-size_t align_words(const Tokenizer *tokenizer, int32_t *word, const int32_t *ids, size_t count) {
+/* shown: the words of the text as a translation shows it. */
+static size_t split_words(const Tokenizer *tokenizer, int32_t *word, const int32_t *ids, size_t count, bool shown) {
     char *text = NULL; /* all tokens' bytes */
     size_t *end = memory_new(count + 1, sizeof *end);
     for (size_t i = 0; i < count; i++) {
@@ -71,7 +72,7 @@ size_t align_words(const Tokenizer *tokenizer, int32_t *word, const int32_t *ids
     for (size_t at = 0, size; at < stbds_arrlenu(text); at += size) {
         uint32_t code;
         size = utf8_decode(&code, text + at, stbds_arrlenu(text) - at);
-        const bool space = utf8_class(code) == UTF8_SPACE;
+        const bool space = utf8_class(shown ? search_shown(code) : code) == UTF8_SPACE;
         words += !space && !inside;
         inside = !space;
         while (end[token] <= at) token++;
@@ -84,6 +85,10 @@ size_t align_words(const Tokenizer *tokenizer, int32_t *word, const int32_t *ids
     return words;
 }
 
+size_t align_words(const Tokenizer *tokenizer, int32_t *word, const int32_t *ids, size_t count) {
+    return split_words(tokenizer, word, ids, count, false);
+}
+
 AlignedWords align_word_shares(real **out, const Tokenizer *tokenizer, const Translation *found, const real *shares,
                                const int32_t *source_word, size_t count) {
     const size_t T = found->length, S = count + 1;
@@ -93,8 +98,9 @@ AlignedWords align_word_shares(real **out, const Tokenizer *tokenizer, const Tra
         if (words.source_first == SIZE_MAX) words.source_first = (size_t)source_word[j];
         words.source_count = (size_t)source_word[j] + 1 - words.source_first;
     }
+    if (words.source_count == 0) words.source_first = 0;
     int32_t *word = memory_new(T, sizeof *word);
-    words.count = align_words(tokenizer, word, found->ids, T);
+    words.count = split_words(tokenizer, word, found->ids, T, true);
     const size_t cells = words.count * words.source_count;
     real *rows = cells > 0 ? stbds_arraddnptr(*out, cells) : NULL;
     for (size_t i = 0; i < cells; i++) rows[i] = 0;

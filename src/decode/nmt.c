@@ -122,7 +122,8 @@ nmt_status nmt_measure(double *score, nmt_metric metric, const nmt_text *transla
     if ((size_t)metric >= sizeof metrics / sizeof *metrics)
         return call_refuse(err, NMT_WRONG_ARGUMENT, "metric: expected one of nmt_metric, found %d", (int)metric);
     if (each == 0 || count > SIZE_MAX / each)
-        return call_refuse(err, NMT_WRONG_ARGUMENT, "each: expected 1 or more references, found %zu", each);
+        return call_refuse(err, NMT_WRONG_ARGUMENT, "each: expected 1 to %zu references, found %zu",
+                           SIZE_MAX / (count > 0 ? count : 1), each);
     nmt_status status = call_texts(translations, count, "translations", err);
     if (status == NMT_OK) status = call_texts(references, count * each, "references", err);
     if (status != NMT_OK) return status;

@@ -107,16 +107,18 @@ typedef struct nmt_options {
     double max_ratio;    /* a translation has at most max_ratio times the tokens of its source, ...; default -1;
                             negative: the model's */
     int max_extra;       /* ... and max_extra more; default -1; negative: the model's */
-    int max_length;      /* a translation has at most this many tokens, too; 0: no such limit */
+    int max_length;      /* a translation has at most this many tokens; 0: no such limit. Unless max_ratio or max_extra
+                            is given, too, it may have so many however short its source is */
     int min_length;      /* a translation has at least this many tokens */
     int no_repeat_ngram; /* no sequence of this many tokens occurs twice in a translation; 0: it may */
     int alignment;       /* 1: hypotheses have words, with their shares of the source */
     int sentences;       /* 1: each sentence of a text is translated by itself */
     nmt_text prefix;     /* every translation begins with it; length 0: none. It is copied */
     int sample;          /* 1: draw each token by its probability instead of searching */
-    int top_k;           /* draw from this many most likely tokens; 0: from all */
-    double temperature;  /* default 1: draw by probability ^ (1 / temperature) */
-    uint64_t seed;       /* default 1: the draws depend only on it, on the number of the text and on the position */
+    int top_k;           /* draw from this many most likely tokens, at most 64; 0: from all */
+    double temperature;  /* default 1: draw by probability ^ (1 / temperature); 0.01 to 100 */
+    uint64_t seed;       /* default 1: the draws depend only on it, on the number of the text, counted over all calls of
+                            the translator that succeed, and on the position */
     const nmt_model *const *more; /* (more_count) other models with the same vocabulary: the probability of a token is
                                      then the mean over all models. They must stay open as long as the model */
     size_t more_count;            /* at most 15 */
@@ -129,7 +131,7 @@ NMT_API void nmt_options_init(nmt_options *options, size_t size, int header);
 /* Where a word of a translation comes from: its shares of source words. Words are what white space separates, numbered
  * from 0. The shares' sum may be less than 1; the rest went to the end of the sentence. */
 typedef struct nmt_word {
-    const float *shares;          /* (count) */
+    const float *shares;          /* (count); 0 where what was translated has no word */
     size_t first, count, largest; /* the first source word's number; how many; the word with the largest share */
 } nmt_word;
 
@@ -144,7 +146,8 @@ typedef struct nmt_hypothesis {
 
 /* The translations of a text. New fields may come behind the last. */
 typedef struct nmt_result {
-    const nmt_hypothesis *const *hypotheses; /* (count) the best first; at least one, at most n_best, no text twice */
+    const nmt_hypothesis *const *hypotheses; /* (count) the best first, those that were cut behind the others; at least
+                                                one, at most n_best, no text twice */
     size_t count;
     size_t source_tokens;
     size_t source_words; /* with options.alignment */
@@ -162,12 +165,13 @@ NMT_API void nmt_translator_free(nmt_translator *translator); /* NULL is fine */
 
 /* Translates texts (count), best many at once. *results becomes an array of count results in the order of the texts,
  * which belong to the translator and live until its next call. A translation has the same bits whatever else it is
- * translated with. After a failure the translator can be used again. */
+ * translated with, unless it is sampled. After a failure the translator can be used again. */
 NMT_API nmt_status nmt_translate(nmt_translator *translator, const nmt_text *texts, size_t count,
                                  const nmt_result *const **results, nmt_error *err);
 
 /* How likely the model finds a given translation: log p(target | source), which is a sum over the target's tokens; and
- * the number of these tokens, the end of the sentence included. */
+ * the number of these tokens, the end of the sentence included. Without tokens: 0 if both texts are empty; -INFINITY if
+ * only the source is empty, a side is too long for the model, or the model's numbers are not finite. */
 typedef struct nmt_score {
     double log_probability;
     size_t tokens;

@@ -39,6 +39,7 @@ struct nmt_translator {
     const nmt_model *model;
     nmt_options options; /* prefix and more: copies */
     Engine *engine;      /* NULL: to be made */
+    uint64_t texts;      /* translated so far */
     nmt_status failure;  /* of the call that runs */
 };
 
@@ -79,6 +80,11 @@ static bool check_signs(const nmt_options *o, Error *err) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].value < 0 || rows[i].value > rows[i].most)
             return error_set(err, "options: %s: expected 0 to %d, found %d", rows[i].name, rows[i].most, rows[i].value);
+    if (o->sample && o->temperature == 0)
+        return error_set(err,
+                         "options: temperature: expected 0.01 to 100, found 0 (without sample, the search is greedy)");
+    if (o->sample && o->n_best > 1)
+        return error_set(err, "options: n_best: expected 1 with sample, found %d", o->n_best);
     return true;
 }
 
@@ -108,9 +114,9 @@ static bool search_options(SearchOptions *how, int32_t **prefix, const nmt_trans
     how->temperature = o->temperature;
     how->top_k = (size_t)o->top_k;
     how->int8 = o->int8;
-    how->seed = o->seed;
     tokenizer_encode(t->model->tokenizer, prefix, o->prefix.bytes, o->prefix.length);
     how->prefix = *prefix, how->prefix_length = stbds_arrlenu(*prefix);
+    how->seed = o->seed;
     return search_check(how, &hyper, "options", err);
 }
 
@@ -129,6 +135,7 @@ static bool need_engine(nmt_translator *t, Error *err) {
         const ModelFile *other = &t->options.more[i]->file;
         translator_add(e->translator, &other->params, other->w);
     }
+    translator_count_from(e->translator, t->texts);
     if (t->options.alignment) translator_align(e->translator);
     if (t->options.sentences) translator_sentences(e->translator);
     t->engine = e;
@@ -286,8 +293,10 @@ nmt_status nmt_translate(nmt_translator *translator, const nmt_text *texts, size
     nmt_status status = call_texts(texts, count, "texts", err);
     if (status != NMT_OK) return status;
     status = call_translator(translator, translate, &(Translating){translator, texts, count}, err);
-    if (status == NMT_OK) *results = translator->engine->answer.result_at;
-    return status;
+    if (status != NMT_OK) return status;
+    *results = translator->engine->answer.result_at;
+    translator->texts += count;
+    return NMT_OK;
 }
 
 typedef struct Scoring {

@@ -38,7 +38,7 @@ const double *reranker_value(const Reranker *reranker, const TranslatorHypothesi
 
 /* ---- Weights ---- */
 
-/* Translations of sentences with references, in the order that the search gave them. */
+/* Translations of sentences with references. Of those that a sentence has, the first wins a tie. */
 typedef struct RerankList {
     size_t values;
     double *value;       /* (hypotheses, values); a stb_ds array, as are the others */
@@ -53,7 +53,7 @@ void rerank_list_free(RerankList *list);
 size_t rerank_best(const RerankList *list, const double *weights, size_t sentence);
 double rerank_bleu(const RerankList *list, const double *weights);
 
-/* The weights with the best BLEU that a coordinate search finds: beginning with the search's own order, it makes one
- * weight after another larger or smaller by a step as long as that helps, then with smaller steps. weights[0] is 1, and
- * no model's is below 0. Returns their BLEU. */
+/* The weights with the best BLEU that a coordinate search finds: beginning with the search's log probability alone, it
+ * makes one weight after another larger or smaller by a step as long as that helps, then with smaller steps. weights[0]
+ * is 1, and no model's is below 0. Returns their BLEU. */
 double rerank_tune(const RerankList *list, double weights[RERANK_MOST]);

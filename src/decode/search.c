@@ -190,6 +190,12 @@ static void continue_rows(void *context, size_t first, size_t last) {
     }
 }
 
+uint32_t search_shown(uint32_t code) {
+    if (code == '\n' || code == '\r') return ' ';
+    const bool control = (code < ' ' && code != '\t') || (code >= 0x7F && code < 0xA0);
+    return code < UTF8_BAD && !control ? code : 0xFFFD;
+}
+
 void search_text(const Tokenizer *tokenizer, char **text, const Translation *translation) {
     char *said = NULL;
     tokenizer_decode(tokenizer, &said, translation->ids, translation->length);
@@ -197,9 +203,7 @@ void search_text(const Tokenizer *tokenizer, char **text, const Translation *tra
         char bytes[UTF8_LONGEST];
         uint32_t code;
         at += utf8_decode(&code, said + at, stbds_arrlenu(said) - at);
-        if (code == '\n' || code == '\r') code = ' ';
-        const bool control = (code < ' ' && code != '\t') || (code >= 0x7F && code < 0xA0);
-        const size_t size = utf8_encode(bytes, code < UTF8_BAD && !control ? code : 0xFFFD);
+        const size_t size = utf8_encode(bytes, search_shown(code));
         ds_append(*text, bytes, size);
     }
     stbds_arrfree(said);

@@ -38,6 +38,10 @@ typedef struct Translation {
     bool finished; /* ended by </s>; else cut by the limit or, if it is shorter, by options that forbid every token */
 } Translation;
 
+/* What a translation shows for a character of the model's: a space for a line end, U+FFFD for a control character and
+ * for bytes that are no character. */
+uint32_t search_shown(uint32_t code);
+
 /* Appends the text of a translation to *text, a stb_ds array, as one line of UTF-8. A model can say anything: line ends
  * become spaces. Bytes that are no character, such as the first half of one that the limit cut, become U+FFFD; so do
  * control characters except TAB, which a terminal would obey. */

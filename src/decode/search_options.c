@@ -31,7 +31,7 @@ const Field search_more_fields[] = {
              "draw by probability ^ (1 / temperature)", .or_zero = true),
     ROW_INTEGER("decode.top_k", SearchOptions, top_k, "0", 1, SEARCH_MAX_BEAM, "draw from the k most likely tokens",
                 .or_zero = true),
-    ROW_INTEGER("decode.seed", SearchOptions, seed, "1", 0, 0x1p63, "of the draws"),
+    ROW_INTEGER("decode.seed", SearchOptions, seed, "1", 0, 0x1p64, "of the draws"),
     ROW_END,
 };
 

@@ -142,6 +142,12 @@ static int longer_first(const void *a, const void *b) {
     return x < y ? -1 : 1;
 }
 
+static bool begins_with_space(const char *bytes, size_t length) {
+    uint32_t code;
+    utf8_decode(&code, bytes, length);
+    return utf8_class(code) == UTF8_SPACE;
+}
+
 /* The length of the next part: how many of the first `count` ids, at least 1 and at most `most`. */
 static size_t split_next(const Tokenizer *tokenizer, const int32_t *ids, size_t count, size_t most) {
     size_t space = 0; /* the last token that begins with white space */
@@ -149,7 +155,7 @@ static size_t split_next(const Tokenizer *tokenizer, const int32_t *ids, size_t 
     for (size_t i = 0; i < count && i <= most; i++) {
         size_t length;
         const char *bytes = tokenizer_token_bytes(tokenizer, ids[i], &length);
-        if (i > 0 && bytes[0] == ' ') {
+        if (i > 0 && begins_with_space(bytes, length)) {
             space = i;
             if (before == '.' || before == '!' || before == '?') return i;
         }
@@ -310,6 +316,8 @@ static void assemble(Translator *t, size_t count, TranslatorResult *results) {
         result->bytes = result->hypotheses[0].bytes, result->length = result->hypotheses[0].length;
     }
 }
+
+void translator_count_from(Translator *t, uint64_t texts) { t->texts_before = texts; }
 
 bool translator_run(Translator *t, const Text *texts, size_t count, TranslatorResult *results, Error *err) {
     make_parts(t, texts, count, results);

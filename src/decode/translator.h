@@ -2,7 +2,7 @@
  *
  * It normalises and tokenises each text, sorts the texts by length into batches, searches (decode/search.h), and gives
  * the results in the order of the texts. The translation of a text has the same bits whatever else it is translated
- * with.
+ * with, unless it is sampled.
  *
  * A text with more tokens than the model takes is cut into parts. It is cut behind each . ! or ? that ends a word. A
  * part that is still too long is cut at the last white space that fits, and a word that is too long is cut within. The
@@ -74,7 +74,10 @@ void translator_align(Translator *translator);
 typedef void TranslatorLong(void *context, size_t text, size_t tokens, size_t limit);
 void translator_long(Translator *translator, TranslatorLong *on_long, void *context);
 
+/* Sampling numbers the texts of all runs together, as if so many had been translated before the next run. */
+void translator_count_from(Translator *translator, uint64_t texts);
+
 /* Translates count texts into results (count). A text without tokens (empty, or blank where spaces are normalised)
- * gives an empty translation. Sampling numbers the texts of all runs together, from 0. Fails when there is no memory
- * for a large block; without memory for a small one the process ends (base/memory.h). */
+ * gives an empty translation. Fails when there is no memory for a large block; without memory for a small one the
+ * process ends (base/memory.h). */
 bool translator_run(Translator *translator, const Text *texts, size_t count, TranslatorResult *results, Error *err);

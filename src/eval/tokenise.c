@@ -99,6 +99,7 @@ static void split_pairs(uint32_t **codes, bool (*first)(uint32_t), bool (*second
 
 void tokenise_13a(uint32_t **codes) {
     replace(*codes, "<skipped>", 0);
+    replace(*codes, "-\n", 0);
     replace(*codes, "&quot;", '"');
     replace(*codes, "&amp;", '&');
     replace(*codes, "&lt;", '<');

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/ds.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/size.h"
@@ -232,7 +233,8 @@ static bool restore(Trainer *t, const ModelFile *last, Error *err) {
            checkpoint_is_sound(t, last->path, err);
 }
 
-/* Plans the epoch of a state that was read. Epochs differ by a few steps; twice as many are another place. */
+/* Plans the epoch of a state that was read. Epochs differ by a few steps; twice as many are another place. With weights
+ * they may have one pair or three; then all that is known is that each had a step. */
 static bool check_place(Trainer *t, Error *err) {
     const TrainState *s = &t->state;
     const unsigned long long batch = s->batch, step = s->step, epoch = s->epoch;
@@ -242,7 +244,8 @@ static bool check_place(Trainer *t, Error *err) {
                          t->config->files[RUN_LAST], each, t->plan.count, batch);
     const size_t steps = trainer_epoch_steps(t);
     const unsigned long long about = epoch * steps + batch / each;
-    return (step >= about / 2 && step / 2 <= about + steps) ||
+    const bool weighted = stbds_arrlenu(t->data.train.parts) > 0;
+    return (weighted ? step >= epoch : step >= about / 2 && step / 2 <= about + steps) ||
            error_set(err, "%s: nmt.train.step: expected about %llu, after %llu epochs of %zu steps, found %llu",
                      t->config->files[RUN_LAST], about, epoch, steps, step);
 }

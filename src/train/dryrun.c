@@ -46,9 +46,11 @@ static size_t longest_batch(const Trainer *t) {
     return batch;
 }
 
+/* A step that has the batch. */
 static double try_step(Trainer *t, size_t batch) {
+    const size_t each = trainer_step_batches(t->config);
     const double began = terminal_seconds();
-    trainer_step_from(t, batch);
+    trainer_step_from(t, batch / each * each);
     return terminal_seconds() - began;
 }
 
@@ -83,6 +85,7 @@ static bool validation_seconds(double *seconds, const DryRun *dry, Trainer *t, E
 bool dryrun_measure(DryRun *dry, Trainer *t, Error *err) {
     const uint64_t last = trainer_last_step(t), step = t->state.step, every = t->config->every_steps;
     *dry = (DryRun){.source = length_stats(&t->data.train, false), .target = length_stats(&t->data.train, true)};
+    dry->last = last;
     dry->steps = last > step ? last - step : 0;
     dry->validations = dry->steps ? last / every - step / every + (last % every != 0) : 0;
     dry->step_seconds = step_seconds(t);

@@ -23,7 +23,7 @@ typedef struct LengthStats {
 
 typedef struct DryRun {
     LengthStats source, target; /* of the training pairs */
-    uint64_t steps;             /* still to be done */
+    uint64_t last, steps;       /* the last step; how many are still to be done */
     uint64_t validations;
     double step_seconds, validation_seconds; /* of each */
     size_t memory;                           /* bytes */

@@ -29,6 +29,7 @@ struct Loop {
     bool film_fails;  /* and a message said so */
     const char *lost; /* why the validation does not count: numbers that are not finite; NULL: it does */
     StepReport last;  /* the step that was done last */
+    bool ending;      /* this step is the last, or the run stops */
     bool unsaved;     /* something could not be written, and has not been since */
     Error problem;    /* why */
 };
@@ -47,10 +48,16 @@ static bool is_stalled(const Config *c, const TrainState *s) { return c->patienc
  * again at the end. ok: whether something was written; if not, l->problem is why. Returns ok. */
 static bool written(Loop *l, bool ok) {
     if (!ok && !l->unsaved)
-        progress_line(l->display.progress, "%s; training continues, and tries again when it saves next",
-                      l->problem.text);
+        progress_line(l->display.progress, "%s%s", l->problem.text,
+                      l->ending ? "" : "; training continues, and tries again when it saves next");
     l->unsaved = l->unsaved || !ok;
     return ok;
+}
+
+/* The same of a line of the log. A state that could not be saved is the greater problem. */
+static void logged(Loop *l, bool ok, const Error *problem) {
+    if (!ok && !l->unsaved) l->problem = *problem;
+    written(l, ok);
 }
 
 /* A run does not depend on its report. */
@@ -179,7 +186,8 @@ static void replace_missing_model(Loop *l) {
 /* Every train.log_every steps a line in the log, of means since the last. tokens_per_second: as displayed. */
 static void log_means(Loop *l, const StepReport *step, double tokens_per_second) {
     TrainState *s = &l->trainer->state;
-    written(l, log_step(&l->log, s, step, tokens_per_second, &l->problem));
+    Error unlogged;
+    logged(l, log_step(&l->log, s, step, tokens_per_second, &unlogged), &unlogged);
     s->loss_sum = s->nll_sum = 0;
     s->tokens = 0;
 }
@@ -248,8 +256,9 @@ static bool validate(Loop *l, Error *err) {
     } else {
         snprintf(verdict, sizeof verdict, "not counted: %s", l->lost ? l->lost : "the last step was skipped");
     }
+    Error unlogged;
     display_validation(&l->display, loss, measured, better, verdict);
-    written(l, log_valid(&l->log, s, loss, better, measured, &l->problem));
+    logged(l, log_valid(&l->log, s, loss, better, measured, &unlogged), &unlogged);
     if (counts) save_validated(l, better, before);
     return true;
 }
@@ -262,8 +271,9 @@ static bool validate_start(Loop *l, Error *err) {
     display_validating(&l->display);
     const Loss loss = trainer_valid_loss(t);
     if (measured && !measure_translations(t, l->config->translate, measured, err)) return false;
+    Error unlogged;
     display_validation(&l->display, loss, measured, true, "before training");
-    written(l, log_valid(&l->log, &t->state, loss, false, measured, &l->problem));
+    logged(l, log_valid(&l->log, &t->state, loss, false, measured, &unlogged), &unlogged);
     display_start(&l->display);
     return true;
 }
@@ -274,6 +284,7 @@ static bool go_back(Loop *l, Error *err) {
     TrainState *s = &l->trainer->state;
     const uint64_t from = s->step;
     char why[64];
+    Error unlogged;
     if (l->lost)
         snprintf(why, sizeof why, "%s", l->lost);
     else
@@ -290,8 +301,8 @@ static bool go_back(Loop *l, Error *err) {
     const double scale = ldexp(1, -(int)s->returns);
     progress_line(l->display.progress, "step %llu: %s: back to step %llu, the learning rate times %g from there on",
                   (unsigned long long)from, why, (unsigned long long)s->step, scale);
-    written(l, log_cut(&l->log, s->step, &l->problem));
-    written(l, log_back(&l->log, s, from, scale, &l->problem));
+    logged(l, log_cut(&l->log, s->step, &unlogged), &unlogged);
+    logged(l, log_back(&l->log, s, from, scale, &unlogged), &unlogged);
     cut_film(l);
     l->lost = NULL;
     display_start(&l->display);
@@ -303,8 +314,9 @@ static bool go_back(Loop *l, Error *err) {
 static void tell_notes(Loop *l) {
     const char *notes = l->trainer->notes ? l->trainer->notes : "";
     for (char *line; (line = memory_line(&notes)); free(line)) {
+        Error unlogged;
         progress_line(l->display.progress, "%s", line);
-        written(l, log_note(&l->log, l->trainer->state.step, line, &l->problem));
+        logged(l, log_note(&l->log, l->trainer->state.step, line, &unlogged), &unlogged);
     }
 }
 
@@ -335,8 +347,9 @@ RunStatus loop_step(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     const StepReport step = l->last = trainer_step(t);
     if (ranks_lost(c->ranks, err)) return RUN_FAILED;
     if (step.skipped) {
+        Error unlogged;
         display_skipped(&l->display, &step);
-        written(l, log_skip(&l->log, &t->state, &step, &l->problem));
+        logged(l, log_skip(&l->log, &t->state, &step, &unlogged), &unlogged);
     }
     const bool line = t->state.step % c->log_every == 0;
     const double tokens_per_second = display_step(&l->display, &step, line);
@@ -344,6 +357,7 @@ RunStatus loop_step(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     bool over = is_over(c, &t->state), lost = t->state.streak >= SKIPS_IN_A_ROW;
     if (over || film_is_due(t->state.step)) shoot(l, step.loss / (double)step.tokens);
     const bool stops = *stop || step.stop, validates = !lost && (over || t->state.step % c->every_steps == 0);
+    l->ending = !lost && (over || stops);
     if ((validates || lost || stops) && !owns_folder(l, err)) return RUN_FAILED;
     if (validates) {
         if (!validate(l, err)) return RUN_FAILED;
@@ -360,6 +374,7 @@ RunStatus loop_step(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
 
 RunStatus loop_stop(Loop *l, Error *err) {
     if (!owns_folder(l, err)) return RUN_FAILED;
+    l->ending = true;
     save_stopped(l);
     return RUN_STOPPED;
 }
@@ -368,7 +383,8 @@ StepReport loop_last(const Loop *l) { return l->last; }
 
 RunStatus loop_end(Loop *l, RunStatus end, Error *err) {
     Error lost;
-    written(l, log_write(&l->log, &l->problem));
+    l->ending = true;
+    logged(l, log_write(&l->log, &lost), &lost);
     if (l->reel.file >= 0) filmed(l, log_write(&l->reel, &lost), &lost);
     if (l->unsaved && end != RUN_FAILED) {
         *err = l->problem;
