@@ -1110,7 +1110,8 @@
   scenes.push({
     id: "heads",
     get title() {
-      const block = lesson.data && blocksOf(lesson.data, "encoder")[0], H = block ? block.p.shape[0] : 0, many = inWords[H] || "Many";
+      const [first] = lesson.data ? blocksOf(lesson.data, "encoder") : [];
+      const H = first === undefined ? 0 : lesson.data.attention[first].p.shape[0], many = inWords[H] || "Many";
       return H === 1 ? "One head, one question" : `${many} heads, ${many.toLowerCase()} questions`;
     },
     map: ["encoder-attention"],
