@@ -16,6 +16,7 @@ for pair; do
     esac
 done
 common=$*
+make -s
 
 # run NAME [section.key=value ...]: trains runs/multi30k-NAME.
 run() {
@@ -37,11 +38,10 @@ translate() {
 
 # One model for both directions. It translates back, and the second model starts from it.
 run both train.max_steps=4800 train.schedule=constant train.weight_decay=0 data.train="$pairs $data/train.fr+$data/train.en"
-translate runs/multi30k-both/back.en $data/train.fr both
-back=runs/multi30k-both/back.en+$data/train.fr
+run second train.init=runs/multi30k-both/model.gguf train.max_steps=9700 train.warmup_steps=400 train.weight_decay=0
 run first
-run second train.init=runs/multi30k-both/model.gguf train.max_steps=8500 train.warmup_steps=400 train.weight_decay=0.2 \
-    train.seed=2 data.train="$pairs $back"
+translate runs/multi30k-both/back.en $data/train.fr both
 translate runs/multi30k-second/forward.fr $data/train.en first second
 run more train.init=runs/multi30k-first/model.gguf train.max_steps=6000 train.warmup_steps=300 \
-    train.learning_rate=0.0015 data.train="$pairs $data/train.en+runs/multi30k-second/forward.fr $back"
+    train.learning_rate=0.0015 data.train="$pairs $data/train.en+runs/multi30k-second/forward.fr \
+        runs/multi30k-both/back.en+$data/train.fr"
