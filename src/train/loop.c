@@ -353,11 +353,11 @@ RunStatus loop_step(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     }
     const bool line = t->state.step % c->log_every == 0;
     const double tokens_per_second = display_step(&l->display, &step, line);
-    if (line) log_means(l, &step, tokens_per_second);
     bool over = is_over(c, &t->state), lost = t->state.streak >= SKIPS_IN_A_ROW;
-    if (over || film_is_due(t->state.step)) shoot(l, step.loss / (double)step.tokens);
     const bool stops = *stop || step.stop, validates = !lost && (over || t->state.step % c->every_steps == 0);
     l->ending = !lost && (over || stops);
+    if (line) log_means(l, &step, tokens_per_second);
+    if (over || film_is_due(t->state.step)) shoot(l, step.loss / (double)step.tokens);
     if ((validates || lost || stops) && !owns_folder(l, err)) return RUN_FAILED;
     if (validates) {
         if (!validate(l, err)) return RUN_FAILED;
