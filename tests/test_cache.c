@@ -204,7 +204,7 @@ static void test_hostile(void) {
     FileWriter *file = cache_write("few.cache", ".", 7, reader, tokenizer, rules, pool, &made, &err);
     PairSet pairs;
     CHECK(file && file_commit(file, &err), err.text);
-    EXPECT(cache_open(&pairs, "few.cache", 7, &own, 260, rules));
+    EXPECT(cache_open(&pairs, "few.cache", 7, 0, &own, 260, rules));
     EXPECT_INT(pairs.count, 3);
     EXPECT(pairs.checksum == made.checksum);
     EXPECT_INT(pairs.longest_target, 10);
@@ -213,15 +213,15 @@ static void test_hostile(void) {
     pairs_free(&pairs);
     tokenizer_free(own);
     own = NULL;
-    EXPECT(!cache_open(&pairs, "few.cache", 8, &tokenizer, 260, rules)); /* another key */
-    EXPECT(!cache_open(&pairs, "few.cache", 7, &tokenizer, 260,
-                       (CorpusRules){.max_length = 9}));                 /* a pair that is too long */
-    EXPECT(!cache_open(&pairs, "few.cache", 7, &tokenizer, 259, rules)); /* a merge too many */
-    EXPECT(!cache_open(&pairs, "few.cache", 7, &own, 258, rules));
+    EXPECT(!cache_open(&pairs, "few.cache", 8, 0, &tokenizer, 260, rules)); /* another key */
+    EXPECT(!cache_open(&pairs, "few.cache", 7, 0, &tokenizer, 260,
+                       (CorpusRules){.max_length = 9}));                    /* a pair that is too long */
+    EXPECT(!cache_open(&pairs, "few.cache", 7, 0, &tokenizer, 259, rules)); /* a merge too many */
+    EXPECT(!cache_open(&pairs, "few.cache", 7, 0, &own, 258, rules));
     EXPECT(!own);
     Tokenizer *other = tokenizer_create(merges, 1, (Normalisation){0}, &err);
-    EXPECT(!cache_open(&pairs, "few.cache", 7, &other, 260, rules));
-    EXPECT(cache_open(&pairs, "few.cache", 7, &tokenizer, 260, rules));
+    EXPECT(!cache_open(&pairs, "few.cache", 7, 0, &other, 260, rules));
+    EXPECT(cache_open(&pairs, "few.cache", 7, 0, &tokenizer, 260, rules));
     pairs_free(&pairs);
 
     size_t size;
@@ -231,7 +231,7 @@ static void test_hostile(void) {
         write_bytes("few.cache", bytes, size);
         bytes[i] ^= 0x10;
         /* Except the zeros between tokens and starts, which nobody reads. */
-        if (cache_open(&pairs, "few.cache", 7, &tokenizer, 260, rules)) {
+        if (cache_open(&pairs, "few.cache", 7, 0, &tokenizer, 260, rules)) {
             if (i < 2 * tokens || i >= starts) TEST_FAIL("byte %zu of %zu: not found out", i, size);
             pairs_free(&pairs);
         }
@@ -292,7 +292,7 @@ static void test_hostile(void) {
         memcpy(lie + size - 8, &number, 8);
         write_bytes("few.cache", lie, size);
         own = NULL;
-        if (cache_open(&pairs, "few.cache", 7, &own, 260, rules)) {
+        if (cache_open(&pairs, "few.cache", 7, 0, &own, 260, rules)) {
             TEST_FAIL("lie %zu: not found out", i);
             pairs_free(&pairs);
             tokenizer_free(own);
@@ -300,7 +300,7 @@ static void test_hostile(void) {
         free(lie);
     }
     write_bytes("few.cache", bytes, size); /* and the truth again */
-    EXPECT(cache_open(&pairs, "few.cache", 7, &tokenizer, 260, rules));
+    EXPECT(cache_open(&pairs, "few.cache", 7, 0, &tokenizer, 260, rules));
     pairs_free(&pairs);
     free(bytes);
     tokenizer_free(other);

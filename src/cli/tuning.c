@@ -98,6 +98,7 @@ static void keep_best(Judged *j, const double *weights) {
     stbds_arrsetlen(j->samples, stbds_arrlenu(j->list.start) - 1);
 }
 
+/* Whether these are enough sentences to calibrate with. */
 static bool enough(const Tuning *t, size_t count, Error *err) {
     return count >= 2 * CONFIDENCE_LEAST ||
            error_set(err, "%s: expected at least %d sentences to calibrate with, found %zu", t->list,

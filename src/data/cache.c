@@ -121,16 +121,14 @@ FileWriter *cache_write(const char *path, const char *folder, uint64_t key, Corp
 
 /* ---- Opening ---- */
 
-/* The closing part, if there is one with the key, and the file has the size that it gives, and that of the parts. */
-static bool read_end(CacheEnd *end, size_t *part_count, const FileMap *map, uint64_t key) {
+/* The closing part, if there is one with the key, and the file has the size that it gives with so many parts. */
+static bool read_end(CacheEnd *end, size_t part_count, const FileMap *map, uint64_t key) {
     if (map->size < sizeof *end) return false;
     memcpy(end, map->data + map->size - sizeof *end, sizeof *end);
     if (memcmp(end->magic, MAGIC, sizeof end->magic) != 0 || end->version != VERSION || end->key != key) return false;
     if (end->tokens > map->size || end->count > map->size || end->merges > TOKENIZER_VOCAB_MAX) return false;
     const uint64_t rest = (end->tokens + 3) / 4 * 8 + (2 * end->count + 1) * 8 + end->merges * 8 + sizeof *end;
-    if (rest > map->size || (map->size - rest) % sizeof(uint64_t) != 0) return false;
-    *part_count = (size_t)((map->size - rest) / sizeof(uint64_t));
-    return true;
+    return rest <= map->size && map->size - rest == part_count * sizeof(uint64_t);
 }
 
 /* Whether every pair lies within the tokens, every token within the vocabulary, </s> ends every side and is nowhere
@@ -178,15 +176,14 @@ static bool read_parts(PairSet *pairs, const uint64_t *parts, size_t part_count)
     return part_count == 0 || left == 0;
 }
 
-bool cache_open(PairSet *pairs, const char *path, uint64_t key, Tokenizer **tokenizer, size_t vocab,
+bool cache_open(PairSet *pairs, const char *path, uint64_t key, size_t part_count, Tokenizer **tokenizer, size_t vocab,
                 CorpusRules rules) {
     Error err;
     FileMap map;
     CacheEnd end;
     *pairs = (PairSet){0};
     if (!file_map(&map, path, &err)) return false;
-    size_t part_count;
-    bool ok = read_end(&end, &part_count, &map, key);
+    bool ok = read_end(&end, part_count, &map, key);
     if (ok) {
         unsigned char *data = (unsigned char *)(uintptr_t)map.data;
         uint64_t *start = (uint64_t *)(void *)(data + (end.tokens + 3) / 4 * 8);

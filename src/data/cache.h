@@ -22,9 +22,11 @@
 
 /* Maps the file and looks at all of it. Its parts have the weight 1 until pairs_weigh. False, with nothing opened, when
  * it is not there, was made from something else or for another tokenizer, or is damaged or nothing that cache_write
- * would write: then it must be written again. *tokenizer: the run's; NULL: set to the file's own. vocab: most tokens of
- * its vocabulary. rules: their max_length and text matter. Release with pairs_free. */
-bool cache_open(PairSet *pairs, const char *path, uint64_t key, Tokenizer **tokenizer, size_t vocab, CorpusRules rules);
+ * would write: then it must be written again. part_count: the files of a list with weights, else 0. *tokenizer: the
+ * run's; NULL: set to the file's own. vocab: most tokens of its vocabulary. rules: their max_length and text matter.
+ * Release with pairs_free. */
+bool cache_open(PairSet *pairs, const char *path, uint64_t key, size_t part_count, Tokenizer **tokenizer, size_t vocab,
+                CorpusRules rules);
 
 /* Reads all lines, encodes them and writes the file. Returns the writer, whose file_commit puts the file in place, or
  * NULL. *made: what cache_open will give as checksum and parts; release it with pairs_free. folder: for a scratch file.

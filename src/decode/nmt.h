@@ -131,8 +131,9 @@ NMT_API void nmt_options_init(nmt_options *options, size_t size, int header);
 /* Where a word of a translation comes from: its shares of source words. Words are what white space separates, numbered
  * from 0. The shares' sum may be less than 1; the rest went to the end of the sentence. */
 typedef struct nmt_word {
-    const float *shares;          /* (count); 0 where what was translated has no word */
-    size_t first, count, largest; /* the first source word's number; how many; the word with the largest share */
+    const float *shares;          /* (count) */
+    size_t first, count, largest; /* the first source word's number; how many, 0 if what was translated has no word;
+                                     the word with the largest share */
 } nmt_word;
 
 /* A translation of a text. New fields may come behind the last. */

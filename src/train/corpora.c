@@ -37,20 +37,11 @@ static void weigh(PairSet *pairs, const CorpusReader *reader) {
     stbds_arrfree(weights);
 }
 
-/* Whether there is a cache of these files, with a part for each where they have weights. */
 static bool open_cache(Corpora *d, const Config *c, const CorpusReader *reader, const char *path, uint64_t key) {
-    const Tokenizer *before = d->tokenizer;
-    if (!cache_open(&d->train, path, key, &d->tokenizer, c->hyper.vocab, c->rules)) return false;
-    if (stbds_arrlenu(d->train.parts) == (corpus_is_weighted(reader) ? corpus_items(reader) : 0)) {
-        weigh(&d->train, reader);
-        return true;
-    }
-    pairs_free(&d->train);
-    if (!before) {
-        tokenizer_free(d->tokenizer);
-        d->tokenizer = NULL;
-    }
-    return false;
+    const size_t parts = corpus_is_weighted(reader) ? corpus_items(reader) : 0;
+    if (!cache_open(&d->train, path, key, parts, &d->tokenizer, c->hyper.vocab, c->rules)) return false;
+    weigh(&d->train, reader);
+    return true;
 }
 
 /* Other pairs under the same name would silently make another run. */

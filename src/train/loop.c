@@ -32,6 +32,7 @@ struct Loop {
     bool ending;      /* this step is the last, or the run stops */
     bool unsaved;     /* something could not be written, and has not been since */
     Error problem;    /* why */
+    Error unlogged;   /* why a line of the log could not be written */
 };
 
 /* ---- Where the run is ---- */
@@ -54,9 +55,10 @@ static bool written(Loop *l, bool ok) {
     return ok;
 }
 
-/* The same of a line of the log. A state that could not be saved is the greater problem. */
-static void logged(Loop *l, bool ok, const Error *problem) {
-    if (!ok && !l->unsaved) l->problem = *problem;
+/* The same of a line of the log; if it was not written, l->unlogged is why. A state that could not be saved is the
+ * greater problem. */
+static void logged(Loop *l, bool ok) {
+    if (!ok && !l->unsaved) l->problem = l->unlogged;
     written(l, ok);
 }
 
@@ -186,8 +188,7 @@ static void replace_missing_model(Loop *l) {
 /* Every train.log_every steps a line in the log, of means since the last. tokens_per_second: as displayed. */
 static void log_means(Loop *l, const StepReport *step, double tokens_per_second) {
     TrainState *s = &l->trainer->state;
-    Error unlogged;
-    logged(l, log_step(&l->log, s, step, tokens_per_second, &unlogged), &unlogged);
+    logged(l, log_step(&l->log, s, step, tokens_per_second, &l->unlogged));
     s->loss_sum = s->nll_sum = 0;
     s->tokens = 0;
 }
@@ -256,9 +257,8 @@ static bool validate(Loop *l, Error *err) {
     } else {
         snprintf(verdict, sizeof verdict, "not counted: %s", l->lost ? l->lost : "the last step was skipped");
     }
-    Error unlogged;
     display_validation(&l->display, loss, measured, better, verdict);
-    logged(l, log_valid(&l->log, s, loss, better, measured, &unlogged), &unlogged);
+    logged(l, log_valid(&l->log, s, loss, better, measured, &l->unlogged));
     if (counts) save_validated(l, better, before);
     return true;
 }
@@ -271,9 +271,8 @@ static bool validate_start(Loop *l, Error *err) {
     display_validating(&l->display);
     const Loss loss = trainer_valid_loss(t);
     if (measured && !measure_translations(t, l->config->translate, measured, err)) return false;
-    Error unlogged;
     display_validation(&l->display, loss, measured, true, "before training");
-    logged(l, log_valid(&l->log, &t->state, loss, false, measured, &unlogged), &unlogged);
+    logged(l, log_valid(&l->log, &t->state, loss, false, measured, &l->unlogged));
     display_start(&l->display);
     return true;
 }
@@ -284,7 +283,6 @@ static bool go_back(Loop *l, Error *err) {
     TrainState *s = &l->trainer->state;
     const uint64_t from = s->step;
     char why[64];
-    Error unlogged;
     if (l->lost)
         snprintf(why, sizeof why, "%s", l->lost);
     else
@@ -301,8 +299,8 @@ static bool go_back(Loop *l, Error *err) {
     const double scale = ldexp(1, -(int)s->returns);
     progress_line(l->display.progress, "step %llu: %s: back to step %llu, the learning rate times %g from there on",
                   (unsigned long long)from, why, (unsigned long long)s->step, scale);
-    logged(l, log_cut(&l->log, s->step, &unlogged), &unlogged);
-    logged(l, log_back(&l->log, s, from, scale, &unlogged), &unlogged);
+    logged(l, log_cut(&l->log, s->step, &l->unlogged));
+    logged(l, log_back(&l->log, s, from, scale, &l->unlogged));
     cut_film(l);
     l->lost = NULL;
     display_start(&l->display);
@@ -314,9 +312,8 @@ static bool go_back(Loop *l, Error *err) {
 static void tell_notes(Loop *l) {
     const char *notes = l->trainer->notes ? l->trainer->notes : "";
     for (char *line; (line = memory_line(&notes)); free(line)) {
-        Error unlogged;
         progress_line(l->display.progress, "%s", line);
-        logged(l, log_note(&l->log, l->trainer->state.step, line, &unlogged), &unlogged);
+        logged(l, log_note(&l->log, l->trainer->state.step, line, &l->unlogged));
     }
 }
 
@@ -347,9 +344,8 @@ RunStatus loop_step(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     const StepReport step = l->last = trainer_step(t);
     if (ranks_lost(c->ranks, err)) return RUN_FAILED;
     if (step.skipped) {
-        Error unlogged;
         display_skipped(&l->display, &step);
-        logged(l, log_skip(&l->log, &t->state, &step, &unlogged), &unlogged);
+        logged(l, log_skip(&l->log, &t->state, &step, &l->unlogged));
     }
     const bool line = t->state.step % c->log_every == 0;
     const double tokens_per_second = display_step(&l->display, &step, line);
@@ -384,7 +380,7 @@ StepReport loop_last(const Loop *l) { return l->last; }
 RunStatus loop_end(Loop *l, RunStatus end, Error *err) {
     Error lost;
     l->ending = true;
-    logged(l, log_write(&l->log, &lost), &lost);
+    logged(l, log_write(&l->log, &l->unlogged));
     if (l->reel.file >= 0) filmed(l, log_write(&l->reel, &lost), &lost);
     if (l->unsaved && end != RUN_FAILED) {
         *err = l->problem;
