@@ -152,11 +152,13 @@ static void test_too_many_parts(void) {
     size_t size, size_again;
     char *bytes = read_bytes("parts/train.cache", &size);
     const size_t end_size = 8 * sizeof(uint64_t) + sizeof(CorpusReport), end = size - end_size;
-    const size_t more = PARTS * sizeof(uint64_t);
-    uint64_t merges, checksum;
+    uint64_t parts[PARTS] = {0}, merges, checksum; /* the first part has all pairs */
+    const size_t more = sizeof parts;
+    memcpy(parts, bytes + end + 4 * sizeof *parts, sizeof *parts);
     memcpy(&merges, bytes + end + 5 * sizeof merges, sizeof merges);
     char *forged = memory_new(size + more, 1);
     memcpy(forged, bytes, end);
+    memcpy(forged + end, parts, more);
     memcpy(forged + end + more, bytes + end, end_size);
     Checksum sum;
     checksum_start(&sum);
