@@ -12,8 +12,9 @@
  *                float32 and with weights in 8-bit integers
  *   text         seconds to learn the tokenizer, megabytes a second to encode; of tatoeba, too, where
  *                scripts/get-data.sh has put it (or where NMT_COPIES, a folder like data/, has a copy)
- *   startup      one sentence with MODEL (runs/tiny/model.gguf): ./translate from start to exit; the library, from
- * opening the model to the translation, in a new process summary      one line, for a report of a bug
+ *   startup      one sentence with MODEL (runs/tiny/model.gguf): ./translate from start to exit; and the library in a
+ *                new process, from opening the model to the translation
+ *   summary      one line, for a report of a bug
  *
  * For scripts/bench-peers.py:
  *
