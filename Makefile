@@ -211,7 +211,7 @@ $(B)/$(SONAME): $(B)/nmt.o
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(B)/nmt.map -Wl,-z,defs -o $@ $< \
 	    $(LIBS)
 
-## make amalgamation the library as one file: build/nmt.c and build/nmt.h
+## make amalgamation  the library as one file: build/nmt.c and build/nmt.h
 # First the files with tables whose size a header does not say.
 ONE_FIRST := $(addprefix src/,model/hyper.c text/normalise.c decode/search_options.c)
 ONE_SRC   := $(ONE_FIRST) $(filter-out $(ONE_FIRST) src/inspect/% src/cli/%,$(LIB_SRC))
@@ -244,7 +244,7 @@ $(B)/share/bash-completion/completions/nmt-%: $(B)/bin/% scripts/completion.awk
 tests: $(TESTS:%=$(B)/tests/%) $(COMMANDS:%=$(B)/bin/%)
 
 ## make              build ./train, ./translate, ./score and ./inspect, optimised
-## make test         all quick tests, with the gradient check (about three minutes)
+## make test         all quick tests, with the gradient check (about four minutes)
 test: all tests $(SHARE)
 	@$(MAKE) --no-print-directory VARIANT=double B=$(DOUBLE) $(GRADCHECK:%=$(DOUBLE)/tests/%)
 	@sh tests/run.sh $(B) $(TESTS:%=$(B)/tests/%) $(GRADCHECK:%=$(DOUBLE)/tests/%)

@@ -190,6 +190,7 @@ static void test_near_misses(void) {
         {{"train", "something.ini"}, 1, "", "!did you mean"}, {{"train", "-"}, 1, "", "!did you mean"},
         {{"train", "tiny.ini", "train.max_stps=1"}, 1, "", "!.ini?"},
         {{"translate", "-m", "run/best/model.gguf", "x"}, 1, "", "directory; did you mean runs/best/model.gguf?\n"},
+        {{"translate", "-m", "bets", "x"}, 1, "", "directory; did you mean runs/best/model.gguf?\n"},
         {{"inspect", "-m", "runs/bets/model.gguf", "x"}, 1, "", "directory; did you mean runs/best/model.gguf?\n"}, );
     remove_folder("configs");
     remove_folder("runs");
@@ -256,8 +257,8 @@ static void test_models_out_of_reach(void) {
     write_text("runs", "");
     TRY({{"translate", "x"}, 1, "", "runs: cannot look for a model there: Not a directory; name one with -m FILE"});
     unlink("runs");
-    TRY({{"translate", "x"}, 1, "", "no model yet: expected runs/*/model.gguf"},
-        {{"inspect", "x"}, 1, "", "no model yet: expected runs/*/model.gguf"}, );
+    TRY({{"translate", "x"}, 1, "", "no model yet: expected runs/*/model.gguf in this folder"},
+        {{"inspect", "x"}, 1, "", "no model yet: expected runs/*/model.gguf in this folder"}, );
 }
 
 /* A file's name where text is expected. */

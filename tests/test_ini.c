@@ -205,6 +205,8 @@ static void test_mistake_after_strings(void) {
 static void test_bad_lines(void) {
     expect_error("[model]\nfoo\n", NULL, "x.ini:2: expected \"[section]\" or \"key = value\", found \"foo\"");
     expect_error("[model]\n= 3\n", NULL, "x.ini:2: expected \"[section]\" or \"key = value\", found \"= 3\"");
+    expect_error("[train]\ntrain.seed = 3\n", NULL,
+                 "x.ini:2: expected \"seed = ...\" below a line \"[train]\", found \"train.seed = 3\"");
     expect_error("[model]\na b = 3\n", NULL, "x.ini:2: expected \"[section]\" or \"key = value\", found \"a b = 3\"");
     expect_error("\nwidth = 3\n", NULL, "x.ini:2: expected a \"[section]\" before the first key, found \"width = 3\"");
     expect_error("[model\n", NULL, "x.ini:1: expected \"[section]\", found \"[model\"");

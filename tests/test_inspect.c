@@ -250,7 +250,7 @@ static void test_plane_map(void) {
 
 static void expect_head(const real *p, size_t Tq, size_t Tk, AttentionKind kind, const char *label, double share,
                         double entropy) {
-    const HeadSummary head = head_summary(p, Tq, Tk, kind);
+    const HeadSummary head = head_summary(p, Tq, Tk, kind, kind == ATTENTION_DECODER);
     EXPECT_STR(head.label, label);
     EXPECT_NEAR(head.share, share, 1e-6);
     EXPECT_NEAR(head.entropy, entropy, 1e-6);
@@ -273,6 +273,9 @@ static void test_heads(void) {
     expect_head(causal_even, 3, 3, ATTENTION_DECODER, "spread", 1, (1 + log2(3)) / 3);
     const real start[] = {1, 0, 0, 1, 0, 0, 1, 0, 0};
     expect_head(start, 3, 3, ATTENTION_DECODER, "start or end", 1, 0);
+    const HeadSummary unmasked = head_summary(next, 3, 3, ATTENTION_DECODER, false);
+    EXPECT_STR(unmasked.label, "next token");
+    EXPECT_NEAR(unmasked.share, 1, 1e-6);
     expect_head(none, 2, 4, ATTENTION_CROSS, "", 0, -0.4 * log2(0.4) - 0.6 * log2(0.3));
 }
 

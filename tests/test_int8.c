@@ -151,24 +151,32 @@ static void check_bits(void) {
     enum { M = 200, N = 530, K = 90 };
     static const size_t threads[] = {1, 2, 3, 8}, rows[] = {1, 2, 5, 6, 7, 191, M};
     real *x = noise(M * K, 7, 1), *w = noise(N * K, 8, 1), *bias = noise(N, 9, 1);
-    real *all = memory_new(M * N, sizeof *all), *c = memory_new(M * N, sizeof *c);
+    real *before = noise(M * N, 10, 1), *all[4], *c = memory_new(M * N, sizeof *c);
     PackedWeights *packed = packed_weights_create(w, N * K, true);
-    multiply(pool, packed, MATMUL_WRITE, all, N, x, w, M, N, K, bias, (Epilogue){0});
+    for (size_t way = 0; way < COUNT(all); way++) { /* written or added; with a bias, or without */
+        all[way] = memory_new(M * N, sizeof *c);
+        memcpy(all[way], before, M * N * sizeof *c);
+        multiply(pool, packed, way & 1 ? MATMUL_ADD : MATMUL_WRITE, all[way], N, x, w, M, N, K, way & 2 ? NULL : bias,
+                 (Epilogue){0});
+    }
     for (size_t t = 0; t < COUNT(threads); t++) {
         Error err;
         Pool *some = pool_create(threads[t], &err);
         pool_reserve(some, matmul_scratch(), matmul_shared());
         PackedWeights *own = packed_weights_create(w, N * K, true);
-        for (size_t r = 0; r < COUNT(rows); r++) {
-            const size_t first = M - rows[r];
-            multiply(some, own, MATMUL_WRITE, c, N, x + first * K, w, rows[r], N, K, bias, (Epilogue){0});
-            EXPECT(same_bits(c, all + first * N, rows[r] * N));
+        for (size_t r = 0; r < COUNT(all) * COUNT(rows); r++) {
+            const size_t way = r % COUNT(all), count = rows[r / COUNT(all)], first = M - count;
+            memcpy(c, before + first * N, count * N * sizeof *c);
+            multiply(some, own, way & 1 ? MATMUL_ADD : MATMUL_WRITE, c, N, x + first * K, w, count, N, K,
+                     way & 2 ? NULL : bias, (Epilogue){0});
+            EXPECT(same_bits(c, all[way] + first * N, count * N));
         }
         packed_weights_free(own);
         pool_free(some);
     }
     packed_weights_free(packed);
-    free(x), free(w), free(bias), free(all), free(c);
+    for (size_t way = 0; way < COUNT(all); way++) free(all[way]);
+    free(x), free(w), free(bias), free(before), free(c);
 }
 static void test_bits(void) { for_each_set(check_bits); }
 

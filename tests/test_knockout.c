@@ -298,6 +298,7 @@ static void test_names(void) {
         {"heads:encoder", "\"heads:encoder\": expected heads:KIND.LAYER.HEAD"},
         {"heads:encoder.1", "expected heads:KIND.LAYER.HEAD"},
         {"heads:encoder.1.2x", "expected heads:KIND.LAYER.HEAD"},
+        {"heads:encoder.1.00000000000000000000002x", "expected heads:KIND.LAYER.HEAD"},
         {"heads:encoder.1.64", "expected heads:KIND.LAYER.HEAD"},
         {"heads:encoder.64.1", "expected heads:KIND.LAYER.HEAD"},
         {"heads:encoder.-1.1", "expected heads:KIND.LAYER.HEAD"},

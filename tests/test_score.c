@@ -336,6 +336,29 @@ static void test_byte_order_marks(void) {
     }
 }
 
+/* Who forgets --tsv is told, unless a TAB is meant. */
+static void test_forgotten_columns(void) {
+    static const struct {
+        const char *hypotheses, *references;
+        bool told;
+    } rows[] = {{"a b\nc d\n", "x\ta b\ny\tc d\n", true},
+                {"a b\nc d\n", "x\ta b\nc d\n", false},
+                {"x\ta b\nc d\n", "x\ta b\ny\tc d\n", false}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        write_text("said", rows[i].hypotheses);
+        write_text("pairs.tsv", rows[i].references);
+        for (int tsv = 0; tsv < 2; tsv++) {
+            CommandRun run = command_run(tsv ? ARGS("score", "-m", "chrf", "said", "--tsv", "pairs.tsv")
+                                             : ARGS("score", "-m", "chrf", "said", "pairs.tsv"),
+                                         NULL);
+            EXPECT_INT(run.code, 0);
+            EXPECT((strstr(run.err, "score: pairs.tsv: each line has a TAB and is taken whole; --tsv takes") != NULL) ==
+                   (rows[i].told && !tsv));
+            command_free(&run);
+        }
+    }
+}
+
 static void test_command_errors(void) {
     static const struct Wrong {
         const char *arguments[6];
@@ -392,6 +415,7 @@ int main(void) {
     RUN(test_command);
     RUN(test_lines_without_reference);
     RUN(test_byte_order_marks);
+    RUN(test_forgotten_columns);
     RUN(test_command_errors);
     world_leave();
     ngrams_free(work);

@@ -131,6 +131,9 @@ static void test_notes(void) {
         ARGS(TRANSLATE, "the cat the dog the boy the bird the king the bear the wolf the red horse"), NULL,
         "translate: the text has more tokens than the longest sentence of its training (15): parts may go wrong "
         "or be left out\n");
+    expect_note(ARGS(TRANSLATE), "the cat\nthe cat\tthe dog\nthe dog\tthe cat\n",
+                "translate: line 2 has a TAB and is translated as one text (only the first such text is reported); "
+                "cut -f1 takes the first column of a file\n");
     CommandRun run = command_run(
         ARGS("inspect", "-m", "run/model.gguf", "--json", "the red zebra", "--compare", "a red yak", "--word", "red"),
         NULL);

@@ -155,6 +155,14 @@ static bool ini_line(Ini *ini, Span line, size_t number, char **section, Error *
 
     const char *equals = memchr(line.start, '=', (size_t)(line.end - line.start));
     Span name = ini_trim((Span){line.start, equals ? equals : line.start});
+    const char *dot = equals ? memchr(name.start, '.', (size_t)(name.end - name.start)) : NULL;
+    if (dot && ini_name((Span){name.start, dot}) && ini_name((Span){dot + 1, name.end})) {
+        char *expected = memory_format("\"%.*s = ...\" below a line \"[%.*s]\"", (int)(name.end - dot - 1), dot + 1,
+                                       (int)(dot - name.start), name.start);
+        ini_unexpected(ini, line, number, expected, err);
+        free(expected);
+        return false;
+    }
     if (!ini_name(name)) return ini_unexpected(ini, line, number, "\"[section]\" or \"key = value\"", err);
     if (!*section) return ini_unexpected(ini, line, number, "a \"[section]\" before the first key", err);
     bool list;

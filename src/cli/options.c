@@ -131,7 +131,8 @@ _Noreturn static void unknown(const Command *c, const char *argument) {
             options_usage(c, "unknown option \"%s\"; did you mean \"%s %s\"?", wrong, o->brief,
                           wrong + strlen(o->brief));
     if (nearest) options_usage(c, "unknown option \"%s\"; did you mean \"%s\"?", wrong, nearest);
-    options_usage(c, "unknown option \"%s\"; a text or a file that begins with - comes after --", wrong);
+    options_usage(c, "unknown option \"%s\" (--help lists all); a text or a file that begins with - comes after --",
+                  wrong);
 }
 
 /* The file that option i names; a shell leaves the ~ in --model=~/a.gguf to the command. */
@@ -252,7 +253,8 @@ static char *newest_model(size_t *count, Error *err) {
     char *newest = NULL;
     struct timespec when = {0, 0};
     DIR *runs = opendir("runs");
-    error_set(err, "no model yet: expected runs/*/model.gguf, found none; train one with ./train configs/tiny.ini, or "
+    error_set(err, "no model yet: expected runs/*/model.gguf in this folder, found none; train one with ./train "
+                   "configs/tiny.ini, or "
                    "name one with -m FILE");
     if (!runs && errno != ENOENT)
         error_set(err, "runs: cannot look for a model there: %s; name one with -m FILE", strerror(errno));
@@ -293,10 +295,13 @@ bool options_open_model(const Command *c, ModelFile *model, const char *given, E
     return ok;
 }
 
-/* How unlike a path is what was written: as a whole, without its folders, or without its ending, too. */
+/* How unlike a path is what was written: as a whole, without its folders, or without its ending, too; a run's model
+ * also by the name of its folder. */
 static size_t path_distance(const char *wrong, const char *path) {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    char *stem = memory_string_n(name, strcspn(name, "."));
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *run = slash;
+    while (slash && run > path && run[-1] != '/') run--;
+    char *stem = slash && strcmp(name, "model.gguf") == 0 ? memory_string_n(run, (size_t)(slash - run))
+                                                          : memory_string_n(name, strcspn(name, "."));
     const size_t distances[] = {names_distance(wrong, path), names_distance(wrong, name), names_distance(wrong, stem)};
     free(stem);
     size_t least = distances[0];

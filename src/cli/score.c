@@ -124,6 +124,18 @@ static void tell_tokenised(const TestSet *t, const Request *r) {
                      file_stream_name(r->paths[0]), lines);
 }
 
+static bool has_tab(Text line) { return line.length > 0 && memchr(line.bytes, '\t', line.length); }
+
+/* References that look like the lines of a TSV file. */
+static void tell_columns(const TestSet *t, const Request *r) {
+    size_t here = 0, there = 0;
+    for (size_t i = 0; i < t->lines; i++) here += has_tab(t->systems[0].lines[i]);
+    for (size_t i = 0; i < stbds_arrlenu(t->references); i++) there += has_tab(t->references[i]);
+    if (!r->tsv && here == 0 && there > 0 && there == stbds_arrlenu(t->references))
+        options_note(&command, "%s: each line has a TAB and is taken whole; --tsv takes the columns behind the first",
+                     file_stream_name(stbds_arrlast(r->paths)));
+}
+
 static size_t count_decomposed(const Text *texts, size_t count) {
     size_t others = 0;
     for (size_t i = 0; i < count; i++) others += !normalise_is_composed(texts[i].bytes, texts[i].length);
@@ -181,6 +193,7 @@ static bool read_test_set(TestSet *t, const Request *r, Error *err) {
         options_note(&command, "left out %zu line%s without a reference, first %s:%zu", lines - t->lines,
                      lines - t->lines > 1 ? "s" : "", last, without);
     tell_tokenised(t, r);
+    tell_columns(t, r);
     tell_decomposed(t);
     if (!have_text(t->systems[0].lines, t->lines) && !have_text(t->references, stbds_arrlenu(t->references)))
         options_note(&command, "neither the hypotheses nor the references have text: a score of nothing is 0");

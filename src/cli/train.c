@@ -92,7 +92,8 @@ static void tell_corpus(const char *key, const PairSet *pairs, Progress *progres
 
 static void tell_lengths(const char *side, const LengthStats *l, size_t tokens, Progress *progress) {
     progress_line(progress,
-                  "%s: %s tokens; in a sentence %zu to %zu, %.1f on average, at most %zu in half of them, %zu in 90%%, "
+                  "%s: %s tokens, ends of sentences included; in a sentence %zu to %zu, %.1f on average, at most %zu "
+                  "in half of them, %zu in 90%%, "
                   "%zu in 99%%",
                   side, terminal_count(tokens).text, l->least, l->most, l->mean, l->half, l->ninety, l->ninety_nine);
 }

@@ -97,9 +97,10 @@ typedef struct Request {
     const Hyper *hyper;    /* the same, with the smallest max_length of all */
     Knockout knockout;
     Unseen unseen;
-    bool waits; /* somebody waits for each answer: arguments, or a terminal */
-    bool lost;  /* for one of the texts so far the model's numbers were not finite; this is reported once */
-    bool odd;   /* one of the texts so far was not UTF-8; this is reported once, too */
+    bool waits;   /* somebody waits for each answer: arguments, or a terminal */
+    bool lost;    /* for one of the texts so far the model's numbers were not finite; this is reported once */
+    bool odd;     /* one of the texts so far was not UTF-8; this is reported once, too */
+    bool columns; /* one of them has a TAB; this as well */
 } Request;
 
 static void tell_long(void *context, size_t text, size_t tokens, size_t limit) {
@@ -149,9 +150,17 @@ static bool answer(Request *request, Translator *translator, const Text *texts, 
                 request->what, first + i + 1, (unsigned char)texts[i].bytes[valid], valid + 1);
             request->odd = true;
         }
+        if (!request->columns && texts[i].length > 0 && memchr(texts[i].bytes, '\t', texts[i].length)) {
+            options_note(&command,
+                         "%s %zu has a TAB and is translated as one text (only the first such text is reported); "
+                         "cut -f1 takes the first column of a file",
+                         request->what, first + i + 1);
+            request->columns = true;
+        }
         if (results[i].parts > 1 && results[i].source_tokens >= request->hyper->max_length)
-            options_note(&command, "%s %zu: %zu tokens, more than the model takes: translated in %zu parts",
-                         request->what, first + i + 1, results[i].source_tokens, results[i].parts);
+            options_note(&command, "%s %zu: %zu tokens, of which the model takes %zu: translated in %zu parts",
+                         request->what, first + i + 1, results[i].source_tokens, request->hyper->max_length - 1,
+                         results[i].parts);
         if (!request->lost && results[i].hypotheses[0].log_probability == -INFINITY) {
             options_note(&command, "%s: the model's numbers are not finite for %s %zu: its translation is empty",
                          request->model, request->what, first + i + 1);

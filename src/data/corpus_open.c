@@ -81,6 +81,13 @@ static bool add_name(CorpusReader *r, char *name, Error *err) {
         return ok;
     }
     if (exists(name) || strcmp(name, "-") == 0 || !strchr(name, '+')) return add_item(r, name, NULL, weight, err);
+    for (const char *at = name; (at = strchr(at, '+')); at++) { /* one of two files is there */
+        char *source = memory_string_n(name, (size_t)(at - name));
+        const bool first = exists(source), second = exists(at + 1);
+        if (first || second) error_set(err, "%s: cannot open: there is no such file", first ? at + 1 : source);
+        free(source);
+        if (first || second) return false;
+    }
     return error_set(err, "%s: expected a file of this name, or two files with a + between, found neither" QUOTING,
                      name);
 }

@@ -74,8 +74,8 @@ typedef struct nmt_text {
  * translators are freed. */
 typedef struct nmt_model nmt_model;
 
-/* Opens a model file, which is mapped into memory; header is NMT_HEADER. On failure *model is NULL. The file may be
- * replaced while it is open, but not shortened in place. */
+/* Opens a model file, which is mapped into memory; header is NMT_HEADER. On failure *model is NULL. While it is
+ * open, another file may be renamed to its name; but nobody may write into it or shorten it. */
 NMT_API nmt_status nmt_open(nmt_model **model, const char *path, int header, nmt_error *err);
 
 /* Opens a model file's bytes, which stay the caller's, and must stay as they are until nmt_close. If their address is a
@@ -107,8 +107,8 @@ typedef struct nmt_options {
     double max_ratio;    /* a translation has at most max_ratio times the tokens of its source, ...; default -1;
                             negative: the model's */
     int max_extra;       /* ... and max_extra more; default -1; negative: the model's */
-    int max_length;      /* a translation has at most this many tokens; 0: no such limit. Unless max_ratio or max_extra
-                            is given, too, it may have so many however short its source is */
+    int max_length;      /* a translation has at most this many tokens; 0: no such limit. Alone, it takes the place of
+                            max_ratio and max_extra; together with one of them, both limits hold */
     int min_length;      /* a translation has at least this many tokens */
     int no_repeat_ngram; /* no sequence of this many tokens occurs twice in a translation; 0: it may */
     int alignment;       /* 1: hypotheses have words, with their shares of the source */

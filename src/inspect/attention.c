@@ -25,7 +25,7 @@ static void write_view(Json *j, const Observation *o, const AttentionView *v, bo
     json_array(json_key(j, "v"), 0, v->Tk, D, vectors ? v->in.v : NULL, v->in.kv_stride);
     json_write(j, "heads: [");
     for (size_t h = 0; h < v->H; h++) {
-        const HeadSummary head = head_summary(v->p + h * v->Tq * v->Tk, v->Tq, v->Tk, v->kind);
+        const HeadSummary head = head_summary(v->p + h * v->Tq * v->Tk, v->Tq, v->Tk, v->kind, v->causal);
         char *does = *head.label ? memory_format("%s, %.0f%%", head.does, 100 * head.share) : NULL;
         json_write(j, "{entropy: %g, label: %s, share: %g, does: %s", head.entropy, head.label, head.share, does);
         write_look(j, o, v, h);

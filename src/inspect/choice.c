@@ -170,8 +170,8 @@ Choice choice_make(const Observation *o, const Meaning *m, int kind, int layer, 
     const AttentionView view = observation_view(o, choice.block);
     choice.row = choice.word;
     if (view.kind != ATTENTION_ENCODER) {
-        /* the row that looks most at the word; in the decoder's own attention, where there is none, the one that looks
-         * furthest back */
+        /* the row that looks most at the word; in the decoder's own attention, which does not see the word, the row
+         * with the strongest look at a word two or more words away */
         const Look look = choice_look(o, &view, (int)choice.head, -1, 2, 0);
         choice.row = look.p > 0 ? look.row : view.Tq - 1;
         double most = 0;

@@ -1,7 +1,7 @@
-/* What a page opens on. In a sentence that has a word with two meanings: that word, and the head that tells most: of
- * the words that pull it towards the meaning it ends with, in all heads together, it looks at one most, in that head.
- * In another sentence: the strongest look of a word at one of the rarer half that is not its neighbour, such as that of
- * a pronoun at its noun. What was asked for comes before both. */
+/* What a page opens on. In a sentence that has a word with two meanings: that word, and one head. Some other words pull
+ * it towards the meaning that it ends with, at least half as far as the one that pulls furthest. In this head it looks
+ * most at one of them. In another sentence: the strongest look of a word at one of the rarer half that is not its
+ * neighbour, such as that of a pronoun at its noun. What was asked for comes before both. */
 #pragma once
 
 #include "inspect/meaning.h"
@@ -9,7 +9,7 @@
 typedef struct Choice {
     size_t word;             /* a source token */
     size_t block, head, row; /* block: the number of an attention */
-    char *why;               /* one sentence; free it */
+    char *why;               /* one or two sentences; free it */
 } Choice;
 
 /* kind, layer and head as asked for, or negative. */

@@ -1,5 +1,6 @@
 /* A worked example: self-attention of three tokens of two numbers with one head, small enough to check by hand. Its
- * weights were made up with four digits; that x W of the textbook is W^T x here, so rows and columns are exchanged. */
+ * weights were made up, with four digits. What is x W in the textbook is x W^T here, so rows and columns of each W are
+ * exchanged. */
 #include "base/size.h"
 #include "inspect/inspect.h"
 #include "math/matmul.h"

@@ -15,7 +15,7 @@ static void add(Mean *mean, double value) {
 
 static double value_of(Mean mean) { return mean.rows > 0 ? mean.sum / (double)mean.rows : 0; }
 
-HeadSummary head_summary(const real *p, size_t Tq, size_t Tk, AttentionKind kind) {
+HeadSummary head_summary(const real *p, size_t Tq, size_t Tk, AttentionKind kind, bool causal) {
     enum { PREVIOUS, NEXT, SAME, MARK, ALIGNED, LABELS };
     static const char *const names[] = {"previous token", "next token", "same token", "start or end", "aligned"};
     Mean entropy = {0}, evenness = {0}, means[LABELS] = {{0}};
@@ -23,7 +23,7 @@ HeadSummary head_summary(const real *p, size_t Tq, size_t Tk, AttentionKind kind
     const size_t mark = kind == ATTENTION_DECODER ? 0 : Tk - 1;
     for (size_t i = 0; i < Tq; i++) {
         const real *row = p + i * Tk;
-        const size_t seen = kind == ATTENTION_DECODER ? i + 1 : Tk;
+        const size_t seen = causal ? i + 1 : Tk;
         double bits = 0, largest = 0;
         for (size_t j = 0; j < seen; j++) {
             if (row[j] > 0) bits -= (double)row[j] * log2((double)row[j]);

@@ -9,7 +9,7 @@
  *     aligned                       mean of a row's largest p, </s> left out; cross-attention only
  *     spread                        mean of the entropy divided by that of equal shares; comes first, needs 0.9
  *
- * Means are over the rows that have such a key and see more than one. */
+ * Means are over the rows that have such a key and see more than one. causal: row i sees the keys 0 to i only. */
 #pragma once
 
 #include "model/hyper.h"
@@ -21,4 +21,4 @@ typedef struct HeadSummary {
     const char *does;  /* the label as what the head does; "" for none */
 } HeadSummary;
 
-HeadSummary head_summary(const real *p, size_t Tq, size_t Tk, AttentionKind kind);
+HeadSummary head_summary(const real *p, size_t Tq, size_t Tk, AttentionKind kind, bool causal);

@@ -108,9 +108,10 @@ static AttentionView view_of(const Observation *o, size_t number) {
 AttentionView observation_view(const Observation *o, size_t number) {
     AttentionView view = view_of(o, number);
     const uint32_t rows[] = {0, (uint32_t)view.Tq};
-    const AttentionShape shape = {.B = 1, .query_start = rows};
+    const AttentionShape shape = {.B = 1, .query_start = rows, .causal = view.kind == ATTENTION_DECODER};
     const AttentionBlock block = block_attention(&o->pass, view.kind, view.layer, shape, (Stored){0}, 0);
     const MultiheadParams params = block.attention.params;
+    view.causal = block.attention.shape.causal;
     const real *w = o->pass.net.w;
     const AttentionBlockTape *tape = view.kind == ATTENTION_ENCODER   ? &o->model.encoder.layers[view.layer].self
                                      : view.kind == ATTENTION_DECODER ? &o->model.decoder.layers[view.layer].self

@@ -49,6 +49,7 @@ void observation_free(Observation *o);
 /* One attention, as it is shown. */
 typedef struct AttentionView {
     AttentionKind kind;
+    bool causal; /* no row sees a later one: the decoder's own attention, unless the mask is knocked out */
     size_t layer, H, K, Tq, Tk;
     const real *p;                     /* (H, Tq, Tk) */
     AttentionInput in;                 /* q, k, v */

@@ -273,7 +273,8 @@ static bool tells(const References *r, const Observation *o, size_t g, size_t i,
     return !group_has(r->groups[1 - g], o->tokenizer, word) && !(but && word_same(o->tokenizer, word, but));
 }
 
-/* What is read, as it is gathered: stb_ds arrays. places: where the vectors go, in entries. */
+/* What is read, as it is gathered: stb_ds arrays. Of each mention, entry is the number of the entry that it belongs to,
+ * and parts is how many mentions share that entry. */
 typedef struct Reading {
     Mention *mentions;
     size_t *entry, *parts;

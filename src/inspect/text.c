@@ -128,7 +128,7 @@ static void print_attention(FILE *f, const InspectRequest *request, const Observ
     }
     fprintf(f, "%s, layer %zu, ", whose[v.kind], v.layer);
     if (request->head >= 0) {
-        const HeadSummary head = head_summary(p, v.Tq, v.Tk, v.kind);
+        const HeadSummary head = head_summary(p, v.Tq, v.Tk, v.kind, v.causal);
         fprintf(f, "head %d%s%s\n", request->head, *head.label ? ": " : "", head.label);
     } else {
         fprintf(f, "mean of %zu heads\n", v.H);

@@ -28,9 +28,9 @@ const char *cpu_instruction_set(void);
 /* Whether the set of that name computes the same bits in float32 as the one in use. */
 bool cpu_same_floats(const char *name);
 
-/* Fails when NMT_ISA names an instruction set that does not exist or that this CPU lacks. ./train, ./translate
- * and ./inspect call it before they compute; without the call, such a name is ignored. It calls
- * cpu_flush_denormals. */
+/* Fails when NMT_ISA names an instruction set that does not exist or that this CPU lacks. The commands that compute,
+ * and the library's functions that open a model or train, call it first; without the call, such a name is ignored. It
+ * calls cpu_flush_denormals. */
 bool cpu_check(Error *err);
 
 /* From the call on, this thread and those it starts treat denormal numbers (below 1.2e-38) as 0: Adam's moments fade

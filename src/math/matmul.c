@@ -338,7 +338,9 @@ static bool multiply_together(Product all) {
             p.a.data += p0 * p.a.col;
             p.b.data += p0 * p.b.row + j * p.b.col;
             p.columns = size_round_up(p.n, nr);
-            p.width = size_divide_up(p.columns / nr, p.m * p.n * p.k < SPLIT ? 1 : size_divide_up(threads, high)) * nr;
+            p.width =
+                size_divide_up(p.columns / nr, (uint64_t)p.m * p.n * p.k < SPLIT ? 1 : size_divide_up(threads, high)) *
+                nr;
             p.blocks = size_divide_up(p.n, p.width);
             p.rows = p.stay = rows, p.most = most;
             if (together)
@@ -364,7 +366,7 @@ void matmul_and(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a,
     bool finished = false;
     if (packed && int8)
         finished = int8_multiply(pool, mode == MATMUL_ADD, c, ldc, a.data, a.row, packed, m, n, k, bias, epilogue);
-    else if (!packed && m * n * k < SPLIT)
+    else if (!packed && (uint64_t)m * n * k < SPLIT)
         multiply_alone(kernel, pool_scratch(pool, 0, matmul_scratch()), mode, c, ldc, a, b, m, n, k, false, bias);
     else
         finished = multiply_together((Product){.kernel = kernel,

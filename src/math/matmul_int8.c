@@ -133,7 +133,7 @@ bool int8_multiply(Pool *pool, bool add, real *c, size_t ldc, const real *x, siz
     Product p = {pool, add, c, ldc, x, stride, parts_of(packed, n), m, n, k, bias, .epilogue = epilogue};
     const size_t most = size_min(ROWS, BLOCK / size_max(row_bytes(k), 1));
     const size_t high = m <= most ? 1 : size_round_up(size_divide_up(m, most), threads);
-    const size_t wide = m * n * k < SPLIT || high > 1 ? 1 : threads;
+    const size_t wide = (uint64_t)m * n * k < SPLIT || high > 1 ? 1 : threads;
     p.rows = size_divide_up(m, high);
     p.width = size_round_up(size_divide_up(n, wide), int8_kernels()->nr);
     p.blocks = size_divide_up(n, p.width);

@@ -1,9 +1,9 @@
 /* The products of a training step: of stored factors (math/stored.h) and weights.
  *
  * In float32 they are those of matmul.h. In bfloat16 both factors are rounded, and products are summed in float. An
- * element is one chain of sums in order of k; an element of a weight's gradient is one chain for every GRADIENT_ROWS
- * rows. Weights are rounded and packed once a batch. CPUs without instructions for bfloat16 compute the same sums with
- * floats. */
+ * element is one chain of sums in order of k (with AMX, of 32 products each); an element of a weight's gradient is one
+ * chain for every GRADIENT_ROWS rows. Weights are rounded and packed once a batch. CPUs without instructions for
+ * bfloat16 compute the same products, and sum them with floats. */
 #pragma once
 
 #include "math/matmul.h"

@@ -103,17 +103,20 @@ static inline __attribute__((always_inline)) void int8_tile(const int rows, real
         UNROLL(2)
         for (int j = 0; j < INT8_VECTORS; j++) {
             const vint exact = sum[i][j] - *(const vint_unaligned *)(b.offset + j * LANES);
-            vreal y = __builtin_convertvector(exact, vreal) * (a.scale[i] * load(b.scale + j * LANES));
-            if (b.bias) y += load(b.bias + j * LANES);
+            const vreal scale = a.scale[i] * load(b.scale + j * LANES);
+            const vreal y = __builtin_convertvector(exact, vreal) * scale + load(b.bias + j * LANES);
             store(out + j * LANES, add ? load(out + j * LANES) + y : y);
         }
         if (out == line) memcpy(c, line, b.count * sizeof *c);
     }
 }
 
+/* There is always a bias. So the only use of a tile's product is this addition, and it is rounded alike in tiles of any
+ * number of rows. */
 static void int8_strip(real *c, size_t ldc, Int8Rows a, Int8Columns b, bool add) {
     real bias[INT8_NR] = {0};
-    if (b.bias && b.count < INT8_NR) b.bias = memcpy(bias, b.bias, b.count * sizeof *bias);
+    if (b.bias && b.count < INT8_NR) memcpy(bias, b.bias, b.count * sizeof *bias);
+    if (!b.bias || b.count < INT8_NR) b.bias = bias;
     for (size_t done; a.count > 0; a.count -= done) {
 #define INT8_ROWS(r)                                                                                                   \
     if (a.count >= (r) && (r) <= INT8_MR) {                                                                            \

@@ -15,8 +15,8 @@ static inline vreal lower(vword pair) { return (vreal)(pair << 16); }
 static inline vreal upper(vword pair) { return (vreal)(pair & 0xffff0000); }
 
 #ifndef PAIR_ADD
-/* The lower half's product first: what the instructions of AMX and AVX512-BF16 add, except for the order of four terms.
- */
+/* The lower half's product first. AVX512-BF16 adds the upper half's first. AMX adds up 16 products of lower halves and
+ * 16 of upper halves, and then both to the sum. */
 #define PAIR_ADD(sum, x, y) (((sum) + lower(x) * lower(y)) + upper(x) * upper(y))
 #endif
 

@@ -18,7 +18,7 @@ const Field hyper_fields[] = {
     SIZE("model.encoder_layers", encoder_layers, "4", 1, HYPER_MAX_LAYERS, "layers that read the source"),
     SIZE("model.decoder_layers", decoder_layers, "4", 1, HYPER_MAX_LAYERS, "layers that write the translation"),
     SIZE("model.max_length", max_length, "256", 2, HYPER_MAX_LENGTH,
-         "the most tokens of a sentence; longer pairs are left out"),
+         "the most tokens of a sentence, its end included; longer pairs are left out"),
     CHOICE("model.norm", norm, "pre", NORM_PLACE_NAMES,
            "where layer norm is: before each block, or after it, as in the first paper"),
     CHOICE("model.activation", activation, "relu", ACTIVATION_NAMES, "the function inside a feed-forward block"),

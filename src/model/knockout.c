@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/size.h"
+#include "base/memory.h"
 
 /* The switches, by name. */
 static const struct {
@@ -79,9 +79,10 @@ static bool add(Knockout *k, const char *name, Error *err) {
 bool knockout_parse(Knockout *k, const char *names, Error *err) {
     for (const char *at = names;; at++) {
         const size_t length = strcspn(at, ",");
-        char name[KNOCKOUT_NAME];
-        snprintf(name, sizeof name, "%.*s", (int)size_min(length, sizeof name), at);
-        if (!add(k, name, err)) return false;
+        char *name = memory_string_n(at, length);
+        const bool known = add(k, name, err);
+        free(name);
+        if (!known) return false;
         at += length;
         if (!*at) return true;
     }

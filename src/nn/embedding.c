@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/size.h"
 #include "nn/rows.h"
 
 void embedding_positions(real *position, size_t P, size_t D) {
@@ -65,5 +66,5 @@ void embedding_backward(Pool *pool, real *dtable, real *dposition, const real *d
                         const uint32_t *start, size_t B, size_t D) {
     Embedding e = {.token = token, .start = start, .scale = (real)sqrt((double)D), .B = B, .D = D};
     e.dout = dout, e.dtable = dtable, e.dposition = dposition;
-    rows_run(pool, "embedding", D, start[B], backward_columns, &e);
+    rows_run(pool, "embedding", D, size_max(start[B], 1), backward_columns, &e);
 }

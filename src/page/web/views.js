@@ -392,7 +392,7 @@ views.head = {
   draw: () => live(() => {
     const b = attention[state.block], p = tensor(b.p), info = (b.heads || [])[state.head], rows = rowNames(b),
           cols = colNames(b);
-    const weights = {row: i => p.row(state.head, i)};
+    const weights = {row: i => p.row(state.head, i)}, masked = b.kind === "decoder" && !without("mask");
     return [
       chooser("head"),
       data.model && data.chosen && data.chosen.block === state.block && data.chosen.head === state.head && para(data.chosen.why.replace(/"([^"]*)"/g, "“$1”").replace(/%/g, " %")),
@@ -403,7 +403,7 @@ views.head = {
       html("div.columns",
         figure("Each row is a word that looks, and adds up to 1; the framed one is chosen. Click a row, or " +
             "press Enter, to choose another." +
-            (b.kind === "decoder"    ? " Rows are words read so far. Outlined cells are masked: they lie ahead."
+            (masked                  ? " Rows are words read so far. Outlined cells are masked: they lie ahead."
                 : b.kind === "cross" ? " Rows are the words that are said: each looks at the source just before it is said."
                                      : ""),
           cells({
@@ -414,7 +414,7 @@ views.head = {
             value: (r, c) => weights.row(r)[c],
             pick: r => choose({row: r}),
             chosen: state.row,
-            masked: b.kind === "decoder" ? (r, c) => c > r : null,
+            masked: masked ? (r, c) => c > r : null,
             describe: (r, c) => [strong(`${rows[r]} → ${cols[c]}`), ": ", exact(weights.row(r)[c])]
           }),
           legendHeat("weight")),
