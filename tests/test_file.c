@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -306,6 +307,23 @@ static void expect_refused(const char *path, const char *map_reason, const char 
     EXPECT_HAS(err.text, write_reason);
 }
 
+#ifdef F_OFD_SETLK
+/* Somebody holds the lock, but could not write who. */
+static void test_lock_without_number(void) {
+    Error err = {""};
+    FileLock lock;
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    const int holder = open(place("lock"), O_RDWR | O_CREAT, 0600);
+    EXPECT(holder >= 0 && fcntl(holder, F_OFD_SETLK, &whole) == 0);
+    EXPECT(!file_lock(&lock, place("lock"), &err));
+    EXPECT_HAS(err.text, "lock: held by another process; wait until it ends");
+    close(holder);
+    unlink(place("lock"));
+}
+#else
+static void test_lock_without_number(void) { SKIP("locks belong to processes"); }
+#endif
+
 static void test_not_files(void) {
     EXPECT(mkfifo(place("pipe"), 0600) == 0);
     expect_refused(place("pipe"), "expected a file", "a device or pipe");
@@ -410,6 +428,7 @@ int main(void) {
     RUN(test_scratch_has_no_name);
     RUN(test_permissions);
     RUN(test_failed_write);
+    RUN(test_lock_without_number);
     RUN(test_not_files);
     RUN(test_make_folder);
     RUN(test_home);

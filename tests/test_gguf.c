@@ -335,6 +335,18 @@ static void test_wrong_lookups(void) {
     EXPECT_HAS(err.text, "found a NUL byte");
     EXPECT(file && gguf_string(file, "s", &n, &err) && n == 3);
     gguf_close(file);
+
+    const uint64_t large = UINT64_MAX;
+    const int64_t below = -3;
+    put_header(0, 2);
+    put_pair("large", GGUF_UINT64, &large, sizeof large);
+    put_pair("below", GGUF_INT64, &below, sizeof below);
+    file = open_bytes(n_bytes, false, &err);
+    EXPECT(file && !gguf_string(file, "large", NULL, &err));
+    EXPECT_HAS(err.text, "found uint64 18446744073709551615");
+    EXPECT(file && !gguf_string(file, "below", NULL, &err));
+    EXPECT_HAS(err.text, "found int64 -3");
+    gguf_close(file);
 }
 
 /* ---- Damage ---- */
@@ -525,7 +537,12 @@ static void test_lengths_past_the_end(void) {
     put32(GGUF_ARRAY);
     put32(GGUF_FLOAT64);
     put64(UINT64_C(1) << 61);
-    EXPECT_REFUSED("key k: expected 2305843009213693952 values of type float64");
+    EXPECT_REFUSED("key k: expected 2305843009213693952 values of type float64 (8 bytes each)");
+    put_header(0, 1); /* a number that is cut */
+    put_text("k");
+    put32(GGUF_FLOAT32);
+    put("12", 2);
+    EXPECT_REFUSED("key k: expected a value (4 bytes) at byte");
 }
 
 static void test_bad_types(void) {

@@ -184,9 +184,9 @@ static void test_bad_values(void) {
     }
     expect_error("", OVERRIDES("train.seed=18446744073709551616"),
                  "command line: train.seed=18446744073709551616: expected an integer from 0 to "
-                 "18446744073709551616, found \"18446744073709551616\"");
+                 "18446744073709551615, found \"18446744073709551616\"");
     expect_error("", OVERRIDES("train.seed=-1"),
-                 "command line: train.seed=-1: expected an integer from 0 to 18446744073709551616, found \"-1\"");
+                 "command line: train.seed=-1: expected an integer from 0 to 18446744073709551615, found \"-1\"");
     expect_error("[model]\ntied = maybe\n", NULL, "x.ini:2: model.tied: expected true or false, found \"maybe\"");
     expect_error("[model]\nnorm = pr\n", NULL, "x.ini:2: model.norm: expected one of pre|post, found \"pr\"");
     expect_error("[model]\nnorm = pre|post\n", NULL,
@@ -337,7 +337,7 @@ static void test_template(void) {
     EXPECT_STR(text, "# a head\n\n[model]   # ---- the net ----\nwidth = 512     # help [2 to 8192]\ndropout = 0.1   # "
                      "help [0 to 0.9]\n"
                      "norm = pre      # help [pre|post]\ntied = true     # help [true or false]\n\n[train]\n"
-                     "seed = 1       # help [0 to 18446744073709551616]\n"
+                     "seed = 1       # help [0 to 18446744073709551615]\n"
                      "rate = 0.001   # help [-1.79769313486232e+308 to 1.79769313486232e+308]\n\n[data]\n"
                      "train = a.tsv   # help; required\nnote =          # help\n\n[run]\n"
                      "last = 3   # help that is long: " LONG "\n           # [1 to 9]; default 1\n");

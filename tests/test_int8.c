@@ -148,7 +148,7 @@ static bool same_bits(const real *x, const real *y, size_t count) { return memcm
 
 /* The same for any number of threads, and for a row alone or among others. */
 static void check_bits(void) {
-    enum { M = 200, N = 530, K = 90 };
+    enum { M = 203, N = 541, K = 90 }; /* incomplete tiles at both ends */
     static const size_t threads[] = {1, 2, 3, 8}, rows[] = {1, 2, 5, 6, 7, 191, M};
     real *x = noise(M * K, 7, 1), *w = noise(N * K, 8, 1), *bias = noise(N, 9, 1);
     real *before = noise(M * N, 10, 1), *all[4], *c = memory_new(M * N, sizeof *c);

@@ -120,9 +120,31 @@ static void test_long_lines(void) {
     }
 }
 
+/* The longest line that is read, and the shortest that is not, wherever blocks end. */
+static void test_longest_line(void) {
+    static const char *const starts[] = {"", "\xEF\xBB\xBF"}, *const ends[] = {"\nb\n", "\r\nb\r\n", ""};
+    for (size_t way = 0; way < 12; way++) {
+        const char *start = starts[way % 2], *end = ends[way / 2 % 3];
+        const bool longer = way >= 6;
+        char *text = NULL;
+        memcpy(stbds_arraddnptr(text, strlen(start)), start, strlen(start));
+        memset(stbds_arraddnptr(text, LINES_LONGEST + longer), 'x', LINES_LONGEST + longer);
+        memcpy(stbds_arraddnptr(text, strlen(end)), end, strlen(end));
+        char *found = lines_of(text, stbds_arrlenu(text), 1 << 20);
+        const char *rest = *end ? "/b/" : "/";
+        if (longer)
+            EXPECT_STR(found, *end ? "*b/" : "*");
+        else
+            EXPECT(strlen(found) == LINES_LONGEST + strlen(rest) && strcmp(found + LINES_LONGEST, rest) == 0);
+        stbds_arrfree(found);
+        stbds_arrfree(text);
+    }
+}
+
 int main(void) {
     RUN(test_ends);
     RUN(test_many_returns);
     RUN(test_long_lines);
+    RUN(test_longest_line);
     return test_finish();
 }

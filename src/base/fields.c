@@ -26,6 +26,10 @@ static bool in_bounds(const Field *field, double value) { /* a NaN is not */
     return value >= field->min && value <= field->max;
 }
 
+/* The bounds of an integer, exactly; the largest integer of all is no double. */
+static uint64_t least(const Field *field) { return (uint64_t)field->min; }
+static uint64_t most(const Field *field) { return field->max >= 0x1p64 ? UINT64_MAX : (uint64_t)field->max; }
+
 static bool parse_integer(const char *text, uint64_t *value) {
     const char *digits = text + (*text == '+');
     if (!*digits || digits[strspn(digits, "0123456789")]) return false;
@@ -70,7 +74,7 @@ bool field_set(const Field *field, const char *text, void *of) {
             field_put_integer(field, FIELD_AUTO, of);
             return true;
         }
-        if (!parse_integer(text, &value) || !in_bounds(field, (double)value)) return false;
+        if (!parse_integer(text, &value) || value < least(field) || value > most(field)) return false;
         field_put_integer(field, value, of);
         return true;
     case FIELD_REAL: return parse_real(text, at) && in_bounds(field, *(double *)at);
@@ -95,8 +99,8 @@ void field_set_before(const Field *field, void *of) {
 char *field_range(const Field *field) {
     switch (field->type) {
     case FIELD_INTEGER:
-        return memory_format("%.0f to %.0f%s%s", field->min, field->max, field->automatic ? ", or " : "",
-                             field->automatic ? automatic : "");
+        return memory_format("%" PRIu64 " to %" PRIu64 "%s%s", least(field), most(field),
+                             field->automatic ? ", or " : "", field->automatic ? automatic : "");
     case FIELD_REAL: return memory_format("%.15g to %.15g", field->min, field->max);
     case FIELD_SWITCH: return memory_string("true or false");
     case FIELD_CHOICE: return names_list(field->names);

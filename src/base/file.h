@@ -64,8 +64,8 @@ void file_cancel(FileWriter *writer);             /* removes the temporary file,
 /* For a process that ends while files are being written: removes their temporary files. */
 void file_remove_unfinished(void);
 
-/* Opens a file to read it and write at its end, and makes it if there is none: its descriptor (close it), or -1. Fails
- * when the path is a link, a device or a pipe. */
+/* Opens a file to read it and write at its end, and makes it if there is none: its descriptor (file_close it), or -1.
+ * Fails when the path is a link, a device or a pipe. */
 int file_append(const char *path, Error *err);
 
 /* Whether there is something of this name, even a link that leads nowhere. True also when that cannot be found out;

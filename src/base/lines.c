@@ -74,7 +74,7 @@ LinesNext lines_next(LineReader *r, const char **line, size_t *length, Error *er
     while (!(end = line_end(r))) {
         if (learn_end(r)) continue;
         if (r->ended) break;
-        skipping = skipping || r->end - r->start > LINES_LONGEST;
+        skipping = skipping || r->end - r->start > LINES_LONGEST + 4; /* a byte order mark and a CR do not count */
         if (skipping) r->start = r->end;
         if (!read_more(r, err)) return LINES_FAILED;
     }
@@ -91,7 +91,7 @@ LinesNext lines_next(LineReader *r, const char **line, size_t *length, Error *er
     if (*length > 0 && (*line)[*length - 1] == '\r') --*length;
     const size_t mark = r->count++ == 0 ? lines_mark(*line, *length) : 0;
     *line += mark, *length -= mark;
-    if (!skipping) return LINES_LINE;
+    if (!skipping && *length <= LINES_LONGEST) return LINES_LINE;
     error_set(err, "%s:%zu: expected a line of at most %d bytes, found a longer one", r->name, r->count, LINES_LONGEST);
     return LINES_LONG;
 }

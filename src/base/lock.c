@@ -49,14 +49,17 @@ bool file_lock(FileLock *lock, const char *path, Error *err) {
         if (descriptor < 0) return false;
         if (fcntl(descriptor, SET_LOCK, &whole) != 0) {
             const int failure = errno;
-            const long process = failure == EAGAIN || failure == EACCES ? read_holder(descriptor) : 0;
+            const bool held = failure == EAGAIN || failure == EACCES;
+            const long process = held ? read_holder(descriptor) : 0;
+            char holder[32] = "another process"; /* it may not have written its number yet */
+            if (process > 0) snprintf(holder, sizeof holder, "process %ld", process);
             file_close(descriptor);
-            return process > 0 ? error_set(err,
-                                           "%s: held by process %ld; wait until it ends, or use another folder: "
-                                           "two at once would write over each other",
-                                           path, process)
-                               : error_set(err, "%s: cannot lock: %s; use a folder on another file system", path,
-                                           strerror(failure));
+            return held ? error_set(err,
+                                    "%s: held by %s; wait until it ends, or use another folder: two at once would "
+                                    "write over each other",
+                                    path, holder)
+                        : error_set(err, "%s: cannot lock: %s; use a folder on another file system", path,
+                                    strerror(failure));
         }
         if (file_is(descriptor, path)) {
             char *name = memory_string(path);

@@ -33,7 +33,7 @@ void pool_watch(Pool *pool, PoolWatch *watch, void *context);
 
 /* Scratch memory: `bytes` for each worker, for use inside one task, and `shared` bytes for all, for what one region
  * leaves to the next. Reserving makes them at least so large (never smaller); it is called where sizes become known,
- * never inside a step. Aligned to 64 bytes. Running out ends the process. */
+ * never inside a step. Aligned to 64 bytes. Without memory it fails as memory_new does. */
 void pool_reserve(Pool *pool, size_t bytes, size_t shared);
 void *pool_scratch(const Pool *pool, size_t worker, size_t bytes);
 void *pool_shared(const Pool *pool, size_t bytes);

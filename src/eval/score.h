@@ -48,6 +48,6 @@ typedef struct ScoreSystem {
 /* Paired bootstrap resampling (Koehn 2004, "Statistical significance tests for machine translation evaluation"): both
  * systems are scored on many test sets of `lines` sentences drawn with replacement from this one. counts[s]: (lines),
  * at least 1, the sentences of system s. Returns sacreBLEU's estimate of p, the probability that two equally good
- * systems differ this much by chance. The same seed draws the same test sets. */
+ * systems differ this much by chance; for equal scores 1. The same seed draws the same test sets. */
 double score_paired(ScoreSystem systems[2], ScoreOptions how, const NgramCounts *const counts[2], size_t lines,
                     ScoreResampling resampling);

@@ -11,17 +11,28 @@ bool tokenise_is_space(uint32_t code) {
                        : utf8_class(code) == UTF8_SPACE;
 }
 
-/* Characters within a word that are no letters, for the end of a Greek word. */
+/* Characters that do not end a word though they are no letters (Unicode's Case_Ignorable), first and last of each
+ * range: those that are found in Greek text. */
 static bool is_within(uint32_t c) {
-    return c == '\'' || c == '.' || c == ':' || c == 0xAD || c == 0xB7 || (c >= 0x2B0 && c < 0x370) || c == 0x2018 ||
-           c == 0x2019;
+    static const uint32_t ranges[][2] = {
+        {'\'', '\''},     {'.', '.'},       {':', ':'},       {'^', '^'},       {'`', '`'},
+        {0xA8, 0xA8},     {0xAD, 0xAD},     {0xAF, 0xAF},     {0xB4, 0xB4},     {0xB7, 0xB8},
+        {0x2B0, 0x36F},   {0x37A, 0x37A},   {0x384, 0x385},   {0x387, 0x387},   {0x483, 0x489},
+        {0x1FBD, 0x1FBD}, {0x1FBF, 0x1FC1}, {0x1FCD, 0x1FCF}, {0x1FDD, 0x1FDF}, {0x1FED, 0x1FEF},
+        {0x1FFD, 0x1FFE}, {0x200B, 0x200F}, {0x2018, 0x2019}, {0x2024, 0x2024}, {0x2027, 0x2027}};
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (c >= ranges[i][0] && c <= ranges[i][1]) return true;
+    return false;
 }
+
+/* A letter of Latin, Greek, Cyrillic or Armenian: letters of most other scripts are neither large nor small. */
+static bool has_case(uint32_t c) { return (c < 0x590 || (c >= 0x1E00 && c < 0x2000)) && utf8_class(c) == UTF8_LETTER; }
 
 /* Whether a letter is next to codes[i], forward (step 1) or backward (-1). */
 static bool has_letter(const uint32_t *codes, size_t i, size_t step) {
     do i += step;
     while (i < stbds_arrlenu(codes) && is_within(codes[i]));
-    return i < stbds_arrlenu(codes) && utf8_class(codes[i]) == UTF8_LETTER;
+    return i < stbds_arrlenu(codes) && has_case(codes[i]);
 }
 
 static void lower(uint32_t *codes) {

@@ -13,9 +13,10 @@
 /* Whether Python takes it for white space: Unicode's white space, or one of the four ASCII separators from U+001C. */
 bool tokenise_is_space(uint32_t code);
 
-/* Replaces the content of *codes, a stb_ds array, by the text's code points. Lower case is that
- * of Python's str.lower: a dotted capital I becomes two code points, and a capital sigma at the end of a word the small
- * letter of that place. What a word is for that was compared with Python's in Greek text. */
+/* Replaces the content of *codes, a stb_ds array, by the text's code points. Lower case is that of Python's str.lower:
+ * a dotted capital I becomes two code points, and a capital sigma at the end of a word becomes the small letter of that
+ * place. The end of a word is found by a simpler rule than Python's. Both give the same for Greek text, but may differ
+ * where a sigma is next to a rare script or a rare symbol. */
 void tokenise_decode(uint32_t **codes, Text text, bool lowercase);
 
 /* "13a", the tokenisation of the WMT evaluations (mteval-v13a.pl): resolves four entities, and puts spaces around

@@ -94,8 +94,8 @@ static bool unexpected(const GgufFile *file, const char *key, const GgufPair *pa
         return error_set(err, "%s: key %s: expected %s, found an array of %zu %s", file->path, key, expected,
                          pair->count, TYPES[pair->element].name);
     if (as_integer(pair, &bits, &negative))
-        return error_set(err, "%s: key %s: expected %s, found %s %" PRId64, file->path, key, expected,
-                         TYPES[pair->type].name, (int64_t)bits);
+        return error_set(err, "%s: key %s: expected %s, found %s %s%" PRIu64, file->path, key, expected,
+                         TYPES[pair->type].name, negative ? "-" : "", negative ? 0 - bits : bits);
     return error_set(err, "%s: key %s: expected %s, found a %s", file->path, key, expected, TYPES[pair->type].name);
 }
 

@@ -107,9 +107,11 @@ static bool read_value(Cursor *c, GgufPair *pair) {
     }
     const size_t size = gguf_type_size(pair->element);
     const size_t least = size ? size : sizeof(uint64_t); /* a string has at least its length */
-    if (count > (c->size - c->at) / least)
-        return error_set(c->err, "%s: %s: expected %" PRIu64 " values of type %s at byte %zu, found only %zu bytes",
-                         c->path, c->item, count, gguf_type_name(pair->element), c->at, c->size - c->at);
+    if (pair->type == GGUF_ARRAY && count > (c->size - c->at) / least)
+        return error_set(c->err,
+                         "%s: %s: expected %" PRIu64 " values of type %s (%zu bytes each) at byte %zu, found only %zu "
+                         "bytes",
+                         c->path, c->item, count, gguf_type_name(pair->element), least, c->at, c->size - c->at);
     pair->count = (size_t)count;
     if (pair->element == GGUF_STRING) return read_strings(c, pair);
 

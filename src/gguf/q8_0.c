@@ -34,7 +34,7 @@ void q8_0_pack(unsigned char *bytes, const float *numbers, size_t n) {
     for (size_t b = 0; b < n; b += Q8_0_BLOCK, bytes += Q8_0_BYTES) {
         float most = 0;
         for (size_t i = 0; i < Q8_0_BLOCK; i++) most = fmaxf(most, fabsf(numbers[b + i]));
-        const float scale = most / 127, inverse = scale != 0 ? 1 / scale : 0;
+        const float scale = most / 127, inverse = isfinite(1 / scale) ? 1 / scale : 0;
         const uint16_t half = half_from_float(scale);
         memcpy(bytes, &half, sizeof half);
         for (size_t i = 0; i < Q8_0_BLOCK; i++) {

@@ -3,7 +3,7 @@
  * Sennrich, Haddow, Birch, ACL 2016: the pair of neighbouring tokens that occurs most often becomes one new token,
  * again and again. Of equally frequent pairs, the one with the smaller left id comes first, then the smaller right id.
  * In a run of one token, as in `aaa`, pairs are counted without overlap. Learning ends when the vocabulary has the size
- * asked for, or when no pair occurs twice.
+ * asked for, or when no pair occurs twice whose token would have at most TOKEN_LONGEST bytes.
  *
  * Text is added sentence by sentence. Only its distinct pieces and their counts are kept, so memory grows with the
  * number of different words, not with the corpus. */
@@ -30,7 +30,7 @@ void bpe_train_remove(BpeTrainer *trainer, const char *text, size_t length);
 
 /* Learns merges until the vocabulary has vocab_size tokens, and frees the trainer. Returns a stb_ds array of 2 * count
  * ids (free it with stbds_arrfree; NULL when there are none). The vocabulary has 258 + count tokens: fewer than asked
- * for when no pair occurs twice any more, which the caller should report. */
+ * for when there are no more such pairs, which the caller should report. */
 uint32_t *bpe_train_finish(BpeTrainer *trainer, size_t vocab_size);
 
 /* Frees a trainer without learning. */

@@ -5,7 +5,8 @@
  *   - an optional space and a run of digits
  *   - an optional space and a run of other characters (punctuation, symbols, bytes that are not UTF-8)
  *   - white space, without a last space that begins the next piece
- * A piece longer than PIECE_LONGEST bytes is cut there. All pieces together are the text again, for any bytes. */
+ * A run of more than 252 bytes is cut there, so that a piece has at most PIECE_LONGEST. All pieces together are the
+ * text again, for any bytes. */
 #pragma once
 
 #include <stddef.h>
