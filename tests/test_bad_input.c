@@ -328,7 +328,7 @@ static void test_corpora(void) {
     write_text("bad.fr", "un chat\n");
     expect_bad_corpus("unequal files", "bad.en+bad.fr", PARTS("bad.en:2: expected as many lines as in bad.fr"));
     expect_bad_corpus("half a pair of files", "bad.en+none",
-                      PARTS("bad.en+none: expected a file of this name, or two"));
+                      PARTS("none: cannot open: there is no such file beside bad.en"));
     expect_bad_corpus("one of two", "valid.tsv none.tsv", PARTS("none.tsv: cannot open: No such file"));
     expect_bad_corpus("blanks", "  ", PARTS("expected a list of files, found \"  \""));
     expect_failure("standard input for validation", 1, ARGS("train", "tiny.ini", "run.dir=new", "data.valid=-"), NULL,

@@ -360,7 +360,7 @@ static void test_unequal_files(void) {
     write_line("a.fr", "un\n");
     expect_error("a.en+a.fr", "a.en:2: expected as many lines as in a.fr, which ends here");
     expect_error("a.fr+a.en", "a.en:2: expected as many lines as in a.fr");
-    expect_error("a.en+none", "a.en+none: expected a file of this name, or two files with a + between");
+    expect_error("a.en+none", "none: cannot open: there is no such file beside a.en");
     write_line("a.fr", "un\n\xFF\n");
     Corpus corpus;
     CorpusReport report;
@@ -414,8 +414,8 @@ static void test_quoted_names(void) {
     }
     expect_error("my data.en+my data.fr", "written in double quotes: \"my data/a.en\"+\"my data/a.fr\"");
     expect_error("one 2.tsv", "one: cannot open: No such file or directory (a name with a blank, a + or a quote is");
-    expect_error("a.en+b.fr", "b.fr: cannot open: there is no such file");
-    expect_error("b.en+a.fr*2", "b.en: cannot open: there is no such file");
+    expect_error("a.en+b.fr", "b.fr: cannot open: there is no such file beside a.en");
+    expect_error("b.en+a.fr*2", "b.en: cannot open: there is no such file beside a.fr");
     expect_error("a+c", "a+c: expected a file of this name, or two files with a + between, found neither (a name");
     static const char *const bad[] = {"\"a.en", "\"a.en\"+\"a.fr",  "\"a.en\"x", "\"a.en\"+",
                                       "\"\"",   "\"a\"+\"b\"+\"c\""};

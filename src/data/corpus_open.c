@@ -84,7 +84,9 @@ static bool add_name(CorpusReader *r, char *name, Error *err) {
     for (const char *at = name; (at = strchr(at, '+')); at++) { /* one of two files is there */
         char *source = memory_string_n(name, (size_t)(at - name));
         const bool first = exists(source), second = exists(at + 1);
-        if (first || second) error_set(err, "%s: cannot open: there is no such file", first ? at + 1 : source);
+        if (first || second)
+            error_set(err, "%s: cannot open: there is no such file beside %s", first ? at + 1 : source,
+                      first ? source : at + 1);
         free(source);
         if (first || second) return false;
     }
