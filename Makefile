@@ -317,7 +317,7 @@ neon:
 	    echo "make neon: expected $$tool, found none (Debian: apt-get install gcc-aarch64-linux-gnu" \
 	        "libc6-dev-arm64-cross qemu-user)" >&2; exit 1; }; done
 	@$(MAKE) --no-print-directory CC=$(NEON_CC) B=build/neon STB=$(or $(STB),/usr/include/stb) LDFLAGS=-static \
-	    $(NEON_TESTS)
+	    FOLDERS="$(NUMERIC)" $(NEON_TESTS)
 	@EMULATOR=qemu-aarch64 sh tests/run.sh build/neon $(NEON_TESTS)
 
 ## make musl         everything built for another C library, musl; numeric tests, and those of the library

@@ -392,7 +392,8 @@ views.head = {
   draw: () => live(() => {
     const b = attention[state.block], p = tensor(b.p), info = (b.heads || [])[state.head], rows = rowNames(b),
           cols = colNames(b);
-    const weights = {row: i => p.row(state.head, i)}, masked = b.kind === "decoder" && !without("mask");
+    const weights = {row: i => p.row(state.head, i)};
+    const masked = b.kind === "decoder" && !without("mask");
     return [
       chooser("head"),
       data.model && data.chosen && data.chosen.block === state.block && data.chosen.head === state.head && para(data.chosen.why.replace(/"([^"]*)"/g, "“$1”").replace(/%/g, " %")),
