@@ -1,6 +1,7 @@
 #include "web/web.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,13 @@ static Config config;
 static Trainer trainer;
 static Loop *loop;
 static Progress progress;
+
+static void out_of_memory(const char *message) {
+    fprintf(stderr, "%s\n", message);
+    abort();
+}
+
+__attribute__((constructor)) static void prepare(void) { memory_at_end(out_of_memory); }
 
 void *web_alloc(size_t size) { return malloc(size); }
 
