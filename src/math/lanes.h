@@ -26,12 +26,15 @@ typedef real vreal __attribute__((vector_size(VECTOR)));
 typedef real vreal_unaligned __attribute__((vector_size(VECTOR), aligned(sizeof(real)), may_alias));
 
 /* Before a loop with a constant number of rounds, at most n: unrolls it completely, so that an array of vectors can
- * stay in registers. clang does not do that if the pragma has a number, as gcc's needs. */
+ * stay in registers. clang does not do that if the pragma has a number, as gcc's needs. UNROLL_BY: before a loop with
+ * any number of rounds; n of them follow one another without a jump. */
 #define PRAGMA(...) _Pragma(#__VA_ARGS__)
 #ifdef __clang__
-#define UNROLL(n) PRAGMA(clang loop unroll(full))
+#define UNROLL(n)    PRAGMA(clang loop unroll(full))
+#define UNROLL_BY(n) PRAGMA(clang loop unroll_count(n))
 #else
-#define UNROLL(n) PRAGMA(GCC unroll n)
+#define UNROLL(n)    PRAGMA(GCC unroll n)
+#define UNROLL_BY(n) PRAGMA(GCC unroll n)
 #endif
 
 static inline vreal load(const real *x) { return *(const vreal_unaligned *)x; }

@@ -6,7 +6,11 @@
 #include "math/lanes.h"
 #include "math/product.h"
 
-enum { NR = TILE_VECTORS * LANES, MR = TILE_ROWS };
+enum {
+    NR = TILE_VECTORS * LANES,
+    MR = TILE_ROWS,
+    STEPS = 96 / (TILE_ROWS * TILE_VECTORS), /* of k, between two jumps (found with AVX2) */
+};
 
 /* One tile of `rows` rows, a constant where this is inlined: rows * TILE_VECTORS sums stay in registers over the whole
  * of k. Each element is one chain of multiply-adds in order of p, whatever the number of rows. */
@@ -25,6 +29,7 @@ static inline __attribute__((always_inline)) void tile_rows(const int rows, real
         for (size_t line = 0; line < NR * sizeof(real); line += 64) /* to be in reach when the sums are done */
             __builtin_prefetch((const char *)(c + (size_t)i * ldc) + line, 1);
     }
+    UNROLL_BY(STEPS)
     for (size_t p = 0; p < cells; p++, a += a_col, b += b_row) {
         vreal row[TILE_VECTORS];
         UNROLL(4)
