@@ -23,7 +23,8 @@ const Field hyper_fields[] = {
            "where layer norm is: before each block, or after it, as in the first paper"),
     CHOICE("model.activation", activation, "relu", ACTIVATION_NAMES, "the function inside a feed-forward block"),
     CHOICE("model.tying", tying, "all", TYING_NAMES,
-           "what shares one table: both embeddings and the output layer, only the decoder's two, or nothing"),
+           "what shares one table: both embeddings and the output layer, only the decoder's embedding and the output "
+           "layer, or nothing"),
     CHOICE("model.positions", positions, "sinusoidal", POSITIONS_NAMES,
            "how the model sees a word's place: by sine waves, by learned vectors, or not at all"),
     RATE("model.dropout", dropout, "0.1",
