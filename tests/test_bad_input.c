@@ -794,7 +794,7 @@ static void test_model_files(void) {
          8,
          8,
          -1,
-         {"bad.gguf: changed since it was written, or damaged: checksum"}},
+         {"bad.gguf: header: expected at most", "found a count of 18446744073709551615"}},
         {"2^63 keys", "\0\0\0\0\0\0\0\200", 16, 8, -1, {"bad.gguf: header: expected at most", "9223372036854775808"}},
         {"long key",
          "\377\377\377\377\377\377\377\177",
@@ -803,7 +803,7 @@ static void test_model_files(void) {
          -1,
          {"bad.gguf: key 0: expected a key (9223372036854775807 bytes)"}},
         {"no key", "\0\0\0\0\0\0\0\0", 24, 8, -1, {"bad.gguf: key 0: expected a key of 1 to"}},
-        {"half", "", 0, 0, 20000, {"bad.gguf: changed since it was written, or damaged: checksum"}},
+        {"half", "", 0, 0, 20000, {"bad.gguf: tensor ", " bytes at offset", "found only"}},
         {"a corpus", "the red cat sleeps\tle chat", 0, 26, -1, {"bad.gguf: not a GGUF file", "found \"the \""}},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {

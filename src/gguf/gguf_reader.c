@@ -149,12 +149,21 @@ static bool verify_checksum(const Cursor *c, const GgufPair *pair, size_t end) {
                      c->path, expected, digits, digits);
 }
 
-static bool read_pairs(GgufFile *file, Cursor *c, uint64_t count, bool require_checksum) {
+/* Where the checksum is: its pair, and the end of its bytes; 0: there is none. */
+typedef struct Seal {
+    size_t pair, end;
+} Seal;
+
+static bool verify(const GgufFile *file, const Cursor *c, Seal seal, bool require_checksum) {
+    if (seal.end > 0) return verify_checksum(c, &file->pairs[seal.pair], seal.end);
+    return !require_checksum || error_set(c->err, "%s: expected the key %s, found none", c->path, GGUF_CHECKSUM_KEY);
+}
+
+static bool read_pairs(GgufFile *file, Cursor *c, uint64_t count, Seal *seal) {
     if (count > (c->size - c->at) / MIN_PAIR)
         return error_set(c->err,
                          "%s: header: expected at most %zu keys in a file of this size, found a count of %" PRIu64,
                          c->path, (c->size - c->at) / MIN_PAIR, count);
-    size_t checksum_at = 0, checksum_end_at = 0;
     file->pairs = memory_new((size_t)count, sizeof *file->pairs);
     file->keys = memory_new((size_t)count, sizeof *file->keys);
     for (size_t i = 0; i < count; i++) {
@@ -167,12 +176,8 @@ static bool read_pairs(GgufFile *file, Cursor *c, uint64_t count, bool require_c
         file->keys[i] = (GgufName){pair->key, i};
         snprintf(c->item, sizeof c->item, "key %.100s", pair->key);
         if (!read_value(c, pair)) return false;
-        if (strcmp(pair->key, GGUF_CHECKSUM_KEY) == 0) checksum_at = i, checksum_end_at = c->at;
+        if (strcmp(pair->key, GGUF_CHECKSUM_KEY) == 0) *seal = (Seal){i, c->at};
     }
-    if (checksum_end_at) {
-        if (!verify_checksum(c, &file->pairs[checksum_at], checksum_end_at)) return false;
-    } else if (require_checksum)
-        return error_set(c->err, "%s: expected the key %s, found none", c->path, GGUF_CHECKSUM_KEY);
     const char *twice = gguf_names_sort(file->keys, file->n_pairs);
     return !twice || error_set(c->err, "%s: key %s: expected once, found twice", c->path, twice);
 }
@@ -308,8 +313,10 @@ static GgufFile *read_map(FileMap map, const char *name, bool require_checksum, 
     *file = (GgufFile){.path = memory_string(name), .map = map};
     Cursor c = {.path = file->path, .data = map.data, .size = map.size, .item = "header", .err = err};
     uint64_t n_tensors = 0, n_pairs = 0;
-    if (read_header(&c, &n_tensors, &n_pairs) && read_pairs(file, &c, n_pairs, require_checksum) &&
-        read_tensors(file, &c, n_tensors))
+    Seal seal = {0, 0};
+    /* The checksum comes last: of a file that was cut, it is more useful to know what is missing. */
+    if (read_header(&c, &n_tensors, &n_pairs) && read_pairs(file, &c, n_pairs, &seal) &&
+        read_tensors(file, &c, n_tensors) && verify(file, &c, seal, require_checksum))
         return file;
     gguf_close(file);
     return NULL;
