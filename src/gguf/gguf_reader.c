@@ -154,12 +154,7 @@ typedef struct Seal {
     size_t pair, end;
 } Seal;
 
-static bool verify(const GgufFile *file, const Cursor *c, Seal seal, bool require_checksum) {
-    if (seal.end > 0) return verify_checksum(c, &file->pairs[seal.pair], seal.end);
-    return !require_checksum || error_set(c->err, "%s: expected the key %s, found none", c->path, GGUF_CHECKSUM_KEY);
-}
-
-static bool read_pairs(GgufFile *file, Cursor *c, uint64_t count, Seal *seal) {
+static bool read_pairs(GgufFile *file, Cursor *c, uint64_t count, bool require_checksum, Seal *seal) {
     if (count > (c->size - c->at) / MIN_PAIR)
         return error_set(c->err,
                          "%s: header: expected at most %zu keys in a file of this size, found a count of %" PRIu64,
@@ -178,6 +173,8 @@ static bool read_pairs(GgufFile *file, Cursor *c, uint64_t count, Seal *seal) {
         if (!read_value(c, pair)) return false;
         if (strcmp(pair->key, GGUF_CHECKSUM_KEY) == 0) *seal = (Seal){i, c->at};
     }
+    if (require_checksum && seal->end == 0)
+        return error_set(c->err, "%s: expected the key %s, found none", c->path, GGUF_CHECKSUM_KEY);
     const char *twice = gguf_names_sort(file->keys, file->n_pairs);
     return !twice || error_set(c->err, "%s: key %s: expected once, found twice", c->path, twice);
 }
@@ -315,8 +312,8 @@ static GgufFile *read_map(FileMap map, const char *name, bool require_checksum, 
     uint64_t n_tensors = 0, n_pairs = 0;
     Seal seal = {0, 0};
     /* The checksum comes last: of a file that was cut, it is more useful to know what is missing. */
-    if (read_header(&c, &n_tensors, &n_pairs) && read_pairs(file, &c, n_pairs, &seal) &&
-        read_tensors(file, &c, n_tensors) && verify(file, &c, seal, require_checksum))
+    if (read_header(&c, &n_tensors, &n_pairs) && read_pairs(file, &c, n_pairs, require_checksum, &seal) &&
+        read_tensors(file, &c, n_tensors) && (seal.end == 0 || verify_checksum(&c, &file->pairs[seal.pair], seal.end)))
         return file;
     gguf_close(file);
     return NULL;
