@@ -30,6 +30,10 @@ static bool in_bounds(const Field *field, double value) { /* a NaN is not */
 static uint64_t least(const Field *field) { return (uint64_t)field->min; }
 static uint64_t most(const Field *field) { return field->max >= 0x1p64 ? UINT64_MAX : (uint64_t)field->max; }
 
+static bool integer_in_bounds(const Field *field, uint64_t value) {
+    return value >= least(field) && value <= most(field);
+}
+
 static bool parse_integer(const char *text, uint64_t *value) {
     const char *digits = text + (*text == '+');
     if (!*digits || digits[strspn(digits, "0123456789")]) return false;
@@ -74,7 +78,7 @@ bool field_set(const Field *field, const char *text, void *of) {
             field_put_integer(field, FIELD_AUTO, of);
             return true;
         }
-        if (!parse_integer(text, &value) || value < least(field) || value > most(field)) return false;
+        if (!parse_integer(text, &value) || !integer_in_bounds(field, value)) return false;
         field_put_integer(field, value, of);
         return true;
     case FIELD_REAL: return parse_real(text, at) && in_bounds(field, *(double *)at);
@@ -151,9 +155,10 @@ const Field *fields_find(const Field *fields, const char *key) {
 bool fields_check(const Field *fields, const void *of, const char *where, Error *err) {
     for (const Field *f = fields; f->key; f++) {
         if (f->type != FIELD_INTEGER && f->type != FIELD_REAL) continue;
-        const double value = f->type == FIELD_REAL ? *(const double *)(const void *)((const char *)of + f->offset)
-                                                   : (double)field_integer(f, of);
-        if (in_bounds(f, value) || (f->or_zero && value == 0)) continue;
+        const double real = f->type == FIELD_REAL ? *(const double *)(const void *)((const char *)of + f->offset) : 0;
+        const uint64_t integer = f->type == FIELD_INTEGER ? field_integer(f, of) : 0;
+        const bool fits = f->type == FIELD_REAL ? in_bounds(f, real) : integer_in_bounds(f, integer);
+        if (fits || (f->or_zero && real == 0 && integer == 0)) continue;
         char *wish = field_wish(f), *found = field_text(f, of);
         error_set(err, "%s: %s: expected %s, found %s", where, f->key, wish, found);
         free(wish);

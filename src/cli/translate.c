@@ -100,7 +100,7 @@ typedef struct Request {
     bool waits;   /* somebody waits for each answer: arguments, or a terminal */
     bool lost;    /* for one of the texts so far the model's numbers were not finite; this is reported once */
     bool odd;     /* one of the texts so far was not UTF-8; this is reported once, too */
-    bool columns; /* one of them has a TAB; this as well */
+    bool columns; /* one of the texts so far has a TAB; this is reported once, too */
 } Request;
 
 static void tell_long(void *context, size_t text, size_t tokens, size_t limit) {

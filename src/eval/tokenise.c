@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/ds.h"
+#include "base/size.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
 
@@ -20,7 +21,7 @@ static bool is_within(uint32_t c) {
         {0x2B0, 0x36F},   {0x37A, 0x37A},   {0x384, 0x385},   {0x387, 0x387},   {0x483, 0x489},
         {0x1FBD, 0x1FBD}, {0x1FBF, 0x1FC1}, {0x1FCD, 0x1FCF}, {0x1FDD, 0x1FDF}, {0x1FED, 0x1FEF},
         {0x1FFD, 0x1FFE}, {0x200B, 0x200F}, {0x2018, 0x2019}, {0x2024, 0x2024}, {0x2027, 0x2027}};
-    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+    for (size_t i = 0; i < COUNT(ranges); i++)
         if (c >= ranges[i][0] && c <= ranges[i][1]) return true;
     return false;
 }
