@@ -66,6 +66,11 @@ static void test_run(void) {
     /* The last state is in it, whichever step that is. */
     command_gives(0, ARGS("train", "tiny.ini", "run.dir=odd", "train.max_steps=10"), NULL);
     expect_steps("odd", "0 4 8 10 ");
+    command_gives(
+        0,
+        ARGS("train", "tiny.ini", "run.dir=early", "train.learning_rate=0", "valid.every_steps=5", "valid.patience=2"),
+        NULL);
+    expect_steps("early", "0 4 8 12 15 ");
     /* It begins again with the run. */
     command_gives(0, ARGS("train", "tiny.ini", "run.dir=odd", "train.max_steps=6", "--fresh"), NULL);
     expect_steps("odd", "0 4 6 ");

@@ -376,6 +376,52 @@ static void test_validation_at_a_skip(void) {
     run_close(&r);
 }
 
+/* A resumed run whose validation text is another does not know its best model. A stop keeps it all the same; it saves a
+ * model where there is none. */
+static void test_stop_keeps_the_model(void) {
+    Run r;
+    Error err;
+    run_open(&r, "stopped");
+    run_to(&r, 40);
+    copy_file("stopped/model.gguf", "at40.gguf");
+    r.t.state.best_step = 0;
+    EXPECT_INT(run_on(&r, 60, true, &err), RUN_STOPPED);
+    EXPECT(same_bytes("stopped/model.gguf", "at40.gguf"));
+    CHECK(unlink("stopped/model.gguf") == 0, "unlink");
+    EXPECT_INT(run_on(&r, 60, true, &err), RUN_STOPPED);
+    EXPECT(file_exists("stopped/model.gguf"));
+    run_close(&r);
+}
+
+/* With valid.metric, the best model is the one that translates best, and what it reached is remembered. */
+static void test_best_translations(void) {
+    static const ValidMetric metrics[] = {METRIC_BLEU, METRIC_EXACT};
+    for (size_t i = 0; i < COUNT(metrics); i++) {
+        Run r;
+        run_open(&r, "metric");
+        const TrainState *s = &r.t.state;
+        const double *best = metrics[i] == METRIC_BLEU ? &s->best_bleu : &s->best_exact;
+        const size_t count = r.t.model.params.count;
+        r.config.metric = metrics[i];
+        r.config.translate = 8;
+        run_to(&r, 20);
+        const double before = *best;
+        run_to(&r, 140);
+        const double reached = *best;
+        const uint64_t step = s->best_step;
+        EXPECT(step > 20 && reached > before && reached > 0);
+        memset(r.t.w, 0, count * sizeof(real));
+        memset(r.t.average, 0, count * sizeof(real));
+        const uint64_t stalled = s->stalled;
+        run_to(&r, 160);
+        EXPECT_INT(s->best_step, step);
+        EXPECT_INT(s->stalled, stalled + 1);
+        EXPECT_NEAR(*best, reached, 0);
+        run_close(&r);
+        remove_folder("metric");
+    }
+}
+
 /* The validation loss is not finite: not saved, and back at once. */
 static void test_lost_validation(void) {
     Run hurt, reference;
@@ -459,6 +505,13 @@ static void test_gives_up(void) {
     EXPECT_INT(run_on(&r, 60, false, &err), RUN_FAILED);
     EXPECT_HAS(err.text, "was halved 3 times; there is no model yet; start over");
     run_close(&r);
+    copy_file("best.gguf", "none/model.gguf"); /* or only that of an older run, which --fresh leaves */
+    run_open(&r, "none");
+    r.t.state.returns = 3;
+    r.t.w[7] = NAN;
+    EXPECT_INT(run_on(&r, 60, false, &err), RUN_FAILED);
+    EXPECT_HAS(err.text, "was halved 3 times; model.gguf is of another run; start over");
+    run_close(&r);
 }
 
 /* Stopped on its way, once or twice, it leaves the files that it leaves undisturbed. */
@@ -540,6 +593,8 @@ int main(void) {
     RUN(test_go_back_to_the_beginning);
     RUN(test_validation_among_skips);
     RUN(test_validation_at_a_skip);
+    RUN(test_stop_keeps_the_model);
+    RUN(test_best_translations);
     RUN(test_lost_validation);
     RUN(test_goes_back_to_no_other);
     RUN(test_lost_moments);

@@ -246,6 +246,8 @@ static void refused(const char *first, const char *second, const char *part, con
 
 static void test_refused(void) {
     refused("train.pieces=1", "train.pieces=1", "train.pieces: expected at least 1 for each of the 2", "found 1");
+    refused("train.pieces=1", "train.pieces=2", "\"train.pieces = 1\", as rank 0", "found \"train.pieces = 2\"");
+    refused("train.pieces=2", "train.pieces=1", "\"train.pieces = 2\", as rank 0", "found \"train.pieces = 1\"");
     refused("train.pieces=4", "train.pieces=5", "\"train.pieces = 4\", as rank 0", "found \"train.pieces = 5\"");
     write_text("other.tsv", "the cat\tle chat\nthe dog\tle chien\n");
     refused("data.train=train.tsv", "data.train=other.tsv", "expected \"checksum of the training pairs = ", "found");

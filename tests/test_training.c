@@ -493,7 +493,7 @@ static void test_no_step_taken(void) {
             NULL);
         char logged[128];
         snprintf(logged, sizeof logged, "{\"kind\":\"train\",\"step\":%u,\"epoch\":", first[i]);
-        EXPECT_HAS(run.err, " left: no step was taken, learning rate ");
+        EXPECT_HAS(run.err, " left: all steps were skipped, learning rate ");
         EXPECT(!strstr(run.err, "loss 0.000"));
         size_t size;
         char *log = read_bytes("skipping/log.jsonl", &size), *line = strstr(log, logged);

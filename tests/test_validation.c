@@ -243,9 +243,38 @@ static void test_no_text(void) {
         }
 }
 
+/* With train.average, model.gguf has the weights that were validated: `./translate --score` of the validation text
+ * gives the loss per token that the log has. The perplexity is e to its power, and stderr has the same. */
+static void test_same_loss(void) {
+    CommandRun train = command_run(
+        ARGS("train", "tiny.ini", "run.dir=odd", "train.max_steps=60", "train.average=0.95", "valid.every_steps=60"),
+        NULL);
+    EXPECT_INT(train.code, 0);
+    size_t size;
+    char *pairs = read_bytes("valid.tsv", &size), said[64];
+    char *scores = command_says(ARGS("translate", "-m", "odd/model.gguf", "--score"), pairs, 0, NULL);
+    double sum = 0, tokens = 0;
+    for (char *at = scores; *at; at += strcspn(at, "\n"), at += *at == '\n') {
+        sum += strtod(at, NULL);
+        for (const char *p = strchr(strchr(at, '\t') + 1, '\t'); *p && *p != '\n'; p++)
+            tokens += *p == '\t' || *p == ' ';
+    }
+    EXPECT(tokens > 8);
+    EXPECT_NEAR(logged("odd", "nll"), -sum / tokens, 1e-4);
+    EXPECT_NEAR(logged("odd", "perplexity") / exp(logged("odd", "nll")), 1, 1e-4);
+    EXPECT(logged("odd", "loss") > logged("odd", "nll")); /* with label smoothing, a loss is larger */
+    snprintf(said, sizeof said, ", perplexity %.3f", exp(logged("odd", "nll")));
+    EXPECT_HAS(train.err, said);
+    command_free(&train);
+    free(scores);
+    free(pairs);
+    remove_folder("odd");
+}
+
 int main(void) {
     world_enter();
     RUN(test_same_figure);
+    RUN(test_same_loss);
     RUN(test_exactly_right);
     RUN(test_no_words);
     RUN(test_no_text);

@@ -43,7 +43,7 @@ bool checkpoint_keep_back(const Trainer *trainer, Error *err);
 void checkpoint_remove_back(const Trainer *trainer);
 
 /* For a run that gives up: makes last.gguf the state of the last validation again, even if stops have saved later ones.
- * If there was no validation yet, last.gguf and model.gguf are removed. */
+ * If there was no validation yet, last.gguf is removed, and the model.gguf that a stop saved. */
 void checkpoint_drop_stops(const Trainer *trainer);
 
 /* Whether the parameters, the average and the moments are numbers that a run can continue from: finite, and no square

@@ -31,7 +31,8 @@ static const Field data_fields[] = {
         "written \"in quotes.tsv\"; *3 or *0.1 behind a file is how many times an epoch takes its pairs",
         .example = "data/my/train.tsv", .list = true),
     TEXT("data.valid", data_valid, NULL,
-         "the pairs that the model is checked with, in the same form; further columns are translations just as right",
+         "the pairs that the model is checked with, in the same form, but without - and weights; further columns are "
+         "translations just as right",
          .example = "data/my/valid.tsv", .list = true),
     TEXT("data.test", data_test, "", "pairs to test the finished model with, for scripts only", .list = true),
     SWITCH("data.swap", rules.swap, "false", "learn the other direction: from the second language to the first"),

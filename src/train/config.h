@@ -57,8 +57,9 @@ Field *config_fields(void);
 bool config_read(Config *config, const char *path, char *const *overrides, size_t count, Error *err);
 void config_free(Config *config);
 
-/* The config as the model file keeps it: INI text of every key except those that do not change a bit of the result
- * (run.dir, train.threads, train.log_every), and the keys in `kept`. A fresh string. */
+/* The config as the model file keeps it, INI text. Left out are keys that change no bit of the result (run.dir,
+ * train.threads, train.log_every), the keys in `kept`, and train.pieces and train.init where they are off. A fresh
+ * string. */
 char *config_text(const Config *config);
 
 /* The keys that must be the same for all processes that train together, a line "section.key = value" each: those that

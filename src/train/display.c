@@ -59,7 +59,7 @@ static void look(Display *d) {
 
 double display_step(Display *d, const StepReport *step, bool line) {
     const TrainState *s = &d->trainer->state;
-    char left[64], loss[32] = "no step was taken", what[256];
+    char left[64], loss[32] = "all steps were skipped", what[256];
     const unsigned long long epoch = trainer_epoch(s);
     const double now = terminal_seconds();
     d->tokens += step->tokens;

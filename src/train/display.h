@@ -22,8 +22,8 @@ typedef struct Display {
 /* Speeds are measured from here on. */
 void display_start(Display *display);
 
-/* A step was done. line: write a line that stays, of means since the last. Returns the target tokens a second since the
- * last such line; NAN when there is none. */
+/* A step was done. line: it ends a stretch, whose means are shown; without a live terminal, in a line that stays.
+ * Returns the target tokens per second of the stretch so far; NAN when they are not known. */
 double display_step(Display *display, const StepReport *step, bool line);
 
 /* Why a step updated nothing. */

@@ -65,6 +65,15 @@ static double step_seconds(Trainer *t) {
     return total / steps;
 }
 
+/* How much shorter translations will be than now. Before training, nearly all of them reach the limit; later they are
+ * about as long as the targets are. */
+static double shortening(const DryRun *dry, const Trainer *t) {
+    const size_t length = (size_t)(dry->source.mean + 0.5);
+    const double limit = (double)search_limit(&t->decode, &t->model.params.hyper, length, (SearchPlace){.text = 0});
+    const bool untrained = dry->steps == dry->last && !t->config->start.gguf;
+    return untrained && dry->target.mean < limit ? dry->target.mean / limit : 1;
+}
+
 static bool validation_seconds(double *seconds, const DryRun *dry, Trainer *t, Error *err) {
     const Config *c = t->config;
     Measured measured;
@@ -72,13 +81,11 @@ static bool validation_seconds(double *seconds, const DryRun *dry, Trainer *t, E
     trainer_valid_loss(t);
     *seconds = terminal_seconds() - began;
     if (c->translate == 0) return true;
-    const size_t sentences = size_min(c->translate, t->data.valid_lines.count);
+    const size_t sentences = trainer_valid_sentences(t);
     const size_t tried = size_min(sentences, SENTENCES);
-    const double limit = t->decode.max_ratio * dry->source.mean + (double)t->decode.max_extra;
     began = terminal_seconds();
     if (!measure_translations(t, tried, &measured, err)) return false;
-    *seconds += (terminal_seconds() - began) * (double)sentences / (double)tried *
-                (dry->target.mean < limit ? dry->target.mean / limit : 1);
+    *seconds += (terminal_seconds() - began) * (double)sentences / (double)tried * shortening(dry, t);
     return true;
 }
 
@@ -88,6 +95,7 @@ bool dryrun_measure(DryRun *dry, Trainer *t, Error *err) {
     dry->last = last;
     dry->steps = last > step ? last - step : 0;
     dry->validations = dry->steps ? last / every - step / every + (last % every != 0) : 0;
+    dry->validations += dry->steps && step == 0 && t->config->start.gguf; /* of the model that it starts from */
     dry->step_seconds = step_seconds(t);
     if (!validation_seconds(&dry->validation_seconds, dry, t, err)) return false;
     struct rusage usage;

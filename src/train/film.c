@@ -103,15 +103,6 @@ bool film_is_due(uint64_t step) {
 
 /* ---- A frame ---- */
 
-static void put_samples(Json *out, const Film *film) {
-    json_write(out, "samples: [");
-    for (size_t i = 0; i < film->sample_count; i++) {
-        const Sample *s = &film->samples[i];
-        json_write(out, "{source: %s, reference: %s, said: %s, right: %i}", s->source, s->reference, s->said, s->right);
-    }
-    json_write(out, "]");
-}
-
 static void put_bytes(Json *out, const char *key, const unsigned char *bytes, size_t count) {
     json_key(out, key);
     stbds_arrput(out->text, '"');
@@ -220,7 +211,7 @@ static void put_places(Json *out, const Film *film, const Trainer *t) {
 bool film_frame(Film *film, const Trainer *t, double loss, Json *out, Error *err) {
     if (!measure_samples(t, film->samples, &film->sample_count, err)) return false;
     json_write(out, "{step: %lld, loss: %f", (long long)t->state.step, loss);
-    put_samples(out, film);
+    samples_write(out, film->samples, film->sample_count);
     const bool ok = show_attention(out, film, t, err);
     put_places(out, film, t);
     json_write(out, "}");

@@ -37,18 +37,18 @@ static uint64_t mathematics_sum(void) {
 bool join_compare(const Config *c, Error *err) {
     const size_t count = ranks_count(c->ranks);
     if (count == 1) return true;
-    if (count > c->pieces)
-        return error_set(err,
-                         "train.pieces: expected at least 1 for each of the %zu processes that share them, found %zu",
-                         count, (size_t)c->pieces);
     char *config = config_shared(c);
     char *card =
         memory_format("program = %016" PRIx64 "\ninstruction set = %s\nmathematical library = %016" PRIx64 "\n%s",
                       program_sum(), cpu_instruction_set(), mathematics_sum(), config);
-    const bool same = ranks_compare(c->ranks, card, err);
+    bool ok = ranks_compare(c->ranks, card, err);
     free(card);
     free(config);
-    return same;
+    if (ok && count > c->pieces) /* after the comparison: what one rank refuses, all refuse */
+        ok =
+            error_set(err, "train.pieces: expected at least 1 for each of the %zu processes that share them, found %zu",
+                      count, (size_t)c->pieces);
+    return ok;
 }
 
 /* Rank 0's vocabulary, for this rank. */

@@ -109,14 +109,9 @@ bool log_valid(Log *log, const TrainState *s, Loss loss, bool best, const Measur
     json_write(out, "epoch: %lld, loss: %g, nll: %g, perplexity: %g, best: %i", (long long)trainer_epoch(s), loss.loss,
                loss.nll, exp(loss.nll), best);
     if (measured) {
-        json_write(out, "bleu: %g, exact: %g, sentences: %zu, cut: %zu, samples: [", measured->bleu, measured->exact,
+        json_write(out, "bleu: %g, exact: %g, sentences: %zu, cut: %zu", measured->bleu, measured->exact,
                    measured->count, measured->cut);
-        for (size_t i = 0; i < measured->sample_count; i++) {
-            const Sample *sample = &measured->samples[i];
-            json_write(out, "{source: %s, reference: %s, said: %s, right: %i}", sample->source, sample->reference,
-                       sample->said, sample->right);
-        }
-        json_write(out, "]");
+        samples_write(out, measured->samples, measured->sample_count);
     }
     return finish(log, err);
 }

@@ -25,14 +25,14 @@ struct Loop {
     Display display;
     Log log;
     Film film;
-    Log reel;         /* film.jsonl; file -1: there is none */
-    bool film_fails;  /* and a message said so */
-    const char *lost; /* why the validation does not count: numbers that are not finite; NULL: it does */
-    StepReport last;  /* the step that was done last */
-    bool ending;      /* this step is the last, or the run stops */
-    bool unsaved;     /* something could not be written, and has not been since */
-    Error problem;    /* why */
-    Error unlogged;   /* why a line of the log could not be written */
+    Log reel;            /* film.jsonl; file -1: there is none */
+    bool film_fails;     /* and a message said so */
+    const char *unsound; /* why the validation does not count: numbers that are not finite; NULL: it does */
+    StepReport last;     /* the step that was done last */
+    bool ending;         /* this step is the last, or the run stops */
+    bool unsaved;        /* something could not be written, and has not been since */
+    Error problem;       /* why */
+    Error unlogged;      /* why a line of the log could not be written */
 };
 
 /* ---- Where the run is ---- */
@@ -133,7 +133,9 @@ static void save_stopped(Loop *l) {
     if (s->saved > 0 && !checkpoint_keep_back(l->trainer, &err))
         progress_line(l->display.progress, "%s; should the run diverge, it cannot go back to its last validation",
                       err.text);
-    save(l, s->best_step == 0, *s);
+    /* The best model is unknown, too, when the validation text is another; what is there stays until a validation. */
+    const bool first = s->best_step == 0 && (s->saved == 0 || !file_exists(l->config->files[RUN_MODEL]));
+    save(l, first, *s);
 }
 
 /* Makes the validation that was just made the one to go back to. */
@@ -230,13 +232,13 @@ static bool validate(Loop *l, Error *err) {
     Error unsound;
     Measured all = {0}, *measured = NULL;
     bool counts = s->streak == 0 || is_over(c, s);
-    l->lost = NULL;
+    l->unsound = NULL;
     if (!isfinite(loss.loss))
-        l->lost = "the validation loss is not finite";
+        l->unsound = "the validation loss is not finite";
     else if (counts && !checkpoint_is_sound(t, c->dir, &unsound))
-        l->lost = "a weight or a moment is not finite";
-    counts = counts && !l->lost;
-    if (c->translate > 0 && !l->lost) {
+        l->unsound = "a weight or a moment is not finite";
+    counts = counts && !l->unsound;
+    if (c->translate > 0 && !l->unsound) {
         if (!measure_together(t, c->translate, &all, err)) return false;
         measured = &all;
     }
@@ -255,7 +257,7 @@ static bool validate(Loop *l, Error *err) {
         s->stalled++;
         put_stalled(verdict, c, s);
     } else {
-        snprintf(verdict, sizeof verdict, "not counted: %s", l->lost ? l->lost : "the last step was skipped");
+        snprintf(verdict, sizeof verdict, "not counted: %s", l->unsound ? l->unsound : "the last step was skipped");
     }
     display_validation(&l->display, loss, measured, better, verdict);
     logged(l, log_valid(&l->log, s, loss, better, measured, &l->unlogged));
@@ -270,7 +272,8 @@ static bool validate_start(Loop *l, Error *err) {
     Measured all = {0}, *measured = l->config->translate > 0 ? &all : NULL;
     display_validating(&l->display);
     const Loss loss = trainer_valid_loss(t);
-    if (measured && !measure_translations(t, l->config->translate, measured, err)) return false;
+    if (ranks_lost(l->config->ranks, err)) return false;
+    if (measured && !measure_together(t, l->config->translate, measured, err)) return false;
     display_validation(&l->display, loss, measured, true, "before training");
     logged(l, log_valid(&l->log, &t->state, loss, false, measured, &l->unlogged));
     display_start(&l->display);
@@ -283,17 +286,20 @@ static bool go_back(Loop *l, Error *err) {
     TrainState *s = &l->trainer->state;
     const uint64_t from = s->step;
     char why[64];
-    if (l->lost)
-        snprintf(why, sizeof why, "%s", l->lost);
+    if (l->unsound)
+        snprintf(why, sizeof why, "%s", l->unsound);
     else
         snprintf(why, sizeof why, "%d steps in a row were skipped", SKIPS_IN_A_ROW);
     if (s->returns == CHECKPOINT_RETURNS) {
         checkpoint_drop_stops(l->trainer);
+        const char *model = l->config->files[RUN_MODEL];
+        const char *kept = s->best_step         ? "the best model so far is kept"
+                           : file_exists(model) ? "model.gguf is of another run"
+                                                : "there is no model yet";
         return error_set(err,
                          "step %llu: %s, although the learning rate was halved %d times; %s; start over with --fresh "
                          "and a smaller train.learning_rate",
-                         (unsigned long long)from, why, CHECKPOINT_RETURNS,
-                         s->best_step ? "the best model so far is kept" : "there is no model yet");
+                         (unsigned long long)from, why, CHECKPOINT_RETURNS, kept);
     }
     if (!checkpoint_go_back(l->trainer, err)) return false;
     const double scale = ldexp(1, -(int)s->returns);
@@ -302,7 +308,7 @@ static bool go_back(Loop *l, Error *err) {
     logged(l, log_cut(&l->log, s->step, &l->unlogged));
     logged(l, log_back(&l->log, s, from, scale, &l->unlogged));
     cut_film(l);
-    l->lost = NULL;
+    l->unsound = NULL;
     display_start(&l->display);
     return true;
 }
@@ -349,26 +355,32 @@ RunStatus loop_step(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     }
     const bool line = t->state.step % c->log_every == 0;
     const double tokens_per_second = display_step(&l->display, &step, line);
-    bool over = is_over(c, &t->state), lost = t->state.streak >= SKIPS_IN_A_ROW;
-    const bool stops = *stop || step.stop, validates = !lost && (over || t->state.step % c->every_steps == 0);
-    l->ending = !lost && (over || stops);
+    bool over = is_over(c, &t->state), goes_back = t->state.streak >= SKIPS_IN_A_ROW;
+    const bool stops = *stop || step.stop, validates = !goes_back && (over || t->state.step % c->every_steps == 0);
+    const bool filmed = over || film_is_due(t->state.step);
+    const double loss = step.loss / (double)step.tokens;
+    l->ending = !goes_back && (over || stops);
     if (line) log_means(l, &step, tokens_per_second);
-    if (over || film_is_due(t->state.step)) shoot(l, step.loss / (double)step.tokens);
-    if ((validates || lost || stops) && !owns_folder(l, err)) return RUN_FAILED;
+    if (filmed) shoot(l, loss);
+    if ((validates || goes_back || stops) && !owns_folder(l, err)) return RUN_FAILED;
     if (validates) {
         if (!validate(l, err)) return RUN_FAILED;
-        lost = l->lost;
-        if (!lost && is_stalled(c, &t->state)) return RUN_STALLED;
-        if (!lost && !over) report(l, RUN_RUNNING);
+        goes_back = l->unsound;
+        if (!goes_back && is_stalled(c, &t->state)) {
+            if (!filmed) shoot(l, loss);
+            return RUN_STALLED;
+        }
+        if (!goes_back && !over) report(l, RUN_RUNNING);
     }
-    if (lost && !go_back(l, err)) return RUN_FAILED;
-    over = over && !lost;
+    if (goes_back && !go_back(l, err)) return RUN_FAILED;
+    over = over && !goes_back;
     if (!stops || over) return RUN_RUNNING;
     save_stopped(l);
     return RUN_STOPPED;
 }
 
 RunStatus loop_stop(Loop *l, Error *err) {
+    if (is_over(l->config, &l->trainer->state)) return RUN_FINISHED;
     if (!owns_folder(l, err)) return RUN_FAILED;
     l->ending = true;
     save_stopped(l);

@@ -9,7 +9,7 @@
 #include "train/trainer.h"
 
 /* Runs to an end, which it returns; err says why the run is unsaved or failed. Every validation that counts saves
- * last.gguf and, when it is the best so far, model.gguf; a stop saves last.gguf (and model.gguf when there is none
+ * last.gguf and, when it is the best so far, model.gguf; a stop saves last.gguf (and model.gguf, if the run has none
  * yet). A save that fails is reported, and tried again at the next. report.html is written after each validation and at
  * the end; if that fails, a message is printed and training continues.
  *
@@ -27,7 +27,7 @@ RunStatus loop_run(Trainer *trainer, FileLock *lock, Progress *progress, const v
 typedef struct Loop Loop;
 Loop *loop_begin(Trainer *trainer, FileLock *lock, Progress *progress, Error *err);
 RunStatus loop_step(Loop *loop, const volatile sig_atomic_t *stop, Error *err);
-/* Between two steps: saves what a stop saves; how the run ended. */
+/* Between two steps: saves what a stop saves, unless the last step is done. Returns how the run ended. */
 RunStatus loop_stop(Loop *loop, Error *err);
 StepReport loop_last(const Loop *loop); /* the step that was done last */
 RunStatus loop_end(Loop *loop, RunStatus status, Error *err);

@@ -59,6 +59,13 @@ static void put_sample(Sample *sample, const Work *work, Text found, const Corpu
     sample->right = right;
 }
 
+void samples_write(Json *out, const Sample *samples, size_t count) {
+    json_write(out, "samples: [");
+    for (const Sample *s = samples; s < samples + count; s++)
+        json_write(out, "{source: %s, reference: %s, said: %s, right: %i}", s->source, s->reference, s->said, s->right);
+    json_write(out, "]");
+}
+
 /* The line of a sample of `count` lines. */
 static size_t sample_line(size_t sample, size_t count) { return sample * count / size_min(count, SAMPLES); }
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "decode/confidence.h"
+#include "page/json.h"
 #include "train/trainer.h"
 
 /* A validation sentence and its translation, for people to see (utf8_show). reference: the first accepted target,
@@ -19,6 +20,9 @@ typedef struct Sample {
     char source[SAMPLE_BYTES], reference[SAMPLE_BYTES], said[SAMPLE_BYTES];
     bool right;
 } Sample;
+
+/* "samples: [...]", for log.jsonl and film.jsonl. */
+void samples_write(Json *out, const Sample *samples, size_t count);
 
 /* Translations of the validation sentences: the share that is exactly right, 0 .. 1, their BLEU, 0 .. 100, and a few of
  * them, the same ones each time. */

@@ -22,7 +22,6 @@ typedef struct Training {
     volatile sig_atomic_t stop;
     const Trainer *trainer; /* NULL: not yet */
     StepReport last;
-    double loss; /* of the last step, for each target token */
 } Training;
 
 static int ask(void *context, const void *progress) {

@@ -53,7 +53,8 @@ static inline bool ranks_leads(const Ranks *ranks) { return ranks_self(ranks) ==
 /* Whether the ranks are lost, and why. */
 bool ranks_lost(const Ranks *ranks, Error *err);
 
-/* The first of `whole` things that are a rank's share, the next rank's first being its end. */
+/* `whole` things are shared out in order. This is the first one of a rank, whose share ends before the first of the
+ * next rank. */
 size_t ranks_first(const Ranks *ranks, size_t whole, size_t rank);
 
 /* Each of these is called by all ranks at the same place. Those without an Error fail only when the ranks are lost. */

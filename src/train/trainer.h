@@ -42,8 +42,9 @@ typedef struct TrainState {
 /* What the exchange with other ranks took since the trainer was made. */
 typedef struct TrainerExchange {
     uint64_t steps, bytes; /* bytes: sent */
-    double step_seconds, seconds,
-        least; /* of the steps; of them, those of the exchange, waiting included; the shortest */
+    double step_seconds;   /* of the steps */
+    double seconds;        /* of them, those of the exchange, waiting included */
+    double least;          /* of the shortest exchange */
 } TrainerExchange;
 
 typedef struct Trainer {
