@@ -160,9 +160,17 @@ import nmt, os, sys
 model = nmt.Model(sys.argv[1])
 print(*model.translate(sys.stdin.read().splitlines()), sep="\n")
 assert int(model.info("nmt.width")) > 0 and os.path.realpath(nmt.library._name) == sys.argv[2], nmt.library._name
+try: nmt.Model(sys.argv[1], baem=4)
+except TypeError as error: assert "baem" in str(error), error
+else: sys.exit("baem=4: expected a TypeError")
 PY
     export PYTHONPATH="$t/one/share/nmt"
     translates Python python3 "$t/app.py" "$model" "$(realpath "$t/one/lib/libnmt.so.0")"
+    odd=$(printf 'caf\351 the cat') # not UTF-8
+    ./translate -m "$model" "$odd" >"$t/wanted" 2>/dev/null
+    PYTHONUTF8=1 python3 "$t/one/share/nmt/nmt.py" "$model" "$odd" >"$t/said" || wrong "Python: \"$odd\": failed"
+    cmp "$t/wanted" "$t/said" || wrong "Python: \"$odd\": expected the translation of ./translate"
+    passed "Python: refuses options that there are not, and takes bytes that are not UTF-8"
 else
     skip "Python (no python3)"
 fi

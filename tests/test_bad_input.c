@@ -332,7 +332,12 @@ static void test_corpora(void) {
     expect_bad_corpus("one of two", "valid.tsv none.tsv", PARTS("none.tsv: cannot open: No such file"));
     expect_bad_corpus("blanks", "  ", PARTS("expected a list of files, found \"  \""));
     expect_failure("standard input for validation", 1, ARGS("train", "tiny.ini", "run.dir=new", "data.valid=-"), NULL,
-                   PARTS("-: expected a file; only data.train can be standard input, so save the text as a file"));
+                   PARTS("-: expected a file, found standard input; save what comes from it in a file: cat > FILE"));
+    expect_failure("standard input twice", 1, ARGS("train", "tiny.ini", "run.dir=new", "data.train=- -"),
+                   &(CommandHow){.input = PAIR}, PARTS("-: expected at most once, found twice"));
+    expect_failure("standard input beside a file", 1,
+                   ARGS("train", "tiny.ini", "run.dir=new", "data.train=\"valid.tsv\"+-"), &(CommandHow){.input = PAIR},
+                   PARTS("-: expected it alone", "found it beside valid.tsv"));
     expect_failure("nothing on standard input", 1, ARGS("train", "tiny.ini", "run.dir=new", "data.train=-"), NULL,
                    PARTS("standard input: expected lines of `source TAB target`, found an empty file"));
     expect_failure("no standard input", 1, ARGS("train", "tiny.ini", "run.dir=new", "data.train=-"),
@@ -517,6 +522,14 @@ static void test_changed_configs(void) {
         expect_failure(overrides[i], 1, ARGS("train", "tiny.ini", "train.max_steps=400", overrides[i]), NULL,
                        PARTS(part, overrides[i] + key + 1, "--fresh"));
     }
+}
+
+/* The last step is part of a cosine's shape. */
+static void test_changed_cosine(void) {
+#define COSINE "train", "tiny.ini", "run.dir=cosine", "train.schedule=cosine", "train.warmup_steps=5"
+    if (!command_gives(0, ARGS(COSINE, "train.max_steps=20"), NULL)) return;
+    expect_failure("cosine", 1, ARGS(COSINE, "train.max_steps=40"), NULL,
+                   PARTS("cosine/last.gguf: the run was begun with train.max_steps = 20", "now it is 40", "--fresh"));
 }
 
 static void test_changed_corpus(void) {
@@ -1149,6 +1162,8 @@ static void test_streams(void) {
     close(ends[0]);
     expect_failure("reader gone", 1, argument, &(CommandHow){.output_pipe = ends[1]},
                    PARTS("standard output: cannot write: Broken pipe"));
+    expect_failure("help, reader gone", 1, ARGS("train", "--help"), &(CommandHow){.output_pipe = ends[1]},
+                   PARTS("standard output: cannot write: Broken pipe"));
     close(ends[1]);
     expect_failure("stdin a folder", 1, lines, &(CommandHow){.input_path = "run"},
                    PARTS("standard input: cannot read: Is a directory"));
@@ -1159,6 +1174,10 @@ static void test_streams(void) {
     expect_failure("line without end", 1, lines, &(CommandHow){.input = text, .input_size = size},
                    PARTS("standard input:1: expected a line of at most 16777216 bytes"));
     free(text);
+    CHECK(mkdir("small", 0777) == 0, "mkdir");
+    expect_failure("file above the limit", 1, ARGS("train", "--quantize", "run/model.gguf", "small/model.gguf"),
+                   &(CommandHow){.largest_file = 8192}, PARTS("small/model.gguf: cannot write: File too large"));
+    EXPECT(folder_state("small") == 0); /* nothing is left there */
 }
 
 /* Files that a command opens must not land in the place of a closed stderr, or messages would be written into them. */
@@ -1194,6 +1213,7 @@ int main(void) {
     RUN(test_odd_names);
     RUN(test_unreadable);
     RUN(test_changed_configs);
+    RUN(test_changed_cosine);
     RUN(test_changed_corpus);
     RUN(test_changed_models);
     RUN(test_missing_keys);

@@ -424,6 +424,33 @@ static void test_sources(void) {
     free(back1), free(back2), free(expected), free(all), free(first);
 }
 
+/* A file that grows after its lines were counted. More than a pipe holds is written to standard input first: when all
+ * of that is written, the command reads it, and so has counted the lines of the file before it in the list. */
+static void test_grows(void) {
+    enum { LINE = 1000, LINES = 300 };
+    int in[2];
+    char line[LINE + 1];
+    write_text("grows.tsv", "the cat\tle chat\n");
+    CHECK(pipe2(in, O_CLOEXEC) == 0, "a pipe");
+    CommandRun run =
+        command_start(ARGS("train", "tiny.ini", "run.dir=grows", "data.train=grows.tsv -", "data.unique=true"),
+                      &(CommandHow){.input_pipe = in[0]});
+    close(in[0]);
+    for (int i = 0; i < LINES; i++) {
+        snprintf(line, sizeof line, "%d\t%0*d\n", 100 + i, LINE - 5, i);
+        EXPECT_INT(write(in[1], line, LINE), LINE);
+    }
+    FILE *file = fopen("grows.tsv", "a");
+    CHECK(file, "a file");
+    for (int i = 0; i < 2000; i++) fprintf(file, "%d cats\t%d chats\n", i, i);
+    CHECK(fclose(file) == 0, "a file");
+    close(in[1]);
+    command_wait(&run);
+    EXPECT_INT(run.code, 1);
+    EXPECT_STR(run.err, "train: grows.tsv: expected it to stay as it was, but it changed while being read\n");
+    command_free(&run);
+}
+
 /* What comes after the two columns that training uses changes nothing; nor do empty columns in validation. */
 static void test_unused_columns(void) {
     static const char *const more[] = {"\t", "\t\t \t", "\tCC-BY\xFF\tx", "\t\xC2\xA0"};
@@ -516,6 +543,10 @@ static void test_dry_run(void) {
     run = command_run(ARGS("train", "tiny.ini", "run.dir=dry", "--dry-run"), &(CommandHow){.output_path = "/dev/full"});
     EXPECT_INT(run.code, 1);
     EXPECT_HAS(run.err, "standard output: cannot write: No space left");
+    command_free(&run);
+    write_text("one.tsv", "the red cat\tle chat rouge\n");
+    run = command_run(ARGS("train", "tiny.ini", "run.dir=dry3", "data.valid=one.tsv", "--dry-run"), NULL);
+    EXPECT_HAS(run.out, "data.valid: 1 pair from 1 line\n");
     command_free(&run);
 }
 
@@ -633,6 +664,7 @@ int main(void) {
     RUN(test_short_epochs);
     RUN(test_killed);
     RUN(test_sources);
+    RUN(test_grows);
     RUN(test_unused_columns);
     RUN(test_flaws_are_told);
     RUN(test_dry_run);

@@ -160,6 +160,7 @@ static void test_wrong_files(void) {
         {{"translate", "-m", ".", "x"}, 1, "", "translate: .: expected a file, found a folder\n"},
         {{"translate", "-m", "run", "x"}, 1, "", "run: expected a file, found a folder; did you mean run/model.gguf?"},
         {{"inspect", "-m", "run", "x"}, 1, "", "run: expected a file, found a folder; did you mean run/model.gguf?"},
+        {{"train", "--quantize", "run", "small.gguf"}, 1, "", "found a folder; did you mean run/model.gguf?"},
         {{"score", ".", "words"}, 1, "", "score: .: expected a file, found a folder\n"},
         {{"score", "words", "."}, 1, "", "score: .: expected a file, found a folder\n"},
         {{"score", "words", "words", "--paired", "."}, 1, "", "score: .: expected a file, found a folder\n"},
@@ -297,7 +298,7 @@ static void test_given_twice(void) {
         {{"train", "tiny.ini", "--fresh", "--fresh", "--dry-run", "run.dir=none", "run.dir=dry"}, 0, "pairs", NULL},
         {{"translate", "--beam", "x", "--beam=2", "-m", MODEL, "the cat"}, 0, "\n", "!taken as text"},
         {{"translate", "-m", "none", "-m", MODEL, "the cat"}, 1, "", "none: cannot open"}, /* models add up */
-        {{"score", "--seed=x", "--seed=2", "words", "words"}, 0, "BLEU", NULL},
+        {{"score", "--tokenize=x", "--tokenize=none", "words", "words"}, 0, "BLEU", NULL},
         {{"inspect", "-m", "none", "--model=" MODEL, "--text", "the cat"}, 0, "where the translation", NULL}, );
 }
 
@@ -310,6 +311,7 @@ static void test_options(void) {
         const Row rows[] = {
             {{commands[c], "--help"}, 0, usage, "", {0}},
             {{commands[c], "-h"}, 0, usage, "", {0}},
+            {{commands[c], "--help"}, 0, "\n  -h, --help             this text\n", "", {0}},
             {{commands[c], "words", "--help"}, 0, usage, "", {0}},
             {{commands[c], "--version"}, 0, version, "", {0}},
             {{commands[c], "--help=x"}, 2, "", "--help: expected no argument, found \"x\"", {0}},
@@ -361,6 +363,53 @@ static void test_options(void) {
         {{"train", "--", "-none.ini"}, 1, "", "-none.ini: cannot open"}, );
 }
 
+/* What would have no effect is refused. */
+static void test_options_without_effect(void) {
+    TRY({{"train", "--quantize", MODEL, "small.gguf", "train.seed=2"},
+         2,
+         "",
+         "--quantize: expected no train.seed=2 with"},
+        {{"train", "--quantize", MODEL, "small.gguf", "--fresh"}, 2, "", "--quantize: expected no --fresh with it"},
+        {{"train", "--quantize", MODEL, "-"}, 2, "", "--quantize: expected a file to write after the model, found -"},
+        {{"train", "--quantize", MODEL}, 2, "", "--quantize: expected a file to write after the model, found none"},
+        {{"train", "--keys", "beam", "train.seed=2"}, 2, "", "--keys: expected no train.seed=2 with it"},
+        {{"train", "--keys", "beam", "--dry-run"}, 2, "", "--keys: expected no --dry-run with it"},
+        {{"score", "--seed=7", "words", "words"}, 2, "", "--resamples and --seed go with --paired"},
+        {{"score", "--resamples=5", "words", "words"}, 2, "", "--resamples and --seed go with --paired"},
+        {{"translate", "--tune=words", "--confidence", "--alignment=hard"},
+         2,
+         "",
+         "--tune prints no translations: expected no --alignment with it"},
+        {{"translate", "--score", "--alignment=hard", "words"},
+         2,
+         "",
+         "--score scores translations that are given: expected no --alignment with it"}, );
+    EXPECT(!file_exists("small.gguf") && !file_exists("-"));
+    static const char *const others[][2] = {{"--model", MODEL},     {"--word", "x"},     {"--compare", "x"},
+                                            {"--group", "few=x,y"}, {"--kind", "cross"}, {"--layer", "0"},
+                                            {"--head", "0"},        {"--beam", "2"},     {"--without", "mask"}};
+    for (size_t i = 0; i < COUNT(others); i++) {
+        char said[96];
+        snprintf(said, sizeof said, "--example shows an attention of its own: expected no %s with", others[i][0]);
+        const Row row = {{"inspect", "--example", others[i][0], others[i][1]}, 2, "", said, {0}};
+        expect_rows(&row, 1);
+    }
+    TRY({{"inspect", "--example", "--text"}, 2, "", "expected no --text with it"},
+        {{"inspect", "--example", "the cat"}, 2, "", "--example: expected no sentence with it"}, );
+}
+
+/* A run that is over names the limit that ended it. */
+static void test_which_limit(void) {
+    TRY({{"train", "tiny.ini", "train.max_steps=20"},
+         0,
+         "",
+         "nothing left to do: step 20 is the last (train.max_steps); raise it, or start over with --fresh\n"},
+        {{"train", "tiny.ini", "train.max_steps=0", "train.max_epochs=1"},
+         0,
+         "",
+         "nothing left to do: step 20 is the last (train.max_epochs); raise it, or start over with --fresh\n"}, );
+}
+
 int main(void) {
     world_enter();
     write_text("words", WORDS);
@@ -379,6 +428,8 @@ int main(void) {
     RUN(test_files_as_text);
     RUN(test_given_twice);
     RUN(test_options);
+    RUN(test_options_without_effect);
+    RUN(test_which_limit);
     world_leave();
     return test_finish();
 }

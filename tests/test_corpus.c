@@ -9,6 +9,7 @@
 #include "base/ds.h"
 #include "data/pairs.h"
 #include "testlib.h"
+#include "train/vocabulary.h"
 
 static char folder[200];
 
@@ -235,7 +236,7 @@ static void test_bad_files(void) {
     expect_error("good.tsv none.tsv", "none.tsv: cannot open");
     expect_error("", "expected a list of files");
     expect_error("  ", "expected a list of files");
-    expect_error("-", "only data.train can be standard input, so save the text as a file");
+    expect_error("-", "-: expected a file, found standard input; save what comes from it in a file: cat > FILE");
     expect_error(folder, folder);
 }
 
@@ -254,7 +255,17 @@ static void test_long_lines(void) {
     text[most + 4] = 'x';
     write_file("pairs.tsv", text, most + 5);
     if (read_good(&corpus, "pairs.tsv", (CorpusRules){0}, &report)) EXPECT_INT(corpus.count, 1);
-    EXPECT_INT(report.count[CORPUS_TOO_LONG], 1);
+    EXPECT_INT(report.count[CORPUS_LONG_LINE], 1);
+    corpus_free(&corpus);
+    Error err = {"fine"}; /* also where lines are kept that there is no loss of */
+    CorpusReader *reader = corpus_open("pairs.tsv", NULL, (CorpusRules){.keep = true}, &err);
+    report = (CorpusReport){0};
+    EXPECT(reader && corpus_next(reader, &corpus, SIZE_MAX, &report, &err));
+    EXPECT_INT(corpus.count, 1);
+    char *told = corpus_tell(reader, &report, "data.valid");
+    EXPECT_STR(told, "data.valid: left out 1 line longer than 1 MiB, first pairs.tsv:2");
+    free(told);
+    corpus_close(reader);
     corpus_free(&corpus);
     expect_bad(text + 4, most + 1, ":1: expected a line of at most 1048576 bytes, found 1048577");
     free(text);
@@ -315,15 +326,15 @@ static void test_endless_lines(void) {
     write_file("pairs.tsv", text, size + 4);
     if (read_good(&corpus, "pairs.tsv", (CorpusRules){0}, &report)) EXPECT_INT(corpus.count, 2);
     EXPECT_INT(report.lines, 3);
-    EXPECT_INT(report.count[CORPUS_TOO_LONG], 1);
-    EXPECT_INT(report.first[CORPUS_TOO_LONG].line, 2);
+    EXPECT_INT(report.count[CORPUS_LONG_LINE], 1);
+    EXPECT_INT(report.first[CORPUS_LONG_LINE].line, 2);
     corpus_free(&corpus);
     write_line("a.en", "one\ntwo\nthree\n");
     for (int side = 0; side < 2; side++) {
         if (read_good(&corpus, side ? "a.en+pairs.tsv" : "pairs.tsv+a.en", (CorpusRules){0}, &report)) {
             EXPECT_INT(corpus.count, 2);
-            EXPECT_INT(report.count[CORPUS_TOO_LONG], 1);
-            EXPECT_INT(report.first[CORPUS_TOO_LONG].file, side);
+            EXPECT_INT(report.count[CORPUS_LONG_LINE], 1);
+            EXPECT_INT(report.first[CORPUS_LONG_LINE].file, side);
         }
         corpus_free(&corpus);
     }
@@ -424,6 +435,32 @@ static void test_quoted_names(void) {
     unlink("my data.en"), unlink("my data.fr");
 }
 
+/* Standard input is read once, and has both sides. In quotes, - is a file of this name. */
+static void test_standard_input_in_lists(void) {
+    static const struct {
+        const char *list, *part;
+    } rows[] = {
+        {"- -", "-: expected at most once, found twice"},
+        {"-*2 a.en+a.fr -*0.5", "-: expected at most once, found twice"},
+        {"\"a.en\"+-", "-: expected it alone, with lines of `source TAB target`, found it beside a.en"},
+        {"\"a.en\"+-*2", "-: expected it alone, with lines of `source TAB target`, found it beside a.en"},
+        {"-+\"a.fr\"", "-: expected it alone, with lines of `source TAB target`, found it beside a.fr"},
+        {"a.en+-", "-: expected it alone, with lines of `source TAB target`, found it beside a.en"},
+    };
+    static const char *const quoted[] = {"\"a.en\"+\"-\"", "\"-\"+\"a.fr\"", "a.en+\"-\"", "\"-\"+a.fr*2"};
+    write_line("a.en", "one\n"), write_line("a.fr", "un\n"), write_line("-", "x\n");
+    for (size_t i = 0; i < COUNT(rows); i++) expect_error(rows[i].list, rows[i].part);
+    for (size_t i = 0; i < COUNT(quoted); i++) {
+        Corpus corpus;
+        CorpusReport report;
+        if (!read_good(&corpus, quoted[i], (CorpusRules){0}, &report)) continue;
+        EXPECT_INT(corpus.count, 1);
+        EXPECT(same(corpus_source(&corpus, 0), "x") != same(corpus_target(&corpus, 0), "x"));
+        corpus_free(&corpus);
+    }
+    unlink("-");
+}
+
 /* A list may have far more files than may be open at once. */
 static void test_many_files(void) {
     enum { FILES = 60 };
@@ -506,6 +543,10 @@ static void test_several_files(void) {
     char *told = corpus_tell(reader, &report, "data.train");
     EXPECT_STR(told, "data.train: left out 2 lines without a TAB, first one.tsv:2\n"
                      "data.train: left out 1 line without text on a side, first a.en:2");
+    free(told);
+    report.count[CORPUS_NO_TAB] = 3000;
+    told = corpus_tell(reader, &report, "data.train");
+    EXPECT_HAS(told, "data.train: left out 3,000 lines without a TAB, first one.tsv:2\n");
     free(told);
     corpus_close(reader);
     char list[100 * 9 + 1] = ""; /* longer than a name can be */
@@ -646,6 +687,47 @@ static void test_changed_while_read(void) {
     corpus_close(reader);
 }
 
+/* A file that grows while it is open: that is found out at its end, or at the first line that there was no room for. */
+static void test_grown_while_read(void) {
+    for (int more = 1; more <= 1000; more += 999) {
+        Error err = {"no error"};
+        write_line("pairs.tsv", "a\tb\n");
+        CorpusReader *reader = corpus_open("pairs.tsv", NULL, (CorpusRules){.unique = true}, &err);
+        Corpus corpus = {0};
+        CorpusReport report = {0};
+        EXPECT(reader && corpus_next(reader, &corpus, 1, &report, &err));
+        FILE *file = fopen("pairs.tsv", "a");
+        for (int i = 0; i < more; i++) fprintf(file, "line %d\tnumber %d\n", i, i);
+        EXPECT(fclose(file) == 0);
+        alarm(20); /* in a full table the search for a pair would not end */
+        EXPECT(!corpus_next(reader, &corpus, SIZE_MAX, &report, &err));
+        alarm(0);
+        EXPECT_HAS(err.text, "pairs.tsv: expected it to stay as it was, but it changed while being read");
+        corpus_free(&corpus);
+        corpus_close(reader);
+    }
+}
+
+/* A vocabulary is not learnt from a text that has more lines when it is read again. Here that is so because the first
+ * reading begins behind a line. */
+static void test_vocabulary_of_more_lines(void) {
+    Error err = {"no error"};
+    const CorpusRules rules = {.max_length = 10};
+    write_line("pairs.tsv", "a\tb\nc\td\nabcdefabcdefabcdefabcdef\tb\n"); /* the last may have 10 tokens or more */
+    CorpusReader *reader = corpus_open("pairs.tsv", NULL, rules, &err);
+    Pool *pool = pool_create(1, &err);
+    Corpus corpus = {0};
+    CorpusReport report = {0};
+    EXPECT(reader && corpus_next(reader, &corpus, 1, &report, &err));
+    Tokenizer *tokenizer = vocabulary_learn(reader, rules, 300, pool, &err);
+    EXPECT(!tokenizer);
+    EXPECT_HAS(err.text, "pairs.tsv: expected the text to stay as it was, but it changed while being read");
+    if (tokenizer) tokenizer_free(tokenizer);
+    corpus_free(&corpus);
+    pool_free(pool);
+    corpus_close(reader);
+}
+
 /* Without merges a text has a token for each byte, and one for the space in front. */
 static void test_pairs(void) {
     Corpus corpus;
@@ -756,6 +838,7 @@ int main(void) {
     RUN(test_unequal_files);
     RUN(test_odd_names);
     RUN(test_quoted_names);
+    RUN(test_standard_input_in_lists);
     RUN(test_many_files);
     RUN(test_no_files);
     RUN(test_several_files);
@@ -765,6 +848,8 @@ int main(void) {
     RUN(test_unique_as_read);
     RUN(test_checksum);
     RUN(test_changed_while_read);
+    RUN(test_grown_while_read);
+    RUN(test_vocabulary_of_more_lines);
     RUN(test_pairs);
     RUN(test_ratio);
     RUN(test_threads);

@@ -740,6 +740,39 @@ static void test_align_words(void) {
     tokenizer_free(bytes);
 }
 
+/* A source word has the sum of its tokens' shares, a translated word the mean of its tokens'. White space and </s> do
+ * not count. */
+static void test_align_word_shares(void) {
+    enum { T = 5, S = 6 };
+    static const real shares[T * S] = {
+        0,      1,     0,      0,      0,      0,      /* the space before xy */
+        0.125,  0.25,  0.125,  0.0625, 0.25,   0.1875, /* x: of the space, a, b, the space, c and </s> */
+        0,      0.5,   0.25,   0.125,  0.0625, 0.0625, /* y */
+        0,      1,     0,      0,      0,      0,      /* the space before z */
+        0.0625, 0.125, 0.0625, 0.125,  0.5,    0.125,  /* z */
+    };
+    static const int32_t source_word[S - 1] = {-1, 3, 3, -1, 4}; /* "ab c", in a part that begins with word 3 */
+    static const double expected[] = {(0.375 + 0.75) / 2, (0.25 + 0.0625) / 2, 0.1875, 0.5};
+    Error err;
+    Tokenizer *bytes = tokenizer_create(NULL, 0, (Normalisation){0}, &err);
+    int32_t *ids = NULL;
+    tokenizer_encode(bytes, &ids, "xy z", 4);
+    EXPECT_INT(stbds_arrlenu(ids), T);
+    real *out = NULL;
+    stbds_arrput(out, 7); /* what is there already */
+    const AlignedWords words =
+        align_word_shares(&out, bytes, &(Translation){.ids = ids, .length = T}, shares, source_word, S - 1);
+    EXPECT_INT(words.count, 2);
+    EXPECT_INT(words.source_first, 3);
+    EXPECT_INT(words.source_count, 2);
+    EXPECT_INT(stbds_arrlenu(out), 1 + COUNT(expected));
+    for (size_t i = 0; i < COUNT(expected) && i + 1 < stbds_arrlenu(out); i++)
+        EXPECT_NEAR(out[1 + i], expected[i], 1e-7);
+    stbds_arrfree(out);
+    stbds_arrfree(ids);
+    tokenizer_free(bytes);
+}
+
 /* ---- Independence ------------------------------------------------------------------------------------------------ */
 
 static void test_bits_do_not_depend_on_batch(void) {
@@ -1035,15 +1068,222 @@ static void test_unscored(void) {
         }
 }
 
-/* The same of texts, one of which has a part with broken numbers. */
+/* ---- Texts ------------------------------------------------------------------------------------------------------- */
+
+/* A model of texts, whose tokens are bytes; and its tokenizer, which keeps white space as it is. */
+static Tokenizer *make_text_model(Model *m, Kind kind) {
+    Error err;
+    model_make(m, kind, 1);
+    for (size_t j = TOKEN_FIRST_MERGE; j < V; j++) m->w[m->params->output + j * m->hyper.width] = -(real)INFINITY;
+    return tokenizer_create(NULL, 0, (Normalisation){0}, &err);
+}
+
+/* The best translation of a text, whose numbers alone are of use, and how many parts the text has. */
+static TranslatorHypothesis translate_text(const Model *m, const Tokenizer *tokenizer, SearchOptions o, bool sentences,
+                                           const char *text, size_t *parts) {
+    Error err;
+    TranslatorResult result;
+    Translator *translator = translator_create(m->params, m->w, tokenizer, m->pool, o);
+    if (sentences) translator_sentences(translator);
+    EXPECT(translator_run(translator, &(Text){text, strlen(text)}, 1, &result, &err));
+    const TranslatorHypothesis best = result.hypotheses[0];
+    if (parts) *parts = result.parts;
+    translator_free(translator);
+    return best;
+}
+
+/* White space behind the last word is no part of its own. */
+static void test_space_behind_parts(void) {
+    char spaces[P + 10], fits[P + 10], full[P + 10];
+    snprintf(spaces, sizeof spaces, "a.%*s", P, "");
+    snprintf(fits, sizeof fits, "%.19s. %.19s.  ", "aaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbbbb");
+    memset(full, 'a', sizeof full); /* with the space before it, the word has as many tokens as there may be */
+    snprintf(full + P - 2, sizeof full - P + 2, "   ");
+    const struct {
+        const char *text;
+        size_t sentences, parts; /* sentence by sentence; as a whole, where at most P - 1 tokens are one part */
+    } cases[] = {
+        {"a. b.", 2, 1}, {"a. b. ", 2, 1}, {"a. b. \r\n", 2, 1}, {"a b.\t", 1, 1}, {"a.  b", 2, 1},
+        {" ", 1, 1},     {"", 0, 0},       {spaces, 1, 1},       {fits, 2, 2},     {full, 1, 1},
+    };
+    Model m;
+    Tokenizer *bytes = make_text_model(&m, kinds[0]);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        size_t sentences, parts;
+        translate_text(&m, bytes, options_of(1), true, cases[i].text, &sentences);
+        translate_text(&m, bytes, options_of(1), false, cases[i].text, &parts);
+        if (sentences != cases[i].sentences || parts != cases[i].parts)
+            TEST_FAIL("\"%s\": expected %zu and %zu parts, found %zu and %zu", cases[i].text, cases[i].sentences,
+                      cases[i].parts, sentences, parts);
+    }
+    model_free(&m);
+    tokenizer_free(bytes);
+}
+
+/* A text in parts has the sums of what its parts have alone. */
+static void test_parts_add_up(void) {
+    for (size_t kind = 0; kind < 2; kind++)
+        for (size_t beam = 1; beam <= 4; beam += 3) {
+            const SearchOptions o = options_of(beam);
+            size_t parts;
+            Model m;
+            Tokenizer *bytes = make_text_model(&m, kinds[kind]);
+            const TranslatorHypothesis both = translate_text(&m, bytes, o, true, "a b. c d.", &parts);
+            const TranslatorHypothesis first = translate_text(&m, bytes, o, true, "a b.", NULL);
+            const TranslatorHypothesis second = translate_text(&m, bytes, o, true, "c d.", NULL);
+            EXPECT_INT(parts, 2);
+            EXPECT(first.log_probability < 0 && second.log_probability < 0 && first.tokens > 0 && second.tokens > 0);
+            EXPECT(both.log_probability == first.log_probability + second.log_probability);
+            EXPECT(both.score == first.score + second.score);
+            EXPECT_NEAR(first.score, score_of(o, first.log_probability, first.tokens), 1e-9);
+            EXPECT_INT(both.tokens, first.tokens + second.tokens);
+            EXPECT_INT(both.cut, first.cut > 0 ? first.cut : second.cut);
+            model_free(&m);
+            tokenizer_free(bytes);
+        }
+}
+
+/* A text has no translation where one of its parts has none; nothing of it was then cut. */
+static void test_one_part_is_broken(void) {
+    static const char *const texts[] = {"a b. x", "x. a b."};
+    Model m;
+    Tokenizer *bytes = make_text_model(&m, kinds[0]);
+    m.w[m.params->output + TOKEN_END * m.hyper.width] = -(real)INFINITY; /* all others are cut */
+    m.w[m.params->encoder_embedding + (TOKEN_FIRST_BYTE + 'x') * m.hyper.width] = (real)NAN;
+    EXPECT(translate_text(&m, bytes, options_of(1), true, "a b.", NULL).cut > 0);
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        const TranslatorHypothesis h = translate_text(&m, bytes, options_of(1), true, texts[i], NULL);
+        EXPECT(h.log_probability == -INFINITY && h.score == -INFINITY);
+        EXPECT(h.length == 0 && h.cut == 0 && h.tokens == 0 && !h.stuck);
+    }
+    model_free(&m);
+    tokenizer_free(bytes);
+}
+
+/* max_length counts the end of a translation, min_length does not. */
+static void test_lengths_and_the_end(void) {
+    static const double ends[] = {2.5, 3.5, 4.5};
+    size_t tried = 0;
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        Kind kind = kinds[0];
+        kind.end = ends[i];
+        Model m;
+        Tokenizer *bytes = make_text_model(&m, kind);
+        for (size_t text = 0; text < 12; text++) {
+            char line[12] = "";
+            for (size_t j = 0; j < 2 + text % 7; j++) line[j] = (char)('a' + (11 * text + 5 * j * j) % 26);
+            SearchOptions o = options_of(1);
+            const TranslatorHypothesis usual = translate_text(&m, bytes, o, false, line, NULL);
+            if (usual.cut > 0 || usual.tokens < 2) continue;
+            const size_t n = usual.tokens - 1;
+            o.max_length = n;
+            EXPECT_INT(translate_text(&m, bytes, o, false, line, NULL).cut, n);
+            o.max_length = n + 1;
+            EXPECT_INT(translate_text(&m, bytes, o, false, line, NULL).cut, 0);
+            EXPECT_INT(translate_text(&m, bytes, o, false, line, NULL).tokens, n + 1);
+            o.max_length = 0, o.min_length = n;
+            EXPECT_INT(translate_text(&m, bytes, o, false, line, NULL).tokens, n + 1);
+            o.min_length = n + 1;
+            EXPECT(translate_text(&m, bytes, o, false, line, NULL).tokens > n + 1);
+            tried++;
+        }
+        model_free(&m);
+        tokenizer_free(bytes);
+    }
+    EXPECT(tried >= 3);
+}
+
+/* Makes a model say a, b or </s> with these probabilities at each position. */
+static void set_probabilities(Model *m, double a, double b, double end) {
+    const size_t token[] = {TOKEN_FIRST_BYTE + 'a', TOKEN_FIRST_BYTE + 'b', TOKEN_END};
+    const double p[] = {a, b, end};
+    set_output_bias(m, -INFINITY);
+    for (size_t i = 0; i < COUNT(token); i++) {
+        real *row = m->w + m->params->output + token[i] * m->hyper.width;
+        memset(row, 0, m->hyper.width * sizeof *row);
+        row[0] = (real)log(p[i]);
+    }
+}
+
+/* By hand, for a beam of 6. The first part may have 2 tokens, the second 1. They have these hypotheses, the best first:
+ *
+ *     first     "" 0.25, "a" 0.4 * 0.25; and cut: "aa" 0.4 * 0.4, "ab" 0.4 * 0.35, ...
+ *     second    "" 0.25; and cut: "a" 0.4, "b" 0.35
+ *
+ * Those of a rank are joined. "aa b", of the last rank, is more likely than "a a". */
+static void test_joined_by_hand(void) {
+    static const struct {
+        const char *text;
+        size_t cut;
+        double probability;
+    } expected[] = {{"", 0, 0.25 * 0.25}, {"aa b", 2, 0.4 * 0.4 * 0.35}, {"a a", 1, 0.4 * 0.25 * 0.4}};
+    const SearchOptions o = {.beam = 6, .n_best = 6, .max_ratio = 0.25};
+    Error err;
+    TranslatorResult result;
+    Model m;
+    Tokenizer *bytes = make_text_model(&m, kinds[0]);
+    set_probabilities(&m, 0.4, 0.35, 0.25);
+    Translator *translator = translator_create(m.params, m.w, bytes, m.pool, o);
+    translator_sentences(translator);
+    EXPECT(translator_run(translator, &(Text){"xxxxx. y", 8}, 1, &result, &err)); /* with </s>, 8 tokens and 3 */
+    EXPECT_INT(result.parts, 2);
+    EXPECT_INT(result.count, COUNT(expected));
+    for (size_t i = 0; i < result.count && i < COUNT(expected); i++) {
+        const TranslatorHypothesis *h = &result.hypotheses[i];
+        char text[20];
+        snprintf(text, sizeof text, "%.*s", (int)h->length, h->bytes);
+        EXPECT_STR(text, expected[i].text);
+        EXPECT_INT(h->cut, expected[i].cut);
+        EXPECT_NEAR(h->score, log(expected[i].probability), 1e-5);
+    }
+    EXPECT_INT(result.length, 0);
+    translator_free(translator);
+    model_free(&m);
+    tokenizer_free(bytes);
+}
+
+/* The list of a text in parts has the best first, those that were cut behind the others, and no text twice. */
+static void test_joined_are_in_order(void) {
+    static const char *const lines[] = {"a b. c d", "x. abcdefgh", "hello world! no", "q? r s t u v", "abc. de. f"};
+    enum { LINES = COUNT(lines) };
+    Text texts[LINES];
+    TranslatorResult results[LINES];
+    Error err;
+    size_t several = 0;
+    for (size_t i = 0; i < LINES; i++) texts[i] = (Text){lines[i], strlen(lines[i])};
+    for (size_t kind = 0; kind < 2; kind++) {
+        Model m;
+        Tokenizer *bytes = make_text_model(&m, kinds[kind]);
+        for (size_t most = 3; most <= 8; most++) {
+            SearchOptions o = options_of(6);
+            o.n_best = 6, o.max_length = most;
+            Translator *translator = translator_create(m.params, m.w, bytes, m.pool, o);
+            translator_sentences(translator);
+            EXPECT(translator_run(translator, texts, LINES, results, &err));
+            for (size_t i = 0; i < LINES; i++) {
+                EXPECT_INT(results[i].parts, i == 4 ? 3 : 2);
+                for (size_t n = 1; n < results[i].count; n++, several++) {
+                    const TranslatorHypothesis *h = &results[i].hypotheses[n], *before = h - 1;
+                    EXPECT((before->cut > 0) == (h->cut > 0) ? before->score >= h->score : before->cut == 0);
+                    for (const TranslatorHypothesis *one = results[i].hypotheses; one < h; one++)
+                        EXPECT(one->length != h->length || memcmp(one->bytes, h->bytes, h->length) != 0);
+                }
+            }
+            translator_free(translator);
+        }
+        model_free(&m);
+        tokenizer_free(bytes);
+    }
+    EXPECT(several > 50);
+}
+
+/* Without log probabilities, translations of texts are the same, too; some have a part with broken numbers. */
 static void test_unscored_texts(void) {
     static const char *const lines[] = {"a b. c d.", "a b. c x.", "x. a b.", "", "e"};
     enum { LINES = COUNT(lines) };
     Error err;
-    Tokenizer *bytes = tokenizer_create(NULL, 0, (Normalisation){0}, &err);
     Model m;
-    model_make(&m, kinds[0], 1);
-    for (size_t j = TOKEN_FIRST_MERGE; j < V; j++) m.w[m.params->output + j * m.hyper.width] = -(real)INFINITY;
+    Tokenizer *bytes = make_text_model(&m, kinds[0]);
     m.w[m.params->encoder_embedding + (TOKEN_FIRST_BYTE + 'x') * m.hyper.width] = (real)NAN;
     Text texts[LINES];
     TranslatorResult results[2][LINES];
@@ -1072,6 +1312,8 @@ static void test_unscored_texts(void) {
     model_free(&m);
     tokenizer_free(bytes);
 }
+
+/* ---- Broken weights and options ---------------------------------------------------------------------------------- */
 
 /* Broken weights end the sentence that meets them, with what there is so far and the least probability; they do not
  * crash, loop or spread. */
@@ -1191,6 +1433,7 @@ int main(void) {
     RUN(test_sampling);
     RUN(test_align);
     RUN(test_align_words);
+    RUN(test_align_word_shares);
     RUN(test_bits_do_not_depend_on_batch);
     RUN(test_bits_do_not_depend_on_threads);
     RUN(test_one_model_several_times);
@@ -1201,6 +1444,12 @@ int main(void) {
     RUN(test_ties_and_begin);
     RUN(test_one_token_source);
     RUN(test_unscored);
+    RUN(test_space_behind_parts);
+    RUN(test_parts_add_up);
+    RUN(test_one_part_is_broken);
+    RUN(test_lengths_and_the_end);
+    RUN(test_joined_by_hand);
+    RUN(test_joined_are_in_order);
     RUN(test_unscored_texts);
     RUN(test_not_a_number);
     RUN(test_options_are_checked);

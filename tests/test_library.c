@@ -42,6 +42,42 @@ static bool fails(bool memory) {
 static void take(bool ok) { held += armed && ok; }
 static void give(bool ok) { held -= armed && ok; }
 
+/* ---- Whether what is written is on the disk ---- */
+
+static bool watching; /* by one thread, the one that opens and writes */
+static struct {
+    char path[300];
+    bool unsynced;                  /* bytes were written after the last fsync */
+} descriptors[64];                  /* as they were opened last */
+static char renamed_in[300];        /* the folder of the last file that was renamed; "": fsync was called for it */
+static int renamed, early, unnamed; /* files; those with bytes unsynced; those whose folder was not synced in time */
+
+static void see_open(int file, const char *path) {
+    if (!watching || file < 0 || (size_t)file >= COUNT(descriptors)) return;
+    snprintf(descriptors[file].path, sizeof descriptors[file].path, "%s", path);
+    descriptors[file].unsynced = false;
+}
+
+static void see_write(int file) {
+    if (watching && file >= 0 && (size_t)file < COUNT(descriptors)) descriptors[file].unsynced = true;
+}
+
+static void see_sync(int file) {
+    if (!watching || file < 0 || (size_t)file >= COUNT(descriptors)) return;
+    descriptors[file].unsynced = false;
+    if (strcmp(descriptors[file].path, renamed_in) == 0) *renamed_in = 0;
+}
+
+static void see_rename(const char *from, const char *to) {
+    for (size_t file = 0; watching && file < COUNT(descriptors); file++) {
+        if (strcmp(descriptors[file].path, from) != 0) continue;
+        renamed++;
+        early += descriptors[file].unsynced;
+        unnamed += *renamed_in != 0;
+        snprintf(renamed_in, sizeof renamed_in, "%.*s", (int)(strrchr(to, '/') - to), to);
+    }
+}
+
 void *__real_malloc(size_t), *__real_calloc(size_t, size_t), *__real_realloc(void *, size_t);
 void *__wrap_malloc(size_t), *__wrap_calloc(size_t, size_t), *__wrap_realloc(void *, size_t);
 void __real_free(void *), __wrap_free(void *);
@@ -112,6 +148,7 @@ int __wrap_open(const char *path, int flags, ...) {
     va_end(arguments);
     const int file = fails(false) ? -1 : __real_open(path, flags, mode);
     take(file >= 0);
+    see_open(file, path);
     return file;
 }
 int __wrap_close(int file) {
@@ -120,10 +157,17 @@ int __wrap_close(int file) {
 }
 ssize_t __wrap_read(int file, void *data, size_t size) { return fails(false) ? -1 : __real_read(file, data, size); }
 ssize_t __wrap_write(int file, const void *data, size_t size) {
+    see_write(file);
     return fails(false) ? -1 : __real_write(file, data, size);
 }
-int __wrap_fsync(int file) { return fails(false) ? -1 : __real_fsync(file); }
-int __wrap_rename(const char *from, const char *to) { return fails(false) ? -1 : __real_rename(from, to); }
+int __wrap_fsync(int file) {
+    see_sync(file);
+    return fails(false) ? -1 : __real_fsync(file);
+}
+int __wrap_rename(const char *from, const char *to) {
+    see_rename(from, to);
+    return fails(false) ? -1 : __real_rename(from, to);
+}
 int __wrap_fstat(int file, struct stat *info) { return fails(false) ? -1 : __real_fstat(file, info); }
 DIR *__wrap_opendir(const char *path) {
     DIR *entries = fails(false) ? NULL : __real_opendir(path);
@@ -330,6 +374,68 @@ static void test_translates(void) {
     nmt_translator_free(NULL);
 }
 
+/* The best translation of sources[0] with these options. */
+typedef struct Best {
+    char text[1000];
+    double log_probability, score;
+    size_t cut;
+} Best;
+
+static Best best_with(const nmt_model *model, const nmt_options *o) {
+    Best best = {.text = ""};
+    nmt_error err;
+    nmt_translator *translator;
+    const nmt_result *const *results;
+    const nmt_text text = text_of(sources[0]);
+    if (nmt_translator_new(&translator, model, o, &err) || nmt_translate(translator, &text, 1, &results, &err)) {
+        TEST_FAIL("%s", err.message);
+    } else {
+        const nmt_hypothesis *h = results[0]->hypotheses[0];
+        snprintf(best.text, sizeof best.text, "%s", h->text.bytes);
+        best.log_probability = h->log_probability, best.score = h->score, best.cut = h->cut;
+    }
+    nmt_translator_free(translator);
+    return best;
+}
+
+/* Every option of the search has its effect. */
+static void test_options(void) {
+    nmt_options o;
+    nmt_model *model = open_model();
+    nmt_options_init(&o, sizeof o, NMT_HEADER);
+    o.prefix = text_of("zq"); /* which the model would not say */
+    EXPECT(strncmp(best_with(model, &o).text, "zq", 2) == 0);
+
+    nmt_options_init(&o, sizeof o, NMT_HEADER);
+    o.min_length = 3; /* so that the number of tokens is not 1 */
+    Best best = best_with(model, &o);
+    EXPECT(best.score != best.log_probability); /* the model's length_alpha is 1 */
+    o.length_alpha = 0;
+    best = best_with(model, &o);
+    EXPECT(best.score == best.log_probability);
+
+    nmt_options_init(&o, sizeof o, NMT_HEADER);
+    o.min_length = 1, o.max_length = 2; /* one token and the end, or two tokens */
+    best = best_with(model, &o);
+    EXPECT(best.cut == 0 || best.cut == 2);
+
+    nmt_options_init(&o, sizeof o, NMT_HEADER);
+    o.beam = 1, o.min_length = 20, o.max_length = 22;
+    const Best greedy = best_with(model, &o);
+    EXPECT(greedy.cut == 0 || greedy.cut == 22);
+    o.sample = 1, o.top_k = 1;
+    best = best_with(model, &o);
+    EXPECT_STR(best.text, greedy.text);
+    EXPECT(best.log_probability == greedy.log_probability);
+    o.top_k = 0;
+    EXPECT(strcmp(best_with(model, &o).text, greedy.text) != 0);
+
+    /* A model that has learnt for a few steps does not say 20 tokens that all differ. */
+    o.sample = 0, o.no_repeat_ngram = 1;
+    EXPECT(strcmp(best_with(model, &o).text, greedy.text) != 0);
+    nmt_close(model);
+}
+
 static void test_measures(void) {
     const nmt_text said[] = {text_of("the cat sat on the mat"), text_of("a dog")};
     const nmt_text wanted[] = {text_of("the cat sat on a mat"), text_of("the cat sat on the mat"), text_of("a dog"),
@@ -388,7 +494,70 @@ static void test_trains(void) {
     EXPECT_HAS(err.message, "data.train");
 }
 
+/* A file has all its bytes on the disk before it takes the place of another; its new name follows. */
+static void test_syncs(void) {
+    if (sizeof(off_t) > sizeof(long)) SKIP("open has another name here");
+    nmt_error err;
+    watching = true;
+    EXPECT_INT(train(NULL, NULL, 0, &err, "synced", NULL), NMT_OK);
+    watching = false;
+    EXPECT(renamed >= 2); /* model.gguf and last.gguf */
+    EXPECT_INT(early, 0);
+    EXPECT_INT(unnamed, 0);
+    EXPECT_STR(renamed_in, "");
+}
+
 /* ---- Wrong calls ---- */
+
+/* Expects that a translator with these options is refused. */
+static void expect_refused(const nmt_model *model, const nmt_options *o, const char *message) {
+    nmt_error err = {NMT_OK, ""};
+    nmt_translator *translator;
+    EXPECT_INT(nmt_translator_new(&translator, model, o, &err), NMT_WRONG_ARGUMENT);
+    EXPECT(!translator);
+    EXPECT_STR(err.message, message);
+    nmt_translator_free(translator);
+}
+
+/* Numbers that go together, by the names that they have in nmt_options. */
+static void test_refuses_options(void) {
+    nmt_options o;
+    nmt_model *model = open_model();
+    static const char many[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"; /* a token each, and one for a space */
+    static const struct {
+        size_t offset;
+        double value;
+        const char *message;
+    } rows[] = {
+        {offsetof(nmt_options, length_alpha), 11, "options: length_alpha: expected at most 10, found 11"},
+        {offsetof(nmt_options, max_ratio), 1000.5, "options: max_ratio: expected at most 1000, found 1000.5"},
+        {offsetof(nmt_options, temperature), 0.001, "options: temperature: expected 0.01 to 100, found 0.001"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        nmt_options_init(&o, sizeof o, NMT_HEADER);
+        memcpy((char *)&o + rows[i].offset, &rows[i].value, sizeof(double));
+        expect_refused(model, &o, rows[i].message);
+    }
+    nmt_options_init(&o, sizeof o, NMT_HEADER);
+    o.max_extra = 70000;
+    expect_refused(model, &o, "options: max_extra: expected at most 65536, found 70000");
+    nmt_options_init(&o, sizeof o, NMT_HEADER);
+    o.sample = 1, o.beam = 2;
+    expect_refused(model, &o, "options: beam: expected 0 or 1 with sample, found 2");
+    o.beam = 0, o.temperature = 0;
+    expect_refused(model, &o, "options: temperature: expected 0.01 to 100, found 0");
+    nmt_options_init(&o, sizeof o, NMT_HEADER);
+    o.min_length = o.max_length = 5;
+    expect_refused(model, &o, "options: min_length: expected less than max_length (5), found 5");
+    o.min_length = 24, o.max_length = 0;
+    expect_refused(model, &o, "options: min_length: expected less than the model's max_length (24), found 24");
+    nmt_options_init(&o, sizeof o, NMT_HEADER);
+    o.prefix = text_of(many);
+    expect_refused(model, &o, "options: prefix: expected fewer than 24 tokens (the model's max_length), found 41");
+    o.max_length = 5;
+    expect_refused(model, &o, "options: prefix: expected fewer than 5 tokens (max_length), found 41");
+    nmt_close(model);
+}
 
 static void test_refuses(void) {
     nmt_error err;
@@ -402,9 +571,14 @@ static void test_refuses(void) {
     EXPECT_HAS(err.message, "expected NMT_HEADER 1");
     EXPECT_INT(nmt_open(&model, "none.gguf", NMT_HEADER, &err), NMT_FAILED);
     EXPECT_HAS(err.message, "none.gguf: cannot open");
+    model = (nmt_model *)&err;
     EXPECT_INT(nmt_open(&model, NULL, NMT_HEADER, NULL), NMT_WRONG_ARGUMENT);
+    EXPECT(!model);
     EXPECT_INT(nmt_open(NULL, model_path, NMT_HEADER, NULL), NMT_WRONG_ARGUMENT);
+    model = (nmt_model *)&err;
     EXPECT_INT(nmt_open_memory(&model, NULL, 5, NMT_HEADER, NULL), NMT_WRONG_ARGUMENT);
+    EXPECT(!model);
+    EXPECT_INT(nmt_open_memory(&model, NULL, 0, NMT_HEADER, NULL), NMT_FAILED);
     EXPECT_INT(nmt_translator_new(&translator, NULL, NULL, &err), NMT_WRONG_ARGUMENT);
     EXPECT_INT(nmt_translate(NULL, NULL, 0, &results, &err), NMT_WRONG_ARGUMENT);
     EXPECT_INT(nmt_measure(&score, NMT_BLEU, NULL, NULL, 1, 1, &err), NMT_WRONG_ARGUMENT);
@@ -432,10 +606,7 @@ static void test_refuses(void) {
     nmt_options_init(&o, sizeof o, NMT_HEADER);
     o.temperature = NAN;
     EXPECT_INT(nmt_translator_new(&translator, good, &o, &err), NMT_WRONG_ARGUMENT);
-    o.temperature = 0, o.sample = 1;
-    EXPECT_INT(nmt_translator_new(&translator, good, &o, &err), NMT_WRONG_ARGUMENT);
-    EXPECT_HAS(err.message, "options: temperature: expected 0.01 to 100, found 0");
-    o.temperature = 1, o.n_best = 3;
+    o.temperature = 1, o.sample = 1, o.n_best = 3;
     EXPECT_INT(nmt_translator_new(&translator, good, &o, &err), NMT_WRONG_ARGUMENT);
     EXPECT_HAS(err.message, "options: n_best: expected 1 with sample, found 3");
     memset(&o, 0, sizeof o);
@@ -668,6 +839,34 @@ static void seal(unsigned char *bytes, size_t size) {
     memcpy(at, &found, sizeof found);
 }
 
+/* Numbers that no training gives are refused, though the checksum is right. */
+static void test_wrong_numbers(void) {
+    static const char *const keys[] = {"training.confidence_bias", "training.confidence_slope"};
+    static const double values[] = {NAN, INFINITY, -2e6};
+    size_t size;
+    unsigned char *bytes = read_model(&size);
+    for (size_t i = 0; i < COUNT(keys) * COUNT(values); i++) {
+        const char *key = keys[i / COUNT(values)];
+        unsigned char *at = memmem(bytes, size, key, strlen(key));
+        char message[100];
+        double before;
+        nmt_model *model;
+        nmt_error err = {NMT_OK, ""};
+        EXPECT(at != NULL);
+        if (!at) break;
+        at += strlen(key) + 4; /* behind the type of the value */
+        memcpy(&before, at, sizeof before);
+        memcpy(at, &values[i % COUNT(values)], sizeof before);
+        seal(bytes, size);
+        EXPECT_INT(nmt_open_memory(&model, bytes, size, NMT_HEADER, &err), NMT_FAILED);
+        snprintf(message, sizeof message, "model: %s: expected a number from -1000000 to 1000000, found ", key);
+        EXPECT_HAS(err.message, message);
+        nmt_close(model);
+        memcpy(at, &before, sizeof before);
+    }
+    free(bytes);
+}
+
 /* Models of any bytes open, or fail with a message; what opens translates. */
 static void test_hostile_bytes(void) {
     size_t size;
@@ -867,20 +1066,29 @@ static void test_examples(void) {
     EXPECT_INT(shell(BUILD, "translate", folder, "translate"), 0);
     EXPECT_INT(shell("'%s/train' '%s' run.dir='%s/example' | grep -q 'done: 4 steps'", folder, config, folder), 0);
     EXPECT_INT(shell("echo 'the cat sees' | '%s/translate' '%s' | grep -q '^-[0-9.]* .'", folder, model_path), 0);
+    /* However long a line is, it is one text, which has two hypotheses at most. */
+    EXPECT_INT(shell("yes 'the cat sees' | head -n 2000 | tr '\\n' ' ' | '%s/translate' '%s' | "
+                     "awk 'END { exit (NR < 1 || NR > 2) }'",
+                     folder, model_path),
+               0);
 }
 
 int main(void) {
     RUN(make_world);
     RUN(test_translates);
+    RUN(test_options);
     RUN(test_measures);
     RUN(test_trains);
+    RUN(test_syncs);
     RUN(test_refuses);
+    RUN(test_refuses_options);
     RUN(test_samples);
     RUN(test_options_grow);
     RUN(test_keeps_the_mode);
     RUN(test_locale);
     RUN(test_threads_share_a_model);
     RUN(test_runs_side_by_side);
+    RUN(test_wrong_numbers);
     RUN(test_hostile_bytes);
     RUN(test_failing_calls);
     RUN(test_failing_training);

@@ -139,9 +139,9 @@ static void test_the_way_on(void) {
     command_gives(0, ARGS("translate", "-m", "run/model.gguf", "--", "-3,14"), NULL);
     /* A length limit against a given beginning: the limit was silently passed [OpenNMT/CTranslate2#186]. */
     expect_said(1, ARGS("translate", "-m", "run/model.gguf", "--prefix", "le chat", "--max-length", "2", "x"), NULL,
-                ARGS("--prefix: expected less than --max-length 2 tokens, found "));
+                ARGS("--prefix: expected fewer than --max-length 2 tokens, found "));
     expect_said(1, ARGS("translate", "-m", "run/model.gguf", "--prefix", "l", "--max-length", "1", "x"), NULL,
-                ARGS("--prefix: expected less than --max-length 1 tokens, found "));
+                ARGS("--prefix: expected fewer than --max-length 1 tokens, found "));
     command_gives(0, ARGS("translate", "-m", "run/model.gguf", "--prefix", "l", "--max-length", "3", "x"), NULL);
 }
 

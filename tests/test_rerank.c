@@ -38,7 +38,7 @@ static RerankList make_list(size_t sentences) {
 static void test_tuning_finds_what_helps(void) {
     RerankList list = make_list(60);
     static const double search_only[] = {1, 0, 0, 0};
-    double weights[RERANK_MOST], again[RERANK_MOST];
+    double weights[RERANK_MOST_VALUES], again[RERANK_MOST_VALUES];
     const double before = rerank_bleu(&list, search_only), after = rerank_tune(&list, weights);
     EXPECT(before < 70 && after > 99.9);
     EXPECT(after == rerank_bleu(&list, weights) && after == rerank_tune(&list, again));
@@ -186,6 +186,17 @@ static void test_command_tunes(void) {
     EXPECT_STR(out, "");
     free(out);
     free(said);
+    /* Without the one part, the other is not printed either. */
+    FILE *file = fopen("hollow.tsv", "w");
+    CHECK(file, "a file");
+    fputs("the red cat sleeps\tle chat rouge dort\n", file);
+    for (int i = 0; i < 120; i++) fputs("\tle chat\n", file);
+    CHECK(fclose(file) == 0, "a file");
+    out = command_says(ARGS("translate", MODEL, BACK, "--beam=2", "--confidence", "--tune=hollow.tsv"), NULL, 1, &said);
+    EXPECT_HAS(said, "hollow.tsv: expected at least 50 sentences that have a translation, found fewer\n");
+    EXPECT_STR(out, "");
+    free(out);
+    free(said);
     /* What is left out is told; nothing is weighted. */
     write_text("flawed.tsv", "the cat sat\tle chat est assis\nno tab\n\tle chat\nthe dog\tle chien\n");
     out = command_says(ARGS("translate", MODEL, BACK, "--tune=flawed.tsv"), NULL, 0, &said);
@@ -213,6 +224,15 @@ static void test_command_confidence(void) {
     out = command_says(ARGS("translate", MODEL, "--confidence", "--calibration=0.5,-1", "-n", "2"), lines, 0, NULL);
     EXPECT_INT(count_of(out, " ||| 0."), 8);
     free(out);
+    /* The formula of decode/confidence.h: with --alpha=1, the score is the log probability for each token. */
+    out = command_says(ARGS("translate", MODEL, "--confidence", "--calibration=0.5,-1", "-n", "1", "--alpha=1"),
+                       "the red cat sleeps\n", 0, NULL);
+    char *at = strstr(out, "F0= ");
+    CHECK(at && (at = strstr(at, " ||| ")), "a score");
+    const double score = strtod(at + strlen(" ||| "), &at), confidence = strtod(at + strlen(" ||| "), NULL);
+    EXPECT(score < -0.001);
+    EXPECT_NEAR(confidence, 1 / (1 + exp(-(0.5 - log(-score)))), 1e-3);
+    free(out);
 }
 
 static void test_command_wrong_options(void) {
@@ -230,7 +250,9 @@ static void test_command_wrong_options(void) {
         {2, {"--sample", BACK, "x"}, "--sample draws one translation: expected no --rerank or --reverse with it"},
         {2, {"--tune=train.tsv"}, "--tune finds --weights for --rerank or --reverse, and --calibration"},
         {2, {"--tune=train.tsv", "--confidence", "x"}, "--tune: expected no text with it, found \"x\""},
+        {2, {"--tune=train.tsv", "--confidence", "--alignment=hard"}, "expected no --alignment with it"},
         {2, {"--score", "--confidence"}, "expected no --confidence with it"},
+        {1, {BACK, "--tune=-"}, "-: expected a file, found standard input; save what comes from it in a file"},
         {1,
          {BACK, "--weights=1,2", "x"},
          "--weights: expected 3 numbers (of the search, of 1 model, of a token), found 2"},

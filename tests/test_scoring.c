@@ -237,6 +237,25 @@ static void expect_same_output(const char *const *a, const char *const *b, const
     free(y);
 }
 
+/* In a line of --score, the second column is the first for each token, and the first is the sum of the tokens' in the
+ * third. Each number has six digits. */
+static void expect_columns(const char *line) {
+    char *at;
+    const double sum = strtod(line, &at), each = strtod(at, &at);
+    double all = 0;
+    size_t tokens = 0;
+    while (*at == '\t' || *at == ' ') {
+        const char *token = at + 1, *end = token + strcspn(token, " \n"), *colon = end;
+        while (colon > token && *colon != ':') colon--;
+        all += strtod(colon + 1, &at);
+        tokens++;
+        EXPECT(at == end);
+    }
+    EXPECT(*at == '\n' && tokens > 0 && sum < 0);
+    EXPECT_NEAR(all / sum, 1, 2e-5);
+    EXPECT_NEAR(each * (double)tokens / sum, 1, 2e-5);
+}
+
 /* The log probabilities that --n-best prints are those that --score prints for its texts, as long as these are said in
  * the tokenizer's tokens, which one or two of a hundred are not. */
 static void expect_same_scores(const char *int8) {
@@ -260,8 +279,10 @@ static void expect_same_scores(const char *int8) {
     stbds_arrput(log_p, 0);
     char *scores = command_says(ARGS("translate", MODEL, "--score", "--threads=2", int8), pairs, 0, NULL);
     const char *expected = log_p;
-    for (char *line = scores, *end; (end = strchr(line, '\n')); line = end + 1, expected = strchr(expected, '\n') + 1)
+    for (char *line = scores, *end; (end = strchr(line, '\n')); line = end + 1, expected = strchr(expected, '\n') + 1) {
         same += strncmp(line, expected, strcspn(expected, "\n")) == 0 && line[strcspn(expected, "\n")] == '\t';
+        expect_columns(line);
+    }
     EXPECT(count == 2 * SENTENCES && same >= count - 2);
     free(scores);
     free(list);

@@ -186,6 +186,23 @@ static void test_resume(void) {
     modelfile_close(&parts);
 }
 
+/* A cache with the tokens of a model's vocabulary is none for a run from nothing, which learns its own. */
+static void test_cache_of_another_vocabulary(void) {
+    CommandRun run = TRAIN(0, "tiny.ini", "run.dir=few", "data.train=valid.tsv", "train.max_steps=2");
+    command_free(&run);
+    run = TRAIN(0, "tiny.ini", "run.dir=dirty", "train.init=few/model.gguf", "--dry-run");
+    EXPECT_HAS(run.out, "starting from few/model.gguf, of 2 steps");
+    EXPECT(file_exists("dirty/train.cache"));
+    command_free(&run);
+    static const char *const folders[] = {"run.dir=dirty", "run.dir=clean"};
+    for (size_t i = 0; i < COUNT(folders); i++) {
+        run = TRAIN(0, "tiny.ini", folders[i], "train.max_steps=4");
+        command_free(&run);
+    }
+    EXPECT(same_bytes("dirty/train.cache", "clean/train.cache"));
+    EXPECT(same_bytes("dirty/model.gguf", "clean/model.gguf"));
+}
+
 /* ---- What is refused ---- */
 
 typedef struct Refused {
@@ -326,6 +343,7 @@ int main(void) {
     RUN(test_words);
     RUN(test_history);
     RUN(test_resume);
+    RUN(test_cache_of_another_vocabulary);
     RUN(test_refused);
     RUN(test_other_start);
     RUN(test_weights_resume);

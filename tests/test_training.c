@@ -267,8 +267,9 @@ static void test_full_disk(void) {
     CommandRun run = command_run(WAY_ARGS(&ways[1], "full", "train.threads=2"), &(CommandHow){.largest_file = 100000});
     EXPECT_INT(run.code, 1);
     EXPECT_HAS(run.err, "full/last.gguf: cannot write: File too large; training continues");
-    EXPECT_HAS(run.err, "ended at step " STEPS ", but not all could be saved; the same command continues from what "
-                        "was\ntrain: full/last.gguf: cannot write: File too large\n");
+    EXPECT_HAS(run.err,
+               "ended at step " STEPS ", but not everything could be saved; the same command continues from the "
+               "last save\ntrain: full/last.gguf: cannot write: File too large\n");
     EXPECT(same_bytes("full/last.gguf", "before.gguf"));
     command_free(&run);
     DIR *entries = opendir("full");

@@ -598,7 +598,7 @@ static void test_wrong_options(void) {
     CommandRun run = command_run(ARGS("translate", "-m", "run/model.gguf", "--prefix", prefix, "wolf"), NULL);
     EXPECT_INT(run.code, 1);
     command_drop_unseen(run.err);
-    EXPECT_STR(run.err, "translate: --prefix: expected less than 64 tokens (the model's max_length), found 64\n");
+    EXPECT_STR(run.err, "translate: --prefix: expected fewer than 64 tokens (the model's max_length), found 64\n");
     command_free(&run);
     prefix[62] = 0; /* and one that leaves room for </s> alone */
     char *out = translate(ARGS("translate", "-m", "run/model.gguf", "--prefix", prefix, "wolf"), NULL, 0, 0);

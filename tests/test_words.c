@@ -8,11 +8,16 @@
 static Table table;
 static uint32_t *sums;
 
+static void forget(void) {
+    if (table.size) table_free(&table);
+    free(sums);
+    sums = NULL;
+}
+
 /* What the sources of a training had. */
 static WordsSeen seen_of(const char *const *texts) {
-    if (table.size) table_free(&table);
+    forget();
     table = table_create();
-    free(sums);
     for (; *texts; texts++) words_add(&table, *texts, strlen(*texts));
     sums = words_sums(&table);
     return (WordsSeen){sums, table.count};
@@ -55,8 +60,25 @@ static void test_words(void) {
     for (size_t i = 0; i < COUNT(cases); i++) expect_unseen(seen, cases[i][0], cases[i][1]);
     expect_unseen((WordsSeen){0}, "zebra", ""); /* an old model knows nothing, one of no words that it saw none */
     expect_unseen(seen_of((const char *const[]){"?", NULL}), "zebra", "0 zebra|");
-    table_free(&table);
-    free(sums);
+    forget();
+}
+
+/* Texts that are appended to one another stay apart. */
+static void test_appended(void) {
+    const WordsSeen seen = seen_of((const char *const[]){"year cats", NULL});
+    static const char *const texts[] = {"year 7", "8 cats"};
+    UnseenWord *unseen = NULL;
+    char *normalised = NULL;
+    for (size_t i = 0; i < COUNT(texts); i++)
+        words_unseen(&unseen, &normalised, seen, (Text){texts[i], strlen(texts[i])}, (Normalisation){.spaces = true});
+    EXPECT_INT(stbds_arrlenu(unseen), 2);
+    for (size_t i = 0; i < stbds_arrlenu(unseen); i++) {
+        EXPECT_INT(unseen[i].length, 1);
+        EXPECT_INT(normalised[unseen[i].start], "78"[i]);
+    }
+    stbds_arrfree(unseen);
+    stbds_arrfree(normalised);
+    forget();
 }
 
 /* One of a hundred thousand words passes for another: none, or one. */
@@ -173,6 +195,7 @@ static void test_grid(void) {
 int main(void) {
     world_enter();
     RUN(test_words);
+    RUN(test_appended);
     RUN(test_sums);
     RUN(test_model);
     RUN(test_notes);

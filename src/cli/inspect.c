@@ -193,6 +193,7 @@ static int run(Arguments *a) {
 }
 
 int main(int argc, char **argv) {
+    static const char *const for_example[] = {"--example", "--output", "--open", "--json", "--threads", NULL};
     Error err;
     Arguments a = {0};
     OptionReader reader = options_start(&command, argc, argv);
@@ -221,8 +222,8 @@ int main(int argc, char **argv) {
     if (a.text && !a.output && (a.request.word || a.request.compare || a.request.groups))
         options_usage(&command,
                       "--text does not show --word, --compare and --group: expected -o FILE as well, for the page");
-    if (a.example && (a.sentence || a.text))
-        options_usage(&command, "--example: expected no %s with it", a.text ? "--text" : "sentence");
+    if (a.example) options_only(&reader, for_example, "--example shows an attention of its own");
+    if (a.example && a.sentence) options_usage(&command, "--example: expected no sentence with it");
     if (!a.example && !a.sentence)
         options_usage(&command, "expected a sentence (in quotes; or - to read it from standard input), found none");
     if (a.output && strcmp(a.output, "-") == 0 && !a.json)
@@ -230,7 +231,6 @@ int main(int argc, char **argv) {
     if (a.sentence && strcmp(a.sentence, "-") != 0) options_tell_text(&command, a.sentence);
     for (size_t i = 0; stbds_arrlenu(a.request.groups) == i && group_defaults[i]; i++)
         groups_add(&a.request.groups, group_defaults[i], &err);
-    options_keep_going();
     const int code = run(&a);
     groups_free(a.request.groups);
     return code;

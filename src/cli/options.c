@@ -23,16 +23,25 @@
 #include "base/version.h"
 #include "math/cpu.h"
 
+/* Options that every command has. */
+static const Option common[] = {{"--help", "-h", NULL, "this text", NULL},
+                                {"--version", NULL, NULL, "the version", NULL}};
+
+/* Option i of all, or NULL behind the last. */
+static const Option *option_at(const Command *c, size_t i) {
+    if (i < c->option_count) return &c->options[i];
+    return i - c->option_count < COUNT(common) ? &common[i - c->option_count] : NULL;
+}
+
 static void print_help(const Command *c) {
+    const Option *o;
     printf("usage: %s\n\n%s\n\noptions:\n", c->usage, c->about);
-    for (size_t i = 0; i < c->option_count; i++) {
-        const Option *o = &c->options[i];
+    for (size_t i = 0; (o = option_at(c, i)); i++) {
         char left[64];
         snprintf(left, sizeof left, "%s%s%s%s%s", o->brief ? o->brief : "", o->brief ? ", " : "", o->name,
                  o->argument ? " " : "", o->argument ? o->argument : "");
         printf("  %-22s %s\n", left, o->help);
     }
-    printf("  %-22s %s\n  %-22s %s\n", "--help", "this text", "--version", "the version");
 }
 
 bool options_flush(Error *err) {
@@ -78,6 +87,8 @@ OptionReader options_start(const Command *command, int argc, char **argv) {
     memory_at_end(out_of_memory);
     atexit(file_remove_unfinished);
     catch_bus_error(command);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     CHECK(command->option_count <= OPTIONS_MOST, "options of one command");
     return (OptionReader){.command = command, .arguments = argv + 1, .count = argc > 0 ? (size_t)argc - 1 : 0};
 }
@@ -94,16 +105,6 @@ static bool is_name(const char *argument, const char *name, const char **value) 
     else
         return false;
     return true;
-}
-
-/* Options that every command has. */
-static const Option common[] = {{"--help", "-h", NULL, "this text", NULL},
-                                {"--version", NULL, NULL, "the version", NULL}};
-
-/* Option i of all, or NULL behind the last. */
-static const Option *option_at(const Command *c, size_t i) {
-    if (i < c->option_count) return &c->options[i];
-    return i - c->option_count < COUNT(common) ? &common[i - c->option_count] : NULL;
 }
 
 /* The option that the argument is, or NULL. */
@@ -185,6 +186,12 @@ const char *options_given(const OptionReader *r, const char *name) {
     while (i < r->command->option_count && strcmp(r->command->options[i].name, name) != 0) i++;
     CHECK(i < r->command->option_count, "an option of the command");
     return r->given[i];
+}
+
+void options_only(const OptionReader *r, const char *const *names, const char *why) {
+    for (size_t i = 0; i < r->command->option_count; i++)
+        if (r->given[i] && names_find(names, r->command->options[i].name) < 0)
+            options_usage(r->command, "%s: expected no %s with it", why, r->command->options[i].name);
 }
 
 long long options_integer(const OptionReader *r, const char *name, long long low, long long high, long long otherwise) {
@@ -335,11 +342,6 @@ void options_tell_text(const Command *c, const char *text) {
 
 void options_tell_input(const Command *c, const char *what) {
     if (isatty(STDIN_FILENO)) options_note(c, "type %s and press Enter; Ctrl-D ends", what);
-}
-
-void options_keep_going(void) {
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
 }
 
 int options_fail(const Command *c, const Error *err) {

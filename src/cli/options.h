@@ -39,7 +39,8 @@ typedef struct OptionReader {
 } OptionReader;
 
 /* Call it first: it also prevents files that are opened later from taking the place of a closed stdin, stdout or
- * stderr. */
+ * stderr. And from then on a closed pipe, or a file above the size limit, is an ordinary write error instead of a
+ * signal that ends the process silently. */
 OptionReader options_start(const Command *command, int argc, char **argv);
 
 /* The next argument: an option's name, with *value its argument (or NULL); or "" for a plain argument, *value ("-"
@@ -51,12 +52,20 @@ const char *options_next(OptionReader *reader, const char **value);
 /* The argument of an option ("--beam"), "" if it takes none; NULL: it was not given. */
 const char *options_given(const OptionReader *reader, const char *name);
 
-/* The values of options that were read; a wrong one ends the process with EXIT_USAGE. The number of an option between
- * bounds, or `otherwise` if it was not given; how many numbers its argument has ("1,0.5"), at most `most`; the place of
- * its argument in a list of names (base/names.h), or -1. */
+/* Refuses every option that was given and is not in the list of names (base/names.h): ends the process with EXIT_USAGE
+ * and "WHY: expected no OPTION with it". */
+void options_only(const OptionReader *reader, const char *const *names, const char *why);
+
+/* The values of options that were read; a wrong one ends the process with EXIT_USAGE. */
+
+/* The number of an option, between bounds; `otherwise` if it was not given. */
 long long options_integer(const OptionReader *reader, const char *name, long long low, long long high,
                           long long otherwise);
+
+/* The numbers of an option ("1,0.5"), at most `most`; returns how many there are, 0 if it was not given. */
 size_t options_numbers(const OptionReader *reader, const char *name, double *numbers, size_t most);
+
+/* The place of an option's argument in a list of names; -1 if it was not given. */
 int options_choice(const OptionReader *reader, const char *name, const char *const *names);
 
 /* Sets the settings of `fields` in the struct `of` for which options were given. */
@@ -86,10 +95,6 @@ bool options_flush(Error *err);
 
 /* Ends the process: with EXIT_DONE if what was printed (--help ...) could be written, else with EXIT_FAILED. */
 _Noreturn void options_done(const Command *command);
-
-/* From now on a closed pipe, or a file above the size limit, is an ordinary write error instead of a signal that ends
- * the process silently. */
-void options_keep_going(void);
 
 /* Prints "NAME: message" on stderr. All that a command prints there goes through these three functions, or through a
  * Progress (base/terminal.h): they replace control characters in text of users. options_fail returns the exit code;

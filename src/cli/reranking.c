@@ -25,23 +25,25 @@ void reranking_close(Reranking *r) {
 }
 
 void reranking_check(const OptionReader *r, size_t models) {
-    double numbers[RERANK_MOST];
+    double numbers[RERANK_MOST_VALUES];
     if (options_given(r, "--sample") && models > 0)
         options_usage(r->command, "--sample draws one translation: expected no --rerank or --reverse with it");
-    if (models > RERANKING_MOST)
-        options_usage(r->command, "--rerank, --reverse: expected at most %d models, found %zu", RERANKING_MOST, models);
+    if (models > RERANK_MOST_MODELS)
+        options_usage(r->command, "--rerank, --reverse: expected at most %d models, found %zu", RERANK_MOST_MODELS,
+                      models);
     if (options_given(r, "--weights") && models == 0)
         options_usage(r->command, "--weights goes with --rerank or --reverse");
     if (options_given(r, "--calibration") && !options_given(r, "--confidence"))
         options_usage(r->command, "--calibration goes with --confidence");
     if (options_numbers(r, "--calibration", numbers, 2) == 1)
         options_usage(r->command, "--calibration: expected two numbers, found one");
-    options_numbers(r, "--weights", numbers, RERANK_MOST);
+    options_numbers(r, "--weights", numbers, RERANK_MOST_VALUES);
 }
 
-bool reranking_use_weights(Reranking *reranking, const OptionReader *r, double weights[RERANK_MOST], Error *err) {
+bool reranking_use_weights(Reranking *reranking, const OptionReader *r, double weights[RERANK_MOST_VALUES],
+                           Error *err) {
     if (!options_given(r, "--weights")) return true;
-    const size_t count = options_numbers(r, "--weights", weights, RERANK_MOST);
+    const size_t count = options_numbers(r, "--weights", weights, RERANK_MOST_VALUES);
     const size_t values = reranker_values(reranking->reranker);
     if (count != values)
         return error_set(err, "--weights: expected %zu numbers (of the search, of %zu model%s, of a token), found %zu",

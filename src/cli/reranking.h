@@ -5,7 +5,7 @@
 #include "decode/modelfile.h"
 #include "decode/rerank.h"
 
-enum { RERANKING_MOST = RERANK_MOST - 2 }; /* models */
+enum { RERANK_MOST_MODELS = RERANK_MOST_VALUES - 2 };
 
 /* What an option --rerank or --reverse says. */
 typedef struct RerankingModel {
@@ -14,9 +14,9 @@ typedef struct RerankingModel {
 } RerankingModel;
 
 typedef struct Reranking {
-    ModelFile files[RERANKING_MOST];
-    Tokenizer *tokenizers[RERANKING_MOST];
-    Scorer *scorers[RERANKING_MOST];
+    ModelFile files[RERANK_MOST_MODELS];
+    Tokenizer *tokenizers[RERANK_MOST_MODELS];
+    Scorer *scorers[RERANK_MOST_MODELS];
     size_t count;
     Reranker *reranker; /* NULL: there are no models */
 } Reranking;
@@ -31,4 +31,5 @@ void reranking_close(Reranking *reranking);
 
 /* Uses the numbers of --weights, if they are given; weights: room for them. Fails when there are too few or too many.
  */
-bool reranking_use_weights(Reranking *reranking, const OptionReader *reader, double weights[RERANK_MOST], Error *err);
+bool reranking_use_weights(Reranking *reranking, const OptionReader *reader, double weights[RERANK_MOST_VALUES],
+                           Error *err);

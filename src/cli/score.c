@@ -45,7 +45,7 @@ static const Command command = {
 typedef struct Request {
     bool metrics[SCORE_METRICS];
     ScoreOptions how;
-    bool tsv;
+    bool tsv, per_line;
     const char *other; /* the second system's hypotheses, or NULL */
     ScoreResampling resampling;
     const char **paths; /* stb_ds array: hypotheses, references */
@@ -187,7 +187,7 @@ static bool read_test_set(TestSet *t, const Request *r, Error *err) {
         stbds_arrput(t->start, t->start[t->lines++] + here);
     }
     const char *last = file_stream_name(stbds_arrlast(r->paths));
-    if (without && (t->lines == 0 || r->how.effective_order))
+    if (without && (t->lines == 0 || r->per_line))
         return error_set(err, "%s:%zu: expected \"source TAB reference\", found no reference", last, without);
     if (without)
         options_note(&command, "left out %zu line%s without a reference, first %s:%zu", lines - t->lines,
@@ -304,7 +304,7 @@ static void check_request(Request *r, const OptionReader *reader) {
     static const char *const tokenizers[] = {"13a", "none", NULL};
     r->how.split_on_space = options_choice(reader, "--tokenize", tokenizers) == 1;
     r->how.lowercase = options_given(reader, "--lowercase") != NULL;
-    r->how.effective_order = options_given(reader, "--per-line") != NULL;
+    r->per_line = r->how.effective_order = options_given(reader, "--per-line") != NULL;
     r->tsv = options_given(reader, "--tsv") != NULL;
     r->other = options_given(reader, "--paired");
     r->resampling.resamples = (size_t)options_integer(reader, "--resamples", 1, 1000000, 1000);
@@ -319,7 +319,9 @@ static void check_request(Request *r, const OptionReader *reader) {
         if (times > 1 && is_read_once(r->paths[i]))
             options_usage(&command, "%s: expected at most once, found %zu times", r->paths[i], times);
     }
-    if (r->other && r->how.effective_order) options_usage(&command, "expected --per-line or --paired, found both");
+    if (r->other && r->per_line) options_usage(&command, "expected --per-line or --paired, found both");
+    if (!r->other && (options_given(reader, "--resamples") || options_given(reader, "--seed")))
+        options_usage(&command, "--resamples and --seed go with --paired");
     if (!r->other) r->resampling.resamples = 0;
     bool any = false;
     for (size_t m = 0; m < SCORE_METRICS; m++) any = any || r->metrics[m];
@@ -330,9 +332,9 @@ static int run(const Request *r) {
     Error err;
     TestSet test_set = {0};
     bool ok = read_test_set(&test_set, r, &err);
-    if (ok && r->how.effective_order) score_lines(r, &test_set);
+    if (ok && r->per_line) score_lines(r, &test_set);
     ScoreOptions how = r->how;
-    for (how.metric = 0; ok && !how.effective_order && how.metric < SCORE_METRICS; how.metric++)
+    for (how.metric = 0; ok && !r->per_line && how.metric < SCORE_METRICS; how.metric++)
         if (r->metrics[how.metric]) score_all(r, &test_set, how);
     free_test_set(&test_set);
     ok = ok && options_flush(&err);
@@ -348,7 +350,6 @@ int main(int argc, char **argv) {
         if (!*option) stbds_arrput(request.paths, value);
     }
     check_request(&request, &reader);
-    options_keep_going();
     const int code = run(&request);
     stbds_arrfree(request.paths);
     return code;

@@ -4,12 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/ds.h"
 #include "base/file.h"
 #include "base/lines.h"
-#include "base/names.h"
 
 enum {
     LINES_TOGETHER = 2048, /* the most pairs that are scored together, if they arrive together */
@@ -162,18 +160,18 @@ bool scoring_run(Scorer *scorer, const Tokenizer *tokenizer, const Command *comm
     bool ok = true;
     if (count == 0) paths = standard, count = 1;
     for (size_t i = 0; ok && i < count; i++) {
-        const bool input = strcmp(paths[i], "-") == 0;
-        job.names[i] = input ? "standard input" : paths[i];
-        files[i] = input ? STDIN_FILENO : file_open_stream(paths[i], err);
-        if (input && count == 1) options_tell_input(command, "a sentence, a TAB and its translation");
+        job.names[i] = file_stream_name(paths[i]);
+        files[i] = file_open_stream(paths[i], err);
         ok = files[i] >= 0;
         if (ok) job.readers[i] = lines_open(files[i], job.names[i]);
     }
+    if (ok && count == 1 && strcmp(paths[0], "-") == 0)
+        options_tell_input(command, "a sentence, a TAB and its translation");
     ok = ok && score_lines(&job, err);
     *failed = job.failed;
     for (size_t i = 0; i < count; i++) {
         if (job.readers[i]) lines_free(job.readers[i]);
-        if (files[i] > STDIN_FILENO) close(files[i]);
+        if (files[i] >= 0) file_close(files[i]);
     }
     stbds_arrfree(job.sources);
     stbds_arrfree(job.targets);
@@ -184,10 +182,7 @@ bool scoring_run(Scorer *scorer, const Tokenizer *tokenizer, const Command *comm
 /* It has no use for what says how to search. */
 void scoring_check(const OptionReader *r, const Text *files, size_t count, const Knockout *knockout) {
     static const char *const others[] = {"--model", "--score", "--int8", "--threads", "--without", NULL};
-    for (size_t i = 0; i < r->command->option_count; i++)
-        if (r->given[i] && names_find(others, r->command->options[i].name) < 0)
-            options_usage(r->command, "--score scores translations that are given: expected no %s with it",
-                          r->command->options[i].name);
+    options_only(r, others, "--score scores translations that are given");
     if (knockout->mask)
         options_usage(r->command, "--without mask: expected it without --score, which computes all positions at once");
     if (count > 2)

@@ -12,6 +12,7 @@ void scoring_check(const OptionReader *reader, const Text *files, size_t count, 
  *     LOG_PROBABILITY TAB THE_SAME_FOR_EACH_TOKEN TAB TOKEN:LOG_PROBABILITY TOKEN:LOG_PROBABILITY ...
  *
  * paths: (count) none, or "-": standard input; one: a file; both with lines "source TAB target"; two: the sources' file
- * and the targets'. An empty line gives an empty line. *failed becomes true where a line has no TAB. */
+ * and the targets'. An empty line gives an empty line. *failed: whether a line has no TAB, or the model's numbers were
+ * not finite for one. */
 bool scoring_run(Scorer *scorer, const Tokenizer *tokenizer, const Command *command, const char *const *paths,
                  size_t count, bool *failed, Error *err);

@@ -86,8 +86,9 @@ static void tell_init(const Config *config, Progress *progress) {
 }
 
 static void tell_corpus(const char *key, const PairSet *pairs, Progress *progress) {
-    progress_line(progress, "%s: %s pairs from %s lines", key, terminal_count(pairs->count).text,
-                  terminal_count(pairs->report.lines).text);
+    progress_line(progress, "%s: %s pair%s from %s line%s", key, terminal_count(pairs->count).text,
+                  pairs->count == 1 ? "" : "s", terminal_count(pairs->report.lines).text,
+                  pairs->report.lines == 1 ? "" : "s");
 }
 
 static void tell_lengths(const char *side, const LengthStats *l, size_t tokens, Progress *progress) {
@@ -176,9 +177,10 @@ static void tell_start(const Trainer *t, bool resumed, Progress *progress) {
     const NumberText vocabulary = terminal_count(tokenizer_vocab_size(t->data.tokenizer));
     char processes[64] = "";
     if (ranks_count(c->ranks) > 1) snprintf(processes, sizeof processes, "%zu processes, ", ranks_count(c->ranks));
-    progress_line(progress, "%s: %s pairs (%s target tokens), vocabulary %s, %s parameters, %s%zu thread%s, %s, %s",
-                  c->dir, terminal_count(t->data.train.count).text, terminal_count(t->data.train.target_tokens).text,
-                  vocabulary.text, terminal_count(t->model.params.count).text, processes, pool_threads(t->pool),
+    progress_line(progress, "%s: %s pair%s (%s target tokens), vocabulary %s, %s parameters, %s%zu thread%s, %s, %s",
+                  c->dir, terminal_count(t->data.train.count).text, t->data.train.count == 1 ? "" : "s",
+                  terminal_count(t->data.train.target_tokens).text, vocabulary.text,
+                  terminal_count(t->model.params.count).text, processes, pool_threads(t->pool),
                   pool_threads(t->pool) > 1 ? "s" : "", cpu_instruction_set(),
                   t->model.compute.precision == PRECISION_BFLOAT16 ? "bfloat16" : "float32");
     if (t->data.merges_missing)
@@ -242,13 +244,9 @@ static int tell_end(RunStatus status, const Trainer *t, uint64_t first, Progress
     switch (status) {
     case RUN_FINISHED:
         if (s->step == first)
-            progress_line(progress,
-                          "nothing left to do: step %s is the last (train.max_steps, train.max_epochs); %sstart over "
-                          "with --fresh",
-                          step.text,
-                          by_epochs  ? "raise train.max_epochs, or "
-                          : may_rise ? "raise it, or "
-                                     : "");
+            progress_line(progress, "nothing left to do: step %s is the last (%s); %sstart over with --fresh",
+                          step.text, by_epochs ? "train.max_epochs" : "train.max_steps",
+                          by_epochs || may_rise ? "raise it, or " : "");
         else
             progress_line(progress, "done: %s steps%s%s: %s", step.text, *best ? ", " : "", best, model);
         tell_next(t, progress);
@@ -266,7 +264,8 @@ static int tell_end(RunStatus status, const Trainer *t, uint64_t first, Progress
         return EXIT_INTERRUPTED;
     case RUN_UNSAVED:
         progress_line(progress,
-                      "ended at step %s, but not all could be saved; the same command continues from what was",
+                      "ended at step %s, but not everything could be saved; the same command continues from the last "
+                      "save",
                       step.text);
         break;
     case RUN_RUNNING:
@@ -359,11 +358,19 @@ _Noreturn static void print_keys(const char *part) {
     options_done(&command);
 }
 
+/* What does not train takes neither keys with values nor other options. */
+static void check_alone(const OptionReader *r, const char *option, char *const *overrides) {
+    options_only(r, (const char *const[]){option, NULL}, option);
+    if (stbds_arrlenu(overrides) > 0) options_usage(&command, "%s: expected no %s with it", option, overrides[0]);
+}
+
 /* A model of the size of a quarter. */
 static int quantize(const char *from, const char *to) {
     Error err;
     ModelFile model;
-    if (!modelfile_open(&model, from, &err)) return options_fail(&command, &err);
+    if (!to || strcmp(to, "-") == 0)
+        options_usage(&command, "--quantize: expected a file to write after the model, found %s", to ? to : "none");
+    if (!options_open_model(&command, &model, from, &err)) return options_fail(&command, &err);
     const bool ok = modelfile_write_q8_0(&model, to, &err);
     modelfile_close(&model);
     return ok ? EXIT_DONE : options_fail(&command, &err);
@@ -423,9 +430,12 @@ int main(int argc, char **argv) {
                           value);
     }
     const bool fresh = options_given(&reader, "--fresh"), dry = options_given(&reader, "--dry-run");
-    if (options_given(&reader, "--keys")) print_keys(path);
+    if (options_given(&reader, "--keys")) {
+        check_alone(&reader, "--keys", overrides);
+        print_keys(path);
+    }
     if (options_given(&reader, "--quantize")) {
-        if (!path) options_usage(&command, "--quantize: expected a file to write after the model, found none");
+        check_alone(&reader, "--quantize", overrides);
         return quantize(options_given(&reader, "--quantize"), path);
     }
     if (!path)
@@ -441,7 +451,6 @@ int main(int argc, char **argv) {
     const bool ok = ranks_agree(&ranks, read && check_input(path, &config, &ranks, &err), &err);
     ranks.stop = &stop_asked;
     config.ranks = &ranks;
-    options_keep_going(); /* a run outlives whoever reads its messages */
     const int code = ok ? train(&config, fresh, dry, &err) : fail(&ranks, &err);
     if (read) config_free(&config);
     launch_end(&ranks, code);

@@ -32,10 +32,12 @@ static const Option options[] = {
     {"--alignment", NULL, "HOW",
      "append ||| and the aligned words: hard (0-0 1-2) or soft (0:0.9731,1:0.0269 1:0.9987)", NULL},
     {"--sentences", NULL, NULL, "translate each sentence of a text by itself, and join them", NULL},
-    {"--no-repeat-ngram", NULL, "N", "no N tokens in a row occur twice in a translation (or in one of its parts)",
+    {"--no-repeat-ngram", NULL, "N",
+     "no N tokens in a row occur twice in a translation; of a long text, in one of its parts",
      "decode.no_repeat_ngram"},
-    {"--min-length", NULL, "N", "fewest tokens of a translation (or of each of its parts)", "decode.min_length"},
-    {"--max-length", NULL, "N", "most tokens, the end token included (or of each of its parts), however short the text",
+    {"--min-length", NULL, "N", "fewest tokens of a translation; of a long text, of each of its parts",
+     "decode.min_length"},
+    {"--max-length", NULL, "N", "most tokens of a translation, its end included; of a long text, of each of its parts",
      "decode.max_length"},
     {"--max-ratio", NULL, "R", "most tokens: R times the text's tokens, ... (default: the model's decode.max_ratio)",
      "decode.max_ratio"},
@@ -98,7 +100,8 @@ typedef struct Request {
     Knockout knockout;
     Unseen unseen;
     bool waits;   /* somebody waits for each answer: arguments, or a terminal */
-    bool lost;    /* for one of the texts so far the model's numbers were not finite; this is reported once */
+    bool failed;  /* the model's numbers were not finite for one of the texts so far; this is reported once; with
+                     --score: what scoring_run says */
     bool odd;     /* one of the texts so far was not UTF-8; this is reported once, too */
     bool columns; /* one of the texts so far has a TAB; this is reported once, too */
 } Request;
@@ -161,10 +164,10 @@ static bool answer(Request *request, Translator *translator, const Text *texts, 
             options_note(&command, "%s %zu: %zu tokens, of which the model takes %zu: translated in %zu parts",
                          request->what, first + i + 1, results[i].source_tokens, request->hyper->max_length - 1,
                          results[i].parts);
-        if (!request->lost && results[i].hypotheses[0].log_probability == -INFINITY) {
+        if (!request->failed && results[i].hypotheses[0].log_probability == -INFINITY) {
             options_note(&command, "%s: the model's numbers are not finite for %s %zu: its translation is empty",
                          request->model, request->what, first + i + 1);
-            request->lost = true;
+            request->failed = true;
         }
         request->done++;
         unseen_look(&request->unseen, request->info, texts[i], results[i].parts > 1 ? 0 : results[i].source_tokens);
@@ -226,10 +229,10 @@ static bool search_options(SearchOptions *how, int32_t **prefix, Request *reques
     if (text) tokenizer_encode(tokenizer, prefix, text, strlen(text));
     how->prefix = *prefix, how->prefix_length = stbds_arrlenu(*prefix);
     if (how->prefix_length > most)
-        return error_set(err, "--prefix: expected less than %zu tokens (the model's max_length), found %zu", most + 1,
+        return error_set(err, "--prefix: expected fewer than %zu tokens (the model's max_length), found %zu", most + 1,
                          how->prefix_length);
     if (how->max_length > 0 && how->prefix_length >= how->max_length)
-        return error_set(err, "--prefix: expected less than --max-length %zu tokens, found %zu", how->max_length,
+        return error_set(err, "--prefix: expected fewer than --max-length %zu tokens, found %zu", how->max_length,
                          how->prefix_length);
     if (how->min_length > most)
         return error_set(err, "--min-length: expected less than %zu (the model's max_length), found %zu", most + 1,
@@ -267,7 +270,7 @@ static bool translate(Request *request, const Models *models, const Tokenizer *t
     SearchOptions how;
     Reranking others;
     int32_t *prefix = NULL;
-    double weights[RERANK_MOST];
+    double weights[RERANK_MOST_VALUES];
     bool ok = reranking_open(&others, request->options, request->others, stbds_arrlenu(request->others), pool, err);
     request->reranker = others.reranker;
     ok = ok && reranking_use_weights(&others, request->options, weights, err) &&
@@ -297,7 +300,7 @@ static bool score(Request *request, const Models *models, const Tokenizer *token
     Scorer *scorer = scorer_create(&first->params, first->w, tokenizer, pool, &request->knockout,
                                    options_given(request->options, "--int8") != NULL);
     for (size_t i = 1; i < models->count; i++) scorer_add(scorer, &models->files[i].params, models->files[i].w);
-    const bool ok = scoring_run(scorer, tokenizer, &command, paths, count, &request->lost, err);
+    const bool ok = scoring_run(scorer, tokenizer, &command, paths, count, &request->failed, err);
     scorer_free(scorer);
     return ok;
 }
@@ -320,7 +323,7 @@ static int run(Request *request, Error *err) {
     tokenizer_free(tokenizer);
     if (pool) pool_free(pool);
     models_close(&models);
-    return !ok ? options_fail(&command, err) : request->lost ? EXIT_FAILED : EXIT_DONE;
+    return !ok ? options_fail(&command, err) : request->failed ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* Refuses wrong values, and options that exclude each other. */
@@ -381,7 +384,6 @@ int main(int argc, char **argv) {
     else
         check_texts(&request);
     request.print.alignment = (Alignment)options_choice(&reader, "--alignment", alignments);
-    options_keep_going();
     const int code = run(&request, &err);
     stbds_arrfree(request.texts);
     for (size_t i = 0; i < stbds_arrlenu(request.models); i++) free(request.models[i]);

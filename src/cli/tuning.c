@@ -18,6 +18,8 @@ void tuning_check(const OptionReader *r, bool reranks, const Text *texts, size_t
         options_usage(r->command,
                       "--tune finds --weights for --rerank or --reverse, and --calibration for --confidence: "
                       "expected one of these without its numbers");
+    if (options_given(r, "--alignment"))
+        options_usage(r->command, "--tune prints no translations: expected no --alignment with it");
     if (count > 0) options_usage(r->command, "--tune: expected no text with it, found \"%s\"", texts[0].bytes);
 }
 
@@ -83,10 +85,8 @@ static bool translate_lines(const Tuning *t, Judged *j, const Corpus *corpus, si
     return ok;
 }
 
-static void tune_weights(const Tuning *t, Judged *j, size_t sentences, double weights[RERANK_MOST]) {
+static void tune_weights(const Tuning *t, Judged *j, size_t sentences, double weights[RERANK_MOST_VALUES]) {
     const double bleu = rerank_tune(&j->list, weights);
-    printf("--weights ");
-    for (size_t i = 0; i < j->list.values; i++) printf(i ? ",%.10g" : "%.10g", weights[i]);
     options_note(t->command, "BLEU of %zu sentences: %.2f as the search has them, %.2f with these weights", sentences,
                  score_value((ScoreOptions){.metric = SCORE_BLEU}, &j->first), bleu);
 }
@@ -105,13 +105,12 @@ static bool enough(const Tuning *t, size_t count, Error *err) {
                      2 * CONFIDENCE_LEAST, count);
 }
 
-static bool calibrate(const Tuning *t, const Judged *j, Error *err) {
+static bool calibrate(const Tuning *t, const Judged *j, Confidence *found, Error *err) {
     const size_t count = stbds_arrlenu(j->samples);
-    const Confidence found = confidence_fit(j->samples, count);
-    if (found.bias == 0 && found.slope == 0)
+    *found = confidence_fit(j->samples, count);
+    if (found->bias == 0 && found->slope == 0)
         return error_set(err, "%s: expected at least %d sentences that have a translation, found fewer", t->list,
                          CONFIDENCE_LEAST);
-    printf("--calibration %.6g,%.6g", found.bias, found.slope);
     ConfidenceBin bins[CONFIDENCE_BINS];
     const double difference = confidence_diagram(bins, j->samples, count);
     options_note(t->command, "confidence and, found by it, chrF2 / 100, of sentences that the fit has not seen:");
@@ -129,6 +128,11 @@ static void tell_flaws(const Tuning *t, const CorpusReader *reader, CorpusReport
     free(told);
 }
 
+static void print_weights(const double *weights, size_t count) {
+    printf("--weights ");
+    for (size_t i = 0; i < count; i++) printf(i ? ",%.10g" : "%.10g", weights[i]);
+}
+
 bool tuning_run(const Tuning *t, Error *err) {
     const CorpusRules rules = {.keep = true, .max_length = SIZE_MAX, .text = t->text};
     CorpusReport report = {0};
@@ -144,13 +148,15 @@ bool tuning_run(const Tuning *t, Error *err) {
     Judged j = {.work = ngrams_create()};
     for (size_t i = 0; ok && i < corpus.count; i += LINES_TOGETHER)
         ok = translate_lines(t, &j, &corpus, i, size_min(LINES_TOGETHER, corpus.count - i), err);
-    double weights[RERANK_MOST];
-    if (ok && t->reranker && !t->weights) tune_weights(t, &j, corpus.count, weights);
-    if (ok && t->confidence) {
-        if (t->reranker) keep_best(&j, t->weights ? t->weights : weights);
-        if (t->reranker && !t->weights) putchar(' ');
-        ok = calibrate(t, &j, err);
-    }
+    double weights[RERANK_MOST_VALUES] = {0};
+    Confidence calibration = {0, 0};
+    const bool weighs = t->reranker && !t->weights;
+    if (ok && weighs) tune_weights(t, &j, corpus.count, weights);
+    if (ok && t->confidence && t->reranker) keep_best(&j, t->weights ? t->weights : weights);
+    ok = ok && (!t->confidence || calibrate(t, &j, &calibration, err));
+    if (ok && weighs) print_weights(weights, j.list.values);
+    if (ok && t->confidence)
+        printf("%s--calibration %.6g,%.6g", weighs ? " " : "", calibration.bias, calibration.slope);
     if (ok) putchar('\n');
     ngrams_free(j.work);
     rerank_list_free(&j.list);

@@ -11,7 +11,7 @@
 
 #define MAGIC "nmtpairs"
 enum {
-    VERSION = 4,           /* of the format, and of how a vocabulary is learnt and text cut into tokens */
+    VERSION = 5,           /* of the format, and of how a vocabulary is learnt and text cut into tokens */
     BLOCK_LINES = 1 << 14, /* lines encoded at a time */
     COPY_SIZE = 1 << 16,   /* bytes */
 };

@@ -7,7 +7,8 @@
  *     parts    (items of the list) uint64, the pairs of each; nothing if no item has a weight
  *     CacheEnd (cache.c): magic, version, key, these sizes, the report, and checksums over all but the zeros
  *
- * Little-endian, like all files of the program. The key is a checksum of the text and the settings it was made from. */
+ * Little-endian, like all files of the program. The key is a checksum of all that it was made from: the text, the
+ * settings, and the model that the vocabulary was taken from, if it was not learnt from the text. */
 #pragma once
 
 #include <stdbool.h>

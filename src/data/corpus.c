@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/check.h"
 #include "base/checksum.h"
@@ -52,15 +51,7 @@ static bool end_item(CorpusReader *r, Error *err) {
         return error_set(err, "%s; and no line of the file can be used. Two files side by side are written %s+%s",
                          r->flaw.text, item->names[0], next->names[0]);
     if (r->good == 0) return error_set(err, "%s; and no line of the file can be used", r->flaw.text);
-    for (int side = 0; side < 2 && item->names[side]; side++) {
-        struct stat now;
-        const struct stat *before = &item->before[side];
-        if (fstat(r->descriptors[side], &now) != 0 || now.st_dev != before->st_dev || now.st_ino != before->st_ino ||
-            now.st_size != before->st_size || now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
-            now.st_mtim.tv_nsec != before->st_mtim.tv_nsec)
-            return error_set(err, "%s: expected it to stay as it was, but it changed while being read",
-                             item->names[side]);
-    }
+    if (!corpus_check_item(r, err)) return false;
     corpus_close_item(r);
     return true;
 }
@@ -97,7 +88,7 @@ static void append(Corpus *corpus, Text text, bool plain) {
         if (corpus->text[i] == '\t') corpus->text[i] = ' ';
 }
 
-/* Whether a line with this flaw is one that rules.keep takes: one with a target. */
+/* Whether a line with this flaw is one that rules.keep takes: of a TSV one with a target, of two files any. */
 static bool is_kept(const CorpusReader *r, CorpusFlaw flaw, const Text sides[2], bool is_tsv) {
     if (!r->rules.keep || (flaw != CORPUS_EMPTY && flaw != CORPUS_NOT_UTF8)) return false;
     if (!is_tsv) return sides[0].length <= CORPUS_LONGEST_LINE && sides[1].length <= CORPUS_LONGEST_LINE;
@@ -175,15 +166,18 @@ bool corpus_next(CorpusReader *r, Corpus *corpus, size_t most, CorpusReport *rep
             r->item++;
             continue;
         }
+        /* The file grew, and the table of `unique` has no room for more lines than there were. */
+        if (++r->taken > r->lines) return corpus_changed(item->names[0], err);
         report->lines++;
         const size_t side = next[0] != LINES_LONG;
         if (next[side] == LINES_LONG)
-            corpus_report_add(report, CORPUS_TOO_LONG, (CorpusPlace){2 * r->item + side, lines_count(r->open[side])});
+            corpus_report_add(report, CORPUS_LONG_LINE, (CorpusPlace){2 * r->item + side, lines_count(r->open[side])});
         else
             take_line(r, corpus, sides, report);
     }
     if (corpus->count == 0) {
         r->item = 0;
+        r->taken = 0;
         free(r->seen);
         r->seen = NULL;
     }

@@ -5,7 +5,7 @@
  *     pairs.tsv            lines of `source TAB target`; validation takes further columns that have text as further
  *                          accepted targets, training does not look at them
  *     train.en+train.fr    two files side by side: line i of the second translates line i of the first
- *     -                    standard input, with lines as in a TSV
+ *     -                    standard input, with lines as in a TSV; only once, and not beside a file
  *
  * A `*` and a number behind an item is its weight: `old.tsv*0.1 new.en+new.fr*2` takes a tenth of the pairs of the
  * first file in each epoch, and those of the others twice.
@@ -32,14 +32,15 @@ enum { CORPUS_LONGEST_LINE = 1 << 20, CORPUS_RATIO_FREE = 16 };
 #define CORPUS_WEIGHT_LEAST 0.001
 #define CORPUS_WEIGHT_MOST  1000
 
-/* Why a line is left out; of several reasons the first in this order. */
+/* Why a line is left out: of several reasons the first in this order, and of two files side by side that of the first.
+ */
 typedef enum CorpusFlaw {
+    CORPUS_LONG_LINE, /* more than CORPUS_LONGEST_LINE bytes; of a TSV, in columns 1 and 2 */
     CORPUS_NO_TAB,
     CORPUS_EMPTY,     /* column 1 or 2 has nothing but white space and what is left out (text.invisible) */
     CORPUS_NOT_UTF8,  /* somewhere in these */
     CORPUS_DUPLICATE, /* unique: source and first target read as those of an earlier line (without nfc: its bytes) */
-    CORPUS_TOO_LONG,  /* a side of more than max_length tokens, counting </s>, or columns 1 and 2 of more than
-                         CORPUS_LONGEST_LINE bytes */
+    CORPUS_TOO_LONG,  /* a side of more than max_length tokens, counting </s> */
     CORPUS_RATIO, /* a side of more than CORPUS_RATIO_FREE tokens and more than max_ratio times those of the other */
     CORPUS_FLAWS
 } CorpusFlaw;
@@ -48,8 +49,8 @@ typedef struct CorpusRules {
     bool swap;   /* exchange source and target: columns 1 and 2 */
     bool unique; /* take only the first of equal lines */
     bool keep; /* take all targets of a line, not that of column 2 alone. And take lines that only have no source, or no
-                  target in column 2, or bytes that are not UTF-8, as long as there is a target; they are counted by
-                  their flaw all the same (CorpusLine.flawed) */
+                  target in column 2, or bytes that are not UTF-8: of a TSV those with a target, of two files all.
+                  They are counted by their flaw all the same (CorpusLine.flawed) */
     size_t max_length;
     double max_ratio;   /* 0: any */
     Normalisation text; /* how the text will be read: lines count as equal, or as empty, if they are so after it */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/ds.h"
+#include "base/terminal.h"
 #include "data/corpus_internal.h"
 #include "text/unicode.h"
 
@@ -27,7 +28,7 @@ static bool is_blank(const char *text, size_t length, Normalisation how) {
 
 bool corpus_flaw(CorpusFlaw *flaw, Text line, bool is_tsv, Normalisation how, const char *name, size_t number,
                  Error *why) {
-    *flaw = CORPUS_TOO_LONG;
+    *flaw = CORPUS_LONG_LINE;
     if (line.length > CORPUS_LONGEST_LINE)
         return !error_set(why, "%s:%zu: expected a line of at most %d bytes, found %zu", name, number,
                           CORPUS_LONGEST_LINE, line.length);
@@ -66,6 +67,7 @@ static char *tell_more(char *text, const CorpusReader *r, const char *key, char 
 
 char *corpus_tell(const CorpusReader *r, const CorpusReport *report, const char *key) {
     static const char *const what[CORPUS_FLAWS] = {
+        [CORPUS_LONG_LINE] = "longer than 1 MiB",
         [CORPUS_NO_TAB] = "without a TAB",
         [CORPUS_EMPTY] = "without text on a side",
         [CORPUS_NOT_UTF8] = "with bytes that are not UTF-8",
@@ -76,15 +78,16 @@ char *corpus_tell(const CorpusReader *r, const CorpusReport *report, const char 
     char *text = memory_string("");
     for (int flaw = 0; flaw < CORPUS_FLAWS; flaw++) {
         if (!report->count[flaw]) continue;
+        const bool kept = r->rules.keep && flaw != CORPUS_LONG_LINE && flaw != CORPUS_NO_TAB;
         char *start =
-            memory_format("left out%s %llu line%s %s", r->rules.keep && flaw != CORPUS_NO_TAB ? " of the loss" : "",
-                          (unsigned long long)report->count[flaw], report->count[flaw] > 1 ? "s" : "", what[flaw]);
+            memory_format("left out%s %s line%s %s", kept ? " of the loss" : "",
+                          terminal_count(report->count[flaw]).text, report->count[flaw] > 1 ? "s" : "", what[flaw]);
         text = tell_more(text, r, key, start, report->first[flaw]);
     }
     if (report->returns)
         text = tell_more(text, r, key,
-                         memory_format("%llu line%s with a CR inside, which ends a line only where there is no LF",
-                                       (unsigned long long)report->returns, report->returns > 1 ? "s" : ""),
+                         memory_format("%s line%s with a CR inside, which ends a line only where there is no LF",
+                                       terminal_count(report->returns).text, report->returns > 1 ? "s" : ""),
                          report->first_return);
     return text;
 }

@@ -28,6 +28,7 @@ struct CorpusReader {
     CorpusItem *items; /* stb_ds array */
     uint64_t checksum; /* of all files */
     uint64_t lines;    /* at most as many as the files have together */
+    uint64_t taken;    /* since the last beginning; a line of two files counts once */
     /* Where reading is: */
     size_t item;
     LineReader *open[2]; /* of the item; NULL: not begun */
@@ -41,6 +42,11 @@ struct CorpusReader {
 /* Begins and ends reading the item; only its files are open then. */
 bool corpus_open_item(CorpusReader *reader, Error *err);
 void corpus_close_item(CorpusReader *reader);
+
+/* Whether the files of the item, which are open, are as they were when the corpus was opened. */
+bool corpus_check_item(const CorpusReader *reader, Error *err);
+/* The error for a file that is not: sets it and returns false. */
+bool corpus_changed(const char *name, Error *err);
 
 /* Whether a line of one file has a flaw; *why is a message about it. name, number: of the file and the line. */
 bool corpus_flaw(CorpusFlaw *flaw, Text line, bool is_tsv, Normalisation how, const char *name, size_t number,

@@ -37,8 +37,15 @@ static bool cut_weight(char *item, double *weight, const char *whole, Error *err
     return true;
 }
 
-/* A ~ in a name becomes the home folder. target: NULL for a TSV. */
+static bool is_input(const char *name) { return strcmp(name, "-") == 0; }
+
+/* A ~ in a name becomes the home folder. target: NULL for a TSV. Standard input is read once, and has both sides. */
 static bool add_item(CorpusReader *r, const char *source, const char *target, double weight, Error *err) {
+    if (target && (is_input(source) || is_input(target)))
+        return error_set(err, "-: expected it alone, with lines of `source TAB target`, found it beside %s",
+                         is_input(source) ? target : source);
+    for (size_t i = 0; i < stbds_arrlenu(r->items) && is_input(source); i++)
+        if (is_input(r->items[i].names[0])) return error_set(err, "-: expected at most once, found twice");
     CorpusItem item = {.names = {file_home(source, err)}, .copy = -1, .weight = weight};
     if (item.names[0] && target) item.names[1] = file_home(target, err);
     stbds_arrput(r->items, item);
@@ -80,7 +87,7 @@ static bool add_name(CorpusReader *r, char *name, Error *err) {
         free(source);
         return ok;
     }
-    if (exists(name) || strcmp(name, "-") == 0 || !strchr(name, '+')) return add_item(r, name, NULL, weight, err);
+    if (exists(name) || is_input(name) || !strchr(name, '+')) return add_item(r, name, NULL, weight, err);
     for (const char *at = name; (at = strchr(at, '+')); at++) { /* one of two files is there */
         char *source = memory_string_n(name, (size_t)(at - name));
         const bool first = exists(source), second = exists(at + 1);
@@ -94,14 +101,17 @@ static bool add_name(CorpusReader *r, char *name, Error *err) {
                      name);
 }
 
-/* The name in the quotes that open at *at, in a fresh string; *at is put behind it. NULL when they are not closed. */
+/* The name in the quotes that open at *at, in a fresh string; *at is put behind it. NULL when they are not closed. A
+ * "-" in quotes is a file of this name. */
 static char *take_quoted(const char **at) {
     const char *open = *at, *close = ini_closing(open, open + strlen(open));
     if (!close) return NULL;
     char *name = memory_new((size_t)(close - open), 1);
     ini_unquote(name, open, close);
     *at = close + 1;
-    return name;
+    if (!is_input(name)) return name;
+    free(name);
+    return memory_string("./-");
 }
 
 /* What follows the names of an item with quotes: its weight, or nothing. A last name without quotes ends in it. */
@@ -149,7 +159,7 @@ static bool take_item(CorpusReader *r, const char **at, Error *err) {
     } else if (!quoted) {
         ok = add_name(r, names[0], err);
     } else {
-        ok = add_item(r, strcmp(names[0], "-") == 0 ? "./-" : names[0], names[1], weight, err);
+        ok = add_item(r, names[0], names[1], weight, err);
     }
     free(names[0]);
     free(names[1]);
@@ -208,7 +218,7 @@ static bool open_item(CorpusReader *r, CorpusItem *item, const char *folder, Che
     for (int side = 0; side < 2 && item->names[side]; side++) {
         size_t size;
         int descriptor = -1;
-        if (strcmp(item->names[side], "-") != 0) {
+        if (!is_input(item->names[side])) {
             descriptor = file_open(item->names[side], &size, err);
             if (descriptor < 0) return explain(r, item->names[side], folder, err);
         } else if (folder) {
@@ -216,14 +226,14 @@ static bool open_item(CorpusReader *r, CorpusItem *item, const char *folder, Che
             item->names[side] = memory_string("standard input");
             descriptor = item->copy = copy_input(folder, err);
         } else {
-            error_set(err, "-: expected a file; only data.train can be standard input, so save the text as a file");
+            error_set(err, "-: expected a file, found standard input; save what comes from it in a file: cat > FILE");
         }
         if (descriptor < 0) return false;
         Checksum sum;
         checksum_start(&sum);
-        bool ok = scan_file(r, descriptor, item->names[side], &sum, err);
-        if (ok && fstat(descriptor, &item->before[side]) != 0)
-            ok = error_set(err, "%s: cannot read: %s", item->names[side], strerror(errno));
+        bool ok = fstat(descriptor, &item->before[side]) == 0 ||
+                  error_set(err, "%s: cannot read: %s", item->names[side], strerror(errno));
+        ok = ok && scan_file(r, descriptor, item->names[side], &sum, err);
         if (descriptor != item->copy) file_close(descriptor);
         if (!ok) return false;
         item->sums[side] = checksum_end(&sum);
@@ -247,6 +257,23 @@ CorpusReader *corpus_open(const char *list, const char *folder, CorpusRules rule
     return NULL;
 }
 
+bool corpus_changed(const char *name, Error *err) {
+    return error_set(err, "%s: expected it to stay as it was, but it changed while being read", name);
+}
+
+bool corpus_check_item(const CorpusReader *r, Error *err) {
+    const CorpusItem *item = &r->items[r->item];
+    for (int side = 0; side < 2 && item->names[side]; side++) {
+        struct stat now;
+        const struct stat *before = &item->before[side];
+        if (fstat(r->descriptors[side], &now) != 0 || now.st_dev != before->st_dev || now.st_ino != before->st_ino ||
+            now.st_size != before->st_size || now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
+            now.st_mtim.tv_nsec != before->st_mtim.tv_nsec)
+            return corpus_changed(item->names[side], err);
+    }
+    return true;
+}
+
 bool corpus_open_item(CorpusReader *r, Error *err) {
     const CorpusItem *item = &r->items[r->item];
     r->good = 0;
@@ -259,7 +286,7 @@ bool corpus_open_item(CorpusReader *r, Error *err) {
         r->descriptors[side] = descriptor;
         r->open[side] = lines_open(descriptor, item->names[side]);
     }
-    return true;
+    return corpus_check_item(r, err);
 }
 
 void corpus_close_item(CorpusReader *r) {
@@ -290,8 +317,7 @@ bool corpus_names_input(const char *list) {
     bool found = false;
     split_list(r, list, &ignored);
     for (size_t i = 0; i < stbds_arrlenu(r->items); i++)
-        for (int side = 0; side < 2 && r->items[i].names[side]; side++)
-            found = found || strcmp(r->items[i].names[side], "-") == 0;
+        found = found || (r->items[i].names[0] && is_input(r->items[i].names[0]));
     corpus_close(r);
     return found;
 }

@@ -27,9 +27,10 @@ static const Field info_fields[] = {
 #define HISTORY_KEY "training.history"
 
 static const Field training_fields[] = {
-    ROW_REAL("confidence_bias", ModelInfo, confidence.bias, "0", -1e6, 1e6, "of decode/confidence.h"),
-    ROW_REAL("confidence_slope", ModelInfo, confidence.slope, "0", -1e6, 1e6, "of decode/confidence.h"),
-    ROW_INTEGER("longest_source", ModelInfo, longest_source, "0", 0, UINT32_MAX, "tokens of the longest source"),
+    ROW_REAL("training.confidence_bias", ModelInfo, confidence.bias, "0", -1e6, 1e6, "of decode/confidence.h"),
+    ROW_REAL("training.confidence_slope", ModelInfo, confidence.slope, "0", -1e6, 1e6, "of decode/confidence.h"),
+    ROW_INTEGER("training.longest_source", ModelInfo, longest_source, "0", 0, UINT32_MAX,
+                "tokens of the longest source"),
     ROW_END,
 };
 
@@ -230,8 +231,11 @@ static bool read_info(ModelFile *file, Error *err) {
                          "%s: general.architecture: expected \"%s\", found \"%s\": only models of ./train can be used",
                          file->path, architecture, found);
     if (!check_keys(file, err)) return false;
-    for (size_t i = 0; i < COUNT(tables); i++)
-        if (!read_fields(file, tables[i].fields, tables[i].prefix, (char *)info + tables[i].offset, err)) return false;
+    for (size_t i = 0; i < COUNT(tables); i++) {
+        void *of = (char *)info + tables[i].offset;
+        if (!read_fields(file, tables[i].fields, tables[i].prefix, of, err)) return false;
+        if (!fields_check(tables[i].fields, of, file->path, err)) return false;
+    }
     info->decode.n_best = 1;
     size_t ids;
     if (!hyper_check(&info->hyper, file->path, err) || !search_check(&info->decode, &info->hyper, file->path, err) ||

@@ -4,7 +4,7 @@
  *     nmt.width, nmt.heads, nmt.norm, ...       hyper-parameters (hyper_fields of model/hyper.h)
  *     nmt.text.lowercase, ...                   normalisation (normalise_fields of text/normalise.h)
  *     nmt.tokenizer.merges                      uint32 (count, 2): pairs of token ids (text/tokenizer.h)
- *     nmt.decode.beam, ...                      how to translate (search_fields of decode/search.h)
+ *     nmt.decode.beam, ...                      how to translate (search_fields of decode/search_options.h)
  *     nmt.config                                the config, as INI text
  *     nmt.step, nmt.precision, nmt.instruction_set   where it comes from
  *     training.words                            uint32: what words the sources of the training had (decode/words.h)

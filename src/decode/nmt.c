@@ -17,7 +17,8 @@ const char *nmt_version(void) { return NMT_VERSION; }
 
 typedef struct Opening {
     nmt_model *model; /* the result */
-    const char *path; /* NULL: the bytes */
+    bool named;       /* the file of this path; else the bytes */
+    const char *path;
     const void *bytes;
     size_t size;
 } Opening;
@@ -39,8 +40,8 @@ static bool open_model(void *context, Error *err) {
     Opening *o = context;
     nmt_model *m = memory_new(1, sizeof *m);
     m->scope = scope_current();
-    const bool ok = cpu_check(err) && (o->path ? modelfile_open(&m->file, o->path, err)
-                                               : modelfile_open_memory(&m->file, o->bytes, o->size, "model", err));
+    const bool ok = cpu_check(err) && (o->named ? modelfile_open(&m->file, o->path, err)
+                                                : modelfile_open_memory(&m->file, o->bytes, o->size, "model", err));
     if (!ok || !(m->tokenizer = modelfile_tokenizer(&m->file, err))) return false;
     read_info(m);
     o->model = m;
@@ -51,6 +52,10 @@ static nmt_status open_any(nmt_model **model, Opening opening, int header, nmt_e
     static const nmt_status failure = NMT_FAILED;
     if (!model) return call_refuse(err, NMT_WRONG_ARGUMENT, "model: expected where to put it, found NULL");
     *model = NULL;
+    if (opening.named && !opening.path)
+        return call_refuse(err, NMT_WRONG_ARGUMENT, "path: expected the name of a file, found NULL");
+    if (!opening.named && !opening.bytes && opening.size > 0)
+        return call_refuse(err, NMT_WRONG_ARGUMENT, "bytes: expected %zu bytes, found NULL", opening.size);
     nmt_status status = call_header(header, err);
     if (status != NMT_OK) return status;
     Scope *scope = scope_create();
@@ -64,12 +69,10 @@ static nmt_status open_any(nmt_model **model, Opening opening, int header, nmt_e
 }
 
 nmt_status nmt_open(nmt_model **model, const char *path, int header, nmt_error *err) {
-    if (!path) return call_refuse(err, NMT_WRONG_ARGUMENT, "path: expected the name of a file, found NULL");
-    return open_any(model, (Opening){.path = path}, header, err);
+    return open_any(model, (Opening){.named = true, .path = path}, header, err);
 }
 
 nmt_status nmt_open_memory(nmt_model **model, const void *bytes, size_t size, int header, nmt_error *err) {
-    if (!bytes && size > 0) return call_refuse(err, NMT_WRONG_ARGUMENT, "bytes: expected %zu bytes, found NULL", size);
     return open_any(model, (Opening){.bytes = bytes, .size = size}, header, err);
 }
 

@@ -74,8 +74,8 @@ typedef struct nmt_text {
  * translators are freed. */
 typedef struct nmt_model nmt_model;
 
-/* Opens a model file, which is mapped into memory; header is NMT_HEADER. On failure *model is NULL. While it is
- * open, another file may be renamed to its name; but nobody may write into it or shorten it. */
+/* Opens a model file, which is mapped into memory; header is NMT_HEADER. On failure *model is NULL. While the model is
+ * open, another file may be renamed to the name of its file; but nobody may write into the file or shorten it. */
 NMT_API nmt_status nmt_open(nmt_model **model, const char *path, int header, nmt_error *err);
 
 /* Opens a model file's bytes, which stay the caller's, and must stay as they are until nmt_close. If their address is a
@@ -96,7 +96,11 @@ NMT_API const char *nmt_info_key(const nmt_model *model, size_t i);
 
 /* How to translate. nmt_options_init fills in the defaults, which are 0 unless the comment names another; then change
  * what you need. Where a comment says "the model's", the value is that of [decode] in the config that the model was
- * trained with; the model file keeps it. */
+ * trained with; the model file keeps it.
+ *
+ * The most tokens that a translation may have (max_ratio, max_extra, max_length) include the one that ends it;
+ * min_length does not count that one. If a text is translated in parts, the limits and no_repeat_ngram hold for each
+ * part by itself, and only the first part begins with prefix. */
 typedef struct nmt_options {
     size_t size;         /* sizeof(nmt_options) */
     int header;          /* NMT_HEADER */
@@ -120,7 +124,7 @@ typedef struct nmt_options {
     uint64_t seed;       /* default 1: the draws depend only on it, on the number of the text, counted over all calls of
                             the translator that succeed, and on the position */
     const nmt_model *const *more; /* (more_count) other models with the same vocabulary: the probability of a token is
-                                     then the mean over all models. They must stay open as long as the model */
+                                     then the mean over all models. They must stay open until the translator is freed */
     size_t more_count;            /* at most 15 */
     int int8;                     /* 1: compute with weights in 8-bit integers: faster, and a little less exact */
 } nmt_options;
@@ -140,7 +144,8 @@ typedef struct nmt_word {
 typedef struct nmt_hypothesis {
     nmt_text text;                 /* one line of UTF-8 */
     double log_probability, score; /* -INFINITY: the model's numbers were not finite, and the text is empty */
-    size_t cut;                    /* tokens after which it was cut off by a limit; 0: it ended by itself */
+    size_t cut;                    /* tokens after which it was cut off, by a limit or because options forbid every
+                                      further token; in parts: those of the first part that was cut. 0: it was not */
     const nmt_word *words;         /* (word_count), with options.alignment */
     size_t word_count;
 } nmt_hypothesis;
@@ -164,15 +169,16 @@ NMT_API nmt_status nmt_translator_new(nmt_translator **translator, const nmt_mod
                                       nmt_error *err);
 NMT_API void nmt_translator_free(nmt_translator *translator); /* NULL is fine */
 
-/* Translates texts (count), best many at once. *results becomes an array of count results in the order of the texts,
- * which belong to the translator and live until its next call. A translation has the same bits whatever else it is
- * translated with, unless it is sampled. After a failure the translator can be used again. */
+/* Translates texts (count), best many at once. *results becomes an array of count results. The results are in the order
+ * of the texts. They belong to the translator and live until its next call. A translation has the same bits whatever
+ * else it is translated with, unless it is sampled. After a failure the translator can be used again. */
 NMT_API nmt_status nmt_translate(nmt_translator *translator, const nmt_text *texts, size_t count,
                                  const nmt_result *const **results, nmt_error *err);
 
 /* How likely the model finds a given translation: log p(target | source), which is a sum over the target's tokens; and
- * the number of these tokens, the end of the sentence included. Without tokens: 0 if both texts are empty; -INFINITY if
- * only the source is empty, a side is too long for the model, or the model's numbers are not finite. */
+ * the number of these tokens, the end of the sentence included. Some pairs have no score; their tokens are 0. The log
+ * probability is then 0 if both texts are empty, and -INFINITY if only the source is empty, a side is too long for the
+ * model, or the model's numbers are not finite. */
 typedef struct nmt_score {
     double log_probability;
     size_t tokens;

@@ -59,8 +59,9 @@ void nmt_options_init(nmt_options *options, size_t size, int header) {
     call_defaults(options, size, header, &standard, sizeof standard);
 }
 
-/* Numbers that search_check would see as huge ones. */
-static bool check_signs(const nmt_options *o, Error *err) {
+/* Whether the numbers are within their bounds, and go together. search_check comes later: its messages have the names
+ * of a config. hyper: of all models together. */
+static bool check_numbers(const nmt_options *o, const Hyper *hyper, Error *err) {
     const struct {
         const char *name;
         int value, most;
@@ -77,14 +78,33 @@ static bool check_signs(const nmt_options *o, Error *err) {
         {"sample", o->sample, 1},
         {"int8", o->int8, 1},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    const struct {
+        const char *name;
+        double value, most; /* a negative value is fine: the model's */
+    } reals[] = {
+        {"length_alpha", o->length_alpha, 10},
+        {"max_ratio", o->max_ratio, 1000},
+        {"max_extra", o->max_extra, HYPER_MAX_LENGTH},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
         if (rows[i].value < 0 || rows[i].value > rows[i].most)
             return error_set(err, "options: %s: expected 0 to %d, found %d", rows[i].name, rows[i].most, rows[i].value);
-    if (o->sample && o->temperature == 0)
-        return error_set(err,
-                         "options: temperature: expected 0.01 to 100, found 0 (without sample, the search is greedy)");
+    for (size_t i = 0; i < COUNT(reals); i++)
+        if (!(reals[i].value <= reals[i].most)) /* or it is no number */
+            return error_set(err, "options: %s: expected at most %.15g, found %.15g", reals[i].name, reals[i].most,
+                             reals[i].value);
+    if (!(o->temperature >= 0.01 && o->temperature <= 100) && (o->sample || o->temperature != 0))
+        return error_set(err, "options: temperature: expected 0.01 to 100, found %.15g", o->temperature);
+    if (o->sample && o->beam > 1)
+        return error_set(err, "options: beam: expected 0 or 1 with sample, found %d", o->beam);
     if (o->sample && o->n_best > 1)
         return error_set(err, "options: n_best: expected 1 with sample, found %d", o->n_best);
+    if (o->max_length > 0 && o->min_length >= o->max_length)
+        return error_set(err, "options: min_length: expected less than max_length (%d), found %d", o->max_length,
+                         o->min_length);
+    if ((size_t)o->min_length >= hyper->max_length)
+        return error_set(err, "options: min_length: expected less than the model's max_length (%zu), found %d",
+                         hyper->max_length, o->min_length);
     return true;
 }
 
@@ -93,11 +113,11 @@ static bool search_options(SearchOptions *how, int32_t **prefix, const nmt_trans
     const nmt_options *o = &t->options;
     *how = t->model->file.info.decode;
     Hyper hyper = t->model->file.info.hyper; /* of all models together */
-    if (!check_signs(o, err)) return false;
     for (size_t i = 0; i < o->more_count; i++) {
         if (!modelfile_check_same_tokens(&t->model->file, &o->more[i]->file, err)) return false;
         hyper.max_length = size_min(hyper.max_length, o->more[i]->file.info.hyper.max_length);
     }
+    if (!check_numbers(o, &hyper, err)) return false;
     if (o->beam > 0) how->beam = (size_t)o->beam;
     how->n_best = o->n_best > 0 ? (size_t)o->n_best : 1;
     if (!(o->length_alpha < 0)) how->length_alpha = o->length_alpha;
@@ -117,6 +137,11 @@ static bool search_options(SearchOptions *how, int32_t **prefix, const nmt_trans
     tokenizer_encode(t->model->tokenizer, prefix, o->prefix.bytes, o->prefix.length);
     how->prefix = *prefix, how->prefix_length = stbds_arrlenu(*prefix);
     how->seed = o->seed;
+    const bool own = how->max_length > 0 && how->max_length <= hyper.max_length;
+    const size_t most = own ? how->max_length : hyper.max_length;
+    if (how->prefix_length >= most)
+        return error_set(err, "options: prefix: expected fewer than %zu tokens (%s), found %zu", most,
+                         own ? "max_length" : "the model's max_length", how->prefix_length);
     return search_check(how, &hyper, "options", err);
 }
 

@@ -9,10 +9,10 @@
 #include "eval/score.h"
 
 struct Reranker {
-    Scorer *scorers[RERANK_MOST];
-    bool reverse[RERANK_MOST];
+    Scorer *scorers[RERANK_MOST_VALUES];
+    bool reverse[RERANK_MOST_VALUES];
     size_t values;
-    double weights[RERANK_MOST];
+    double weights[RERANK_MOST_VALUES];
     /* All stb_ds arrays, kept from run to run: of every hypothesis. */
     TranslatorHypothesis *before, *after; /* as they came, in order */
     double *value_before, *value;         /* (values) of each */
@@ -40,7 +40,7 @@ void reranker_free(Reranker *r) {
 }
 
 void reranker_add(Reranker *r, Scorer *scorer, bool reverse) {
-    CHECK(r->values < RERANK_MOST, "there is room for another model");
+    CHECK(r->values < RERANK_MOST_VALUES, "there is room for another model");
     const size_t at = r->values++ - 1; /* the tokens stay the last */
     r->scorers[at] = scorer, r->reverse[at] = reverse;
     r->weights[at] = 1;
@@ -179,7 +179,7 @@ static bool move(const RerankList *list, double *weights, size_t i, double step,
     }
 }
 
-double rerank_tune(const RerankList *list, double weights[RERANK_MOST]) {
+double rerank_tune(const RerankList *list, double weights[RERANK_MOST_VALUES]) {
     static const double steps[] = {0.5, 0.25, 0.125, 0.0625, 0.03125}; /* exact in binary, short in decimal */
     for (size_t i = 0; i < list->values; i++) weights[i] = i == 0;
     double bleu = rerank_bleu(list, weights);

@@ -15,7 +15,7 @@
 #include "decode/translator.h"
 #include "eval/ngrams.h"
 
-enum { RERANK_MOST = 8 + 2 }; /* values */
+enum { RERANK_MOST_VALUES = 8 + 2 };
 
 typedef struct Reranker Reranker;
 
@@ -23,8 +23,8 @@ typedef struct Reranker Reranker;
 Reranker *reranker_create(void);
 void reranker_free(Reranker *reranker); /* NULL is fine */
 
-/* One more model, with weight 1; at most RERANK_MOST - 2. reverse: it translates the other way. The scorer must outlive
- * the reranker. */
+/* One more model, with weight 1; at most RERANK_MOST_VALUES - 2. reverse: it translates the other way. The scorer must
+ * outlive the reranker. */
 void reranker_add(Reranker *reranker, Scorer *scorer, bool reverse);
 
 /* How many values a translation has. Their weights are at first 1 for log probabilities, and 0 for tokens. */
@@ -56,4 +56,4 @@ double rerank_bleu(const RerankList *list, const double *weights);
 /* The weights with the best BLEU that a coordinate search finds: beginning with the search's log probability alone, it
  * makes one weight after another larger or smaller by a step as long as that helps, then with smaller steps. weights[0]
  * is 1, and no model's is below 0. Returns their BLEU. */
-double rerank_tune(const RerankList *list, double weights[RERANK_MOST]);
+double rerank_tune(const RerankList *list, double weights[RERANK_MOST_VALUES]);

@@ -28,7 +28,7 @@ typedef struct Pair {
 typedef struct Model {
     Transformer transformer;
     const real *w;
-    PackedWeights *packed; /* for the output layer */
+    PackedWeights *packed; /* the weights of all layers */
 } Model;
 
 /* What a model says of the token that a row is to say. */

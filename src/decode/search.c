@@ -161,8 +161,8 @@ static void begin(Search *s, Packed source, size_t capacity) {
 
 /* The continuations of rows first .. last-1: the best, or one drawn. They are found among the logits z, as
  * log softmax(z)[j] = z[j] - max - log(sum of exp(z - max)) keeps their order. Where the search is not scored, log sum
- * is left out. With a NaN, an infinity, or nothing but -infinity, max is not finite, and no log p of the row more than
- * -infinity: it will not be continued. */
+ * is left out. With a NaN, an infinity, or nothing but -infinity, max is not finite. Then no log p of the row is above
+ * -infinity, and the hypothesis is not continued. */
 static void continue_rows(void *context, size_t first, size_t last) {
     Search *s = context;
     const size_t V = s->hyper.vocab;

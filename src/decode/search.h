@@ -90,7 +90,7 @@ void search_long(Search *search, SearchLong *on_long, void *context);
 /* Translates: out (B), the best of each sentence. Sentences have 1 to max_length tokens, </s> included. The results
  * belong to the Search and live until its next run. Memory is taken as the translations grow, and kept for the next
  * run; fails when there is no more for the model's numbers, kept keys and values among them. Without memory for the
- * lists of hypotheses, which are smaller, the process ends (base/memory.h). */
+ * lists of hypotheses, which are smaller, it fails as memory_new does (base/memory.h). */
 bool search_run(Search *search, Packed source, Translation *out, Error *err);
 
 /* The hypotheses of sentence b of the last run, the best first: those that finished, and behind them, where there are

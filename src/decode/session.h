@@ -33,5 +33,5 @@ typedef struct SessionCopy {
     uint32_t from, to;
 } SessionCopy;
 
-/* Copies the first `length` positions. No slot that is written is read or written by another of the copies. */
+/* Copies the first `length` positions. No copy reads or writes a slot that another copy writes. */
 void session_copy(Session *session, const SessionCopy *copies, size_t count, size_t length);

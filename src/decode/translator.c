@@ -148,11 +148,22 @@ static bool begins_with_space(const char *bytes, size_t length) {
     return utf8_class(code) == UTF8_SPACE;
 }
 
-/* The length of the next part: how many of the first `count` ids, at least 1 and at most `most`. */
-static size_t split_next(const Tokenizer *tokenizer, const int32_t *ids, size_t count, size_t most) {
+/* How many of the ids there are up to the last that is more than white space; 1 at least, if there are any. */
+static size_t count_solid(const Tokenizer *tokenizer, const int32_t *ids, size_t count) {
+    for (; count > 1; count--) {
+        size_t length;
+        const char *bytes = tokenizer_token_bytes(tokenizer, ids[count - 1], &length);
+        if (!utf8_is_blank((Text){bytes, length})) break;
+    }
+    return count;
+}
+
+/* The length of the next part: how many of the first `count` ids, at least 1 and at most `most`. Those from number
+ * `solid` on are white space, which is no part of its own. */
+static size_t split_next(const Tokenizer *tokenizer, const int32_t *ids, size_t count, size_t solid, size_t most) {
     size_t space = 0; /* the last token that begins with white space */
     char before = 0;  /* the last byte of the token before */
-    for (size_t i = 0; i < count && i <= most; i++) {
+    for (size_t i = 0; i < solid && i <= most; i++) {
         size_t length;
         const char *bytes = tokenizer_token_bytes(tokenizer, ids[i], &length);
         if (i > 0 && begins_with_space(bytes, length)) {
@@ -161,7 +172,7 @@ static size_t split_next(const Tokenizer *tokenizer, const int32_t *ids, size_t 
         }
         before = bytes[length - 1];
     }
-    return count <= most ? count : space > 0 ? space : most;
+    return solid <= most ? size_min(count, most) : space > 0 ? space : most;
 }
 
 /* Tokenises the texts and cuts them into parts. */
@@ -179,8 +190,9 @@ static void make_parts(Translator *t, const Text *texts, size_t count, Translato
             results[i].source_words =
                 align_words(t->tokenizer, stbds_arraddnptr(t->source_word, tokens), t->ids + first, tokens);
         const bool whole = tokens <= most && !t->sentences;
-        for (size_t at = first; at < end; results[i].parts++) {
-            const size_t length = whole ? tokens : split_next(t->tokenizer, t->ids + at, end - at, most);
+        const size_t solid = tokens > 0 ? first + count_solid(t->tokenizer, t->ids + first, tokens) : first;
+        for (size_t at = first; at < solid; results[i].parts++) {
+            const size_t length = whole ? tokens : split_next(t->tokenizer, t->ids + at, end - at, solid - at, most);
             const Part part = {.text = i, .number = (uint32_t)results[i].parts, .first = at, .count = length};
             stbds_arrput(t->parts, part);
             at += length;
@@ -278,13 +290,30 @@ static void join(Translator *t, TranslatorHypothesis *h, const Made *made) {
     h->word_count += words->count;
 }
 
-/* Whether the text has this translation already: parts that differ may give the same when they are joined. */
-static bool is_there(const TranslatorResult *result, const TranslatorHypothesis *h) {
-    for (size_t i = 0; i < result->count; i++) {
-        const TranslatorHypothesis *one = &result->hypotheses[i];
-        if (one->length == h->length && (h->length == 0 || memcmp(one->bytes, h->bytes, h->length) == 0)) return true;
+static bool same_text(const TranslatorHypothesis *a, const TranslatorHypothesis *b) {
+    return a->length == b->length && (a->length == 0 || memcmp(a->bytes, b->bytes, a->length) == 0);
+}
+
+static bool has_ended(const TranslatorHypothesis *h) { return h->cut == 0 && h->log_probability != -INFINITY; }
+
+/* As the search compares hypotheses. */
+static bool is_better(const TranslatorHypothesis *a, const TranslatorHypothesis *b) {
+    return has_ended(a) != has_ended(b) ? has_ended(a) : a->score > b->score;
+}
+
+/* Puts a hypothesis into its place among those of its text, the best first. Of two that say the same, only the better
+ * one is kept: parts that differ may give the same text when they are joined. */
+static void put_in_order(Translator *t, TranslatorResult *result, TranslatorHypothesis h) {
+    TranslatorHypothesis *list = t->hypotheses + (result->hypotheses - t->hypotheses);
+    size_t at = 0;
+    while (at < result->count && !same_text(&list[at], &h)) at++;
+    if (at < result->count && !is_better(&h, &list[at])) return;
+    if (at == result->count) {
+        stbds_arrput(t->hypotheses, h);
+        result->count++;
     }
-    return false;
+    for (; at > 0 && is_better(&h, &list[at - 1]); at--) list[at] = list[at - 1];
+    list[at] = h;
 }
 
 /* Results in the order of the texts, each from its parts' hypotheses of each rank. */
@@ -308,10 +337,11 @@ static void assemble(Translator *t, size_t count, TranslatorResult *results) {
             TranslatorHypothesis h = {.bytes = t->text + stbds_arrlenu(t->text),
                                       .words = t->words + stbds_arrlenu(t->words)};
             for (size_t p = 0; p < result->parts; p++) join(t, &h, &t->made[part[p].made + rank]);
-            if (h.log_probability == -INFINITY) h.length = h.word_count = 0;
-            if (is_there(result, &h)) continue;
-            stbds_arrput(t->hypotheses, h);
-            result->count++;
+            if (h.log_probability == -INFINITY) {
+                h.length = h.word_count = h.cut = h.tokens = 0;
+                h.stuck = false;
+            }
+            put_in_order(t, result, h);
         }
         result->bytes = result->hypotheses[0].bytes, result->length = result->hypotheses[0].length;
     }

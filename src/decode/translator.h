@@ -1,4 +1,4 @@
-/* Translator: text in, text out. What a program that embeds a model needs.
+/* Translator: text in, text out. What ./translate and the library use.
  *
  * It normalises and tokenises each text, sorts the texts by length into batches, searches (decode/search.h), and gives
  * the results in the order of the texts. The translation of a text has the same bits whatever else it is translated
@@ -6,10 +6,11 @@
  *
  * A text with more tokens than the model takes is cut into parts. It is cut behind each . ! or ? that ends a word. A
  * part that is still too long is cut at the last white space that fits, and a word that is too long is cut within. The
- * parts are translated one by one, and their translations joined by spaces.
+ * parts are translated one by one, and their translations joined by spaces. White space behind the last word is no part
+ * of its own; where it does not fit into the last part, it is left out.
  *
- * Such a program calls cpu_check (math/cpu.h) before it makes the pool, as ./translate does. cpu_check refuses an
- * NMT_ISA that the CPU does not have, and makes this thread and those of the pool treat denormal numbers as 0. */
+ * ./translate and the library call cpu_check (math/cpu.h) before they make the pool. It refuses an NMT_ISA that the CPU
+ * does not have, and makes this thread and those of the pool treat denormal numbers as 0. */
 #pragma once
 
 #include <stdbool.h>
@@ -37,7 +38,7 @@ typedef struct TranslatorHypothesis {
     size_t word_count;
     size_t cut; /* tokens after which a part of it, the first of such parts, was cut off; 0: none was */
     bool stuck; /* it was cut because options forbid every further token; else because of the limit (SearchOptions) */
-    size_t tokens; /* of all parts, with the </s> of those that were not cut */
+    size_t tokens; /* of all parts, with the </s> of those that were not cut; 0 where there is no translation */
 } TranslatorHypothesis;
 
 /* All it points to lives until the next run. */
@@ -78,6 +79,6 @@ void translator_long(Translator *translator, TranslatorLong *on_long, void *cont
 void translator_count_from(Translator *translator, uint64_t texts);
 
 /* Translates count texts into results (count). A text without tokens (empty, or blank where spaces are normalised)
- * gives an empty translation. Fails when there is no memory for a large block; without memory for a small one the
- * process ends (base/memory.h). */
+ * gives an empty translation. Fails when there is no memory for a large block; without memory for a small one it
+ * fails as memory_new does (base/memory.h). */
 bool translator_run(Translator *translator, const Text *texts, size_t count, TranslatorResult *results, Error *err);

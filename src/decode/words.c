@@ -112,14 +112,14 @@ static bool is_digit(const char *text, const UnseenWord *word) {
 
 void words_unseen(UnseenWord **unseen, char **normalised, WordsSeen seen, Text text, Normalisation how) {
     if (!seen.sums) return;
-    const size_t begin = stbds_arrlenu(*normalised);
+    const size_t begin = stbds_arrlenu(*normalised), before = stbds_arrlenu(*unseen);
     normalise_text(normalised, text.bytes, text.length, how);
     const size_t length = stbds_arrlenu(*normalised) - begin;
     UnseenWord found;
     for (Place place = {0}; next_word(&found, &place, *normalised + begin, length);) {
         if (is_seen(seen, found.sum)) continue;
         found.start += begin;
-        UnseenWord *last = *unseen && stbds_arrlenu(*unseen) > 0 ? &stbds_arrlast(*unseen) : NULL;
+        UnseenWord *last = stbds_arrlenu(*unseen) > before ? &stbds_arrlast(*unseen) : NULL; /* of this text */
         if (last && last->start == found.start)
             last->length = found.length; /* one word with what an apostrophe ties to it */
         else if (last && last->start + last->length == found.start && is_digit(*normalised, last) &&

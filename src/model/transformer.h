@@ -39,7 +39,7 @@ typedef struct Transformer {
 
 /* hyper has passed hyper_check. compute.pool must outlive the model; its scratch is reserved here. training: passes go
  * backward. Fails, leaving all 0, when there is no memory for the arena; without memory for the tables or the pool's
- * scratch the process ends (base/memory.h). Release with transformer_free. */
+ * scratch it fails as memory_new does (base/memory.h). Release with transformer_free. */
 bool transformer_create(Transformer *model, const Hyper *hyper, Compute compute, TransformerLimits limits,
                         bool training, Error *err);
 void transformer_free(Transformer *model); /* all 0 is fine */

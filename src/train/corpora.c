@@ -14,12 +14,22 @@
 #include "train/run.h"
 #include "train/vocabulary.h"
 
-/* What the cache is made from: another text or another of these settings asks for another cache. */
+/* What the cache is made from: another text, another model that the vocabulary is taken from, or another of these
+ * settings asks for another cache. */
 static uint64_t cache_key(const Config *c, const CorpusReader *reader) {
     const Normalisation how = c->rules.text;
-    uint64_t parts[] = {
-        corpus_checksum(reader), c->hyper.vocab, how.lowercase,   how.apostrophes,     how.spaces, how.nfc,
-        how.invisible,           c->rules.swap,  c->rules.unique, c->hyper.max_length, 0};
+    uint64_t parts[] = {corpus_checksum(reader),
+                        modelfile_checksum(&c->start),
+                        c->hyper.vocab,
+                        how.lowercase,
+                        how.apostrophes,
+                        how.spaces,
+                        how.nfc,
+                        how.invisible,
+                        c->rules.swap,
+                        c->rules.unique,
+                        c->hyper.max_length,
+                        0};
     memcpy(&parts[COUNT(parts) - 1], &c->rules.max_ratio, sizeof c->rules.max_ratio);
     Checksum sum;
     checksum_start(&sum);
@@ -111,9 +121,9 @@ static char *tell_decomposed(const Config *c, const Corpus *lines) {
         count += !normalise_is_composed(lines->text + line->start + line->source_length + 1, line->targets_length);
     }
     if (count == 0) return memory_string("");
-    return memory_format("data.valid: %zu line%s with targets that are not in Unicode's normal form C, as translations "
+    return memory_format("data.valid: %s line%s with targets that are not in Unicode's normal form C, as translations "
                          "are; BLEU takes them for different (uconv -x nfc converts a file)",
-                         count, count > 1 ? "s" : "");
+                         terminal_count(count).text, count > 1 ? "s" : "");
 }
 
 static char *tell_flaws(const Corpora *d, const Config *c, const CorpusReader *train, const CorpusReader *valid) {
@@ -152,8 +162,8 @@ static char *tell_weights(const Corpora *d, const CorpusReader *train) {
         const PairPart *part = &d->train.parts[i];
         char *item = corpus_item(train, i);
         all = memory_join(all, "\n",
-                          memory_format("data.train: %s: %s pairs, an epoch takes %s%s", item,
-                                        terminal_count(part->count).text,
+                          memory_format("data.train: %s: %s pair%s, an epoch takes %s%s", item,
+                                        terminal_count(part->count).text, part->count == 1 ? "" : "s",
                                         part->weight == floor(part->weight) ? "" : "about ",
                                         terminal_count((uint64_t)((double)part->count * part->weight + 0.5)).text));
         free(item);

@@ -46,6 +46,15 @@ static State count_first(const Learning *l, BpeTrainer *bpe, Text source, Text t
     return GONE;
 }
 
+/* The next lines, the first of which is line `at`. first: they are read for the first time; else each has a state,
+ * unless the text grew. */
+static bool next_lines(const Learning *l, Corpus *block, CorpusReport *report, size_t at, bool first, Error *err) {
+    if (!corpus_next(l->reader, block, BLOCK_LINES, report, err)) return false;
+    return first || at + block->count <= stbds_arrlenu(l->states) ||
+           error_set(err, "%s: expected the text to stay as it was, but it changed while being read",
+                     corpus_list(l->reader));
+}
+
 /* Counts all lines that count, and returns how many there are, or SIZE_MAX for an error. */
 static size_t count_lines(Learning *l, BpeTrainer *bpe, Error *err) {
     Corpus block = {0};
@@ -53,7 +62,7 @@ static size_t count_lines(Learning *l, BpeTrainer *bpe, Error *err) {
     const bool first = stbds_arrlenu(l->states) == 0;
     size_t at = 0, counted = 0;
     bool ok;
-    while ((ok = corpus_next(l->reader, &block, BLOCK_LINES, &report, err)) && block.count > 0) {
+    while ((ok = next_lines(l, &block, &report, at, first, err)) && block.count > 0) {
         for (size_t line = 0; line < block.count; line++, at++) {
             const Text source = corpus_source(&block, line), target = corpus_target(&block, line);
             if (first) {
@@ -93,7 +102,7 @@ static bool find(Learning *l, const Tokenizer *tokenizer, Offender **beyond, siz
     CorpusReport report = {0};
     size_t *excess = memory_new(BLOCK_LINES, sizeof *excess), at = 0;
     bool ok;
-    while ((ok = corpus_next(l->reader, &block, BLOCK_LINES, &report, err)) && block.count > 0) {
+    while ((ok = next_lines(l, &block, &report, at, false, err)) && block.count > 0) {
         for (size_t line = 0; line < block.count; line++)
             excess[line] = l->states[at + line] != FITS && l->states[at + line] != GONE;
         pairs_measure(excess, l->pool, &block, tokenizer, l->rules);

@@ -27,12 +27,15 @@ class Model:
     def __init__(self, path, **options):
         self.model, self.translator, error, o = c_void_p(), c_void_p(), Error(), Options()
         library.nmt_options_init(byref(o), c_size_t(ctypes.sizeof(o)), HEADER)
-        for name, value in options.items(): setattr(o, name, value)
+        for name, value in options.items():
+            if name not in dict(Options._fields_):
+                raise TypeError(f"options: expected a name of nmt_options, found {name!r}")
+            setattr(o, name, value)
         check(library.nmt_open(byref(self.model), os.fsencode(path), HEADER, byref(error)), error)
         check(library.nmt_translator_new(byref(self.translator), self.model, byref(o), byref(error)), error)
     def info(self, key): return (library.nmt_info(self.model, key.encode()) or b"").decode()
     def translate(self, texts):  # the best translation of each
-        coded, results, error = [t.encode() for t in texts], POINTER(POINTER(Result))(), Error()
+        coded, results, error = [t.encode(errors="surrogateescape") for t in texts], POINTER(POINTER(Result))(), Error()
         array = (Text * len(coded))(*[(t, len(t)) for t in coded])
         check(library.nmt_translate(self.translator, array, c_size_t(len(coded)), byref(results), byref(error)), error)
         return [results[i][0].hypotheses[0][0].text.bytes.decode(errors="replace") for i in range(len(coded))]
