@@ -486,6 +486,8 @@ static void test_trains(void) {
     char line[600]; /* stopped and continued, it has the bits of the run that was not */
     snprintf(line, sizeof line, "cmp -s '%s/run/model.gguf' '%s/watched/model.gguf'", folder, folder);
     EXPECT_INT(system(line), 0);
+    seen.stop_at = 4; /* at the last step, there is nothing left to stop */
+    EXPECT_INT(train(watch, &seen, 1, &err, "watched", NULL), NMT_OK);
     EXPECT_INT(train(NULL, NULL, 1, &err, "watched", "train.widht=3"), NMT_FAILED);
     EXPECT_HAS(err.message, "train.widht");
     nmt_train_options o;
