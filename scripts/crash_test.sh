@@ -5,13 +5,16 @@
 #
 #   sh scripts/crash_test.sh [ROUNDS]      default 200; run it from the project's root, after make
 #
-# These are rounds of a run that comes to its end. A fifth as many, but at least one, are made of each of two runs that
-# diverge until they give up: one after some validations, the other before its first.
+# These are rounds of a run that comes to its end. A fifth as many, but at least one, are made of each of three other
+# runs: one that ends early (valid.patience), and two that diverge until they give up, one after some validations, the
+# other before its first.
 set -eu
 rounds=${1:-200}
-train=$PWD/train
+train=$(cd "${NMT_BIN:-.}" && pwd)/train # NMT_BIN: where the commands are
 folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT INT TERM
+child=
+trap '[ -z "$child" ] || kill -9 "$child" 2>/dev/null || :; rm -rf "$folder"' EXIT
+trap 'exit 1' INT TERM
 for side in train valid; do head -n 300 "data/tiny/$side.tsv" >"$folder/$side.tsv"; done
 cat >"$folder/crash.ini" <<'INI'
 [data]
@@ -63,6 +66,7 @@ disturb() {
             kill -"$signal" "$child" 2>/dev/null || true
             code=0
             wait "$child" 2>/dev/null || code=$?
+            child=
             case $code in
             "$end") break ;;
             137) kills=$((kills + 1)) ;;
@@ -86,9 +90,10 @@ disturb() {
 
 disturb "to the end" "$rounds" 0
 few=$(((rounds + 4) / 5))
+disturb "ends early" "$few" 0 train.learning_rate=0 valid.every_steps=15 valid.patience=12
 # From step 101 on, when there is a usual gradient to compare with, every step is skipped.
 disturb "gives up" "$few" 1 train.skip_norm=1e-9
 disturb "gives up before a validation" "$few" 1 train.skip_norm=1e-9 valid.every_steps=500
-echo "$rounds rounds and 2 x $few that give up, $kills kills, $inside of them while a file was being written," \
+echo "$rounds rounds, $few that end early, 2 x $few that give up, $kills kills, $inside of them while a file was being written," \
     "$stops stops, $differ files that differ"
 [ "$differ" -eq 0 ]

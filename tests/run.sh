@@ -28,7 +28,7 @@ if [ "$1" = --one ]; then
     exit 0
 fi
 
-NMT_BIN=$(cd "$1" && pwd)/bin
+NMT_BIN=$(cd "$1" && pwd)/bin || exit 1
 export NMT_BIN
 shift
 folder=$(mktemp -d) || exit 1

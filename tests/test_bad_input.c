@@ -337,7 +337,7 @@ static void test_corpora(void) {
                    &(CommandHow){.input = PAIR}, PARTS("-: expected at most once, found twice"));
     expect_failure("standard input beside a file", 1,
                    ARGS("train", "tiny.ini", "run.dir=new", "data.train=\"valid.tsv\"+-"), &(CommandHow){.input = PAIR},
-                   PARTS("-: expected it alone", "found it beside valid.tsv"));
+                   PARTS("-: expected it without a +", "found it beside valid.tsv"));
     expect_failure("nothing on standard input", 1, ARGS("train", "tiny.ini", "run.dir=new", "data.train=-"), NULL,
                    PARTS("standard input: expected lines of `source TAB target`, found an empty file"));
     expect_failure("no standard input", 1, ARGS("train", "tiny.ini", "run.dir=new", "data.train=-"),

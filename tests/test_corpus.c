@@ -442,10 +442,10 @@ static void test_standard_input_in_lists(void) {
     } rows[] = {
         {"- -", "-: expected at most once, found twice"},
         {"-*2 a.en+a.fr -*0.5", "-: expected at most once, found twice"},
-        {"\"a.en\"+-", "-: expected it alone, with lines of `source TAB target`, found it beside a.en"},
-        {"\"a.en\"+-*2", "-: expected it alone, with lines of `source TAB target`, found it beside a.en"},
-        {"-+\"a.fr\"", "-: expected it alone, with lines of `source TAB target`, found it beside a.fr"},
-        {"a.en+-", "-: expected it alone, with lines of `source TAB target`, found it beside a.en"},
+        {"\"a.en\"+-", "-: expected it without a +, as its lines are `source TAB target`, found it beside a.en"},
+        {"\"a.en\"+-*2", "-: expected it without a +, as its lines are `source TAB target`, found it beside a.en"},
+        {"-+\"a.fr\"", "-: expected it without a +, as its lines are `source TAB target`, found it beside a.fr"},
+        {"a.en+-", "-: expected it without a +, as its lines are `source TAB target`, found it beside a.en"},
     };
     static const char *const quoted[] = {"\"a.en\"+\"-\"", "\"-\"+\"a.fr\"", "a.en+\"-\"", "\"-\"+a.fr*2"};
     write_line("a.en", "one\n"), write_line("a.fr", "un\n"), write_line("-", "x\n");
@@ -702,7 +702,7 @@ static void test_grown_while_read(void) {
         alarm(20); /* in a full table the search for a pair would not end */
         EXPECT(!corpus_next(reader, &corpus, SIZE_MAX, &report, &err));
         alarm(0);
-        EXPECT_HAS(err.text, "pairs.tsv: expected it to stay as it was, but it changed while being read");
+        EXPECT_HAS(err.text, "pairs.tsv: expected it to stay as it was, but it changed since it was first read");
         corpus_free(&corpus);
         corpus_close(reader);
     }
@@ -721,7 +721,7 @@ static void test_vocabulary_of_more_lines(void) {
     EXPECT(reader && corpus_next(reader, &corpus, 1, &report, &err));
     Tokenizer *tokenizer = vocabulary_learn(reader, rules, 300, pool, &err);
     EXPECT(!tokenizer);
-    EXPECT_HAS(err.text, "pairs.tsv: expected the text to stay as it was, but it changed while being read");
+    EXPECT_HAS(err.text, "pairs.tsv: expected it to stay as it was, but it changed since it was first read");
     if (tokenizer) tokenizer_free(tokenizer);
     corpus_free(&corpus);
     pool_free(pool);

@@ -510,7 +510,7 @@ static void test_gives_up(void) {
     r.t.state.returns = 3;
     r.t.w[7] = NAN;
     EXPECT_INT(run_on(&r, 60, false, &err), RUN_FAILED);
-    EXPECT_HAS(err.text, "was halved 3 times; model.gguf is of another run; start over");
+    EXPECT_HAS(err.text, "was halved 3 times; model.gguf stays as it was; start over");
     run_close(&r);
 }
 

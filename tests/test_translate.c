@@ -659,7 +659,7 @@ static void test_help(void) {
     char *help = translate(ARGS("translate", "--help"), NULL, 0, 0);
     EXPECT_HAS(help, "in parts");
     for (size_t i = 0; i < 3; i++) {
-        const char *line = strstr(help, by_part[i]), *part = line ? strstr(line, "of its parts") : NULL;
+        const char *line = strstr(help, by_part[i]), *part = line ? strstr(line, "translated in parts") : NULL;
         EXPECT(part && part < strchr(line, '\n'));
     }
     free(help);

@@ -5,8 +5,6 @@
 #include "decode/modelfile.h"
 #include "decode/rerank.h"
 
-enum { RERANK_MOST_MODELS = RERANK_MOST_VALUES - 2 };
-
 /* What an option --rerank or --reverse says. */
 typedef struct RerankingModel {
     char *path;

@@ -5,7 +5,7 @@
  *     pairs.tsv            lines of `source TAB target`; validation takes further columns that have text as further
  *                          accepted targets, training does not look at them
  *     train.en+train.fr    two files side by side: line i of the second translates line i of the first
- *     -                    standard input, with lines as in a TSV; only once, and not beside a file
+ *     -                    standard input, with lines as in a TSV; only once, and not joined to a file by a +
  *
  * A `*` and a number behind an item is its weight: `old.tsv*0.1 new.en+new.fr*2` takes a tenth of the pairs of the
  * first file in each epoch, and those of the others twice.
@@ -32,8 +32,8 @@ enum { CORPUS_LONGEST_LINE = 1 << 20, CORPUS_RATIO_FREE = 16 };
 #define CORPUS_WEIGHT_LEAST 0.001
 #define CORPUS_WEIGHT_MOST  1000
 
-/* Why a line is left out: of several reasons the first in this order, and of two files side by side that of the first.
- */
+/* Why a line is left out: of several reasons, the first in this order. Of two files side by side, the reasons of the
+ * first file come before those of the second. */
 typedef enum CorpusFlaw {
     CORPUS_LONG_LINE, /* more than CORPUS_LONGEST_LINE bytes; of a TSV, in columns 1 and 2 */
     CORPUS_NO_TAB,
@@ -49,7 +49,7 @@ typedef struct CorpusRules {
     bool swap;   /* exchange source and target: columns 1 and 2 */
     bool unique; /* take only the first of equal lines */
     bool keep; /* take all targets of a line, not that of column 2 alone. And take lines that only have no source, or no
-                  target in column 2, or bytes that are not UTF-8: of a TSV those with a target, of two files all.
+                  target in column 2, or bytes that are not UTF-8: of a TSV those with a target, of two files any.
                   They are counted by their flaw all the same (CorpusLine.flawed) */
     size_t max_length;
     double max_ratio;   /* 0: any */
@@ -109,6 +109,9 @@ bool corpus_names_input(const char *list);
 
 /* The list as given, for messages. */
 const char *corpus_list(const CorpusReader *reader);
+
+/* The error for a file, or a list, that is not what it was: sets it and returns false. */
+bool corpus_changed(const char *name, Error *err);
 
 /* The items of the list, and the weight of each, 1 where it has none; whether any has another than 1. */
 size_t corpus_items(const CorpusReader *reader);

@@ -45,8 +45,6 @@ void corpus_close_item(CorpusReader *reader);
 
 /* Whether the files of the item, which are open, are as they were when the corpus was opened. */
 bool corpus_check_item(const CorpusReader *reader, Error *err);
-/* The error for a file that is not: sets it and returns false. */
-bool corpus_changed(const char *name, Error *err);
 
 /* Whether a line of one file has a flaw; *why is a message about it. name, number: of the file and the line. */
 bool corpus_flaw(CorpusFlaw *flaw, Text line, bool is_tsv, Normalisation how, const char *name, size_t number,

@@ -42,7 +42,7 @@ static bool is_input(const char *name) { return strcmp(name, "-") == 0; }
 /* A ~ in a name becomes the home folder. target: NULL for a TSV. Standard input is read once, and has both sides. */
 static bool add_item(CorpusReader *r, const char *source, const char *target, double weight, Error *err) {
     if (target && (is_input(source) || is_input(target)))
-        return error_set(err, "-: expected it alone, with lines of `source TAB target`, found it beside %s",
+        return error_set(err, "-: expected it without a +, as its lines are `source TAB target`, found it beside %s",
                          is_input(source) ? target : source);
     for (size_t i = 0; i < stbds_arrlenu(r->items) && is_input(source); i++)
         if (is_input(r->items[i].names[0])) return error_set(err, "-: expected at most once, found twice");
@@ -52,9 +52,10 @@ static bool add_item(CorpusReader *r, const char *source, const char *target, do
     return item.names[0] && (!target || item.names[1]);
 }
 
-/* Whether there is such a file, also under the home folder. */
+/* Whether there is such a file, also under the home folder. Standard input is there. */
 static bool exists(const char *name) {
     Error ignored;
+    if (is_input(name)) return true;
     char *home = file_home(name, &ignored);
     const bool found = home && file_exists(home);
     free(home);
@@ -87,7 +88,7 @@ static bool add_name(CorpusReader *r, char *name, Error *err) {
         free(source);
         return ok;
     }
-    if (exists(name) || is_input(name) || !strchr(name, '+')) return add_item(r, name, NULL, weight, err);
+    if (exists(name) || !strchr(name, '+')) return add_item(r, name, NULL, weight, err);
     for (const char *at = name; (at = strchr(at, '+')); at++) { /* one of two files is there */
         char *source = memory_string_n(name, (size_t)(at - name));
         const bool first = exists(source), second = exists(at + 1);
@@ -258,7 +259,7 @@ CorpusReader *corpus_open(const char *list, const char *folder, CorpusRules rule
 }
 
 bool corpus_changed(const char *name, Error *err) {
-    return error_set(err, "%s: expected it to stay as it was, but it changed while being read", name);
+    return error_set(err, "%s: expected it to stay as it was, but it changed since it was first read", name);
 }
 
 bool corpus_check_item(const CorpusReader *r, Error *err) {

@@ -231,14 +231,12 @@ static bool read_info(ModelFile *file, Error *err) {
                          "%s: general.architecture: expected \"%s\", found \"%s\": only models of ./train can be used",
                          file->path, architecture, found);
     if (!check_keys(file, err)) return false;
-    for (size_t i = 0; i < COUNT(tables); i++) {
-        void *of = (char *)info + tables[i].offset;
-        if (!read_fields(file, tables[i].fields, tables[i].prefix, of, err)) return false;
-        if (!fields_check(tables[i].fields, of, file->path, err)) return false;
-    }
+    for (size_t i = 0; i < COUNT(tables); i++)
+        if (!read_fields(file, tables[i].fields, tables[i].prefix, (char *)info + tables[i].offset, err)) return false;
     info->decode.n_best = 1;
     size_t ids;
     if (!hyper_check(&info->hyper, file->path, err) || !search_check(&info->decode, &info->hyper, file->path, err) ||
+        !fields_check(training_fields, info, file->path, err) ||
         !(info->merges = gguf_array(file->gguf, "nmt.tokenizer.merges", GGUF_UINT32, &ids, err)) ||
         !(info->config = gguf_string(file->gguf, "nmt.config", NULL, err)) ||
         !gguf_uint64(file->gguf, "nmt.step", &info->step, err) || !read_words(file, err) || !read_history(file, err))

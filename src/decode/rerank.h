@@ -15,7 +15,7 @@
 #include "decode/translator.h"
 #include "eval/ngrams.h"
 
-enum { RERANK_MOST_VALUES = 8 + 2 };
+enum { RERANK_MOST_MODELS = 8, RERANK_MOST_VALUES = RERANK_MOST_MODELS + 2 };
 
 typedef struct Reranker Reranker;
 
@@ -23,7 +23,7 @@ typedef struct Reranker Reranker;
 Reranker *reranker_create(void);
 void reranker_free(Reranker *reranker); /* NULL is fine */
 
-/* One more model, with weight 1; at most RERANK_MOST_VALUES - 2. reverse: it translates the other way. The scorer must
+/* One more model, with weight 1; at most RERANK_MOST_MODELS. reverse: it translates the other way. The scorer must
  * outlive the reranker. */
 void reranker_add(Reranker *reranker, Scorer *scorer, bool reverse);
 

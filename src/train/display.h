@@ -22,8 +22,8 @@ typedef struct Display {
 /* Speeds are measured from here on. */
 void display_start(Display *display);
 
-/* A step was done. line: it ends a stretch, whose means are shown; without a live terminal, in a line that stays.
- * Returns the target tokens per second of the stretch so far; NAN when they are not known. */
+/* A step was done. line: this step ends a stretch; without a live terminal, a line with the means of the stretch is
+ * written. Returns the target tokens per second of the stretch so far; NAN when they are not known. */
 double display_step(Display *display, const StepReport *step, bool line);
 
 /* Why a step updated nothing. */

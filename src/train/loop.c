@@ -86,6 +86,10 @@ static void shoot(Loop *l, double loss) {
     if (l->film.sample_count > 0) display_sample(&l->display, &l->film.samples[0], 0);
 }
 
+/* The frame of the step that was done last. A step has it before it is saved: the film of a run that was killed and
+ * continued has every frame. */
+static void shoot_step(Loop *l) { shoot(l, l->last.loss / (double)l->last.tokens); }
+
 /* Opens the film at the step of the run. A run begins with what the model says before it has learned anything. */
 static void open_film(Loop *l) {
     Error err;
@@ -261,6 +265,7 @@ static bool validate(Loop *l, Error *err) {
     }
     display_validation(&l->display, loss, measured, better, verdict);
     logged(l, log_valid(&l->log, s, loss, better, measured, &l->unlogged));
+    if (counts && is_stalled(c, s) && !is_over(c, s) && !film_is_due(s->step)) shoot_step(l); /* the last step */
     if (counts) save_validated(l, better, before);
     return true;
 }
@@ -292,10 +297,10 @@ static bool go_back(Loop *l, Error *err) {
         snprintf(why, sizeof why, "%d steps in a row were skipped", SKIPS_IN_A_ROW);
     if (s->returns == CHECKPOINT_RETURNS) {
         checkpoint_drop_stops(l->trainer);
-        const char *model = l->config->files[RUN_MODEL];
-        const char *kept = s->best_step         ? "the best model so far is kept"
-                           : file_exists(model) ? "model.gguf is of another run"
-                                                : "there is no model yet";
+        const bool model = file_exists(l->config->files[RUN_MODEL]);
+        const char *kept = s->best_step ? "the best model so far is kept"
+                           : model      ? "model.gguf stays as it was"
+                                        : "there is no model yet";
         return error_set(err,
                          "step %llu: %s, although the learning rate was halved %d times; %s; start over with --fresh "
                          "and a smaller train.learning_rate",
@@ -357,19 +362,14 @@ RunStatus loop_step(Loop *l, const volatile sig_atomic_t *stop, Error *err) {
     const double tokens_per_second = display_step(&l->display, &step, line);
     bool over = is_over(c, &t->state), goes_back = t->state.streak >= SKIPS_IN_A_ROW;
     const bool stops = *stop || step.stop, validates = !goes_back && (over || t->state.step % c->every_steps == 0);
-    const bool filmed = over || film_is_due(t->state.step);
-    const double loss = step.loss / (double)step.tokens;
     l->ending = !goes_back && (over || stops);
     if (line) log_means(l, &step, tokens_per_second);
-    if (filmed) shoot(l, loss);
+    if (over || film_is_due(t->state.step)) shoot_step(l);
     if ((validates || goes_back || stops) && !owns_folder(l, err)) return RUN_FAILED;
     if (validates) {
         if (!validate(l, err)) return RUN_FAILED;
         goes_back = l->unsound;
-        if (!goes_back && is_stalled(c, &t->state)) {
-            if (!filmed) shoot(l, loss);
-            return RUN_STALLED;
-        }
+        if (!goes_back && is_stalled(c, &t->state)) return RUN_STALLED;
         if (!goes_back && !over) report(l, RUN_RUNNING);
     }
     if (goes_back && !go_back(l, err)) return RUN_FAILED;

@@ -50,9 +50,7 @@ static State count_first(const Learning *l, BpeTrainer *bpe, Text source, Text t
  * unless the text grew. */
 static bool next_lines(const Learning *l, Corpus *block, CorpusReport *report, size_t at, bool first, Error *err) {
     if (!corpus_next(l->reader, block, BLOCK_LINES, report, err)) return false;
-    return first || at + block->count <= stbds_arrlenu(l->states) ||
-           error_set(err, "%s: expected the text to stay as it was, but it changed while being read",
-                     corpus_list(l->reader));
+    return first || at + block->count <= stbds_arrlenu(l->states) || corpus_changed(corpus_list(l->reader), err);
 }
 
 /* Counts all lines that count, and returns how many there are, or SIZE_MAX for an error. */
