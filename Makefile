@@ -6,7 +6,7 @@
 #   make VARIANT=debug      another build of the same files: release (default), debug, thread, double, fuzz, coverage
 #   make CFLAGS=-march=native   options for the compiler, which come after our own; CPPFLAGS, LDFLAGS, AR and OBJCOPY
 #                           are honoured, too
-#   make B=/folder          build there; nothing is written into the source's folder
+#   make B=/folder          build there; only web, web-test, page-test and deb write into the source's folder, too
 #   make WERROR=1           a compiler's warning is an error
 #   make MPI=1              a ./train for several computers at once, built in build/mpi with MPICC=mpicc
 
@@ -103,6 +103,11 @@ GRADCHECK := $(sort $(notdir $(basename $(wildcard tests/gradcheck_*.c))))
 
 # Whoever names a folder for the build has the commands there; else they are in the source's folder, too.
 ELSEWHERE := $(filter command,$(firstword $(origin B)))
+# Where builds of other variants go.
+BESIDE    := $(if $(ELSEWHERE),$(B),build$(if $(MPI),/mpi))
+# Where scripts find the commands.
+BIN       := $(if $(ELSEWHERE),$(B)/bin,.)
+ONLY_HERE  = $(if $(ELSEWHERE),$(error make $@: expected no B, found B=$(B)))
 all: $(if $(ELSEWHERE),$(COMMANDS:%=$(B)/bin/%),$(COMMANDS)) libraries
 
 # What everything depends on, in addition to its files: it changes with the compiler and its options.
@@ -217,12 +222,13 @@ ONE_FIRST := $(addprefix src/,model/hyper.c text/normalise.c decode/search_optio
 ONE_SRC   := $(ONE_FIRST) $(filter-out $(ONE_FIRST) src/inspect/% src/cli/%,$(LIB_SRC))
 STB_DS    := $(firstword $(wildcard $(addsuffix /stb_ds.h,$(STB) /usr/include/stb /usr/local/include/stb /usr/include)))
 .PHONY: amalgamation
-amalgamation: build/nmt.c build/nmt.h
-build/nmt.c: $(ONE_SRC) $(B)/page/report_data.c $(wildcard src/*/*.h) scripts/amalgamate.awk Makefile
+amalgamation: $(BESIDE)/nmt.c $(BESIDE)/nmt.h
+$(BESIDE)/nmt.c: $(ONE_SRC) $(B)/page/report_data.c $(wildcard src/*/*.h) scripts/amalgamate.awk Makefile
 	@awk -v stb="$(STB_DS)" $(foreach set,generic avx2 avx512 neon,-v $(set)="$(ISA_$(set))") \
 	    -v avx512_vnni="$(AVX512_FLAGS) $(MORE_avx512_vnni)" -v avx512_bf16="$(AVX512_FLAGS) $(MORE_avx512_bf16)" -v amx="$(AVX512_FLAGS) $(MORE_amx)" \
 	    -f scripts/amalgamate.awk $(B)/page/report_data.c $(ONE_SRC) >$@.tmp && mv $@.tmp $@
-build/nmt.h: $(NMT_H)
+$(BESIDE)/nmt.h: $(NMT_H)
+	@mkdir -p $(@D)
 	@cp $< $@
 
 # Manual pages and completions come from what the commands say of themselves, and from nmt.h. EMULATOR runs commands
@@ -232,14 +238,15 @@ SHARE   := $(COMMANDS:%=$(B)/share/man/man1/nmt-%.1) $(B)/share/man/man3/nmt.3 \
            $(COMMANDS:%=$(B)/share/bash-completion/completions/nmt-%)
 $(B)/share/man/man1/nmt-%.1: $(B)/bin/% scripts/man.awk
 	@mkdir -p $(@D)
-	@$(EMULATOR) $< --help | awk -v name=$* -v version=$(VERSION) -f scripts/man.awk >$@.tmp && mv $@.tmp $@
-$(B)/share/man/man3/nmt.3: $(NMT_H) scripts/man_header.awk
+	@$(EMULATOR) $< --help >$@.help && awk -v name=$* -v version=$(VERSION) -f scripts/man.awk $@.help >$@.tmp && \
+	    rm $@.help && mv $@.tmp $@
+$(B)/share/man/man3/nmt.3: $(NMT_H) scripts/man_header.awk src/base/version.h
 	@mkdir -p $(@D)
 	@awk -v version=$(VERSION) -f scripts/man_header.awk $< >$@.tmp && mv $@.tmp $@
 $(B)/share/bash-completion/completions/nmt-%: $(B)/bin/% scripts/completion.awk
 	@mkdir -p $(@D)
-	@{ $(EMULATOR) $< --help; $(if $(filter train,$*),$(EMULATOR) $< --keys;) } | awk -v name=$* \
-	    -f scripts/completion.awk >$@.tmp && mv $@.tmp $@
+	@$(EMULATOR) $< --help >$@.help $(if $(filter train,$*),&& $(EMULATOR) $< --keys >>$@.help) && \
+	    awk -v name=$* -f scripts/completion.awk $@.help >$@.tmp && rm $@.help && mv $@.tmp $@
 
 tests: $(TESTS:%=$(B)/tests/%) $(COMMANDS:%=$(B)/bin/%)
 
@@ -249,7 +256,7 @@ test: all tests $(SHARE)
 	@$(MAKE) --no-print-directory VARIANT=double B=$(DOUBLE) $(GRADCHECK:%=$(DOUBLE)/tests/%)
 	@sh tests/run.sh $(B) $(TESTS:%=$(B)/tests/%) $(GRADCHECK:%=$(DOUBLE)/tests/%)
 
-DOUBLE := $(if $(ELSEWHERE),$(B),build)/double
+DOUBLE := $(BESIDE)/double
 ## make gradcheck    every backward pass against central differences, in double; prints each tensor's worst error
 gradcheck:
 	@$(MAKE) --no-print-directory VARIANT=double B=$(DOUBLE) $(GRADCHECK:%=$(DOUBLE)/tests/%)
@@ -257,86 +264,87 @@ gradcheck:
 
 ## make debug        the tests with AddressSanitizer and UBSan, in build/debug
 debug:
-	@$(MAKE) --no-print-directory VARIANT=debug tests
-	@sh tests/run.sh build/debug $(TESTS:%=build/debug/tests/%)
+	@$(MAKE) --no-print-directory VARIANT=debug B=$(BESIDE)/debug tests
+	@sh tests/run.sh $(BESIDE)/debug $(TESTS:%=$(BESIDE)/debug/tests/%)
 
 ## make thread       the tests with ThreadSanitizer, in build/thread
 thread:
-	@$(MAKE) --no-print-directory VARIANT=thread tests
-	@sh tests/run.sh build/thread $(TESTS:%=build/thread/tests/%)
+	@$(MAKE) --no-print-directory VARIANT=thread B=$(BESIDE)/thread tests
+	@sh tests/run.sh $(BESIDE)/thread $(TESTS:%=$(BESIDE)/thread/tests/%)
 
 ## make valgrind     every command on a few lines under valgrind: no error, no lost memory
 valgrind: all
-	@sh scripts/valgrind.sh
+	@NMT_BIN=$(BIN) sh scripts/valgrind.sh
 
 ## make crash-test   kill and resume a training run, 200 rounds: the same bytes each time
 crash-test: all
-	@sh scripts/crash_test.sh
+	@NMT_BIN=$(BIN) sh scripts/crash_test.sh
 
 ## make mpi-test     several processes over each MPI that is installed: the bytes of one alone, also after they were killed
 .PHONY: mpi-test
 mpi-test: all
-	@sh scripts/mpi_test.sh
+	@$(ONLY_HERE)sh scripts/mpi_test.sh
 
 ## make fault-test   make each call of the C library in a short run fail, one by one
 fault-test: all
-	@sh scripts/fault_test.sh
+	@NMT_BIN=$(BIN) sh scripts/fault_test.sh
 
 ## make pipe-test    a million lines through ./translate: as many come out, and memory does not grow
 pipe-test: all
-	@sh scripts/pipe_test.sh
+	@NMT_BIN=$(BIN) sh scripts/pipe_test.sh
 
 ## make fuzz         every parser against inputs from libFuzzer (needs clang); SECONDS=20 for each
 # ARCH=any leaves out the CPU's own kernels: they parse nothing, and take a minute to compile this way.
 SECONDS ?= 20
 FUZZERS := $(sort $(notdir $(basename $(wildcard tests/fuzz_*.c))))
 fuzz: all
-	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang ARCH=any LDFLAGS=-fsanitize=fuzzer $(FUZZERS:%=build/fuzz/tests/%)
-	@sh scripts/fuzz.sh $(SECONDS) $(FUZZERS:%=build/fuzz/tests/%)
+	@$(MAKE) --no-print-directory VARIANT=fuzz B=$(BESIDE)/fuzz CC=clang ARCH=any LDFLAGS=-fsanitize=fuzzer \
+	    $(FUZZERS:%=$(BESIDE)/fuzz/tests/%)
+	@NMT_BIN=$(BIN) sh scripts/fuzz.sh $(SECONDS) $(FUZZERS:%=$(BESIDE)/fuzz/tests/%)
 ifneq ($(VARIANT),fuzz)
 $(FUZZERS:%=$(B)/tests/%): $(B)/tests/no_fuzzer.o
 endif
 
 ## make coverage     which lines of src/ the tests run (needs gcov)
 coverage:
-	@$(MAKE) --no-print-directory VARIANT=coverage tests
-	@sh tests/run.sh build/coverage $(TESTS:%=build/coverage/tests/%)
-	@sh scripts/coverage.sh build/coverage
+	@$(MAKE) --no-print-directory VARIANT=coverage B=$(BESIDE)/coverage tests
+	@sh tests/run.sh $(BESIDE)/coverage $(TESTS:%=$(BESIDE)/coverage/tests/%)
+	@sh scripts/coverage.sh $(BESIDE)/coverage
 
 ## make page-test    open pages of ./inspect in a headless browser, if there is one; pictures go to build/page/
 .PHONY: page-test
 page-test: all
-	@sh scripts/page_test.sh
+	@sh scripts/page_test.sh $(BIN)/inspect
 
 ## make neon         the kernels for 64-bit ARM on another machine: numeric tests, cross-compiled, under qemu-aarch64
 NEON_CC       := aarch64-linux-gnu-gcc
 NUMERIC_TESTS := test_attention test_matmul test_pool test_reference test_rng test_vector
-NEON_TESTS    := $(NUMERIC_TESTS:%=build/neon/tests/%)
+NEON_TESTS    := $(NUMERIC_TESTS:%=$(BESIDE)/neon/tests/%)
 neon:
 	@for tool in $(NEON_CC) qemu-aarch64; do command -v $$tool >/dev/null || { \
 	    echo "make neon: expected $$tool, found none (Debian: apt-get install gcc-aarch64-linux-gnu" \
 	        "libc6-dev-arm64-cross qemu-user)" >&2; exit 1; }; done
-	@$(MAKE) --no-print-directory CC=$(NEON_CC) B=build/neon STB=$(or $(STB),/usr/include/stb) LDFLAGS=-static \
+	@$(MAKE) --no-print-directory CC=$(NEON_CC) B=$(BESIDE)/neon STB=$(or $(STB),/usr/include/stb) LDFLAGS=-static \
 	    FOLDERS="$(NUMERIC)" $(NEON_TESTS)
-	@EMULATOR=qemu-aarch64 sh tests/run.sh build/neon $(NEON_TESTS)
+	@EMULATOR=qemu-aarch64 sh tests/run.sh $(BESIDE)/neon $(NEON_TESTS)
 
 ## make musl         everything built for another C library, musl; numeric tests, and those of the library
 # ARCH=any leaves out the CPU's own kernels, which call no C library and take half of the time to compile.
-MUSL_TESTS := $(addprefix build/musl/tests/,$(NUMERIC_TESTS) test_library)
+MUSL_TESTS := $(addprefix $(BESIDE)/musl/tests/,$(NUMERIC_TESTS) test_library)
 musl:
 	@command -v musl-gcc >/dev/null || { \
 	    echo "make musl: expected musl-gcc, found none (Debian: apt-get install musl-tools)" >&2; exit 1; }
-	@$(MAKE) --no-print-directory CC=musl-gcc B=build/musl STB=$(or $(STB),/usr/include/stb) ARCH=any all $(MUSL_TESTS)
-	@sh tests/run.sh build/musl $(MUSL_TESTS)
+	@$(MAKE) --no-print-directory CC=musl-gcc B=$(BESIDE)/musl STB=$(or $(STB),/usr/include/stb) ARCH=any all $(MUSL_TESTS)
+	@sh tests/run.sh $(BESIDE)/musl $(MUSL_TESTS)
 
 ## make narrow       tests and fuzz targets with sizes of 32 bits (Debian: libc6-dev-i386 and lib32gcc-12-dev)
 NARROW_CC = $(CC) -m32 -msse2 -mfpmath=sse -D_FILE_OFFSET_BITS=64 -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 NARROW    = CC="$(NARROW_CC)" STB=$(or $(STB),/usr/include/stb)
 narrow:
-	@$(MAKE) --no-print-directory $(NARROW) B=build/narrow tests
-	@sh tests/run.sh build/narrow $(TESTS:%=build/narrow/tests/%)
-	@$(MAKE) --no-print-directory $(NARROW) B=build/narrow_debug VARIANT=debug $(FUZZERS:%=build/narrow_debug/tests/%)
-	@NMT_BIN=build/narrow/bin sh scripts/fuzz.sh 0 $(FUZZERS:%=build/narrow_debug/tests/%)
+	@$(MAKE) --no-print-directory $(NARROW) B=$(BESIDE)/narrow tests
+	@sh tests/run.sh $(BESIDE)/narrow $(TESTS:%=$(BESIDE)/narrow/tests/%)
+	@$(MAKE) --no-print-directory $(NARROW) B=$(BESIDE)/narrow_debug VARIANT=debug $(FUZZERS:%=$(BESIDE)/narrow_debug/tests/%)
+	@NMT_BIN=$(BESIDE)/narrow/bin sh scripts/fuzz.sh 0 $(FUZZERS:%=$(BESIDE)/narrow_debug/tests/%)
 
 ## make web          build/web/nmt.html: a page that translates and trains in a browser (needs scripts/web_setup.sh)
 # src/web/ and all it includes, compiled for WebAssembly in build/web/obj. Left out is what a page has no use for, and
@@ -363,7 +371,7 @@ build/web/run/model.gguf: configs/live.ini data/tiny/train.tsv data/tiny/valid.t
 	NMT_ISA=generic $(B)/bin/train configs/live.ini --fresh run.dir=build/web/run
 
 # The page: live.html with all that it includes, files that are not text as gzip in base64.
-WEB_PACK = mkdir -p $(@D) && gzip -9nc $< | base64 >$@
+WEB_PACK = mkdir -p $(@D) && gzip -9nc $< >$@.gz && base64 <$@.gz >$@.tmp && rm $@.gz && mv $@.tmp $@
 build/web/packed/wasm.txt: build/web/nmt.wasm; @$(WEB_PACK)
 build/web/packed/model.txt: build/web/run/model.gguf; @$(WEB_PACK)
 build/web/packed/train.txt: data/tiny/train.tsv; @$(WEB_PACK)
@@ -375,12 +383,12 @@ build/web/nmt.html: $(addprefix build/web/packed/,wasm.txt model.txt train.txt v
 
 ## make web-test     the page's program under node against the native one, and the page in Chromium and Firefox
 web-test: all web
-	@sh scripts/web_test.sh
+	@NMT_BIN=$(BIN) sh scripts/web_test.sh
 
 ## make micro        build src/micro/micro.c, train it and translate "the cat sat": two minutes on one core
-micro: build/micro
-	@build/micro
-build/micro: src/micro/micro.c Makefile $(B)/built_by
+micro: $(BESIDE)/micro
+	@$(BESIDE)/micro
+$(BESIDE)/micro: src/micro/micro.c Makefile $(B)/built_by
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -O3 $(WARN) $(CFLAGS) -ffp-contract=off -o $@ $< -lm $(LDFLAGS)
 
@@ -390,11 +398,11 @@ bench: $(B)/tests/bench
 
 ## make large        train on 5 million generated pairs: time to the first step, memory (some minutes, 700 MB of disk)
 large: all
-	@python3 scripts/check_large.py
+	@NMT_BIN=$(BIN) python3 scripts/check_large.py
 
 ## make check-inspect  compute again, in Python, what ./inspect shows of the model of configs/tiny.ini
 check-inspect: all
-	@python3 scripts/check_inspect.py
+	@NMT_BIN=$(BIN) python3 scripts/check_inspect.py
 
 ## make format       rewrite the C files in the project's layout (needs clang-format)
 SOURCES = $(wildcard src/*/*.[ch] src/web/shim/*.h tests/*.[ch])
@@ -437,7 +445,7 @@ uninstall:
 ## make install-test  what is installed, and the amalgamation, as programs in C, C++, Python and Rust use them
 .PHONY: install-test
 install-test: all
-	@sh scripts/install_test.sh
+	@$(ONLY_HERE)sh scripts/install_test.sh
 
 ## make deb          Debian packages in build/deb (needs debhelper; scripts/debian has what they are made of)
 .PHONY: deb

@@ -25,6 +25,7 @@ import argparse
 import base64
 import json
 import math
+import os
 import pathlib
 import re
 import struct
@@ -35,10 +36,11 @@ from tiny_corpus.lexicon import ADJECTIVES, COLOURS, NOUNS
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA = ROOT / "data" / "tiny"
+BIN = pathlib.Path(os.environ.get("NMT_BIN", ROOT)).resolve()
 
 
 def inspect(model, sentence, *options):
-    run = subprocess.run([ROOT / "inspect", "-m", model, "--json", *options, "--",
+    run = subprocess.run([BIN / "inspect", "-m", model, "--json", *options, "--",
                           sentence], check=True, encoding="utf-8",
                          stdout=subprocess.PIPE)
     return json.loads(run.stdout)

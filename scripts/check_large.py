@@ -37,7 +37,7 @@ def main():
     if not os.path.exists(text):
         generate(text, options.pairs)
     shutil.rmtree(run, ignore_errors=True)
-    command = [os.path.join(HOME, "train"), os.path.join(HOME, "configs/tiny.ini"), f"data.train={text}",
+    command = [os.path.join(os.environ.get("NMT_BIN", HOME), "train"), os.path.join(HOME, "configs/tiny.ini"), f"data.train={text}",
                f"data.valid={HOME}/data/tiny/valid.tsv", f"run.dir={run}", "train.log_every=1", "train.max_steps=40",
                "valid.translate=0", "valid.metric=loss"]
     began, first = time.time(), None

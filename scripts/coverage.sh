@@ -6,9 +6,13 @@
 #   sh scripts/coverage.sh FOLDER      the folder of the objects: build/coverage
 set -eu
 cd "$(dirname "$0")/.."
+command -v gcov >/dev/null || {
+    echo "coverage: expected gcov, found none (Debian: gcc)" >&2
+    exit 1
+}
 find "$1" -name '*.gcda' ! -path '*/tests/*' | while read -r data; do
     gcov -n -o "$data" "$data" 2>/dev/null
-done | awk -F"'" '
+done | awk -v folder="$1" -F"'" '
     /^File / { file = $2 }
     /^Lines executed/ && file ~ /^src\/.*\.[ch]$/ {
         split($0, part, /[:% ]+/)
@@ -28,5 +32,9 @@ done | awk -F"'" '
             hit += covered[file]
         }
         close("sort -n")
+        if (!all) {
+            print "coverage: " folder ": expected .gcda files of src/, found none; run the tests first" >"/dev/stderr"
+            exit 1
+        }
         printf "%.1f%% of %d lines\n", 100 * hit / all, all
     }'

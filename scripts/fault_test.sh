@@ -6,9 +6,10 @@
 #   sh scripts/fault_test.sh [STRIDE]      every STRIDE-th call (default 1); run it from the project's root, after make
 set -eu
 stride=${1:-1}
-root=$PWD
+bin=$(cd "${NMT_BIN:-.}" && pwd) # where the commands are
 folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT INT TERM
+trap 'rm -rf "$folder"' EXIT
+trap 'exit 1' INT TERM
 ${CC:-cc} -std=c11 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -shared -fPIC -o "$folder/faults.so" tests/faults.c -ldl
 for side in train valid; do head -n 60 "data/tiny/$side.tsv" >"$folder/$side.tsv"; done
 cat >"$folder/fault.ini" <<'INI'
@@ -36,10 +37,10 @@ translate = 2
 dir = run
 INI
 cd "$folder"
-"$root/train" fault.ini run.dir=calm 2>calm.txt
-"$root/train" fault.ini run.dir=half train.max_steps=2 2>half.txt
+"$bin/train" fault.ini run.dir=calm 2>calm.txt
+"$bin/train" fault.ini run.dir=half train.max_steps=2 2>half.txt
 printf 'the cat\n\nthe dog sees the cat\n' >lines.txt
-"$root/translate" -m calm/model.gguf <lines.txt >right.txt
+"$bin/translate" -m calm/model.gguf <lines.txt >right.txt
 bad=0 recovered=0
 train_failed=0 translate_failed=0 # failed calls in each command
 
@@ -65,12 +66,12 @@ for call in malloc calloc realloc aligned_alloc mmap open read write fsync renam
             fault=$call:$k$more code=0
             rm -rf run reached
             cp -r half run
-            NMT_FAULT=$fault NMT_FAULT_REPORT=reached LD_PRELOAD=./faults.so "$root/train" fault.ini >out.txt 2>said.txt || code=$?
+            NMT_FAULT=$fault NMT_FAULT_REPORT=reached LD_PRELOAD=./faults.so "$bin/train" fault.ini >out.txt 2>said.txt || code=$?
             [ -e reached ] || break
             train_failed=$((train_failed + 1))
             judge "train, $fault" "$code"
             ! ls run/*.tmp.* >/dev/null 2>&1 || complain "train, $fault" "left a temporary file"
-            "$root/train" fault.ini 2>said.txt || complain "train after $fault" "did not continue"
+            "$bin/train" fault.ini 2>said.txt || complain "train after $fault" "did not continue"
             for name in model.gguf last.gguf; do
                 cmp -s "calm/$name" "run/$name" || complain "train, $fault" "$name differs"
             done
@@ -80,7 +81,7 @@ for call in malloc calloc realloc aligned_alloc mmap open read write fsync renam
         while :; do
             fault=$call:$k$more code=0
             rm -f reached
-            NMT_FAULT=$fault NMT_FAULT_REPORT=reached LD_PRELOAD=./faults.so "$root/translate" -m calm/model.gguf <lines.txt >out.txt 2>said.txt || code=$?
+            NMT_FAULT=$fault NMT_FAULT_REPORT=reached LD_PRELOAD=./faults.so "$bin/translate" -m calm/model.gguf <lines.txt >out.txt 2>said.txt || code=$?
             [ -e reached ] || break
             translate_failed=$((translate_failed + 1))
             judge "translate, $fault" "$code"

@@ -93,7 +93,13 @@ else
 fi
 
 if [ "$name" = multi30k ] || [ "$from" ]; then
-    if command -v sha256sum >/dev/null; then sha256=sha256sum; else sha256="shasum -a 256"; fi
+    if command -v sha256sum >/dev/null; then
+        sha256=sha256sum
+    elif command -v shasum >/dev/null; then
+        sha256="shasum -a 256"
+    else
+        fail "expected sha256sum or shasum, found neither; without them the files cannot be verified"
+    fi
     (cd "$work" && echo "$sums" | $sha256 -c - >/dev/null 2>&1) ||
         fail "$name: the files differ from those whose SHA-256 sums are in this script"
     checked="SHA-256 sums verified"

@@ -110,6 +110,7 @@ class LessonTest:
             drawn = self.all(".alignment .word", "[n.dataset.side, +n.dataset.word, n.textContent]")
             expected = [["source", n, t] for n, t, _ in source] + [["target", n, t] for n, t, _ in target]
             self.check(drawn == expected, what + f"the words on top are {drawn}")
+            self.check(self.all(".alignment [role=listbox]", "n.getAttribute('lang')") == ["", ""], what + "no language is claimed for them")
             low = max(self.all(".alignment .word, .ribbon path", "n.getBoundingClientRect().bottom"))
             self.check(low <= height, what + f"the first screen has sentence and translation, down to {low}")
             self.check(self.run("document.documentElement.scrollWidth <= innerWidth"), what + "nothing is wider than the page")
@@ -198,8 +199,17 @@ class LessonTest:
         self.check(self.run(where) == [plan[1][0], 0] if len(plan) > 1 else True, "a dot goes to its scene")
         self.check(self.all(".dots [aria-current]", "n.getAttribute('aria-label')") == [f"2: {self.text('#scene-title')}"], "the dot is marked")
         before = self.run(where)
+        self.check(self.run("document.activeElement.matches('.dots button:not(:focus-visible)')"), "the mouse leaves the focus on the dot")
         self.browser.press(" ")
-        self.check(self.run(where) != before, "after a dot was clicked, the space bar goes on")
+        self.check(self.run(where) == seen[seen.index(before) + 1], "after a dot was clicked, the space bar goes on")
+        self.browser.press(" ")
+        self.check(self.run(where) == seen[seen.index(before) + 2], "and goes on: the key pressed no dot")
+        if len(plan) > 4:
+            self.run("document.querySelector('.dots button').focus({focusVisible: true})")
+            for _ in range(4):
+                self.browser.press("Tab")
+            self.browser.press(" ")
+            self.check(self.run(where) == [plan[4][0], 0], f"but who came to a dot by keyboard presses it: {self.run(where)}")
         if self.run("player.shown.some(s => s.id === 'softmax')"):
             self.scene("softmax")
             self.click("#scene button")

@@ -2,7 +2,7 @@
 """Drives every control of the live page (make web) in a headless browser, from the disk and with the network off.
 
 usage: live_test.py [PAGE [MODEL [FOLDER]]]
-       (default: build/web/nmt.html, the model that is in it, build/web/run/model.gguf, and the commands in ./)
+       (default: build/web/nmt.html, the model that is in it, build/web/run/model.gguf, and the commands in NMT_BIN or ./)
 
 What the page says of a part that is switched off is computed again, from what ./translate and ./inspect --without say.
 A model that learns from sentences of one's own, without positions and with one head, has the bytes of the one that the
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unicodedata
 from pathlib import Path
 
 from page_browser import Browser, Checks, find_browser, unpack
@@ -24,22 +25,28 @@ from page_browser import Browser, Checks, find_browser, unpack
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "build/page"
 READY = "document.documentElement.hasAttribute('data-live') || document.querySelector('#field .failed:not(:empty)')"
-PAIRS = "".join(f"{a} {b}\t{c} {d}\n" for a, c in (("the cat", "le chat"), ("the dog", "le chien"), ("the bird", "l'oiseau"))
+# Spelt otherwise than the model says it: with capitals, and an accent that is a character of its own.
+PAIRS = "".join(f"{a} {b}\t{c} {d}\n" for a, c in (("The Cat", "Le Chat"), ("the dog", "le chien"), ("The Elephant", "L’E\u0301le\u0301phant"))
                 for b, d in (("sleeps", "dort"), ("eats", "mange"), ("sings", "chante"), ("runs", "court")))
 
 check = Checks()
 
 
-def words_changed(a, b):
-    """How many words of `a` change: those of the longer text that are not in the longest common part, and no more than it has."""
-    a, b = a.split(), b.split()
+def words_shared(a, b):
+    """How many words the longest common part of two lists of words has."""
     best = [0] * (len(b) + 1)
     for x in a:
         row = [0]
         for j, y in enumerate(b):
             row.append(best[j] + 1 if x == y else max(best[j + 1], row[j]))
         best = row
-    return min(max(1, len(a)), max(len(a), len(b)) - best[-1])
+    return best[-1]
+
+
+def words_changed(a, b):
+    """How many words of `a` change: those of the longer text that are not in the longest common part, and no more than it has."""
+    a, b = a.split(), b.split()
+    return min(max(1, len(a)), max(len(a), len(b)) - words_shared(a, b))
 
 
 class Native:
@@ -97,6 +104,13 @@ def text_of(browser, selector):
     return browser.run(f"document.querySelector({json.dumps(selector)}).textContent")
 
 
+SIDES = "#sentence, #alignment [role=listbox]"  # the field, and on top the sentence and its translation
+
+
+def languages(browser, selector):
+    return browser.run(f"[...document.querySelectorAll({json.dumps(selector)})].map(n => n.getAttribute('lang'))")
+
+
 # ---- the field ----
 
 def check_field(browser, native):
@@ -111,6 +125,14 @@ def check_field(browser, native):
     type_sentence(browser, "the cat saw the blorf")
     check("blorf" in text_of(browser, "#hero-says .unseen-note"), "a word that the model never saw is told of")
     check(browser.run("document.querySelector('#alignment .unseen text').textContent") == "blorf", "and marked")
+    live = browser.run("[...document.querySelectorAll('#hero-says, #hero-says *')].filter(n => n.matches('[role=status], [aria-live]')).map(n => n.className)")
+    check(live == ["unseen-note"], f"of what is below the sentence, only that is read aloud: {live}")
+    browser.run("void (window.noted = document.querySelector('#hero-says .unseen-note').firstChild)")
+    type_sentence(browser, "the dog saw the blorf")
+    check(browser.run("noted.isConnected"), "and not again while it stays the same")
+    browser.run("drawHero({source: liveWords(['one', 'two']), target: [], shares: [], unseen: []})")
+    check(text_of(browser, "#alignment") == "one two", f"a sentence without a translation is shown: {text_of(browser, '#alignment')}")
+    check(not text_of(browser, "#hero-says"), "and nothing is said of it")
     type_sentence(browser, "the cat 😀 saw 340 dogs")
     shown = browser.run("[...document.querySelectorAll('#alignment [data-side=source] text')].map(n => n.textContent).join(' ')")
     check(shown == "the cat 😀 saw 340 dogs", f"an emoji is drawn as it was typed: {shown}")
@@ -141,6 +163,18 @@ def check_field(browser, native):
     check("tokens" in text_of(browser, "#field .failed"), f"a text that is too long is told of: {text_of(browser, '#field .failed')}")
     type_sentence(browser, sentences[0])
     check(not browser.run("document.querySelector('#field .failed:not(:empty)')"), "the message goes when it is mended")
+    # A translation that fails while something newer is typed.
+    browser.run("""(t => { nmt.engine.translate = (text, ...more) => {
+            if (text !== 'the dog') return t(text, ...more);
+            nmt.engine.translate = t;
+            nmt.field.value = 'the cat';
+            nmt.field.dispatchEvent(new Event('input'));
+            return Promise.reject(new Error('failed on purpose'));
+        }; })(nmt.engine.translate)""")
+    browser.run("nmt.field.value = 'the dog'; nmt.field.dispatchEvent(new Event('input'))")
+    check(browser.wait("nmt.shown === 'the cat' && !nmt.busy", 10), "after a failure, what was typed meanwhile is translated")
+    check(not browser.run("document.querySelector('#field .failed:not(:empty)')"), "and the message goes")
+    type_sentence(browser, sentences[0])
 
 
 # ---- parts that are switched off ----
@@ -263,8 +297,10 @@ def check_training(browser):
     check(browser.run("teach.form.disabled"), "what it learns from cannot be changed then")
     give(browser, PAIRS.encode(), "pairs.tsv", "drop")
     check(browser.wait("teach.look && teach.at >= 20", 120), "it takes steps")
+    check(browser.run("teach.said.getAttribute('aria-live')") == "off", "its progress is not read aloud while it runs")
     press(browser, "#train-pause")
     browser.wait("teach.state === 'paused'")
+    check(browser.run("teach.said.getAttribute('aria-live')") == "polite", "but in a pause")
     time.sleep(1)
     at = browser.run("teach.at")
     time.sleep(1)
@@ -279,7 +315,8 @@ def check_training(browser):
     check(f"{loss:.2f}" in text_of(browser, ".curve") and percent(math.exp(-loss)) in text_of(browser, ".curve"), "what the loss means")
     check(browser.run("document.querySelectorAll('.sentences li').length") == 5, "five sentences")
     check(browser.run("[...document.querySelectorAll('.sentences li')].every((l, i) => l.classList.contains('right') === "
-                      "(teach.look.samples[i].said === teach.look.samples[i].target))"), "those that are right have a tick")
+                      "(teach.look.samples[i].said === teach.samples[i][1]))"), "those that are right have a tick")
+    check(languages(browser, ".sentences [lang]") == ["en", "fr"] * 5, "their languages are those of the page's corpus")
     rows, cells = browser.run("[Math.min(13, teach.look.inspect.steps.length) * teach.look.inspect.source.tokens.length, "
                               "document.querySelectorAll('.heat rect').length]")
     check(rows == cells, f"cross-attention has {cells} cells of {rows}")
@@ -296,6 +333,7 @@ def check_training(browser):
     check(browser.wait("nmt.model.includes('you taught')", 60), "the model is put into the page")
     check(browser.run("lesson.data.target.text.replace('</s>', '').trim() === teach.look.samples[0].said"), "which then says what it said")
     check(browser.run("lesson.data.model.step") == at + 1, "of that step")
+    check(browser.run("[lesson.languages.source, lesson.languages.target]") == ["en", "fr"], "and the languages of the corpus")
     browser.run("HTMLAnchorElement.prototype.click = function () { window.kept = [this.download, this.href]; }")
     press(browser, "#train-keep")
     check(browser.wait("window.kept") and browser.run("kept[0]") == "model.gguf", "the model is kept as a file")
@@ -326,8 +364,13 @@ def give(browser, text, name, how):
 
 def check_files(browser, native):
     model = Path(native.model).read_bytes()
+    check(languages(browser, SIDES) == ["en", "en", "fr"], "the languages of the page's own model are known")
     give(browser, model, "mine.gguf", "pick-model")
     check(browser.wait("nmt.model === 'mine.gguf'", 60), "a model file is opened")
+    check(languages(browser, SIDES) == ["", "", ""], "its languages are not known")
+    check(text_of(browser, "label[for=sentence]") == "Type a sentence", "and not asked for")
+    check(switched(browser, "root") and set(languages(browser, ".without [lang]")) == {""}, "nor named where a part is off")
+    press(browser, "[data-knock=root]")
     give(browser, b"GGUF and no more", "broken.gguf", "drop")
     check(browser.wait("teach.error.textContent", 30), "one that is broken is refused")
     check(text_of(browser, ".train [role=alert]").startswith("broken.gguf: "), "in words: " + text_of(browser, ".train [role=alert]"))
@@ -346,6 +389,7 @@ def check_files(browser, native):
               "what is not text is refused")
     press(browser, ".models .link")
     browser.wait("nmt.model.includes('came with')", 60)
+    check(languages(browser, SIDES) == ["en", "en", "fr"], "with the page's own model they are known again")
     give(browser, PAIRS.encode(), "pairs.tsv", "drop")
     check(browser.wait("teach.pairs.value", 10) and browser.run("trainFrom()") == "mine" and not browser.run("teach.mine.hidden"),
           "a file of pairs that is dropped is there")
@@ -353,7 +397,7 @@ def check_files(browser, native):
 
 
 def check_own(browser, native):
-    browser.run("(t => { nmt.engine.train = o => t({...o, config: [o.config, 'train.max_steps=40'].filter(Boolean).join('\\n')}); "
+    browser.run("(t => { nmt.engine.train = o => t({...o, config: [o.config, 'train.max_steps=200'].filter(Boolean).join('\\n')}); "
                 "})(nmt.engine.train)")
     for text, wanted in (("", ""), ("no tab here\n", "")):
         browser.run(f"teach.pairs.value = {json.dumps(text)}; trainChoose('mine')")
@@ -370,6 +414,10 @@ def check_own(browser, native):
     browser.run("teach.pairs.value = 'a\\tb\\nno tab\\nc\\td\\te\\n\\nf\\tg'; teach.pairs.dispatchEvent(new Event('input'))")
     said = text_of(browser, ".checked-pairs")
     check(said.startswith("Line 2 has no tab. Line 3 has a third column, which is not learnt from. 3 pairs are used: "), "lines that are wrong are told of: " + said)
+    for more, told in ((1, "1 more line has such a problem. "), (2, "2 more lines have such a problem. ")):
+        browser.run(f"teach.pairs.value = 'x\\n'.repeat({3 + more}) + 'a\\tb'; teach.pairs.dispatchEvent(new Event('input'))")
+        said = text_of(browser, ".checked-pairs")
+        check(f"Line 3 has no tab. {told}1 pair is used: " in said, f"{3 + more} lines that are wrong: {said}")
     browser.run(f"teach.pairs.value = {json.dumps(PAIRS)}; trainChoose('mine')")
     press(browser, "#train-positions")
     press(browser, "#train-heads")
@@ -377,6 +425,17 @@ def check_own(browser, native):
     check(browser.wait("teach.done || teach.error.textContent", 200), "a model learns from sentences of one's own")
     if not check(browser.run("Boolean(teach.done)"), text_of(browser, ".train [role=alert]")):
         return
+    check(browser.run("teach.said.getAttribute('aria-live')") == "polite" and text_of(browser, ".train-said").startswith("Learnt: "), "its end is read aloud")
+    wanted = {a: unicodedata.normalize("NFC", b.lower()).replace("’", "'") for a, b in (line.split("\t") for line in PAIRS.splitlines())}
+    shown = browser.run("[...document.querySelectorAll('.sentences li')].map((l, i) => [teach.look.samples[i].source, teach.look.samples[i].said, "
+                        "l.classList.contains('right'), l.querySelectorAll('mark').length])")
+    check(all(right == (said == wanted[source]) for source, said, right, _ in shown), f"right is what differs in spelling only: {shown}")
+    check(any(right and source[0] == "T" for source, _, right, _ in shown), f"one of them is: {shown}")
+    check(browser.run("teach.valid.exact") < 1 or all(right for _, _, right, _ in shown), f"so does the validation count: {shown}")
+    for source, said, right, marks in shown:
+        others = len(said.split()) - words_shared(said.split(), wanted[source].split())
+        check(marks == (0 if right else others) or len(said.split()) > 16, f"{source}: {marks} words of \"{said}\" are marked, {others} are out of place")
+    check(languages(browser, ".sentences [lang]") == ["", ""] * 5, "the languages of one's own sentences are not known")
     told = text_of(browser, ".train-end .film")
     check(f"loss {browser.run('teach.losses.at(-1)'):.2f}" in told and f"Loss {browser.run('teach.losses.at(-1)'):.2f}" in text_of(browser, ".curve"),
           "the curve and the film tell one loss")
@@ -386,7 +445,7 @@ def check_own(browser, native):
         for name in ("configs", "data"):
             os.symlink(ROOT / name, Path(folder) / name)
         os.symlink(native.folder / "train", Path(folder) / "train")
-        (Path(folder) / "pairs.tsv").write_text(PAIRS)
+        (Path(folder) / "pairs.tsv").write_text(PAIRS, "utf-8")
         subprocess.run(command, shell=True, cwd=folder, check=True, capture_output=True)
         made = subprocess.run(["sha256sum", Path(folder) / "runs/live/model.gguf"], check=True, capture_output=True, text=True)
     check(made.stdout.split()[0] == sha, f"the command makes the same bytes: {command}")
@@ -394,6 +453,7 @@ def check_own(browser, native):
     check(browser.wait("nmt.model.includes('you taught')", 60), "it is put into the page")
     check(browser.run("lesson.data.model.positions") == "none" and browser.run("lesson.data.model.heads") == 1, "which shows it")
     check(browser.wait("document.querySelectorAll('[data-knock^=\"heads:\"]').length === 3", 10), "and has its heads")
+    check(browser.run("[lesson.languages.source, lesson.languages.target]") == ["", ""], "and no known language")
     press(browser, ".models .link")
     browser.wait("nmt.model.includes('came with')", 60)
     press(browser, "#train-again")
@@ -434,9 +494,10 @@ def check_page(browser, page, width, dark):
 
 def main():
     program, page = find_browser(), Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/web/nmt.html")
-    native = Native(Path(sys.argv[3] if len(sys.argv) > 3 else ROOT).resolve(), sys.argv[2] if len(sys.argv) > 2 else ROOT / "build/web/run/model.gguf")
+    native = Native(Path(sys.argv[3] if len(sys.argv) > 3 else os.environ.get("NMT_BIN", ROOT)).resolve(), sys.argv[2] if len(sys.argv) > 2 else ROOT / "build/web/run/model.gguf")
     if not program or not page.exists():
-        print("live_test: skipped: no " + ("page (make web)" if program else "browser (Debian: apt-get install chromium)"))
+        check.skip("live_test: skipped: no " + ("page (make web)" if program else "browser (Debian: apt-get install chromium)"))
+        print(check.summary())
         return 0
     OUT.mkdir(parents=True, exist_ok=True)
     browser = Browser(program)

@@ -19,8 +19,9 @@ fi
 data=${DATA:-$PWD/data}
 root=$PWD
 all=$(mktemp -d)
+found= # processes in the background; they ignore Ctrl-C. The folder's name is in every command that they start
 trap 'rm -rf "$all"' EXIT
-trap 'exit 1' INT TERM
+trap 'kill $found $(pgrep -f "$all/") 2>/dev/null; wait; exit 1' INT TERM
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 # in a container everybody is root
 
 verdict() { # CONDITION-CODE WHAT
@@ -53,7 +54,7 @@ compare() { # NAME CONFIG [section.key=value ...]
     shift
     set -- "$@" train.pieces=4 train.max_steps=60 valid.every_steps=40 valid.translate=20
     [ -e "$folder/$name" ] || "$root/build/release/bin/train" "$@" run.dir="$folder/$name" 2>"$folder/said" ||
-        { cat "$folder/said" && return 1; }
+        { cat "$folder/said"; verdict 1 "$name, 60 steps, a process alone"; return 1; }
     for pair in $pairs; do
         count=${pair%:*} threads=${pair#*:}
         rm -rf "$folder/many"
@@ -227,7 +228,6 @@ check() {
     done
 }
 
-found=
 for mpi in .openmpi .mpich ""; do
     command -v "mpicc$mpi" >/dev/null && command -v "mpirun$mpi" >/dev/null || continue
     [ -n "$mpi" ] || [ -z "$found" ] || continue

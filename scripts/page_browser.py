@@ -9,10 +9,14 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+
+# Who is asked to end closes the browser first: what is in `finally` runs.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 NAMES = ("chromium", "chromium-browser", "chromium-headless-shell", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -38,10 +42,10 @@ def unpack(tensor):
 
 
 class Checks:
-    """check(good, what): counts what holds and what does not, and prints the latter."""
+    """check(good, what): counts what holds and what does not, and prints the latter. skip(why) counts what is left out."""
 
     def __init__(self):
-        self.passed = self.failed = 0
+        self.passed = self.failed = self.skipped = 0
 
     def __call__(self, good, what):
         if good:
@@ -51,8 +55,12 @@ class Checks:
             print("FAILED: " + what)
         return good
 
-    def summary(self, skipped=0):
-        return f"{self.passed} passed, {self.failed} failed, {skipped} skipped"
+    def skip(self, why):
+        self.skipped += 1
+        print(why)
+
+    def summary(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
 
 class Page:

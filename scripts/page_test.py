@@ -5,9 +5,9 @@ usage: page_test.py [INSPECT [MODEL]]     (default: ./inspect, and the newest ru
 
 Each page must open without an error in its console and without a network request. It must draw every view, fit into
 1280 and 400 pixels in light and dark, and react to mouse and keyboard. The numbers that it computes from the attention
-are computed again here and must agree to 1e-5. scripts/lesson_test.py tests what is above them: the sentence, the map and
-the scenes. Pictures go to build/page/. What needs a browser or a model is skipped
-if there is none.
+are computed again here and must agree to 1e-5. What is text must have a contrast of 4.5 to 1. scripts/lesson_test.py tests
+what is above the numbers: the sentence, the map and the scenes. Pictures go to build/page/. What needs a browser or a model
+is skipped if there is none.
 """
 
 import array
@@ -110,6 +110,32 @@ def value(text):
     return math.nan if not text else float(text.replace("−", "-").replace("∞", "inf"))
 
 
+def luminance(colour):
+    """The relative luminance (WCAG 2) of a colour, red, green and blue from 0 to 255."""
+    red, green, blue = (x / 255 / 12.92 if x <= 10 else ((x / 255 + 0.055) / 1.055) ** 2.4 for x in colour)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(a, b):
+    """Of two colours, "#rrggbb" or numbers."""
+    low, high = sorted(luminance([int(c[i:i + 2], 16) for i in (1, 3, 5)] if isinstance(c, str) else c) for c in (a, b))
+    return (high + 0.05) / (low + 0.05)
+
+
+def check_colours():
+    """Colours of text (style.css) can be read upon what is behind them, in light and dark. It needs no browser."""
+    text = ["ink", "muted", "accent", "warm", "source", "target", "fruit", "company", "query", "key", "value",
+            *(f"head-{i}" for i in range(1, 5)), *(f"series-{i}" for i in range(1, 7))]
+    pairs = [(name, behind) for name in text for behind in ("paper", "panel")]
+    pairs += [("focus", "paper"), ("ink", "wash"), ("muted", "wash"), ("accent", "wash"), ("accent-ink", "accent")]
+    parts = (PAGE / "style.css").read_text("utf-8").split("@media (prefers-color-scheme: dark)")
+    light, dark = (dict(re.findall(r"--([\w-]+): *(#[0-9a-f]{6});", part)) for part in parts)
+    for mode, colours in (("light", light), ("dark", {**light, **dark})):
+        for name, behind in pairs:
+            found = contrast(colours[name], colours[behind])
+            check(found >= 4.5, f"{mode}: {name} upon {behind} has a contrast of {found:.2f}, expected 4.5 at least")
+
+
 def check_drawn(browser, name, width, dark):
     """Checks the page at this size: it fits, all is drawn, there are no errors. Takes a picture of each section."""
     mode = "dark" if dark else "light"
@@ -130,6 +156,9 @@ def check_drawn(browser, name, width, dark):
         return !seen.some(x => x);
     }).length""")
     check(blank == 0, f"{what}{blank} pictures are blank")
+    cells = browser.run("['heat', 'diverge'].flatMap(s => range(201).map(i => colours[s](i / 200)).map(c => [c, inkUpon(c)]))")
+    least = min(contrast(*cell) for cell in cells)
+    check(least >= 4.5, f"{what}numbers in cells have a contrast of {least:.2f}, expected 4.5 at least")
     text = browser.run("document.body.innerText")
     for wrong in ("NaN", "undefined", "object", "Infinity", "null", "false"):
         check(not re.search(r"(?<!\w)" + wrong, text), f"{what}the text has {wrong}")
@@ -326,7 +355,7 @@ def check_use(browser, name, data):
 # A log whose figures are missing in every way, line by line.
 ODD_FILM = [None, 5, {"step": -1}, {"step": "1"}, {"step": 2, "loss": None, "samples": 7, "shown": 99, "source": ["a"],
             "target": "b", "attention": "?", "words": [1], "width": 1e9, "places": 3},
-            {"step": 3, "loss": "x", "samples": [None, {"said": "a"}], "source": ["a"], "target": ["b"], "attention": "/w==",
+            {"step": 3, "loss": "x", "samples": [None, {"said": "a"}], "source": ["a"], "target": ["😀" * 20], "attention": "/w==",
              "words": ["a", "b", "c"], "width": 2, "places": "AAAAAAAA"}, {"step": 3}]
 ODD_LOG = [
     *({"kind": "train", "step": n, "epoch": 1, "loss": 5.5, "nll": 5.4, "rate": 1e-3, "norm": 1.5, "tokens": 900, "skipped": 0,
@@ -380,6 +409,10 @@ def check_report(browser, train):
         check(rows == [["6", "1", "4.4000", "73.700", "none", "none", "the best"], ["4", "1", "none", "none", "none", "none", ""]],
               f"report, {name}: validations: {rows}")
         check(browser.run("document.querySelectorAll('#samples figure').length") == 1, f"report, {name}: one translation is shown")
+        sides = browser.run("['source', 'reference', 'said .text'].map(s => getComputedStyle(document.querySelector('.sentence .' + s)).unicodeBidi)")
+        check(sides == ["plaintext"] * 3, f"report, {name}: its texts may be of any direction: {sides}")
+        cut = browser.run("document.querySelector('.film-target').textContent")
+        check(cut == "😀" * 17 + "…", f"report, {name}: a long word is cut between its characters: {cut!r}")
     page.write_text(text, "utf-8")
     check_film(browser, page, [json.loads(line) for line in json.loads(text[begin:end])["film"]])
     print("report: opened with its own log, an odd one and an empty one; its film played")
@@ -432,6 +465,14 @@ def check_film(browser, page, frames):
         check(sorted(bold) == sorted(near[1:]), f"film: those words are marked: {bold}")
         marks.append(browser.run("+document.querySelector('.film-mark').getAttribute('x1')"))
     check(marks[1] < marks[2] < marks[0], f"film: the mark moves along the curve: {marks}")
+    def listeners():
+        grid = browser.call("Runtime.evaluate", expression="document.querySelector('.film-grid')")["result"]["objectId"]
+        return len(browser.call("DOMDebugger.getEventListeners", objectId=grid)["listeners"])
+    count = listeners()
+    for width in (1200, 1100, 1280):
+        browser.show(width, 900)
+        browser.settle()
+        check(listeners() == count > 0, f"film: at a width of {width}, {listeners()} functions listen to the cells, expected {count}")
     browser.run("document.querySelector('.film-cell').focus()")
     browser.press("ArrowRight")
     check(re.search(r"takes [\d.]+ % from", text(".film-attention .readout")), "film: a cell is read by keyboard")
@@ -457,7 +498,7 @@ def check_firefox(page):
     """The same page in Firefox: the space bar goes through all scenes, all numbers are drawn, and nothing is complained of."""
     program = find_firefox()
     if not program:
-        print("page-test: skipped Firefox, which is not there (Debian: apt-get install firefox-esr)")
+        check.skip("page-test: skipped Firefox, which is not there (Debian: apt-get install firefox-esr)")
         return
     browser = Firefox(program)
     try:
@@ -484,10 +525,12 @@ def check_firefox(page):
 
 
 def main():
+    check_colours()
     program = find_browser()
     if not program:
-        print("page-test: skipped: no browser (Debian: apt-get install chromium)")
-        return 0
+        check.skip("page-test: skipped: no browser (Debian: apt-get install chromium)")
+        print(check.summary())
+        return check.failed > 0
     inspect = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "inspect")
     models = sys.argv[2:3] or sorted((str(m) for m in ROOT.glob("runs/*/model.gguf")), key=os.path.getmtime)[-1:]
     OUT.mkdir(parents=True, exist_ok=True)
@@ -497,7 +540,7 @@ def main():
         runs["cross"] = ["-m", models[0], "--kind", "cross", "--beam", "4", "the cat sees the dog"]
         runs["decoder"] = ["-m", models[0], "--kind", "decoder", "apple unveiled the new phone"]
     else:
-        print("page-test: skipped the tests that need a model (./train configs/tiny.ini makes one)")
+        check.skip("page-test: skipped the tests that need a model (./train configs/tiny.ini makes one)")
     for name, options in runs.items():
         subprocess.run([inspect, "-o", str(OUT / f"{name}.html"), *options], check=True, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)

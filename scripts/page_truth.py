@@ -323,6 +323,7 @@ def main():
     model = sys.argv[2] if len(sys.argv) > 2 else newest()
     if not program or not model:
         print("page-truth: skipped: no " + ("model (./train configs/tiny.ini makes one)" if program else "browser"))
+        print("0 passed, 0 failed, 1 skipped")
         return 0
     OUT.mkdir(parents=True, exist_ok=True)
     browser = Browser(program)
@@ -354,7 +355,7 @@ def main():
             passed += bool(page.wrong)
     finally:
         browser.close()
-    print(f"page-truth: {passed} passed, {failed} failed ({len(PAGES)} pages, {len(BREAKS)} broken on purpose)")
+    print(f"page-truth: {passed} passed, {failed} failed, 0 skipped ({len(PAGES)} pages, {len(BREAKS)} broken on purpose)")
     return 1 if failed else 0
 
 

@@ -7,12 +7,14 @@ set -eu
 lines=${1:-1000000}
 folder=$(mktemp -d)
 child=
-trap '[ -z "$child" ] || kill "$child" 2>/dev/null; rm -rf "$folder"' EXIT INT TERM
-./train configs/tiny.ini train.max_steps=1 valid.translate=0 valid.metric=loss text.vocab_size=270 model.width=4 \
+trap '[ -z "$child" ] || kill "$child" 2>/dev/null || :; rm -rf "$folder"' EXIT
+trap 'exit 1' INT TERM
+bin=${NMT_BIN:-.} # where the commands are
+"$bin/train" configs/tiny.ini train.max_steps=1 valid.translate=0 valid.metric=loss text.vocab_size=270 model.width=4 \
     model.heads=2 model.feedforward=4 model.encoder_layers=1 model.decoder_layers=1 model.max_length=64 \
     run.dir="$folder/run" 2>"$folder/train.txt"
 mkfifo "$folder/in"
-./translate -m "$folder/run/model.gguf" --beam 1 --max-length 2 <"$folder/in" >"$folder/out" &
+"$bin/translate" -m "$folder/run/model.gguf" --beam 1 --max-length 2 <"$folder/in" >"$folder/out" &
 child=$!
 exec 3>"$folder/in"
 

@@ -24,11 +24,12 @@ SENTENCES = {
     "word": ["hello"],
     "pieces": ["zxylophones wqz unveilings"],
     "knocked": ["--without", "mask,root,heads:encoder.0.1,feedforward", "the cat sat on the mat"],
+    "many": [" ".join(["the"] * 24)],
     "long": ["the cat that the boy took is small and the banana that the girl saw is red and the dog sees the cat and the car "
              "is old but it is fast and the children sell a book and the boy reads it"],
 }
 STEPS = {"dot": 3, "softmax": 4, "sum": 3, "heads": 2, "feedforward": 1, "mask": 2, "cross": 2, "next": 3}
-ORDINALS = ["", "first ", "second ", "third ", "fourth ", "fifth "]
+ORDINALS = ["", "first", "second", "third", "fourth", "fifth"]
 check = Checks()
 
 
@@ -52,13 +53,18 @@ def shown(token):
     return {"</s>": "(end)", "<s>": "(start)"}.get(token["text"], token["text"].strip() or "␣")
 
 
+def ordinal(n):
+    if n < len(ORDINALS):
+        return ORDINALS[n]
+    return f"{n}{'th' if n % 100 in (11, 12, 13) else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
+
+
 def spoken(tokens, i):
     if tokens[i]["text"] in ("<s>", "</s>"):
         return shown(tokens[i])
     same = [k for k, t in enumerate(tokens) if t["text"] == tokens[i]["text"]]
-    nth = same.index(i) + 1
-    ordinal = "" if len(same) == 1 else "the " + (ORDINALS[nth] if nth < len(ORDINALS) else f"{nth}th ")
-    return f"{ordinal}“{shown(tokens[i])}”"
+    which = "" if len(same) == 1 else f"the {ordinal(same.index(i) + 1)} "
+    return f"{which}“{shown(tokens[i])}”"
 
 
 def percent(x):
@@ -193,6 +199,15 @@ class Scenes:
         self.check(near(plus[1] / rest[1], math.fsum(p for p in products if p > 0) / abs(w["dots"][looked]), 0.01), "their lengths")
         self.check(near(number(self.all(".tally .right", "n.textContent")[2]), w["dots"][looked], 0.06), "the number of the score")
         self.check(f"{w['dots'][best]:.1f}".replace("-", "−") in self.caption(), f"the caption has the highest score: {self.caption()}")
+
+    def ordinals(self):
+        """Of many equal words, each is called by its number."""
+        tokens = self.data["source"]["tokens"]
+        names = [spoken(tokens, i) for i in range(len(tokens))]
+        for number_ in ("11th", "21st", "22nd", "23rd"):
+            row = next(i for i, name in enumerate(names) if f"the {number_} " in name)
+            self.open("dot", 0, block=0, head=0, row=row, word=row)
+            self.check(names[row] in self.caption(), f"{names[row]} in {self.caption()}")
 
     def two_arrows(self, tokens, w, j):
         line = "[+n.getAttribute('x1'), +n.getAttribute('y1'), +n.getAttribute('x2'), +n.getAttribute('y2')]"
@@ -567,12 +582,14 @@ class Scenes:
 def main():
     program = find_browser()
     if not program:
-        print("scene-test: skipped: no browser (Debian: apt-get install chromium)")
+        check.skip("scene-test: skipped: no browser (Debian: apt-get install chromium)")
+        print(check.summary())
         return 0
     inspect = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "inspect")
     models = sys.argv[2:3] or sorted((str(m) for m in ROOT.glob("runs/*/model.gguf")), key=os.path.getmtime)[-1:]
     if not models:
-        print("scene-test: skipped: no model (./train configs/tiny.ini makes one)")
+        check.skip("scene-test: skipped: no model (./train configs/tiny.ini makes one)")
+        print(check.summary())
         return 0
     OUT.mkdir(parents=True, exist_ok=True)
     browser = Browser(program)
@@ -583,6 +600,10 @@ def main():
             data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text("utf-8"), re.S)[1])
             browser.show(1280, 900)
             scenes = Scenes(browser, name, data)
+            if name == "many":
+                scenes.ordinals()
+                check(not browser.complaints, f"{name}: complaints: {browser.complaints}")
+                continue
             if name == "knocked":
                 scenes.without_parts()
                 scenes.looks()

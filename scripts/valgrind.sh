@@ -4,9 +4,10 @@
 #
 #   sh scripts/valgrind.sh      run it from the project's root, after make
 set -eu
-root=$PWD
+bin=$(cd "${NMT_BIN:-.}" && pwd) # where the commands are
 folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT INT TERM
+trap 'rm -rf "$folder"' EXIT
+trap 'exit 1' INT TERM
 for side in train valid; do head -n 60 "data/tiny/$side.tsv" >"$folder/$side.tsv"; done
 sed -e 's/data.tiny.//' -e '/^max_steps/d' configs/tiny.ini >"$folder/small.ini"
 cd "$folder"
@@ -28,13 +29,13 @@ check() {
 }
 
 printf 'the cat\n\n\377the dog sees the cat. the cat sees the dog.\n' >lines.txt
-check "train" "$root/train" small.ini train.max_steps=3 "$@"
-check "train, resumed" "$root/train" small.ini train.max_steps=6 "$@"
-check "train --dry-run" "$root/train" small.ini train.max_steps=9 --dry-run "$@"
-check "translate" "$root/translate" -m run/model.gguf
-check "translate --n-best --alignment" "$root/translate" -m run/model.gguf --n-best 3 --alignment soft
-check "translate --sample" "$root/translate" -m run/model.gguf --sample --prefix le --no-repeat-ngram 2
+check "train" "$bin/train" small.ini train.max_steps=3 "$@"
+check "train, resumed" "$bin/train" small.ini train.max_steps=6 "$@"
+check "train --dry-run" "$bin/train" small.ini train.max_steps=9 --dry-run "$@"
+check "translate" "$bin/translate" -m run/model.gguf
+check "translate --n-best --alignment" "$bin/translate" -m run/model.gguf --n-best 3 --alignment soft
+check "translate --sample" "$bin/translate" -m run/model.gguf --sample --prefix le --no-repeat-ngram 2
 cut -f 1 train.tsv >lines.txt
 cut -f 2 train.tsv >right.txt
-check "score" "$root/score" -m all - right.txt
-check "score --paired" "$root/score" --paired - --resamples 20 right.txt right.txt
+check "score" "$bin/score" -m all - right.txt
+check "score --paired" "$bin/score" --paired - --resamples 20 right.txt right.txt

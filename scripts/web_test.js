@@ -15,7 +15,7 @@ process.chdir(path.join(__dirname, ".."));
 const MODEL = "build/web/run/model.gguf", CONFIG = "configs/live.ini";
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "web-test-"));
 process.on("exit", () => fs.rmSync(folder, {recursive: true}));
-const bin = name => path.join(process.env.NMT_BIN || "build/release/bin", name);
+const bin = name => path.resolve(process.env.NMT_BIN || "build/release/bin", name);
 const native = (name, args, input) => execFileSync(bin(name), args,
   {input, encoding: "utf8", maxBuffer: 1 << 26, env: {...process.env, NMT_ISA: "generic"}, stdio: ["pipe", "pipe", "pipe"]});
 
@@ -69,7 +69,7 @@ function train(overrides, {look = 100, then} = {}) {
     ask("start", {wasm, files: corpus()});
     ask("train", {
       config: CONFIG, overrides: ["train.log_every=1", ...overrides].join("\n"), look,
-      samples: [["the cat sat", "le chat s'est assis"]],
+      samples: [["the cat sat", "Le CHAT  s’est assis"]], /* the model says it in another spelling */
       example: ["please buy an apple and an orange", "apple unveiled the new phone"]
     });
   });
@@ -93,6 +93,16 @@ function translations() {
   check(ours.every(r => r.words.every(w => w.shares.length === r.source.length && w.source < r.source.length)),
     "every word has a share of each source word");
   return ask;
+}
+
+function spellings(ask) {
+  for (const [text, normal] of [["", ""], [" Le CHAT\t dort. ", "le chat dort."], ["L’E\u0301te\u0301", "l'été"]])
+    check(ask.within(`program.call("web_normalise", ${JSON.stringify(text)})`) === normal, `as the model spells it: "${text}"`);
+  check(/expected an open model/.test(fails(() => {
+    const none = worker();
+    none("start", {wasm, files: {}});
+    none.within('program.call("web_normalise", "a")');
+  })), "without a model, there is no spelling");
 }
 
 function inspections(ask) {
@@ -159,6 +169,8 @@ async function trainings(steps) {
   const looks = events.filter(e => e.samples), numbers = events.filter(e => e.step).map(e => e.step);
   check(numbers.length === steps && numbers.every((n, i) => n === i + 1), "an event for each step");
   check(looks.every(e => e.inspect.model.step === e.step), "looks are at the model of the moment");
+  const all = looks.map(e => e.samples[0]), wanted = "le chat s'est assis";
+  check(all.every(s => s.target === wanted && s.right === (s.said === wanted)), "right is what differs in spelling only: " + JSON.stringify(all));
   check(events[steps - 1].loss < 0.9 * events[0].loss, "the loss falls");
 
   /* Paused, stepped, going on, stopped. The pause comes after the third step, on a busy machine some steps later. */
@@ -216,6 +228,7 @@ async function speed() {
 (async () => {
   if (process.argv[2] === "--speed") return speed();
   const ask = translations();
+  spellings(ask);
   inspections(ask);
   errors(ask);
   sums(ask);

@@ -83,7 +83,6 @@ def try_page(name, browser, expected):
 
 
 def main():
-    skipped = 0
     wanted = sys.argv[1:] or ["chromium", "firefox"]
     expected = None
     for name, find, browser_class in (("chromium", find_browser, Browser), ("firefox", find_firefox, Firefox)):
@@ -91,8 +90,7 @@ def main():
             continue
         program = find()
         if not program:
-            print(f"web-test: {name}: skipped: not installed")
-            skipped += 1
+            check.skip(f"web-test: {name}: skipped: not installed")
             continue
         expected = expected or native_model()
         browser = browser_class(program)
@@ -100,7 +98,7 @@ def main():
             try_page(name, browser, expected)
         finally:
             browser.close()
-    print(check.summary(skipped))
+    print(check.summary())
     sys.exit(check.failed > 0)
 
 

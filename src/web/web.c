@@ -180,6 +180,14 @@ int web_translate(const char *text, const char *knock) {
     return finish(ok, &err);
 }
 
+int web_normalise(const char *text) {
+    Error err;
+    clear();
+    const bool ok = need_model(&err);
+    if (ok) normalise_text(&answer.text, text, strlen(text), tokenizer_normalisation(opened->tokenizer));
+    return finish(ok, &err);
+}
+
 static bool inspect(const Observation *o, const char *compare, Group *groups, Error *err) {
     InspectRequest request = {.compare = *compare ? compare : NULL,
                               .groups = groups,

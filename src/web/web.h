@@ -26,6 +26,9 @@ int WEB_EXPORT(web_open)(const char *path);
  * ./inspect}; `source` of a word is the number of the source word with the largest share. */
 int WEB_EXPORT(web_translate)(const char *text, const char *knock);
 
+/* The text with the spelling that the open model reads and says (text/normalise.h). */
+int WEB_EXPORT(web_normalise)(const char *text);
+
 /* The JSON of ./inspect (src/inspect/FORMAT.md). compare: a sentence in which the word has another meaning; it is left
  * out if it lacks the word; "": none. */
 int WEB_EXPORT(web_inspect)(const char *text, const char *compare, const char *knock);

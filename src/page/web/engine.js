@@ -17,8 +17,9 @@
  * A training has pause(), go(), step(), stop() and the promise done. It calls watch({step, last, loss,
  * tokens_per_second, frames}) after each step. frames: the frames of the film that are new (src/train/film.h), which
  * filmPlayer of film.js plays. {valid} is there after a validation (src/train/log.h), {note} where the program has
- * something to say; and after a look {samples: [{source, said, target, right}], inspect, galaxy, bytes}. done gives
- * {bytes, sha256, step, command, tokens_per_second}; after stop(), without a command. */
+ * something to say; and after a look {samples: [{source, said, target, right}], inspect, galaxy, bytes}; there, a target
+ * has the spelling that the model says. done gives {bytes, sha256, step, command, tokens_per_second}; after stop(),
+ * without a command. */
 
 const engine_config = "configs/live.ini"; /* of the model in the page, and its path for ./train, too */
 const engine_files = ["train.tsv", "valid.tsv"];

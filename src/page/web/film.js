@@ -152,7 +152,8 @@ function filmPlayer({checks = [], floor = NaN, random = true} = {}) {
   const told = html("p.film-step"), story = html("p.film-story", {"aria-live": "polite"});
   const track = svg("svg.film-track", {"aria-hidden": true});
   const said = html("ol.film-said");
-  const grid = svg("svg.film-grid", {role: "group"}), gridRead = html("output.readout"), gridNote = html("p.film-note");
+  let grid = svg("svg.film-grid", {role: "group"});
+  const gridRead = html("output.readout"), gridNote = html("p.film-note");
   const gridTitle = html("h3", "Where each word comes from");
   const sky = svg("svg.film-sky", {role: "img"}), skyNote = html("p.film-note", {"aria-live": "off"});
   const follow = html("select", {onchange: () => {
@@ -285,7 +286,10 @@ function filmPlayer({checks = [], floor = NaN, random = true} = {}) {
       const most = list => Math.min(18, Math.max(...list.map(w => w.length)));
       const left = 8 + 7.2 * most(now.target), top = 14 + 5.4 * most(now.source);
       const cell = Math.max(6, Math.min(38, (gridWidth - left - 4 - 3.6 * most(now.source)) / S));
-      const clip = word => (word.length > 18 ? word.slice(0, 17) + "…" : word);
+      const clip = word => ([...word].length > 18 ? [...word].slice(0, 17).join("") + "…" : word);
+      const before = grid;
+      grid = before.cloneNode(); /* without the cells and what listens to them */
+      before.replaceWith(grid);
       grid.setAttribute("viewBox", `0 0 ${gridWidth} ${top + T * cell + 2}`);
       grid.setAttribute("width", gridWidth);
       grid.replaceChildren(
@@ -309,7 +313,7 @@ function filmPlayer({checks = [], floor = NaN, random = true} = {}) {
     gridTitle.textContent = "Where each word comes from";
     gridNote.textContent = `The sentence “${sample ? sample.source : now.source.join(" ")}”. Rows are the words of the right translation, ` +
       "columns those of the source. The stronger the colour of a cell, the more its word is looked at. " +
-      `On average a word takes ${percent(sharp)} from the source word that it looks at most; if it looked at all alike, ${percent(1 / S)}.`;
+      `On average a word takes ${percent(sharp)} from the source word that it looks at most. If it looked at all words equally, this would be ${percent(1 / S)}.`;
   }
   function readCell(i, j) {
     const {now} = moment();

@@ -16,6 +16,7 @@ const scenes = [];
 const lesson = {
   data: null,   /* format nmt.inspect (src/inspect/FORMAT.md), or null before the first sentence */
   engine: null, /* the model in the page, where there is one */
+  languages: {source: "", target: ""}, /* codes of those that it translates, as HTML's `lang` has them; "": not known */
   hero: null,   /* the sentence that is drawn on top */
   field: document.getElementById("field"), /* where a sentence is typed, where one can be */
   numbers: false,                          /* whether numbers are shown */
@@ -199,11 +200,15 @@ const ribbonColour = (i, count) => `hsl(${Math.round(205 + 130 * (count > 1 ? i 
 const heroOf = d => ({source: lesson.words("source"), target: lesson.words("target"), shares: lesson.alignment(), unseen: d.unseen || []});
 /* shown: those of a sentence that is being typed, or else the data's. */
 function drawHero(shown = lesson.data && lesson.data.source ? heroOf(lesson.data) : null) {
-  const host = document.getElementById("alignment"), says = document.getElementById("hero-says");
+  const host = document.getElementById("alignment"), [says, note] = document.getElementById("hero-says").children;
   lesson.hero = shown;
   says.replaceChildren();
+  const never = shown && shown.target.length ? [...new Set(shown.unseen.map(u => u.text.trim()))] : [];
+  const told = html("p", never.length > 0 && ["The model never saw ", never.map((text, i) => [i ? ", " : "", html("b", text)]),
+    " while it learnt, so it can only guess there."]);
+  if (told.textContent !== note.textContent) note.replaceChildren(...told.childNodes); /* or it would be read aloud again */
   if (!shown || !shown.target.length) {
-    host.replaceChildren(shown ? html("p.summary", lesson.data.source.text) : "");
+    host.replaceChildren(shown ? html("p.summary", shown.source.map(w => w.text).join(" ")) : "");
     return;
   }
   const {source, target, shares} = shown, names = source.map(w => w.text), best = row => row.indexOf(Math.max(...row));
@@ -212,9 +217,6 @@ function drawHero(shown = lesson.data && lesson.data.source ? heroOf(lesson.data
     names[best(row)]}, ${percent(Math.max(...row))}`))));
   says.append(html("p.hint", "The ribbons show which words each word of the translation comes from. Touch one. ",
     html("button.link", {onclick: () => walk(1)}, "See how it is done"), html("span.keys", " or press the space bar.")));
-  if (shown.unseen.length)
-    says.append(html("p.unseen-note", "The model never saw ", [...new Set(shown.unseen.map(u => u.text.trim()))].map((text, i) => [i ? ", " : "", html("b", text)]),
-      " while it learnt, so it can only guess there."));
 }
 /* most: size of the type, where there is room. */
 function heroPicture(W, most, {source, target, shares, unseen: list}) {
@@ -231,7 +233,7 @@ function heroPicture(W, most, {source, target, shares, unseen: list}) {
   roving(picture, ".word", n => lesson.light(n.dataset.side, n.dataset.word));
   return picture;
 }
-function heroWord(side, w, index, x, y, size, anchor, colour, unseen, box) {
+function heroWord(side, w, index, x, y, size, anchor, unseen, box) {
   return svg("g.word", {
     class: "word" + (side === "source" && unseen.has(w.word) ? " unseen" : ""),
     "data-side": side,
@@ -240,8 +242,7 @@ function heroWord(side, w, index, x, y, size, anchor, colour, unseen, box) {
     "data-c": box.c,
     role: "option",
     "aria-label": w.text,
-    tabindex: side === "source" && index === 0 ? 0 : -1,
-    style: colour ? `--tone:${colour}` : null
+    tabindex: side === "source" && index === 0 ? 0 : -1
   },
     svg("rect", {x: box.x, y: box.y, width: box.w, height: box.h, rx: 6}),
     svg("text", {x, y, "text-anchor": anchor, style: `font-size:${size}px`}, w.text));
@@ -254,6 +255,12 @@ const heroFrame = (W, H, ...parts) => svg("svg.alignment", {
   "aria-label": "The sentence, its translation, and which word comes from which. Arrow keys go from word to word."
 },
   parts);
+const heroSide = (side, words) => svg("g", {
+  role: "listbox",
+  "aria-label": "words of the " + (side === "source" ? "sentence" : "translation"),
+  lang: lesson.languages[side]
+},
+  words);
 /* Ends of the ribbons along a word: widths in proportion to the shares, in order of the other side. */
 function ribbonEnds(shares, sourceSpan, targetSpan) {
   const ends = [], from = sourceSpan.map(([a]) => a), most = sourceSpan.map((_, s) => Math.max(1, sum(shares.map(r => r[s]))));
@@ -291,12 +298,10 @@ function heroLines(W, size, source, target, shares, wide, unseen) {
   const A = spans(source), B = spans(target), y0 = top + size * 0.4, y1 = y0 + reach, m = (y0 + y1) / 2;
   const curve = e => `M${e.a} ${y0}C${e.a} ${m} ${e.c} ${m} ${e.c} ${y1}H${e.d}C${e.d} ${m} ${e.b} ${m} ${e.b} ${y0}Z`;
   const word = (side, list, spans, y, r) => list.map((w, i) => heroWord(side, w, i, (spans[i][0] + spans[i][1]) / 2, y, size,
-    "middle", side === "source" ? ribbonColour(i, list.length) : null, unseen,
-    {r, c: i, x: spans[i][0] - 6, y: y - size * 0.92, w: spans[i][1] - spans[i][0] + 12, h: size * 1.26}));
+    "middle", unseen, {r, c: i, x: spans[i][0] - 6, y: y - size * 0.92, w: spans[i][1] - spans[i][0] + 12, h: size * 1.26}));
   const base = y1 + size * 0.98;
   return heroFrame(W, base + size * 0.5, ribbonEnds(shares, A, B).map(e => ribbon(e, source, target, source.length, curve(e))),
-    svg("g", {role: "listbox", "aria-label": "words of the sentence", lang: "en"}, word("source", source, A, top, 0)),
-    svg("g", {role: "listbox", "aria-label": "words of the translation"}, word("target", target, B, base, 1)));
+    heroSide("source", word("source", source, A, top, 0)), heroSide("target", word("target", target, B, base, 1)));
 }
 /* On a narrow page: one column of words on each side. */
 function heroUpright(W, source, target, shares, wide, unseen) {
@@ -312,12 +317,11 @@ function heroUpright(W, source, target, shares, wide, unseen) {
   const curve = e => `M${x0} ${e.a}C${m} ${e.a} ${m} ${e.c} ${x1} ${e.c}V${e.d}C${m} ${e.d} ${m} ${e.b} ${x0} ${e.b}Z`;
   const word = (side, list, spans, x, anchor, c) => list.map((w, i) => {
     const y = (spans[i][0] + spans[i][1]) / 2;
-    return heroWord(side, w, i, x, y + size * 0.34, size, anchor, side === "source" ? ribbonColour(i, list.length) : null, unseen,
+    return heroWord(side, w, i, x, y + size * 0.34, size, anchor, unseen,
       {r: i, c, x: c ? right - 4 : 0, y: y - step / 2 + 1, w: c ? W - right + 4 : left + 4, h: step - 2});
   });
   return heroFrame(W, H, ribbonEnds(shares, A, B).map(e => ribbon(e, source, target, source.length, curve(e))),
-    svg("g", {role: "listbox", "aria-label": "words of the sentence"}, word("source", source, A, left, "end", 0)),
-    svg("g", {role: "listbox", "aria-label": "words of the translation"}, word("target", target, B, right, "start", 1)));
+    heroSide("source", word("source", source, A, left, "end", 0)), heroSide("target", word("target", target, B, right, "start", 1)));
 }
 
 /* ---- the player of scenes ---- */
@@ -424,13 +428,18 @@ function walk(by) {
   else if (player.shown[at + by])
     toScene(player.shown[at + by].id, by < 0 ? sceneSteps(player.shown[at + by]) - 1 : 0, false);
 }
-/* The space bar shows the next step, unless something that is typed into, or was reached by keyboard to be pressed, has the focus;
- * arrows likewise. */
+/* Space shows the next step. It does not do so while the focus is in a form field (a slider is no such field), or on a
+ * control that was reached by keyboard. Nor do the arrow keys, except on the buttons below the scene. Whether a control
+ * was reached by keyboard is known as it gets the focus: a key that is pressed later makes it :focus-visible, too. */
+let byKeyboard = false;
+document.addEventListener("focusin", e => {
+  byKeyboard = e.target.matches(":focus-visible");
+});
 document.addEventListener("keydown", e => {
   if (e.defaultPrevented || e.ctrlKey || e.altKey || e.metaKey || !sceneAt()) return;
   const at = e.target, typed = at.closest("input, select, textarea, [contenteditable]"), dots = at.closest(".walk");
-  const pressed = at.matches(":focus-visible") && at.closest("button, summary, a, [tabindex]");
-  if (e.key === " " && !(typed && typed.type !== "range") && (!pressed || at.closest(".dots"))) {
+  const pressed = byKeyboard && at.closest("button, summary, a, [tabindex]");
+  if (e.key === " " && !(typed && typed.type !== "range") && !pressed) {
     e.preventDefault();
     if (at !== document.body && !dots) at.blur();
     walk(e.shiftKey ? -1 : 1);

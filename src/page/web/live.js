@@ -17,6 +17,7 @@ const nmt = {
   data: null,  /* that data, of the whole model */
   hero: null,  /* what is drawn of it on top */
   model: "the model that came with the page",
+  languages: {source: "en", target: "fr"}, /* of that model, and of the corpus in the page */
   waiting: [], /* called when all the page shows what was typed last, or that failed */
   watchers: [] /* called when another sentence, or another model, is shown */
 };
@@ -44,14 +45,15 @@ function makeField() {
     spellcheck: "false",
     autocomplete: "off",
     autocapitalize: "off",
-    lang: "en",
     enterkeyhint: "done"
   });
   field.value = nmt.sentence;
+  nmt.asks = html("label", {for: "sentence"});
   field.addEventListener("input", () => liveType(field.value));
   field.addEventListener("keydown", e => {
     if (e.key === "Enter") e.preventDefault();
   });
+  liveSpeak(nmt.languages);
   nmt.says = html("p.hidden", {id: "translation", role: "status", "aria-live": "polite"});
   const tries = nmt.sentences.slice(0, 7).map(text => html("button", {type: "button", onclick: () => {
     field.value = text;
@@ -59,13 +61,19 @@ function makeField() {
     field.focus();
   }},
     text));
-  lesson.field.prepend(html("label", {for: "sentence"}, "Type an English sentence"), field,
+  lesson.field.prepend(nmt.asks, field,
     html("p.field-help", html("span", {id: "field-help"}, "It is translated as you type, by this page. "),
       html("a", {href: "#knock-title"}, "Switch a part off"), " or ", html("a", {href: "#train-title"}, "teach it yourself"), "."),
     html("div.tries", {role: "group", "aria-label": "Sentences to try"}, tries), nmt.says);
   lesson.field.append(nmt.error);
   fitField();
   new ResizeObserver(fitField).observe(lesson.field);
+}
+/* What the model translates; nothing: not known. */
+function liveSpeak(languages) {
+  lesson.languages = languages || {source: "", target: ""};
+  nmt.field.lang = lesson.languages.source;
+  nmt.asks.textContent = languages ? "Type an English sentence" : "Type a sentence";
 }
 /* As high as its text. */
 function fitField() {
@@ -97,6 +105,7 @@ async function liveTranslate() {
     liveFail(error);
   }
   nmt.busy = false;
+  if (nmt.wanted !== null) liveTranslate(); /* it was typed before the failure */
 }
 async function liveInspect() {
   const text = nmt.sentence;
@@ -137,9 +146,10 @@ function liveSettle() {
   for (const call of nmt.waiting.splice(0)) call();
 }
 
-/* Puts another model into the page. name: what it is called there. */
-async function liveUse(bytes, name) {
+/* Puts another model into the page. name: what it is called there. languages: if they are known. */
+async function liveUse(bytes, name, languages) {
   await nmt.engine.load(bytes);
+  liveSpeak(languages);
   knock.whole.clear(); /* what the model before said */
   await liveTranslateAgain();
   nmt.model = name;

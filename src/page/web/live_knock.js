@@ -200,7 +200,7 @@ async function knockRun() {
 function knockDraw(found) {
   const {names, whole, result, pair} = found, width = knock.out.clientWidth || document.getElementById("hero-panel").clientWidth;
   const label = knockWithout(names);
-  const sentence = said => html("p.said", {lang: "fr"}, liveMarked(said, whole));
+  const lang = lesson.languages.target, sentence = said => html("p.said", {lang}, liveMarked(said, whole));
   knock.out.hidden = false;
   const shown = liveShown(result), picture = html("div.picture");
   if (shown.target.length && shown.target.length < 26) picture.append(heroPicture(width - 34, 26, shown));
@@ -212,9 +212,9 @@ function knockDraw(found) {
   const table = pair && (pair.fixed || pair.changed > 0) && html("table.pair", html("caption", !pair.fixed ? "Where it shows most:" :
     pair.changed ? "Two sentences that show it:" : "For these sentences it changes nothing:"),
     html("thead", html("tr", html("td"), html("th", {scope: "col"}, "whole model"), html("th", {scope: "col"}, label))),
-    html("tbody", pair.best.map(t => html("tr", html("th", {scope: "row"}, tryIt(t.text)), html("td", {"data-label": "whole model", lang: "fr"}, t.whole),
-      html("td", {"data-label": label, lang: "fr"}, liveMarked(t.without, t.whole))))));
-  knock.out.replaceChildren(html("div.ko-sides", html("div.ko-side", html("h3", "whole model"), html("p.said", {lang: "fr"}, whole)),
+    html("tbody", pair.best.map(t => html("tr", html("th", {scope: "row"}, tryIt(t.text)), html("td", {"data-label": "whole model", lang}, t.whole),
+      html("td", {"data-label": label, lang}, liveMarked(t.without, t.whole))))));
+  knock.out.replaceChildren(html("div.ko-sides", html("div.ko-side", html("h3", "whole model"), html("p.said", {lang}, whole)),
     html("div.ko-side.broken", html("h3", label), sentence(result.text))), table || "", picture, found.inspect ? knock.show : "");
 }
 

@@ -35,7 +35,7 @@ function makeTrain() {
   t.keep = button("train-keep", "Keep it as model.gguf", () => trainKeep());
   t.pairs = html("textarea", {
     id: "train-pairs",
-    "aria-label": "Pairs of sentences, one a line: English, a tab, French",
+    "aria-label": "Pairs of sentences, one a line: a sentence, a tab, its translation",
     placeholder: "the cat sat\tle chat s'est assis\nthe dog sees the cat\tle chien voit le chat\n…",
     spellcheck: "false",
     rows: 5
@@ -60,7 +60,7 @@ function makeTrain() {
   const pickPairs = picker("pick-pairs", ".tsv,.txt,text/plain", trainFile), pickModel = picker("pick-model", ".gguf", trainFile);
   t.checked = html("p.checked-pairs", {role: "status"});
   t.mine = html("div.mine", {hidden: true}, t.pairs,
-    html("p.muted", "One pair a line: English, a tab, French. The Tab key writes a tab behind a word; after Escape it leaves the field. Or drop a file here, or ",
+    html("p.muted", "One pair a line: a sentence, a tab, its translation. The Tab key writes a tab behind a word; after Escape it leaves the field. Or drop a file here, or ",
       html("button.link", {type: "button", onclick: () => pickPairs.click()}, "choose one"), ". Some hundred pairs are enough to see it learn."), t.checked, pickPairs);
   t.form = html("fieldset", html("legend.hidden", "What it learns from"),
     html("div.choices", choice("train-from", "shipped", "the sentences in the page", true), choice("train-from", "mine", "sentences of your own")), t.mine,
@@ -116,6 +116,7 @@ function trainShow() {
   t.use.disabled = t.keep.disabled = !(t.done || (t.look && t.look.bytes));
   t.keep.disabled = s === "starting";
   t.bar.hidden = s === "idle";
+  t.said.setAttribute("aria-live", s === "running" ? "off" : "polite"); /* or a reader would speak all the time */
   t.own.hidden = !nmt.own;
   t.now.replaceChildren("The page now uses ", html("b", nmt.model), lesson.data && lesson.data.model ? `, ${thousands(lesson.data.model.parameters)} numbers.` : ".");
 }
@@ -134,7 +135,8 @@ function trainLines() {
 /* What is to be said of them. */
 function trainCheck() {
   const lines = trainLines(), noted = lines.filter(l => l.note), good = lines.filter(l => !l.wrong).length;
-  const notes = noted.slice(0, 3).map(l => `Line ${l.number} ${l.note}. `).join("") + (noted.length > 3 ? `There is such a remark on ${noted.length - 3} more lines. ` : "");
+  const more = noted.length - 3, notes = noted.slice(0, 3).map(l => `Line ${l.number} ${l.note}. `).join("") +
+    (more > 0 ? `${plural(more, "more line")} ${more === 1 ? "has" : "have"} such a problem. ` : "");
   teach.checked.textContent = !lines.length ? "" : `${notes}${good === 1 ? "1 pair is" : `${good} pairs are`} used${
     good < 200 ? ": it will learn these by heart. To translate other sentences, it needs some hundred pairs." : "."}`;
 }
@@ -244,6 +246,7 @@ function trainTell() {
 function trainDone(done) {
   const t = teach;
   Object.assign(t, {done, state: "over"});
+  trainShow();
   t.bar.value = 1;
   const same = t.plain && nmt.engine.shipped && done.sha256 === nmt.engine.shipped.sha256, exact = t.valid && Number.isFinite(t.valid.exact);
   t.said.textContent = `Learnt: ${done.step} steps, ${thousands(Math.round(done.tokens_per_second))} pieces a second.${
@@ -270,22 +273,21 @@ function trainDone(done) {
   const film = filmPlayer();
   film.add(...t.frames);
   t.end.append(html("h3", "See it learn again"), film.node);
-  trainShow();
   trainDraw(true);
 }
 
 /* ---- models as files ---- */
 
 /* Puts a model in the place of the page's own, which is kept. */
-async function trainInstead(bytes, name) {
+async function trainInstead(bytes, name, languages) {
   const own = nmt.own || await nmt.engine.model_bytes();
-  await liveUse(bytes, name);
+  await liveUse(bytes, name, languages);
   nmt.own = own;
 }
 async function trainUse() {
   const t = teach, bytes = t.done ? t.done.bytes : t.look.bytes, step = t.done ? t.done.step : t.look.step;
   try {
-    await trainInstead(bytes.slice(), `the model that you taught (step ${step})`);
+    await trainInstead(bytes.slice(), `the model that you taught (step ${step})`, t.typed ? null : nmt.languages);
     t.error.textContent = "";
     trainShow();
     document.getElementById("hero").scrollIntoView();
@@ -297,7 +299,7 @@ async function trainUse() {
 async function trainOwn() {
   const bytes = nmt.own;
   nmt.own = null;
-  await liveUse(bytes, "the model that came with the page");
+  await liveUse(bytes, "the model that came with the page", nmt.languages);
   trainShow();
 }
 async function trainKeep() {
@@ -308,6 +310,7 @@ async function trainKeep() {
   link.click();
   link.remove();
   setTimeout(() => URL.revokeObjectURL(url), 10000);
+  t.said.setAttribute("aria-live", "polite");
   t.said.textContent = "model.gguf is saved. ./translate -m model.gguf takes it, and so does this page.";
 }
 const trainIsModel = name => /\.gguf$/i.test(name);
@@ -374,8 +377,9 @@ function trainCurve(host) {
 }
 
 function trainSentences(host) {
-  host.replaceChildren(html("ol", teach.look.samples.map(s => html("li", {class: s.right ? "right" : null}, html("span.source", {lang: "en"}, s.source),
-    html("span.said", {lang: "fr"}, s.right ? s.said : liveMarked(liveSplit(s.said).slice(0, 16).join(" ") + (liveSplit(s.said).length > 16 ? " …" : ""), s.target),
+  const {source, target} = teach.typed ? {source: "", target: ""} : nmt.languages;
+  host.replaceChildren(html("ol", teach.look.samples.map(s => html("li", {class: s.right ? "right" : null}, html("span.source", {lang: source}, s.source),
+    html("span.said", {lang: target}, s.right ? s.said : liveMarked(liveSplit(s.said).slice(0, 16).join(" ") + (liveSplit(s.said).length > 16 ? " …" : ""), s.target),
       html("span.mark", {"aria-label": s.right ? "right" : "not yet right"}, s.right ? " ✓" : ""))))));
 }
 
@@ -399,7 +403,7 @@ function trainHeat(host) {
     said.map((w, i) => [svg("text", {x: left - 7, y: head + (i + 0.5) * high + 4.5, "text-anchor": "end", style: "font-size:13px"}, w),
       range(cols).map(j => svg("rect", {x: left + j * cell, y: head + i * high, width: cell - 1.5, height: high - 1.5, rx: 2, fill: `rgb(${shade("heat", share(i, j), 1)})`},
         svg("title", `${w} → ${columns[j]}: ${percent(share(i, j))}`)))])),
-    para("The French words look at the English ones. A row’s darkest cell has ", html("b", percent(sharp)), " of its weight, on average",
+    para("The words of the translation look at those of the sentence. A row’s darkest cell has ", html("b", percent(sharp)), " of its weight, on average",
       sharp < 0.5 ? ": it has not found its words yet." : "."));
 }
 

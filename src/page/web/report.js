@@ -119,8 +119,8 @@ function lossNote() {
             `rest for all ${whole(run.model.vocabulary)} alike. So no loss can be below ${fixed(3)(leastLoss())} (dotted).`);
     const last = list => list.map(l => finite(l.loss)).filter(Number.isFinite).pop();
     if (drops > 0 && last(valid) < last(train))
-        lines.push(`Validation is lower than training: only training switches off ${digits3(100 * drops)}% of the values ` +
-            'at random (dropout), and its figure is the mean of all steps since the figure before.');
+        lines.push(`Validation is lower than training. Dropout switches off ${digits3(100 * drops)}% of the values at random, ` +
+            'and only in training. The training figure is also a mean over all steps since the last figure.');
     return lines.join(' ');
 }
 

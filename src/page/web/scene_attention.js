@@ -7,13 +7,14 @@
 
   const isEnd = t => /^<\/?[a-z]+>$/.test(t.text);
   const shown = plain;
-  const ordinals = ["", "first ", "second ", "third ", "fourth ", "fifth "];
+  const ordinals = ["", "first", "second", "third", "fourth", "fifth"];
+  const ordinal = n => ordinals[n] || n + ((n % 100 < 11 || n % 100 > 13) && ["", "st", "nd", "rd"][n % 10] || "th");
   /* Names of tokens for sentences: the second of two equal ones is called the second. */
   function spoken(tokens, i) {
     const t = tokens[i], same = tokens.map((u, k) => (u.text === t.text ? k : -1)).filter(k => k >= 0);
     if (isEnd(t)) return shown(t);
     const nth = same.indexOf(i) + 1;
-    return same.length === 1 ? `“${shown(t)}”` : `the ${ordinals[nth] || nth + "th "}“${shown(t)}”`;
+    return same.length === 1 ? `“${shown(t)}”` : `the ${ordinal(nth)} “${shown(t)}”`;
   }
   const atStart = text => text[0].toUpperCase() + text.slice(1);
   /* What row i of cross-attention is about to say. */

@@ -428,7 +428,7 @@ function mapsPicture(host, d, step) {
     const now = separation(points, first);
     score.textContent = short(now, 1);
     bar.style.width = Math.min(100, 100 * now / top) + "%";
-    verdict.textContent = `times as far from group to group as from a word to the middle of its group (at first ${short(start, 1)} times)`;
+    verdict.textContent = `This is the distance between the groups, divided by the distance of a word from the middle of its group. At first it was ${short(start, 1)}.`;
   }
   const controls = html("div.map-hand");
   if (step === 0) {

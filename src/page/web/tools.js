@@ -168,6 +168,12 @@ readColours();
 const shade = (kind, x, max) => (
   kind === "heat" ? colours.heat(Math.sqrt(Math.max(0, x) / max)) : colours.diverge(0.5 + x / (2 * max)));
 
+/* Black or white, whichever is easier to read upon a colour: 4.5 to 1 at least (WCAG 2, relative luminance). */
+function inkUpon(rgb) {
+  const [r, g, b] = rgb.map(x => (x <= 10 ? x / 255 / 12.92 : ((x / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000000" : "#ffffff";
+}
+
 /* ---- pictures ---- */
 
 /* draw(width) is called when the node comes into sight, and again when its width or the colours change. */
@@ -338,7 +344,7 @@ function cells({
           pen.fillStyle = `rgb(${rgb})`;
           pen.fillRect(x, y, cell - gap + (gap ? 0 : 0.5), high - (high > 7 ? 1 : 0));
           if (cell >= 32 && high >= 18) {
-            pen.fillStyle = 0.3 * rgb[0] + 0.59 * rgb[1] + 0.11 * rgb[2] > 140 ? "#15181c" : "#fdfdfb";
+            pen.fillStyle = inkUpon(rgb);
             pen.font = "11px " + colours.sans;
             pen.fillText(minus(v.toFixed(2)).replace(/^(−?)0\./, "$1."), x + cell / 2, y + high / 2 + 0.5);
             pen.font = "12px " + colours.sans;

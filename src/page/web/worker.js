@@ -298,7 +298,8 @@ function lookNow() {
   program.call("web_look", "now.gguf");
   const samples = training.samples.map(([source, target]) => {
     const {text} = program.json("web_translate", source, "");
-    return {source, said: text, target, right: text === target};
+    const normal = t => program.call("web_normalise", t), wanted = normal(target); /* as src/train/measure.c compares */
+    return {source, said: text, target: wanted, right: normal(text) === wanted};
   });
   let inspect = null;
   try {
