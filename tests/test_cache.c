@@ -544,6 +544,21 @@ static void test_dry_run(void) {
     EXPECT_INT(run.code, 1);
     EXPECT_HAS(run.err, "standard output: cannot write: No space left");
     command_free(&run);
+    FILE *file = fopen("steps.tsv", "w");
+    CHECK(file, "a file");
+    for (int length = 1; length <= 100;
+         length++) { /* of single letters, which are tokens; a space and </s> are two more */
+        for (int i = 0; i < 2 * length + 1; i++) fputc(i == length ? '\t' : i < length ? 'a' : 'b', file);
+        fputc('\n', file);
+    }
+    fclose(file);
+    run = command_run(ARGS("train", "tiny.ini", "run.dir=steps", "data.train=steps.tsv", "text.vocab_size=258",
+                           "model.max_length=200", "train.max_steps=100", "valid.every_steps=30", "--dry-run"),
+                      NULL);
+    EXPECT_HAS(run.out, "source: 5,250 tokens, ends of sentences included; in a sentence 3 to 102, 52.5 on average, at "
+                        "most 52 in half of them, 92 in 90%, 101 in 99%\n");
+    EXPECT_HAS(run.out, " of 4 validations\n");
+    command_free(&run);
     write_text("one.tsv", "the red cat\tle chat rouge\n");
     run = command_run(ARGS("train", "tiny.ini", "run.dir=dry3", "data.valid=one.tsv", "--dry-run"), NULL);
     EXPECT_HAS(run.out, "data.valid: 1 pair from 1 line\n");

@@ -2,6 +2,9 @@
  * of which is tried with each command. */
 
 #include "command.h"
+#include "decode/modelfile.h"
+#include "gguf/gguf.h"
+#include "gguf/q8_0.h"
 
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers" /* most rows have no CommandHow */
 
@@ -410,6 +413,37 @@ static void test_which_limit(void) {
          "nothing left to do: step 20 is the last (train.max_epochs); raise it, or start over with --fresh\n"}, );
 }
 
+/* ./train --quantize: vectors have the same bits, and each number of a matrix is near what it was. */
+static void test_quantize(void) {
+    Error err;
+    ModelFile from, to;
+    command_gives(
+        0, ARGS("train", "tiny.ini", "run.dir=wide", "model.width=32", "model.feedforward=64", "train.max_steps=40"),
+        NULL);
+    command_gives(0, ARGS("train", "--quantize", "wide/model.gguf", "small.gguf"), NULL);
+    CHECK(modelfile_open(&from, "wide/model.gguf", &err), err.text);
+    CHECK(modelfile_open(&to, "small.gguf", &err), err.text);
+    EXPECT(gguf_has_tensor(to.gguf, "shared.weight", GGUF_TENSOR_Q8_0));
+    for (size_t t = 0; t < from.params.tensor_count; t++) {
+        const Tensor *tensor = &from.params.tensors[t];
+        const float *a = from.w + tensor->offset, *b = to.w + tensor->offset;
+        if (tensor->rows == 0 && memcmp(a, b, tensor->count * sizeof *a) != 0)
+            TEST_FAIL("%s: expected the same bits", tensor->name);
+        for (size_t block = 0; tensor->rows > 0 && block < tensor->count; block += Q8_0_BLOCK) {
+            double most = 0, error = 0;
+            for (size_t i = block; i < block + Q8_0_BLOCK; i++) {
+                most = fmax(most, fabs((double)a[i]));
+                error = fmax(error, fabs((double)a[i] - (double)b[i]));
+            }
+            if (!(error <= 0.0045 * most + 1e-5))
+                TEST_FAIL("%s, number %zu: off by %g of %g", tensor->name, block, error, most);
+        }
+    }
+    modelfile_close(&from);
+    modelfile_close(&to);
+    command_gives(0, ARGS("translate", "-m", "small.gguf", "the red cat"), NULL);
+}
+
 int main(void) {
     world_enter();
     write_text("words", WORDS);
@@ -430,6 +464,7 @@ int main(void) {
     RUN(test_options);
     RUN(test_options_without_effect);
     RUN(test_which_limit);
+    RUN(test_quantize);
     world_leave();
     return test_finish();
 }

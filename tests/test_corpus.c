@@ -600,14 +600,14 @@ static void test_swap(void) {
 static void test_unique(void) {
     Corpus corpus;
     CorpusReport report;
-    write_line("pairs.tsv", "a\tb\na\tc\na\tb\nab\t\x63\na\tb\tx\nb\ta\n");
+    write_line("pairs.tsv", "a\tb\na\tc\na\tb\nab\t\x63\na\tb\tx\nb\ta\na\tbc\n");
     if (!read_good(&corpus, "pairs.tsv", (CorpusRules){.unique = true}, &report)) return;
-    EXPECT_INT(corpus.count, 4);
+    EXPECT_INT(corpus.count, 5);
     EXPECT_INT(report.count[CORPUS_DUPLICATE], 2);
     EXPECT_INT(report.first[CORPUS_DUPLICATE].line, 3);
     corpus_free(&corpus);
     if (!read_good(&corpus, "pairs.tsv", (CorpusRules){0}, &report)) return;
-    EXPECT_INT(corpus.count, 6);
+    EXPECT_INT(corpus.count, 7);
     corpus_free(&corpus);
     write_line("same.tsv", "a\tb\n"); /* all known: no error */
     if (!read_good(&corpus, "pairs.tsv same.tsv", (CorpusRules){.unique = true}, &report)) return;

@@ -573,7 +573,59 @@ static void check_maps(const char *maps) {
         const char *matrix = member(item, "matrix");
         EXPECT(point_at(matrix, 0, 0) > 0);
         EXPECT_NEAR(point_at(matrix, 1, 0), 0, 1e-3 * point_at(matrix, 0, 0));
+        const double score = number_at(member(item, "score"));
+        EXPECT_NEAR(point_at(matrix, 0, 0) * number_at(member(item, "score_before")), score, 1e-3 * score);
     }
+}
+
+/* The tree of the search, as it was. */
+static void check_search(const char *beam, const Observation *o) {
+    EXPECT_INT(elements(beam), stbds_arrlenu(o->beam));
+    for (size_t t = 0; t < stbds_arrlenu(o->beam); t++)
+        for (size_t i = 0; i < stbds_arrlenu(o->beam[t]); i++) {
+            const Considered *one = &o->beam[t][i];
+            const char *shown = element(element(beam, t), i);
+            EXPECT_INT(number_at(member(shown, "parent")), one->parent);
+            EXPECT(strncmp(member(shown, "kept"), one->kept ? "true" : "false", 4) == 0);
+            EXPECT_NEAR(number_at(member(shown, "log_probability")), one->log_probability, 1e-4);
+            EXPECT(strncmp(member(shown, "finished"), one->kept && one->token == TOKEN_END ? "true" : "false", 4) == 0);
+            EXPECT(strncmp(member(shown, "best"), one->best ? "true" : "false", 4) == 0);
+        }
+}
+
+/* The nearest words of each source token: not itself, the nearest first. And positions at each distance. */
+static void check_embedding(const char *text, const Observation *o) {
+    const Parameters *params = &o->file->params;
+    const size_t D = params->hyper.width, V = params->hyper.vocab;
+    const real *table = o->file->w + params->encoder_embedding;
+    const char *first = element(member(text, "neighbours"), 0), *near = member(first, "near");
+    const size_t id = (size_t)number_at(member(first, "id"));
+    double best = -2;
+    EXPECT_INT(id, o->source[0]);
+    for (size_t v = 0; v < V; v++) {
+        double dot = 0, a = 0, b = 0;
+        for (size_t d = 0; d < D; d++) {
+            const double x = (double)table[id * D + d], y = (double)table[v * D + d];
+            dot += x * y, a += x * x, b += y * y;
+        }
+        if (v != id) best = fmax(best, dot / sqrt(a * b));
+    }
+    EXPECT_INT(elements(near), 8);
+    EXPECT_NEAR(number_at(member(element(near, 0), "cosine")), best, 1e-4);
+    for (size_t i = 0; i < 8; i++) EXPECT(number_at(member(element(near, i), "id")) != (double)id);
+    const char *positions = member(text, "positions");
+    if (is_null(positions) || params->hyper.positions != POSITIONS_SINUSOIDAL) return;
+    size_t count, cells;
+    float *dots = floats(member(positions, "dots"), &count), *picture = floats(member(positions, "picture"), &cells);
+    EXPECT_INT(cells, count * D);
+    for (size_t d = 0; d < count; d++) { /* of sine waves, the same wherever the two begin */
+        double dot = 0;
+        for (size_t k = 0; k < D; k++) dot += (double)picture[k] * (double)picture[d * D + k];
+        EXPECT_NEAR(dots[d], dot, 1e-4 * (double)D / 2);
+    }
+    EXPECT_NEAR(dots[0], (double)D / 2, 1e-4);
+    free(dots);
+    free(picture);
 }
 
 static void check_json(const Fixture *f, const Observation *o) {
@@ -594,7 +646,7 @@ static void check_json(const Fixture *f, const Observation *o) {
         EXPECT_INT(elements(member(member(text, "source"), "tokens")), o->S);
         EXPECT_INT(elements(member(text, "steps")), o->T);
         EXPECT_INT(elements(member(element(member(text, "steps"), 0), "candidates")), INSPECT_CANDIDATES);
-        EXPECT_INT(elements(member(text, "beam")), stbds_arrlenu(o->beam));
+        check_search(member(text, "beam"), o);
         EXPECT_INT(elements(member(text, "attention")), 11);
         for (size_t i = 0; i < 11; i++) {
             const AttentionView v = observation_view(o, i);
@@ -633,6 +685,7 @@ static void check_json(const Fixture *f, const Observation *o) {
                            o->S > o->T ? o->S : o->T, 24, 24));
         EXPECT(is_null(member(embedding, "target_positions")) ==
                (f->file.params.hyper.positions == POSITIONS_SINUSOIDAL));
+        check_embedding(text, o);
         const char *context = member(text, "context");
         EXPECT(is_text(member(context, "word"), "apple"));
         EXPECT_INT(elements(member(element(member(context, "paths"), 0), "xy")), 4);
@@ -682,6 +735,14 @@ static void test_pulls(void) {
         EXPECT(observation_make(&without, &f.file, f.tokenizer, f.pool, "buy an apple", 0, &err));
         f.file.info.decode.knockout = NULL;
         EXPECT(meaning_make(&meaning, &o, request.groups, "apple", NULL, &err));
+        const References *r = &meaning.references;
+        for (size_t at = 0; at < 3 * 24; at++) { /* half of each group, however many entries that has */
+            double half[2] = {0, 0};
+            for (size_t i = 0; i < r->count; i++)
+                half[i >= r->first] +=
+                    r->joined[i * 3 * 24 + at] / (double)(i < r->first ? r->first : r->count - r->first);
+            EXPECT_NEAR(r->usual[at], (half[0] + half[1]) / 2, 1e-9);
+        }
         const size_t D = 24, first = meaning.probes[0].first, count = meaning.probes[0].count;
         double *usual = memory_new(3, D * sizeof *usual), *mean = memory_new(D, sizeof *mean), xy[2], moves = 0;
         Pulls pulls = pulls_make(&o, &meaning.line, usual, meaning.references.probes, first, count);

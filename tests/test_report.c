@@ -48,6 +48,21 @@ static void test_page(void) {
     free(page);
 }
 
+/* What the page says of the run, each number in its place. */
+static void test_state(void) {
+    command_gives(
+        0,
+        ARGS("train", "tiny.ini", "run.dir=early", "train.learning_rate=0", "valid.every_steps=5", "valid.patience=2"),
+        NULL);
+    char *data = report_data("early/report.html");
+    EXPECT_HAS(data, "\"status\":\"stalled\"");
+    EXPECT_HAS(data, "\"state\":{\"step\":15,\"last_step\":200,\"epoch\":");
+    EXPECT_HAS(data, ",\"best_step\":5,\"stalled\":2,\"skipped\":0}");
+    EXPECT_HAS(data, "\"vocabulary\":300,\"pairs\":200,");
+    EXPECT_HAS(data, ",\"valid_pairs\":8}");
+    free(data);
+}
+
 /* Text that could end the page's element, a JSON string or something that is not a number. */
 static void test_escapes(void) {
     write_text("odd.tsv", "say \"hi\" \\ </script><b> :nan \x01\x7f\tdis \"\\\" :inf\n");
@@ -167,6 +182,7 @@ static void test_live(void) {
 int main(void) {
     world_enter();
     RUN(test_page);
+    RUN(test_state);
     RUN(test_escapes);
     RUN(test_resumed);
     RUN(test_stopped);

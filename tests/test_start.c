@@ -301,6 +301,13 @@ static void test_weights_resume(void) {
     run = TRAIN(0, "next.ini", "run.dir=again", "data.train=more.tsv*3 train.tsv*0.1", "train.max_steps=60");
     command_free(&run);
     EXPECT(same_bytes("mixed/last.gguf", "again/last.gguf"));
+    ModelFile mixed = open_model("mixed/model.gguf");
+    CHECK(mixed.info.history_count > 0, "a history");
+    const char *line = mixed.info.history[mixed.info.history_count - 1].text;
+    EXPECT_HAS(line, "204 pairs: more.tsv ");
+    EXPECT_HAS(line, " * 3, train.tsv ");
+    EXPECT_HAS(line, " * 0.1");
+    modelfile_close(&mixed);
 
     run = TRAIN(0, "next.ini", "run.dir=one", "data.train=more.tsv train.tsv");
     command_free(&run);

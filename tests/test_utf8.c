@@ -91,6 +91,21 @@ static void test_classes(void) {
             if (utf8_class(known[i].codes[k]) != known[i].class)
                 TEST_FAIL("U+%04X is in class %d", known[i].codes[k], utf8_class(known[i].codes[k]));
     EXPECT_INT(utf8_class(0), UTF8_OTHER);
+    /* All of them: how many codes each class has, and their sum. A change cuts words otherwise than models learned. */
+    static const struct {
+        Utf8Class class;
+        uint64_t count, sum;
+    } all[] = {{UTF8_LETTER, 968605, 482130314285},
+               {UTF8_DIGIT, 260, 7324430},
+               {UTF8_SPACE, 25, 141586},
+               {UTF8_OTHER, 145222, 138484436915}};
+    for (size_t i = 0; i < COUNT(all); i++) {
+        uint64_t count = 0, sum = 0;
+        for (uint32_t code = 0; code <= 0x10FFFF; code++)
+            if (utf8_class(code) == all[i].class) count++, sum += code;
+        EXPECT_INT(count, all[i].count);
+        EXPECT_INT(sum, all[i].sum);
+    }
 }
 
 /* A line to show: well-formed, without control characters, cut between characters. */
