@@ -235,6 +235,35 @@ static void test_command_confidence(void) {
     free(out);
 }
 
+/* What --tune calibrates with is what anybody finds who translates the same sentences and scores them one by one. */
+static void test_command_calibrates(void) {
+    enum { SENTENCES = 200 };
+    static ConfidenceSample samples[SENTENCES];
+    size_t size;
+    char *pairs = read_bytes("train.tsv", &size), *sources = memory_string(""), *said = memory_string("");
+    for (const char *line = pairs; *line; line = strchr(line, '\n') + 1)
+        sources = memory_join(sources, "", memory_format("%.*s\n", (int)strcspn(line, "\t"), line));
+    char *list = command_says(ARGS("translate", MODEL, "-n", "1", "--alpha=1", "--beam=2"), sources, 0, NULL);
+    const char *at = list;
+    for (size_t i = 0; i < SENTENCES; i++, at = strchr(at, '\n') + 1) { /* 0 ||| text ||| F0= -1.5 ||| -0.3 */
+        char *text = strstr(at, " ||| ") + 5, *end = strstr(text, " ||| "), *number = strstr(end, "F0= ") + 4;
+        said = memory_join(said, "", memory_format("%.*s\n", (int)(end - text), text));
+        samples[i].log_probability = strtod(number, &number);
+        samples[i].tokens = (size_t)round(samples[i].log_probability / strtod(number + 5, NULL));
+    }
+    char *scores = command_says(ARGS("score", "--per-line", "-m", "chrf", "--tsv", "-", "train.tsv"), said, 0, NULL);
+    at = scores;
+    for (size_t i = 0; i < SENTENCES; i++, at = strchr(at, '\n') + 1) samples[i].quality = strtod(at, NULL) / 100;
+    const Confidence expected = confidence_fit(samples, SENTENCES);
+    char *out = command_says(ARGS("translate", MODEL, "--alpha=1", "--beam=2", "--confidence", "--tune=train.tsv"),
+                             NULL, 0, NULL);
+    char *found = strstr(out, "--calibration ");
+    CHECK(found, "a calibration");
+    EXPECT_NEAR(strtod(found + strlen("--calibration "), &found), expected.bias, 0.01);
+    EXPECT_NEAR(strtod(found + 1, NULL), expected.slope, 0.01);
+    free(pairs), free(sources), free(said), free(list), free(scores), free(out);
+}
+
 static void test_command_wrong_options(void) {
     static const struct {
         int code;
@@ -281,6 +310,7 @@ int main(void) {
         RUN(test_command_reranks);
         RUN(test_command_tunes);
         RUN(test_command_confidence);
+        RUN(test_command_calibrates);
         RUN(test_command_wrong_options);
     }
     world_leave();
