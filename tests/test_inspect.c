@@ -766,6 +766,52 @@ static void test_pulls(void) {
     }
 }
 
+/* The grid of --text: each row has the shades of the head that was asked for, or of the mean over heads. */
+static void test_text(void) {
+    static const char *const shades[] = {" ", "\u2591", "\u2592", "\u2593", "\u2588"};
+    static const double from[] = {0, 0.05, 0.2, 0.4, 0.7};
+    Error err;
+    Fixture f = fixture_make(NORM_PRE, POSITIONS_SINUSOIDAL, TYING_ALL, 3);
+    InspectRequest request = request_make();
+    Observation o;
+    EXPECT(observation_make(&o, &f.file, f.tokenizer, f.pool, "buy an apple", 0, &err));
+    const AttentionView v = observation_view(&o, 1);
+    request.kind = ATTENTION_ENCODER, request.layer = 1;
+    for (int head = INSPECT_NONE; head < 3; head++) {
+        char *text = NULL;
+        size_t size;
+        FILE *file = open_memstream(&text, &size);
+        request.head = head;
+        inspect_text(file, &request, &o, 500, false);
+        fclose(file);
+        const char *line = strchr(strstr(text, "\n\n") + 2, '\n') + 1;
+        for (size_t i = 0; i < v.Tq; i++) {
+            char *row = memory_string("");
+            for (size_t k = 0; k < v.Tk; k++) {
+                double p = 0;
+                for (size_t h = 0; h < v.H; h++)
+                    if (head < 0 || h == (size_t)head)
+                        p += (double)v.p[(h * v.Tq + i) * v.Tk + k] / (head < 0 ? (double)v.H : 1);
+                size_t shade = 4, length;
+                while (p < from[shade]) shade--;
+                const char *bytes = tokenizer_token_bytes(o.tokenizer, o.source[k], &length);
+                row = memory_join(row, "", memory_string(" "));
+                for (size_t c = size_max(2, length - (length > 1 && bytes[0] == ' ')); c > 0; c--)
+                    row = memory_join(row, "", memory_string(shades[shade]));
+            }
+            const size_t length = strcspn(line, "\n");
+            if (length < strlen(row) || memcmp(line + length - strlen(row), row, strlen(row)) != 0)
+                TEST_FAIL("head %d, row %zu: expected \"%s\", found \"%.*s\"", head, i, row, (int)length, line);
+            line += length + 1;
+            free(row);
+        }
+        free(text);
+    }
+    observation_free(&o);
+    groups_free(request.groups);
+    fixture_free(&f);
+}
+
 static void count_calls(void *context, size_t b, size_t position, const SearchConsidered *list, size_t count) {
     (void)b, (void)position, (void)list;
     *(size_t *)context += count;
@@ -1046,6 +1092,7 @@ int main(void) {
     RUN(test_heads);
     RUN(test_observation);
     RUN(test_pulls);
+    RUN(test_text);
     RUN(test_watch_changes_nothing);
     RUN(test_refused);
     RUN(test_words);
