@@ -429,7 +429,7 @@ static void test_sources(void) {
 static void test_grows(void) {
     enum { LINE = 1000, LINES = 300 };
     int in[2];
-    char line[LINE + 1];
+    char line[LINE + 16];
     write_text("grows.tsv", "the cat\tle chat\n");
     CHECK(pipe2(in, O_CLOEXEC) == 0 && fcntl(in[1], F_SETPIPE_SZ, 4096) > 0, "a small pipe");
     CommandRun run =
