@@ -297,12 +297,13 @@ static void test_parts(void) {
     snprintf(two, sizeof two, "%.30s %.30s", z62, z62); /* 62 tokens */
     snprintf(third, sizeof third, "%.30s", z62);
     expect_parts(ARGS("zz z.", "z 3.5 z.z?", "zzz!", z62),
-                 "translate: text 1: 85 tokens, of which the model takes 63: translated in 4 parts\n");
+                 "translate: text 1: 85 tokens, and the model takes 63 at a time: translated in 4 parts\n");
     expect_parts(ARGS(two, two, third),
-                 "translate: text 1: 155 tokens, of which the model takes 63: translated in 3 parts\n");
+                 "translate: text 1: 155 tokens, and the model takes 63 at a time: translated in 3 parts\n");
     expect_parts(ARGS("z.", two, "z z z."),
-                 "translate: text 1: 72 tokens, of which the model takes 63: translated in 3 parts\n");
-    expect_parts(ARGS(z62, "z"), "translate: text 1: 65 tokens, of which the model takes 63: translated in 2 parts\n");
+                 "translate: text 1: 72 tokens, and the model takes 63 at a time: translated in 3 parts\n");
+    expect_parts(ARGS(z62, "z"),
+                 "translate: text 1: 65 tokens, and the model takes 63 at a time: translated in 2 parts\n");
 }
 
 /* Ten thousand words in a line, and before and behind it lines that are translated as ever. Then a word of 200 letters.
@@ -332,7 +333,7 @@ static void test_long_line(void) {
     run = command_run(ARGS("translate", "-m", "run/model.gguf", word), NULL);
     EXPECT_INT(run.code, 0);
     command_drop_unseen(run.err);
-    EXPECT_STR(run.err, "translate: text 1: 201 tokens, of which the model takes 63: translated in 4 parts\n");
+    EXPECT_STR(run.err, "translate: text 1: 201 tokens, and the model takes 63 at a time: translated in 4 parts\n");
     EXPECT_INT(count_lines(run.out), 1);
     command_free(&run);
 }

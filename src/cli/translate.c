@@ -162,7 +162,7 @@ static bool answer(Request *request, Translator *translator, const Text *texts, 
             request->columns = true;
         }
         if (results[i].parts > 1 && results[i].source_tokens >= request->hyper->max_length)
-            options_note(&command, "%s %zu: %zu tokens, of which the model takes %zu: translated in %zu parts",
+            options_note(&command, "%s %zu: %zu tokens, and the model takes %zu at a time: translated in %zu parts",
                          request->what, first + i + 1, results[i].source_tokens, request->hyper->max_length - 1,
                          results[i].parts);
         if (!request->failed && results[i].hypotheses[0].log_probability == -INFINITY) {
