@@ -79,22 +79,26 @@ static bool check_numbers(const nmt_options *o, const Hyper *hyper, Error *err) 
         {"int8", o->int8, 1},
     };
     const struct {
-        const char *name;
-        double value, most; /* a negative value is fine: the model's */
+        const char *key; /* of search_fields, which have the bounds */
+        double value;    /* a negative value is fine: the model's */
     } reals[] = {
-        {"length_alpha", o->length_alpha, 10},
-        {"max_ratio", o->max_ratio, 1000},
-        {"max_extra", o->max_extra, HYPER_MAX_LENGTH},
+        {"decode.length_alpha", o->length_alpha},
+        {"decode.max_ratio", o->max_ratio},
+        {"decode.max_extra", o->max_extra},
     };
+    const Field *warmth = fields_find(search_more_fields, "decode.temperature");
     for (size_t i = 0; i < COUNT(rows); i++)
         if (rows[i].value < 0 || rows[i].value > rows[i].most)
             return error_set(err, "options: %s: expected 0 to %d, found %d", rows[i].name, rows[i].most, rows[i].value);
-    for (size_t i = 0; i < COUNT(reals); i++)
-        if (!(reals[i].value <= reals[i].most)) /* or it is no number */
-            return error_set(err, "options: %s: expected at most %.15g, found %.15g", reals[i].name, reals[i].most,
-                             reals[i].value);
-    if (!(o->temperature >= 0.01 && o->temperature <= 100) && (o->sample || o->temperature != 0))
-        return error_set(err, "options: temperature: expected 0.01 to 100, found %.15g", o->temperature);
+    for (size_t i = 0; i < COUNT(reals); i++) {
+        const Field *field = fields_find(search_fields, reals[i].key);
+        if (!(reals[i].value <= field->max)) /* or it is no number */
+            return error_set(err, "options: %s: expected at most %.15g, found %.15g", strchr(field->key, '.') + 1,
+                             field->max, reals[i].value);
+    }
+    if (!(o->temperature >= warmth->min && o->temperature <= warmth->max) && (o->sample || o->temperature != 0))
+        return error_set(err, "options: temperature: expected %.15g to %.15g, found %.15g", warmth->min, warmth->max,
+                         o->temperature);
     if (o->sample && o->beam > 1)
         return error_set(err, "options: beam: expected 0 or 1 with sample, found %d", o->beam);
     if (o->sample && o->n_best > 1)
