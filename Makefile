@@ -71,7 +71,7 @@ NUMERIC := base math nn model optim
 FOLDERS := $(NUMERIC) $(if $(filter double,$(VARIANT)),,gguf text eval page data decode train inspect)
 LIB_SRC := $(filter-out src/train/launch_$(if $(MPI),alone,mpi).c,$(sort $(wildcard $(FOLDERS:%=src/%/*.c))))
 ifneq ($(VARIANT),double)
-LIB_SRC += $(addprefix src/cli/,options.c unseen.c models.c print.c reranking.c scoring.c tuning.c) # shared by commands, or parts of one
+LIB_SRC += $(addprefix src/cli/,announce.c options.c unseen.c models.c print.c reranking.c scoring.c tuning.c) # shared by commands, or parts of one
 PAGE_DATA := $(B)/page/pages_data.o
 endif
 

@@ -211,6 +211,17 @@ static void theirs(Shape s, int which, real *in, real *w, real *out) {
         sgemm(ROW_MAJOR, TRANSPOSED, PLAIN, n, k, m, 1, out, n, in, k, 1, w, k);
 }
 
+/* Memory as a training step has it: in large pages, where the system gives them. */
+static Arena make_arena(size_t count) {
+    Arena arena;
+    Error err;
+    if (!arena_create(&arena, count * sizeof(real), &err)) {
+        fprintf(stderr, "bench: %s\n", err.text);
+        exit(1);
+    }
+    return arena;
+}
+
 /* Operations a second of one product; pool NULL: OpenBLAS's. */
 static double product(Pool *pool, Shape s, int which, real *in, real *w, real *out) {
     int times = 0;
@@ -235,8 +246,9 @@ static void products(Pool *pool) {
            "dW += dout^T in");
     for (size_t i = 0; i < COUNT(shapes); i++) {
         const Shape s = shapes[i];
-        real *in = memory_new(s.m * s.k, sizeof *in), *w = memory_new(s.n * s.k, sizeof *w);
-        real *out = memory_new(s.m * s.n, sizeof *out);
+        Arena arena = make_arena(s.m * s.k + s.n * s.k + s.m * s.n);
+        real *in = arena_push(&arena, s.m * s.k, sizeof *in), *w = arena_push(&arena, s.n * s.k, sizeof *w);
+        real *out = arena_push(&arena, s.m * s.n, sizeof *out);
         printf("%-18s %5zu %5zu %5zu  ", s.what, s.m, s.n, s.k);
         for (int which = 0; which < PRODUCTS; which++) {
             double limit = 0, speed = 0, other = 0;
@@ -254,9 +266,7 @@ static void products(Pool *pool) {
             fflush(stdout);
         }
         printf("\n");
-        free(in);
-        free(w);
-        free(out);
+        arena_free(&arena);
     }
 }
 
@@ -360,7 +370,8 @@ typedef struct Step {
     const Size *size;
     Pool *pool;
     Transformer model;
-    real *w, *dw, *m, *v;
+    Arena arena;
+    real *w, *dw, *m, *v; /* in the arena */
     Packed source, target;
     uint32_t t;
 } Step;
@@ -377,17 +388,15 @@ static void step_begin(Step *s, Compute compute, const Size *size) {
         exit(1);
     }
     real **const blocks[] = {&s->w, &s->dw, &s->m, &s->v};
-    for (int i = 0; i < 4; i++) *blocks[i] = memory_new(s->model.params.count, sizeof(real));
+    s->arena = make_arena(4 * size_round_up(s->model.params.count, ARENA_ALIGNMENT));
+    for (int i = 0; i < 4; i++) *blocks[i] = arena_push(&s->arena, s->model.params.count, sizeof(real));
     parameters_init(&s->model.params, s->w, 1);
 }
 
 static void step_end(Step *s) {
     free_sentences(s->source);
     free_sentences(s->target);
-    free(s->w);
-    free(s->dw);
-    free(s->m);
-    free(s->v);
+    arena_free(&s->arena);
     transformer_free(&s->model);
 }
 

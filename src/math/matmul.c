@@ -58,8 +58,10 @@ static Slivers slivers_of(const ProductKernels *kernel, real *scratch, Matrix a,
     return kernel->slivers(scratch, a.data + i0 * a.row + p0 * a.col, a.row, a.col, depth, rows);
 }
 
-/* Rows of a block of a that is `depth` deep. */
-static size_t block_rows(size_t depth) { return MC * KC / size_max(depth, 1) / MC * MC; }
+/* Rows of a block of a that is `depth` deep: whole tiles. */
+static size_t block_rows(const ProductKernels *kernel, size_t depth) {
+    return MC * KC / size_max(depth, 1) / MC * MC / kernel->mr * kernel->mr;
+}
 
 /* tiles: during which they are fetched, the same share in each. */
 static Ahead ahead_new(const real *data, size_t stride, size_t rows, size_t width, size_t tiles) {
@@ -317,7 +319,7 @@ static bool multiply_together(Product all) {
                        : all.b.col != 1 ? "product out = in W^T"
                                         : "product din = dout W";
     const size_t mr = all.kernel->mr, nr = all.kernel->nr, threads = pool_threads(all.pool);
-    const size_t most = block_rows(size_min(KC, all.k));
+    const size_t most = block_rows(all.kernel, size_min(KC, all.k));
     const size_t largest = all.epilogue.function || all.k <= KC ? most : size_max(STAY / all.n / most, 1) * most;
     const size_t blocks = all.m <= most && all.m < all.n ? 1 : size_round_up(size_divide_up(all.m, largest), threads);
     const size_t rows = size_round_up(size_divide_up(all.m, blocks), mr), high = size_divide_up(all.m, rows);

@@ -159,10 +159,12 @@ static void stored_product_task(void *context, size_t task, size_t worker) {
     end_tiles(p->kernel);
 }
 
+/* Rows rounded down to whole tiles. */
+static size_t whole_tiles(const PairKernels *kernel, size_t rows) { return rows / kernel->mr * kernel->mr; }
+
 /* Rows of a block that is as wide as the output, so that it stays in the second-level cache: whole tiles. */
 static size_t whole_rows(const PairKernels *kernel, size_t n) {
-    const size_t fit = second_level_cache() / (n * sizeof(real)) / kernel->mr * kernel->mr;
-    return size_max(kernel->mr, size_min(fit, ROWS));
+    return size_max(kernel->mr, whole_tiles(kernel, size_min(second_level_cache() / (n * sizeof(real)), ROWS)));
 }
 
 /* Columns of a panel: with the rows of a and of the output that meet it, it fills three quarters of the second-level
@@ -178,7 +180,8 @@ static void product_bfloat16(Compute compute, MatmulMode mode, Stored out, Store
                              size_t k, const real *bias, Epilogue epilogue) {
     const PairKernels *kernel = pair_kernels();
     CHECK(a.precision == PRECISION_BFLOAT16 && compute.rounded, "a factor as products in bfloat16 read it");
-    StoredProduct p = {kernel, compute.pool, mode, out, a, NULL, m, n, k, bias, epilogue, ROWS, 0, 0};
+    StoredProduct p = {kernel, compute.pool, mode, out, a, NULL, m, n, k, bias, epilogue, whole_tiles(kernel, ROWS), 0,
+                       0};
     p.b = rounded_weights(compute, kernel, b, n, k);
     const char *part = b.col != 1 ? "product out = in W^T" : "product din = dout W";
     if (epilogue.whole_rows)
@@ -254,10 +257,11 @@ void matmul_stored_gradient(Compute compute, real *dweight, real *dbias, Stored 
     Gradient g = {kernel, compute.pool, dweight, dbias, dout, in, O, I, N, 0, 0, 0};
     /* Blocks as large as they may be, but one for each thread, and as large as the others. */
     const size_t threads = pool_threads(compute.pool);
-    size_t high = size_divide_up(O, GRADIENT_BLOCK), wide = size_divide_up(I, GRADIENT_BLOCK);
+    const size_t most = whole_tiles(kernel, GRADIENT_BLOCK);
+    size_t high = size_divide_up(O, most), wide = size_divide_up(I, GRADIENT_BLOCK);
     const size_t highest = size_divide_up(O, kernel->mr);
     if (high * wide < threads) high = size_min(highest, size_divide_up(threads, wide));
-    g.rows = size_min(GRADIENT_BLOCK, size_round_up(size_divide_up(O, high), kernel->mr));
+    g.rows = size_min(most, size_round_up(size_divide_up(O, high), kernel->mr));
     g.columns = size_min(GRADIENT_BLOCK, size_round_up(size_divide_up(I, wide), kernel->nr));
     g.blocks = size_divide_up(I, g.columns);
     pool_run(compute.pool, "product dW += dout^T in", size_divide_up(O, g.rows) * g.blocks, gradient_task, &g);
