@@ -34,7 +34,7 @@ static const Field data_fields[] = {
          "the pairs that the model is checked with, in the same form, but without - and weights; further columns are "
          "translations just as right",
          .example = "data/my/valid.tsv", .list = true),
-    TEXT("data.test", data_test, "", "pairs to test the finished model with, for scripts only", .list = true),
+    TEXT("data.test", data_test, "", "pairs to test the finished model with; ./train does not read them", .list = true),
     SWITCH("data.swap", rules.swap, "false", "learn the other direction: from the second language to the first"),
     SWITCH("data.unique", rules.unique, "false", "learn from a pair once, even if it is there several times"),
     REAL("data.max_ratio", rules.max_ratio, "9", 0, 1000,
