@@ -439,6 +439,13 @@ static void test_quantize(void) {
                 TEST_FAIL("%s, number %zu: off by %g of %g", tensor->name, block, error, most);
         }
     }
+    float *broken = memory_new(from.params.count, sizeof *broken);
+    memcpy(broken, from.w, from.params.count * sizeof *broken);
+    broken[0] = 1e7f; /* of the embedding */
+    from.w = broken;
+    EXPECT(!modelfile_write_q8_0(&from, "broken.gguf", &err) && access("broken.gguf", F_OK) != 0);
+    EXPECT_HAS(err.text, "wide/model.gguf: tensor shared.weight: expected finite numbers below 8321040");
+    free(broken);
     modelfile_close(&from);
     modelfile_close(&to);
     command_gives(0, ARGS("translate", "-m", "small.gguf", "the red cat"), NULL);

@@ -263,10 +263,15 @@ static void test_numbers_of_any_width(void) {
     const int32_t i32 = INT32_MAX;
     const int64_t i64 = INT64_MAX, lowest = INT64_MIN;
     const float f32 = 0.1f;
+    const double f64 = 0.1;
+    const uint8_t u1 = 1;
+    static const char *const texts[] = {
+        "-5",          "200", "300",  "-300", "65535", "2147483647", "9223372036854775807", "-9223372036854775808",
+        "0.100000001", "0.1", "true", "ab",   NULL};
     uint64_t value = 99;
     double real = 0;
     Error err = {""};
-    put_header(0, 9);
+    put_header(0, 13);
     put_pair("i8", GGUF_INT8, &i8, 1);
     put_pair("u8", GGUF_UINT8, &u8, 1);
     put_pair("i16", GGUF_INT16, &i16, 2);
@@ -276,6 +281,10 @@ static void test_numbers_of_any_width(void) {
     put_pair("i64", GGUF_INT64, &i64, 8);
     put_pair("lowest", GGUF_INT64, &lowest, 8);
     put_pair("f32", GGUF_FLOAT32, &f32, 4);
+    put_pair("f64", GGUF_FLOAT64, &f64, 8);
+    put_pair("bool", GGUF_BOOL, &u1, 1);
+    put_pair("string", GGUF_STRING, "\2\0\0\0\0\0\0\0ab", 10);
+    put_pair("NUL", GGUF_STRING, "\2\0\0\0\0\0\0\0a", 10);
     GgufFile *file = open_bytes(n_bytes, false, &err);
     if (!file) {
         TEST_FAIL("%s", err.text);
@@ -293,6 +302,12 @@ static void test_numbers_of_any_width(void) {
     EXPECT(gguf_uint64(file, "i32", &value, &err) && value == INT32_MAX);
     EXPECT(gguf_uint64(file, "i64", &value, &err) && value == INT64_MAX);
     EXPECT(gguf_double(file, "f32", &real, &err) && real == (double)f32);
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        char *text = gguf_text(file, i);
+        EXPECT(!text == !texts[i]);
+        if (text && texts[i]) EXPECT_STR(text, texts[i]);
+        free(text);
+    }
     gguf_close(file);
 }
 

@@ -449,6 +449,9 @@ static void test_measures(void) {
     const nmt_text broken = text_of("a foo-\nbar\nb c d e"), joined = text_of("a foobar b c d e");
     EXPECT_INT(nmt_measure(&score, NMT_BLEU, &broken, &joined, 1, 1, NULL), NMT_OK);
     EXPECT_NEAR(score, 100, 1e-9);
+    const nmt_text line = text_of("a b c d e-\n"), bare = text_of("a b c d e-"); /* a line end is no broken word */
+    EXPECT_INT(nmt_measure(&score, NMT_BLEU, &line, &bare, 1, 1, NULL), NMT_OK);
+    EXPECT_NEAR(score, 100, 1e-9);
 }
 
 typedef struct Seen {

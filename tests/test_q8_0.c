@@ -24,18 +24,50 @@ static void test_bytes(void) {
     float numbers[32], again[32];
     unsigned char bytes[Q8_0_BYTES];
     fill(numbers, 1);
-    q8_0_pack(bytes, numbers, 32);
+    EXPECT(q8_0_pack(bytes, numbers, 32));
     EXPECT(memcmp(bytes, expected, sizeof expected) == 0);
     q8_0_unpack(again, bytes, 32);
     for (int i = 0; i < 32; i++) EXPECT_NEAR(again[i], numbers[i], 3.52 / 127 * 0.55);
     static const struct {
         float factor;
         unsigned char scale[2];
-    } rows[] = {{1e-6f, {0, 0}}, {3e6f, {0, 124}}, {0, {0, 0}}};
+    } rows[] = {{1e-6f, {0, 0}}, {2e6f, {196, 122}}, {0, {0, 0}}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         fill(numbers, rows[i].factor);
-        q8_0_pack(bytes, numbers, 32);
-        EXPECT(memcmp(bytes, rows[i].scale, 2) == 0);
+        EXPECT(q8_0_pack(bytes, numbers, 32));
+        if (memcmp(bytes, rows[i].scale, 2) != 0) TEST_FAIL("row %zu: found %d, %d", i, bytes[0], bytes[1]);
+    }
+}
+
+/* A scale half-way between two halves becomes the even one, with a leading 1 and without. */
+static void test_half_way(void) {
+    static const struct {
+        double scale;
+        unsigned half;
+    } rows[] = {{1 + 1.0 / 2048, 0x3c00}, {1 + 3.0 / 2048, 0x3c02}, {2.5 / (1 << 24), 2}, {3.5 / (1 << 24), 4}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        float numbers[32] = {(float)(127 * rows[i].scale)};
+        unsigned char bytes[Q8_0_BYTES];
+        EXPECT(q8_0_pack(bytes, numbers, 32));
+        EXPECT_INT(bytes[0] | bytes[1] << 8, rows[i].half);
+    }
+}
+
+static void test_refused(void) {
+    const float most = nextafterf(Q8_0_LIMIT, 0);
+    const struct {
+        float number;
+        bool fits;
+    } rows[] = {{most, true},         {-most, true},     {Q8_0_LIMIT, false},
+                {-Q8_0_LIMIT, false}, {INFINITY, false}, {NAN, false}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        float numbers[64] = {0}, again[64];
+        unsigned char bytes[2 * Q8_0_BYTES];
+        numbers[40] = rows[i].number;
+        EXPECT_INT(q8_0_pack(bytes, numbers, 64), rows[i].fits);
+        if (!rows[i].fits) continue;
+        q8_0_unpack(again, bytes, 64);
+        EXPECT_NEAR(again[40] / rows[i].number, 1, 0.001);
     }
 }
 
@@ -47,7 +79,7 @@ static void test_scales(void) {
         float numbers[32];
         q8_0_unpack(numbers, bytes, 32);
         EXPECT(numbers[0] == -numbers[1] && numbers[2] == 0);
-        q8_0_pack(again, numbers, 32);
+        EXPECT(q8_0_pack(again, numbers, 32));
         if (memcmp(bytes, again, 2) != 0) TEST_FAIL("scale %x: found %x%02x", half, again[1], again[0]);
     }
 }
@@ -60,7 +92,7 @@ static void test_file(void) {
     const size_t dims[] = {COLS, ROWS}, few[] = {3};
     Error err = {""};
     for (int i = 0; i < ROWS * COLS / 32; i++) fill(matrix + 32 * i, (float)i);
-    q8_0_pack(blocks, matrix, COUNT(matrix));
+    EXPECT(q8_0_pack(blocks, matrix, COUNT(matrix)));
     q8_0_unpack(expected, blocks, COUNT(matrix));
     GgufWriter *writer = gguf_writer_new(8);
     gguf_add_q8_0(writer, "m", 2, dims, blocks);
@@ -107,6 +139,8 @@ int main(void) {
     if (descriptor < 0) return perror(path), 1;
     close(descriptor);
     RUN(test_bytes);
+    RUN(test_half_way);
+    RUN(test_refused);
     RUN(test_scales);
     RUN(test_file);
     RUN(test_wrong);

@@ -58,6 +58,13 @@ static void test_long_pieces_are_cut(void) {
             at += piece;
         }
     }
+    /* a space before the run, and the longest apostrophe behind it: trained models know the cut at 252 */
+    for (size_t n = 240; n <= 260; n++) {
+        char text[300] = " ";
+        memset(text + 1, 'a', n);
+        memcpy(text + 1 + n, "\xE2\x80\x99z", 5);
+        EXPECT_INT(piece_next(text, strlen(text)), n <= 252 ? 1 + n + 3 : 1 + 252);
+    }
 }
 
 static uint32_t *learn(const char *const *texts, size_t count, size_t vocab_size) {

@@ -289,6 +289,17 @@ static void test_score_lower(void) {
         tokenise_decode(&wanted, (Text){pairs[i][1], strlen(pairs[i][1])}, false);
         if (!same(found, wanted, stbds_arrlenu(wanted))) TEST_FAIL("\"%s\": expected \"%s\"", pairs[i][0], pairs[i][1]);
     }
+    /* between letters, they do not end a word */
+    static const uint32_t within[] = {0xA8,   0xAD,   0xAF,   0xB4,   0xB7,   0xB8,   0x2B0,  0x36F,  0x37A,  0x384,
+                                      0x385,  0x387,  0x483,  0x489,  0x1FBD, 0x1FBF, 0x1FC1, 0x1FCD, 0x1FCF, 0x1FDD,
+                                      0x1FDF, 0x1FED, 0x1FEF, 0x1FFD, 0x1FFE, 0x200B, 0x200F, 0x2018, 0x2024, 0x2027};
+    for (size_t i = 0; i < COUNT(within); i++) {
+        char text[16] = "\u0391\u03a3";
+        const size_t length = 4 + utf8_encode(text + 4, within[i]);
+        memcpy(text + length, "\u0391", 2);
+        tokenise_decode(&found, (Text){text, length + 2}, true);
+        if (found[1] != 0x3C3) TEST_FAIL("U+%04X ends a word", within[i]);
+    }
     stbds_arrfree(found);
     stbds_arrfree(wanted);
 }

@@ -62,6 +62,16 @@ static void test_bad_bytes_stand_alone(void) {
     }
 }
 
+/* A line is read in steps of eight bytes. */
+static void test_valid(void) {
+    for (size_t length = 1; length <= 24; length++)
+        for (size_t bad = 0; bad <= length; bad++) {
+            char text[] = "abcdefghijklmnopqrstuvwx";
+            text[bad] = bad < length ? (char)0xC3 : text[bad];
+            EXPECT_INT(utf8_valid(text, length), bad);
+        }
+}
+
 /* All strings of two bytes: the pieces decoded, encoded again, give the string. */
 static void test_lossless(void) {
     for (unsigned value = 0; value < 0x10000; value++) {
@@ -133,6 +143,7 @@ int main(void) {
     RUN(test_every_code_point_returns);
     RUN(test_known_characters);
     RUN(test_bad_bytes_stand_alone);
+    RUN(test_valid);
     RUN(test_lossless);
     RUN(test_classes);
     RUN(test_show);

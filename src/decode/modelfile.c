@@ -187,7 +187,8 @@ bool modelfile_read_block(const ModelFile *file, const char *prefix, float *bloc
 bool modelfile_write_q8_0(const ModelFile *file, const char *path, Error *err) {
     GgufWriter *out = keys_writer(&file->info);
     unsigned char *blocks = memory_new(file->params.count / Q8_0_BLOCK, Q8_0_BYTES), *at = blocks;
-    for (size_t t = 0; t < file->params.tensor_count; t++) {
+    bool ok = true;
+    for (size_t t = 0; t < file->params.tensor_count && ok; t++) {
         const Tensor *tensor = &file->params.tensors[t];
         char name[GGUF_MAX_NAME + 1];
         size_t dims[2];
@@ -197,11 +198,13 @@ bool modelfile_write_q8_0(const ModelFile *file, const char *path, Error *err) {
             gguf_add_tensor(out, name, n_dims, dims, numbers);
             continue;
         }
-        q8_0_pack(at, numbers, tensor->count);
+        if (!q8_0_pack(at, numbers, tensor->count))
+            ok = error_set(err, "%s: tensor %s: expected finite numbers below %d, which 8 bits can hold, found others",
+                           file->path, name, Q8_0_LIMIT);
         gguf_add_q8_0(out, name, n_dims, dims, at);
         at += tensor->count / Q8_0_BLOCK * Q8_0_BYTES;
     }
-    const bool ok = gguf_write(out, path, err);
+    ok = ok && gguf_write(out, path, err);
     gguf_writer_free(out);
     free(blocks);
     return ok;

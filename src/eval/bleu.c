@@ -5,9 +5,11 @@
 #include "base/ds.h"
 #include "eval/tokenise.h"
 
-/* The n-grams of a text; returns how many words it has. */
+/* The n-grams of a text, without white space at its end, which sacreBLEU takes off first; returns how many words it
+ * has. */
 static size_t list_words(Ngrams *n, NgramList *list, Text text, bool tokenise, bool lowercase) {
     tokenise_decode(&n->codes, text, lowercase);
+    while (stbds_arrlenu(n->codes) > 0 && tokenise_is_space(stbds_arrlast(n->codes))) (void)stbds_arrpop(n->codes);
     if (tokenise) tokenise_13a(&n->codes);
     const size_t count = stbds_arrlenu(n->codes);
     stbds_arrsetlen(n->symbols, 0);

@@ -17,8 +17,8 @@ typedef struct BleuScore {
 } BleuScore;
 
 /* Adds one sentence. references: count, at least 1. An n-gram may match as often as it occurs in the reference that has
- * most of it. tokenise: by "13a"; otherwise white space separates words. Only the first order of counts->reference is
- * used: the length of the reference closest in length, the shorter of two. */
+ * most of it. tokenise: by "13a"; otherwise white space separates words. counts->reference[0] becomes the length of the
+ * reference whose length is nearest (of two that are as near, the shorter); its other orders stay 0. */
 void bleu_add(NgramCounts *counts, Ngrams *work, Text hypothesis, const Text *references, size_t count, bool tokenise,
               bool lowercase);
 

@@ -66,8 +66,8 @@ double score_paired(ScoreSystem systems[2], ScoreOptions how, const NgramCounts 
         mean_difference += fabs(scores[0][k] - scores[1][k]);
     }
     mean_difference /= (double)r.resamples;
-    /* The differences, shifted to mean 0, are what chance would give; p counts those above the difference found. Equal
-     * scores give p = 1 (in sacreBLEU less, and almost 0 for identical systems). */
+    /* The differences, shifted to mean 0, are what chance would give; p is the share of those above the difference
+     * found. Equal scores give p = 1 (in sacreBLEU less, and almost 0 for identical systems). */
     const double found = fabs(systems[0].score - systems[1].score);
     size_t above = 0;
     for (size_t k = 0; k < r.resamples; k++)

@@ -14,12 +14,13 @@
 bool tokenise_is_space(uint32_t code);
 
 /* Replaces the content of *codes, a stb_ds array, by the text's code points. Lower case is that of Python's str.lower:
- * a dotted capital I becomes two code points, and a capital sigma at the end of a word becomes the small letter of that
- * place. The end of a word is found by a simpler rule than Python's. Both give the same for Greek text, but may differ
- * where a sigma is next to a rare script or a rare symbol. */
+ * a dotted capital I becomes two code points, and a capital sigma at the end of a word becomes the final sigma. The end
+ * of a word is found by a simpler rule than Python's. Both give the same for Greek text, but may differ where a sigma
+ * is next to a rare script or a rare symbol. */
 void tokenise_decode(uint32_t **codes, Text text, bool lowercase);
 
-/* "13a", the tokenisation of the WMT evaluations (mteval-v13a.pl): resolves four entities, and puts spaces around
+/* "13a", the tokenisation of the WMT evaluations (mteval-v13a.pl): removes "<skipped>" and a hyphen with the line end
+ * behind it, resolves four entities, and puts spaces around
  * symbols, around full stops and commas except between digits, and around a hyphen after a digit. */
 void tokenise_13a(uint32_t **codes);
 

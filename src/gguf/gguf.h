@@ -20,7 +20,8 @@
  *
  * Nothing in a file is trusted. Whatever its bytes, reading stays inside the map, takes time and memory in proportion
  * to the file's size, and refuses unknown value types, arrays of arrays, duplicate names, and tensors that are
- * unaligned, overlap or leave the file. Bytes after the last tensor are allowed, and covered by the checksum.
+ * unaligned, overlap or leave the file. (A tensor of a type that it does not know has only a beginning.) Bytes after
+ * the last tensor are allowed, and covered by the checksum.
  *
  * On failure functions return false or NULL, with an Error that names the file, the key or tensor, what was expected
  * and what was found. What the reader returns belongs to the GgufFile and lives until gguf_close. */
@@ -74,12 +75,13 @@ typedef struct GgufString {
 
 size_t gguf_type_size(GgufType type); /* bytes; 0 for strings and arrays */
 
-/* Whether this may be a key or tensor name: 1 to `limit` bytes without spaces and control characters, thus no NUL. */
+/* Whether this may be a key or tensor name: 1 to `limit` bytes without ASCII's spaces and control characters, thus no
+ * NUL. */
 bool gguf_name_is_good(const char *text, size_t length, size_t limit);
 
 /* Reading. Without require_checksum, a file without a checksum opens, too (other tools write such files). A checksum
- * that is there is always verified. A wrong one is accepted if the environment variable that GGUF_ACCEPT names has
- * the checksum that the file should have now: this opens one file that was changed on purpose. Everything else in it is
+ * that is there is always verified. A wrong one is accepted if the environment variable that GGUF_ACCEPT names holds
+ * the checksum of the file as it is. So one file that was changed on purpose can be opened. Everything else in it is
  * still checked. */
 typedef struct GgufFile GgufFile;
 

@@ -73,7 +73,7 @@ static bool take_type(Cursor *c, GgufType *type) {
 }
 
 /* Reads strings into one block: the GgufStrings, then their texts. The first pass checks every length and computes the
- * size of the block. */
+ * size of the block. Someone else may write over the file between the two passes, so the second one checks again. */
 static bool read_strings(Cursor *c, GgufPair *pair) {
     const size_t start = c->at;
     size_t text_size = 0;
@@ -83,10 +83,12 @@ static bool read_strings(Cursor *c, GgufPair *pair) {
         text_size += string.length + 1;
     }
     GgufString *strings = pair->values = memory_new(pair->count * sizeof string + text_size, 1);
-    char *text = (char *)(strings + pair->count);
+    char *text = (char *)(strings + pair->count), *const end = text + text_size;
     c->at = start;
     for (size_t i = 0; i < pair->count; i++) {
         if (!take_string(c, &string, "a string")) return false;
+        if (string.length >= (size_t)(end - text))
+            return error_set(c->err, "%s: %s: the file changed while it was read", c->path, c->item);
         memcpy(text, string.text, string.length);
         strings[i] = (GgufString){text, string.length};
         text += string.length + 1;

@@ -17,10 +17,8 @@ static float half_to_float(uint16_t half) {
     return half >> 15 ? -value : value;
 }
 
-/* The nearest half of a number that is not negative; the even one of two that are as near. */
+/* The nearest half of a number from 0 to below 65520; the even one of two that are as near. */
 static uint16_t half_from_float(float value) {
-    if (isnan(value)) return 0x7e00;
-    if (value >= 65520) return 0x7c00;    /* infinity, as all that rounds to 65536 */
     if (value < ldexpf(1, 1 - HALF_BIAS)) /* without a leading 1 */
         return (uint16_t)lrintf(ldexpf(value, HALF_BIAS - 1 + HALF_FRACTION));
     uint32_t bits;
@@ -30,7 +28,9 @@ static uint16_t half_from_float(float value) {
     return (uint16_t)((bits + (1u << (cut - 1)) - 1 + (bits >> cut & 1)) >> cut);
 }
 
-void q8_0_pack(unsigned char *bytes, const float *numbers, size_t n) {
+bool q8_0_pack(unsigned char *bytes, const float *numbers, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!(fabsf(numbers[i]) < Q8_0_LIMIT)) return false; /* NaN, too */
     for (size_t b = 0; b < n; b += Q8_0_BLOCK, bytes += Q8_0_BYTES) {
         float most = 0;
         for (size_t i = 0; i < Q8_0_BLOCK; i++) most = fmaxf(most, fabsf(numbers[b + i]));
@@ -42,6 +42,7 @@ void q8_0_pack(unsigned char *bytes, const float *numbers, size_t n) {
             memcpy(bytes + sizeof half + i, &q, 1);
         }
     }
+    return true;
 }
 
 void q8_0_unpack(float *numbers, const unsigned char *bytes, size_t n) {

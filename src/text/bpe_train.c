@@ -3,9 +3,10 @@
  *     pieces   " low" x 5     [ ][l][o][w]            pairs   (l, o)   count 7   where: pieces 0, 1
  *              " lower" x 2   [ ][l][o][w][e][r]              (e, r)   count 2   where: piece 1
  *
- * A merge visits only the pieces of its pair and changes only the counts of the pairs beside it. Counts of pairs only
- * fall once their newest token has been made. So the heap may hold a count that is too high, never one that is too low:
- * a candidate is checked when it comes to the top, and goes back with its present count if that is lower. */
+ * A merge visits only the pieces of its pair and changes only the counts of the pairs beside it. After the newer of its
+ * two tokens has been made, the count of a pair can only fall. So the heap may hold a count that is too high, never one
+ * that is too low: a candidate is checked when it comes to the top, and goes back with its present count if that is
+ * lower. */
 #include "text/bpe_train.h"
 
 #include <stdbool.h>

@@ -3,7 +3,7 @@
  * Sennrich, Haddow, Birch, ACL 2016: the pair of neighbouring tokens that occurs most often becomes one new token,
  * again and again. Of equally frequent pairs, the one with the smaller left id comes first, then the smaller right id.
  * In a run of one token, as in `aaa`, pairs are counted without overlap. Learning ends when the vocabulary has the size
- * asked for, or when no pair occurs twice whose token would have at most TOKEN_LONGEST bytes.
+ * asked for, or when every pair that still occurs twice would make a token of more than TOKEN_LONGEST bytes.
  *
  * Text is added sentence by sentence. Only its distinct pieces and their counts are kept, so memory grows with the
  * number of different words, not with the corpus. */

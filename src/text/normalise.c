@@ -23,8 +23,8 @@ static bool is_apostrophe(uint32_t code) {
     return code == 0x2018 || code == 0x2019 || code == 0x201B || code == 0x02BC || code == 0xFF07;
 }
 
-/* Decodes the text into *codes, an empty stb_ds array. A hidden character behind a bad byte stays: it may keep two of
- * them apart that would make a character. */
+/* Decodes the text into *codes, an empty stb_ds array. A hidden character behind a bad byte stays: without it, the
+ * bad bytes on both sides might together be a character. */
 static void decode(uint32_t **codes, const char *text, size_t length, bool hide) {
     uint32_t code = 0;
     size_t count = 0;

@@ -4,7 +4,7 @@
  *   - an optional space and a run of letters, with the apostrophe that ties them to the next word: ` l'` + `arbre`
  *   - an optional space and a run of digits
  *   - an optional space and a run of other characters (punctuation, symbols, bytes that are not UTF-8)
- *   - white space, without a last space that begins the next piece
+ *   - white space; if it ends in a space and something follows, that space belongs to the next piece
  * A run of more than 252 bytes is cut there, so that a piece has at most PIECE_LONGEST. All pieces together are the
  * text again, for any bytes. */
 #pragma once

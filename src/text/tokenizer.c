@@ -11,7 +11,7 @@ enum { FEWEST_SLOTS = 64 };
 
 #define NO_MERGE UINT32_MAX
 
-/* Small, because whoever opens a model to translate one sentence waits for fresh memory most of all. */
+/* Small: when a model is opened for a single sentence, most of the time goes into touching fresh memory. */
 struct Tokenizer {
     Normalisation how;
     uint32_t *merges; /* (merge_count, 2) */
@@ -54,17 +54,17 @@ static bool add_merge(Tokenizer *tokenizer, size_t i, Error *err) {
     uint32_t left = tokenizer->merges[2 * i], right = tokenizer->merges[2 * i + 1];
     size_t id = TOKEN_FIRST_MERGE + i;
     if (left < TOKEN_FIRST_BYTE || right < TOKEN_FIRST_BYTE || left >= id || right >= id)
-        return error_set(err, "tokenizer: merge %zu: expected two tokens from %d to %zu, found %u and %u", i,
-                         TOKEN_FIRST_BYTE, id - 1, left, right);
+        return error_set(err, "merge %zu: expected two tokens from %d to %zu, found %u and %u", i, TOKEN_FIRST_BYTE,
+                         id - 1, left, right);
     const size_t before = token_length(tokenizer, left), after = token_length(tokenizer, right);
     if (before + after > TOKEN_LONGEST)
-        return error_set(err, "tokenizer: merge %zu: expected a token of at most %d bytes, found %zu", i, TOKEN_LONGEST,
+        return error_set(err, "merge %zu: expected a token of at most %d bytes, found %zu", i, TOKEN_LONGEST,
                          before + after);
     CHECK(i + 1 < tokenizer->slot_count, "a search ends at an empty slot");
     uint16_t *slot = merge_slot(tokenizer, left, right);
     if (*slot)
-        return error_set(err, "tokenizer: merge %zu: expected a new pair, found that of merge %d again (%u and %u)", i,
-                         *slot - 1, left, right);
+        return error_set(err, "merge %zu: expected a new pair, found that of merge %d again (%u and %u)", i, *slot - 1,
+                         left, right);
     *slot = (uint16_t)(i + 1);
     char bytes[TOKEN_LONGEST];
     memcpy(bytes, tokenizer->spelling + tokenizer->starts[left], before);
@@ -75,8 +75,7 @@ static bool add_merge(Tokenizer *tokenizer, size_t i, Error *err) {
 
 Tokenizer *tokenizer_create(const uint32_t *merges, size_t count, Normalisation how, Error *err) {
     if (count > TOKENIZER_VOCAB_MAX - TOKEN_FIRST_MERGE)
-        return error_null(err, "tokenizer: expected at most %d merges, found %zu",
-                          TOKENIZER_VOCAB_MAX - TOKEN_FIRST_MERGE, count);
+        return error_null(err, "expected at most %d merges, found %zu", TOKENIZER_VOCAB_MAX - TOKEN_FIRST_MERGE, count);
     Tokenizer *tokenizer = memory_new(1, sizeof *tokenizer);
     tokenizer->how = how;
     tokenizer->merge_count = count;

@@ -38,8 +38,9 @@ size_t utf8_encode(char out[UTF8_LONGEST], uint32_t code);
 /* How many bytes come before the first that is not UTF-8; length when there is none. */
 size_t utf8_valid(const char *text, size_t length);
 
-/* Writes text for display, with a NUL at its end, into a buffer of size >= 4. Bad bytes and control characters become
- * U+FFFD; if not everything fits, U+2026 (three dots) replaces the rest. */
+/* Writes text for display, with a NUL at its end, into a buffer of size >= 4. Bad bytes, control characters, line ends
+ * and marks of direction (base/plain.h) become U+FFFD; if not everything fits, U+2026 (three dots) replaces the rest.
+ */
 void utf8_show(char *out, size_t size, const char *text, size_t length);
 
 Utf8Class utf8_class(uint32_t code);
