@@ -175,16 +175,19 @@ static const Shape shapes[] = {
 typedef void Sgemm(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a,
                    int lda, const float *b, int ldb, float beta, float *c, int ldc);
 typedef void SetThreads(int threads);
+typedef char *CoreName(void);
 
 static Sgemm *sgemm;
 static SetThreads *set_threads;
+static CoreName *core_name; /* the CPU whose kernels it uses; on a CPU that it does not know, these are slow ones */
 
 static void load_openblas(void) {
     void *library = dlopen("libopenblas.so.0", RTLD_NOW);
     if (!library) return;
     *(void **)&sgemm = dlsym(library, "cblas_sgemm");
     *(void **)&set_threads = dlsym(library, "openblas_set_num_threads");
-    if (!set_threads) sgemm = NULL;
+    *(void **)&core_name = dlsym(library, "openblas_get_corename");
+    if (!set_threads || !core_name) sgemm = NULL;
 }
 
 /* The three products of a linear layer: out = in W^T, din += dout W, dW += dout^T in. */
@@ -240,8 +243,9 @@ static void products(Pool *pool) {
     const size_t threads = pool_threads(pool);
     load_openblas();
     if (sgemm) set_threads((int)threads);
-    printf("\nproducts on %zu thread%s: Gflop/s (share of the multiply-add limit%s)\n", threads, plural(threads),
-           sgemm ? "; times OpenBLAS" : "; OpenBLAS is not installed");
+    printf("\nproducts on %zu thread%s: Gflop/s (share of the multiply-add limit; ", threads, plural(threads));
+    printf(sgemm ? "times OpenBLAS with its kernels for %s)\n" : "OpenBLAS is not installed)\n",
+           sgemm ? core_name() : "");
     printf("%-18s %5s %5s %5s   %-19s %-19s %-19s\n", "", "rows", "out", "in", "out = in W^T", "din += dout W",
            "dW += dout^T in");
     for (size_t i = 0; i < COUNT(shapes); i++) {
