@@ -47,18 +47,21 @@ void embedding_forward(Pool *pool, real *out, const int32_t *token, const uint32
     rows_run(pool, "embedding", B, B ? (start[B] / B + 1) * D : 1, forward_sentences, &e);
 }
 
-/* Rows of the table meet in any order, so threads take columns: a task owns its columns of every row. */
+enum { COLUMNS = 32 }; /* of a task, at least: with few, threads would write to the same cache lines */
+
+/* A token may come in any row of dout, so threads take columns: a task owns its columns of every row. first, last: in
+ * units of COLUMNS. */
 static void backward_columns(void *context, size_t first, size_t last) {
     const Embedding *e = context;
-    const size_t D = e->D;
+    const size_t D = e->D, begin = first * COLUMNS, end = size_min(D, last * COLUMNS);
     for (size_t b = 0; b < e->B; b++)
         for (size_t n = e->start[b]; n < e->start[b + 1]; n++) {
             const real *dout = e->dout + n * D;
             real *dtable = e->dtable + (size_t)e->token[n] * D;
-            for (size_t d = first; d < last; d++) dtable[d] += dout[d] * e->scale; /* forward: row[d] * scale */
+            for (size_t d = begin; d < end; d++) dtable[d] += dout[d] * e->scale; /* forward: row[d] * scale */
             if (!e->dposition) continue;
             real *dposition = e->dposition + (n - e->start[b]) * D;
-            for (size_t d = first; d < last; d++) dposition[d] += dout[d]; /* forward: + position[d] */
+            for (size_t d = begin; d < end; d++) dposition[d] += dout[d]; /* forward: + position[d] */
         }
 }
 
@@ -66,5 +69,5 @@ void embedding_backward(Pool *pool, real *dtable, real *dposition, const real *d
                         const uint32_t *start, size_t B, size_t D) {
     Embedding e = {.token = token, .start = start, .scale = (real)sqrt((double)D), .B = B, .D = D};
     e.dout = dout, e.dtable = dtable, e.dposition = dposition;
-    rows_run(pool, "embedding", D, size_max(start[B], 1), backward_columns, &e);
+    rows_run(pool, "embedding", size_divide_up(D, COLUMNS), COLUMNS * size_max(start[B], 1), backward_columns, &e);
 }
