@@ -46,11 +46,13 @@ void decoder_backward(const Pass *pass, const DecoderTape *tape, real *d, real *
 void decoder_project_memory(const Pass *pass, const Kept *cross, const uint32_t *row, const real *memory, size_t M) {
     const Net *net = &pass->net;
     const size_t D = pass->params->hyper.width;
+    const uint64_t mark = arena_mark(net->arena);
     real *kv = net_reals(net, M * 2 * D);
     for (size_t l = 0; l < pass->params->hyper.decoder_layers; l++) {
         multihead_project_kv(net, kv, memory, pass->params->decoder[l].cross_attention, M, D);
         kept_put(net->compute.pool, cross[l], row, kv, M, D);
     }
+    arena_release(net->arena, mark);
 }
 
 /* Self-attention of one new row a sentence, whose key and value are kept. */
