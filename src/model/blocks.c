@@ -150,7 +150,9 @@ Stored block_final_norm_forward(const Pass *pass, StackName stack, FinalNormTape
     const Net *net = &pass->net;
     const size_t D = pass->params->hyper.width;
     const LayernormParams norm = final_norm(pass, stack);
-    if (pass->params->hyper.norm == NORM_POST) return net_rounded(net, x, net_stored(net, N, D), N);
+    if (pass->params->hyper.norm == NORM_POST)
+        return net->compute.precision == PRECISION_FLOAT32 ? stored_reals(x, D)
+                                                           : net_rounded(net, x, net_stored(net, N, D), N);
     *tape = (FinalNormTape){x, net_reals(net, N), net_reals(net, N)};
     const Stored out = net_stored(net, N, D);
     layernorm_forward(net->compute.pool, out, tape->mean, tape->rstd, x, net->w + norm.weight, net->w + norm.bias, N,
@@ -170,7 +172,7 @@ void block_final_norm_backward(const Pass *pass, StackName stack, real *d, const
     arena_release(net->arena, mark);
 }
 
-const real *block_layer_end(const Pass *pass, real *x, const real *out, size_t N, size_t mark) {
+const real *block_layer_end(const Pass *pass, real *x, const real *out, size_t N, uint64_t mark) {
     if (pass->keep) return out;
     vector_copy(x, out, N * pass->params->hyper.width);
     arena_release(pass->net.arena, mark);
@@ -178,7 +180,9 @@ const real *block_layer_end(const Pass *pass, real *x, const real *out, size_t N
 }
 
 uint64_t block_stack_bytes(const Hyper *h, Precision precision, StackName stack, uint64_t N, uint64_t M, bool keep) {
-    enum { ROUNDED = 28 }; /* arrays of a layer, its tape's pointers, and as many of all else: rounded up */
+    /* Blocks of ARENA_ALIGNMENT bytes: at most 20 pushes of a layer lose less than one each to rounding, a layer's tape
+     * takes 6; as many again for what is outside layers. */
+    enum { ROUNDED = 28 };
     const bool decoder = stack == STACK_DECODER, post = h->norm == NORM_POST;
     const uint64_t D = h->width, H = h->heads, F = h->feedforward, real_bytes = sizeof(real);
     const uint64_t all = decoder ? h->decoder_layers : h->encoder_layers, layers = keep ? all : 1;
@@ -190,7 +194,8 @@ uint64_t block_stack_bytes(const Hyper *h, Precision precision, StackName stack,
     const uint64_t feedforward = sublayer + stored_F;                           /* pre */
     const uint64_t cross =                                                      /* q, att, log_sum, k v */
         decoder ? sublayer + 2 * stored_D + N * H * real_bytes + stored_kv : 0;
-    const uint64_t ends = N * (D + 2) * real_bytes + stored_D; /* the embedded rows; the final norm's mean, rstd, out */
+    const uint64_t out = post && precision == PRECISION_FLOAT32 ? 0 : stored_D;
+    const uint64_t ends = N * (D + 2) * real_bytes + out; /* the embedded rows; the final norm's mean, rstd, out */
     const uint64_t own = precision == PRECISION_FLOAT32 ? stored_3D + stored_kv : 0; /* dq k v, not in place */
     const uint64_t attention = stored_D + own,
                    inner = (precision == PRECISION_FLOAT32 ? 2 : 1) * stored_F; /* datt, dq k v; act, dpre */

@@ -62,7 +62,7 @@ void block_final_norm_backward(const Pass *pass, StackName stack, real *d, const
 
 /* Ends a layer. If pass->keep is false, copies its output over its input x (N, D) and frees everything taken from the
  * arena since `mark`. Returns where the output is. */
-const real *block_layer_end(const Pass *pass, real *x, const real *out, size_t N, size_t mark);
+const real *block_layer_end(const Pass *pass, real *x, const real *out, size_t N, uint64_t mark);
 
 /* Bytes of the arena that a stack over N rows takes at most in `precision`, scratch included. M: rows of memory that
  * the decoder has not yet made keys and values of. */

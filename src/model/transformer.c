@@ -19,11 +19,12 @@ static LossShape loss_shape(const Hyper *h, size_t N, double smoothing) {
     return (LossShape){N, h->width, h->vocab, smoothing};
 }
 
-/* Of the output layer, which meets block after block of the batch; all other weights are met once. */
+/* The output layer's weights meet one block of rows after another (nn/loss.c), so packing them pays; all others are
+ * used once forward and once backward. */
 static size_t output_count(const Parameters *params) { return params->hyper.vocab * params->hyper.width; }
 
-/* Weights have changed since the last batch; and what is packed for forward, or for the output layer, backward does not
- * need. */
+/* Called at the start, because weights have changed, and between forward, loss and backward, because each reads other
+ * packed copies. */
 static void forget_rounded(Transformer *model) {
     if (model->compute.rounded) rounded_weights_forget(model->compute.rounded);
 }
@@ -74,14 +75,19 @@ Transformer transformer_new(const Hyper *hyper, Compute compute) {
     return (Transformer){.params = parameters_create(hyper), .compute = compute};
 }
 
-/* Bytes that all weights take as products in bfloat16 read them, each of them forward and backward. */
-static uint64_t both_ways(uint64_t I, uint64_t O) { return rounded_bytes(I, O) + rounded_bytes(O, I); }
+/* Bytes that weights take as products in bfloat16 read them: those of all layers forward or backward, or those of the
+ * output layer both ways (see forget_rounded). */
+static uint64_t one_way(uint64_t I, uint64_t O) {
+    const uint64_t forward = rounded_bytes(I, O), backward = rounded_bytes(O, I);
+    return forward > backward ? forward : backward;
+}
 static uint64_t rounded_weights_bytes(const Hyper *h) {
-    const uint64_t D = h->width, F = h->feedforward;
-    const uint64_t self = both_ways(D, 3 * D) + both_ways(D, D), feedforward = both_ways(D, F) + both_ways(F, D);
-    const uint64_t cross = both_ways(D, D) + both_ways(D, 2 * D) + both_ways(D, D);
-    return h->encoder_layers * (self + feedforward) + h->decoder_layers * (self + cross + feedforward) +
-           both_ways(D, h->vocab);
+    const uint64_t D = h->width, F = h->feedforward, V = h->vocab;
+    const uint64_t self = one_way(D, 3 * D) + one_way(D, D), feedforward = one_way(D, F) + one_way(F, D);
+    const uint64_t cross = one_way(D, D) + one_way(D, 2 * D) + one_way(D, D);
+    const uint64_t layers = h->encoder_layers * (self + feedforward) + h->decoder_layers * (self + cross + feedforward);
+    const uint64_t output = rounded_bytes(D, V) + rounded_bytes(V, D);
+    return layers > output ? layers : output;
 }
 
 /* Bytes of the arena for a pass over whole sentences; backward: it goes backward, too. */

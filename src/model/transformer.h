@@ -12,8 +12,8 @@
  *                                      output layer, softmax, loss with y1 y2 ... </s>
  *
  * A Transformer owns no parameters: blocks are the caller's (mapped from a file, or trained). It owns the table of
- * positions and the arena that a pass of at most `limits` needs. The first pass that trains also takes memory for packed
- * weights; after it, nothing is allocated inside a pass. */
+ * positions and the arena that a pass of at most `limits` needs. The first pass that trains also takes memory for
+ * packed weights; after it, nothing is allocated inside a pass. */
 #pragma once
 
 #include "model/decoder.h"
