@@ -35,9 +35,10 @@ static bool read_number(const char **text, size_t limit, size_t *number) {
 /* KIND.LAYER.HEAD */
 static bool read_head(Knockout *k, const char *text) {
     for (int kind = 0; kind < ATTENTION_KINDS; kind++) {
-        const char *name = ATTENTION_KIND_NAMES[kind], *at = text + strlen(name);
+        const size_t length = strlen(ATTENTION_KIND_NAMES[kind]);
         size_t layer, head;
-        if (strncmp(text, name, strlen(name)) != 0 || *at++ != '.') continue;
+        if (strncmp(text, ATTENTION_KIND_NAMES[kind], length) != 0 || text[length] != '.') continue;
+        const char *at = text + length + 1;
         if (!read_number(&at, HYPER_MAX_LAYERS, &layer) || *at++ != '.') return false;
         if (!read_number(&at, KNOCKOUT_HEADS, &head) || *at) return false;
         k->muted[kind][layer] |= (uint64_t)1 << head;

@@ -111,7 +111,8 @@ bool transformer_reserve(Transformer *model, TransformerLimits limits, bool trai
         if (!compute->rounded) compute->rounded = rounded_weights_create(rounded_weights_bytes(h), err);
         if (!compute->rounded) return false;
     } else if (training && !compute->packed) {
-        compute->packed = packed_weights_create(NULL, 0, false);
+        static const real none[1]; /* a pass says which */
+        compute->packed = packed_weights_create(none, 0, false);
     }
     if (bytes > model->arena.size) {
         arena_free(&model->arena);

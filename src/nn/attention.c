@@ -69,8 +69,8 @@ static void store_part(Stored s, size_t row, size_t col, size_t rows, size_t col
 
 static Matrix turned(Matrix m) { return (Matrix){m.data, m.col, m.row}; }
 
-/* room: (2 Tk, K), for k and v. */
-static Pair pair_of(const Attention *a, size_t b, size_t h, real *room) {
+/* k, v: rooms (Tk, K). */
+static Pair pair_of(const Attention *a, size_t b, size_t h, real *k, real *v) {
     const AttentionShape s = a->shape;
     Pair p = {
         .number = b * s.H + h,
@@ -82,8 +82,8 @@ static Pair pair_of(const Attention *a, size_t b, size_t h, real *room) {
         .W = matmul_padded(s.key_end[b] - s.key_start[b]),
         .scale = attention_scale(&s),
     };
-    p.k = part_of(a->in.k, p.key0, p.col, p.Tk, s.K, room);
-    p.v = part_of(a->in.v, p.key0, p.col, p.Tk, s.K, room + p.Tk * s.K);
+    p.k = part_of(a->in.k, p.key0, p.col, p.Tk, s.K, k);
+    p.v = part_of(a->in.v, p.key0, p.col, p.Tk, s.K, v);
     return p;
 }
 
@@ -107,20 +107,19 @@ static size_t block_rows(const Pair *p, size_t i0) { return p->Tq - i0 < QUERY_R
 /* Scratch of a task. */
 typedef struct Room {
     void *products;
-    real *weights;                  /* three blocks (QUERY_ROWS, W) */
-    real *keys, *dkeys;             /* (2 Tk, K) each; these and the following only where rows are stored as bfloat16 */
-    real *queries, *dqueries, *out; /* (QUERY_ROWS, K) */
+    real *weights;         /* three blocks (QUERY_ROWS, W) */
+    real *k, *v, *dk, *dv; /* (Tk, K); these and the following are NULL where rows are stored as floats */
+    real *q, *dq, *out;    /* (QUERY_ROWS, K) */
 } Room;
 
 static Room room_of(const Attention *a, size_t b, size_t worker) {
     const size_t Tk = a->shape.key_end[b] - a->shape.key_start[b], K = a->shape.K;
     Room room = {.products = pool_scratch(a->pool, worker, a->scratch)};
     room.weights = (real *)((char *)room.products + matmul_scratch());
-    room.keys = room.weights + 3 * QUERY_ROWS * matmul_padded(Tk);
-    room.dkeys = room.keys + 2 * Tk * K;
-    room.queries = room.dkeys + 2 * Tk * K;
-    room.dqueries = room.queries + QUERY_ROWS * K;
-    room.out = room.dqueries + QUERY_ROWS * K;
+    if (a->in.q.precision == PRECISION_FLOAT32) return room;
+    room.k = room.weights + 3 * QUERY_ROWS * matmul_padded(Tk);
+    room.v = room.k + Tk * K, room.dk = room.v + Tk * K, room.dv = room.dk + Tk * K;
+    room.q = room.dv + Tk * K, room.dq = room.q + QUERY_ROWS * K, room.out = room.dq + QUERY_ROWS * K;
     return room;
 }
 
@@ -128,7 +127,7 @@ static void forward_pair(void *context, size_t task, size_t worker) {
     const Attention *a = context;
     const size_t H = a->shape.H, K = a->shape.K, h = task % H;
     const Room room = room_of(a, task / H, worker);
-    const Pair p = pair_of(a, task / H, h, room.keys);
+    const Pair p = pair_of(a, task / H, h, room.k, room.v);
     real *weights = room.weights;
     real *shown = a->shape.shown ? a->shape.shown[task / H] : NULL;
 
@@ -136,8 +135,7 @@ static void forward_pair(void *context, size_t task, size_t worker) {
         const size_t rows = block_rows(&p, i0), n = p.query0 + i0;
         size_t stride;
         real *out = place_of(a->out, n, p.col, K, room.out, &stride);
-        score(weights, &p, part_of(a->in.q, n, p.col, rows, K, room.queries), a->shape.causal, i0, rows, K,
-              room.products);
+        score(weights, &p, part_of(a->in.q, n, p.col, rows, K, room.q), a->shape.causal, i0, rows, K, room.products);
         vector_softmax_rows(weights, a->log_sum + n * H + h, H, rows, p.W);
         for (size_t r = 0; shown && r < rows; r++)
             vector_copy(shown + (h * p.Tq + i0 + r) * p.Tk, weights + r * p.W, p.Tk);
@@ -162,20 +160,20 @@ static void backward_pair(void *context, size_t task, size_t worker) {
     const Attention *a = context;
     const size_t H = a->shape.H, K = a->shape.K, h = task % H;
     const Room room = room_of(a, task / H, worker);
-    const Pair p = pair_of(a, task / H, h, room.keys);
+    const Pair p = pair_of(a, task / H, h, room.k, room.v);
     real *P = room.weights;                                           /* prob; (rows, W) as the other two */
     real *A = dropout_is_none(a->dropout) ? P : P + QUERY_ROWS * p.W; /* weight */
     real *dA = P + 2 * QUERY_ROWS * p.W; /* dweight; becomes dprob, then dscore / sqrt(K) */
     size_t stride, kv_stride;
-    real *dk = place_of(a->gradient.k, p.key0, p.col, K, room.dkeys, &kv_stride);
-    real *dv = place_of(a->gradient.v, p.key0, p.col, K, room.dkeys + p.Tk * K, &kv_stride);
+    real *dk = place_of(a->gradient.k, p.key0, p.col, K, room.dk, &kv_stride);
+    real *dv = place_of(a->gradient.v, p.key0, p.col, K, room.dv, &kv_stride);
 
     for (size_t i0 = 0; i0 < p.Tq; i0 += QUERY_ROWS) {
         const size_t rows = block_rows(&p, i0), n = p.query0 + i0;
         const MatmulMode mode = i0 == 0 ? MATMUL_WRITE : MATMUL_ADD; /* dk and dv are sums over the blocks */
         const Matrix dO = part_of(a->dout, n, p.col, rows, K, room.out);
-        const Matrix q = part_of(a->in.q, n, p.col, rows, K, room.queries);
-        real *dq = place_of(a->gradient.q, n, p.col, K, room.dqueries, &stride);
+        const Matrix q = part_of(a->in.q, n, p.col, rows, K, room.q);
+        real *dq = place_of(a->gradient.q, n, p.col, K, room.dq, &stride);
         score(P, &p, q, a->shape.causal, i0, rows, K, room.products);
         /* forward: out = weight v */
         matmul_alone_padded(room.products, dA, dO, turned(p.v), rows, p.Tk, K);
