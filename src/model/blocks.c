@@ -3,6 +3,8 @@
 #include "math/vector.h"
 #include "nn/embedding.h"
 
+_Static_assert((int)HYPER_MAX_WIDTH <= (int)STORED_FILL_WIDTH, "layer norm and dropout fill whole rows (stored_fill)");
+
 /* ---- embedding --------------------------------------------------------------------------------------------------- */
 
 static size_t table_of(const Pass *pass, StackName stack) {

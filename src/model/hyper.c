@@ -1,6 +1,6 @@
 #include "model/hyper.h"
 
-/* For what has to stay below 1. Of dropout's 65536ths it leaves 7. */
+/* The highest rate of dropout and the like: below 1. It keeps 7 of 65536 elements. */
 #define RATE_MAX 0.9999
 
 #define SIZE(key, field, std, low, high, help) ROW_INTEGER(key, Hyper, field, std, low, high, help, .essential = true)

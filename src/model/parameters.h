@@ -21,7 +21,7 @@
 typedef enum Init {
     INIT_ZERO,
     INIT_ONE,
-    INIT_NORMAL,  /* N(0, spread) */
+    INIT_NORMAL,  /* normal with standard deviation spread */
     INIT_UNIFORM, /* uniform in [-spread, spread) */
 } Init;
 
@@ -67,6 +67,6 @@ typedef struct Parameters {
 Parameters parameters_create(const Hyper *hyper);
 void parameters_free(Parameters *params);
 
-/* Fills the block (count): embeddings N(0, D^-0.5), matrices Xavier uniform (Glorot, Bengio 2010; q, k and v as for one
- * (3D, D) matrix), norms 1 and 0, biases 0. A function of the seed. */
+/* Fills the block (count): embeddings normal with standard deviation D^-0.5, matrices Xavier uniform (Glorot, Bengio
+ * 2010; q, k and v as for one (3D, D) matrix), norms 1 and 0, biases 0. A function of the seed. */
 void parameters_init(const Parameters *params, real *block, uint64_t seed);

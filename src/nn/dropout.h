@@ -38,7 +38,7 @@ void dropout_span(real *out, const real *in, Dropout dropout, uint64_t first, si
 void dropout_spans(real *out, const real *in, Dropout dropout, uint64_t first, uint64_t apart, size_t rows,
                    size_t count);
 
-/* The same for rows of `width` elements, from one array to another. `out` may be stored as products read it. */
+/* dropout_forward for an array (rows, width). `out` may be stored as products read it. */
 void dropout_rows(Pool *pool, Stored out, const real *in, Dropout dropout, size_t rows, size_t width);
 
 /* For a block of an array with rows of `width` elements: x = [residual +] dropout(x). residual: NULL, or all rows of an

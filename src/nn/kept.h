@@ -24,8 +24,8 @@ void kept_put(Pool *pool, Kept kept, const uint32_t *row, const real *kv, size_t
 void kept_copy(Kept to, size_t to_row, Kept from, size_t from_row, size_t count, size_t D);
 
 /* out (Nq, D): what attention_forward computes for queries q (Nq, D), bit for bit. shape: not causal, nothing is shown;
- * its keys are rows of `kept`. kv: NULL, or (B, 2D), a new key and value for each sentence; they first become the last
- * of its rows, while they are in the cache. Rows of q and kv are `stride` elements apart. Each thread of the pool needs
- * kept_scratch bytes of scratch. */
+ * its keys are rows of `kept`. kv: NULL, or (B, 2D), a new key and value for each sentence; each first replaces the
+ * last of its sentence's rows, in the task that then reads it. Rows of q and kv are `stride` elements apart. Each
+ * thread of the pool needs kept_scratch bytes of scratch. */
 void kept_attend(Pool *pool, real *out, const real *q, const real *kv, size_t stride, Kept kept, AttentionShape shape);
 size_t kept_scratch(size_t longest_key);

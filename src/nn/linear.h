@@ -22,12 +22,13 @@ typedef struct LinearParams {
 void linear_forward(Compute compute, real *out, const real *in, const real *weight, const real *bias, size_t N,
                     size_t I, size_t O);
 
-/* The same for training: `out` may be stored, `in` is, and the epilogue is done to out. */
+/* The same for training. `in` is a Stored of the Compute's precision; `out` is that or floats. The epilogue is done to
+ * out. */
 void linear_forward_stored(Compute compute, Stored out, Stored in, const real *weight, const real *bias, size_t N,
                            size_t I, size_t O, Epilogue epilogue);
 
-/* Writes din, adds to dweight and dbias. din.data and dbias may be NULL: not wanted. din may be stored, dout and in
- * are; the epilogue is done to din. */
+/* Writes din, adds to dweight and dbias. din.data and dbias may be NULL: not wanted. `dout` and `in` are Stored of the
+ * Compute's precision; `din` is that or floats. The epilogue is done to din. */
 void linear_backward(Compute compute, Stored din, real *dweight, real *dbias, Stored dout, Stored in,
                      const real *weight, size_t N, size_t I, size_t O, Epilogue epilogue);
 

@@ -9,9 +9,9 @@
 /* Does rows first .. last-1. */
 typedef void RowsFunction(void *context, size_t first, size_t last);
 
-/* Calls function for blocks that together are rows 0 .. rows-1. width: elements of a row; it decides how many rows a
- * block has, and little work stays on one thread. The result must not depend on the blocks: rows are independent, or
- * the caller sums over rows and passes columns instead. */
+/* Calls function for blocks that together are rows 0 .. rows-1. width: elements of a row; a block has about 16,384
+ * elements, so little work is one block and stays on one thread. The result must not depend on the blocks: rows are
+ * independent, or the caller sums over rows and passes columns instead. */
 void rows_run(Pool *pool, const char *part, size_t rows, size_t width, RowsFunction *function, void *context);
 
 /* Sums over rows, of `count` vectors of `width` elements each: calls function for blocks of rows, each with partial

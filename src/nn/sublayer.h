@@ -34,15 +34,15 @@ typedef struct Sublayer {
     bool silent;     /* y counts as 0; forward only */
 } Sublayer;
 
-/* What forward keeps for backward. x is the caller's and must stay. sum (N, D): x + dropout(y). out: (N, D); the array
- * holds h first. With pre-norm, sum and out are the same array. mean, rstd: (N) */
+/* What forward keeps for backward. x is the caller's and must stay. sum (N, D): x + dropout(y). out: (N, D). Before f
+ * has run, its memory holds h, if h is not x itself. With pre-norm, sum and out are one array. mean, rstd: (N) */
 typedef struct SublayerTape {
     const Sublayer *sublayer; /* forward only */
     const real *x;
     real *sum, *out, *mean, *rstd;
 } SublayerTape;
 
-/* Returns h, which f may overwrite when it writes to tape.sum. */
+/* Returns h. With pre-norm it lies in the memory of tape.sum, so f must have read h before it writes y. */
 Stored sublayer_input(const Net *net, SublayerTape *tape, const real *x, const Sublayer *s);
 
 /* The epilogue of f's last product: turns a block of y into x + dropout(y). */

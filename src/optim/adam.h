@@ -5,7 +5,7 @@
  *     w = w - rate ((m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon) + decay w)
  *
  * Parameters, gradient, m and v are blocks of one layout (model/parameters.h), so it is one loop, that of
- * adam_rows.h. Vectors (biases and norms) do not decay. */
+ * adam_rows.h; with weight decay, one for each tensor, because vectors (biases and norms) do not decay. */
 #pragma once
 
 #include <stdint.h>
