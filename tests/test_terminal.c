@@ -134,6 +134,33 @@ static void test_a_line_below(void) {
     unsetenv("NO_COLOR");
 }
 
+/* Characters of East Asia and pictures take two columns, and none is cut in half. */
+static void test_wide_characters(void) {
+    static const char *const rows[][2] = {
+        {"\u65e5\u672c\u8a9e\u306e\u30c6\u30ad", "\u65e5\u672c\u8a9e\u306e"},
+        {"a\u65e5\u672c\u8a9e\u306e\u30c6", "a\u65e5\u672c\u8a9e\u306e"},
+        {"\ud55c\uad6d\uc5b4\uff01\uff01b", "\ud55c\uad6d\uc5b4\uff01"},
+        {"\U0001f600\U0001f680\U00020000\U0001f1e9\u2728", "\U0001f600\U0001f680\U00020000\U0001f1e9"},
+        {"\u20ac\u00e9\u0436\u0645\u2501\u2588\u2192\u2014\uff71b",
+         "\u20ac\u00e9\u0436\u0645\u2501\u2588\u2192\u2014\uff71"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        FILE *file;
+        int reader = open_terminal(&file, 10);
+        if (reader < 0) SKIP("no pseudo-terminals here");
+        setenv("TERM", "xterm", 1);
+        Progress progress = progress_start(file);
+        progress_below(&progress, "%s", rows[i][0]);
+        progress_show(&progress, "%s", rows[i][0]);
+        progress_line(&progress, "%s", rows[i][0]); /* whole */
+        char text[300], expected[300];
+        read_all(reader, file, text, sizeof text);
+        snprintf(expected, sizeof expected, "\r\033[K%s\r\n%s\r\033[K\033[A\033[K%s\r\n", rows[i][1], rows[i][1],
+                 rows[i][0]);
+        EXPECT_STR(text, expected);
+    }
+}
+
 static void test_curve(void) {
     char text[3 * CURVE_POINTS + 1];
     Curve curve = {0};
@@ -235,7 +262,25 @@ static void test_cut_styles(void) {
                      "\r\033[Ka note \r\nkept\r\n");
 }
 
-/* Text that a terminal would obey is shown, in all three kinds of lines, with and without colours. */
+/* A style is also ended where its end did not fit into the memory of a line, or was left out. */
+static void test_lost_ends(void) {
+    FILE *file;
+    int reader = open_terminal(&file, 3000);
+    if (reader < 0) SKIP("no pseudo-terminals here");
+    setenv("TERM", "xterm", 1);
+    Progress progress = progress_start(file);
+    const char *good = progress_style(&progress, STYLE_GOOD), *end = progress_style(&progress, STYLE_NONE);
+    char x[1501], text[3000];
+    memset(x, 'x', sizeof x - 1), x[sizeof x - 1] = '\0';
+    progress_below(&progress, "%s%s%s", good, x, end);
+    progress_show(&progress, "%s%s%s", good, x, end);
+    progress_line(&progress, "%skept", good);
+    read_all(reader, file, text, sizeof text);
+    EXPECT_HAS(text, "xxx\033[m\r\n\033[32mxxx");
+    EXPECT_HAS(text, "xxx\033[m\r\033[K\033[A\033[K\033[32mkept\033[m\r\n");
+}
+
+/* Text that a terminal would obey is shown, in all three kinds of lines, where there are no colours. */
 static void test_harmless(void) {
     static const char *const rows[][2] = {{"\xC2\x9B"
                                            "31m",
@@ -289,11 +334,13 @@ int main(void) {
     RUN(test_a_file_gets_plain_lines_only);
     RUN(test_a_terminal_gets_a_moving_line);
     RUN(test_a_line_below);
+    RUN(test_wide_characters);
     RUN(test_bar);
     RUN(test_curve);
     RUN(test_pasting);
     RUN(test_colours);
     RUN(test_cut_styles);
+    RUN(test_lost_ends);
     RUN(test_harmless);
     return test_finish();
 }

@@ -50,8 +50,24 @@ const char *progress_style(const Progress *progress, Style style) {
     return progress->colours ? marks[style] : "";
 }
 
-/* Writes up to `width` columns of a line: styles as what the terminal obeys, and whatever is not plain as '?'. A UTF-8
- * character takes one column, a style none. Ends a style that the cut has left open. */
+/* The columns that a terminal gives to a character, or more: a line that is cut too soon does no harm. Two for those of
+ * East Asia and for pictures, with all of a block of which some take two; one for all others, also for marks that are
+ * drawn on the character before. */
+static size_t columns_of(const char *text, size_t length) {
+    static const uint32_t wide[][2] = {
+        {0x1100, 0x115F}, {0x2300, 0x23FF},   {0x25FD, 0x27BF},   {0x2B00, 0x2BFF},   {0x2E80, 0xA4CF},
+        {0xA960, 0xA97F}, {0xAC00, 0xD7A3},   {0xF900, 0xFAFF},   {0xFE10, 0xFE6F},   {0xFF00, 0xFF60},
+        {0xFFE0, 0xFFE6}, {0x16FE0, 0x1B2FF}, {0x1D300, 0x1D37F}, {0x1F000, 0x1FAFF}, {0x20000, 0x3FFFD},
+    };
+    uint32_t c;
+    plain_decode(&c, text, length);
+    for (size_t i = 0; i < COUNT(wide); i++)
+        if (c >= wide[i][0] && c <= wide[i][1]) return 2;
+    return 1;
+}
+
+/* Writes up to `width` columns of a line: styles, which take none, as what the terminal obeys, and whatever is not
+ * plain as '?'. Ends a style that is still open. */
 static void progress_write(const Progress *progress, const char *text, size_t width) {
     const size_t length = strlen(text);
     bool open = false;
@@ -63,16 +79,15 @@ static void progress_write(const Progress *progress, const char *text, size_t wi
             open = style != STYLE_NONE;
             continue;
         }
-        if (columns++ == width) {
-            if (open) fputs(codes[STYLE_NONE], progress->stream);
-            return;
-        }
+        columns += columns_of(text + at, length - at);
+        if (columns > width) break;
         size = plain_character(text + at, length - at);
         if (size > 0)
             fwrite(text + at, 1, size, progress->stream);
         else
             fputc('?', progress->stream), size = 1;
     }
+    if (open) fputs(codes[STYLE_NONE], progress->stream);
 }
 
 /* Erases the moving lines; the cursor is in the last of them, and then where the first began. */

@@ -21,7 +21,7 @@ size_t terminal_width(FILE *stream);
  * cut to the terminal's width; elsewhere it does nothing. progress_below says what is in a second moving line below
  * it, from the next progress_show on ("": there is none, as at the start). progress_line clears the moving lines, if
  * they are there, and prints a line that stays. progress_note prints such a line, cut to the width, on a live terminal
- * only. What is not plain (base/plain.h) becomes '?' in all of them. */
+ * only. What is neither plain (base/plain.h) nor a style becomes '?' in all of them. */
 typedef void ProgressSink(void *context, const char *line);
 typedef struct Progress {
     FILE *stream; /* NULL: lines that stay go to the sink */
@@ -42,7 +42,8 @@ void progress_line(Progress *progress, const char *format, ...) __attribute__((f
 void progress_note(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* What switches to a style, for the arguments of these functions, before the text; "" where there are no colours.
- * STYLE_NONE switches back. */
+ * STYLE_NONE switches back, and so does the end of a line. A style is a byte from F8 to FC, which no UTF-8 has: where
+ * there are colours, an argument that is not UTF-8 can colour the rest of its line. */
 typedef enum Style { STYLE_NONE, STYLE_FAINT, STYLE_GOOD, STYLE_BAD, STYLE_BAR } Style;
 const char *progress_style(const Progress *progress, Style style);
 
