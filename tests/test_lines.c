@@ -1,5 +1,6 @@
 /* Lines of any ends and lengths, however their bytes arrive. */
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -25,13 +26,8 @@ static void *write_pieces(void *context) {
 }
 
 /* All lines with a / behind each, a * for one that is too long and a ! for an error: a stb_ds array with a NUL. */
-static char *lines_of(const char *bytes, size_t size, size_t piece) {
-    int ends[2];
-    pthread_t thread;
-    EXPECT(pipe(ends) == 0);
-    Writer writer = {bytes, size, piece, ends[1]};
-    EXPECT(pthread_create(&thread, NULL, write_pieces, &writer) == 0);
-    LineReader *reader = lines_open(ends[0], "the input");
+static char *lines_from(int descriptor) {
+    LineReader *reader = lines_open(descriptor, "the input");
     const char *line;
     char *all = NULL;
     size_t length, count = 0;
@@ -44,8 +40,18 @@ static char *lines_of(const char *bytes, size_t size, size_t piece) {
     }
     EXPECT_INT(lines_count(reader), count);
     stbds_arrput(all, 0);
-    pthread_join(thread, NULL);
     lines_free(reader);
+    return all;
+}
+
+static char *lines_of(const char *bytes, size_t size, size_t piece) {
+    int ends[2];
+    pthread_t thread;
+    EXPECT(pipe(ends) == 0);
+    Writer writer = {bytes, size, piece, ends[1]};
+    EXPECT(pthread_create(&thread, NULL, write_pieces, &writer) == 0);
+    char *all = lines_from(ends[0]);
+    pthread_join(thread, NULL);
     close(ends[0]);
     return all;
 }
@@ -122,6 +128,28 @@ static void test_long_lines(void) {
     }
 }
 
+/* A line that is too long, whose CR is the last byte of a block: only the next block says whether an LF follows. */
+static void test_long_line_to_the_end_of_a_block(void) {
+    static const char *const ends[][2] = {
+        {"b\rc", "a/*b/c/"}, {"\nb\rc", "a/*b/c/"}, {"\r\rb\r", "a/*//b/"}, {"", "a/*"}};
+    enum { SIZE = LINES_LONGEST + (1 << 20) };
+    char *text = memory_new(SIZE, 1);
+    memset(text, 'x', SIZE);
+    memcpy(text, "a\r", 2);
+    text[SIZE - 1] = '\r';
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        FILE *file = tmpfile();
+        fwrite(text, 1, SIZE, file);
+        fputs(ends[i][0], file);
+        rewind(file);
+        char *found = lines_from(fileno(file));
+        EXPECT_STR(found, ends[i][1]);
+        stbds_arrfree(found);
+        fclose(file);
+    }
+    free(text);
+}
+
 /* The longest line that is read, and the shortest that is not, wherever blocks end. */
 static void test_longest_line(void) {
     static const char *const starts[] = {"", "\xEF\xBB\xBF"}, *const ends[] = {"\nb\n", "\r\nb\r\n", ""};
@@ -147,6 +175,7 @@ int main(void) {
     RUN(test_ends);
     RUN(test_many_returns);
     RUN(test_long_lines);
+    RUN(test_long_line_to_the_end_of_a_block);
     RUN(test_longest_line);
     return test_finish();
 }

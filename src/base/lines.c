@@ -75,7 +75,7 @@ LinesNext lines_next(LineReader *r, const char **line, size_t *length, Error *er
         if (learn_end(r)) continue;
         if (r->ended) break;
         skipping = skipping || r->end - r->start > LINES_LONGEST + 4; /* a byte order mark and a CR do not count */
-        if (skipping) r->start = r->end;
+        if (skipping) r->start = r->end - (r->returns && r->buffer[r->end - 1] == '\r'); /* a LF may follow it */
         if (!read_more(r, err)) return LINES_FAILED;
     }
     if (!end && r->start == r->end && !skipping) return LINES_END;
