@@ -378,6 +378,26 @@ static void check_appended_zeros(void) {
 }
 static void test_appended_zeros(void) { for_each_set(check_appended_zeros); }
 
+/* NMT_ISA is read once: a name that is set later changes nothing, and is refused only when this CPU does not have it.
+ */
+static void test_names_of_sets(void) {
+    const char *const *names, *const before = cpu_instruction_set(), *const given = getenv("NMT_ISA");
+    char *kept = given ? memory_string(given) : NULL;
+    const size_t sets = cpu_instruction_sets(&names);
+    for (size_t s = 0; s <= sets; s++) {
+        Error err = {""};
+        setenv("NMT_ISA", s < sets ? names[s] : "sse9", 1);
+        EXPECT(cpu_check(&err) == (s < sets));
+        EXPECT_STR(cpu_instruction_set(), before);
+        if (s == sets) EXPECT_HAS(err.text, "found \"sse9\"");
+    }
+    if (kept)
+        setenv("NMT_ISA", kept, 1);
+    else
+        unsetenv("NMT_ISA");
+    free(kept);
+}
+
 int main(void) {
     Error err;
     single = pool_create(1, &err);
@@ -400,6 +420,7 @@ int main(void) {
     RUN(test_epilogue);
     RUN(test_any_neighbours);
     RUN(test_appended_zeros);
+    RUN(test_names_of_sets); /* cpu_check changes the floating-point mode */
     free(scratch);
     pool_free(pool);
     pool_free(single);

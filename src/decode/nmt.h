@@ -21,8 +21,9 @@
  * Text is UTF-8 with its length in bytes. Bytes that are not UTF-8 are no failure: they are kept as they are.
  *
  * Three environment variables are read: NMT_ISA names the instruction set to use, NMT_ACCEPT a checksum of a model file
- * that was changed on purpose, and HOME is what ~ means in the paths of a config. Threads that the library starts block
- * all signals. After a fork, the child may not use the library if another thread was in a call at that moment. */
+ * that was changed on purpose, and HOME is what ~ means in the paths of a config. NMT_ISA is read once, when a model is
+ * first opened or trained. Threads that the library starts block all signals. After a fork, the child may not use the
+ * library if another thread was in a call at that moment. */
 #ifndef NMT_H
 #define NMT_H
 

@@ -18,23 +18,28 @@ const struct PairKernels *cpu_pairs(void);
 /* The same for products in 8-bit integers (math/int8.h). */
 const struct Int8Kernels *cpu_int8(void);
 
+/* Bytes of the second-level cache, as one core said when it was first asked for; 1 MiB if it is unknown. */
+size_t cpu_second_level_cache(void);
+
 /* The names of all sets that this program has loops for and this CPU can run, the best last; returns how many. The
  * array is static. */
 size_t cpu_instruction_sets(const char *const **names);
 
-/* The one in use: the environment variable NMT_ISA's, or the best. */
+/* The one in use: the environment variable NMT_ISA's, or the best. The variable is read once, when a function of this
+ * file is first called. */
 const char *cpu_instruction_set(void);
 
 /* Whether the set of that name computes the same bits in float32 as the one in use. */
 bool cpu_same_floats(const char *name);
 
-/* Fails when NMT_ISA names an instruction set that does not exist or that this CPU lacks. The commands that compute,
- * and the library's functions that open a model or train, call it first; without the call, such a name is ignored. It
- * calls cpu_flush_denormals. */
+/* Fails when NMT_ISA names an instruction set that does not exist or that this CPU lacks. One that it has is no
+ * failure, even if it came too late to be used. The commands that compute, and the library's functions that open a
+ * model or train, call it first; without the call, a wrong name is ignored. It calls cpu_flush_denormals. */
 bool cpu_check(Error *err);
 
 /* From the call on, this thread and those it starts treat denormal numbers (below 1.2e-38) as 0: Adam's moments fade
- * into that range, and some CPUs compute with such numbers a hundred times slower. */
+ * into that range, and some CPUs compute with such numbers a hundred times slower. On CPUs
+ * other than x86 with SSE and 64-bit ARM it does nothing. */
 void cpu_flush_denormals(void);
 
 /* For tests: uses the named instruction set from now on. False when it is not available. Not while a pool runs. */

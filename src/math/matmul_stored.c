@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/check.h"
@@ -31,15 +30,6 @@ static void begin_tiles(const PairKernels *kernel) {
 }
 static void end_tiles(const PairKernels *kernel) {
     if (kernel->end) kernel->end();
-}
-
-/* Bytes of the second-level cache. */
-static size_t second_level_cache(void) {
-#ifdef _SC_LEVEL2_CACHE_SIZE
-    const long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
-    if (bytes > 0) return (size_t)bytes;
-#endif
-    return 1 << 20;
 }
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
@@ -82,10 +72,13 @@ void rounded_weights_forget(RoundedWeights *rounded) {
     rounded->next = 0;
 }
 
+/* Columns that a task packs. */
+static size_t pack_width(const PairKernels *kernel) { return size_max(PACK_COLUMNS / kernel->nr, 1) * kernel->nr; }
+
 static void pack_task(void *context, size_t task, size_t worker) {
     (void)worker;
     const RoundedFactor *f = context;
-    const size_t width = size_max(PACK_COLUMNS / f->kernel->nr, 1) * f->kernel->nr, j = task * width;
+    const size_t width = pack_width(f->kernel), j = task * width;
     f->kernel->pack(f->cells + j * pairs_cells(f->k), f->b.data + j * f->b.col, f->b.row, f->b.col, f->k,
                     size_min(width, f->n - j));
 }
@@ -107,8 +100,7 @@ static const Cell *rounded_weights(Compute compute, const PairKernels *kernel, M
         return rounded->factors[at].cells;
     }
     factor.cells = arena_push(&rounded->arena, size_round_up(n, kernel->nr) * pairs_cells(k), sizeof(Cell));
-    const size_t width = size_max(PACK_COLUMNS / kernel->nr, 1) * kernel->nr;
-    pool_run(compute.pool, "weight packing", size_divide_up(n, width), pack_task, &factor);
+    pool_run(compute.pool, "weight packing", size_divide_up(n, pack_width(kernel)), pack_task, &factor);
     stbds_arrput(rounded->factors, factor);
     return factor.cells;
 }
@@ -164,13 +156,13 @@ static size_t whole_tiles(const PairKernels *kernel, size_t rows) { return rows 
 
 /* Rows of a block that is as wide as the output, so that it stays in the second-level cache: whole tiles. */
 static size_t whole_rows(const PairKernels *kernel, size_t n) {
-    return size_max(kernel->mr, whole_tiles(kernel, size_min(second_level_cache() / (n * sizeof(real)), ROWS)));
+    return size_max(kernel->mr, whole_tiles(kernel, size_min(cpu_second_level_cache() / (n * sizeof(real)), ROWS)));
 }
 
 /* Columns of a panel: with the rows of a and of the output that meet it, it fills three quarters of the second-level
  * cache. */
 static size_t panel_columns(const PairKernels *kernel, size_t k) {
-    const size_t cache = second_level_cache() / 4 * 3, row = pairs_cells(k) * sizeof(Cell);
+    const size_t cache = cpu_second_level_cache() / 4 * 3, row = pairs_cells(k) * sizeof(Cell);
     const size_t left = cache > ROWS * row ? cache - ROWS * row : 0;
     const size_t fit = left / (row + ROWS * sizeof(real)) / kernel->nr * kernel->nr;
     return size_max(kernel->nr, size_min(fit, COLUMNS / kernel->nr * kernel->nr));
@@ -179,6 +171,7 @@ static size_t panel_columns(const PairKernels *kernel, size_t k) {
 static void product_bfloat16(Compute compute, MatmulMode mode, Stored out, Stored a, Matrix b, size_t m, size_t n,
                              size_t k, const real *bias, Epilogue epilogue) {
     const PairKernels *kernel = pair_kernels();
+    CHECK(!bias || mode == MATMUL_WRITE, "a bias belongs to a product that is written");
     CHECK(a.precision == PRECISION_BFLOAT16 && compute.rounded, "a factor as products in bfloat16 read it");
     StoredProduct p = {kernel, compute.pool, mode, out, a, NULL, m, n, k, bias, epilogue, whole_tiles(kernel, ROWS), 0,
                        0};
@@ -269,6 +262,6 @@ void matmul_stored_gradient(Compute compute, real *dweight, real *dbias, Stored 
 
 size_t matmul_stored_scratch(size_t n) {
     const size_t row = n * sizeof(real),
-                 whole = size_max(PAIRS_MR_MAX * row, size_min(second_level_cache(), ROWS * row));
+                 whole = size_max(PAIRS_MR_MAX * row, size_min(cpu_second_level_cache(), ROWS * row));
     return size_max(size_max(ROWS * COLUMNS * sizeof(real), whole), GRADIENT_SCRATCH);
 }
