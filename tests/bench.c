@@ -504,7 +504,7 @@ static void steps(const char *program) {
         }
     printf("(limit: of multiply-adds in float32, in both precisions; memory: beyond parameters, gradients and moments; "
            "bfloat16 is %s)\n",
-           matmul_has_bfloat16() ? "the CPU's own" : "emulated");
+           cpu_pairs() ? "the CPU's own" : "emulated");
 }
 
 /* ---- where the time goes ----------------------------------------------------------------------------------------- */
@@ -656,7 +656,7 @@ static void summary(const char *program, Pool *pool) {
         "\nnmt %s, %s, %s, %d threads, limit %.0f Gflop/s%s; small trains %.0f tokens/s in float32 (%.0f%%), %.0f in "
         "bfloat16 (%s); greedy %.0f sentences/s (%.0f words/s, %.0f MB) in batches, %.0f one by one\n",
         NMT_VERSION, cpu_name(), cpu_instruction_set(), THREADS, single.limit, tiles, single.tokens,
-        100 * single.speed / single.limit, half.tokens, matmul_has_bfloat16() ? "the CPU's own" : "emulated", batches,
+        100 * single.speed / single.limit, half.tokens, cpu_pairs() ? "the CPU's own" : "emulated", batches,
         SOURCE_WORDS * batches, memory, alone);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
+#include "base/scope.h"
 #include "edge.h"
 #include "math/cpu.h"
 #include "math/int8.h"
@@ -151,12 +152,12 @@ static void check_bits(void) {
     enum { M = 203, N = 541, K = 90 }; /* incomplete tiles at both ends */
     static const size_t threads[] = {1, 2, 3, 8}, rows[] = {1, 2, 5, 6, 7, 191, M};
     real *x = noise(M * K, 7, 1), *w = noise(N * K, 8, 1), *bias = noise(N, 9, 1);
-    real *before = noise(M * N, 10, 1), *all[4], *c = memory_new(M * N, sizeof *c);
+    real *before = noise(M * N, 10, 1), *all[3], *c = memory_new(M * N, sizeof *c);
     PackedWeights *packed = packed_weights_create(w, N * K, true);
-    for (size_t way = 0; way < COUNT(all); way++) { /* written or added; with a bias, or without */
+    for (size_t way = 0; way < COUNT(all); way++) { /* written with a bias, added, or written */
         all[way] = memory_new(M * N, sizeof *c);
         memcpy(all[way], before, M * N * sizeof *c);
-        multiply(pool, packed, way & 1 ? MATMUL_ADD : MATMUL_WRITE, all[way], N, x, w, M, N, K, way & 2 ? NULL : bias,
+        multiply(pool, packed, way == 1 ? MATMUL_ADD : MATMUL_WRITE, all[way], N, x, w, M, N, K, way == 0 ? bias : NULL,
                  (Epilogue){0});
     }
     for (size_t t = 0; t < COUNT(threads); t++) {
@@ -167,8 +168,8 @@ static void check_bits(void) {
         for (size_t r = 0; r < COUNT(all) * COUNT(rows); r++) {
             const size_t way = r % COUNT(all), count = rows[r / COUNT(all)], first = M - count;
             memcpy(c, before + first * N, count * N * sizeof *c);
-            multiply(some, own, way & 1 ? MATMUL_ADD : MATMUL_WRITE, c, N, x + first * K, w, count, N, K,
-                     way & 2 ? NULL : bias, (Epilogue){0});
+            multiply(some, own, way == 1 ? MATMUL_ADD : MATMUL_WRITE, c, N, x + first * K, w, count, N, K,
+                     way == 0 ? bias : NULL, (Epilogue){0});
             EXPECT(same_bits(c, all[way] + first * N, count * N));
         }
         packed_weights_free(own);
@@ -245,6 +246,27 @@ static void check_epilogue(void) {
 }
 static void test_epilogue(void) { for_each_set(check_epilogue); }
 
+/* A bias belongs to a product that is written: with one that is added, floats and integers would do different things.
+ */
+static bool add_with_bias(void *int8, Error *err) {
+    enum { N = 3 };
+    real x[N] = {1, 2, 3}, w[N * N] = {1}, bias[N] = {4, 5, 6}, c[N] = {0};
+    PackedWeights *packed = packed_weights_create(w, COUNT(w), *(bool *)int8);
+    multiply(pool, packed, MATMUL_ADD, c, N, x, w, 1, N, N, bias, (Epilogue){0});
+    packed_weights_free(packed);
+    (void)err;
+    return true;
+}
+static void test_bias_of_a_sum(void) {
+    Error err = {""};
+    Scope *scope = scope_create();
+    for (int int8 = 0; int8 < 2; int8++) {
+        EXPECT_INT(scope_run(scope, add_with_bias, &(bool){int8}, &err), SCOPE_BUG);
+        EXPECT_HAS(err.text, "bias");
+    }
+    scope_free(scope);
+}
+
 int main(void) {
     Error err;
     pool = pool_create(2, &err);
@@ -257,6 +279,7 @@ int main(void) {
     RUN(test_bits);
     RUN(test_other_factors);
     RUN(test_epilogue);
+    RUN(test_bias_of_a_sum);
     pool_free(pool);
     return test_finish();
 }

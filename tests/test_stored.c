@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
+#include "base/scope.h"
 #include "math/cpu.h"
 #include "math/matmul_stored.h"
 #include "math/vector.h"
@@ -204,10 +205,32 @@ static void test_part_of_a_row(void) {
     free(x), free(part), free(row.data);
 }
 
+/* A bias belongs to a product that is written, in both precisions. */
+static bool add_with_bias(void *precision, Error *err) {
+    enum { D = 3 };
+    real *x = noise(D, 13), *w = noise(D * D, 14), bias[D] = {0}, c[D] = {0};
+    Compute compute = {.pool = pool_create(1, err), .precision = *(Precision *)precision};
+    const Stored in = compute.precision == BF ? store_all(x, 1, D) : stored_reals(x, D);
+    pool_reserve(compute.pool, size_max(matmul_scratch(), matmul_stored_scratch(D)), matmul_shared());
+    compute.rounded = rounded_weights_create(rounded_bytes(D, D), err);
+    matmul_stored(compute, MATMUL_ADD, stored_reals(c, D), in, matrix(w, D), 1, D, D, bias, (Epilogue){0});
+    return true;
+}
+static void test_bias_of_a_sum(void) {
+    for (Precision p = PRECISION_FLOAT32; p <= PRECISION_BFLOAT16; p++) {
+        Error err = {""};
+        Scope *scope = scope_create();
+        EXPECT_INT(scope_run(scope, add_with_bias, &p, &err), SCOPE_BUG);
+        EXPECT_HAS(err.text, "bias");
+        scope_free(scope);
+    }
+}
+
 int main(void) {
     RUN(test_part_of_a_row);
     RUN(test_products);
     RUN(test_gradients);
     RUN(test_packing_once);
+    RUN(test_bias_of_a_sum);
     return test_finish();
 }

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/ds.h"
 #include "base/size.h"
 #include "math/kernels.h"
@@ -80,7 +81,7 @@ static void multiply_block(const ProductKernels *kernel, real *c, size_t ldc, Sl
                            size_t deep, bool add, bool whole, const real *bias, Ahead ahead) {
     const size_t nr = kernel->nr;
     const bool packed = b.row == nr && b.sliver == deep * nr;
-    /* columns for which few rows have a loop */
+    /* Columns that kernel->few does at once; n + 1: it is not used. */
     const size_t wide = kernel->few && packed && m <= 2 ? 4 / m * nr : n + 1;
     size_t j = 0;
     for (; j + wide <= n; j += wide)
@@ -287,15 +288,13 @@ static void *packed_weights(Compute compute, const ProductKernels *kernel, Matri
         factor.packed = memory_new(1, int8_bytes(n, k));
         int8_pack(compute.pool, factor.packed, b.data, b.col, n, k);
     } else {
-        Product p = {.kernel = kernel, .b = b, .n = n, .k = k, .columns = size_divide_up(n, kernel->nr) * kernel->nr};
+        Product p = {.kernel = kernel, .b = b, .n = n, .k = k, .columns = size_round_up(n, kernel->nr)};
         factor.packed = p.packed = room_for(weights, p.columns * k);
         if (p.packed) pack_all(compute.pool, &p);
     }
     stbds_arrput(weights->factors, factor);
     return factor.packed;
 }
-
-bool matmul_has_bfloat16(void) { return cpu_pairs() != NULL; }
 
 Precision matmul_fast_precision(void) {
     return cpu_pairs() && cpu_pairs()->preferred ? PRECISION_BFLOAT16 : PRECISION_FLOAT32;
@@ -360,6 +359,7 @@ static bool multiply_together(Product all) {
 
 void matmul_and(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
                 const real *bias, Epilogue epilogue) {
+    CHECK(!bias || mode == MATMUL_WRITE, "a bias belongs to a product that is written");
     if (m == 0 || n == 0) return;
     Pool *const pool = compute.pool;
     const ProductKernels *kernel = product_kernels();

@@ -32,8 +32,8 @@ typedef enum MatmulMode {
 /* Weights w (count) that stay as they are for a while: those of a trained model, or during a training step. If they are
  * in the Compute of a product, and its b lies in w, the product packs b (see matmul.c) only the first time. The bits
  * are the same, and a single row takes a third of the time. The packed weights take as much memory as the weights
- * themselves. If there is no memory for them, b is packed each time, like any other factor. Used by one thread at a
- * time. Free with packed_weights_free (NULL is fine).
+ * themselves, or twice that if products use them both as they are and transposed. If there is no memory for them, b is
+ * packed each time, like any other factor. Used by one thread at a time. Free with packed_weights_free (NULL is fine).
  *
  * int8: packed weights are rounded to 8-bit integers, and products are computed with them (math/int8.h). That is
  * faster, takes a quarter of the memory, and is less exact. It applies only if the columns of b and the rows of a are
@@ -53,15 +53,12 @@ typedef struct Compute {
     struct RoundedWeights *rounded; /* of products in bfloat16: math/matmul_stored.h */
 } Compute;
 
-/* Whether the CPU has instructions for products of bfloat16 numbers. Without them, bfloat16 is slower than float32. */
-bool matmul_has_bfloat16(void);
-
 /* bfloat16 where the CPU multiplies it many times as fast as floats (AMX), else float32. */
 Precision matmul_fast_precision(void);
 
 /* c (m, n) = or += a (m, k) b (k, n); c's rows are ldc elements apart. Split over the pool's threads if it is large
- * enough. bias: (n), added to each row of c with MATMUL_WRITE; or NULL. With k = 0, MATMUL_WRITE writes the bias or
- * zeros. */
+ * enough. bias: (n), added to each row of c, only with MATMUL_WRITE; or NULL. With k = 0, MATMUL_WRITE writes the bias
+ * or zeros. */
 void matmul(Compute compute, MatmulMode mode, real *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k,
             const real *bias);
 

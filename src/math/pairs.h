@@ -25,7 +25,6 @@ static inline size_t pairs_cells(size_t k) { return size_round_up(k, PAIRS_RUN) 
 
 typedef struct PairKernels {
     size_t mr, nr;  /* rows and columns of a tile */
-    bool native;    /* made of instructions for bfloat16 */
     bool preferred; /* so much faster than float32 that train.precision = auto takes it */
 
     /* c (mr, nr; rows ldc apart) = [c or bias +] a (mr, cells; rows a_row apart) times b (cells, nr; packed). Only the

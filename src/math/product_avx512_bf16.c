@@ -18,7 +18,6 @@
 static const PairKernels kernels = {
     .mr = PAIRS_MR,
     .nr = PAIRS_NR,
-    .native = true,
     .tile = pairs_tile,
     .pack = pairs_pack,
     .pack_rows = pairs_pack_rows,

@@ -29,10 +29,10 @@ static void pack_transpose(real *out, const real *b, size_t row, size_t col, siz
         for (size_t j = 0; j < NR; j++) out[p * NR + j] = j < cols ? b[p * row + j * col] : 0;
 }
 
-enum { AHEAD = 12 }; /* rows to prefetch: they are too far apart for the hardware to prefetch them */
+enum { ROWS_AHEAD = 12 }; /* rows to prefetch: they are too far apart for the hardware to prefetch them */
 
 static inline void fetch_row(const real *row, size_t count) {
-    for (size_t i = 0; i < count; i += 64 / sizeof(real)) __builtin_prefetch(row + i);
+    for (size_t i = 0; i < count; i += AHEAD_LINE / sizeof(real)) __builtin_prefetch(row + i);
 }
 
 static void pack(real *out, const real *b, size_t row, size_t col, size_t k, size_t cols) {
@@ -43,7 +43,7 @@ static void pack(real *out, const real *b, size_t row, size_t col, size_t k, siz
     }
     for (size_t p = 0; p < k; p++, b += row, out += NR) {
         size_t j = 0;
-        if (p + AHEAD < k) fetch_row(b + AHEAD * row, cols);
+        if (p + ROWS_AHEAD < k) fetch_row(b + ROWS_AHEAD * row, cols);
         for (; j + NR <= cols; j += NR) memcpy(out + j * k, b + j, NR * sizeof(real));
         for (size_t i = j; j < cols && i < j + NR; i++) out[j * k + i - j] = i < cols ? b[i] : 0;
     }

@@ -19,11 +19,9 @@ static inline vword make_pairs(vreal low, vreal high) {
 
 /* Pairs of neighbours among PAIRS_STEP numbers. */
 static inline vword pairs_along(const real *x) {
-    vword pairs;
     real low[LANES], high[LANES];
     for (size_t l = 0; l < LANES; l++) low[l] = x[2 * l], high[l] = x[2 * l + 1];
-    pairs = make_pairs(load(low), load(high));
-    return pairs;
+    return make_pairs(load(low), load(high));
 }
 
 static inline void transpose_cells(vword row[LANES]) {
