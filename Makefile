@@ -37,8 +37,8 @@ endif
 # All symbols are hidden, unless nmt.h declares them: the shared library has the same objects as the commands.
 B       := build/$(if $(MPI),$(subst release-,,$(VARIANT)-mpi),$(VARIANT))
 PIC     := -fPIC -fvisibility=hidden
-FLAGS   := -std=c11 -D_GNU_SOURCE -Isrc $(if $(STB),-isystem "$(STB)") $(WARN) $(CFLAGS_$(VARIANT)) $(PIC) $(CPPFLAGS) \
-           $(CFLAGS) -ffp-contract=off
+FLAGS   := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc $(if $(STB),-isystem "$(STB)") $(WARN) \
+           $(CFLAGS_$(VARIANT)) $(PIC) $(CPPFLAGS) $(CFLAGS) -ffp-contract=off
 LIBS    := -lm -pthread
 
 # What cannot give the program that was tested is refused (src/base/exact.h does the same without make).
@@ -338,7 +338,7 @@ musl:
 	@sh tests/run.sh $(BESIDE)/musl $(MUSL_TESTS)
 
 ## make narrow       tests and fuzz targets with sizes of 32 bits (Debian: libc6-dev-i386 and lib32gcc-12-dev)
-NARROW_CC = $(CC) -m32 -msse2 -mfpmath=sse -D_FILE_OFFSET_BITS=64 -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+NARROW_CC = $(CC) -m32 -msse2 -mfpmath=sse -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 NARROW    = CC="$(NARROW_CC)" STB=$(or $(STB),/usr/include/stb)
 narrow:
 	@$(MAKE) --no-print-directory $(NARROW) B=$(BESIDE)/narrow tests

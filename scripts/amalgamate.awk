@@ -265,6 +265,7 @@ BEGIN {
     print "/* nmt.c: the library as one file; nmt.h is its header. cc -O2 app.c nmt.c -lm -pthread"
     print " * It was made by `make amalgamation` from a source tree of many files, which is the one to read. */"
     print "#ifndef _GNU_SOURCE\n#define _GNU_SOURCE\n#endif"
+    print "#ifndef _FILE_OFFSET_BITS\n#define _FILE_OFFSET_BITS 64\n#endif"
     print "#if defined(__x86_64__)\n#define SETS_x86_64\n#include <immintrin.h>"
     print "#elif defined(__aarch64__)\n#define SETS_aarch64\n#include <arm_neon.h>\n#endif"
     print "#define NMT_ONE_FILE"

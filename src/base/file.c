@@ -91,7 +91,7 @@ int file_open(const char *path, size_t *size, Error *err) {
     if (descriptor < 0 && strcmp(path, "-") == 0)
         error_set(err, "-: expected a file, found standard input; save what comes from it in a file: cat > FILE");
     if (descriptor < 0 || S_ISREG(info.st_mode)) {
-        *size = descriptor < 0 ? 0 : (size_t)info.st_size;
+        *size = descriptor < 0 ? 0 : (uint64_t)info.st_size < SIZE_MAX ? (size_t)info.st_size : SIZE_MAX;
         return descriptor;
     }
     error_set(err, "%s: expected a file, found a %s; save what comes from it in a file: cat %s > FILE", path,
@@ -134,6 +134,10 @@ bool file_map(FileMap *map, const char *path, Error *err) {
     *map = (FileMap){0};
     int descriptor = file_open(path, &size, err);
     if (descriptor < 0) return false;
+    if (size == SIZE_MAX) {
+        file_close(descriptor);
+        return error_set(err, "%s: expected less than %zu bytes, found more", path, SIZE_MAX);
+    }
     void *data = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : (void *)(uintptr_t) "";
     const int failure = errno;
     file_close(descriptor); /* the map remains */
@@ -353,7 +357,8 @@ int file_open_folder(const char *path) {
     return descriptor;
 }
 
-/* Flushes the new name to disk. EINVAL means that the file system cannot do this; the file is whole anyway. */
+/* Flushes the new name to disk. EINVAL means that the file system cannot do this, nor can a folder be flushed that we
+ * may not read; the file is whole anyway. */
 static int file_sync_folder(const char *path) {
     int failure = 0;
     const int descriptor = file_open_folder(path);

@@ -17,8 +17,8 @@ typedef struct FileMap {
     enum { FILE_MAPPED, FILE_COPIED, FILE_LENT } kind;
 } FileMap;
 
-/* Fails when the file cannot be opened or is not a regular file. While it is mapped it may be replaced, as this program
- * does when it writes (the map keeps the old file), but not shortened in place. */
+/* Fails when the file cannot be opened, is not a regular file or has too many bytes for a size_t. While it is mapped it
+ * may be replaced, as this program does when it writes (the map keeps the old file), but not shortened in place. */
 bool file_map(FileMap *map, const char *path, Error *err);
 /* Copies what file_open_stream opens, at most `most` bytes; the copy does not change when the file does. Release both
  * with file_unmap. */
@@ -27,7 +27,7 @@ void file_unmap(FileMap *map);
 /* Gives back the memory of a mapped file's pages; they are read again when needed. */
 void file_forget(const FileMap *map);
 
-/* Opens a regular file for reading: its descriptor (file_close it), or -1. */
+/* Opens a regular file for reading: its descriptor (file_close it), or -1. *size: bytes; SIZE_MAX: as many or more. */
 int file_open(const char *path, size_t *size, Error *err);
 /* Opens what is read once, from front to back: a file, a pipe, or for "-" standard input. Its descriptor (file_close
  * it), or -1; a pipe is waited for. */
@@ -52,8 +52,8 @@ void file_stream_close(FILE *stream);
  * place.) file_create removes the temporary files of processes that were killed.
  *
  * No link is followed: one at `path` is replaced by the file. If a file of the same owner is replaced, the new one has
- * its permissions. If it had another owner, or if a link is replaced, the permissions of the old file, or of the link's
- * target, are an upper limit. */
+ * its permissions. If it had another owner, or if a link is replaced, then the new file allows no more than the old
+ * one, or the link's target, did. */
 typedef struct FileWriter FileWriter;
 
 FileWriter *file_create(const char *path, Error *err);
@@ -78,8 +78,8 @@ bool file_make_folder(const char *path, size_t *made, Error *err);
 /* Removes these again as far as they are empty. */
 void file_remove_folders(const char *path, size_t made);
 
-/* The path in a fresh string, with the home folder for a ~ that is all of it or comes before a slash. NULL when there
- * is no home folder, or when there is no such file and a name follows the ~, or a $ is first. */
+/* The path in a fresh string, with the home folder for a ~ that is all of it or comes before a slash. NULL when a ~
+ * needs a home folder and there is none. NULL also when the path begins with ~NAME or $ and no such file exists. */
 char *file_home(const char *path, Error *err);
 
 /* The folder of a path, in a fresh string; and a descriptor of that folder (file_close it), or -1. */
