@@ -10,14 +10,11 @@ static void test_numbers(void) {
     enum { KEYS = 20000 };
     Table table = table_create();
     for (size_t i = 0; i < KEYS; i++) {
-        EXPECT_INT(table_find(&table, key_of(i)), TABLE_NONE);
         EXPECT_INT(table_add(&table, key_of(i)), i);
     }
     for (size_t i = 0; i < KEYS; i++) {
         EXPECT_INT(table_add(&table, key_of(i)), i); /* once more: nothing is added */
-        EXPECT_INT(table_find(&table, key_of(i)), i);
     }
-    EXPECT_INT(table_find(&table, 77), TABLE_NONE);
     EXPECT_INT(table.count, KEYS);
     EXPECT(table.size > 2 * table.count && (table.size & (table.size - 1)) == 0);
     table_free(&table);
@@ -30,7 +27,6 @@ static void test_clear(void) {
     for (int round = 0; round < 3; round++) {
         table_clear(&table);
         EXPECT_INT(table.count, 0);
-        for (size_t i = 0; i < 10; i++) EXPECT_INT(table_find(&table, key_of(i)), TABLE_NONE);
         for (size_t i = 10; i > 0; i--) EXPECT_INT(table_add(&table, key_of(i)), 10 - i);
     }
     EXPECT_INT(table.size, first_size); /* few keys do not keep the room of many */

@@ -24,6 +24,7 @@ void table_clear(Table *table) {
     if (table->size > FIRST_SIZE && table->size / 16 > table->count) {
         table_free(table);
         *table = table_create();
+        return;
     }
     memset(table->keys, 0, table->size * sizeof *table->keys);
     table->count = 0;
@@ -46,7 +47,7 @@ uint32_t table_add(Table *table, uint64_t key) {
     CHECK(key != 0, "0 marks an empty slot");
     const size_t at = table_slot(table, key);
     if (table->keys[at] != 0) return table->numbers[at];
-    CHECK(table->count < TABLE_NONE, "keys are numbered with 32 bits");
+    CHECK(table->count < UINT32_MAX, "keys are numbered with 32 bits");
     const uint32_t number = (uint32_t)table->count++;
     table->keys[at] = key;
     table->numbers[at] = number;

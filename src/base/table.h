@@ -7,8 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TABLE_NONE UINT32_MAX /* the number of a key that is not in the table */
-
 typedef struct Table {
     uint64_t *keys;    /* (size); 0: an empty slot */
     uint32_t *numbers; /* (size) */
@@ -30,11 +28,6 @@ static inline size_t table_slot(const Table *table, uint64_t key) {
     return at;
 }
 
-/* The number of a key, which is not 0, or TABLE_NONE. Several threads may look up at once. */
-static inline uint32_t table_find(const Table *table, uint64_t key) {
-    const size_t at = table_slot(table, key);
-    return table->keys[at] ? table->numbers[at] : TABLE_NONE;
-}
-
-/* The number of a key, which is added if it is not there: then the number is what table->count was before. */
+/* The number of a key, which is not 0, and which is added if it is not there: then the number is what table->count was
+ * before. */
 uint32_t table_add(Table *table, uint64_t key);
