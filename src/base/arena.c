@@ -24,9 +24,9 @@
 #define ASAN_UNPOISON_MEMORY_REGION(block, size) ((void)(block), (void)(size))
 #endif
 
-/* Blocks of this size and above ask for large pages, for fewer misses in the processor's address cache. Whole ones: the
- * system then begins the block at the start of one, and there are no small pages at its ends, which are taken one by
- * one. */
+/* Blocks of this size and above ask for large pages, for fewer misses in the processor's address cache. Whole ones:
+ * from version 6.7 on, Linux then begins the block at the start of one. Before that, it may begin elsewhere, and then
+ * the block's ends are small pages, which are taken one by one. */
 enum { ARENA_LARGE = 1 << 20, ARENA_PAGE = 1 << 21 };
 
 /* Bytes that a block is mapped with. */

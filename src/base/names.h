@@ -3,7 +3,8 @@
 
 #include <stddef.h>
 
-/* A list of names is an array by value that ends with NULL. Written with designators, each name is tied to its value:
+/* A list of names is an array whose index is the enum's value, and which ends with NULL. Written with designators, each
+ * name is tied to its value:
  *
  *     (const char *const[]){[NORM_PRE] = "pre", [NORM_POST] = "post", NULL}
  */
@@ -16,9 +17,9 @@ char *names_list(const char *const *names);
 
 enum { NAMES_LONGEST = 127 }; /* bytes of a word that is compared; a longer one is unlike any other */
 
-/* The number of letters to insert, leave out, change or swap with their neighbour to get from a to b (Damerau's
- * distance); SIZE_MAX when one is too long. */
+/* The number of bytes to insert, leave out, change or swap with their neighbour to get from a to b (the restricted
+ * Damerau distance); SIZE_MAX when one is too long. */
 size_t names_distance(const char *a, const char *b);
 
-/* Two words are alike when their distance is less than this: 2, and 1 for every four letters of the wrong one. */
+/* Two words are alike when their distance is less than this: 2, and 1 for every four bytes of the wrong one. */
 size_t names_limit(const char *wrong);

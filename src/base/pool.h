@@ -1,10 +1,10 @@
 /* Thread pool: runs numbered tasks of one region on a fixed set of threads.
  *
- * pool_run splits nothing itself: the caller says how many tasks there are, and that number depends on the problem, not
- * on the number of threads. Which thread runs a task is not defined, so a task must own the outputs it writes; results
- * then have the same bits for any number of threads. The calling thread works too (worker 0). A thread without work
- * sleeps. If each thread has a core of its own, it first looks for work for some 20 microseconds more. Regions do not
- * nest, and a pool is used by one thread at a time. Signals go to other threads than the pool's own. */
+ * The caller says how many tasks there are. Which thread runs a task is not defined. So a task owns the outputs it
+ * writes, and computes an element in the same order however the work is cut; then results have the same bits for any
+ * number of threads. The calling thread works too (worker 0). A thread without work sleeps. If each thread has a core
+ * of its own, it first looks for work for some 20 microseconds more. Regions do not nest, and a pool is used by one
+ * thread at a time. Signals go to other threads than the pool's own. */
 #pragma once
 
 #include <stdbool.h>
