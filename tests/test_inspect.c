@@ -339,10 +339,7 @@ static void fixture_free(Fixture *f) {
 
 /* A request with the default groups. */
 static InspectRequest request_make(void) {
-    Error err;
-    InspectRequest request = {.kind = INSPECT_NONE, .layer = INSPECT_NONE, .head = INSPECT_NONE};
-    for (size_t i = 0; group_defaults[i]; i++) CHECK(groups_add(&request.groups, group_defaults[i], &err), "defaults");
-    return request;
+    return (InspectRequest){.kind = INSPECT_NONE, .layer = INSPECT_NONE, .head = INSPECT_NONE};
 }
 
 /* p of every attention is softmax(q k^T / sqrt(K)) of what is on the tapes, and joined = p v. */
@@ -700,7 +697,6 @@ static void check_json(const Fixture *f, const Observation *o) {
         json_free(&json);
     }
     EXPECT(size[1] < size[0]);
-    groups_free(request.groups);
 }
 
 static void test_observation(void) {
@@ -725,7 +721,6 @@ static void test_pulls(void) {
     for (int kind = 0; kind < 2; kind++) {
         Error err;
         Fixture f = fixture_make(kind ? NORM_POST : NORM_PRE, POSITIONS_SINUSOIDAL, TYING_ALL, kind ? 1 : 2);
-        InspectRequest request = request_make();
         Observation o, without;
         Meaning meaning;
         Knockout knockout = {0};
@@ -734,7 +729,8 @@ static void test_pulls(void) {
         f.file.info.decode.knockout = &knockout;
         EXPECT(observation_make(&without, &f.file, f.tokenizer, f.pool, "buy an apple", 0, &err));
         f.file.info.decode.knockout = NULL;
-        EXPECT(meaning_make(&meaning, &o, request.groups, "apple", NULL, &err));
+        Group *groups = groups_default(&o);
+        EXPECT(meaning_make(&meaning, &o, groups, "apple", NULL, &err));
         const References *r = &meaning.references;
         for (size_t at = 0; at < 3 * 24; at++) { /* half of each group, however many entries that has */
             double half[2] = {0, 0};
@@ -761,7 +757,7 @@ static void test_pulls(void) {
         meaning_free(&meaning);
         observation_free(&o);
         observation_free(&without);
-        groups_free(request.groups);
+        groups_free(groups);
         fixture_free(&f);
     }
 }
@@ -808,7 +804,6 @@ static void test_text(void) {
         free(text);
     }
     observation_free(&o);
-    groups_free(request.groups);
     fixture_free(&f);
 }
 
@@ -877,6 +872,9 @@ static void test_refused(void) {
     expect_refused(&f, "buy an apple", &request, "--word: expected a word");
     request.word = NULL, request.compare = "the cat";
     expect_refused(&f, "buy an apple", &request, "--compare: expected a word that both");
+    request.compare = lengthy; /* a sentence that is too long says so, and not that it has no such word */
+    expect_refused(&f, "buy an apple", &request, "xxx\": expected at most 95 tokens, found 384");
+    request.compare = "the cat";
     request.word = "apple";
     expect_refused(&f, "buy an apple", &request, "--compare: expected a word of \"the cat\", found \"apple\"");
     request.compare = NULL;
@@ -887,12 +885,9 @@ static void test_refused(void) {
     request.layer = 2, request.head = 3;
     expect_refused(&f, "x", &request, "--head: expected 0 to 2, found 3");
     request.head = request.layer = request.kind = INSPECT_NONE;
-    Group *all = request.groups;
-    request.groups = NULL;
     EXPECT(groups_add(&request.groups, "alone=apple", &err));
     expect_refused(&f, "buy an apple", &request, "--group: expected two or more");
     groups_free(request.groups);
-    request.groups = all;
     static const char *const bad[] = {
         "", "fruits", "=a", "fruits=", "fruits=,", "fruits=a:no star", "fruits=a:*/* and *"};
     for (size_t i = 0; i < COUNT(bad); i++) {
@@ -900,7 +895,6 @@ static void test_refused(void) {
         EXPECT(!groups_add(&groups, bad[i], &err));
         groups_free(groups);
     }
-    groups_free(request.groups);
 
     /* A sentence without a word of a group: no context, and no error. */
     request = request_make();
@@ -916,7 +910,6 @@ static void test_refused(void) {
     /* Numbers that are no numbers. */
     f.w[f.file.params.encoder[0].self_attention.in.weight] = NAN;
     expect_refused(&f, "buy", &request, "random.gguf: the model's numbers are not finite");
-    groups_free(request.groups);
     fixture_free(&f);
 }
 
@@ -968,8 +961,44 @@ static void test_words(void) {
     }
     EXPECT_INT(paths[0], 1 + 8 + 8); /* the word in this sentence, and in eight of each group */
     EXPECT_INT(paths[1], paths[0]);
-    groups_free(request.groups);
     observation_free(&whole);
+    fixture_free(&f);
+}
+
+/* Sentences of the default groups that the model does not take are left out, pairs of which one has none left as well,
+ * and without groups there is nothing to follow a word between. A sentence of the user's groups is not left out. */
+static void test_long_groups(void) {
+    Error err;
+    Fixture f = fixture_make(NORM_PRE, POSITIONS_SINUSOIDAL, TYING_ALL, 1);
+    InspectRequest request = request_make();
+    for (size_t most = 6; most <= P; most += 5) {
+        f.file.params.hyper.max_length = most;
+        Observation o;
+        Json json = {0};
+        EXPECT(observation_make(&o, &f.file, f.tokenizer, f.pool, "bat", 0, &err));
+        Group *groups = groups_default(&o);
+        const size_t count = stbds_arrlenu(groups);
+        for (size_t g = 0; g < count; g++) EXPECT(stbds_arrlenu(groups[g].sentences) > 0);
+        EXPECT(count % 2 == 0 && count <= 16 && (most > 12 || count == 0) && (most < P || count == 16));
+        for (size_t g = 0; g < count; g += 2) /* the pairs are those that they were */
+            EXPECT(strcmp(groups[g].name, "fruits") != 0 || strcmp(groups[g + 1].name, "companies") == 0);
+        request.word = count == 0 ? "bat" : NULL;
+        EXPECT(inspect_write(&json, &request, &o, &err));
+        const char *text = finish(&json);
+        if (count == 0) EXPECT(is_null(member(text, "context")) && is_null(member(text, "galaxy")));
+        EXPECT(is_null(member(text, "context")) == is_null(member(text, "pulls")));
+        EXPECT(is_null(member(text, "maps")) == (count == 0));
+        json_free(&json);
+        groups_free(groups);
+        observation_free(&o);
+    }
+    f.file.params.hyper.max_length = 16;
+    request.word = NULL;
+    EXPECT(groups_add(&request.groups, "animals=bat,cat:the * slept in the church", &err));
+    EXPECT(groups_add(&request.groups, "things=bat,ball:the *", &err));
+    expect_refused(&f, "bat", &request,
+                   "--group: \"the bat slept in the church\": expected at most 15 tokens, found 28");
+    groups_free(request.groups);
     fixture_free(&f);
 }
 
@@ -1096,6 +1125,7 @@ int main(void) {
     RUN(test_watch_changes_nothing);
     RUN(test_refused);
     RUN(test_words);
+    RUN(test_long_groups);
     RUN(test_example);
     RUN(test_command);
     return test_finish();

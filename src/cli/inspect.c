@@ -229,8 +229,6 @@ int main(int argc, char **argv) {
     if (a.output && strcmp(a.output, "-") == 0 && !a.json)
         options_usage(&command, "-o -: expected a file for the page (only --json goes to standard output)");
     if (a.sentence && strcmp(a.sentence, "-") != 0) options_tell_text(&command, a.sentence);
-    for (size_t i = 0; stbds_arrlenu(a.request.groups) == i && group_defaults[i]; i++)
-        groups_add(&a.request.groups, group_defaults[i], &err);
     const int code = run(&a);
     groups_free(a.request.groups);
     return code;

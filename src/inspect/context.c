@@ -28,7 +28,7 @@ static void write_path(Json *j, const Line *line, const char *name, const char *
 }
 
 void inspect_write_context(Json *j, const Observation *o, const Meaning *c) {
-    if (!c->word) {
+    if (c->line.layers == 0) {
         json_write(j, "context: null");
         return;
     }

@@ -168,7 +168,7 @@ void inspect_write_galaxy(Json *j, const Observation *o, const Group *groups) {
     size_t *members = memory_new(count, sizeof *members);
     find_words(kind, o, groups, table);
     find_means(means, members, kind, table, V, D);
-    if (members[0] == 0 || members[1] == 0) {
+    if (count == 0 || members[0] == 0 || members[1] == 0) {
         json_write(j, "galaxy: null");
     } else {
         find_axes(axes, axes + 2 * D, means, members, count, D);

@@ -15,7 +15,7 @@ bool inspect_check(const InspectRequest *r, const ModelFile *file, Error *err) {
     const int layers =
         (int)(r->kind == ATTENTION_DECODER || r->kind == ATTENTION_CROSS ? h->decoder_layers : h->encoder_layers);
     if (r->layer >= layers) return error_set(err, "--layer: expected 0 to %d, found %d", layers - 1, r->layer);
-    if (stbds_arrlenu(r->groups) < 2)
+    if (stbds_arrlenu(r->groups) == 1)
         return error_set(err, "--group: expected two or more, as a word is followed between two, found one");
     if (r->head >= (int)h->heads) return error_set(err, "--head: expected 0 to %zu, found %d", h->heads - 1, r->head);
     return true;
@@ -203,7 +203,12 @@ static void write_attention(Json *j, const Observation *o, const Choice *choice,
 
 bool inspect_write(Json *j, const InspectRequest *request, const Observation *o, Error *err) {
     Meaning meaning;
-    if (!meaning_make(&meaning, o, request->groups, request->word, request->compare, err)) return false;
+    Group *defaults = request->groups ? NULL : groups_default(o);
+    const Group *groups = request->groups ? request->groups : defaults;
+    if (!meaning_make(&meaning, o, groups, request->word, request->compare, err)) {
+        groups_free(defaults);
+        return false;
+    }
     Choice choice = choice_make(o, &meaning, request->kind, request->layer, request->head);
     json_write(j, "{format: %s, version: 2", "nmt.inspect");
     write_model(j, o->file);
@@ -215,10 +220,10 @@ bool inspect_write(Json *j, const InspectRequest *request, const Observation *o,
     write_steps(j, o);
     write_search(j, o);
     inspect_write_embedding(j, o);
-    inspect_write_galaxy(j, o, request->groups);
+    inspect_write_galaxy(j, o, groups);
     inspect_write_context(j, o, &meaning);
     inspect_write_pulls(j, &meaning);
-    const bool ok = inspect_write_maps(j, o, request->groups, &meaning, err);
+    const bool ok = inspect_write_maps(j, o, groups, &meaning, err);
     if (ok) {
         const size_t budget = request->budget > 0 ? request->budget : INSPECT_BUDGET;
         write_stream(j, o, budget);
@@ -227,5 +232,6 @@ bool inspect_write(Json *j, const InspectRequest *request, const Observation *o,
     }
     free(choice.why);
     meaning_free(&meaning);
+    groups_free(defaults);
     return ok;
 }

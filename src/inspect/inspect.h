@@ -17,11 +17,11 @@ enum {
     INSPECT_GALAXY = 260,    /* words of the vocabulary in two dimensions, at most */
 };
 
-/* What the user asked for; only the groups are required. */
+/* What the user asked for. */
 typedef struct InspectRequest {
     const char *word, *compare; /* for the context view: a word of the sentence; another sentence with it. word NULL:
                                    the first word that most groups have, if any; compare NULL: no other sentence */
-    Group *groups;              /* stb_ds array, two at least */
+    Group *groups;              /* stb_ds array of two at least, or NULL: those of groups_default */
     int kind, layer, head;      /* what the page opens on, and whose arithmetic is shown. INSPECT_NONE: what was not
                                    asked for is the encoder, layer 0, head 0; all three: chosen from the data */
     size_t budget;              /* limit on the bytes of the JSON, as far as parts can be left out; 0:
@@ -31,7 +31,8 @@ typedef struct InspectRequest {
 /* Checks the request against the model. */
 bool inspect_check(const InspectRequest *request, const ModelFile *file, Error *err);
 
-/* Appends the whole JSON; the request was checked. Fails when a word is not where it should be, or without memory. */
+/* Appends the whole JSON; the request was checked. Fails when a word is not where it should be, when `compare` or a
+ * sentence of a group that was asked for is too long, or without memory. */
 bool inspect_write(Json *json, const InspectRequest *request, const Observation *o, Error *err);
 
 /* The same for a small example: three vectors of two numbers and one head, computed by nn/attention.h. */
@@ -74,5 +75,5 @@ void inspect_write_context(Json *json, const Observation *o, const Meaning *mean
 void inspect_write_pulls(Json *json, const Meaning *meaning);
 
 /* maps: what the encoder's projections do to the two groups that the word is in, or to the first two. Fails without
- * memory, or where a sentence of a group is too long. */
+ * memory, or where a sentence of a group is too long. No groups: there are no maps. */
 bool inspect_write_maps(Json *json, const Observation *o, const Group *groups, const Meaning *meaning, Error *err);

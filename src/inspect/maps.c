@@ -125,9 +125,10 @@ static void write_maps(Json *j, const References *r, const Observation *o) {
 }
 
 bool inspect_write_maps(Json *j, const Observation *o, const Group *groups, const Meaning *meaning, Error *err) {
-    GroupPair pair = meaning->word ? groups_pair(groups, o->tokenizer, meaning->word) : (GroupPair){0, 1};
     bool ok = true, written = false;
-    for (int turn = 0; ok && !written && turn < 2; turn++, pair = (GroupPair){0, 1}) {
+    for (int turn = 0; stbds_arrlenu(groups) > 0 && ok && !written && turn < 2; turn++) {
+        const bool first = turn > 0 || !meaning->word;
+        const GroupPair pair = first ? (GroupPair){0, 1} : groups_pair(groups, o->tokenizer, meaning->word);
         References r;
         if (!(ok = references_make(&r, o, groups, pair, NULL, NULL, 0, err))) break;
         written = r.first >= 2 && r.count - r.first >= 2; /* else there is too little to compare */

@@ -50,16 +50,18 @@ bool meaning_make(Meaning *m, const Observation *o, const Group *groups, const c
     if (m->word)
         ok = mention_make(&m->probes[m->probe_count++], o, m->sentence, m->word, "--word", err);
     else if (compare)
-        ok = error_set(err, "--compare: expected a word that both sentences and a group have, found none; --word names "
+        ok = sentence_fits(o, compare, "--compare", err) &&
+             error_set(err, "--compare: expected a word that both sentences and a group have, found none; --word names "
                             "one");
     if (ok && m->word && compare)
         ok = mention_make(&m->probes[m->probe_count++], o, compare, m->word, "--compare", err);
-    if (ok && m->word) {
+    const bool followed = m->word && stbds_arrlenu(groups) > 0;
+    if (ok && followed) {
         const GroupPair pair = groups_pair(groups, o->tokenizer, m->word);
         m->two = groups_with(groups, o->tokenizer, m->word) > 1;
         ok = references_make(&m->references, o, groups, pair, m->word, m->probes, m->probe_count, err);
     }
-    if (ok && m->word) {
+    if (ok && followed) {
         const Hyper *h = &o->file->params.hyper;
         m->line = line_make(&m->references, pass_positions(&o->pass, STACK_ENCODER), size_min(PLACES, o->S),
                             h->encoder_layers + 1, h->width, m->probe_count);

@@ -21,13 +21,14 @@ Pulls pulls_make(const Observation *o, const Line *line, const double *usual, co
 void pulls_free(Pulls *pulls);
 
 typedef struct Meaning {
-    const char *word; /* NULL: the sentence has no word of a group, and all else is empty */
+    const char *word; /* NULL: it was not asked for, and the sentence has no word of a group; all else is empty */
     char *sentence;
     const char *compare;
     bool two, asked; /* two groups have the word; it was asked for */
     Mention probes[2];
     size_t probe_count;
-    References references; /* the pair of groups that the word is in, read with the probes */
+    References references; /* the pair of groups that the word is in, read with the probes; empty, like all that
+                              follows, where there are no groups */
     Line line;
     double end;  /* where it is on the line at the last layer */
     Pulls pulls; /* without layers when the model runs without attention, feed-forward or a head: then the weights do

@@ -9,36 +9,36 @@
 #include "model/encoder.h"
 #include "text/utf8.h"
 
-/* Two groups that share a word have it in like places: "apple" comes before another noun three times in both. */
-const char *const group_defaults[] = {
-    "fruits=apple,orange,pear,lemon,banana,cherry:the * is ripe/they eat the */please wash the */"
-    "the girl ate the * yesterday/please choose an * and an orange/the man likes the * juice/she bought the * juice/"
-    "the * juice is good",
-    "companies=apple,orange,acme,nova,zenith:* unveiled the phone/the * computers are new/nova bought * yesterday/"
-    "she works for */please buy the * phones/my sister works for */the boy chooses the * computer/zenith will buy *",
-    "animals=bat,cat,dog,horse,cow,wolf,rabbit,goat:the * slept in the church/the * ate the lemon/the * is tired/"
-    "the boy saw the */the * and the dog sleep",
-    "things=bat,ball,key,lamp,cup,clock,box:the boy lost the */she bought the */the man sold the */the * is old/"
-    "the * and the ball are new",
-    "people=man,woman,boy,girl,king,queen,farmer,doctor:the * sleeps in the garden/the cat saw the */the * is tired",
-    "colours=red,green,black,white,blue,grey:the * car is fast/she bought a * hat/the flowers are *",
-    "money=bank:the * sold the house/my brother works in the */the girl goes to the */the * opens/"
-    "the old * near the market closed/my sister worked in the *",
-    "river=bank:the * of the river is green/the cow slept on the * of the river/he rested on the * of the river/"
-    "the * of the big river is beautiful/the old * of the river is pretty/the bird sings on the * of the river",
-    "seasons=spring:the boys played in the park last */the girl works in the */she danced last */he sang last */"
-    "the dog sleeps in the garden in the *",
-    "coils=spring:the * of the clock is broken/he found the * of the bed/the man sold the * of the door/"
-    "the old man repairs the * of the chair/she sells the * of the lamp",
-    "fingers=nails:the * of the girl are red/he saw the * of the queen/the * of my brother are dirty/"
-    "the woman saw the * of the doctor/the king sees the * of the girls/the * of the king are black",
-    "iron=nails:the * of the door are red/he saw the * of the table/the * of the wall are dirty/"
-    "the woman saw the * of the chair/the king sees the * of the boxes/the * of the box are black",
-    "fire=match:the man lit the */the girl lit a * in the kitchen/the king lit the *",
-    "games=match:the boys won the * yesterday/the farmer watched the */my brother won a *",
-    "trees=trunk:the * of the tree is big/he likes the * of the tree/the woman watched the * of the tree",
-    "cars=trunk:the * of the car is small/she opened the * of the car/the man washed the * of the car",
-    NULL,
+/* Groups for the shipped corpus, pair by pair. Two groups that share a word have it in like places: "apple" comes
+ * before another noun three times in both. */
+static const char *const defaults[][2] = {
+    {"fruits=apple,orange,pear,lemon,banana,cherry:the * is ripe/they eat the */please wash the */"
+     "the girl ate the * yesterday/please choose an * and an orange/the man likes the * juice/she bought the * juice/"
+     "the * juice is good",
+     "companies=apple,orange,acme,nova,zenith:* unveiled the phone/the * computers are new/nova bought * yesterday/"
+     "she works for */please buy the * phones/my sister works for */the boy chooses the * computer/zenith will buy *"},
+    {"animals=bat,cat,dog,horse,cow,wolf,rabbit,goat:the * slept in the church/the * ate the lemon/the * is tired/"
+     "the boy saw the */the * and the dog sleep",
+     "things=bat,ball,key,lamp,cup,clock,box:the boy lost the */she bought the */the man sold the */the * is old/"
+     "the * and the ball are new"},
+    {"people=man,woman,boy,girl,king,queen,farmer,doctor:the * sleeps in the garden/the cat saw the */the * is tired",
+     "colours=red,green,black,white,blue,grey:the * car is fast/she bought a * hat/the flowers are *"},
+    {"money=bank:the * sold the house/my brother works in the */the girl goes to the */the * opens/"
+     "the old * near the market closed/my sister worked in the *",
+     "river=bank:the * of the river is green/the cow slept on the * of the river/he rested on the * of the river/"
+     "the * of the big river is beautiful/the old * of the river is pretty/the bird sings on the * of the river"},
+    {"seasons=spring:the boys played in the park last */the girl works in the */she danced last */he sang last */"
+     "the dog sleeps in the garden in the *",
+     "coils=spring:the * of the clock is broken/he found the * of the bed/the man sold the * of the door/"
+     "the old man repairs the * of the chair/she sells the * of the lamp"},
+    {"fingers=nails:the * of the girl are red/he saw the * of the queen/the * of my brother are dirty/"
+     "the woman saw the * of the doctor/the king sees the * of the girls/the * of the king are black",
+     "iron=nails:the * of the door are red/he saw the * of the table/the * of the wall are dirty/"
+     "the woman saw the * of the chair/the king sees the * of the boxes/the * of the box are black"},
+    {"fire=match:the man lit the */the girl lit a * in the kitchen/the king lit the *",
+     "games=match:the boys won the * yesterday/the farmer watched the */my brother won a *"},
+    {"trees=trunk:the * of the tree is big/he likes the * of the tree/the woman watched the * of the tree",
+     "cars=trunk:the * of the car is small/she opened the * of the car/the man washed the * of the car"},
 };
 
 /* ---- groups ------------------------------------------------------------------------------------------------------ */
@@ -77,13 +77,57 @@ static void free_all(char **list) {
     stbds_arrfree(list);
 }
 
+static void group_free(Group group) {
+    free(group.name);
+    free_all(group.words);
+    free_all(group.sentences);
+}
+
 void groups_free(Group *groups) {
-    for (size_t i = 0; i < stbds_arrlenu(groups); i++) {
-        free(groups[i].name);
-        free_all(groups[i].words);
-        free_all(groups[i].sentences);
-    }
+    for (size_t i = 0; i < stbds_arrlenu(groups); i++) group_free(groups[i]);
     stbds_arrfree(groups);
+}
+
+/* The sentence with the word in the place of its *, in a fresh string. */
+static char *put_word(const char *sentence, const char *word) {
+    const char *star = strchr(sentence, '*');
+    return memory_format("%.*s%s%s", (int)(star - sentence), sentence, word, star + 1);
+}
+
+/* Leaves out the sentences that are too long with one of the group's words. Returns whether any are left. */
+static bool leave_out_long(Group *group, const Observation *o) {
+    char **all = group->sentences;
+    const size_t count = stbds_arrlenu(all);
+    size_t kept = 0;
+    for (size_t s = 0; s < count; s++) {
+        bool fits = true;
+        for (size_t i = 0; fits && i < stbds_arrlenu(group->words); i++) {
+            Error ignored;
+            char *text = put_word(all[s], group->words[i]);
+            fits = sentence_fits(o, text, "", &ignored);
+            free(text);
+        }
+        if (fits)
+            all[kept++] = all[s];
+        else
+            free(all[s]);
+    }
+    stbds_arrsetlen(all, kept);
+    return kept > 0;
+}
+
+Group *groups_default(const Observation *o) {
+    Group *groups = NULL;
+    Error ignored;
+    for (size_t pair = 0; pair < COUNT(defaults); pair++) {
+        bool whole = true;
+        for (size_t i = 0; i < 2; i++) {
+            groups_add(&groups, defaults[pair][i], &ignored);
+            whole = leave_out_long(&stbds_arrlast(groups), o) && whole;
+        }
+        for (size_t i = 0; !whole && i < 2; i++) group_free(stbds_arrpop(groups));
+    }
+    return groups;
 }
 
 /* ---- words in sentences ------------------------------------------------------------------------------------------ */
@@ -160,19 +204,25 @@ static void find_word(Mention *m, const Tokenizer *tokenizer, const char *word) 
     free(outside);
 }
 
+bool sentence_fits(const Observation *o, const char *sentence, const char *what, Error *err) {
+    int32_t *ids = NULL;
+    tokenizer_encode(o->tokenizer, &ids, sentence, strlen(sentence));
+    const size_t length = stbds_arrlenu(ids), most = o->file->params.hyper.max_length - 1;
+    stbds_arrfree(ids);
+    return length <= most ||
+           error_set(err, "%s: \"%s\": expected at most %zu tokens, found %zu", what, sentence, most, length);
+}
+
 bool mention_make(Mention *m, const Observation *o, const char *sentence, const char *word, const char *what,
                   Error *err) {
     *m = (Mention){0};
+    if (!sentence_fits(o, sentence, what, err)) return false;
     tokenizer_encode(o->tokenizer, &m->ids, sentence, strlen(sentence));
     stbds_arrput(m->ids, TOKEN_END);
     find_word(m, o->tokenizer, word);
-    const size_t length = stbds_arrlenu(m->ids), most = o->file->params.hyper.max_length;
-    if (m->count == 0) error_set(err, "%s: expected a word of \"%s\", found \"%s\"", what, sentence, word);
-    if (length > most)
-        error_set(err, "%s: \"%s\": expected at most %zu tokens, found %zu", what, sentence, most - 1, length - 1);
-    if (m->count > 0 && length <= most) return true;
+    if (m->count > 0) return true;
     stbds_arrfree(m->ids);
-    return false;
+    return error_set(err, "%s: expected a word of \"%s\", found \"%s\"", what, sentence, word);
 }
 
 char *mention_excerpt(const Mention *m, const Tokenizer *tokenizer) {
@@ -256,12 +306,6 @@ static bool encode(const Observation *o, const Mention *mentions, const Place *p
     stbds_arrfree(ids);
     free(start);
     return ok;
-}
-
-/* The sentence with the word in the place of its *, in a fresh string. */
-static char *put_word(const char *sentence, const char *word) {
-    const char *star = strchr(sentence, '*');
-    return memory_format("%.*s%s%s", (int)(star - sentence), sentence, word, star + 1);
 }
 
 /* Whether word i of one group of a pair helps to tell them apart. A word that is there twice, however it is spelt,

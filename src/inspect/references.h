@@ -16,11 +16,12 @@ typedef struct Group {
     char *name, **words, **sentences; /* stb_ds arrays */
 } Group;
 
-/* Groups for the shipped corpus, written as above; NULL at the end. */
-extern const char *const group_defaults[];
-
 /* Adds a group to *groups, a stb_ds array. */
 bool groups_add(Group **groups, const char *text, Error *err);
+
+/* Groups for the shipped corpus, as a fresh stb_ds array. Sentences that are too long for the model are left out, and
+ * so is a pair of which one has none left; there may be no group at all. */
+Group *groups_default(const Observation *o);
 void groups_free(Group *groups);
 
 /* Whether the model reads two words alike; whether a group has a word; how many groups have it. */
@@ -41,7 +42,10 @@ typedef struct Mention {
     size_t first, count;
 } Mention;
 
-/* Fails, naming `what` (an option), when the word is not there or the sentence too long. Free ids by stbds_arrfree. */
+/* Fails, naming `what` (an option), when the sentence has more tokens than the model takes. */
+bool sentence_fits(const Observation *o, const char *sentence, const char *what, Error *err);
+
+/* Fails in the same way, and also when the word is not there. Free ids by stbds_arrfree. */
 bool mention_make(Mention *mention, const Observation *o, const char *sentence, const char *word, const char *what,
                   Error *err);
 

@@ -188,12 +188,9 @@ int web_normalise(const char *text) {
     return finish(ok, &err);
 }
 
-static bool inspect(const Observation *o, const char *compare, Group *groups, Error *err) {
-    InspectRequest request = {.compare = *compare ? compare : NULL,
-                              .groups = groups,
-                              .kind = INSPECT_NONE,
-                              .layer = INSPECT_NONE,
-                              .head = INSPECT_NONE};
+static bool inspect(const Observation *o, const char *compare, Error *err) {
+    InspectRequest request = {
+        .compare = *compare ? compare : NULL, .kind = INSPECT_NONE, .layer = INSPECT_NONE, .head = INSPECT_NONE};
     if (inspect_check(&request, o->file, err) && inspect_write(&answer, &request, o, err)) return true;
     clear();
     request.compare = NULL;
@@ -203,16 +200,13 @@ static bool inspect(const Observation *o, const char *compare, Group *groups, Er
 int web_inspect(const char *text, const char *compare, const char *knock) {
     Error err;
     Observation o;
-    Group *groups = NULL;
     clear();
-    bool ok = need_model(&err) && knock_out(knock, &err);
-    for (size_t i = 0; ok && group_defaults[i]; i++) ok = groups_add(&groups, group_defaults[i], &err);
-    ok = ok && observation_make(&o, &opened->file, opened->tokenizer, pool, text, 0, &err);
+    bool ok = need_model(&err) && knock_out(knock, &err) &&
+              observation_make(&o, &opened->file, opened->tokenizer, pool, text, 0, &err);
     if (ok) {
-        ok = inspect(&o, compare, groups, &err);
+        ok = inspect(&o, compare, &err);
         observation_free(&o);
     }
-    groups_free(groups);
     return finish(ok, &err);
 }
 
