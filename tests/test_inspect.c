@@ -919,21 +919,24 @@ static void test_words(void) {
     static const struct {
         const char *sentence, *word;
         size_t first, count; /* count 0: not there */
+        const char *excerpt;
     } rows[] = {
-        {"ab apple", "apple", 2, 4},
-        {"ab Apple.", "aPPle", 2, 4},
-        {"a (apple) b", "apple", 3, 4},
-        {"a (apples) (apple)", "apple", 11, 4},
-        {"\302\253apple\302\273", "apple", 3, 4},
-        {"apple\303\266", "apple", 0, 0},
-        {"\303\266apple", "apple", 0, 0},
-        {"apple7", "apple", 0, 0},
-        {"a cat's", "cat", 1, 4},
-        {"x \303\251", "\303\251", 2, 3},
-        {"a bc d", "bc d", 1, 5},
-        {"a b", "", 0, 0},
-        {"a b", " ", 0, 0},
-        {"appl", "apple", 0, 0},
+        {"ab apple", "apple", 2, 4, "ab apple"},
+        {"ab Apple.", "aPPle", 2, 4, "ab apple."},
+        {"a (apple) b", "apple", 3, 4, "a (apple) b"},
+        {"a (apples) (apple)", "apple", 11, 4, "(apples) (apple)"},
+        {"\302\253apple\302\273", "apple", 3, 4, "\302\253apple\302\273"},
+        {"apple\303\266", "apple", 0, 0, NULL},
+        {"\303\266apple", "apple", 0, 0, NULL},
+        {"apple7", "apple", 0, 0, NULL},
+        {"a cat's", "cat", 2, 3, "a cat's"}, /* " ", "c", "a", "t": a space alone is no part of the word */
+        {"x \303\251", "\303\251", 3, 2, "x \303\251"},
+        {"a bc d", "bc d", 2, 4, "a bc d"},
+        {"c d bat e f", "bat", 5, 3, "d bat e"},
+        {"bat e f", "bat", 1, 3, "bat e"},
+        {"a b", "", 0, 0, NULL},
+        {"a b", " ", 0, 0, NULL},
+        {"appl", "apple", 0, 0, NULL},
     };
     Fixture f = fixture_make(NORM_PRE, POSITIONS_SINUSOIDAL, TYING_ALL, 1);
     const Observation o = {.file = &f.file, .tokenizer = f.tokenizer};
@@ -945,6 +948,9 @@ static void test_words(void) {
         if (!found) continue;
         if (m.first != rows[i].first || m.count != rows[i].count)
             TEST_FAIL("\"%s\": found %zu tokens at %zu", rows[i].sentence, m.count, m.first);
+        char *excerpt = mention_excerpt(&m, f.tokenizer);
+        EXPECT_STR(excerpt, rows[i].excerpt);
+        free(excerpt);
         stbds_arrfree(m.ids);
     }
     Error err;
@@ -986,6 +992,7 @@ static void test_long_groups(void) {
         EXPECT(inspect_write(&json, &request, &o, &err));
         const char *text = finish(&json);
         if (count == 0) EXPECT(is_null(member(text, "context")) && is_null(member(text, "galaxy")));
+        EXPECT(is_text(member(member(text, "chosen"), "word_text"), "bat"));
         EXPECT(is_null(member(text, "context")) == is_null(member(text, "pulls")));
         EXPECT(is_null(member(text, "maps")) == (count == 0));
         json_free(&json);

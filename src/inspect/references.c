@@ -170,7 +170,8 @@ GroupPair groups_pair(const Group *groups, const Tokenizer *tokenizer, const cha
 }
 
 /* Looks for a word among the tokens: its bytes must be whole tokens, the first perhaps with a space in front, and the
- * characters before and behind it neither letters nor digits. */
+ * characters before and behind it neither letters nor digits. A token that is only that space is no part of the word.
+ */
 static void find_word(Mention *m, const Tokenizer *tokenizer, const char *word) {
     const size_t N = stbds_arrlenu(m->ids) - 1;
     char *text = NULL, *wanted = normalised(tokenizer, word);
@@ -192,7 +193,7 @@ static void find_word(Mention *m, const Tokenizer *tokenizer, const char *word) 
     }
     for (size_t i = 0, last; i < N && length > 0 && m->count == 0; i++) {
         const size_t at = start[i] + (text[start[i]] == ' '), behind = at + length;
-        if (behind > end || memcmp(text + at, wanted, length) != 0) continue;
+        if (at == start[i + 1] || behind > end || memcmp(text + at, wanted, length) != 0) continue;
         if ((at > 0 && !outside[at - 1]) || !outside[behind]) continue;
         for (last = i; start[last] < behind; last++) {
         }
@@ -230,8 +231,10 @@ char *mention_excerpt(const Mention *m, const Tokenizer *tokenizer) {
     int32_t *word = memory_new(N + 1, sizeof *word);
     align_words(tokenizer, word, m->ids, N);
     size_t from = m->first, to = last;
-    while (from > 0 && word[from - 1] >= word[m->first] - 1) from--;
+    while (from > 0 && (word[from - 1] < 0 || word[from - 1] >= word[m->first] - 1)) from--;
     while (to < N && word[to] <= word[last - 1] + 1) to++;
+    while (from < m->first && word[from] < 0) from++; /* white space of its own */
+    while (to > last && word[to - 1] < 0) to--;
     char *text = NULL;
     tokenizer_decode(tokenizer, &text, m->ids + from, to - from);
     char *out = memory_string_n(text, stbds_arrlenu(text));
