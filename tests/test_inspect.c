@@ -1009,6 +1009,53 @@ static void test_long_groups(void) {
     fixture_free(&f);
 }
 
+static void expect_choice(const Observation *o, const Meaning *meaning, size_t block, size_t head, size_t row,
+                          size_t word, const char *why) {
+    const Choice choice = choice_make(o, meaning, INSPECT_NONE, INSPECT_NONE, INSPECT_NONE);
+    EXPECT_INT(choice.block, block);
+    EXPECT_INT(choice.head, head);
+    EXPECT_INT(choice.row, row);
+    EXPECT_INT(choice.word, word);
+    EXPECT_STR(choice.why, why);
+    free(choice.why);
+}
+
+/* What a page opens on where no word has two meanings, with looks that are put in by hand. */
+static void test_strongest_look(void) {
+    enum { S = 8, C = 1, A = 2, B = 4, LAST = 6 }; /* " ", "c", " a", " ", "b", " ", "d", </s>; rarer: "d" and " a" */
+    Error err;
+    Fixture f = fixture_make(NORM_PRE, POSITIONS_SINUSOIDAL, TYING_ALL, 1);
+    Observation o;
+    EXPECT(observation_make(&o, &f.file, f.tokenizer, f.pool, "c a b d", 0, &err));
+    EXPECT_INT(o.S, S);
+    for (size_t l = 0; l < 3; l++) memset(o.shown[l], 0, sizeof(real) * 3 * S * S);
+    real *rare = &o.shown[1][(2 * S + A) * S + LAST], *far = &o.shown[0][B * S + C],
+         *next = &o.shown[2][(S + C) * S + A];
+    real *own = &o.shown[0][(2 * S + B) * S + LAST];
+    Meaning none = {0}, asked = {.asked = true, .probes = {{.first = B, .count = 1}}};
+    *rare = 0.4f, *far = 0.9f, *next = 0.95f, *own = 0.1f;
+    expect_choice(&o, &none, 1, 2, A, A,
+                  "\"a\" looks at \"d\" with 40% of its attention: the strongest look at one of the rarer words, "
+                  "further away than the next.");
+    *rare = 0;
+    expect_choice(&o, &none, 0, 0, B, B,
+                  "\"b\" looks at \"c\" with 90% of its attention: the strongest look at a word further away than the "
+                  "next.");
+    *far = 0;
+    expect_choice(&o, &none, 2, 1, C, C,
+                  "\"c\" looks at \"a\" with 95% of its attention: the strongest look at another word.");
+    expect_choice(&o, &asked, 0, 2, B, B,
+                  "\"b\" looks at \"d\" with 10% of its attention: its strongest look at another word.");
+    *own = 0; /* the word looks at no other one, so another word's look is shown */
+    expect_choice(&o, &asked, 2, 1, C, B,
+                  "\"c\" looks at \"a\" with 95% of its attention: the strongest look at another word.");
+    *next = 0;
+    expect_choice(&o, &none, 0, 0, 0, 0, "There are no two different words with letters.");
+    expect_choice(&o, &asked, 0, 0, B, B, "There are no two different words with letters.");
+    observation_free(&o);
+    fixture_free(&f);
+}
+
 /* "A worked example" with known numbers. */
 static void test_example(void) {
     static const double p[] = {0.3573, 0.4011, 0.2416, 0.3410, 0.6047, 0.0542, 0.0722, 0.0320, 0.8959};
@@ -1133,6 +1180,7 @@ int main(void) {
     RUN(test_refused);
     RUN(test_words);
     RUN(test_long_groups);
+    RUN(test_strongest_look);
     RUN(test_example);
     RUN(test_command);
     return test_finish();

@@ -124,8 +124,8 @@ static int32_t rarer_half(const Observation *o) {
 }
 
 /* The strongest look in the encoder at a rarer word that is no neighbour; in a short sentence at any other word. row:
- * of this word only; -1: of any. */
-static void by_look(Choice *choice, const Observation *o, ptrdiff_t row) {
+ * of this word only; -1: of any. Returns false when there is none. */
+static bool by_look(Choice *choice, const Observation *o, ptrdiff_t row) {
     Look best = {0};
     const int32_t rarer = rarer_half(o);
     static const char *const of[] = {"one of the rarer words, further away than the next",
@@ -142,27 +142,26 @@ static void by_look(Choice *choice, const Observation *o, ptrdiff_t row) {
             if (look.p > best.p) best = look, choice->block = number;
         }
     }
+    if (best.p == 0) return false;
     choice->head = best.head, choice->word = choice->row = best.row;
-    if (best.p == 0 && row >= 0) {
-        by_look(choice, o, -1);
-        return;
-    }
-    if (best.p == 0) {
-        choice->why = memory_string("The first word: there are no two pieces of text with letters.");
-        return;
-    }
     char *from = choice_word(o, best.row), *to = choice_word(o, best.column);
     choice->why = memory_format("\"%s\" looks at \"%s\" with %.0f%% of its attention: %s strongest look at %s.", from,
                                 to, 100 * best.p, row < 0 ? "the" : "its", among);
     free(from);
     free(to);
+    return true;
 }
 
 Choice choice_make(const Observation *o, const Meaning *m, int kind, int layer, int head) {
     Choice choice = {0};
     const bool bound = m->two || m->asked; /* to the word of the context view */
-    if (!m->two || !by_pull(&choice, o, m)) by_look(&choice, o, bound ? (ptrdiff_t)m->probes[0].first : -1);
-    if (bound) choice.word = m->probes[0].first;
+    const size_t first = bound ? m->probes[0].first : 0;
+    if (!(m->two && by_pull(&choice, o, m)) && !(bound && by_look(&choice, o, (ptrdiff_t)first)) &&
+        !by_look(&choice, o, -1)) {
+        choice.word = choice.row = first;
+        choice.why = memory_string("There are no two different words with letters.");
+    }
+    if (bound) choice.word = first;
     if (kind < 0 && layer < 0 && head < 0) return choice;
     choice.block =
         observation_number(o, kind < 0 ? ATTENTION_ENCODER : (AttentionKind)kind, layer < 0 ? 0 : (size_t)layer);
