@@ -465,6 +465,32 @@ static void test_line(void) {
     }
 }
 
+/* However few directions there are, some are left, and the means are where they are said to be. */
+static void test_narrow_line(void) {
+    enum { PLACES = 12, WIDEST = 14, COUNT = 6 };
+    for (size_t D = 1; D <= WIDEST; D++) {
+        real positions[PLACES * WIDEST];
+        double x[COUNT * WIDEST], means[2 * WIDEST] = {0}, from[2], to[2], apart = 0, size = 0;
+        for (size_t i = 0; i < PLACES * D; i++) positions[i] = (real)rng_normal((RngSite){7, 0, 0}, i);
+        for (size_t i = 0; i < COUNT * D; i++) {
+            x[i] = rng_normal((RngSite){8, 0, 0}, i);
+            means[i / (3 * D) * D + i % D] += x[i] / 3;
+        }
+        const References r = {.count = COUNT, .first = 3, .layers = x, .means = means};
+        Line line = line_make(&r, positions, PLACES, 1, D, 0);
+        line_point(from, &line, means, 0), line_point(to, &line, means + D, 0);
+        EXPECT_NEAR(from[0], -1, 1e-6);
+        EXPECT_NEAR(to[0], 1, 1e-6);
+        for (size_t k = 0; k < D; k++) {
+            apart += line.axes[k] * (double)(positions[D + k] - positions[k]);
+            size += line.axes[k] * line.axes[k];
+        }
+        EXPECT(size < 1e6); /* a large number would be rounding, made large */
+        if (D > 1) EXPECT_NEAR(apart, 0, 1e-5 * sqrt(size));
+        line_free(&line);
+    }
+}
+
 /* ---- Pictures and what is said about them: from the same numbers ---------------------------------------------------
  */
 
@@ -758,6 +784,64 @@ static void test_pulls(void) {
         observation_free(&o);
         observation_free(&without);
         groups_free(groups);
+        fixture_free(&f);
+    }
+}
+
+/* The line is that of the model and the groups: where a word ends does not depend on which of two sentences is shown.
+ */
+static void test_same_line(void) {
+    static const char *const sentences[] = {"an apple", "please buy an apple and an orange for the old man"};
+    for (int kind = 0; kind < 2; kind++) {
+        Error err;
+        Fixture f = fixture_make(NORM_PRE, kind ? POSITIONS_LEARNED : POSITIONS_SINUSOIDAL, TYING_ALL, 1);
+        double ends[2][2];
+        for (int shown = 0; shown < 2; shown++) {
+            Observation o;
+            Json json = {0};
+            InspectRequest request = request_make();
+            request.compare = sentences[1 - shown];
+            EXPECT(observation_make(&o, &f.file, f.tokenizer, f.pool, sentences[shown], 1, &err));
+            EXPECT(inspect_write(&json, &request, &o, &err));
+            const char *nearest = member(member(finish(&json), "context"), "nearest");
+            for (size_t i = 0; i < 2; i++) ends[shown][i] = number_at(member(element(nearest, i), "end"));
+            json_free(&json);
+            observation_free(&o);
+        }
+        for (int i = 0; i < 2; i++) EXPECT_NEAR(ends[0][i], ends[1][1 - i], 1e-4 * fmax(1, fabs(ends[0][i])));
+        fixture_free(&f);
+    }
+}
+
+/* Muting heads that the model does not have leaves the pulls as they are, and muting one that it has leaves none. */
+static void test_muted_pulls(void) {
+    static const struct {
+        size_t heads;
+        const char *without;
+        bool pulls;
+    } rows[] = {{1, "only:0", true},
+                {3, "only:0", false},
+                {3, "heads:encoder.2.1", false},
+                {3, "heads:decoder.2.1,heads:cross.0.0,positions,mask,root", true},
+                {3, "attention", false},
+                {3, "feedforward", false}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Error err;
+        Fixture f = fixture_make(NORM_PRE, POSITIONS_SINUSOIDAL, TYING_ALL, 1);
+        Knockout knockout = {0};
+        Observation o;
+        Meaning meaning;
+        f.file.params.hyper.heads = rows[i].heads;
+        EXPECT(knockout_parse(&knockout, rows[i].without, &err));
+        EXPECT(knockout_check(&knockout, &f.file.params.hyper, &err));
+        f.file.info.decode.knockout = &knockout;
+        EXPECT(observation_make(&o, &f.file, f.tokenizer, f.pool, "buy an apple", 1, &err));
+        Group *groups = groups_default(&o);
+        EXPECT(meaning_make(&meaning, &o, groups, NULL, NULL, &err));
+        EXPECT((meaning.pulls.layers > 0) == rows[i].pulls);
+        meaning_free(&meaning);
+        groups_free(groups);
+        observation_free(&o);
         fixture_free(&f);
     }
 }
@@ -1171,10 +1255,13 @@ int main(void) {
     RUN(test_principal_axes);
     RUN(test_flatten);
     RUN(test_line);
+    RUN(test_narrow_line);
     RUN(test_plane_map);
     RUN(test_heads);
     RUN(test_observation);
     RUN(test_pulls);
+    RUN(test_same_line);
+    RUN(test_muted_pulls);
     RUN(test_text);
     RUN(test_watch_changes_nothing);
     RUN(test_refused);

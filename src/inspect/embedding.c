@@ -59,12 +59,15 @@ static void write_neighbours(Json *j, const Observation *o, bool target) {
 }
 
 /* The first positions, and their mean dot product at each distance; null: there are none. */
-static void write_positions(Json *j, const real *positions, size_t P, size_t D) {
+static void write_positions(Json *j, const Observation *o) {
+    const size_t D = o->file->params.hyper.width;
+    size_t n;
+    PositionTable room = {0};
+    const real *positions = observation_places(o, &room, INSPECT_POSITIONS, &n);
     if (!positions) {
         json_write(j, "positions: null");
         return;
     }
-    const size_t n = P < INSPECT_POSITIONS ? P : INSPECT_POSITIONS;
     real *dots = memory_new(n, sizeof *dots);
     for (size_t distance = 0; distance < n; distance++) {
         double sum = 0;
@@ -77,11 +80,11 @@ static void write_positions(Json *j, const real *positions, size_t P, size_t D) 
     json_array(json_key(j, "dots"), 0, 0, n, dots, n);
     json_write(j, "}");
     free(dots);
+    free(room.table);
 }
 
 void inspect_write_embedding(Json *j, const Observation *o) {
-    const Hyper *h = &o->file->params.hyper;
-    const size_t D = h->width, n = o->S > o->T ? o->S : o->T;
+    const size_t D = o->file->params.hyper.width, n = o->S > o->T ? o->S : o->T;
     const real *encoder = pass_positions(&o->pass, STACK_ENCODER), *decoder = pass_positions(&o->pass, STACK_DECODER);
     real *zeros = memory_new(n, D * sizeof *zeros); /* what is added where there are no positions */
     json_write(j, "embedding: {scale: %g", (double)(real)sqrt((double)D));
@@ -91,10 +94,7 @@ void inspect_write_embedding(Json *j, const Observation *o) {
     json_array(json_key(j, "target_positions"), 0, n, D, decoder == encoder ? NULL : decoder, D);
     json_write(j, "}");
     free(zeros);
-    PositionTable first = {0}; /* the pass has no more sinusoidal positions than it needed */
-    const real *sinusoidal = encoder ? pass_sinusoidal(&first, h, INSPECT_POSITIONS) : NULL;
-    write_positions(j, sinusoidal ? sinusoidal : encoder, h->max_length, D);
-    free(first.table);
+    write_positions(j, o);
     json_write(j, "neighbours: [");
     write_neighbours(j, o, false);
     write_neighbours(j, o, true);

@@ -22,11 +22,11 @@ static void find_across(double *across, const Line *line, const References *r, s
     free(x);
 }
 
-/* Takes from vectors x (count, D) all along which the first places differ: what is left tells of words alone. positions
- * (n, D) NULL: there are none. */
+/* Takes from vectors x (count, D) the directions in which the first places differ, D / 2 at most: what is left tells of
+ * words alone. positions (n, D) NULL: there are none. */
 static void forget_places(double *x, size_t count, const real *positions, size_t n, size_t D) {
     double *unit = memory_new(n + 1, D * sizeof *unit);
-    for (size_t p = 1; positions && p < n; p++) {
+    for (size_t p = 1; positions && p < n && p <= D / 2; p++) {
         double *one = unit + p * D, length = 0, before = 0;
         for (size_t k = 0; k < D; k++) {
             one[k] = (double)positions[p * D + k] - (double)positions[k];

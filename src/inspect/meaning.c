@@ -5,7 +5,7 @@
 #include "base/ds.h"
 #include "base/size.h"
 
-enum { PLACES = 12 }; /* of a sentence, where most words are */
+enum { PLACES = 12 }; /* that the line leaves out: of a sentence, where most words are */
 
 static bool has_word(const Observation *o, const char *sentence, const char *word) {
     Mention mention;
@@ -32,9 +32,11 @@ static const char *default_word(const Observation *o, const Group *groups, const
 /* Whether all that attention weighs is added. */
 static bool whole(const Observation *o) {
     const Knockout *knockout = o->pass.knockout;
+    const Hyper *h = &o->file->params.hyper;
     bool muted = false;
-    for (size_t l = 0; knockout && l < o->file->params.hyper.encoder_layers; l++)
-        muted = muted || knockout_muted(knockout, ATTENTION_ENCODER, l);
+    for (size_t l = 0; knockout && l < h->encoder_layers; l++)
+        for (size_t head = 0; head < size_min(h->heads, KNOCKOUT_HEADS); head++)
+            muted = muted || knockout_muted(knockout, ATTENTION_ENCODER, l) >> head & 1;
     return !knockout || !(knockout->attention || knockout->feedforward || muted);
 }
 
@@ -63,8 +65,11 @@ bool meaning_make(Meaning *m, const Observation *o, const Group *groups, const c
     }
     if (ok && followed) {
         const Hyper *h = &o->file->params.hyper;
-        m->line = line_make(&m->references, pass_positions(&o->pass, STACK_ENCODER), size_min(PLACES, o->S),
-                            h->encoder_layers + 1, h->width, m->probe_count);
+        size_t places;
+        PositionTable room = {0};
+        const real *positions = observation_places(o, &room, PLACES, &places);
+        m->line = line_make(&m->references, positions, places, h->encoder_layers + 1, h->width, m->probe_count);
+        free(room.table);
         double end[2];
         line_point(end, &m->line, m->references.probes + h->encoder_layers * h->width, h->encoder_layers);
         m->end = end[0];

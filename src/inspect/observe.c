@@ -132,6 +132,14 @@ void observation_inputs(const Observation *o, const AttentionView *view, real *x
     if (in != x) vector_copy(x, in, view->Tq * view->sublayer.D);
 }
 
+const real *observation_places(const Observation *o, PositionTable *room, size_t most, size_t *places) {
+    const Hyper *h = &o->file->params.hyper;
+    const real *positions = pass_positions(&o->pass, STACK_ENCODER);
+    *places = size_min(most, h->max_length);
+    /* the pass has no more sinusoidal positions than it needed */
+    return positions && h->positions == POSITIONS_SINUSOIDAL ? pass_sinusoidal(room, h, *places) : positions;
+}
+
 /* ---- the pass ---------------------------------------------------------------------------------------------------- */
 
 static bool run_model(Observation *o, Error *err) {

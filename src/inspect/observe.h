@@ -46,6 +46,10 @@ bool observation_make(Observation *o, const ModelFile *file, const Tokenizer *to
                       size_t beam, Error *err);
 void observation_free(Observation *o);
 
+/* The vectors (*places, D) of the encoder's first places, at most `most`; NULL: there are none. They do not depend on
+ * how long the sentence is. room: starts as all 0; free its table. */
+const real *observation_places(const Observation *o, PositionTable *room, size_t most, size_t *places);
+
 /* One attention, as it is shown. */
 typedef struct AttentionView {
     AttentionKind kind;
