@@ -139,6 +139,24 @@ static void test_show(void) {
     }
 }
 
+/* Words between white space of any kind: those that alignments number. */
+static void test_words(void) {
+    static const char *const cases[][2] = {{"", ""},
+                                           {" \t", ""},
+                                           {"a", "a|"},
+                                           {"  the cat\tsat\nhere ", "the|cat|sat|here|"},
+                                           {"a\u00a0b\u3000c\u2003", "a|b|c|"},
+                                           {"\u00e9\xff \xe2\x80 \u200b", "\u00e9\xff|\xe2\x80|\u200b|"}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char found[64] = "";
+        Text rest = {cases[i][0], strlen(cases[i][0])};
+        for (Text word; (word = utf8_word(&rest)).length > 0; strcat(found, "|"))
+            strncat(found, word.bytes, word.length);
+        EXPECT_STR(found, cases[i][1]);
+        EXPECT_INT(rest.length, 0);
+    }
+}
+
 int main(void) {
     RUN(test_every_code_point_returns);
     RUN(test_known_characters);
@@ -147,5 +165,6 @@ int main(void) {
     RUN(test_lossless);
     RUN(test_classes);
     RUN(test_show);
+    RUN(test_words);
     return test_finish();
 }

@@ -134,6 +134,20 @@ bool utf8_is_blank(Text text) {
     return true;
 }
 
+Text utf8_word(Text *rest) {
+    size_t first = rest->length, at = 0;
+    for (size_t size; at < rest->length; at += size) {
+        uint32_t code;
+        size = utf8_decode(&code, rest->bytes + at, rest->length - at);
+        const bool space = utf8_class(code) == UTF8_SPACE;
+        if (space && first < at) break;
+        if (!space && first > at) first = at;
+    }
+    const Text word = {rest->bytes + first, at - first};
+    *rest = (Text){rest->bytes + at, rest->length - at};
+    return word;
+}
+
 Text utf8_column(Text *rest) {
     const char *tab = memchr(rest->bytes, '\t', rest->length);
     const Text first = {rest->bytes, tab ? (size_t)(tab - rest->bytes) : rest->length};

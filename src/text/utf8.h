@@ -48,5 +48,9 @@ Utf8Class utf8_class(uint32_t code);
 /* Whether the text has nothing but white space. */
 bool utf8_is_blank(Text text);
 
+/* The next word between white space: cuts it off *rest, with the white space before it, and returns it; of length 0:
+ * there is none. Alignments number words alike (decode/align.h). */
+Text utf8_word(Text *rest);
+
 /* The next column of a TSV line: cuts the text before the first TAB, and the TAB, off *rest, and returns the text. */
 Text utf8_column(Text *rest);

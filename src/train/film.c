@@ -116,16 +116,11 @@ static void put_words(Json *out, const char *key, const Tokenizer *tokenizer, co
                       size_t count) {
     char *text = NULL;
     tokenizer_decode(tokenizer, &text, ids, stbds_arrlenu(ids));
-    const size_t length = stbds_arrlenu(text);
-    size_t words = 0, from = 0;
+    Text rest = {text, stbds_arrlenu(text)};
     json_write(json_key(out, key), "[");
-    for (size_t at = 0, size = 0; at <= length; at += size) {
-        uint32_t code = ' ';
-        size = at < length ? utf8_decode(&code, text + at, length - at) : 1;
-        if (utf8_class(code) != UTF8_SPACE) continue;
-        if (at > from && words >= first && words < first + count) json_string(out, text + from, at - from);
-        words += at > from;
-        from = at + size;
+    for (size_t i = 0; i < first + count; i++) {
+        const Text word = utf8_word(&rest);
+        if (i >= first && word.length > 0) json_string(out, word.bytes, word.length);
     }
     json_write(out, "]");
     stbds_arrfree(text);

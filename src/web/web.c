@@ -114,26 +114,16 @@ static bool knock_out(const char *names, Error *err) {
     return false;
 }
 
-/* The words of a text that white space separates, as a list of strings. */
-static void put_words(const char *text, size_t length) {
-    json_write(&answer, "[");
-    for (size_t at = 0; at < length;) {
-        const char *space = memchr(text + at, ' ', length - at);
-        const size_t end = space ? (size_t)(space - text) : length;
-        if (end > at) json_string(&answer, text + at, end - at);
-        at = end + 1;
-    }
-    json_write(&answer, "]");
-}
-
-/* The source as the model reads it. */
+/* The words of the source as the model reads it. */
 static void put_source(Text text) {
     int32_t *ids = NULL;
     char *read = NULL;
     tokenizer_encode(opened->tokenizer, &ids, text.bytes, text.length);
     tokenizer_decode(opened->tokenizer, &read, ids, stbds_arrlenu(ids));
-    json_key(&answer, "source");
-    put_words(read, stbds_arrlenu(read));
+    Text rest = {read, stbds_arrlenu(read)};
+    json_write(&answer, "source: [");
+    for (Text word; (word = utf8_word(&rest)).length > 0;) json_string(&answer, word.bytes, word.length);
+    json_write(&answer, "]");
     stbds_arrfree(ids);
     stbds_arrfree(read);
 }
@@ -143,20 +133,17 @@ static void put_translation(const TranslatorResult *result) {
     const TranslatorHypothesis *h = &result->hypotheses[0];
     json_string(json_key(&answer, "text"), h->bytes, h->length);
     json_write(&answer, "words: [");
-    size_t at = 0;
+    Text rest = {h->bytes, h->length};
     for (size_t i = 0; i < h->word_count; i++) {
         const TranslatorWord *word = &h->words[i];
-        while (at < h->length && h->bytes[at] == ' ') at++;
-        const char *space = memchr(h->bytes + at, ' ', h->length - at);
-        const size_t end = space ? (size_t)(space - h->bytes) : h->length;
+        const Text text = utf8_word(&rest);
         json_write(&answer, "{");
-        json_string(json_key(&answer, "text"), h->bytes + at, end - at);
+        json_string(json_key(&answer, "text"), text.bytes, text.length);
         json_write(&answer, "source: %zu, shares: [", word->largest);
         for (size_t j = 0; j < result->source_words; j++)
             json_write(&answer, "%f",
                        j >= word->first && j - word->first < word->count ? (double)word->shares[j - word->first] : 0.0);
         json_write(&answer, "]}");
-        at = end;
     }
     json_write(&answer, "], log_probability: %g, cut: %i", h->log_probability, h->cut > 0);
 }
