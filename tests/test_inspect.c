@@ -885,10 +885,63 @@ static void test_text(void) {
             line += length + 1;
             free(row);
         }
+        line = strstr(text, "what each step says");
+        EXPECT_HAS(line, "of what was most likely\n\n");
+        line = strstr(line, "\n\n") + 2;
+        for (size_t i = 0; i < o.T; i++) { /* four candidates in a line, with what the model gives each */
+            int32_t best[4];
+            double p[4];
+            const char *end = strchr(line, '\n');
+            inspect_candidates(&o, i, best, p, 4);
+            for (size_t k = 0; k < 4; k++) {
+                char *share = memory_format(" %5.1f%% ", 100 * (double)o.probabilities[i * 260 + (size_t)best[k]]);
+                line = line ? strstr(line, share) : NULL;
+                if (!line || line >= end) TEST_FAIL("row %zu: expected \"%s\", candidate %zu", i, share, k);
+                if (line) line += strlen(share);
+                free(share);
+            }
+            line = end + 1;
+        }
+        EXPECT_STR(line, "");
         free(text);
     }
     observation_free(&o);
     fixture_free(&f);
+}
+
+/* What --text calls a view of the decoder's own attention, with the mask and without; and what must not reach a
+ * terminal. */
+static void test_text_of_decoder(void) {
+    Error err;
+    for (int without = 0; without < 2; without++) {
+        /* two merges that make one token of U+202E, which turns the direction of text round */
+        static const uint32_t merges[] = {2 + 0xE2, 2 + 0x80, 258, 2 + 0xAE};
+        Fixture f = fixture_make(NORM_PRE, POSITIONS_SINUSOIDAL, TYING_ALL, 1);
+        InspectRequest request = request_make();
+        Knockout knockout = {.mask = true};
+        Observation o;
+        char *text = NULL;
+        size_t size;
+        FILE *file = open_memstream(&text, &size);
+        tokenizer_free(f.tokenizer);
+        f.tokenizer = tokenizer_create(merges, 2, (Normalisation){.spaces = true}, &err);
+        f.file.info.decode.knockout = without ? &knockout : NULL;
+        EXPECT(observation_make(&o, &f.file, f.tokenizer, f.pool, "a\u202Eb", 1, &err));
+        EXPECT_INT(o.source[2], 259);
+        request.kind = ATTENTION_DECODER;
+        inspect_text(file, &request, &o, 500, false);
+        request.kind = ATTENTION_ENCODER;
+        inspect_text(file, &request, &o, 500, false);
+        fclose(file);
+        EXPECT_HAS(text, without ? "what the decoder's tokens (rows) see of each other, layer 0"
+                                 : "what the decoder's tokens (rows) see of themselves and those before, layer 0");
+        EXPECT_HAS(text, "what source tokens (rows) see of each other, layer 0");
+        EXPECT_HAS(text, " a  ?  b  </s>\n");
+        EXPECT(!strstr(text, "\u202E"));
+        free(text);
+        observation_free(&o);
+        fixture_free(&f);
+    }
 }
 
 static void count_calls(void *context, size_t b, size_t position, const SearchConsidered *list, size_t count) {
@@ -1263,6 +1316,7 @@ int main(void) {
     RUN(test_same_line);
     RUN(test_muted_pulls);
     RUN(test_text);
+    RUN(test_text_of_decoder);
     RUN(test_watch_changes_nothing);
     RUN(test_refused);
     RUN(test_words);

@@ -3,6 +3,7 @@
 
 #include "base/ds.h"
 #include "base/memory.h"
+#include "base/plain.h"
 #include "base/size.h"
 #include "inspect/heads.h"
 #include "inspect/inspect.h"
@@ -19,8 +20,8 @@ enum {
 };
 static const char STRONG[] = "\033[1;36m", PLAIN[] = "\033[0m";
 
-/* A token's text as it is printed, in a fresh stb_ds array with a NUL: no space in front, nothing that would move the
- * cursor, at most `most` characters. */
+/* A token's text as it is printed, in a fresh stb_ds array with a NUL: no space in front, nothing that a terminal
+ * obeys, at most `most` characters. */
 static char *printable(const Observation *o, int32_t id, size_t most) {
     size_t length;
     const char *bytes = tokenizer_token_bytes(o->tokenizer, id, &length);
@@ -30,7 +31,7 @@ static char *printable(const Observation *o, int32_t id, size_t most) {
         size = utf8_decode(&code, bytes + at, length - at);
         if (code == ' ')
             ds_append(out, "\u2423", 3); /* the sign for a space */
-        else if (code < 0x20 || (code >= 0x7F && code < 0xA0) || code >= UTF8_BAD)
+        else if (plain_character(bytes + at, length - at) == 0)
             stbds_arrput(out, '?');
         else
             ds_append(out, bytes + at, size);
@@ -112,7 +113,7 @@ static void print_grid(FILE *f, const Names *queries, const Names *keys, const r
 static void print_attention(FILE *f, const InspectRequest *request, const Observation *o, size_t width, bool colours) {
     static const char *const whose[] = {
         [ATTENTION_ENCODER] = "what source tokens (rows) see of each other",
-        [ATTENTION_DECODER] = "what the decoder's tokens (rows) see before them",
+        [ATTENTION_DECODER] = "what the decoder's tokens (rows) see of each other",
         [ATTENTION_CROSS] = "where the translation (rows) looks in the source",
     };
     const bool chosen = request->kind != INSPECT_NONE || request->layer >= 0 || request->head >= 0;
@@ -126,7 +127,8 @@ static void print_attention(FILE *f, const InspectRequest *request, const Observ
         for (size_t head = 0; head < v.H; head++) p[i] += v.p[head * cells + i] / (real)v.H;
         if (request->head >= 0) p[i] = v.p[(size_t)request->head * cells + i];
     }
-    fprintf(f, "%s, layer %zu, ", whose[v.kind], v.layer);
+    fprintf(f, "%s, layer %zu, ",
+            v.causal ? "what the decoder's tokens (rows) see of themselves and those before" : whose[v.kind], v.layer);
     if (request->head >= 0) {
         const HeadSummary head = head_summary(p, v.Tq, v.Tk, v.kind, v.causal);
         fprintf(f, "head %d%s%s\n", request->head, *head.label ? ": " : "", head.label);
