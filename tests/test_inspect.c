@@ -211,7 +211,7 @@ static void test_principal_axes(void) {
         if (trial == 0) most = variance;
         EXPECT(variance <= most * (1 + 1e-12));
     }
-    EXPECT_NEAR(cosine(first, first + D, D), 0, 1e-12);
+    EXPECT_NEAR(dot_product(first, first + D, D), 0, 1e-12);
     /* Mirrored points have the same axes: which way they point is settled. */
     double mirrored[2 * D];
     for (size_t i = 0; i < N * D; i++) y[i] = -y[i];

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "inspect/inspect.h"
+#include "inspect/project.h"
 #include "math/vector.h"
 
 static const real *table_of(const Observation *o, bool target) {
@@ -18,16 +19,15 @@ static void write_rows(Json *j, const char *key, const real *table, const int32_
     free(rows);
 }
 
-/* The tokens of largest cosine with this one, itself left out, of equals the lower; norms: (V) */
-static void write_near(Json *j, const Observation *o, const real *table, const double *norms, int32_t id) {
+/* The tokens of largest cosine with this one, itself left out, of equals the lower. */
+static void write_near(Json *j, const Observation *o, const real *table, int32_t id) {
     const size_t V = o->file->params.hyper.vocab, D = o->file->params.hyper.width;
     int32_t near[INSPECT_NEIGHBOURS];
     double cosines[INSPECT_NEIGHBOURS];
     size_t count = 0;
     for (size_t v = 0; v < V; v++) {
         if (v == (size_t)id) continue;
-        const double length = norms[v] * norms[id];
-        const double cosine = length > 0 ? (double)vector_dot(table + v * D, table + (size_t)id * D, D) / length : 0;
+        const double cosine = row_cosine(table + v * D, table + (size_t)id * D, D);
         count = inspect_insert(near, cosines, count, INSPECT_NEIGHBOURS, (int32_t)v, cosine);
     }
     json_write(j, "near: [");
@@ -40,11 +40,9 @@ static void write_near(Json *j, const Observation *o, const real *table, const d
 }
 
 static void write_neighbours(Json *j, const Observation *o, bool target) {
-    const size_t V = o->file->params.hyper.vocab, D = o->file->params.hyper.width, n = target ? o->T : o->S;
+    const size_t n = target ? o->T : o->S;
     const int32_t *ids = target ? o->target : o->source;
     const real *table = table_of(o, target);
-    double *norms = memory_new(V, sizeof *norms);
-    for (size_t v = 0; v < V; v++) norms[v] = sqrt(vector_square_sum(table + v * D, D));
     for (size_t i = 0; i < n; i++) {
         size_t before = 0;
         while (ids[before] != ids[i]) before++;
@@ -52,10 +50,9 @@ static void write_neighbours(Json *j, const Observation *o, bool target) {
         json_write(j, "{");
         inspect_write_token(j, o->tokenizer, ids[i]);
         json_write(j, "side: %s", target ? "target" : "source");
-        write_near(j, o, table, norms, ids[i]);
+        write_near(j, o, table, ids[i]);
         json_write(j, "}");
     }
-    free(norms);
 }
 
 /* The first positions, and their mean dot product at each distance; null: there are none. */

@@ -110,12 +110,6 @@ static void find_axes(double *axes, double *zero, const double *means, const siz
     free(rest);
 }
 
-/* The cosine of two rows; 0 where one is 0. */
-static double row_cosine(const real *x, const real *y, size_t n) {
-    const double lengths = sqrt(vector_square_sum(x, n) * vector_square_sum(y, n));
-    return lengths > 0 ? (double)vector_dot(x, y, n) / lengths : 0;
-}
-
 /* How many words of the first two groups have one of their own group nearest to them among all of both, by the cosine
  * of their whole rows. Unlike the drawing, this does not know the groups: with random rows it is what chance gives. */
 static size_t count_near(const int *kind, const real *table, size_t V, size_t D) {

@@ -41,12 +41,6 @@ static void forget_places(double *x, size_t count, const real *positions, size_t
     free(unit);
 }
 
-static double dot(const double *a, const double *b, size_t n) {
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += a[i] * b[i];
-    return sum;
-}
-
 /* Turns the direction (D) from mean to mean away from what differs among the entries of one group: to that along which
  * the groups are far apart for how much they vary (Fisher 1936, "The use of multiple measurements"). That is a, where
  * (X^T X + e I) a = direction. X (n, D) has the entries, each less its group's mean. e is the mean of X^T X's n
@@ -54,18 +48,18 @@ static double dot(const double *a, const double *b, size_t n) {
  * method of conjugate gradients finds a in n + 1 steps. */
 static void turn_away(double *direction, const double *x, size_t n, size_t D) {
     double *a = memory_new(3, D * sizeof *a), *step = a + D, *mapped = step + D, *rest = direction;
-    const double e = dot(x, x, n * D) / (double)n, length = dot(rest, rest, D);
+    const double e = dot_product(x, x, n * D) / (double)n, length = dot_product(rest, rest, D);
     memcpy(step, rest, D * sizeof *step);
     double left = length;
     for (size_t turn = 0; e > 0 && turn <= n && left > 1e-24 * length; turn++) {
         for (size_t k = 0; k < D; k++) mapped[k] = e * step[k];
         for (size_t i = 0; i < n; i++) {
-            const double share = dot(x + i * D, step, D);
+            const double share = dot_product(x + i * D, step, D);
             for (size_t k = 0; k < D; k++) mapped[k] += share * x[i * D + k];
         }
-        const double far = left / dot(step, mapped, D), before = left;
+        const double far = left / dot_product(step, mapped, D), before = left;
         for (size_t k = 0; k < D; k++) a[k] += far * step[k], rest[k] -= far * mapped[k];
-        left = dot(rest, rest, D);
+        left = dot_product(rest, rest, D);
         for (size_t k = 0; k < D; k++) step[k] = rest[k] + left / before * step[k];
     }
     if (e > 0) memcpy(direction, a, D * sizeof *a);

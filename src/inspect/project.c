@@ -4,16 +4,17 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "math/vector.h"
 
-static double dot(const double *a, const double *b, size_t D) {
+double dot_product(const double *a, const double *b, size_t n) {
     double sum = 0;
-    for (size_t i = 0; i < D; i++) sum += a[i] * b[i];
+    for (size_t i = 0; i < n; i++) sum += a[i] * b[i];
     return sum;
 }
 
-double cosine(const double *a, const double *b, size_t D) {
-    const double length = sqrt(dot(a, a, D) * dot(b, b, D));
-    return length > 0 ? dot(a, b, D) / length : 0;
+double row_cosine(const real *a, const real *b, size_t n) {
+    const double lengths = sqrt(vector_square_sum(a, n) * vector_square_sum(b, n));
+    return lengths > 0 ? (double)vector_dot(a, b, n) / lengths : 0;
 }
 
 /* Eigenvectors of a symmetric matrix a (n, n), into the columns of u; a becomes diagonal, its eigenvalues. Cyclic
@@ -52,7 +53,7 @@ void principal_axes(double *axes, double *mean, const double *x, size_t n, size_
     }
     for (size_t i = 0; i < n * D; i++) centred[i] = x[i] - mean[i % D];
     for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < n; j++) gram[i * n + j] = dot(centred + i * D, centred + j * D, D);
+        for (size_t j = 0; j < n; j++) gram[i * n + j] = dot_product(centred + i * D, centred + j * D, D);
     jacobi(gram, u, n);
     for (size_t i = 0; i < n; i++) total += gram[i * n + i];
     for (size_t k = 0; k < 2 * D; k++) axes[k] = 0;
@@ -76,13 +77,13 @@ void principal_axes(double *axes, double *mean, const double *x, size_t n, size_
 }
 
 void project_point(double xy[2], const double *x, const double *axes, const double *mean, size_t D) {
-    xy[0] = dot(x, axes, D) - dot(mean, axes, D);
-    xy[1] = dot(x, axes + D, D) - dot(mean, axes + D, D);
+    xy[0] = dot_product(x, axes, D) - dot_product(mean, axes, D);
+    xy[1] = dot_product(x, axes + D, D) - dot_product(mean, axes + D, D);
 }
 
 void flatten_points(double *x, size_t n, const double *unit, size_t D) {
     for (size_t i = 0; i < n; i++) {
-        const double along = dot(x + i * D, unit, D);
+        const double along = dot_product(x + i * D, unit, D);
         for (size_t k = 0; k < D; k++) x[i * D + k] -= along * unit[k];
     }
 }

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "base/exact.h"
+#include "math/real.h"
 
 /* The two principal axes of n points around their mean: the directions in which they vary most (Pearson 1901), as unit
  * vectors at right angles; mean: (D). They are found by way of the n x n matrix of the points' dot products, whose
@@ -24,4 +24,7 @@ typedef struct PlaneMap {
 } PlaneMap;
 PlaneMap plane_map(const double matrix[2][2]);
 
-double cosine(const double *a, const double *b, size_t D); /* 0 where either is 0 */
+double dot_product(const double *a, const double *b, size_t n);
+
+/* The cosine of two rows (n); 0 where either is 0. */
+double row_cosine(const real *a, const real *b, size_t n);
