@@ -1,7 +1,7 @@
-/* What a page opens on. In a sentence that has a word with two meanings: that word, and one head. Some other words pull
- * it towards the meaning that it ends with, at least half as far as the one that pulls furthest. In this head it looks
- * most at one of them. In another sentence: the strongest look of a word at one of the rarer half that is not its
- * neighbour, such as that of a pronoun at its noun. What was asked for comes before both. */
+/* What a page opens on. A word with two meanings: of the other words that pull it towards the meaning it ends with,
+ * those count that pull at least half as far as the strongest. The page opens on the head, and the one of these words,
+ * where the word's attention is largest. In a sentence without such a word: the strongest look of a word at one of the
+ * rarer half that is not its neighbour, such as that of a pronoun at its noun. What was asked for comes before both. */
 #pragma once
 
 #include "inspect/meaning.h"

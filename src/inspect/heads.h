@@ -9,7 +9,8 @@
  *     aligned                       mean of a row's largest p, </s> left out; cross-attention only
  *     spread                        mean of the entropy divided by that of equal shares; comes first, needs 0.9
  *
- * Means are over the rows that have such a key and see more than one. causal: row i sees the keys 0 to i only. */
+ * Means are over the rows that have such a key and see more than one; entropy is over all rows. causal: row i sees
+ * the keys 0 to i only. */
 #pragma once
 
 #include "model/hyper.h"

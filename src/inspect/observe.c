@@ -11,7 +11,7 @@
 #include "math/vector.h"
 #include "nn/sublayer.h"
 
-enum { MOST_TOKENS = 500 }; /* of a translation, or twice those of its source */
+enum { MOST_TOKENS = 500 }; /* a translation has at most this many, or twice as many as its source, if that is more */
 
 /* ---- the search -------------------------------------------------------------------------------------------------- */
 

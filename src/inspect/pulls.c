@@ -60,9 +60,9 @@ typedef struct Rest {
     const EncoderLayerParams *params;
     size_t n, D, F;
     bool post;
-    real *block;                                  /* has those that follow */
-    real *z, *middle, *normed, *made, *pre, *act; /* middle: what the feed-forward block's sum begins with; (n, F) the
-                                                     last two */
+    real *block; /* has those that follow */
+    /* middle: the row that feed-forward adds to. pre, act: (n, F); the others (n, D) */
+    real *z, *middle, *normed, *made, *pre, *act;
 } Rest;
 
 static Rest rest_make(const Observation *o, size_t layer, size_t n) {

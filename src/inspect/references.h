@@ -68,9 +68,9 @@ typedef struct References {
 } References;
 
 /* Reads the probes and the entries of a pair of groups in one pass of the encoder. With `but` in both groups, entries
- * are of that word. Else they are the groups' words without those that are in both, as these do not tell which is
- * which, and without `but` (NULL: none), however it is spelt; if nothing is left of a group, its words stay. The groups
- * must outlive the references. Release with references_free. */
+ * are of that word. Else they are the groups' words. Left out are words of both groups, as these do not tell which is
+ * which, and `but` in any spelling (NULL: none). If that leaves nothing of a group, all its words stay. The groups must
+ * outlive the references. Release with references_free. */
 bool references_make(References *r, const Observation *o, const Group *groups, GroupPair pair, const char *but,
                      const Mention *probes, size_t probe_count, Error *err);
 void references_free(References *r);
