@@ -291,10 +291,11 @@ typedef struct Fixture {
     real *w;
 } Fixture;
 
-static Fixture fixture_make(NormPlace norm, Positions positions, Tying tying, double size) {
+static Fixture fixture_of(const uint32_t *merges, size_t merge_count, NormPlace norm, Positions positions, Tying tying,
+                          double size) {
     Error err;
     Fixture f = {0};
-    const Hyper hyper = {.vocab = 260,
+    const Hyper hyper = {.vocab = TOKEN_FIRST_MERGE + merge_count,
                          .width = 24,
                          .heads = 3,
                          .feedforward = 40,
@@ -305,11 +306,10 @@ static Fixture fixture_make(NormPlace norm, Positions positions, Tying tying, do
                          .activation = ACTIVATION_RELU,
                          .tying = tying,
                          .positions = positions};
-    static const uint32_t merges[] = {2 + ' ', 2 + 'a', 2 + 'p', 2 + 'p'};
     f.file.info = (ModelInfo){.hyper = hyper,
                               .text = {.lowercase = true, .spaces = true},
                               .merges = merges,
-                              .merge_count = 2,
+                              .merge_count = merge_count,
                               .decode = {.beam = 4, .n_best = 1, .length_alpha = 1, .max_ratio = 1, .max_extra = 2},
                               .config = "",
                               .step = 17};
@@ -327,6 +327,11 @@ static Fixture fixture_make(NormPlace norm, Positions positions, Tying tying, do
     f.pool = pool_create(2, &err);
     CHECK(f.tokenizer && f.pool, "a fixture");
     return f;
+}
+
+static Fixture fixture_make(NormPlace norm, Positions positions, Tying tying, double size) {
+    static const uint32_t merges[] = {2 + ' ', 2 + 'a', 2 + 'p', 2 + 'p'};
+    return fixture_of(merges, 2, norm, positions, tying, size);
 }
 
 static void fixture_free(Fixture *f) {
@@ -616,6 +621,32 @@ static void check_search(const char *beam, const Observation *o) {
         }
 }
 
+/* The text of tokens, all of them. */
+static void expect_said(const char *shown, const Observation *o, const int32_t *ids, size_t count) {
+    char *text = NULL;
+    Json said = {0};
+    tokenizer_decode(o->tokenizer, &text, ids, count);
+    json_string(&said, text, stbds_arrlenu(text));
+    stbds_arrput(said.text, '\0');
+    EXPECT(shown && strncmp(shown, said.text, strlen(said.text)) == 0);
+    json_free(&said);
+    stbds_arrfree(text);
+}
+
+static void check_hypotheses(const char *hypotheses, const Observation *o) {
+    size_t count;
+    const Translation *all = search_hypotheses(o->search, 0, &count);
+    EXPECT_INT(elements(hypotheses), count);
+    for (size_t i = 0; i < count; i++) {
+        const char *one = element(hypotheses, i);
+        expect_said(member(one, "text"), o, all[i].ids, all[i].length);
+        EXPECT_NEAR(number_at(member(one, "log_probability")), all[i].log_probability, 1e-4);
+        EXPECT_NEAR(number_at(member(one, "score")), all[i].score, 1e-4);
+        EXPECT(strncmp(member(one, "finished"), all[i].finished ? "true" : "false", 4) == 0);
+    }
+    EXPECT(fabs(all[0].score - all[0].log_probability) > 0.1); /* else the test above is of no use */
+}
+
 /* The nearest words of each source token: not itself, the nearest first. And positions at each distance. */
 static void check_embedding(const char *text, const Observation *o) {
     const Parameters *params = &o->file->params;
@@ -651,6 +682,15 @@ static void check_embedding(const char *text, const Observation *o) {
     free(picture);
 }
 
+/* The rows of a table of embeddings. */
+static void expect_rows(const char *array, const real *table, const int32_t *ids, size_t count) {
+    size_t found;
+    float *rows = floats(array, &found);
+    EXPECT_INT(found, count * 24);
+    for (size_t i = 0; i < found; i++) EXPECT_NEAR(rows[i], table[(size_t)ids[i / 24] * 24 + i % 24], 0);
+    free(rows);
+}
+
 static void check_json(const Fixture *f, const Observation *o) {
     Error err;
     InspectRequest request = request_make();
@@ -670,6 +710,8 @@ static void check_json(const Fixture *f, const Observation *o) {
         EXPECT_INT(elements(member(text, "steps")), o->T);
         EXPECT_INT(elements(member(element(member(text, "steps"), 0), "candidates")), INSPECT_CANDIDATES);
         check_search(member(text, "beam"), o);
+        expect_said(member(member(text, "target"), "text"), o, o->says, o->T);
+        check_hypotheses(member(text, "hypotheses"), o);
         EXPECT_INT(elements(member(text, "attention")), 11);
         for (size_t i = 0; i < 11; i++) {
             const AttentionView v = observation_view(o, i);
@@ -693,7 +735,8 @@ static void check_json(const Fixture *f, const Observation *o) {
             EXPECT(same_floats(member(one, "before"), tape->self.sublayer.x, o->S, 24, 24));
             EXPECT(same_floats(member(one, "middle"), tape->self.sublayer.out, o->S, 24, 24));
             EXPECT(l == 2 || same_floats(member(one, "after"), tape[1].self.sublayer.x, o->S, 24, 24));
-            EXPECT_INT(number_at(element(member(member(one, "inside"), "shape"), 1)), f->file.params.hyper.feedforward);
+            const size_t F = f->file.params.hyper.feedforward;
+            EXPECT(same_floats(member(one, "inside"), stored_floats(tape->feedforward.pre), o->S, F, F));
         }
         EXPECT_INT(elements(member(text, "left_out")), turn == 0 ? 0 : 2);
         const char *arithmetic = member(text, "arithmetic");
@@ -704,6 +747,8 @@ static void check_json(const Fixture *f, const Observation *o) {
         EXPECT(is_null(member(arithmetic, "wo")) == (turn == 1));
         EXPECT(is_null(member(arithmetic, "norm_weight")) == (f->file.params.hyper.norm == NORM_POST));
         const char *embedding = member(text, "embedding");
+        expect_rows(member(embedding, "source"), f->w + f->file.params.encoder_embedding, o->source, o->S);
+        expect_rows(member(embedding, "target"), f->w + f->file.params.decoder_embedding, o->target, o->T);
         EXPECT(same_floats(member(embedding, "source_positions"), pass_positions(&o->pass, STACK_ENCODER),
                            o->S > o->T ? o->S : o->T, 24, 24));
         EXPECT(is_null(member(embedding, "target_positions")) ==
@@ -735,6 +780,7 @@ static void test_observation(void) {
         check_observation(&f, &o);
         const size_t early = check_beam(&o);
         if (kind == 2) EXPECT(early > 0);
+        EXPECT((o.says[o.T - 1] == TOKEN_END) == (kind == 2)); /* the others are cut, so their last token is text */
         check_json(&f, &o);
         observation_free(&o);
         fixture_free(&f);
@@ -744,9 +790,11 @@ static void test_observation(void) {
 /* Without what the heads bring, a layer makes of a word what is said: the same as a model whose heads of that layer are
  * muted. So the moves are what attention does, all of it. */
 static void test_pulls(void) {
-    for (int kind = 0; kind < 2; kind++) {
+    for (int kind = 0; kind < 4; kind++) {
+        const bool post = kind % 2;
         Error err;
-        Fixture f = fixture_make(kind ? NORM_POST : NORM_PRE, POSITIONS_SINUSOIDAL, TYING_ALL, kind ? 1 : 2);
+        Fixture f = fixture_make(post ? NORM_POST : NORM_PRE, POSITIONS_SINUSOIDAL, TYING_ALL, post ? 1 : 2);
+        f.file.params.hyper.activation = kind < 2 ? ACTIVATION_RELU : ACTIVATION_GELU;
         Observation o, without;
         Meaning meaning;
         Knockout knockout = {0};
@@ -942,6 +990,41 @@ static void test_text_of_decoder(void) {
         observation_free(&o);
         fixture_free(&f);
     }
+}
+
+/* The galaxy: a word of two groups is in none, so it moves neither group's mean. */
+static void test_galaxy(void) {
+    /* " a", " ab", " ac", " ad", " ae" */
+    static const uint32_t merges[] = {2 + ' ', 2 + 'a', 258, 2 + 'b', 258, 2 + 'c', 258, 2 + 'd', 258, 2 + 'e'};
+    static const struct {
+        const char *text;
+        int group;
+        double along;
+    } words[] = {{" ab", -1, NAN}, {" ac", 0, -1}, {" ad", 1, 1}, {" ae", -1, NAN}};
+    Error err;
+    Fixture f = fixture_of(merges, 5, NORM_PRE, POSITIONS_SINUSOIDAL, TYING_ALL, 1);
+    InspectRequest request = request_make();
+    Observation o;
+    Json json = {0};
+    EXPECT(groups_add(&request.groups, "one=ab,ac", &err));
+    EXPECT(groups_add(&request.groups, "two=ad,ab", &err));
+    EXPECT(observation_make(&o, &f.file, f.tokenizer, f.pool, "ab ac ae", 1, &err));
+    EXPECT(inspect_write(&json, &request, &o, &err));
+    const char *galaxy = member(finish(&json), "galaxy");
+    EXPECT_INT(elements(member(galaxy, "words")), COUNT(words)); /* " a" is too short */
+    EXPECT_INT(number_at(member(galaxy, "near")), 0);            /* each group has one word */
+    for (size_t i = 0; i < COUNT(words); i++) {
+        size_t at = 0;
+        while (at < COUNT(words) && !is_text(member(element(member(galaxy, "words"), at), "text"), words[i].text)) at++;
+        const char *one = element(member(galaxy, "words"), at);
+        EXPECT_INT(number_at(member(one, "group")), words[i].group);
+        EXPECT(strncmp(member(one, "here"), i != 2 ? "true" : "false", 4) == 0);
+        if (words[i].group >= 0) EXPECT_NEAR(number_at(element(member(one, "xy"), 0)), words[i].along, 1e-4);
+    }
+    json_free(&json);
+    groups_free(request.groups);
+    observation_free(&o);
+    fixture_free(&f);
 }
 
 static void count_calls(void *context, size_t b, size_t position, const SearchConsidered *list, size_t count) {
@@ -1317,6 +1400,7 @@ int main(void) {
     RUN(test_muted_pulls);
     RUN(test_text);
     RUN(test_text_of_decoder);
+    RUN(test_galaxy);
     RUN(test_watch_changes_nothing);
     RUN(test_refused);
     RUN(test_words);
