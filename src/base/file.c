@@ -136,7 +136,7 @@ bool file_map(FileMap *map, const char *path, Error *err) {
     if (descriptor < 0) return false;
     if (size == SIZE_MAX) {
         file_close(descriptor);
-        return error_set(err, "%s: expected less than %zu bytes, found more", path, SIZE_MAX);
+        return error_set(err, "%s: expected less than %zu bytes, found more", path, (size_t)SIZE_MAX);
     }
     void *data = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : (void *)(uintptr_t) "";
     const int failure = errno;
