@@ -37,7 +37,7 @@ endif
 # All symbols are hidden, unless nmt.h declares them: the shared library has the same objects as the commands.
 B       := build/$(if $(MPI),$(subst release-,,$(VARIANT)-mpi),$(VARIANT))
 PIC     := -fPIC -fvisibility=hidden
-FLAGS   := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Isrc $(if $(STB),-isystem "$(STB)") $(WARN) \
+FLAGS   := -std=c11 -D_GNU_SOURCE -Isrc $(if $(STB),-isystem "$(STB)") $(WARN) \
            $(CFLAGS_$(VARIANT)) $(PIC) $(CPPFLAGS) $(CFLAGS) -ffp-contract=off
 LIBS    := -lm -pthread
 
@@ -54,7 +54,7 @@ $(error $(INEXACT): with this, the compiler may change the order of sums and los
 endif
 ifneq ($(filter-out clean help format format-check layers uninstall,$(or $(MAKECMDGOALS),all)),)
 MACROS := $(shell all=$$($(CC) $(CFLAGS) -dM -E -x c /dev/null) && [ "$$all" ] && printf '%s\n' "$$all" | cksum && \
-    printf '%s\n' "$$all" | grep -wE '__(BYTE_ORDER|FLT_EVAL_METHOD|x86_64|aarch64)__')
+    printf '%s\n' "$$all" | grep -wE '__(BYTE_ORDER|FLT_EVAL_METHOD|SIZEOF_LONG|x86_64|aarch64)__')
 ifeq ($(MACROS),)
 $(error CC=$(CC) CFLAGS=$(CFLAGS): expected a C compiler and options that it knows, found what the line above says)
 endif
@@ -64,6 +64,8 @@ endif
 ifeq ($(findstring __FLT_EVAL_METHOD__ 0,$(MACROS)),)
 $(error CC=$(CC) CFLAGS=$(CFLAGS): expected float and double in their own precision; on 32-bit x86, add -msse2 -mfpmath=sse)
 endif
+# Corpora of more than 2 GiB on 32-bit computers.
+FLAGS += $(if $(findstring __SIZEOF_LONG__ 4,$(MACROS)),-D_FILE_OFFSET_BITS=64)
 endif
 
 # The double build is for gradient checks. It has only the numeric code, nothing that reads or writes files of floats.

@@ -59,7 +59,8 @@ judge() {
     esac
 }
 
-for call in malloc calloc realloc aligned_alloc mmap open read write fsync rename pthread_create; do
+for call in malloc calloc realloc mmap open read write fsync rename pthread_create; do
+    before=$train_failed
     for more in "" "+"; do
         k=1
         while :; do
@@ -89,6 +90,7 @@ for call in malloc calloc realloc aligned_alloc mmap open read write fsync renam
             k=$((k + stride))
         done
     done
+    [ "$train_failed" -gt "$before" ] || complain "train, $call" "expected a call that fails, found none"
 done
 echo "$((train_failed + translate_failed)) calls failed: $recovered runs recovered, the others said why; $bad complaints"
 if [ "$train_failed" -eq 0 ] || [ "$translate_failed" -eq 0 ]; then

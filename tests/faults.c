@@ -55,14 +55,10 @@ static bool fails(const char *name, int number) {
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
-extern void *__libc_memalign(size_t, size_t);
 
 void *malloc(size_t size) { return fails("malloc", ENOMEM) ? NULL : __libc_malloc(size); }
 void *calloc(size_t n, size_t size) { return fails("calloc", ENOMEM) ? NULL : __libc_calloc(n, size); }
 void *realloc(void *block, size_t size) { return fails("realloc", ENOMEM) ? NULL : __libc_realloc(block, size); }
-void *aligned_alloc(size_t alignment, size_t size) {
-    return fails("aligned_alloc", ENOMEM) ? NULL : __libc_memalign(alignment, size);
-}
 void *mmap(void *address, size_t length, int protection, int flags, int file, off_t offset) {
     REAL(void *, mmap, void *, size_t, int, int, int, off_t);
     return fails("mmap", ENOMEM) ? MAP_FAILED : real(address, length, protection, flags, file, offset);

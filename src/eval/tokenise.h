@@ -20,8 +20,8 @@ bool tokenise_is_space(uint32_t code);
 void tokenise_decode(uint32_t **codes, Text text, bool lowercase);
 
 /* "13a", the tokenisation of the WMT evaluations (mteval-v13a.pl): removes "<skipped>" and a hyphen with the line end
- * behind it, resolves four entities, and puts spaces around
- * symbols, around full stops and commas except between digits, and around a hyphen after a digit. */
+ * behind it, resolves four entities, and puts spaces around symbols, around full stops and commas except between
+ * digits, and around a hyphen after a digit. */
 void tokenise_13a(uint32_t **codes);
 
 /* Finds the next word at or after *at: sets *at to its start and returns its length, 0 if there is none. */

@@ -38,8 +38,8 @@ bool cpu_same_floats(const char *name);
 bool cpu_check(Error *err);
 
 /* From the call on, this thread and those it starts treat denormal numbers (below 1.2e-38) as 0: Adam's moments fade
- * into that range, and some CPUs compute with such numbers a hundred times slower. On CPUs
- * other than x86 with SSE and 64-bit ARM it does nothing. */
+ * into that range, and some CPUs compute with such numbers a hundred times slower. It works on x86 with SSE and on
+ * 64-bit ARM; elsewhere it does nothing. */
 void cpu_flush_denormals(void);
 
 /* For tests: uses the named instruction set from now on. False when it is not available. Not while a pool runs. */

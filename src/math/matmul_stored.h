@@ -9,8 +9,8 @@
 #include "math/matmul.h"
 #include "math/stored.h"
 
-/* out (m, n) = or += a (m, k) b (k, n), where b is part of the block of weights. bias: (n), added to each row,
- * only with MATMUL_WRITE; or NULL. With MATMUL_ADD, `out` has to be floats, and the epilogue sees the sum. */
+/* out (m, n) = or += a (m, k) b (k, n), where b is part of the block of weights. bias: (n), added to each row, only
+ * with MATMUL_WRITE; or NULL. With MATMUL_ADD, `out` has to be floats, and the epilogue sees the sum. */
 void matmul_stored(Compute compute, MatmulMode mode, Stored out, Stored a, Matrix b, size_t m, size_t n, size_t k,
                    const real *bias, Epilogue epilogue);
 

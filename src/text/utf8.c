@@ -135,6 +135,7 @@ bool utf8_is_blank(Text text) {
 }
 
 Text utf8_word(Text *rest) {
+    if (rest->length == 0) return *rest; /* its bytes may be NULL */
     size_t first = rest->length, at = 0;
     for (size_t size; at < rest->length; at += size) {
         uint32_t code;
