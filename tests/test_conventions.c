@@ -388,9 +388,9 @@ static void test_options_without_effect(void) {
          "",
          "--score scores translations that are given: expected no --alignment with it"}, );
     EXPECT(!file_exists("small.gguf") && !file_exists("-"));
-    static const char *const others[][2] = {{"--model", MODEL},     {"--word", "x"},     {"--compare", "x"},
-                                            {"--group", "few=x,y"}, {"--kind", "cross"}, {"--layer", "0"},
-                                            {"--head", "0"},        {"--beam", "2"},     {"--without", "mask"}};
+    static const char *const others[][2] = {
+        {"--model", MODEL}, {"--word", "x"}, {"--compare", "x"}, {"--group", "few=x,y"}, {"--kind", "cross"},
+        {"--layer", "0"},   {"--head", "0"}, {"--beam", "2"},    {"--without", "mask"},  {"--threads", "2"}};
     for (size_t i = 0; i < COUNT(others); i++) {
         char said[96];
         snprintf(said, sizeof said, "--example shows an attention of its own: expected no %s with", others[i][0]);

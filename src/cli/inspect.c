@@ -193,7 +193,7 @@ static int run(Arguments *a) {
 }
 
 int main(int argc, char **argv) {
-    static const char *const for_example[] = {"--example", "--output", "--open", "--json", "--threads", NULL};
+    static const char *const for_example[] = {"--example", "--output", "--open", "--json", NULL};
     Error err;
     Arguments a = {0};
     OptionReader reader = options_start(&command, argc, argv);

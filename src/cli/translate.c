@@ -216,13 +216,11 @@ static bool search_options(SearchOptions *how, int32_t **prefix, Request *reques
     options_fields(request->options, search_fields, how);
     options_fields(request->options, search_more_fields, how);
     if (how->max_extra == FIELD_AUTO) how->max_extra = info->decode.max_extra;
-    if (options_given(request->options, "--max-length") && !options_given(request->options, "--max-ratio") &&
-        !options_given(request->options, "--max-extra"))
-        how->max_extra = size_max(how->max_extra, how->max_length); /* nothing else is the limit */
     how->int8 = options_given(request->options, "--int8") != NULL;
     how->sample = options_given(request->options, "--sample") != NULL;
-    if (how->sample) how->beam = 1;
-    if (how->beam < how->n_best) how->beam = how->n_best;
+    search_options_together(how, options_given(request->options, "--max-length") &&
+                                     !options_given(request->options, "--max-ratio") &&
+                                     !options_given(request->options, "--max-extra"));
     how->unscored = !request->print.n_best && !request->print.confidence && !request->reranker &&
                     !options_given(request->options, "--tune");
     request->shown = how->n_best;

@@ -128,13 +128,10 @@ static bool search_options(SearchOptions *how, int32_t **prefix, const nmt_trans
     if (!(o->max_ratio < 0)) how->max_ratio = o->max_ratio;
     if (o->max_extra >= 0) how->max_extra = (size_t)o->max_extra;
     how->max_length = (size_t)o->max_length;
-    if (o->max_length > 0 && o->max_ratio < 0 && o->max_extra < 0)
-        how->max_extra = size_max(how->max_extra, how->max_length); /* nothing else is the limit */
     how->min_length = (size_t)o->min_length;
     how->no_repeat_ngram = (size_t)o->no_repeat_ngram;
     how->sample = o->sample;
-    if (o->sample && o->beam == 0) how->beam = 1;
-    if (how->beam < how->n_best) how->beam = how->n_best;
+    search_options_together(how, o->max_length > 0 && o->max_ratio < 0 && o->max_extra < 0);
     how->temperature = o->temperature;
     how->top_k = (size_t)o->top_k;
     how->int8 = o->int8;

@@ -68,6 +68,12 @@ bool search_check(const SearchOptions *o, const Hyper *h, const char *where, Err
     return check_prefix(o, h, where, err);
 }
 
+void search_options_together(SearchOptions *o, bool only_length) {
+    if (only_length) o->max_extra = size_max(o->max_extra, o->max_length);
+    if (o->sample) o->beam = 1;
+    o->beam = size_max(o->beam, o->n_best);
+}
+
 size_t candidates_insert(Candidate *list, size_t length, size_t most, Candidate one) {
     if (!(one.log_probability > -INFINITY)) return length;
     if (length == most && !(one.log_probability > list[length - 1].log_probability)) return length;

@@ -54,6 +54,10 @@ typedef struct SearchPlace {
     uint32_t part;
 } SearchPlace;
 
+/* What the options of a user mean together: sampling has beam 1, and a beam is at least n_best. only_length: of the
+ * limits, max_length alone was given, so nothing else is the limit. */
+void search_options_together(SearchOptions *options, bool only_length);
+
 /* Checks every option, for a model of this shape; `where` begins the message (a file's name). */
 bool search_check(const SearchOptions *options, const Hyper *hyper, const char *where, Error *err);
 
