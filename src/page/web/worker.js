@@ -165,7 +165,8 @@ class System {
   }
 }
 
-/* The program, running. Where it comes to an unforeseen end, it is lost, and the next call begins another. */
+/* The program, running. Where it comes to an unforeseen end or has no more memory, it is lost, and the next call begins
+ * another. */
 class Program {
   constructor(wasm, files) {
     this.module = new WebAssembly.Module(wasm);
@@ -208,6 +209,7 @@ class Program {
       const last = this.system.said.trim().split("\n").pop();
       throw new Error(last || error.message);
     }
+    if (!good && answer.startsWith("out of memory")) this.c = null;
     if (!good) throw new Error(answer);
     return answer;
   }
