@@ -37,8 +37,8 @@ endif
 # All symbols are hidden, unless nmt.h declares them: the shared library has the same objects as the commands.
 B       := build/$(if $(MPI),$(subst release-,,$(VARIANT)-mpi),$(VARIANT))
 PIC     := -fPIC -fvisibility=hidden
-FLAGS   := -std=c11 -D_GNU_SOURCE -Isrc $(if $(STB),-isystem "$(STB)") $(WARN) \
-           $(CFLAGS_$(VARIANT)) $(PIC) $(CPPFLAGS) $(CFLAGS) -ffp-contract=off
+FLAGS   := -std=c11 -D_GNU_SOURCE -Isrc $(if $(STB),-isystem "$(STB)") $(WARN) $(CFLAGS_$(VARIANT)) $(PIC) $(CPPFLAGS) \
+           $(CFLAGS) -ffp-contract=off
 LIBS    := -lm -pthread
 
 # What cannot give the program that was tested is refused (src/base/exact.h does the same without make).

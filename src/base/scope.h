@@ -27,8 +27,7 @@ void scope_free(Scope *scope); /* NULL is fine */
 typedef enum ScopeEnd {
     SCOPE_DONE,
     SCOPE_FAILED,    /* the body returned false */
-    SCOPE_NO_MEMORY, /* the body returned false with a message that scope_short was told of, or it was left because
-                        memory ran out */
+    SCOPE_NO_MEMORY, /* memory ran out: the body returned false with the message given to scope_short, or it was left */
     SCOPE_BUG,       /* it was left because a CHECK failed */
 } ScopeEnd;
 

@@ -22,9 +22,8 @@ int WEB_EXPORT(web_open)(const char *path);
 
 /* knock: names of what the model does without, with commas between them; "": nothing. */
 
-/* {text, source: [words], words: [{text, source, shares: [a share for each source word]}],
- * log_probability, cut, unseen: as in ./inspect}; `source` of a word is the number of the source word with the largest
- * share. */
+/* {text, source: [words], words: [{text, source, shares: [a share for each source word]}], log_probability, cut,
+ * unseen: as in ./inspect}; `source` of a word is the number of the source word with the largest share. */
 int WEB_EXPORT(web_translate)(const char *text, const char *knock);
 
 /* The text with the spelling that the open model reads and says (text/normalise.h). */

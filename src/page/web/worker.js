@@ -209,9 +209,9 @@ class Program {
       const last = this.system.said.trim().split("\n").pop();
       throw new Error(last || error.message);
     }
-    if (!good && answer.startsWith("out of memory")) this.c = null;
-    if (!good) throw new Error(answer);
-    return answer;
+    if (good) return answer;
+    if (answer.startsWith("out of memory")) this.c = null;
+    throw new Error(answer);
   }
 
   json(name, ...values) { return JSON.parse(this.call(name, ...values)); }
