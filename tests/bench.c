@@ -103,7 +103,7 @@ __attribute__((target("amx-tile,amx-bf16"))) static void peak_tiles_task(void *c
     _tile_release();
     ((double *)context)[task] = 2.0 * ROUNDS * 4 * 16 * 16 * 32;
 }
-static bool has_tiles(void) { return matmul_fast_precision() == PRECISION_BFLOAT16; }
+static bool has_tiles(void) { return strcmp(cpu_instruction_set(), "amx") == 0; }
 #else
 static void peak_tiles_task(void *context, size_t task, size_t worker) {
     (void)worker;

@@ -226,11 +226,23 @@ static void test_bias_of_a_sum(void) {
     }
 }
 
+/* train.precision = auto takes bfloat16 where the CPU computes with it, and does so faster than with floats. */
+static void check_auto(void) {
+    const char *const set = cpu_instruction_set();
+    bool fast = strcmp(set, "amx") == 0;
+#if defined(__x86_64__)
+    fast = fast || (strcmp(set, "avx512_bf16") == 0 && __builtin_cpu_is("amd"));
+#endif
+    EXPECT_INT(matmul_fast_precision(), fast ? BF : PRECISION_FLOAT32);
+}
+static void test_auto(void) { for_each_set(check_auto); }
+
 int main(void) {
     RUN(test_part_of_a_row);
     RUN(test_products);
     RUN(test_gradients);
     RUN(test_packing_once);
     RUN(test_bias_of_a_sum);
+    RUN(test_auto);
     return test_finish();
 }

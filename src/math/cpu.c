@@ -24,6 +24,7 @@ typedef struct Set {
     Isa isa;
     const PairKernels *pairs;
     const Int8Kernels *int8;
+    bool fast_pairs;
 } Set;
 
 static const char *set_names[MAX_SETS + 1];
@@ -31,8 +32,8 @@ static Set sets[MAX_SETS];
 static size_t set_count, in_use, second_level_cache = 1 << 20;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void offer(const char *name, Isa isa, const PairKernels *pairs, const Int8Kernels *int8) {
-    sets[set_count] = (Set){isa, pairs, int8};
+static void offer(const char *name, Isa isa, const PairKernels *pairs, const Int8Kernels *int8, bool fast_pairs) {
+    sets[set_count] = (Set){isa, pairs, int8, fast_pairs};
     set_names[set_count++] = name;
 }
 
@@ -58,24 +59,26 @@ static bool may_use_tiles(void) {
 
 static void offer_x86(void) {
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) offer("avx2", ISA_AVX2, NULL, NULL);
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) offer("avx2", ISA_AVX2, NULL, NULL, false);
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
         !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
         return;
     const Int8Kernels *const int8 = leaf7(0, 2, 11) ? int8_avx512_vnni : NULL;
-    offer("avx512", ISA_AVX512, NULL, int8);
-    if (pairs_avx512_bf16 && leaf7(1, 0, 5)) offer("avx512_bf16", ISA_AVX512, pairs_avx512_bf16, int8);
-    if (pairs_amx && leaf7(0, 3, 22) && leaf7(0, 3, 24) && may_use_tiles()) offer("amx", ISA_AVX512, pairs_amx, int8);
+    offer("avx512", ISA_AVX512, NULL, int8, false);
+    if (pairs_avx512_bf16 && leaf7(1, 0, 5))
+        offer("avx512_bf16", ISA_AVX512, pairs_avx512_bf16, int8, __builtin_cpu_is("amd"));
+    if (pairs_amx && leaf7(0, 3, 22) && leaf7(0, 3, 24) && may_use_tiles())
+        offer("amx", ISA_AVX512, pairs_amx, int8, true);
 }
 
 #endif
 
 static void detect(void) {
-    offer("generic", ISA_GENERIC, NULL, NULL);
+    offer("generic", ISA_GENERIC, NULL, NULL, false);
 #if defined(SETS_x86_64)
     offer_x86();
 #elif defined(SETS_aarch64)
-    offer("neon", ISA_NEON, NULL, NULL); /* part of every 64-bit ARM CPU */
+    offer("neon", ISA_NEON, NULL, NULL, false); /* part of every 64-bit ARM CPU */
 #endif
     const char *wanted = getenv("NMT_ISA");
     const int found = wanted ? names_find(set_names, wanted) : -1;
@@ -94,6 +97,8 @@ static const Set *set_in_use(void) {
 Isa cpu_isa(void) { return set_in_use()->isa; }
 
 const PairKernels *cpu_pairs(void) { return set_in_use()->pairs; }
+
+bool cpu_fast_pairs(void) { return set_in_use()->fast_pairs; }
 
 const Int8Kernels *cpu_int8(void) { return set_in_use()->int8; }
 

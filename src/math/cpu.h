@@ -15,7 +15,11 @@ Isa cpu_isa(void);
 /* Products in bfloat16 of the set in use (math/pairs.h); NULL where it has no instructions for them. */
 const struct PairKernels *cpu_pairs(void);
 
-/* The same for products in 8-bit integers (math/int8.h). */
+/* Whether those products are faster than products of floats: with AMX tiles, and with the dot products of AMD's CPUs.
+ * The dot products of Intel's CPUs are slower than their products of floats (math/README.md). */
+bool cpu_fast_pairs(void);
+
+/* Products in 8-bit integers (math/int8.h) of the set in use; NULL where it has no instructions for them. */
 const struct Int8Kernels *cpu_int8(void);
 
 /* Bytes of the second-level cache, as one core said when it was first asked for; 1 MiB if it is unknown. */

@@ -296,9 +296,7 @@ static void *packed_weights(Compute compute, const ProductKernels *kernel, Matri
     return factor.packed;
 }
 
-Precision matmul_fast_precision(void) {
-    return cpu_pairs() && cpu_pairs()->preferred ? PRECISION_BFLOAT16 : PRECISION_FLOAT32;
-}
+Precision matmul_fast_precision(void) { return cpu_fast_pairs() ? PRECISION_BFLOAT16 : PRECISION_FLOAT32; }
 
 /* Rows of a block of c that an epilogue is done to: it leaves half of a second-level cache to the factors. */
 static size_t epilogue_rows(const ProductKernels *kernel, size_t columns) {

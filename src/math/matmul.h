@@ -53,7 +53,7 @@ typedef struct Compute {
     struct RoundedWeights *rounded; /* of products in bfloat16: math/matmul_stored.h */
 } Compute;
 
-/* bfloat16 where the CPU multiplies it many times as fast as floats (AMX), else float32. */
+/* bfloat16 where the CPU computes with it faster than with floats (cpu_fast_pairs), else float32. */
 Precision matmul_fast_precision(void);
 
 /* c (m, n) = or += a (m, k) b (k, n); c's rows are ldc elements apart. Split over the pool's threads if it is large

@@ -24,8 +24,7 @@ typedef uint32_t Cell __attribute__((may_alias));
 static inline size_t pairs_cells(size_t k) { return size_round_up(k, PAIRS_RUN) / 2; }
 
 typedef struct PairKernels {
-    size_t mr, nr;  /* rows and columns of a tile */
-    bool preferred; /* so much faster than float32 that train.precision = auto takes it */
+    size_t mr, nr; /* rows and columns of a tile */
 
     /* c (mr, nr; rows ldc apart) = [c or bias +] a (mr, cells; rows a_row apart) times b (cells, nr; packed). Only the
      * first `rows` rows of a and c and the first `cols` columns of c exist. add: the product is added to c; else it is

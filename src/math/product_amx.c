@@ -119,7 +119,6 @@ static void amx_tile(real *c, size_t ldc, const Cell *a, size_t a_row, const Cel
 static const PairKernels amx_kernels = {
     .mr = AMX_MR,
     .nr = PAIRS_NR,
-    .preferred = true,
     .tile = amx_tile,
     .pack = pairs_pack,
     .pack_rows = pairs_pack_rows,

@@ -80,7 +80,8 @@ static const Field train_fields[] = {
     REAL("train.average", average, "0", 0, 0.99999,
          "the model is a moving average of the weights: this share of it stays at each step; 0: the last weights"),
     CHOICE("train.precision", precision, "float32", TRAIN_PRECISION_NAMES,
-           "how exactly matrices are multiplied; auto: bfloat16, which is rough but fast, where the CPU has AMX"),
+           "how exactly matrices are multiplied; bfloat16 is rough; auto: bfloat16 where the CPU is faster with it "
+           "(Intel's with AMX, AMD's since Zen 4), else float32"),
     INTEGER("train.threads", threads, "0", 0, 1024, "threads to compute with; 0: one for each core"),
     INTEGER("train.log_every", log_every, "100", 1, STEPS_MAX, "steps from one line of the log to the next"),
 

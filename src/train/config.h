@@ -20,7 +20,7 @@ typedef enum ValidMetric { METRIC_LOSS, METRIC_EXACT, METRIC_BLEU } ValidMetric;
 #define METRIC_NAMES                                                                                                   \
     ((const char *const[]){[METRIC_LOSS] = "loss", [METRIC_EXACT] = "exact", [METRIC_BLEU] = "bleu", NULL})
 
-/* train.precision; auto: bfloat16 where it is many times as fast as float32 (matmul_fast_precision), else float32. */
+/* train.precision; auto: bfloat16 where it is faster than float32 (matmul_fast_precision), else float32. */
 typedef enum TrainPrecision { TRAIN_FLOAT32, TRAIN_BFLOAT16, TRAIN_AUTO } TrainPrecision;
 #define TRAIN_PRECISION_NAMES                                                                                          \
     ((const char *const[]){[TRAIN_FLOAT32] = "float32", [TRAIN_BFLOAT16] = "bfloat16", [TRAIN_AUTO] = "auto", NULL})
