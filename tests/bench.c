@@ -387,7 +387,7 @@ static void step_begin(Step *s, Compute compute, const Size *size) {
     s->target = make_sentences(target_lengths, size->sentences, size->hyper.vocab);
     const TransformerLimits limits = {s->source.start[size->sentences], s->target.start[size->sentences],
                                       s->source.longest, s->target.longest};
-    if (!transformer_create(&s->model, &size->hyper, compute, limits, true, &err)) {
+    if (!transformer_create(&s->model, &size->hyper, compute, limits, TRAINING_ONCE, &err)) {
         fprintf(stderr, "bench: %s: %s\n", size->name, err.text);
         exit(1);
     }
@@ -410,8 +410,9 @@ static double step_run(Step *s) {
     const size_t count = s->model.params.count;
     const double began = terminal_seconds();
     vector_clear(s->dw, count);
-    transformer_train(&s->model, s->w, s->dw, s->source, s->target, s->target.token, s->size->smoothing,
-                      (real)(1.0 / s->target.start[s->target.B]), (TransformerStep){1, ++s->t, 0});
+    transformer_train(&s->model, s->w, s->dw, s->source, s->target, s->target.token,
+                      (LossOptions){.smoothing = s->size->smoothing}, (real)(1.0 / s->target.start[s->target.B]),
+                      (TransformerStep){1, ++s->t, 0});
     const double norm = optimiser_norm(s->pool, s->dw, count);
     adam_update(s->pool, &s->model.params, s->w, s->m, s->v, s->dw, s->t, 1e-3, optimiser_clip(norm, 1), options);
     return terminal_seconds() - began;

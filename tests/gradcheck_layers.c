@@ -514,21 +514,43 @@ static double loss_loss(void *context) {
            c->scale;
 }
 
+/* log p[j] for all classes, of row n. */
+static void plain_row(const LossCase *c, size_t n, double *log_p) {
+    const LossShape s = c->shape;
+    double sum = 0;
+    for (size_t j = 0; j < s.V; j++) {
+        log_p[j] = 0;
+        for (size_t d = 0; d < s.D; d++) log_p[j] += c->l.in[0].x[n * s.D + d] * c->l.in[1].x[j * s.D + d];
+        sum += exp(log_p[j]);
+    }
+    for (size_t j = 0; j < s.V; j++) log_p[j] -= log(sum);
+}
+
 /* The two figures by their definitions. */
 static Loss plain_loss(const LossCase *c) {
     const LossShape s = c->shape;
+    const size_t copies = s.options.rdrop > 0 ? 2 : 1, tokens = s.N / copies;
+    double *p = memory_new(s.V, sizeof *p), *q = memory_new(s.V, sizeof *q), *const rows[2] = {p, q};
     Loss total = {0, 0};
-    for (size_t n = 0; n < s.N; n++) {
-        double sum = 0, logits = 0, aim = 0;
-        for (size_t j = 0; j < s.V; j++) {
-            double z = 0;
-            for (size_t d = 0; d < s.D; d++) z += c->l.in[0].x[n * s.D + d] * c->l.in[1].x[j * s.D + d];
-            sum += exp(z), logits += z;
-            if (j == (size_t)c->l.token[n]) aim = z;
+    for (size_t n = 0; n < tokens; n++) {
+        for (size_t copy = 0; copy < copies; copy++) {
+            const double *row = rows[copy];
+            double sum = 0;
+            plain_row(c, copy * tokens + n, rows[copy]);
+            for (size_t j = 0; j < s.V; j++) sum += row[j];
+            const double nll = -row[c->l.token[n]];
+            total.nll += nll / (double)copies;
+            total.loss += ((1 - s.options.smoothing) * nll - s.options.smoothing * sum / (double)s.V) / (double)copies;
         }
-        total.nll += log(sum) - aim;
-        total.loss += (1 - s.smoothing) * (log(sum) - aim) + s.smoothing * (log(sum) - logits / (double)s.V);
+        if (copies == 1) continue;
+        double kl_pq = 0, kl_qp = 0;
+        for (size_t j = 0; j < s.V; j++) {
+            kl_pq += exp(p[j]) * (p[j] - q[j]);
+            kl_qp += exp(q[j]) * (q[j] - p[j]);
+        }
+        total.loss += s.options.rdrop / 4 * (kl_pq + kl_qp);
     }
+    free(p), free(q);
     return total;
 }
 
@@ -546,16 +568,23 @@ static void check_loss(const char *name, const int32_t *token, LossShape shape, 
     check_inputs((Gradcheck){name, loss_loss, NULL, &c, 0, shape.V > 1000 ? 1e-2 : 0}, &c.l, checks);
 }
 
-static void test_loss(void) { check_loss("loss", few_tokens, (LossShape){11, D, V, 0.1}, ALL); }
+static void test_loss(void) { check_loss("loss", few_tokens, (LossShape){11, D, V, {.smoothing = 0.1}}, ALL); }
 static void test_loss_not_smoothed(void) {
-    check_loss("loss, not smoothed", few_tokens, (LossShape){11, D, V, 0}, ALL);
+    check_loss("loss, not smoothed", few_tokens, (LossShape){11, D, V, {.smoothing = 0}}, ALL);
 }
 
-/* Rows in three blocks: 64, 64 and 2. */
+/* With R-Drop, each token is there twice. */
+static void test_loss_rdrop(void) {
+    check_loss("loss, R-Drop", few_tokens, (LossShape){22, D, V, {.smoothing = 0.1, .rdrop = 3}}, ALL);
+    check_loss("loss, R-Drop, not smoothed", few_tokens, (LossShape){22, D, V, {.smoothing = 0, .rdrop = 0.5}}, ALL);
+}
+
+/* Rows in three blocks: 64, 64 and 2; with R-Drop, three blocks of twice 32, 32 and 1. */
 static void test_loss_blocks(void) {
     int32_t token[130];
     for (size_t n = 0; n < 130; n++) token[n] = (int32_t)(n * 997 % 65536);
-    check_loss("loss, many tokens", token, (LossShape){130, 2, 65536, 0.1}, 6);
+    check_loss("loss, many tokens", token, (LossShape){130, 2, 65536, {.smoothing = 0.1}}, 6);
+    check_loss("loss, R-Drop, many tokens", token, (LossShape){130, 2, 65536, {.smoothing = 0.1, .rdrop = 3}}, 6);
 }
 
 int main(int argc, char **argv) {
@@ -600,6 +629,7 @@ int main(int argc, char **argv) {
     RUN(test_sublayer_no_dropout);
     RUN(test_loss);
     RUN(test_loss_not_smoothed);
+    RUN(test_loss_rdrop);
     RUN(test_loss_blocks);
     pool_free(pool);
     arena_free(&arena);

@@ -8,15 +8,19 @@
 #include "base/pool.h"
 #include "model/transformer.h"
 
-enum { B = 3, V = 260, D = 12, H = 3, F = 10, P = 7, SAMPLE = 10 };
+enum { V = 260, D = 12, H = 3, F = 10, P = 7, SAMPLE = 10 };
 
-/* Some tokens come twice in a sentence, some on both sides, one is alone at its position; most do not come at all. */
-static const uint32_t source_start[B + 1] = {0, 2, 7, 11}, target_start[B + 1] = {0, 3, 5, 11};
-static const int32_t source_token[11] = {9, 2, 17, 5, 17, 254, 2, 31, 9, 9, 2};
-static const int32_t target_in[11] = {1, 5, 77, 1, 259, 1, 40, 5, 40, 17, 6};
-static const int32_t target_out[11] = {5, 77, 2, 259, 2, 40, 5, 40, 17, 6, 2};
-static const Packed source = {B, source_token, source_start, 5}, target = {B, target_in, target_start, 6};
-static const double SMOOTHING = 0.1, SCALE = 1.0 / 11;
+/* Some tokens come twice in a sentence, some on both sides, one is alone at its position; most do not come at all.
+ * All three sentences are there again, for R-Drop. */
+#define TWICE(...)                                                                                                     \
+    { __VA_ARGS__, __VA_ARGS__ }
+static const uint32_t source_start[] = {0, 2, 7, 11, 13, 18, 22}, target_start[] = {0, 3, 5, 11, 14, 16, 22};
+static const int32_t source_token[] = TWICE(9, 2, 17, 5, 17, 254, 2, 31, 9, 9, 2);
+static const int32_t target_in[] = TWICE(1, 5, 77, 1, 259, 1, 40, 5, 40, 17, 6);
+static const int32_t target_out[] = TWICE(5, 77, 2, 259, 2, 40, 5, 40, 17, 6, 2);
+static Packed source = {3, source_token, source_start, 5}, target = {3, target_in, target_start, 6};
+static const double SCALE = 1.0 / 11;
+static LossOptions options = {.smoothing = 0.1};
 static const TransformerStep step = {.seed = 3, .step = 41, .piece = 2};
 
 static Pool *one_thread, *two_threads;
@@ -29,7 +33,7 @@ typedef struct Model {
 
 static double model_loss(void *context) {
     Model *m = context;
-    return transformer_train(&m->transformer, m->w, m->dw, source, target, target_out, SMOOTHING, SCALE, step).loss *
+    return transformer_train(&m->transformer, m->w, m->dw, source, target, target_out, options, SCALE, step).loss *
            SCALE;
 }
 
@@ -38,10 +42,10 @@ static uint64_t model_piece(void *context) {
     const Model *m = context;
     uint64_t hash = 0;
     for (size_t l = 0; l < hyper.encoder_layers; l++)
-        for (size_t i = 0; i < source_start[B] * F; i++)
+        for (size_t i = 0; i < source_start[source.B] * F; i++)
             hash = hash * 31 + (stored_floats(m->transformer.encoder.layers[l].feedforward.pre)[i] > 0);
     for (size_t l = 0; l < hyper.decoder_layers; l++)
-        for (size_t i = 0; i < target_start[B] * F; i++)
+        for (size_t i = 0; i < target_start[target.B] * F; i++)
             hash = hash * 31 + (stored_floats(m->transformer.decoder.layers[l].feedforward.pre)[i] > 0);
     return hash;
 }
@@ -72,15 +76,16 @@ static void test_configuration(void) {
                              *const tyings[] = {"all", "decoder", "none"},
                              *const positions[] = {"sinusoidal", "learned", "none"};
     char name[64];
-    snprintf(name, sizeof name, "%s %s %s %s", norms[hyper.norm], tyings[hyper.tying], activations[hyper.activation],
-             positions[hyper.positions]);
+    snprintf(name, sizeof name, "%s %s %s %s%s", norms[hyper.norm], tyings[hyper.tying], activations[hyper.activation],
+             positions[hyper.positions], options.rdrop > 0 ? " R-Drop" : "");
     Error err;
     Transformer transformer;
     Model m;
-    const TransformerLimits limits = {source_start[B], target_start[B], source.longest, target.longest};
+    const TrainingPasses training = options.rdrop > 0 ? TRAINING_TWICE : TRAINING_ONCE;
+    const TransformerLimits limits = {source_start[source.B], target_start[target.B], source.longest, target.longest};
     EXPECT(hyper_check(&hyper, "gradient check", &err));
-    EXPECT(transformer_create(&transformer, &hyper, (Compute){.pool = two_threads}, limits, true, &err));
-    EXPECT(transformer_create(&m.transformer, &hyper, (Compute){.pool = one_thread}, limits, true, &err));
+    EXPECT(transformer_create(&transformer, &hyper, (Compute){.pool = two_threads}, limits, training, &err));
+    EXPECT(transformer_create(&m.transformer, &hyper, (Compute){.pool = one_thread}, limits, training, &err));
     const size_t count = transformer.params.count;
     m.w = memory_new(count, sizeof(real)), m.dw = memory_new(count, sizeof(real));
 
@@ -93,9 +98,10 @@ static void test_configuration(void) {
     real *gradient = memory_new(count, sizeof(real)), *dirt = memory_new(count, sizeof(real));
     gradcheck_fill(dirt, count, 1, 2);
     /* A batch before this one, whose numbers are still in the memory of the pass. */
-    transformer_train(&transformer, m.w, gradient, source, target, target_out, 0, 1, (TransformerStep){1, 1, 1});
+    transformer_train(&transformer, m.w, gradient, source, target, target_out, (LossOptions){0}, 1,
+                      (TransformerStep){1, 1, 1});
     memcpy(gradient, dirt, count * sizeof(real));
-    Loss loss = transformer_train(&transformer, m.w, gradient, source, target, target_out, SMOOTHING, SCALE, step);
+    Loss loss = transformer_train(&transformer, m.w, gradient, source, target, target_out, options, SCALE, step);
     for (size_t i = 0; i < count; i++) gradient[i] -= dirt[i];
     EXPECT(loss.loss * SCALE == model_loss(&m));
     check_tensors(&m, name, gradient);
@@ -110,7 +116,9 @@ int main(int argc, char **argv) {
     Error err;
     one_thread = pool_create(1, &err), two_threads = pool_create(2, &err);
     if (!one_thread || !two_threads) return 1;
-    for (int i = 0; i < 26; i++) { /* the last two without positions */
+    for (int i = 0; i < 26; i++) { /* the last two without positions, every third with R-Drop */
+        options.rdrop = i % 3 == 2 ? 2 : 0;
+        source.B = target.B = i % 3 == 2 ? 6 : 3;
         hyper = (Hyper){.vocab = V,
                         .width = D,
                         .heads = H,

@@ -31,7 +31,7 @@ void real_create(RealSizes sizes) {
     Error err;
     pool = pool_create(2, &err);
     CHECK(pool && hyper_check(&hyper, "test_micro", &err) &&
-              transformer_create(&model, &hyper, (Compute){.pool = pool}, limits, true, &err),
+              transformer_create(&model, &hyper, (Compute){.pool = pool}, limits, TRAINING_ONCE, &err),
           "the real program takes micro.c's sizes");
     real **const blocks[] = {&w, &dw, &m, &v};
     for (size_t i = 0; i < 4; i++) *blocks[i] = memory_new(model.params.count, sizeof(real));
@@ -58,7 +58,8 @@ double real_learn(RealBatch batch, double smoothing) {
     const size_t P = model.params.hyper.max_length;
     const Packed source = {batch.B, batch.source, batch.source_start, P};
     const Packed target = {batch.B, batch.target_in, batch.target_start, P};
-    return transformer_train(&model, w, dw, source, target, batch.target_out, smoothing, 1, (TransformerStep){1, 1, 0})
+    return transformer_train(&model, w, dw, source, target, batch.target_out, (LossOptions){.smoothing = smoothing}, 1,
+                             (TransformerStep){1, 1, 0})
         .loss;
 }
 

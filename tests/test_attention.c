@@ -285,7 +285,7 @@ typedef struct Case {
 } Case;
 
 static void case_open(Case *c, Pool *on, Hyper hyper, const uint32_t *source, const uint32_t *target, size_t count,
-                      bool training) {
+                      TrainingPasses training) {
     Error err;
     EXPECT(hyper_check(&hyper, "hyper", &err));
     batch_make(&c->source, 1, source, count);
@@ -328,7 +328,7 @@ static void check_causal_decoder(void) {
     static const uint32_t source[] = {4, 6}, target[] = {9, 70};
     for (int norm = NORM_PRE; norm <= NORM_POST; norm++) {
         Case c;
-        case_open(&c, pool, hyper_of((NormPlace)norm), source, target, 2, false);
+        case_open(&c, pool, hyper_of((NormPlace)norm), source, target, 2, TRAINING_NONE);
         Outputs before = run_stacks(&c, c.source.packed, c.target.packed);
         for (size_t b = 0; b < 2; b++) {
             const size_t first = c.target.start[b], rows = target[b];
@@ -357,7 +357,7 @@ static void check_neighbours(void) {
     enum { B = COUNT(source) };
     for (int norm = NORM_PRE; norm <= NORM_POST; norm++) {
         Case c;
-        case_open(&c, pool, hyper_of((NormPlace)norm), source, target, B, false);
+        case_open(&c, pool, hyper_of((NormPlace)norm), source, target, B, TRAINING_NONE);
         Outputs together = run_stacks(&c, c.source.packed, c.target.packed);
         EXPECT(all_finite(together.out, rows_of(&c.target) * D));
         for (size_t b = 0; b < B; b++) {
@@ -381,7 +381,7 @@ static void check_cache(NormPlace norm, size_t T) {
     static const size_t source_of[B] = {0, 1, 2, 0}; /* the last shares the first's */
     const uint32_t shared[B] = {5, 1, 70, 5}, target[B] = {(uint32_t)T, (uint32_t)T, (uint32_t)T, (uint32_t)T};
     Case c;
-    case_open(&c, pool, hyper_of(norm), shared, target, B, false);
+    case_open(&c, pool, hyper_of(norm), shared, target, B, TRAINING_NONE);
     memcpy(c.source.token + c.source.start[3], c.source.token, 5 * sizeof(int32_t));
     Outputs whole = run_stacks(&c, c.source.packed, c.target.packed);
 
@@ -437,8 +437,8 @@ static Hyper dropping(NormPlace norm) {
 /* dw (count) is overwritten. */
 static Loss train(Case *c, real *dw, TransformerStep step) {
     vector_clear(dw, c->model.params.count);
-    return transformer_train(&c->model, c->w, dw, c->source.packed, c->target.packed, c->target.token, 0.1,
-                             (real)1 / (real)rows_of(&c->target), step);
+    return transformer_train(&c->model, c->w, dw, c->source.packed, c->target.packed, c->target.token,
+                             (LossOptions){.smoothing = 0.1}, (real)1 / (real)rows_of(&c->target), step);
 }
 
 /* The batch is large enough for every product and loop to be split. */
@@ -453,7 +453,7 @@ static void check_threads(void) {
             Error err;
             Pool *on = pool_create(threads[i], &err);
             Case c;
-            case_open(&c, on, dropping((NormPlace)norm), source, target, B, true);
+            case_open(&c, on, dropping((NormPlace)norm), source, target, B, TRAINING_ONCE);
             const size_t count = c.model.params.count;
             real *dw = zeros(count);
             Loss found = train(&c, dw, (TransformerStep){11, 3, 1});
@@ -479,7 +479,7 @@ static void check_dropout_draws(void) {
                                             {1, 1, 0}};
     enum { COUNT = COUNT(steps) };
     Case c;
-    case_open(&c, pool, dropping(NORM_PRE), source, target, 2, true);
+    case_open(&c, pool, dropping(NORM_PRE), source, target, 2, TRAINING_ONCE);
     const size_t count = c.model.params.count;
     real *dw[COUNT];
     Loss loss[COUNT];

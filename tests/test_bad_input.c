@@ -271,6 +271,9 @@ static void test_overrides(void) {
     for (size_t i = 0; i < COUNT(rows); i++)
         expect_failure(rows[i].override, rows[i].code, ARGS("train", "tiny.ini", "run.dir=new", rows[i].override), NULL,
                        rows[i].parts);
+    expect_failure("R-Drop without dropout", 1,
+                   ARGS("train", "tiny.ini", "run.dir=new", "model.dropout=0", "train.rdrop=2"), NULL,
+                   PARTS("tiny.ini: train.rdrop: expected 0 without dropout", "found 2"));
 }
 
 /* ---- Corpora: each once for training and once for validation ---- */
@@ -508,6 +511,7 @@ static void test_changed_configs(void) {
         "train.beta2=0.9",
         "train.epsilon=0.5",
         "train.weight_decay=0.01",
+        "train.rdrop=2",
         "train.clip_norm=2",
         "train.accumulate=2",
         "train.pieces=2",

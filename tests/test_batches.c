@@ -180,21 +180,23 @@ static void test_shuffle_is_fair(void) {
     pairs_free(&pairs);
 }
 
-static void test_packed_rows(void) {
+/* copies: how often the sentences of a batch are there. */
+static void check_packed_rows(size_t copies) {
     PairSet pairs = random_pairs(300, 12);
     BatchPlan plan = batches_plan(&pairs, 50, 2, 1);
-    BatchLimits limits = batches_limits(&pairs, 50);
+    const BatchLimits limits = batches_limits_of_copies(batches_limits(&pairs, 50), copies);
     Arena arena;
     Error err;
     EXPECT(arena_create(&arena, batch_bytes(&limits), &err));
     for (size_t i = 0; i < plan.count; i++) {
         Batch batch;
-        batch_fill(&batch, &arena, &pairs, &plan, i);
+        batch_fill(&batch, &arena, &pairs, &plan, i, copies);
         size_t longest_source = 0, longest_target = 0;
-        EXPECT_INT(batch.sentences, plan.batches[i].count);
+        const size_t once = plan.batches[i].count;
+        EXPECT_INT(batch.sentences, copies * once);
         EXPECT(batch.source_start[0] == 0 && batch.target_start[0] == 0);
         for (size_t b = 0; b < batch.sentences; b++) {
-            size_t pair = plan.order[plan.batches[i].first + b];
+            size_t pair = plan.order[plan.batches[i].first + b % once];
             const uint16_t *source = pairs.tokens + pairs.start[2 * pair];
             const uint16_t *target = pairs.tokens + pairs.start[2 * pair + 1];
             size_t source_length = pairs_source_length(&pairs, pair), target_length = pairs_target_length(&pairs, pair);
@@ -216,6 +218,10 @@ static void test_packed_rows(void) {
     arena_free(&arena);
     batches_free(&plan);
     pairs_free(&pairs);
+}
+static void test_packed_rows(void) {
+    check_packed_rows(1);
+    check_packed_rows(2);
 }
 
 static void test_no_pairs(void) {

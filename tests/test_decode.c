@@ -64,7 +64,7 @@ static void model_make(Model *m, Kind kind, size_t threads) {
     m->pool = pool_create(threads, &err);
     EXPECT(m->pool != NULL);
     EXPECT(transformer_create(&m->transformer, &m->hyper, (Compute){.pool = m->pool}, (TransformerLimits){P, P, P, P},
-                              false, &err));
+                              TRAINING_NONE, &err));
     m->params = &m->transformer.params;
     m->w = memory_new(m->params->count, sizeof *m->w);
     parameters_init(m->params, m->w, 7);

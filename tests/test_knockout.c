@@ -34,7 +34,8 @@ static void model_make(NormPlace norm, Positions positions) {
                     .tying = TYING_NONE,
                     .positions = positions};
     EXPECT(hyper_check(&hyper, "test", &err));
-    EXPECT(transformer_create(&model, &hyper, (Compute){.pool = pool}, (TransformerLimits){S, P, S, P}, false, &err));
+    EXPECT(transformer_create(&model, &hyper, (Compute){.pool = pool}, (TransformerLimits){S, P, S, P}, TRAINING_NONE,
+                              &err));
     w = memory_new(model.params.count, sizeof *w);
     parameters_init(&model.params, w, 7);
     for (size_t i = 0; i < model.params.count; i++) w[i] = w[i] * 2 + (real)0.01 * (real)((int)(i % 7) - 3);
@@ -183,7 +184,8 @@ static void test_scores(void) {
     model_make(NORM_PRE, POSITIONS_SINUSOIDAL);
     Transformer keeping;
     Error err;
-    EXPECT(transformer_create(&keeping, &hyper, (Compute){.pool = pool}, (TransformerLimits){S, T, S, T}, true, &err));
+    EXPECT(transformer_create(&keeping, &hyper, (Compute){.pool = pool}, (TransformerLimits){S, T, S, T}, TRAINING_ONCE,
+                              &err));
     for (size_t i = 0; i < COUNT(names); i++) {
         const Knockout k = *names[i] ? knockout_of(names[i]) : (Knockout){0};
         static real p[LAYERS][H * T * T];

@@ -230,7 +230,8 @@ static real *gradient_of(Hyper hyper, Precision precision, Parameters *params) {
     for (int32_t i = 0; i < 141; i++) target[i] = i * 41 % 250 + 3;
     EXPECT(hyper_check(&hyper, "hyper", &err));
     const TransformerLimits limits = {150, 140, 90, 60};
-    EXPECT(transformer_create(&model, &hyper, (Compute){.pool = pool, .precision = precision}, limits, true, &err));
+    EXPECT(transformer_create(&model, &hyper, (Compute){.pool = pool, .precision = precision}, limits, TRAINING_ONCE,
+                              &err));
     *params = parameters_create(&hyper);
     real *w = zeros(params->count), *dw = zeros(params->count);
     parameters_init(params, w, 5);
@@ -241,7 +242,7 @@ static real *gradient_of(Hyper hyper, Precision precision, Parameters *params) {
     }
     const Loss loss =
         transformer_train(&model, w, dw, (Packed){B, source, source_start, 90}, (Packed){B, target, target_start, 60},
-                          target + 1, 0.1, (real)1 / 140, (TransformerStep){3, 41, 2});
+                          target + 1, (LossOptions){.smoothing = 0.1}, (real)1 / 140, (TransformerStep){3, 41, 2});
     EXPECT(isfinite(loss.loss));
     free(w);
     transformer_free(&model);

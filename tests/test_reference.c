@@ -333,7 +333,7 @@ static void check_loss(void) {
     int32_t *target = tokens("loss.target", N, V);
     real *h = values("loss.h", N * D, 2, 0), *weight = values("loss.weight", V * D, 1, 0);
     for (int smooth = 0; smooth <= 1; smooth++) {
-        const LossShape shape = {N, D, V, smooth ? 0.1 : 0};
+        const LossShape shape = {N, D, V, {.smoothing = smooth ? 0.1 : 0}};
         real *dh = zeros(N * D), *dweight = zeros(V * D);
         Arena arena;
         Error err;
@@ -399,7 +399,8 @@ static void check_model(const char *prefix, Hyper hyper, double max_norm, AdamOp
     Error err;
     Transformer model;
     EXPECT(hyper_check(&hyper, prefix, &err));
-    EXPECT(transformer_create(&model, &hyper, (Compute){.pool = pool}, (TransformerLimits){Ns, Nt, 7, 6}, true, &err));
+    EXPECT(transformer_create(&model, &hyper, (Compute){.pool = pool}, (TransformerLimits){Ns, Nt, 7, 6}, TRAINING_ONCE,
+                              &err));
     const Parameters *params = &model.params;
     real *w = zeros(params->count), *dw = zeros(params->count), *m = zeros(params->count), *v = zeros(params->count);
     fill_model(params, w);
@@ -408,8 +409,8 @@ static void check_model(const char *prefix, Hyper hyper, double max_norm, AdamOp
         char name[32];
         Loss forward = transformer_evaluate(&model, w, source, target_in, target_out, 0.1);
         vector_clear(dw, params->count);
-        Loss loss = transformer_train(&model, w, dw, source, target_in, target_out, 0.1, (real)1 / (real)Nt,
-                                      (TransformerStep){1, step, 0});
+        Loss loss = transformer_train(&model, w, dw, source, target_in, target_out, (LossOptions){.smoothing = 0.1},
+                                      (real)1 / (real)Nt, (TransformerStep){1, step, 0});
         EXPECT(forward.loss == loss.loss && forward.nll == loss.nll);
         double norm = optimiser_norm(pool, dw, params->count);
         snprintf(name, sizeof name, "loss%u", step);

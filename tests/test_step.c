@@ -79,6 +79,26 @@ static void test_dropout_of_batches(void) {
     EXPECT(fabs(loss[1] - 2 * loss[0]) > 1e-3 * loss[0]);
 }
 
+/* R-Drop without a difference that dropout makes (it drops about nothing) is the same step: the loss of a token is the
+ * mean of two that are equal, and nothing draws them to one another. With much dropout, it is something else. */
+static void test_rdrop(void) {
+    StepReport report[4];
+    static const char *const dropout[] = {"model.dropout=1e-9", "model.dropout=0.5"};
+    static const char *const rdrop[] = {"train.rdrop=0", "train.rdrop=100"};
+    for (int i = 0; i < 4; i++) {
+        Run r;
+        run_open(&r, ARGS(dropout[i / 2], rdrop[i % 2]));
+        report[i] = trainer_step(&r.t);
+        EXPECT_INT(report[i].tokens, report[0].tokens);
+        run_close(&r);
+    }
+    EXPECT_NEAR(report[1].loss / report[0].loss, 1, 1e-5);
+    EXPECT_NEAR(report[1].nll / report[0].nll, 1, 1e-5);
+    EXPECT_NEAR(report[1].norm / report[0].norm, 1, 1e-4);
+    EXPECT(report[3].loss > 1.5 * report[2].loss);
+    EXPECT_NEAR(report[3].nll / report[2].nll, 1, 0.1);
+}
+
 /* Adam's first moments are (1 - beta1) times the gradient and (1 - beta2) times its square; the gradient is shortened
  * to train.clip_norm. */
 static void test_clipped(void) {
@@ -105,6 +125,8 @@ static void test_keys_matter(void) {
         {"model.dropout=0.2", "train.seed=1"},
         {"model.attention_dropout=0.2", "train.seed=1"},
         {"model.activation_dropout=0.2", "train.seed=1"},
+        {"model.dropout=0.2", "train.rdrop=1"},
+        {"model.dropout=0.2", "train.rdrop=2"},
         {"train.label_smoothing=0", "train.seed=1"},
         {"train.beta1=0.5", "train.seed=1"},
         {"train.beta2=0.5", "train.seed=1"},
@@ -149,6 +171,7 @@ int main(void) {
     write_twenty();
     RUN(test_batches_of_a_step);
     RUN(test_dropout_of_batches);
+    RUN(test_rdrop);
     RUN(test_clipped);
     RUN(test_keys_matter);
     world_leave();

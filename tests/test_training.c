@@ -581,6 +581,20 @@ static void test_instruction_sets(void) {
     }
 }
 
+/* R-Drop: the same bytes on any number of threads, also when the run is continued. */
+static void test_rdrop(void) {
+    static const char *const precisions[] = {"train.precision=float32", "train.precision=bfloat16"};
+    for (int i = 0; i < 2; i++) {
+#define RDROP "train", "tiny.ini", "model.dropout=0.2", "train.rdrop=2", precisions[i]
+        command_gives(0, ARGS(RDROP, "run.dir=whole", "train.max_steps=40", "train.threads=1"), NULL);
+        command_gives(0, ARGS(RDROP, "run.dir=parts", "train.max_steps=20", "train.threads=3"), NULL);
+        command_gives(0, ARGS(RDROP, "run.dir=parts", "train.max_steps=40", "train.threads=2"), NULL);
+        expect_same_run("whole", "parts");
+        remove_folder("whole");
+        remove_folder("parts");
+    }
+}
+
 /* auto becomes one of the two; the model file has it, and the run continues in it. Asking for the other is an error. */
 static void test_precision(void) {
     CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=auto", "train.max_steps=5", "train.precision=auto"),
@@ -639,6 +653,7 @@ int main(void) {
     RUN(test_learns);
     RUN(test_overfits);
     RUN(test_instruction_sets);
+    RUN(test_rdrop);
     RUN(test_precision);
     RUN(test_explodes);
     world_leave();

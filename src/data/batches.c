@@ -136,6 +136,13 @@ BatchLimits batches_limits(const PairSet *pairs, size_t max_tokens) {
                          .longest_target = pairs->longest_target};
 }
 
+BatchLimits batches_limits_of_copies(BatchLimits limits, size_t copies) {
+    limits.sentences *= copies;
+    limits.source_tokens *= copies;
+    limits.target_tokens *= copies;
+    return limits;
+}
+
 uint64_t batch_bytes(const BatchLimits *limits) {
     Arena arena = arena_measure();
     for (int side = 0; side < 2; side++) arena_push(&arena, limits->sentences + 1, sizeof(uint32_t));
@@ -144,18 +151,18 @@ uint64_t batch_bytes(const BatchLimits *limits) {
     return arena_mark(&arena);
 }
 
-void batch_fill(Batch *batch, Arena *arena, const PairSet *pairs, const BatchPlan *plan, size_t index) {
+void batch_fill(Batch *batch, Arena *arena, const PairSet *pairs, const BatchPlan *plan, size_t index, size_t copies) {
     CHECK(index < plan->count, "a batch of the plan");
     const uint32_t *order = plan->order + plan->batches[index].first;
-    size_t sentences = plan->batches[index].count;
+    const size_t pairs_here = plan->batches[index].count, sentences = copies * pairs_here;
     *batch = (Batch){.sentences = sentences};
 
     uint32_t *source_start = arena_push(arena, sentences + 1, sizeof *source_start);
     uint32_t *target_start = arena_push(arena, sentences + 1, sizeof *target_start);
     source_start[0] = target_start[0] = 0;
     for (size_t b = 0; b < sentences; b++) {
-        size_t source_length = pairs_source_length(pairs, order[b]);
-        size_t target_length = pairs_target_length(pairs, order[b]);
+        size_t source_length = pairs_source_length(pairs, order[b % pairs_here]);
+        size_t target_length = pairs_target_length(pairs, order[b % pairs_here]);
         source_start[b + 1] = source_start[b] + (uint32_t)source_length;
         target_start[b + 1] = target_start[b] + (uint32_t)target_length;
         batch->longest_source = size_max(batch->longest_source, source_length);
@@ -166,7 +173,7 @@ void batch_fill(Batch *batch, Arena *arena, const PairSet *pairs, const BatchPla
     int32_t *target_in = arena_push(arena, target_start[sentences], sizeof *target_in);
     int32_t *target_out = arena_push(arena, target_start[sentences], sizeof *target_out);
     for (size_t b = 0; b < sentences; b++) {
-        const uint16_t *tokens = pairs->tokens + pairs->start[2 * (size_t)order[b]];
+        const uint16_t *tokens = pairs->tokens + pairs->start[2 * (size_t)order[b % pairs_here]];
         for (uint32_t i = source_start[b]; i < source_start[b + 1]; i++) source[i] = *tokens++;
         for (uint32_t i = target_start[b]; i < target_start[b + 1]; i++) {
             target_in[i] = i == target_start[b] ? TOKEN_BEGIN : target_out[i - 1];

@@ -58,8 +58,12 @@ void batches_free(BatchPlan *plan);
 
 BatchLimits batches_limits(const PairSet *pairs, size_t max_tokens);
 
+/* The same when all sentences of a batch are there several times. */
+BatchLimits batches_limits_of_copies(BatchLimits limits, size_t copies);
+
 /* Bytes batch_fill pushes at most. */
 uint64_t batch_bytes(const BatchLimits *limits);
 
-/* Batch number `index` of the plan; its arrays are pushed on the arena and live until that is released. */
-void batch_fill(Batch *batch, Arena *arena, const PairSet *pairs, const BatchPlan *plan, size_t index);
+/* Batch number `index` of the plan; its arrays are pushed on the arena and live until that is released. copies: how
+ * often its sentences are there; all of them come once, then all of them again. */
+void batch_fill(Batch *batch, Arena *arena, const PairSet *pairs, const BatchPlan *plan, size_t index, size_t copies);

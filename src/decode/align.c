@@ -10,7 +10,7 @@
 static bool forced_pass(Transformer *model, const real *w, Packed source, Packed target, real *const *shown,
                         Error *err) {
     const TransformerLimits limits = {source.start[source.B], target.start[target.B], source.longest, target.longest};
-    if (!transformer_reserve(model, limits, false, err)) return false;
+    if (!transformer_reserve(model, limits, TRAINING_NONE, err)) return false;
     Pass pass = transformer_pass(model, w);
     pass.shown[ATTENTION_CROSS] = shown;
     transformer_forward(model, &pass, source, target);

@@ -188,7 +188,7 @@ static bool run_model(Scorer *s, Model *m, const Batch *batch, Said *said, Error
     const size_t Ns = batch->source.start[batch->source.B], Nt = batch->target.start[batch->target.B];
     const TransformerLimits limits = {Ns, Nt, batch->source.longest, batch->target.longest};
     const Hyper *h = &m->transformer.params.hyper;
-    if (!transformer_reserve(&m->transformer, limits, false, err)) return false;
+    if (!transformer_reserve(&m->transformer, limits, TRAINING_NONE, err)) return false;
     const size_t most = size_max(BLOCK_LOGITS / h->vocab, BLOCK_ROWS);
     if (!s->logits.size && !arena_create(&s->logits, most * h->vocab * sizeof(real) + ARENA_ALIGNMENT, err))
         return false;

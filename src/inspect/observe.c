@@ -148,7 +148,8 @@ static bool run_model(Observation *o, Error *err) {
     const size_t S = o->S, T = o->T, D = h->width, V = h->vocab;
     const uint32_t source_start[] = {0, (uint32_t)S}, target_start[] = {0, (uint32_t)T};
     const Packed source = {1, o->source, source_start, S}, target = {1, o->target, target_start, T};
-    if (!transformer_create(&o->model, h, (Compute){.pool = o->pool}, (TransformerLimits){S, T, S, T}, true, err))
+    if (!transformer_create(&o->model, h, (Compute){.pool = o->pool}, (TransformerLimits){S, T, S, T}, TRAINING_ONCE,
+                            err))
         return false;
     o->model.knockout = o->file->info.decode.knockout;
     o->pass = transformer_pass(&o->model, o->file->w);

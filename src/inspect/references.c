@@ -281,8 +281,8 @@ static bool encode(const Observation *o, const Mention *mentions, const Place *p
     }
     const size_t N = start[count];
     Transformer model;
-    const bool ok =
-        transformer_create(&model, h, (Compute){.pool = o->pool}, (TransformerLimits){N, 1, longest, 1}, true, err);
+    const bool ok = transformer_create(&model, h, (Compute){.pool = o->pool}, (TransformerLimits){N, 1, longest, 1},
+                                       TRAINING_ONCE, err);
     if (ok) {
         model.knockout = o->file->info.decode.knockout;
         Pass pass = transformer_pass(&model, o->file->w);

@@ -15,8 +15,8 @@ Stacks transformer_forward(Transformer *model, const Pass *pass, Packed source, 
     return (Stacks){memory, decoder_forward(pass, &model->decoder, target, source, memory)};
 }
 
-static LossShape loss_shape(const Hyper *h, size_t N, double smoothing) {
-    return (LossShape){N, h->width, h->vocab, smoothing};
+static LossShape loss_shape(const Hyper *h, size_t N, LossOptions options) {
+    return (LossShape){N, h->width, h->vocab, options};
 }
 
 /* The output layer's weights meet one block of rows after another (nn/loss.c), so packing them pays; all others are
@@ -30,7 +30,7 @@ static void forget_rounded(Transformer *model) {
 }
 
 Loss transformer_train(Transformer *model, const real *w, real *dw, Packed source, Packed target_in,
-                       const int32_t *target_out, double smoothing, real scale, TransformerStep step) {
+                       const int32_t *target_out, LossOptions options, real scale, TransformerStep step) {
     const Parameters *params = &model->params;
     const size_t Ns = source.start[source.B], Nt = target_in.start[target_in.B], D = params->hyper.width;
     Pass pass = transformer_pass(model, w);
@@ -45,7 +45,7 @@ Loss transformer_train(Transformer *model, const real *w, real *dw, Packed sourc
     if (model->compute.packed) packed_weights_forget(model->compute.packed, w + params->output, output_count(params));
     real *dout = net_reals(&pass.net, Nt * D), *dmemory = net_reals(&pass.net, Ns * D);
     const Loss loss = loss_run(&pass.net, dout, params->output, stacks.out, target_out, scale,
-                               loss_shape(&params->hyper, Nt, smoothing));
+                               loss_shape(&params->hyper, Nt, options));
     forget_rounded(model);
     vector_clear(dmemory, Ns * D); /* each decoder layer adds its share */
     decoder_backward(&pass, &model->decoder, dout, dmemory, target_in, source, stacks.memory);
@@ -59,7 +59,7 @@ Loss transformer_evaluate(Transformer *model, const real *w, Packed source, Pack
     const Pass pass = transformer_pass(model, w);
     const Stacks stacks = transformer_forward(model, &pass, source, target_in);
     return loss_run(&pass.net, NULL, params->output, stacks.out, target_out, 1,
-                    loss_shape(&params->hyper, target_in.start[target_in.B], smoothing));
+                    loss_shape(&params->hyper, target_in.start[target_in.B], (LossOptions){.smoothing = smoothing}));
 }
 
 /* ---- the model and its memory ------------------------------------------------------------------------------------ */
@@ -90,23 +90,29 @@ static uint64_t rounded_weights_bytes(const Hyper *h) {
     return layers > output ? layers : output;
 }
 
-/* Bytes of the arena for a pass over whole sentences; backward: it goes backward, too. */
-static uint64_t pass_bytes(const Hyper *h, Precision precision, size_t Ns, size_t Nt, bool backward) {
+/* As far as scratch memory depends on it. */
+static LossOptions loss_of(TrainingPasses training) {
+    return (LossOptions){.rdrop = training == TRAINING_TWICE ? 1 : 0};
+}
+
+/* Bytes of the arena for a pass over whole sentences. */
+static uint64_t pass_bytes(const Hyper *h, Precision precision, size_t Ns, size_t Nt, TrainingPasses training) {
+    const bool backward = training != TRAINING_NONE;
     const uint64_t gradients = backward ? (uint64_t)(Ns + Nt) * h->width * sizeof(real) : 0; /* dout, dmemory */
     return block_stack_bytes(h, precision, STACK_ENCODER, Ns, 0, backward) +
            block_stack_bytes(h, precision, STACK_DECODER, Nt, Ns, backward) + gradients +
-           loss_scratch(precision, loss_shape(h, Nt, 0));
+           loss_scratch(precision, loss_shape(h, Nt, loss_of(training)));
 }
 
-bool transformer_reserve(Transformer *model, TransformerLimits limits, bool training, Error *err) {
+bool transformer_reserve(Transformer *model, TransformerLimits limits, TrainingPasses training, Error *err) {
     const Hyper *h = &model->params.hyper;
     Compute *compute = &model->compute;
     const bool bfloat16 = training && compute->precision == PRECISION_BFLOAT16;
     const size_t Ns = limits.source_tokens, Nt = limits.target_tokens;
     const size_t keys = size_max(limits.longest_source, limits.longest_target);
-    uint64_t bytes = pass_bytes(h, PRECISION_FLOAT32, Ns, Nt, training && !bfloat16);
+    uint64_t bytes = pass_bytes(h, PRECISION_FLOAT32, Ns, Nt, bfloat16 ? TRAINING_NONE : training);
     if (bfloat16) {
-        const uint64_t rounded = pass_bytes(h, PRECISION_BFLOAT16, Ns, Nt, true);
+        const uint64_t rounded = pass_bytes(h, PRECISION_BFLOAT16, Ns, Nt, training);
         if (rounded > bytes) bytes = rounded;
         if (!compute->rounded) compute->rounded = rounded_weights_create(rounded_weights_bytes(h), err);
         if (!compute->rounded) return false;
@@ -119,7 +125,8 @@ bool transformer_reserve(Transformer *model, TransformerLimits limits, bool trai
         if (!arena_create(&model->arena, bytes, err)) return false;
     }
     pass_sinusoidal(&model->positions, h, keys);
-    size_t scratch = size_max(matmul_scratch(), attention_scratch(keys));
+    size_t scratch = size_max(size_max(matmul_scratch(), attention_scratch(keys)),
+                              loss_pool_scratch(loss_shape(h, Nt, loss_of(training))));
     if (bfloat16) {
         scratch = size_max(scratch, attention_stored_scratch(keys, h->width / h->heads));
         scratch = size_max(scratch, matmul_stored_scratch(h->vocab));
@@ -130,7 +137,7 @@ bool transformer_reserve(Transformer *model, TransformerLimits limits, bool trai
 }
 
 bool transformer_create(Transformer *model, const Hyper *hyper, Compute compute, TransformerLimits limits,
-                        bool training, Error *err) {
+                        TrainingPasses training, Error *err) {
     *model = transformer_new(hyper, compute);
     if (transformer_reserve(model, limits, training, err)) return true;
     transformer_free(model);

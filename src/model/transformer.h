@@ -27,6 +27,9 @@ typedef struct TransformerLimits {
     size_t longest_source, longest_target; /* of a sentence; at most max_length */
 } TransformerLimits;
 
+/* Whether passes go backward, and then how often a batch has each sentence: twice with R-Drop (nn/loss.h). */
+typedef enum TrainingPasses { TRAINING_NONE, TRAINING_ONCE, TRAINING_TWICE } TrainingPasses;
+
 typedef struct Transformer {
     Parameters params;
     Compute compute; /* for transformer_train, except attention's own products, which are always in float32; its packed
@@ -38,17 +41,17 @@ typedef struct Transformer {
     const Knockout *knockout; /* what passes that only go forward do without; NULL: nothing */
 } Transformer;
 
-/* hyper has passed hyper_check. compute.pool must outlive the model; its scratch is reserved here. training: passes go
- * backward. Fails, leaving all 0, when there is no memory for the arena; without memory for the tables or the pool's
- * scratch it fails as memory_new does (base/memory.h). Release with transformer_free. */
+/* hyper has passed hyper_check. compute.pool must outlive the model; its scratch is reserved here. Fails, leaving all
+ * 0, when there is no memory for the arena; without memory for the tables or the pool's scratch it fails as memory_new
+ * does (base/memory.h). Release with transformer_free. */
 bool transformer_create(Transformer *model, const Hyper *hyper, Compute compute, TransformerLimits limits,
-                        bool training, Error *err);
+                        TrainingPasses training, Error *err);
 void transformer_free(Transformer *model); /* all 0 is fine */
 
 /* The same in two steps: transformer_new makes a model without room for batches; transformer_reserve makes room,
  * between two passes. */
 Transformer transformer_new(const Hyper *hyper, Compute compute);
-bool transformer_reserve(Transformer *model, TransformerLimits limits, bool training, Error *err);
+bool transformer_reserve(Transformer *model, TransformerLimits limits, TrainingPasses training, Error *err);
 
 /* A new pass in float32, without dropout and gradients. What the pass before left in the arena is gone. */
 Pass transformer_pass(Transformer *model, const real *w);
@@ -68,10 +71,10 @@ typedef struct TransformerStep {
     uint32_t step, piece;
 } TransformerStep;
 
-/* One batch, forward and backward with dropout: adds to the gradient block dw that of the smoothed loss's sum times
- * `scale`. target_in: <s> y1 ..., target_out: (Nt) y1 ... </s>. */
+/* One batch, forward and backward with dropout: adds to the gradient block dw that of the loss's sum times `scale`.
+ * target_in: <s> y1 ..., target_out: (Nt) y1 ... </s>. With R-Drop, each sentence is there twice. */
 Loss transformer_train(Transformer *model, const real *w, real *dw, Packed source, Packed target_in,
-                       const int32_t *target_out, double smoothing, real scale, TransformerStep step);
+                       const int32_t *target_out, LossOptions options, real scale, TransformerStep step);
 
 /* Forward only, without dropout. */
 Loss transformer_evaluate(Transformer *model, const real *w, Packed source, Packed target_in, const int32_t *target_out,

@@ -28,6 +28,9 @@
                                           RngSite site, uint64_t index, size_t n))                                     \
     KERNEL(void, dropout_spans,          (real *out, const real *in, uint32_t keep, real scale, RngSite site,          \
                                           uint64_t index, uint64_t apart, size_t rows, size_t n))                      \
+    /* nn/loss_rows.h */                                                                                               \
+    KERNEL(void, loss_pair,              (real *dp, real *dq, const real *p, const real *q, real own_p, real own_q,    \
+                                          real pull, real smooth, size_t n))                                           \
     /* nn/attention_rows.h */                                                                                          \
     KERNEL(void, attention_score,        (real *score, const real *q, const real *keys, size_t stride, real scale,     \
                                           size_t T, size_t K))                                                         \

@@ -4,72 +4,123 @@
 
 #include "base/size.h"
 #include "math/vector.h"
+#include "nn/kernels.h"
 #include "nn/linear.h"
 
-/* Rows of a block: enough to make packing W and passing over dW worthwhile, few enough that the logits take about 16
- * MB. The block size fixes the order in which dW is summed, so it depends only on V. */
-static size_t block_rows(size_t V) {
-    size_t rows = ((size_t)1 << 22) / V;
-    return rows < 64 ? 64 : rows > MATMUL_KC ? MATMUL_KC : rows;
+/* With R-Drop, the second row of a token comes half a batch later. */
+static size_t rows_of_a_token(LossShape s) { return s.options.rdrop > 0 ? 2 : 1; }
+
+/* Tokens of a block: enough rows to make packing W and passing over dW worthwhile, few enough that the logits take
+ * about 16 MB. The block size fixes the order in which dW is summed, so it depends only on V and R-Drop. */
+static size_t block_tokens(LossShape s) {
+    const size_t rows = ((size_t)1 << 22) / s.V;
+    return (rows < 64 ? 64 : rows > MATMUL_KC ? MATMUL_KC : rows) / rows_of_a_token(s);
 }
 
-size_t loss_scratch(Precision precision, LossShape shape) {
-    const size_t rows = size_min(block_rows(shape.V), shape.N);
-    return stored_bytes(precision, rows, shape.V) + 2 * shape.N * sizeof(double) + 3 * ARENA_ALIGNMENT;
-}
-
+/* A block of tokens. */
 typedef struct Rows {
+    Pool *pool;
+    Stored z; /* (rows, V) */
     double *loss, *nll;
     const int32_t *target;
     real scale;
-    size_t V;
-    double smoothing;
+    size_t V, tokens;
+    LossOptions options;
     bool gradient;
 } Rows;
+
+size_t loss_scratch(Precision precision, LossShape s) {
+    const size_t tokens = s.N / rows_of_a_token(s), rows = size_min(block_tokens(s), tokens) * rows_of_a_token(s);
+    const size_t floats = s.options.rdrop > 0 && precision != PRECISION_FLOAT32 ? rows * s.V * sizeof(real) : 0;
+    return stored_bytes(precision, rows, s.V) + floats + 2 * tokens * sizeof(double) + 4 * ARENA_ALIGNMENT;
+}
+
+size_t loss_pool_scratch(LossShape s) { return s.options.rdrop > 0 ? 2 * s.V * sizeof(real) : 0; }
+
+/* Of one row: exp(z - log_sum) is its softmax. */
+typedef struct RowLoss {
+    double log_sum, loss, nll;
+} RowLoss;
+
+/* Writes the softmax times a factor to p, which may be z; the softmax itself is p * *inverse. */
+static RowLoss row_loss(real *p, real *inverse, const real *z, size_t y, const Rows *r) {
+    const double z_y = z[y], e = r->options.smoothing;
+    real total;
+    const real top = vector_max_and_sum(&total, z, r->V);
+    const double z_mean = (double)total / (double)r->V;
+    const real sum = vector_exp_sum(p, z, top, r->V);
+    const double log_sum = (double)top + log((double)sum), nll = log_sum - z_y;
+    *inverse = 1 / sum;
+    return (RowLoss){log_sum, (1 - e) * nll + e * (log_sum - z_mean), nll};
+}
 
 /* A block of logits, which becomes their gradient. */
 static void loss_rows(void *context, Block b) {
     const Rows *r = context;
-    const size_t V = r->V;
-    const real e = (real)r->smoothing;
+    const real e = (real)r->options.smoothing;
     for (size_t i = 0, n = b.row; i < b.rows; i++, n++) {
-        real *z = b.x + i * b.stride;
+        real *z = b.x + i * b.stride, inverse;
         const size_t y = (size_t)r->target[n];
-        const double z_y = z[y];
-        real total;
-        const real top = vector_max_and_sum(&total, z, V);
-        const double z_mean = (double)total / (double)V;
-        const real sum = vector_exp_sum(z, z, top, V); /* z is now p times the sum */
-        const double log_sum = (double)top + log((double)sum);
-        r->nll[n] = log_sum - z_y;
-        r->loss[n] = (1 - r->smoothing) * r->nll[n] + r->smoothing * (log_sum - z_mean);
+        const RowLoss row = row_loss(z, &inverse, z, y, r);
+        r->nll[n] = row.nll, r->loss[n] = row.loss;
         if (!r->gradient) continue;
-        /* dz[j] = scale (p[j] - e / V - (1 - e) [j = y]), with p = z / sum: a z + b for all j, and less at y */
-        vector_affine(z, r->scale / sum, -e / (real)V * r->scale, V);
+        /* dz[j] = scale (p[j] - e / V - (1 - e) [j = y]): a z + b for all j, and less at y */
+        vector_affine(z, r->scale * inverse, -e / (real)r->V * r->scale, r->V);
         z[y] -= (1 - e) * r->scale;
     }
+}
+
+/* The logits of a token's two rows, which become their gradients. */
+static void loss_token(void *context, size_t n, size_t worker) {
+    const Rows *r = context;
+    const size_t V = r->V, y = (size_t)r->target[n];
+    real *const zp = stored_floats(stored_rows(r->z, n)), *const zq = stored_floats(stored_rows(r->z, r->tokens + n));
+    real *const p = pool_scratch(r->pool, worker, 2 * V * sizeof *p), *const q = p + V, inverse_p, inverse_q;
+    const RowLoss row_p = row_loss(p, &inverse_p, zp, y, r), row_q = row_loss(q, &inverse_q, zq, y, r);
+    vector_scale(p, inverse_p, V);
+    vector_scale(q, inverse_q, V);
+    vector_axpy(zp, -1, zq, V); /* log(p[j] / q[j]) = zp[j] + apart, from here on */
+    const double a = r->options.rdrop / 4, apart = row_q.log_sum - row_p.log_sum;
+    const double kl_pq = (double)vector_dot(p, zp, V) + apart, kl_qp = -(double)vector_dot(q, zp, V) - apart;
+    r->nll[n] = (row_p.nll + row_q.nll) / 2;
+    r->loss[n] = (row_p.loss + row_q.loss) / 2 + a * (kl_pq + kl_qp);
+    if (!r->gradient) return;
+    const double own_p = 0.5 + a * (1 + apart - kl_pq), own_q = 0.5 + a * (1 - apart - kl_qp);
+    const double e = r->options.smoothing, scale = r->scale;
+    nn_kernels()->loss_pair(zp, zq, p, q, (real)(scale * own_p), (real)(scale * own_q), (real)(scale * a),
+                            (real)(scale * e / 2 / (double)V), V);
+    zp[y] -= (real)(scale * (1 - e) / 2);
+    zq[y] -= (real)(scale * (1 - e) / 2);
 }
 
 Loss loss_run(const Net *net, real *dh, size_t output, Stored h, const int32_t *target, real scale, LossShape s) {
     Arena *const arena = net->arena;
     const real *weight = net->w + output;
     const uint64_t mark = arena_mark(arena);
-    const size_t block = block_rows(s.V);
-    double *loss = arena_push(arena, s.N, sizeof(double)), *nll = arena_push(arena, s.N, sizeof(double));
-    const Stored z = net_stored(net, size_min(block, s.N), s.V);
-    for (size_t n0 = 0; n0 < s.N; n0 += block) {
-        const size_t rows = size_min(block, s.N - n0);
-        const Stored h_rows = stored_rows(h, n0);
-        Rows r = {loss + n0, nll + n0, target + n0, scale, s.V, s.smoothing, dh != NULL};
-        linear_forward_stored(net->compute, z, h_rows, weight, NULL, rows, s.D, s.V,
-                              (Epilogue){"loss rows", loss_rows, &r, true});
+    const size_t copies = rows_of_a_token(s), tokens = s.N / copies, block = size_min(block_tokens(s), tokens);
+    double *loss = arena_push(arena, tokens, sizeof(double)), *nll = arena_push(arena, tokens, sizeof(double));
+    const Stored stored = net_stored(net, copies * block, s.V);
+    const bool rounded = copies == 2 && stored.precision != PRECISION_FLOAT32;
+    const Stored z = rounded ? stored_reals(net_reals(net, copies * block * s.V), s.V) : stored;
+    for (size_t n0 = 0; n0 < tokens; n0 += block) {
+        const size_t m = size_min(block, tokens - n0);
+        Rows r = {net->compute.pool, z, loss + n0, nll + n0, target + n0, scale, s.V, m, s.options, dh != NULL};
+        const Epilogue one = {"loss rows", loss_rows, &r, true}, none = {0};
+        for (size_t copy = 0; copy < copies; copy++)
+            linear_forward_stored(net->compute, stored_rows(z, copy * m), stored_rows(h, copy * tokens + n0), weight,
+                                  NULL, m, s.D, s.V, copies == 1 ? one : none);
+        if (copies == 2) pool_run(net->compute.pool, "loss rows", m, loss_token, &r);
         if (!dh) continue;
-        /* forward: z = h W^T */
-        linear_backward(net->compute, stored_reals(dh + n0 * s.D, s.D), net->dw + output, NULL, z, h_rows, weight, rows,
-                        s.D, s.V, (Epilogue){0});
+        const Stored dz = rounded ? net_rounded(net, z.data, stored, copies * m) : z;
+        for (size_t copy = 0; copy < copies; copy++) {
+            /* forward: z = h W^T */
+            const size_t row = copy * tokens + n0;
+            linear_backward(net->compute, stored_reals(dh + row * s.D, s.D), net->dw + output, NULL,
+                            stored_rows(dz, copy * m), stored_rows(h, row), weight, m, s.D, s.V, none);
+        }
     }
     Loss total = {0, 0};
-    for (size_t n = 0; n < s.N; n++) total.loss += loss[n], total.nll += nll[n];
+    for (size_t n = 0; n < tokens; n++) total.loss += loss[n], total.nll += nll[n];
     arena_release(arena, mark);
     return total;
 }

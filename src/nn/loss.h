@@ -7,7 +7,16 @@
  *     dz[j] = p[j] - (1 - e) [j = y] - e / V,  times `scale`
  *     dh = dz W     dW += dz^T h
  *
- * h, dh: (N, D)   W, dW: (V, D)   y: (N) */
+ * h, dh: (N, D)   W, dW: (V, D)   y: (N)
+ *
+ * With R-Drop (Liang et al. 2021, equation 4), a batch has each sentence twice: a token has the rows n and n + N/2,
+ * which dropout has made different. Their p and q are drawn to one another (a is the paper's alpha, and everything is
+ * half as large as there, so that the loss is that of one token):
+ *
+ *     loss = (loss of p + loss of q) / 2 + a / 4 (KL(p, q) + KL(q, p))     KL(p, q) = sum over j of p[j] log(p[j] /
+ * q[j])
+ *
+ *     dz of p[j] = (p[j] - (1 - e) [j = y] - e / V) / 2 + a / 4 (p[j] (log(p[j] / q[j]) - KL(p, q)) + p[j] - q[j]) */
 #pragma once
 
 #include <stddef.h>
@@ -16,19 +25,26 @@
 #include "math/real.h"
 #include "nn/net.h"
 
-/* Sums over rows. Divide by the number of target tokens for the usual figures; exp(mean nll) is the perplexity. */
+/* Sums over tokens. Divide by the number of target tokens for the usual figures; exp(mean nll) is the perplexity. */
 typedef struct Loss {
-    double loss; /* label-smoothed */
-    double nll;  /* not smoothed */
+    double loss; /* label-smoothed, and with R-Drop's part */
+    double nll;  /* neither */
 } Loss;
 
-typedef struct LossShape {
-    size_t N, D, V;
+typedef struct LossOptions {
     double smoothing; /* e, in [0, 1) */
+    double rdrop;     /* a; 0: each sentence is there once */
+} LossOptions;
+
+typedef struct LossShape {
+    size_t N, D, V; /* with R-Drop, N is even */
+    LossOptions options;
 } LossShape;
 
 /* output: W's offset in the parameter block. target: (N), y, below V. Unless dh is NULL, also goes backward: writes dh
  * and adds to dW the gradients of the loss times `scale` (one over the target tokens of the whole step). Scratch from
- * the arena: loss_scratch bytes at most. h and dz are stored as products read them. */
+ * the arena: loss_scratch bytes at most; and from the pool: loss_pool_scratch for each worker. h and dz are stored as
+ * products read them. */
 Loss loss_run(const Net *net, real *dh, size_t output, Stored h, const int32_t *target, real scale, LossShape shape);
 size_t loss_scratch(Precision precision, LossShape shape);
+size_t loss_pool_scratch(LossShape shape);

@@ -63,8 +63,12 @@ static const Field train_fields[] = {
     CHOICE("train.schedule", schedule.kind, "inverse_sqrt", SCHEDULE_NAMES, "what the rate does after the warm-up"),
     INTEGER("train.warmup_steps", schedule.warmup, "1000", 0, STEPS_MAX, "steps in which the rate rises, the warm-up"),
     REAL("train.final_rate", schedule.final, "0", 0, 1, "for cosine: the last rate, as a share of the highest"),
-    REAL("train.label_smoothing", label_smoothing, "0.1", 0, RATE_MAX,
+    REAL("train.label_smoothing", loss.smoothing, "0.1", 0, RATE_MAX,
          "this share of the right token's probability is spread over all tokens"),
+    REAL("train.rdrop", loss.rdrop, "0", 0, 1000,
+         "R-Drop: each sentence is read twice, with different dropout, and the two answers are drawn to one another "
+         "this "
+         "strongly, which takes twice the time; 0: once"),
     REAL("train.beta1", optimiser.adam.beta1, "0.9", 0, RATE_MAX,
          "Adam: how much of the mean of gradients stays at each step"),
     REAL("train.beta2", optimiser.adam.beta2, "0.98", 0, 0.999999,
@@ -118,6 +122,7 @@ static bool is_saved(const char *key) {
 /* Keys that the model file leaves out where they have the value that all runs had before there were such keys. */
 static bool is_usual(const Field *f, const Config *config) {
     return (strcmp(f->key, "train.pieces") == 0 && config->pieces == 1) ||
+           (strcmp(f->key, "train.rdrop") == 0 && config->loss.rdrop <= 0) ||
            (strcmp(f->key, "train.init") == 0 && !*config->init);
 }
 
@@ -169,6 +174,11 @@ static bool check(const Config *c, const char *path, Error *err) {
         return error_set(err, "%s: train.pieces times train.accumulate: expected at most %s (%zu), found %zu", path,
                          most < PASS_MAX_PIECES ? "train.batch_tokens" : "the most that there may be", (size_t)most,
                          (size_t)(c->pieces * c->accumulate));
+    const Hyper *h = &c->hyper;
+    if (c->loss.rdrop > 0 && h->dropout <= 0 && h->attention_dropout <= 0 && h->activation_dropout <= 0)
+        return error_set(err,
+                         "%s: train.rdrop: expected 0 without dropout, where reading twice gives the same, found %g",
+                         path, c->loss.rdrop);
     if (c->metric != METRIC_LOSS && c->translate == 0)
         return error_set(err, "%s: valid.metric = %s: expected valid.translate above 0, found 0", path,
                          METRIC_NAMES[c->metric]);

@@ -11,6 +11,7 @@
 #include "decode/modelfile.h"
 #include "decode/search.h"
 #include "model/hyper.h"
+#include "nn/loss.h"
 #include "optim/optimiser.h"
 #include "optim/schedule.h"
 #include "text/normalise.h"
@@ -35,7 +36,7 @@ typedef struct Config {
     Hyper hyper;       /* vocab: text.vocab_size, the most tokens; the tokenizer may have fewer */
     uint64_t seed, max_steps, max_epochs, batch_tokens, pieces, accumulate;
     Schedule schedule;
-    double label_smoothing;
+    LossOptions loss;
     OptimiserOptions optimiser;
     double clip_norm, skip_norm, average;
     TrainPrecision precision;

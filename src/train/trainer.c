@@ -69,10 +69,13 @@ static bool make_blocks(Trainer *t, Error *err) {
     return true;
 }
 
+/* With R-Drop, each sentence of a batch is there twice. */
+static size_t batch_copies(const Config *c) { return c->loss.rdrop > 0 ? 2 : 1; }
+
 static bool make_memory(Trainer *t, Precision precision, Error *err) {
     const Config *c = t->config;
     const size_t tokens = batch_tokens(c);
-    const BatchLimits a = batches_limits(&t->data.train, tokens);
+    const BatchLimits a = batches_limits_of_copies(batches_limits(&t->data.train, tokens), batch_copies(c));
     const BatchLimits b = batches_limits(&t->data.valid, tokens);
     const TransformerLimits limits = {
         .source_tokens = size_max(a.source_tokens, b.source_tokens),
@@ -83,8 +86,8 @@ static bool make_memory(Trainer *t, Precision precision, Error *err) {
     Hyper hyper = c->hyper;
     hyper.vocab = tokenizer_vocab_size(t->data.tokenizer);
     const uint64_t batch = batch_bytes(&a), other = batch_bytes(&b);
-    return transformer_create(&t->model, &hyper, (Compute){.pool = t->pool, .precision = precision}, limits, true,
-                              err) &&
+    return transformer_create(&t->model, &hyper, (Compute){.pool = t->pool, .precision = precision}, limits,
+                              batch_copies(c) == 2 ? TRAINING_TWICE : TRAINING_ONCE, err) &&
            arena_create(&t->batch, batch > other ? batch : other, err) && make_blocks(t, err);
 }
 
@@ -182,11 +185,10 @@ static void piece_gradient(Trainer *t, real *dw, double *losses, size_t first, s
     for (size_t i = from; i < to; i++) {
         Batch batch;
         arena_release(&t->batch, 0);
-        batch_fill(&batch, &t->batch, &t->data.train, &t->plan, first + i);
+        batch_fill(&batch, &t->batch, &t->data.train, &t->plan, first + i, batch_copies(c));
         const TransformerStep numbers = {c->seed, (uint32_t)t->state.step, (uint32_t)i};
-        const Loss loss =
-            transformer_train(&t->model, t->w, dw, packed_source(&batch), packed_target(&batch), batch.target_out,
-                              c->label_smoothing, (real)(1.0 / (double)tokens), numbers);
+        const Loss loss = transformer_train(&t->model, t->w, dw, packed_source(&batch), packed_target(&batch),
+                                            batch.target_out, c->loss, (real)(1.0 / (double)tokens), numbers);
         *losses++ = loss.loss;
         *losses++ = loss.nll;
     }
@@ -329,9 +331,9 @@ Loss trainer_valid_loss(Trainer *t) {
     for (size_t b = ranks_first(r, count, self); b < ranks_first(r, count, self + 1); b++) {
         Batch batch;
         arena_release(&t->batch, 0);
-        batch_fill(&batch, &t->batch, &t->data.valid, &t->valid_plan, b);
+        batch_fill(&batch, &t->batch, &t->data.valid, &t->valid_plan, b, 1);
         losses[b] = transformer_evaluate(&t->model, trainer_weights(t), packed_source(&batch), packed_target(&batch),
-                                         batch.target_out, t->config->label_smoothing);
+                                         batch.target_out, t->config->loss.smoothing);
     }
     for (size_t rank = 0; rank <= ranks; rank++) start[rank] = ranks_first(r, count, rank) * sizeof *losses;
     ranks_gather(r, losses, start);

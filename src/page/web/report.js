@@ -117,6 +117,8 @@ function lossNote() {
     if (e > 0)
         lines.push(`Label smoothing (${e}) asks for a little doubt: ${digits3(100 * (1 - e))}% for the right token, and the ` +
             `rest for all ${whole(run.model.vocabulary)} alike. So no loss can be below ${fixed(3)(leastLoss())} (dotted).`);
+    if (setting('train.rdrop') > 0)
+        lines.push('In training, R-Drop reads each sentence twice and adds how different the two answers are.');
     const last = list => list.map(l => finite(l.loss)).filter(Number.isFinite).pop();
     if (drops > 0 && last(valid) < last(train))
         lines.push(`Validation is lower than training. Dropout switches off ${digits3(100 * drops)}% of the values at random, ` +
