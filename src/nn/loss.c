@@ -42,15 +42,14 @@ typedef struct RowLoss {
     double log_sum, loss, nll;
 } RowLoss;
 
-/* Writes the softmax times a factor to p, which may be z; the softmax itself is p * *inverse. */
-static RowLoss row_loss(real *p, real *inverse, const real *z, size_t y, const Rows *r) {
+/* Writes the softmax times *sum to p, which may be z. */
+static RowLoss row_loss(real *p, real *sum, const real *z, size_t y, const Rows *r) {
     const double z_y = z[y], e = r->options.smoothing;
     real total;
     const real top = vector_max_and_sum(&total, z, r->V);
     const double z_mean = (double)total / (double)r->V;
-    const real sum = vector_exp_sum(p, z, top, r->V);
-    const double log_sum = (double)top + log((double)sum), nll = log_sum - z_y;
-    *inverse = 1 / sum;
+    *sum = vector_exp_sum(p, z, top, r->V);
+    const double log_sum = (double)top + log((double)*sum), nll = log_sum - z_y;
     return (RowLoss){log_sum, (1 - e) * nll + e * (log_sum - z_mean), nll};
 }
 
@@ -59,13 +58,13 @@ static void loss_rows(void *context, Block b) {
     const Rows *r = context;
     const real e = (real)r->options.smoothing;
     for (size_t i = 0, n = b.row; i < b.rows; i++, n++) {
-        real *z = b.x + i * b.stride, inverse;
+        real *z = b.x + i * b.stride, sum;
         const size_t y = (size_t)r->target[n];
-        const RowLoss row = row_loss(z, &inverse, z, y, r);
+        const RowLoss row = row_loss(z, &sum, z, y, r);
         r->nll[n] = row.nll, r->loss[n] = row.loss;
         if (!r->gradient) continue;
-        /* dz[j] = scale (p[j] - e / V - (1 - e) [j = y]): a z + b for all j, and less at y */
-        vector_affine(z, r->scale * inverse, -e / (real)r->V * r->scale, r->V);
+        /* dz[j] = scale (p[j] - e / V - (1 - e) [j = y]), with p = z / sum: a z + b for all j, and less at y */
+        vector_affine(z, r->scale / sum, -e / (real)r->V * r->scale, r->V);
         z[y] -= (1 - e) * r->scale;
     }
 }
@@ -75,10 +74,10 @@ static void loss_token(void *context, size_t n, size_t worker) {
     const Rows *r = context;
     const size_t V = r->V, y = (size_t)r->target[n];
     real *const zp = stored_floats(stored_rows(r->z, n)), *const zq = stored_floats(stored_rows(r->z, r->tokens + n));
-    real *const p = pool_scratch(r->pool, worker, 2 * V * sizeof *p), *const q = p + V, inverse_p, inverse_q;
-    const RowLoss row_p = row_loss(p, &inverse_p, zp, y, r), row_q = row_loss(q, &inverse_q, zq, y, r);
-    vector_scale(p, inverse_p, V);
-    vector_scale(q, inverse_q, V);
+    real *const p = pool_scratch(r->pool, worker, 2 * V * sizeof *p), *const q = p + V, sum_p, sum_q;
+    const RowLoss row_p = row_loss(p, &sum_p, zp, y, r), row_q = row_loss(q, &sum_q, zq, y, r);
+    vector_scale(p, 1 / sum_p, V);
+    vector_scale(q, 1 / sum_q, V);
     vector_axpy(zp, -1, zq, V); /* log(p[j] / q[j]) = zp[j] + apart, from here on */
     const double a = r->options.rdrop / 4, apart = row_q.log_sum - row_p.log_sum;
     const double kl_pq = (double)vector_dot(p, zp, V) + apart, kl_qp = -(double)vector_dot(q, zp, V) - apart;
