@@ -592,7 +592,8 @@ int main(int argc, char **argv) {
     Error err;
     pool = pool_create(2, &err);
     if (!pool || !arena_create(&arena, (size_t)64 << 20, &err)) return 1;
-    pool_reserve(pool, matmul_scratch(), matmul_shared());
+    const size_t scratch = loss_pool_scratch((LossShape){.V = 65536, .options.rdrop = 1});
+    pool_reserve(pool, size_max(matmul_scratch(), scratch), matmul_shared());
     RUN(test_linear);
     RUN(test_linear_without_bias);
     RUN(test_linear_on_threads);

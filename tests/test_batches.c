@@ -194,6 +194,9 @@ static void check_packed_rows(size_t copies) {
         size_t longest_source = 0, longest_target = 0;
         const size_t once = plan.batches[i].count;
         EXPECT_INT(batch.sentences, copies * once);
+        EXPECT(batch.sentences <= limits.sentences);
+        EXPECT(batch.source_start[copies * once] <= limits.source_tokens);
+        EXPECT(batch.target_start[copies * once] <= limits.target_tokens);
         EXPECT(batch.source_start[0] == 0 && batch.target_start[0] == 0);
         for (size_t b = 0; b < batch.sentences; b++) {
             size_t pair = plan.order[plan.batches[i].first + b % once];

@@ -219,19 +219,23 @@ static void test_first_weights(void) {
 }
 
 enum { B = 4 };
-static const uint32_t source_start[B + 1] = {0, 50, 57, 147, 150}, target_start[B + 1] = {0, 60, 90, 95, 140};
+static const uint32_t source_start[] = {0, 50, 57, 147, 150, 200, 207, 297, 300};
+static const uint32_t target_start[] = {0, 60, 90, 95, 140, 200, 230, 235, 280};
 
-/* The gradient of one batch, (count), in a fresh array; *params has the tensors. */
-static real *gradient_of(Hyper hyper, Precision precision, Parameters *params) {
-    int32_t source[150], target[141];
+/* The gradient of one batch, (count), in a fresh array; *params has the tensors. With R-Drop, its sentences are there
+ * again. */
+static real *gradient_of(Hyper hyper, Precision precision, double rdrop, Parameters *params) {
+    const LossOptions options = {.smoothing = 0.1, .rdrop = rdrop};
+    const size_t copies = loss_copies(options);
+    int32_t source[300], target[2 * 140 + 1];
     Transformer model;
     Error err;
-    for (int32_t i = 0; i < 150; i++) source[i] = i * 37 % 250 + 3;
-    for (int32_t i = 0; i < 141; i++) target[i] = i * 41 % 250 + 3;
+    for (int32_t i = 0; i < 300; i++) source[i] = i % 150 * 37 % 250 + 3;
+    for (int32_t i = 0; i < 281; i++) target[i] = i % 140 * 41 % 250 + 3;
     EXPECT(hyper_check(&hyper, "hyper", &err));
-    const TransformerLimits limits = {150, 140, 90, 60};
-    EXPECT(transformer_create(&model, &hyper, (Compute){.pool = pool, .precision = precision}, limits, TRAINING_ONCE,
-                              &err));
+    const TransformerLimits limits = {copies * 150, copies * 140, 90, 60};
+    EXPECT(transformer_create(&model, &hyper, (Compute){.pool = pool, .precision = precision}, limits,
+                              rdrop > 0 ? TRAINING_TWICE : TRAINING_ONCE, &err));
     *params = parameters_create(&hyper);
     real *w = zeros(params->count), *dw = zeros(params->count);
     parameters_init(params, w, 5);
@@ -240,9 +244,9 @@ static real *gradient_of(Hyper hyper, Precision precision, Parameters *params) {
         for (size_t i = tensor->offset; !tensor->rows && i < tensor->offset + tensor->count; i++)
             w[i] += (real)(0.1 * rng_normal((RngSite){9, 0, 0}, i));
     }
+    const Packed in = {copies * B, source, source_start, 90}, out = {copies * B, target, target_start, 60};
     const Loss loss =
-        transformer_train(&model, w, dw, (Packed){B, source, source_start, 90}, (Packed){B, target, target_start, 60},
-                          target + 1, (LossOptions){.smoothing = 0.1}, (real)1 / 140, (TransformerStep){3, 41, 2});
+        transformer_train(&model, w, dw, in, out, target + 1, options, (real)1 / 140, (TransformerStep){3, 41, 2});
     EXPECT(isfinite(loss.loss));
     free(w);
     transformer_free(&model);
@@ -256,10 +260,10 @@ static double length(const real *x, const real *y, size_t count) {
 }
 
 /* The gradient in bfloat16 is that in float32, but for rounding (2% at most were seen): for rows that are narrower than
- * those stored, and for rows wider than a panel of a product, with more rows than one block. */
+ * those stored, and for rows wider than a panel of a product, with more rows than one block; also with R-Drop. */
 static void test_gradient_in_bfloat16(void) {
-    for (int i = 0; i < 4; i++) {
-        const bool wide = i / 2;
+    for (int i = 0; i < 8; i++) {
+        const bool wide = i / 2 % 2;
         const Hyper hyper = {.vocab = 260,
                              .width = wide ? 288 : 8,
                              .heads = 2,
@@ -274,8 +278,8 @@ static void test_gradient_in_bfloat16(void) {
                              .attention_dropout = 0.3,
                              .activation_dropout = 0.4};
         Parameters params, again;
-        real *exact = gradient_of(hyper, PRECISION_FLOAT32, &params);
-        real *rounded = gradient_of(hyper, PRECISION_BFLOAT16, &again);
+        real *exact = gradient_of(hyper, PRECISION_FLOAT32, i / 4 * 3, &params);
+        real *rounded = gradient_of(hyper, PRECISION_BFLOAT16, i / 4 * 3, &again);
         for (size_t t = 0; t < params.tensor_count; t++) {
             const Tensor *tensor = &params.tensors[t];
             const real *x = exact + tensor->offset, *y = rounded + tensor->offset;
@@ -290,6 +294,37 @@ static void test_gradient_in_bfloat16(void) {
     }
 }
 
+/* The loss takes no more memory than it says: for one block of tokens and for several, the last of them smaller. It
+ * fails when there is less. */
+static void test_memory_of_the_loss(void) {
+    enum { D = 2 };
+    static const size_t tokens[] = {7, 65}, classes[] = {260, 65536};
+    for (int i = 0; i < 8; i++) {
+        const LossOptions options = {.smoothing = 0.1, .rdrop = i / 2 % 2};
+        const Precision precision = i % 2 ? PRECISION_BFLOAT16 : PRECISION_FLOAT32;
+        const size_t V = classes[i / 4], N = loss_copies(options) * tokens[i / 4];
+        const LossShape shape = {N, D, V, options};
+        Error err;
+        Arena own;
+        Pool *const alone = pool_create(1, &err);
+        pool_reserve(alone, size_max(loss_pool_scratch(shape), size_max(matmul_scratch(), matmul_stored_scratch(V))),
+                     matmul_shared());
+        Compute compute = {.pool = alone, .precision = precision};
+        compute.rounded = rounded_weights_create(rounded_bytes(D, V) + rounded_bytes(V, D), &err);
+        EXPECT(arena_create(&own, loss_scratch(precision, shape), &err));
+        real *w = zeros(V * D), *dw = zeros(V * D), *h = zeros(N * D), *dh = zeros(N * D);
+        int32_t *target = memory_new(N, sizeof *target);
+        const Stored rows = {memory_new(stored_bytes(precision, N, D), 1), stored_stride(precision, D), D, precision};
+        for (size_t n = 0; n < N; n++) stored_write(rows, n, 0, h + n * D, D), target[n] = (int32_t)(n * 997 % V);
+        const Loss loss = loss_run(&(Net){compute, &own, w, dw}, dh, 0, rows, target, 1, shape);
+        EXPECT_NEAR(loss.nll / (double)tokens[i / 4], log((double)V), 1e-4); /* the logits are 0 */
+        free(w), free(dw), free(h), free(dh), free(target), free(rows.data);
+        rounded_weights_free(compute.rounded);
+        arena_free(&own);
+        pool_free(alone);
+    }
+}
+
 /* More units than a product's shared memory has room for sums of their bias' gradient. */
 static void test_wide_feedforward(void) {
     const Hyper hyper = {.vocab = 260,
@@ -300,7 +335,7 @@ static void test_wide_feedforward(void) {
                          .decoder_layers = 1,
                          .max_length = 100};
     Parameters params;
-    real *dw = gradient_of(hyper, PRECISION_FLOAT32, &params);
+    real *dw = gradient_of(hyper, PRECISION_FLOAT32, 0, &params);
     EXPECT(isfinite(length(dw, NULL, params.count)));
     free(dw);
     parameters_free(&params);
@@ -320,6 +355,7 @@ int main(void) {
     RUN(test_many_heads);
     RUN(test_first_weights);
     RUN(test_gradient_in_bfloat16);
+    RUN(test_memory_of_the_loss);
     pool_free(pool);
     arena_free(&arena);
     return test_finish();

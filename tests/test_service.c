@@ -288,7 +288,7 @@ static void test_largest_shapes(void) {
         }
         command_free(&run);
     }
-    CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=large", "train.batch_tokens=1073741824",
+    CommandRun run = command_run(ARGS("train", "tiny.ini", "run.dir=large", "train.batch_tokens=536870912",
                                       "train.max_steps=1", "valid.translate=0"),
                                  &(CommandHow){.most_memory = (size_t)2 << 30}); /* as many as there are */
     EXPECT_INT(run.code, 0);

@@ -83,11 +83,13 @@ static void test_dropout_of_batches(void) {
  * mean of two that are equal, and nothing draws them to one another. With much dropout, it is something else. */
 static void test_rdrop(void) {
     StepReport report[4];
+    double valid[4];
     static const char *const dropout[] = {"model.dropout=1e-9", "model.dropout=0.5"};
     static const char *const rdrop[] = {"train.rdrop=0", "train.rdrop=100"};
     for (int i = 0; i < 4; i++) {
         Run r;
         run_open(&r, ARGS(dropout[i / 2], rdrop[i % 2]));
+        valid[i] = trainer_valid_loss(&r.t).loss;
         report[i] = trainer_step(&r.t);
         EXPECT_INT(report[i].tokens, report[0].tokens);
         run_close(&r);
@@ -97,6 +99,7 @@ static void test_rdrop(void) {
     EXPECT_NEAR(report[1].norm / report[0].norm, 1, 1e-4);
     EXPECT(report[3].loss > 1.5 * report[2].loss);
     EXPECT_NEAR(report[3].nll / report[2].nll, 1, 0.1);
+    for (int i = 1; i < 4; i++) EXPECT(valid[i] == valid[0]); /* there, each sentence is read once */
 }
 
 /* Adam's first moments are (1 - beta1) times the gradient and (1 - beta2) times its square; the gradient is shortened

@@ -586,6 +586,7 @@ static void check_end(size_t n) {
     nn->layernorm_row_backward(out, y, z, x, w, one, two, w, n);
     nn->relu(out, x, n), nn->relu_backward(out, x, y, n), nn->gelu(out, x, n), nn->gelu_backward(out, x, y, n);
     nn->dropout(out, x, y, KEEP, 2, site, 77, n), nn->dropout_spans(out, x, KEEP, 2, site, 77, 64, 1, n);
+    nn->loss_pair(out, last(3, n), x, y, 1, 2, 3, 4, n);
     nn->attention_score(rows, x, edge_put(edges[4], keys, 16 * n * sizeof *keys), 16 * n, 1, 1 + n % 16, n);
     nn->attention_weigh(last(4, n), rows, edge_put(edges[1], keys, 3 * n * sizeof *keys), n, 3, n);
     x = last(0, n), y = last(1, n), z = last(2, n), w = last(3, n);

@@ -101,7 +101,7 @@ void batches_plan_again(BatchPlan *plan, const PairSet *pairs, size_t max_tokens
 BatchPlan batches_plan(const PairSet *pairs, size_t max_tokens, uint64_t seed, uint32_t epoch) {
     const uint64_t most = pairs_most(pairs);
     CHECK(most <= UINT32_MAX, "pairs are numbered with 32 bits");
-    CHECK(max_tokens >= 1 && max_tokens <= (size_t)1 << 30, "tokens of a batch are numbered with 32 bits");
+    CHECK(max_tokens >= 1 && max_tokens <= (size_t)1 << 29, "tokens of a batch are numbered with 32 bits");
     BatchPlan plan = {.batches = memory_new((size_t)most, sizeof *plan.batches),
                       .order = memory_new((size_t)most, sizeof *plan.order),
                       .scratch = memory_new((size_t)most, sizeof *plan.scratch),

@@ -49,7 +49,7 @@ typedef struct Batch {
 } Batch;
 
 /* A batch holds at most max_tokens target tokens (</s> included) and 2 * max_tokens source tokens; a pair that is
- * longer alone is a batch alone. max_tokens is 1 .. 2^30. Validation, where order does not matter, takes any fixed
+ * longer alone is a batch alone. max_tokens is 1 .. 2^29. Validation, where order does not matter, takes any fixed
  * epoch. Release with batches_free. */
 BatchPlan batches_plan(const PairSet *pairs, size_t max_tokens, uint64_t seed, uint32_t epoch);
 /* The plan of another epoch of the same pairs, in the memory of this one. */
@@ -58,12 +58,12 @@ void batches_free(BatchPlan *plan);
 
 BatchLimits batches_limits(const PairSet *pairs, size_t max_tokens);
 
-/* The same when all sentences of a batch are there several times. */
+/* The limits of batches that have each sentence `copies` times. */
 BatchLimits batches_limits_of_copies(BatchLimits limits, size_t copies);
 
 /* Bytes batch_fill pushes at most. */
 uint64_t batch_bytes(const BatchLimits *limits);
 
 /* Batch number `index` of the plan; its arrays are pushed on the arena and live until that is released. copies: how
- * often its sentences are there; all of them come once, then all of them again. */
+ * often the batch has each sentence; all come once, then all again. */
 void batch_fill(Batch *batch, Arena *arena, const PairSet *pairs, const BatchPlan *plan, size_t index, size_t copies);

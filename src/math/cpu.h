@@ -15,8 +15,9 @@ Isa cpu_isa(void);
 /* Products in bfloat16 of the set in use (math/pairs.h); NULL where it has no instructions for them. */
 const struct PairKernels *cpu_pairs(void);
 
-/* Whether those products are faster than products of floats: with AMX tiles, and with the dot products of AMD's CPUs.
- * The dot products of Intel's CPUs are slower than their products of floats (math/README.md). */
+/* Whether products in bfloat16 (cpu_pairs) are faster than products of floats: with AMX tiles, and with the dot
+ * products of AMD's CPUs. The dot products of Intel's CPUs are slower than their products of floats (math/README.md).
+ */
 bool cpu_fast_pairs(void);
 
 /* Products in 8-bit integers (math/int8.h) of the set in use; NULL where it has no instructions for them. */

@@ -90,7 +90,7 @@ static uint64_t rounded_weights_bytes(const Hyper *h) {
     return layers > output ? layers : output;
 }
 
-/* As far as scratch memory depends on it. */
+/* Of the loss, what the size of scratch memory depends on: whether there is R-Drop. */
 static LossOptions loss_of(TrainingPasses training) {
     return (LossOptions){.rdrop = training == TRAINING_TWICE ? 1 : 0};
 }
@@ -110,10 +110,11 @@ bool transformer_reserve(Transformer *model, TransformerLimits limits, TrainingP
     const bool bfloat16 = training && compute->precision == PRECISION_BFLOAT16;
     const size_t Ns = limits.source_tokens, Nt = limits.target_tokens;
     const size_t keys = size_max(limits.longest_source, limits.longest_target);
-    uint64_t bytes = pass_bytes(h, PRECISION_FLOAT32, Ns, Nt, bfloat16 ? TRAINING_NONE : training);
+    /* In training, also to evaluate, which is in float32 and without R-Drop. */
+    uint64_t bytes = pass_bytes(h, PRECISION_FLOAT32, Ns, Nt, TRAINING_NONE);
+    const uint64_t trained = training ? pass_bytes(h, compute->precision, Ns, Nt, training) : 0;
+    if (trained > bytes) bytes = trained;
     if (bfloat16) {
-        const uint64_t rounded = pass_bytes(h, PRECISION_BFLOAT16, Ns, Nt, training);
-        if (rounded > bytes) bytes = rounded;
         if (!compute->rounded) compute->rounded = rounded_weights_create(rounded_weights_bytes(h), err);
         if (!compute->rounded) return false;
     } else if (training && !compute->packed) {

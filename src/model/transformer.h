@@ -27,7 +27,7 @@ typedef struct TransformerLimits {
     size_t longest_source, longest_target; /* of a sentence; at most max_length */
 } TransformerLimits;
 
-/* Whether passes go backward, and then how often a batch has each sentence: twice with R-Drop (nn/loss.h). */
+/* Whether passes go backward; if so, how often a batch has each sentence: twice with R-Drop (nn/loss.h). */
 typedef enum TrainingPasses { TRAINING_NONE, TRAINING_ONCE, TRAINING_TWICE } TrainingPasses;
 
 typedef struct Transformer {
@@ -72,7 +72,8 @@ typedef struct TransformerStep {
 } TransformerStep;
 
 /* One batch, forward and backward with dropout: adds to the gradient block dw that of the loss's sum times `scale`.
- * target_in: <s> y1 ..., target_out: (Nt) y1 ... </s>. With R-Drop, each sentence is there twice. */
+ * target_in: <s> y1 ..., target_out: (Nt) y1 ... </s>. With R-Drop, all sentences come once, then all again in the same
+ * order. */
 Loss transformer_train(Transformer *model, const real *w, real *dw, Packed source, Packed target_in,
                        const int32_t *target_out, LossOptions options, real scale, TransformerStep step);
 

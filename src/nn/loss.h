@@ -10,13 +10,14 @@
  * h, dh: (N, D)   W, dW: (V, D)   y: (N)
  *
  * With R-Drop (Liang et al. 2021, equation 4), a batch has each sentence twice: a token has the rows n and n + N/2,
- * which dropout has made different. Their p and q are drawn to one another (a is the paper's alpha, and everything is
- * half as large as there, so that the loss is that of one token):
+ * which dropout has made different. Their p and q are drawn to one another. a is the paper's alpha; all is half of what
+ * the paper has, because a token counts once:
  *
- *     loss = (loss of p + loss of q) / 2 + a / 4 (KL(p, q) + KL(q, p))     KL(p, q) = sum over j of p[j] log(p[j] /
- * q[j])
+ *     KL(p, q) = sum over j of p[j] log(p[j] / q[j])
+ *     loss = (loss of p + loss of q) / 2 + a / 4 (KL(p, q) + KL(q, p))
  *
- *     dz of p[j] = (p[j] - (1 - e) [j = y] - e / V) / 2 + a / 4 (p[j] (log(p[j] / q[j]) - KL(p, q)) + p[j] - q[j]) */
+ *     dz[j] of row n = (p[j] - (1 - e) [j = y] - e / V) / 2
+ *                      + a / 4 (p[j] (log(p[j] / q[j]) - KL(p, q)) + p[j] - q[j]),  times `scale` */
 #pragma once
 
 #include <stddef.h>
@@ -28,13 +29,16 @@
 /* Sums over tokens. Divide by the number of target tokens for the usual figures; exp(mean nll) is the perplexity. */
 typedef struct Loss {
     double loss; /* label-smoothed, and with R-Drop's part */
-    double nll;  /* neither */
+    double nll;  /* not smoothed, and without R-Drop's part */
 } Loss;
 
 typedef struct LossOptions {
     double smoothing; /* e, in [0, 1) */
     double rdrop;     /* a; 0: each sentence is there once */
 } LossOptions;
+
+/* How often a batch has each sentence. */
+static inline size_t loss_copies(LossOptions options) { return options.rdrop > 0 ? 2 : 1; }
 
 typedef struct LossShape {
     size_t N, D, V; /* with R-Drop, N is even */

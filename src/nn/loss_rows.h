@@ -3,8 +3,8 @@
 
 #include "math/real.h"
 
-/* dp, dq: the gradients of the logits of two rows of n classes; dp holds log(p / q) and a constant before, which own_p
- * and own_q allow for. p, q: their softmax. */
+/* Before, dp holds log(p / q) plus a number that is the same for all classes; own_p and own_q make up for it.
+ * Afterwards, dp and dq are the gradients of the two rows' logits. p, q: their softmax. All: (n). */
 static void loss_pair(real *restrict dp, real *restrict dq, const real *restrict p, const real *restrict q, real own_p,
                       real own_q, real pull, real smooth, size_t n) {
     for (size_t j = 0; j < n; j++) {

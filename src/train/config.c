@@ -53,7 +53,7 @@ static const Field train_fields[] = {
     INTEGER("train.max_epochs", max_epochs, "0", 0, STEPS_MAX,
             "stop after this many passes over the pairs; 0: no limit (max_steps or max_epochs has to be set)",
             .example = "10"),
-    INTEGER("train.batch_tokens", batch_tokens, "4096", 1, 1 << 30, "how many target tokens a step learns from"),
+    INTEGER("train.batch_tokens", batch_tokens, "4096", 1, 1 << 29, "how many target tokens a step learns from"),
     INTEGER("train.pieces", pieces, "1", 1, PASS_MAX_PIECES,
             "cut a step into this many pieces, which several processes can share; it changes the bits"),
     INTEGER("train.accumulate", accumulate, "1", 1, PASS_MAX_PIECES,
@@ -66,9 +66,9 @@ static const Field train_fields[] = {
     REAL("train.label_smoothing", loss.smoothing, "0.1", 0, RATE_MAX,
          "this share of the right token's probability is spread over all tokens"),
     REAL("train.rdrop", loss.rdrop, "0", 0, 1000,
-         "R-Drop: each sentence is read twice, with different dropout, and the two answers are drawn to one another "
-         "this "
-         "strongly, which takes twice the time; 0: once"),
+         "R-Drop: each sentence is read twice, with different dropout, and the two answers are pulled towards each "
+         "other "
+         "this strongly; a step takes twice the time and memory; 0: each is read once"),
     REAL("train.beta1", optimiser.adam.beta1, "0.9", 0, RATE_MAX,
          "Adam: how much of the mean of gradients stays at each step"),
     REAL("train.beta2", optimiser.adam.beta2, "0.98", 0, 0.999999,
@@ -84,8 +84,9 @@ static const Field train_fields[] = {
     REAL("train.average", average, "0", 0, 0.99999,
          "the model is a moving average of the weights: this share of it stays at each step; 0: the last weights"),
     CHOICE("train.precision", precision, "float32", TRAIN_PRECISION_NAMES,
-           "how exactly matrices are multiplied; bfloat16 is rough; auto: bfloat16 where the CPU is faster with it "
-           "(Intel's with AMX, AMD's since Zen 4), else float32"),
+           "how exactly matrices are multiplied; bfloat16 is rougher, but faster on some CPUs (Intel's with AMX, AMD's "
+           "since "
+           "Zen 4); auto: bfloat16 on these, else float32"),
     INTEGER("train.threads", threads, "0", 0, 1024, "threads to compute with; 0: one for each core"),
     INTEGER("train.log_every", log_every, "100", 1, STEPS_MAX, "steps from one line of the log to the next"),
 
@@ -177,7 +178,8 @@ static bool check(const Config *c, const char *path, Error *err) {
     const Hyper *h = &c->hyper;
     if (c->loss.rdrop > 0 && h->dropout <= 0 && h->attention_dropout <= 0 && h->activation_dropout <= 0)
         return error_set(err,
-                         "%s: train.rdrop: expected 0 without dropout, where reading twice gives the same, found %g",
+                         "%s: train.rdrop: expected 0 without dropout, because both readings of a sentence would be "
+                         "the same, found %g",
                          path, c->loss.rdrop);
     if (c->metric != METRIC_LOSS && c->translate == 0)
         return error_set(err, "%s: valid.metric = %s: expected valid.translate above 0, found 0", path,

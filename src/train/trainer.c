@@ -69,13 +69,10 @@ static bool make_blocks(Trainer *t, Error *err) {
     return true;
 }
 
-/* With R-Drop, each sentence of a batch is there twice. */
-static size_t batch_copies(const Config *c) { return c->loss.rdrop > 0 ? 2 : 1; }
-
 static bool make_memory(Trainer *t, Precision precision, Error *err) {
     const Config *c = t->config;
     const size_t tokens = batch_tokens(c);
-    const BatchLimits a = batches_limits_of_copies(batches_limits(&t->data.train, tokens), batch_copies(c));
+    const BatchLimits a = batches_limits_of_copies(batches_limits(&t->data.train, tokens), loss_copies(c->loss));
     const BatchLimits b = batches_limits(&t->data.valid, tokens);
     const TransformerLimits limits = {
         .source_tokens = size_max(a.source_tokens, b.source_tokens),
@@ -87,7 +84,7 @@ static bool make_memory(Trainer *t, Precision precision, Error *err) {
     hyper.vocab = tokenizer_vocab_size(t->data.tokenizer);
     const uint64_t batch = batch_bytes(&a), other = batch_bytes(&b);
     return transformer_create(&t->model, &hyper, (Compute){.pool = t->pool, .precision = precision}, limits,
-                              batch_copies(c) == 2 ? TRAINING_TWICE : TRAINING_ONCE, err) &&
+                              loss_copies(c->loss) == 2 ? TRAINING_TWICE : TRAINING_ONCE, err) &&
            arena_create(&t->batch, batch > other ? batch : other, err) && make_blocks(t, err);
 }
 
@@ -185,7 +182,7 @@ static void piece_gradient(Trainer *t, real *dw, double *losses, size_t first, s
     for (size_t i = from; i < to; i++) {
         Batch batch;
         arena_release(&t->batch, 0);
-        batch_fill(&batch, &t->batch, &t->data.train, &t->plan, first + i, batch_copies(c));
+        batch_fill(&batch, &t->batch, &t->data.train, &t->plan, first + i, loss_copies(c->loss));
         const TransformerStep numbers = {c->seed, (uint32_t)t->state.step, (uint32_t)i};
         const Loss loss = transformer_train(&t->model, t->w, dw, packed_source(&batch), packed_target(&batch),
                                             batch.target_out, c->loss, (real)(1.0 / (double)tokens), numbers);
