@@ -1,6 +1,6 @@
 #!/bin/sh
-# Trains a better model from the same pairs, by data diversification (Nguyen et al. 2020): models translate the training
-# text, forward and back, and the last model also learns from these translations. configs/README.md has the results.
+# Trains a better model from the same pairs, by data diversification (Nguyen et al. 2020): three models translate the
+# training text together, and the last model also learns from these translations. configs/README.md has the results.
 #
 #   sh scripts/get-data.sh multi30k && sh scripts/diversify.sh [section.key=value ...]
 #
@@ -36,12 +36,9 @@ translate() {
     mv "$file.part" "$file"
 }
 
-# One model for both directions. It translates back, and the second model starts from it.
-run both train.max_steps=4800 train.schedule=constant train.weight_decay=0 data.train="$pairs $data/train.fr+$data/train.en"
-run second train.init=runs/multi30k-both/model.gguf train.max_steps=9700 train.warmup_steps=400 train.weight_decay=0
 run first
-translate runs/multi30k-both/back.en $data/train.fr both
-translate runs/multi30k-second/forward.fr $data/train.en first second
+run second train.rdrop=0
+run third train.rdrop=0 train.seed=2
+translate runs/multi30k-first/forward.fr $data/train.en first second third
 run more train.init=runs/multi30k-first/model.gguf train.max_steps=6000 train.warmup_steps=300 \
-    train.learning_rate=0.0015 data.train="$pairs $data/train.en+runs/multi30k-second/forward.fr \
-        runs/multi30k-both/back.en+$data/train.fr"
+    train.learning_rate=0.0015 data.train="$pairs $data/train.en+runs/multi30k-first/forward.fr"
