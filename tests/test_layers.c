@@ -325,6 +325,30 @@ static void test_memory_of_the_loss(void) {
     }
 }
 
+/* A model that trains with R-Drop has room for a validation batch with as many rows, each token once. The last block of
+ * such a batch may have a row more. */
+static void test_room_for_validation(void) {
+    enum { N = 7, V = 60000 };
+    static const uint32_t start[] = {0, N};
+    static const int32_t token[N] = {3, 4, 5, 6, 7, 8, 9};
+    const Hyper hyper = {.vocab = V,
+                         .width = 16,
+                         .heads = 1,
+                         .feedforward = 2,
+                         .encoder_layers = 1,
+                         .decoder_layers = 1,
+                         .max_length = N};
+    Transformer model;
+    Error err;
+    const TransformerLimits limits = {N, N, N, N};
+    EXPECT(transformer_create(&model, &hyper, (Compute){.pool = pool}, limits, TRAINING_TWICE, &err));
+    real *w = zeros(model.params.count);
+    const Packed packed = {1, token, start, N};
+    EXPECT_NEAR(transformer_evaluate(&model, w, packed, packed, token, 0).nll / N, log(V), 1e-4);
+    free(w);
+    transformer_free(&model);
+}
+
 /* More units than a product's shared memory has room for sums of their bias' gradient. */
 static void test_wide_feedforward(void) {
     const Hyper hyper = {.vocab = 260,
@@ -356,6 +380,7 @@ int main(void) {
     RUN(test_first_weights);
     RUN(test_gradient_in_bfloat16);
     RUN(test_memory_of_the_loss);
+    RUN(test_room_for_validation);
     pool_free(pool);
     arena_free(&arena);
     return test_finish();

@@ -161,8 +161,8 @@ void batch_fill(Batch *batch, Arena *arena, const PairSet *pairs, const BatchPla
     uint32_t *target_start = arena_push(arena, sentences + 1, sizeof *target_start);
     source_start[0] = target_start[0] = 0;
     for (size_t b = 0; b < sentences; b++) {
-        size_t source_length = pairs_source_length(pairs, order[b % pairs_here]);
-        size_t target_length = pairs_target_length(pairs, order[b % pairs_here]);
+        const uint32_t pair = order[b % pairs_here];
+        size_t source_length = pairs_source_length(pairs, pair), target_length = pairs_target_length(pairs, pair);
         source_start[b + 1] = source_start[b] + (uint32_t)source_length;
         target_start[b + 1] = target_start[b] + (uint32_t)target_length;
         batch->longest_source = size_max(batch->longest_source, source_length);
