@@ -4,6 +4,7 @@
 
 #include "base/checksum.h"
 #include "base/ds.h"
+#include "base/file_write.h"
 #include "base/rng.h"
 #include "command.h"
 #include "data/cache.h"

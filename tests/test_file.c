@@ -1,5 +1,6 @@
 /* Files: what is written is read back, and whatever goes wrong leaves the old file as it was. */
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/lock.h"
 
 #include <dirent.h>

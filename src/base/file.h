@@ -1,4 +1,4 @@
-/* Files: reading by memory map, and writing such that a crash leaves either the old file or the whole new one. */
+/* Files: reading, by memory map or from front to back; folders and paths. file_write.h is for writing. */
 #pragma once
 
 #include <stdbool.h>
@@ -36,38 +36,14 @@ int file_open_stream(const char *path, Error *err);
 const char *file_stream_name(const char *path);
 /* As close, for a descriptor of these functions. */
 int file_close(int descriptor);
+/* Makes a descriptor one of these, which a scope closes (base/scope.h); returns it. -1 stays -1. */
+int file_taken(int descriptor);
+/* A stream to write and read, in place of such a descriptor; NULL, with errno set, when there is none. */
+FILE *file_stream(int descriptor);
+void file_stream_close(FILE *stream);
 /* read and write of unistd.h, begun again when a signal interrupts them; file_put writes all, or errno says why not. */
 ssize_t file_get(int descriptor, void *data, size_t size);
 bool file_put(int descriptor, const void *data, size_t size);
-/* Makes a file in the folder, to be written and read, that has no name and vanishes when it is closed: its descriptor,
- * or -1. */
-int file_scratch(const char *folder, Error *err);
-/* A stream of such a file, in place of the descriptor; NULL, with errno set, when there is none. */
-FILE *file_stream(int descriptor);
-void file_stream_close(FILE *stream);
-
-/* Writing: bytes go to a new temporary file "path.tmp.PID.RANDOM" in the same folder; file_commit flushes it to disk
- * and renames it to `path`. A write that failed is reported by file_commit, which then removes the temporary file and
- * leaves the old file as it was. (If only the last action fails, flushing the new name to disk, the new file is in
- * place.) file_create removes the temporary files of processes that were killed.
- *
- * No link is followed: one at `path` is replaced by the file. If a file of the same owner is replaced, the new one has
- * its permissions. If it had another owner, or if a link is replaced, then the new file allows no more than the old
- * one, or the link's target, did. */
-typedef struct FileWriter FileWriter;
-
-FileWriter *file_create(const char *path, Error *err);
-void file_write(FileWriter *writer, const void *data, size_t size);
-bool file_commit(FileWriter *writer, Error *err); /* frees the writer, whatever it returns */
-void file_cancel(FileWriter *writer);             /* removes the temporary file, frees the writer */
-
-/* For a process that ends while files are being written: removes their temporary files. */
-void file_remove_unfinished(void);
-
-/* Opens a file to read it and write at its end, and makes it if there is none: its descriptor (file_close it), or -1.
- * Fails when the path is a link, a device or a pipe. */
-int file_append(const char *path, Error *err);
-
 /* Whether there is something of this name, even a link that leads nowhere. True also when that cannot be found out;
  * opening it will then say why. */
 bool file_exists(const char *path);

@@ -8,6 +8,7 @@
 
 #include "base/ds.h"
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/lines.h"
 #include "base/memory.h"
 #include "base/size.h"

@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/memory.h"
 #include "base/names.h"
 #include "base/size.h"

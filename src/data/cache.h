@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/pool.h"
 #include "data/corpus.h"
 #include "data/pairs.h"

@@ -7,6 +7,7 @@
 #include "base/ds.h"
 #include "base/fields.h"
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/ini.h"
 #include "data/corpus_internal.h"
 

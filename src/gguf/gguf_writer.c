@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "base/checksum.h"
 #include "base/ds.h"
-#include "base/file.h"
+#include "base/file_write.h"
 #include "base/memory.h"
 #include "base/size.h"
 #include "gguf/gguf_internal.h"

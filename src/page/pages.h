@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include "base/file.h"
+#include "base/file_write.h"
 
 typedef struct PageFile {
     const char *name; /* "inspect.html" */

@@ -7,6 +7,7 @@
 
 #include "base/ds.h"
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/memory.h"
 #include "base/size.h"
 #include "math/cpu.h"

@@ -6,7 +6,7 @@
 
 #include "base/checksum.h"
 #include "base/ds.h"
-#include "base/file.h"
+#include "base/file_write.h"
 #include "base/memory.h"
 #include "base/table.h"
 #include "base/terminal.h"

@@ -9,6 +9,7 @@
 
 #include "base/ds.h"
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/memory.h"
 
 enum { ROOM = 4096 }; /* bytes, so that the lines of steps allocate nothing */

@@ -6,6 +6,7 @@
 
 #include "base/ds.h"
 #include "base/file.h"
+#include "base/file_write.h"
 #include "base/ini.h"
 #include "base/version.h"
 #include "math/cpu.h"
