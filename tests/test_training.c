@@ -581,7 +581,7 @@ static void test_instruction_sets(void) {
     }
 }
 
-/* R-Drop: the same bytes on any number of threads, also when the run is continued. */
+/* R-Drop: the same bytes on any number of threads, also when the run is continued, which it is only with R-Drop. */
 static void test_rdrop(void) {
     static const char *const precisions[] = {"train.precision=float32", "train.precision=bfloat16"};
     for (int i = 0; i < 2; i++) {
@@ -590,6 +590,11 @@ static void test_rdrop(void) {
         command_gives(0, ARGS(RDROP, "run.dir=parts", "train.max_steps=20", "train.threads=3"), NULL);
         command_gives(0, ARGS(RDROP, "run.dir=parts", "train.max_steps=40", "train.threads=2"), NULL);
         expect_same_run("whole", "parts");
+        CommandRun run =
+            command_run(ARGS("train", "tiny.ini", "model.dropout=0.2", precisions[i], "run.dir=parts"), NULL);
+        EXPECT_INT(run.code, 1);
+        EXPECT_HAS(run.err, "train.rdrop = 2, and now it is 0");
+        command_free(&run);
         remove_folder("whole");
         remove_folder("parts");
     }
