@@ -3,7 +3,8 @@
  * Machines are shared and noisy, so every figure is the best of several short runs taken in turn with the limit; what
  * counts are the ratios. Sections, all or those named as arguments:
  *
- *   machine      its instruction sets, its multiply-add limit on one and two threads, and that of its tiles
+ *   machine      its instruction sets, its multiply-add limit on one and two threads, and that of its
+ *                bfloat16 instructions
  *   products     the matrix products at real shapes, beside the limit and OpenBLAS where it is installed
  *   pool         what a region costs
  *   profile      where a training step's time goes, in float32 and in bfloat16, and the bytes that its products move
@@ -103,13 +104,35 @@ __attribute__((target("amx-tile,amx-bf16"))) static void peak_tiles_task(void *c
     _tile_release();
     ((double *)context)[task] = 2.0 * ROUNDS * 4 * 16 * 16 * 32;
 }
-static bool has_tiles(void) { return strcmp(cpu_instruction_set(), "amx") == 0; }
-#else
-static void peak_tiles_task(void *context, size_t task, size_t worker) {
+
+/* The same for AVX-512's dot products: an instruction adds two products to each of 16 floats. There are 16 sums, so no
+ * instruction waits for the one before. */
+__attribute__((target("avx512f,avx512bf16"))) static void peak_dots_task(void *context, size_t task, size_t worker) {
+    enum { ROUNDS = 100000, SUMS = 16 };
     (void)worker;
-    ((double *)context)[task] = 0;
+    __m512 sums[SUMS];
+    __m512i ones = _mm512_set1_epi16(0x3f80);
+    for (int i = 0; i < SUMS; i++) sums[i] = _mm512_setzero_ps();
+    for (int r = 0; r < ROUNDS; r++) {
+        __asm__ volatile("" : "+v"(ones)); /* the compiler must not foresee the products */
+#ifdef __clang__
+#pragma clang loop unroll(full)
+#else
+#pragma GCC unroll 16
+#endif
+        for (int i = 0; i < SUMS; i++) sums[i] = _mm512_dpbf16_ps(sums[i], (__m512bh)ones, (__m512bh)ones);
+    }
+    for (int i = 0; i < SUMS; i++) __asm__ volatile("" : : "v"(sums[i]));
+    ((double *)context)[task] = 2.0 * ROUNDS * SUMS * 32;
 }
-static bool has_tiles(void) { return false; }
+
+/* What measures the CPU's own instructions for bfloat16; NULL: none are in use. */
+static PoolTask *peak_pairs_task(void) {
+    if (strcmp(cpu_instruction_set(), "amx") == 0) return peak_tiles_task;
+    return strcmp(cpu_instruction_set(), "avx512_bf16") == 0 ? peak_dots_task : NULL;
+}
+#else
+static PoolTask *peak_pairs_task(void) { return NULL; }
 #endif
 
 static double peak_of(Pool *pool, PoolTask *function) {
@@ -125,18 +148,19 @@ static double peak_of(Pool *pool, PoolTask *function) {
 static double peak(Pool *pool) { return peak_of(pool, peak_task); }
 
 static void print_peaks(Pool *const pools[2]) {
-    double limit[2] = {0, 0}, tiles[2] = {0, 0};
+    double limit[2] = {0, 0}, pairs[2] = {0, 0};
+    PoolTask *const pairs_task = peak_pairs_task();
     for (int run = 0; run < 2 * RUNS; run++) {
         limit[run % 2] = best(limit[run % 2], peak(pools[run % 2]));
-        if (has_tiles()) tiles[run % 2] = best(tiles[run % 2], peak_of(pools[run % 2], peak_tiles_task));
+        if (pairs_task) pairs[run % 2] = best(pairs[run % 2], peak_of(pools[run % 2], pairs_task));
     }
     printf("multiply-add limit: %.1f Gflop/s on one thread, %.1f on two (%.2f times)\n", limit[0] / 1e9, limit[1] / 1e9,
            limit[1] / limit[0]);
-    if (tiles[0] > 0)
-        printf("limit of tiles, bfloat16: %.0f Gflop/s on one thread, %.0f on two (%.2f times)\n", tiles[0] / 1e9,
-               tiles[1] / 1e9, tiles[1] / tiles[0]);
+    if (pairs_task)
+        printf("limit of %s, bfloat16: %.0f Gflop/s on one thread, %.0f on two (%.2f times)\n", cpu_instruction_set(),
+               pairs[0] / 1e9, pairs[1] / 1e9, pairs[1] / pairs[0]);
     else
-        printf("limit of tiles, bfloat16: this CPU has none in use\n");
+        printf("limit of bfloat16: no instructions for it are in use\n");
 }
 
 static const char *cpu_name(void) {
@@ -406,7 +430,7 @@ static void step_end(Step *s) {
 
 /* One step, as train/trainer.c makes it; returns the seconds it took. */
 static double step_run(Step *s) {
-    static const AdamOptions options = {.9, .98, 1e-9, 0};
+    static const AdamOptions options = {.9, .98, 1e-9, .weight_decay = 0};
     const size_t count = s->model.params.count;
     const double began = terminal_seconds();
     vector_clear(s->dw, count);
@@ -651,12 +675,12 @@ static void summary(const char *program, Pool *pool) {
                     translate_apart(&batches, &memory, program, THREADS, 1, BATCH, "float32") &&
                     translate_apart(&alone, &memory_alone, program, THREADS, 1, 1, "float32");
     if (!ok) return;
-    char tiles[64] = "";
-    if (has_tiles()) snprintf(tiles, sizeof tiles, ", tiles %.0f", peak_of(pool, peak_tiles_task) / 1e9);
+    char pairs[64] = "";
+    if (peak_pairs_task()) snprintf(pairs, sizeof pairs, ", bfloat16 %.0f", peak_of(pool, peak_pairs_task()) / 1e9);
     printf(
         "\nnmt %s, %s, %s, %d threads, limit %.0f Gflop/s%s; small trains %.0f tokens/s in float32 (%.0f%%), %.0f in "
         "bfloat16 (%s); greedy %.0f sentences/s (%.0f words/s, %.0f MB) in batches, %.0f one by one\n",
-        NMT_VERSION, cpu_name(), cpu_instruction_set(), THREADS, single.limit, tiles, single.tokens,
+        NMT_VERSION, cpu_name(), cpu_instruction_set(), THREADS, single.limit, pairs, single.tokens,
         100 * single.speed / single.limit, half.tokens, cpu_pairs() ? "the CPU's own" : "emulated", batches,
         SOURCE_WORDS * batches, memory, alone);
 }

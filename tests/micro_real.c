@@ -64,5 +64,6 @@ double real_learn(RealBatch batch, double smoothing) {
 }
 
 void real_adam(int step, double rate, double scale, double beta1, double beta2, double epsilon) {
-    adam_update(pool, &model.params, w, m, v, dw, (uint64_t)step, rate, scale, (AdamOptions){beta1, beta2, epsilon, 0});
+    adam_update(pool, &model.params, w, m, v, dw, (uint64_t)step, rate, scale,
+                (AdamOptions){beta1, beta2, epsilon, .weight_decay = 0});
 }

@@ -512,6 +512,7 @@ static void test_changed_configs(void) {
         "train.epsilon=0.5",
         "train.weight_decay=0.01",
         "train.rdrop=2",
+        "train.optimiser=muon",
         "train.clip_norm=2",
         "train.accumulate=2",
         "train.pieces=2",

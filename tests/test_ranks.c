@@ -195,7 +195,8 @@ static void test_resume(void) {
     static Rank whole[MOST], ranks[MOST];
     static const size_t counts[] = {4, 1, 3};
     Hub hub = {.exchanges = 0};
-    Rank how = {.overrides = {"train.pieces=4", "train.batch_tokens=600", "train.average=0.9"}, .steps = 12};
+    Rank how = {.overrides = {"train.pieces=4", "train.batch_tokens=600", "train.average=0.9", "train.optimiser=muon"},
+                .steps = 12};
     run_ranks(whole, 1, &hub, &how);
     for (size_t i = 0; i < 3; i++) {
         how.steps = 4;

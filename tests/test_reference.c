@@ -441,7 +441,7 @@ static void check_pre(void) {
                         .activation = ACTIVATION_GELU,
                         .tying = TYING_ALL,
                         .positions = POSITIONS_SINUSOIDAL},
-                1.0, (AdamOptions){0.9, 0.98, 1e-9, 0});
+                1.0, (AdamOptions){0.9, 0.98, 1e-9, .weight_decay = 0});
 }
 
 static void check_post(void) {
@@ -457,7 +457,7 @@ static void check_post(void) {
                         .activation = ACTIVATION_RELU,
                         .tying = TYING_NONE,
                         .positions = POSITIONS_LEARNED},
-                1.5, (AdamOptions){0.9, 0.98, 1e-9, 0.1});
+                1.5, (AdamOptions){0.9, 0.98, 1e-9, .weight_decay = 0.1});
 }
 
 /* ---- every instruction set ----------------------------------------------------------------------------------------

@@ -132,6 +132,7 @@ static void test_keys_matter(void) {
         {"model.dropout=0.2", "train.rdrop=2"},
         {"train.label_smoothing=0", "train.seed=1"},
         {"train.beta1=0.5", "train.seed=1"},
+        {"train.optimiser=muon", "train.seed=1"},
         {"train.beta2=0.5", "train.seed=1"},
         {"train.epsilon=0.1", "train.seed=1"},
         {"train.weight_decay=0.5", "train.seed=1"},

@@ -3,13 +3,14 @@
  * parameters_create walks the model once and notes each tensor's name, shape, place in the block and initialisation.
  * All else comes from that: layers find their weights by the offsets noted here (w + offset, and dw + offset for the
  * gradient), the model file lists the tensors by it, the optimiser runs over the whole block. Parameters, gradients,
- * Adam's two moments and the average of the weights, where there is one, are blocks of this layout.
+ * the optimiser's moments and the average of the weights, where there is one, are blocks of this layout.
  *
  * Names are those of the Hugging Face BART family. Because D and F are even, every tensor has an even number of
  * elements, so in a file with an alignment of 8 bytes the float tensors follow each other without gaps, and the file's
  * tensor data is the block. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "math/real.h"
@@ -22,7 +23,7 @@ typedef enum Init {
     INIT_ZERO,
     INIT_ONE,
     INIT_NORMAL,  /* normal with standard deviation spread */
-    INIT_UNIFORM, /* uniform in [-spread, spread) */
+    INIT_UNIFORM, /* uniform in [-spread, spread): the layers' matrices */
 } Init;
 
 typedef struct Tensor {
@@ -66,6 +67,10 @@ typedef struct Parameters {
 /* hyper must have passed hyper_check. Release with parameters_free. */
 Parameters parameters_create(const Hyper *hyper);
 void parameters_free(Parameters *params);
+
+/* Whether it is a matrix of attention or of feed-forward. The others are tables of vectors (embeddings, positions, the
+ * output layer), norms and biases. */
+static inline bool parameters_is_layer_matrix(const Tensor *tensor) { return tensor->init == INIT_UNIFORM; }
 
 /* Fills the block (count): embeddings normal with standard deviation D^-0.5, matrices Xavier uniform (Glorot, Bengio
  * 2010; q, k and v as for one (3D, D) matrix), norms 1 and 0, biases 0. A function of the seed. */

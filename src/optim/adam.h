@@ -8,6 +8,7 @@
  * adam_rows.h; with weight decay, one for each tensor, because vectors (biases and norms) do not decay. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/pool.h"
@@ -16,6 +17,7 @@
 
 typedef struct AdamOptions {
     double beta1, beta2, epsilon, weight_decay;
+    bool without_layers; /* leaves the matrices of attention and feed-forward to Muon */
 } AdamOptions;
 
 /* Step number t (1, 2, ...). Blocks: (params->count). */

@@ -4,13 +4,22 @@
 
 #include "base/size.h"
 #include "math/vector.h"
+#include "optim/muon.h"
 
 Optimiser optimiser_new(OptimiserOptions options) {
-    return (Optimiser){.options = options, .block_count = 2, .names = {"adam.m.", "adam.v."}, .squares = {false, true}};
+    Optimiser o = {.options = options, .block_count = 2, .names = {"adam.m.", "adam.v."}, .squares = {false, true}};
+    const bool muon = options.kind == OPTIMISER_MUON;
+    o.options.adam.without_layers = muon;
+    o.most[0] = muon ? 1 / (1 - MUON_MOMENTUM) : 1, o.most[1] = 1;
+    return o;
 }
 
 void optimiser_lay_out(Optimiser *o, Arena *arena, size_t count) {
     for (size_t i = 0; i < o->block_count; i++) o->blocks[i] = arena_push(arena, count, sizeof *o->blocks[i]);
+}
+
+void optimiser_reserve(const Optimiser *o, Pool *pool, const Parameters *params) {
+    if (o->options.kind == OPTIMISER_MUON) pool_reserve(pool, muon_scratch(params), 0);
 }
 
 void optimiser_clear(Optimiser *o, size_t count) {
@@ -19,6 +28,8 @@ void optimiser_clear(Optimiser *o, size_t count) {
 
 void optimiser_update(Optimiser *o, Pool *pool, const Parameters *params, real *w, const real *gradient, uint64_t t,
                       double rate, double scale) {
+    if (o->options.kind == OPTIMISER_MUON)
+        muon_update(pool, params, w, o->blocks[0], gradient, rate, scale, o->options.adam.weight_decay);
     adam_update(pool, params, w, o->blocks[0], o->blocks[1], gradient, t, rate, scale, o->options.adam);
 }
 

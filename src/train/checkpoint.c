@@ -74,12 +74,13 @@ static bool check_block(const Trainer *t, const char *prefix, const real *block,
 
 bool checkpoint_is_sound(const Trainer *t, const char *where, Error *err) {
     const Optimiser *o = &t->optimiser;
-    /* Moments are means of clipped gradients, or of their squares; twice as much leaves room for rounding. */
+    /* Adam's moments are means of clipped gradients, or of their squares. Muon's momentum is a fading sum, which can be
+     * larger (Optimiser.most). Twice as much leaves room for rounding. */
     const double clip = t->config->clip_norm > 0 ? t->config->clip_norm : INFINITY;
     bool ok = check_block(t, "", t->w, false, INFINITY, where, err);
     for (size_t i = 0; ok && i < o->block_count; i++)
-        ok =
-            check_block(t, o->names[i], o->blocks[i], o->squares[i], 2 * clip * (o->squares[i] ? clip : 1), where, err);
+        ok = check_block(t, o->names[i], o->blocks[i], o->squares[i],
+                         2 * o->most[i] * clip * (o->squares[i] ? clip : 1), where, err);
     return ok && (!t->average || check_block(t, AVERAGE, t->average, false, INFINITY, where, err));
 }
 

@@ -1,9 +1,9 @@
 /* A run's folder and its trainer: sets a trainer up, saves it, and takes it back to what was saved.
  *
- * model.gguf is the model alone. last.gguf also has all that a run needs to continue: Adam's moments as tensors
- * (adam.m.*, adam.v.*), the average of the weights where there is one (average.*), and the counters of TrainState as
- * keys (nmt.train.*). A run that goes back must go to its last validation, even if it was stopped and saved after that.
- * So such a stop keeps the last.gguf of the validation as back.gguf, until the next validation.
+ * model.gguf is the model alone. last.gguf also has all that a run needs to continue: the optimiser's moments as
+ * tensors (adam.m.*, adam.v.*), the average of the weights where there is one (average.*), and the counters of
+ * TrainState as keys (nmt.train.*). A run that goes back must go to its last validation, even if it was stopped and
+ * saved after that. So such a stop keeps the last.gguf of the validation as back.gguf, until the next validation.
  *
  * What else a run depends on, how last.gguf knows it, and what happens if it has changed:
  *

@@ -69,6 +69,9 @@ static const Field train_fields[] = {
          "R-Drop: each sentence is read twice, with different dropout, and the two answers are pulled towards each "
          "other "
          "this strongly; a step takes twice the time and memory; 0: each is read once"),
+    CHOICE("train.optimiser", optimiser.kind, "adam", OPTIMISER_NAMES,
+           "muon: Muon for the matrices of attention and feed-forward, Adam for all else; a step takes longer, above "
+           "all if train.batch_tokens is small"),
     REAL("train.beta1", optimiser.adam.beta1, "0.9", 0, RATE_MAX,
          "Adam: how much of the mean of gradients stays at each step"),
     REAL("train.beta2", optimiser.adam.beta2, "0.98", 0, 0.999999,
@@ -124,6 +127,7 @@ static bool is_saved(const char *key) {
 static bool is_usual(const Field *f, const Config *config) {
     return (strcmp(f->key, "train.pieces") == 0 && config->pieces == 1) ||
            (strcmp(f->key, "train.rdrop") == 0 && config->loss.rdrop <= 0) ||
+           (strcmp(f->key, "train.optimiser") == 0 && config->optimiser.kind == OPTIMISER_ADAM) ||
            (strcmp(f->key, "train.init") == 0 && !*config->init);
 }
 

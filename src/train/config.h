@@ -59,8 +59,8 @@ bool config_read(Config *config, const char *path, char *const *overrides, size_
 void config_free(Config *config);
 
 /* The config as the model file keeps it, INI text. Left out are keys that change no bit of the result (run.dir,
- * train.threads, train.log_every), the keys in `kept`, and train.pieces and train.init where they are off. A fresh
- * string. */
+ * train.threads, train.log_every), the keys in `kept`, and train.pieces, train.rdrop, train.optimiser and train.init
+ * where they say what all runs did before there were such keys. A fresh string. */
 char *config_text(const Config *config);
 
 /* The keys that must be the same for all processes that train together, a line "section.key = value" each: those that

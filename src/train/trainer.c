@@ -66,6 +66,7 @@ static bool make_blocks(Trainer *t, Error *err) {
     lay_out_blocks(t, &measure);
     if (!arena_create(&t->blocks, measure.used, err)) return false;
     lay_out_blocks(t, &t->blocks);
+    optimiser_reserve(&t->optimiser, t->pool, &t->model.params);
     return true;
 }
 

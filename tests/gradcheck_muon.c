@@ -1,0 +1,2 @@
+/* test_muon.c once more, with real = double. */
+#include "test_muon.c"
