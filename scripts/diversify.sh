@@ -1,6 +1,6 @@
 #!/bin/sh
-# Trains a better model from the same pairs, by data diversification (Nguyen et al. 2020): two models translate the
-# training text together, and the last model also learns from these translations. configs/README.md has the results.
+# Data diversification (Nguyen et al. 2020): two models translate the training text together, and the last model also
+# learns from these translations. configs/README.md says when that makes a better model, and when it does not.
 #
 #   sh scripts/get-data.sh multi30k && sh scripts/diversify.sh [section.key=value ...]
 #
