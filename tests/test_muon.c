@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "base/size.h"
 #include "optim/optimiser.h"
 #include "testlib.h"
 
@@ -16,6 +17,8 @@
 #endif
 
 static double number(uint32_t what, uint64_t i) { return rng_normal((RngSite){5, what, 0}, i); }
+
+static void *room_for(size_t rows, size_t cols) { return aligned_alloc(64, size_round_up(muon_room(rows, cols), 64)); }
 
 /* ---- Orthogonal matrices ---- */
 
@@ -61,7 +64,7 @@ static void test_singular_values(void) {
         double values[300], length = 0, *before = memory_new(rows * cols, sizeof *before);
         double *after = memory_new(rows * cols, sizeof *after);
         real *x = memory_new(rows * cols, sizeof *x);
-        void *room = aligned_alloc(64, (muon_room(rows, cols) + 63) / 64 * 64);
+        void *room = room_for(rows, cols);
         for (size_t i = 0; i < n; i++) values[i] = 1 + (double)i / (double)n, length += values[i] * values[i];
         matrix_of(before, values, rows, cols);
         for (size_t i = 0; i < n; i++) values[i] = polynomial(values[i] / sqrt(length));
@@ -76,7 +79,7 @@ static void test_singular_values(void) {
 
 static void test_zero(void) {
     real x[6] = {0};
-    void *room = aligned_alloc(64, (muon_room(2, 3) + 63) / 64 * 64);
+    void *room = room_for(2, 3);
     muon_orthogonalise(x, 2, 3, room);
     for (size_t i = 0; i < COUNT(x); i++) EXPECT(x[i] == 0);
     free(room);
@@ -100,7 +103,7 @@ static const Hyper hyper = {.vocab = 11,
 static void plain_step(const Tensor *t, double *w, double *m, const real *gradient, double rate, double scale,
                        double decay) {
     real *x = memory_new(t->count, sizeof *x);
-    void *room = aligned_alloc(64, (muon_room(t->rows, t->cols) + 63) / 64 * 64);
+    void *room = room_for(t->rows, t->cols);
     for (size_t i = 0; i < t->count; i++) {
         const double g = gradient[i] * scale;
         m[i] = 0.95 * m[i] + g;

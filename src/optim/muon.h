@@ -13,8 +13,8 @@
  * al. 2025, section 2.2) makes an update's elements about as large as Adam's. So both optimisers need the same learning
  * rate and weight decay.
  *
- * The products are computed in float32, whatever train.precision is. They take 4 to 5 n / N of the time of the layers'
- * own products, for N tokens in a step, and n the smaller side of a matrix. */
+ * These products are computed in float32, whatever train.precision is. With N tokens in a step, and n the smaller side
+ * of a matrix, they have 4 to 5 n / N times as many operations as the layers' own products with that matrix. */
 #pragma once
 
 #include <stddef.h>
