@@ -324,6 +324,10 @@ static void test_corpora(void) {
     expect_bad_corpus("long line", "bad.tsv", PARTS("bad.tsv:1: expected a line of at most 1048576 bytes, found 1048"));
 
     expect_bad_corpus("missing", "none.tsv", PARTS("none.tsv: cannot open: No such file"));
+    expect_bad_corpus("a recipe's", "data/tatoeba/train.tsv",
+                      PARTS("train.tsv: cannot open: No such file or directory; `sh scripts/get-data.sh tatoeba` fet"));
+    expect_bad_corpus("a recipe's, two files", "data/multi30k/a.en+data/multi30k/a.fr",
+                      PARTS("found neither; `sh scripts/get-data.sh multi30k` fetches this corpus\n"));
     expect_bad_corpus("a folder", "run", PARTS("run: expected a file, found a folder"));
     expect_bad_corpus("a device", "/dev/null", PARTS("/dev/null: expected a file, found a device"));
     expect_bad_corpus("a model", "run/model.gguf", PARTS("run/model.gguf: expected UTF-8 text, found a model file"));

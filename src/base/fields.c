@@ -93,11 +93,17 @@ void field_set_standard(const Field *field, void *of) {
     CHECK(field->standard && field_set(field, field->standard, of), "a default that its own field refuses");
 }
 
+static const char *before(const Field *field) { return field->before ? field->before : field->standard; }
+
 void field_set_before(const Field *field, void *of) {
-    if (!field->before)
-        field_set_standard(field, of);
-    else
-        CHECK(field_set(field, field->before, of), "an earlier value that its own field refuses");
+    CHECK(before(field) && field_set(field, before(field), of), "an earlier value that its own field refuses");
+}
+
+bool field_is_before(const Field *field, const void *of) {
+    char *text = field_text(field, of);
+    const bool is = before(field) && strcmp(text, before(field)) == 0;
+    free(text);
+    return is;
 }
 
 char *field_range(const Field *field) {

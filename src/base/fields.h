@@ -35,10 +35,11 @@ typedef struct Field {
     bool or_zero;   /* 0 in the struct is fine, too: it means "off", which text cannot say */
     bool list;      /* of file names, which may be quoted one by one */
     bool essential; /* a model file must have the key; for other keys that it lacks, field_set_before gives the value */
+    bool left_out;  /* a model file leaves the key out if it has that value, so that older programs can read the file */
 } Field;
 
 /* Rows: the last arguments are the help and, perhaps, `.example = ...`, `.before = ...`, `.or_zero = true`,
- * `.list = true` or `.essential = true`. */
+ * `.list = true`, `.essential = true` or `.left_out = true`. */
 #define ROW(kind, name, S, field, std, ...)                                                                            \
     {                                                                                                                  \
         .key = name, .type = kind, .offset = offsetof(S, field), .size = sizeof((S *)0)->field, .standard = std,       \
@@ -62,8 +63,9 @@ const char *field_name(const char *key);
 /* Sets one field of the struct `of` from text: decimal numbers; true, false, yes, no, on, off, 1, 0. False when the
  * text is not a value of this field (which then has any value). */
 bool field_set(const Field *field, const char *text, void *of);
-void field_set_standard(const Field *field, void *of); /* to its default, which there is */
-void field_set_before(const Field *field, void *of);   /* to `before`, or else to its default */
+void field_set_standard(const Field *field, void *of);    /* to its default, which there is */
+void field_set_before(const Field *field, void *of);      /* to `before`, or else to its default */
+bool field_is_before(const Field *field, const void *of); /* whether it has that value */
 
 /* The value of a FIELD_INTEGER, and another in its place: the largest there is when it does not fit into a size_t. */
 uint64_t field_integer(const Field *field, const void *of);

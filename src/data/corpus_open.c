@@ -99,8 +99,8 @@ static bool add_name(CorpusReader *r, char *name, Error *err) {
         free(source);
         if (first || second) return false;
     }
-    return error_set(err, "%s: expected a file of this name, or two files with a + between, found neither" QUOTING,
-                     name);
+    return error_set(err, "%s: expected a file of this name, or two files with a + between, found neither%s", name,
+                     strpbrk(r->list, BLANKS) ? QUOTING : "");
 }
 
 /* The name in the quotes that open at *at, in a fresh string; *at is put behind it. NULL when they are not closed. A
@@ -168,11 +168,11 @@ static bool take_item(CorpusReader *r, const char **at, Error *err) {
     return ok;
 }
 
-static bool split_list(CorpusReader *r, const char *list, Error *err) {
-    if (exists(list)) return add_item(r, list, NULL, 1, err);
-    for (const char *at = list; *(at += strspn(at, BLANKS));)
+static bool split_list(CorpusReader *r, Error *err) {
+    if (exists(r->list)) return add_item(r, r->list, NULL, 1, err);
+    for (const char *at = r->list; *(at += strspn(at, BLANKS));)
         if (!take_item(r, &at, err)) return false;
-    return stbds_arrlenu(r->items) > 0 || error_set(err, "expected a list of files, found \"%s\"", list);
+    return stbds_arrlenu(r->items) > 0 || error_set(err, "expected a list of files, found \"%s\"", r->list);
 }
 
 /* Copies standard input into a file without a name. */
@@ -251,7 +251,7 @@ CorpusReader *corpus_open(const char *list, const char *folder, CorpusRules rule
     r->list = memory_string(list);
     Checksum all;
     checksum_start(&all);
-    bool ok = split_list(r, list, err);
+    bool ok = split_list(r, err);
     for (size_t i = 0; ok && i < stbds_arrlenu(r->items); i++) ok = open_item(r, &r->items[i], folder, &all, err);
     r->checksum = checksum_end(&all);
     if (ok) return r;
@@ -317,7 +317,8 @@ bool corpus_names_input(const char *list) {
     Error ignored;
     CorpusReader *r = memory_new(1, sizeof *r);
     bool found = false;
-    split_list(r, list, &ignored);
+    r->list = memory_string(list);
+    split_list(r, &ignored);
     for (size_t i = 0; i < stbds_arrlenu(r->items); i++)
         found = found || (r->items[i].names[0] && is_input(r->items[i].names[0]));
     corpus_close(r);

@@ -15,9 +15,9 @@
 
 #define TEXT(key, field, std, ...)               ROW_TEXT(key, Config, field, std, __VA_ARGS__)
 #define INTEGER(key, field, std, low, high, ...) ROW_INTEGER(key, Config, field, std, low, high, __VA_ARGS__)
-#define REAL(key, field, std, low, high, help)   ROW_REAL(key, Config, field, std, low, high, help)
+#define REAL(key, field, std, low, high, ...)    ROW_REAL(key, Config, field, std, low, high, __VA_ARGS__)
 #define SWITCH(key, field, std, help)            ROW_SWITCH(key, Config, field, std, help)
-#define CHOICE(key, field, std, names, help)     ROW_CHOICE(key, Config, field, std, names, help)
+#define CHOICE(key, field, std, names, ...)      ROW_CHOICE(key, Config, field, std, names, __VA_ARGS__)
 
 #define STEPS_MAX CONFIG_STEPS_MAX
 /* For what has to stay below 1. */
@@ -46,7 +46,8 @@ static const Field data_fields[] = {
 static const Field train_fields[] = {
     TEXT("train.init", init, "",
          "a model file to start from: its weights, vocabulary, sizes and [text], which need not be set then; empty: "
-         "none"),
+         "none",
+         .left_out = true),
     INTEGER("train.seed", seed, "1", 0, 9007199254740992.0,
             "where random numbers begin; the same seed gives the same bits, on any number of threads"),
     INTEGER("train.max_steps", max_steps, "0", 0, STEPS_MAX, "stop after this many steps; 0: no limit"),
@@ -55,7 +56,8 @@ static const Field train_fields[] = {
             .example = "10"),
     INTEGER("train.batch_tokens", batch_tokens, "4096", 1, 1 << 29, "how many target tokens a step learns from"),
     INTEGER("train.pieces", pieces, "1", 1, PASS_MAX_PIECES,
-            "cut a step into this many pieces, which several processes can share; it changes the bits"),
+            "cut a step into this many pieces, which several processes can share; it changes the bits",
+            .left_out = true),
     INTEGER("train.accumulate", accumulate, "1", 1, PASS_MAX_PIECES,
             "compute a piece in this many batches, one after another, which takes less memory"),
     REAL("train.learning_rate", schedule.peak, "0.001", 0, 1000,
@@ -67,11 +69,12 @@ static const Field train_fields[] = {
          "this share of the right token's probability is spread over all tokens"),
     REAL("train.rdrop", loss.rdrop, "0", 0, 1000,
          "R-Drop: each sentence is read twice, with different dropout, and the two answers are pulled towards each "
-         "other "
-         "this strongly; a step takes twice the time and memory; 0: each is read once"),
+         "other this strongly; a step takes twice the time and memory; 0: each is read once",
+         .left_out = true),
     CHOICE("train.optimiser", optimiser.kind, "adam", OPTIMISER_NAMES,
            "muon: Muon for the matrices of attention and feed-forward, Adam for all else; a step takes longer, above "
-           "all if train.batch_tokens is small"),
+           "all if train.batch_tokens is small",
+           .left_out = true),
     REAL("train.beta1", optimiser.adam.beta1, "0.9", 0, RATE_MAX,
          "Adam: how much of the mean of gradients stays at each step"),
     REAL("train.beta2", optimiser.adam.beta2, "0.98", 0, 0.999999,
@@ -88,8 +91,7 @@ static const Field train_fields[] = {
          "the model is a moving average of the weights: this share of it stays at each step; 0: the last weights"),
     CHOICE("train.precision", precision, "float32", TRAIN_PRECISION_NAMES,
            "how exactly matrices are multiplied; bfloat16 is rougher, but faster on some CPUs (Intel's with AMX, AMD's "
-           "since "
-           "Zen 4); auto: bfloat16 on these, else float32"),
+           "since Zen 4); auto: bfloat16 on these, else float32"),
     INTEGER("train.threads", threads, "0", 0, 1024, "threads to compute with; 0: one for each core"),
     INTEGER("train.log_every", log_every, "100", 1, STEPS_MAX, "steps from one line of the log to the next"),
 
@@ -121,14 +123,6 @@ static const struct {
 /* Keys that the model file keeps: all except those whose values do not change a bit of it. */
 static bool is_saved(const char *key) {
     return strcmp(key, "run.dir") != 0 && strcmp(key, "train.threads") != 0 && strcmp(key, "train.log_every") != 0;
-}
-
-/* Keys that the model file leaves out where they have the value that all runs had before there were such keys. */
-static bool is_usual(const Field *f, const Config *config) {
-    return (strcmp(f->key, "train.pieces") == 0 && config->pieces == 1) ||
-           (strcmp(f->key, "train.rdrop") == 0 && config->loss.rdrop <= 0) ||
-           (strcmp(f->key, "train.optimiser") == 0 && config->optimiser.kind == OPTIMISER_ADAM) ||
-           (strcmp(f->key, "train.init") == 0 && !*config->init);
 }
 
 /* Keys that a resumed run may change. The last step is part of a cosine's shape. */
@@ -266,7 +260,8 @@ char *config_text(const Config *config) {
     Field *fields = join_tables(true);
     size_t count = 0;
     for (const Field *f = fields; f->key; f++)
-        if ((!config->kept || !strstr(config->kept, f->key)) && !is_usual(f, config)) fields[count++] = *f;
+        if ((!config->kept || !strstr(config->kept, f->key)) && !(f->left_out && field_is_before(f, config)))
+            fields[count++] = *f;
     fields[count] = (Field)ROW_END;
     char *text = ini_format(fields, config);
     free(fields);
