@@ -72,6 +72,11 @@ static void test_edges(void) {
     for (size_t i = 0; i < SAMPLES; i++) samples[i] = (ConfidenceSample){i % 2 ? -INFINITY : -0.1, i % 3, 0.25};
     all = confidence_fit(samples, SAMPLES);
     EXPECT_NEAR(confidence_value(all, -0.1, 1), 0.25, 0.01);
+    samples[4].quality = 0.5;
+    const size_t kept = confidence_keep(samples, SAMPLES); /* 2, 4, 8, 10, ... */
+    EXPECT_INT(kept, SAMPLES / 3);
+    EXPECT(samples[0].quality == 0.25 && samples[1].quality == 0.5);
+    for (size_t i = 0; i < kept; i++) EXPECT(isfinite(samples[i].log_probability) && samples[i].tokens > 0);
 }
 
 int main(void) {

@@ -182,7 +182,8 @@ static void test_command_tunes(void) {
     free(again);
     free(again_said);
     out = command_says(ARGS("translate", MODEL, "--confidence", "--tune=valid.tsv"), NULL, 1, &said);
-    EXPECT_STR(said, "translate: valid.tsv: expected at least 100 sentences to calibrate with, found 8\n");
+    EXPECT_STR(said,
+               "translate: valid.tsv: expected at least 100 sentences with a source to calibrate with, found 8\n");
     EXPECT_STR(out, "");
     free(out);
     free(said);
@@ -193,7 +194,7 @@ static void test_command_tunes(void) {
     for (int i = 0; i < 120; i++) fputs("\tle chat\n", file);
     CHECK(fclose(file) == 0, "a file");
     out = command_says(ARGS("translate", MODEL, BACK, "--beam=2", "--confidence", "--tune=hollow.tsv"), NULL, 1, &said);
-    EXPECT_HAS(said, "hollow.tsv: expected at least 50 sentences that have a translation, found fewer\n");
+    EXPECT_HAS(said, "hollow.tsv: expected at least 100 sentences with a source to calibrate with, found 1\n");
     EXPECT_STR(out, "");
     free(out);
     free(said);
@@ -264,13 +265,49 @@ static void test_command_calibrates(void) {
     free(pairs), free(sources), free(said), free(list), free(scores), free(out);
 }
 
+/* Writes the model with weights that are not numbers. */
+static void spoil(const char *from, const char *to) {
+    ModelFile model;
+    Error err;
+    CHECK(modelfile_open(&model, from, &err), "the good model");
+    float *w = memory_new(model.params.count, sizeof *w);
+    for (size_t i = 0; i < model.params.count; i++) w[i] = NAN;
+    GgufWriter *file = modelfile_writer(&model.info, &model.params, w);
+    CHECK(gguf_write(file, to, &err), "the model of NaN");
+    gguf_writer_free(file);
+    modelfile_close(&model);
+    free(w);
+}
+
+/* A model whose numbers are not finite has no say, and a message says so. Of several models with one, none has. */
+static void test_command_unsound(void) {
+    spoil("back/model.gguf", "nan.gguf");
+    spoil("run/model.gguf", "one.gguf");
+    char *said, *plain = command_says(ARGS("translate", MODEL), lines, 0, NULL),
+                *out = command_says(ARGS("translate", MODEL, "--reverse=nan.gguf", BACK), lines, 1, &said);
+    EXPECT_HAS(said, "translate: nan.gguf: the model's numbers are not finite for some translations: they are ranked "
+                     "without it\n");
+    EXPECT_INT(count_of(out, "\n"), count_of(plain, "\n"));
+    free(said), free(plain), free(out);
+    out = command_says(ARGS("translate", MODEL, BACK, "--reverse=nan.gguf", "--tune=valid.tsv"), NULL, 1, &said);
+    EXPECT_STR(said, "translate: --rerank, --reverse: model 2: its numbers are not finite for some translations\n");
+    EXPECT_STR(out, "");
+    free(said), free(out);
+    out = command_says(ARGS("translate", MODEL, "-m", "one.gguf", "x"), NULL, 1, &said);
+    EXPECT_HAS(said, "translate: one of the models: the model's numbers are not finite for text 1: its translation is "
+                     "empty\n");
+    free(said), free(out);
+}
+
 static void test_command_wrong_options(void) {
     static const struct {
         int code;
         const char *arguments[4], *message;
     } cases[] = {
         {2, {"--weights=1,2,3", "x"}, "--weights goes with --rerank or --reverse"},
-        {2, {BACK, "--weights=1,x,3", "x"}, "--weights: expected 10 numbers or fewer with commas between them"},
+        {2,
+         {BACK, "--weights=1,x,3", "x"},
+         "--weights: expected up to 10 numbers from -1000000 to 1000000, with commas"},
         {2, {BACK, "--weights=1,,3", "x"}, "found \"1,,3\""},
         {2, {BACK, "--weights=", "x"}, "found \"\""},
         {2, {BACK, "--weights=1,nan,3", "x"}, "found \"1,nan,3\""},
@@ -311,6 +348,7 @@ int main(void) {
         RUN(test_command_tunes);
         RUN(test_command_confidence);
         RUN(test_command_calibrates);
+        RUN(test_command_unsound);
         RUN(test_command_wrong_options);
     }
     world_leave();

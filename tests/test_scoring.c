@@ -309,11 +309,13 @@ static void test_command_reads_pairs(void) {
         line = strchr(line, '\n') ? strchr(line, '\n') + 1 : "";
     }
     EXPECT_STR(line, "");
-    EXPECT_HAS(said, "translate: line 3: expected source TAB translation, found no TAB: its log probability is -inf\n");
-    EXPECT_HAS(said, "translate: line 4: the source has no words: its log probability is -inf\n");
-    EXPECT_HAS(said, "translate: line 7: the source has more tokens than the model takes: ");
-    EXPECT_HAS(said, "translate: line 8: the translation has more tokens than the model can say: ");
-    EXPECT_HAS(said, "translate: line 9: more than two columns: only the first two are used");
+    EXPECT_HAS(
+        said,
+        "translate: standard input:3: expected source TAB translation, found no TAB: the log probability is -inf\n");
+    EXPECT_HAS(said, "translate: standard input:4: the source has no words: the log probability is -inf\n");
+    EXPECT_HAS(said, "translate: standard input:7: the source has more tokens than the model takes: ");
+    EXPECT_HAS(said, "translate: standard input:8: the translation has more tokens than the model can say: ");
+    EXPECT_HAS(said, "translate: standard input:9: more than two columns: only the first two are used");
     EXPECT_HAS(said, "translate: 4 of 9 pairs have no log probability\n");
     free(out);
     free(said);
@@ -331,6 +333,19 @@ static void test_command_reads_pairs(void) {
     out = command_says(ARGS("translate", MODEL, "--score", "sources", "more"), NULL, 1, &said);
     EXPECT_STR(said, "translate: sources: expected as many lines as more has, found only 2\n");
     EXPECT(*out); /* of the lines that both have */
+    free(out);
+    free(said);
+    /* What may be a mistake is reported once, and scored as it is. */
+    write_text("odd", "le \xFF chat\nle loup\n");
+    out = command_says(ARGS("translate", MODEL, "--score", "pairs.tsv", "odd"), NULL, 0, &said);
+    EXPECT_HAS(said, "translate: pairs.tsv:1: the line has a TAB and is scored as one text (only the first such line");
+    EXPECT_HAS(said, "translate: odd:1: expected UTF-8 text, found 0xFF at byte 4 of the translation; scored as it is");
+    EXPECT(*out && strchr(out, '\n')[1] == '-'); /* both have a log probability */
+    free(out);
+    free(said);
+    write_text("hollow", "the cat\n\n");
+    out = command_says(ARGS("translate", MODEL, "--score", "hollow", "targets"), NULL, 0, &said);
+    EXPECT_STR(said, "translate: hollow:2: the source has no words: the log probability is -inf\n");
     free(out);
     free(said);
     out = command_says(ARGS("translate", MODEL, "--score", "nowhere"), NULL, 1, &said);

@@ -61,6 +61,18 @@ static void test_before(void) {
     free(base_said);
 }
 
+/* A run that makes nothing better than what it started from says so. */
+static void test_no_gain(void) {
+    CommandRun run = TRAIN(0, "next.ini", "run.dir=worse", "train.learning_rate=1", "data.valid=train.tsv");
+    EXPECT_HAS(run.err, ", best so far, but no better than before training\n");
+    EXPECT_HAS(run.err, "no model of this run is better on data.valid than base/model.gguf, from which it started");
+    command_free(&run);
+    run = TRAIN(0, "next.ini", "run.dir=better", "data.valid=more.tsv");
+    EXPECT_HAS(run.err, ", new best\n");
+    EXPECT(!strstr(run.err, "no better") && !strstr(run.err, "is better"));
+    command_free(&run);
+}
+
 /* Before its first step a run has the model's weights; so it has again when it goes back to the beginning. */
 static void test_weights(void) {
     Config c;
@@ -235,6 +247,19 @@ static void test_refused(void) {
         EXPECT(!file_exists("next"));
         command_free(&run);
     }
+    /* A model is not written over, whatever it is called. */
+    static const char *const own[] = {"model.gguf", "last.gguf",   "back.gguf",   "log.jsonl",
+                                      "film.jsonl", "report.html", "train.cache", "lock"};
+    CHECK(mkdir("own", 0777) == 0, "mkdir");
+    for (size_t i = 0; i < COUNT(own); i++) {
+        char *path = file_join("own", own[i]), *override = memory_format("train.init=%s", path);
+        CHECK(link("base/model.gguf", path) == 0, "link");
+        CommandRun run = TRAIN(1, "next.ini", "run.dir=own", override);
+        EXPECT_HAS(run.err, "next.ini: train.init: expected a model in another folder than run.dir, found own/");
+        CHECK(unlink(path) == 0, "unlink");
+        command_free(&run);
+        free(path), free(override);
+    }
     /* What is as in the model may be there. */
     CommandRun run = TRAIN(0, "next.ini", "model.width=16", "model.norm=post", "text.vocab_size=300",
                            "text.lowercase=true", "--dry-run");
@@ -331,13 +356,15 @@ static void test_weights_refused(void) {
         {"data.train=\"more.tsv\"+more.tsv*-1", "a number from 0.001 to 1000, found \"-1\""},
         {"data.train=nothing.tsv*2", "nothing.tsv: cannot open: "},
         {"data.train=more.tsv*0.001",
-         "data.train: expected weights that give an epoch at least 2 pairs of one of the files, found 0.004"},
+         "data.train: expected weights with which an epoch takes at least 2 pairs of one of the files, found 0.004 "
+         "pairs of more.tsv*0.001"},
         {"data.valid=valid.tsv*2", "data.valid: expected files without weights, because each line counts once, found "
                                    "valid.tsv*2"},
     };
     for (size_t i = 0; i < COUNT(table); i++) {
-        CommandRun run = TRAIN(1, "next.ini", table[i].override);
+        CommandRun run = TRAIN(1, "next.ini", "run.dir=small", table[i].override);
         EXPECT_HAS(run.err, table[i].said);
+        EXPECT(!file_exists("small"));
         command_free(&run);
     }
 }
@@ -346,6 +373,7 @@ int main(void) {
     world_enter();
     make_base();
     RUN(test_before);
+    RUN(test_no_gain);
     RUN(test_weights);
     RUN(test_words);
     RUN(test_history);

@@ -212,8 +212,10 @@ size_t options_numbers(const OptionReader *r, const char *name, double *numbers,
     for (char *end; at; at = *end ? end + 1 : NULL) {
         const double number = strtod(at, &end);
         if (end == at || (*end && *end != ',') || !(fabs(number) <= 1e6) || count == most)
-            options_usage(r->command, "%s: expected %zu numbers or fewer with commas between them, found \"%s\"", name,
-                          most, value);
+            options_usage(
+                r->command,
+                "%s: expected up to %zu numbers from -1000000 to 1000000, with commas between them, found \"%s\"", name,
+                most, value);
         numbers[count++] = number;
     }
     return count;

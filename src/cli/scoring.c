@@ -21,7 +21,7 @@ typedef struct Job {
     LineReader *readers[2]; /* the second only for two files */
     const char *names[2];
     size_t done, flawed; /* pairs */
-    bool wide;           /* a line had more than two columns, which is reported once */
+    bool odd, wide;      /* a text was not UTF-8; a line had more columns than are used: each is reported once */
     bool failed;
     /* Of the pairs that are scored together; stb_ds arrays. */
     Text *sources, *targets;
@@ -54,10 +54,35 @@ static void print_score(const Job *job, const PairScore *score) {
     putchar('\n');
 }
 
-static void tell_flaw(Job *job, const char *what, size_t line) {
+/* side: 0 if it is about the source, 1 if about the translation, which may be in a file of its own. */
+static const char *name_of(const Job *job, int side) { return job->names[job->readers[1] ? side : 0]; }
+
+static void tell_flaw(Job *job, const char *what, int side, size_t line) {
     if (job->flawed++ >= FLAWS_TOLD) return;
-    options_note(job->command, "line %zu: %s: its log probability is -inf%s", line, what,
+    options_note(job->command, "%s:%zu: %s: the log probability is -inf%s", name_of(job, side), line, what,
                  job->flawed == FLAWS_TOLD ? "; from here on such are only counted" : "");
+}
+
+/* Texts that are scored as they are, though they may be other than was meant. text: the source and the translation. */
+static void tell_oddities(Job *job, const Text text[2], size_t line) {
+    for (int side = 0; side < 2; side++) {
+        const size_t valid = utf8_valid(text[side].bytes, text[side].length);
+        if (!job->odd && valid < text[side].length) {
+            options_note(job->command,
+                         "%s:%zu: expected UTF-8 text, found 0x%02X at byte %zu of the %s; scored as it is (only the "
+                         "first such text is reported)",
+                         name_of(job, side), line, (unsigned char)text[side].bytes[valid], valid + 1,
+                         side == 0 ? "source" : "translation");
+            job->odd = true;
+        }
+        if (!job->wide && memchr(text[side].bytes, '\t', text[side].length)) {
+            options_note(job->command,
+                         "%s:%zu: the line has a TAB and is scored as one text (only the first such line is reported); "
+                         "cut -f1 takes the first column of a file",
+                         name_of(job, side), line);
+            job->wide = true;
+        }
+    }
 }
 
 static void print_line(Job *job, Kind kind, const PairScore *score, size_t line) {
@@ -72,10 +97,10 @@ static void print_line(Job *job, Kind kind, const PairScore *score, size_t line)
         return;
     }
     if (kind == KIND_NO_TAB) {
-        tell_flaw(job, "expected source TAB translation, found no TAB", line);
+        tell_flaw(job, "expected source TAB translation, found no TAB", 0, line);
         job->failed = true;
     } else if (score->flaw != SCORING_FINE) {
-        tell_flaw(job, flaws[score->flaw], line);
+        tell_flaw(job, flaws[score->flaw], score->flaw == SCORING_LONG_TARGET, line);
         job->failed = job->failed || score->flaw == SCORING_NOT_FINITE;
     }
     print_score(job, score);
@@ -83,6 +108,7 @@ static void print_line(Job *job, Kind kind, const PairScore *score, size_t line)
 
 /* Takes what one line of a TSV file, or of both files, says as the next pair. */
 static void take(Job *job, const Text *line) {
+    const size_t number = job->done + stbds_arrlenu(job->kinds) + 1;
     Text source = line[0], target = line[1];
     char kind = KIND_PAIR;
     if (!job->readers[1]) {
@@ -95,12 +121,13 @@ static void take(Job *job, const Text *line) {
             kind = KIND_NO_TAB, source = (Text){"", 0}, target = (Text){"-", 1};
         if (rest.length > 0 && !job->wide) {
             options_note(job->command,
-                         "line %zu: more than two columns: only the first two are used (only the first "
-                         "such line is reported)",
-                         job->done + stbds_arrlenu(job->kinds) + 1);
+                         "%s:%zu: more than two columns: only the first two are used (only the first such line is "
+                         "reported)",
+                         name_of(job, 0), number);
             job->wide = true;
         }
     }
+    tell_oddities(job, (Text[]){source, target}, number);
     stbds_arrput(job->sources, source);
     stbds_arrput(job->targets, target);
     stbds_arrput(job->kinds, kind);

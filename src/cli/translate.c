@@ -136,6 +136,12 @@ static void tell_cuts(const Request *r) {
     if (r->cut > 1) options_note(&command, "translations of %zu of %zu %ss were cut", r->cut, r->done, r->what);
 }
 
+/* Reports models whose numbers are not finite; once. */
+static void tell_unsound(Request *r, const char *model, const char *what) {
+    if (!r->failed) options_note(&command, "%s: the model's numbers are not finite for %s", model, what);
+    r->failed = true;
+}
+
 /* Prints the results of texts; `first`: the number of the first, from 0. Fails if stdout cannot be written. */
 static bool answer(Request *request, Translator *translator, const Text *texts, size_t count, size_t first,
                    Error *err) {
@@ -143,6 +149,9 @@ static bool answer(Request *request, Translator *translator, const Text *texts, 
     request->first = first;
     bool ok = translator_run(translator, texts, count, results, err) &&
               (!request->reranker || reranker_run(request->reranker, texts, results, count, err));
+    for (size_t i = 0; ok && i < stbds_arrlenu(request->others); i++)
+        if (reranker_is_unsound(request->reranker, i))
+            tell_unsound(request, request->others[i].path, "some translations: they are ranked without it");
     for (size_t i = 0; ok && i < count; i++) {
         results[i].count = size_min(results[i].count, request->shown);
         const size_t valid = utf8_valid(texts[i].bytes, texts[i].length);
@@ -165,10 +174,10 @@ static bool answer(Request *request, Translator *translator, const Text *texts, 
             options_note(&command, "%s %zu: %zu tokens, and the model takes %zu at a time: translated in %zu parts",
                          request->what, first + i + 1, results[i].source_tokens, request->hyper->max_length - 1,
                          results[i].parts);
-        if (!request->failed && results[i].hypotheses[0].log_probability == -INFINITY) {
-            options_note(&command, "%s: the model's numbers are not finite for %s %zu: its translation is empty",
-                         request->model, request->what, first + i + 1);
-            request->failed = true;
+        if (results[i].hypotheses[0].log_probability == -INFINITY) {
+            char what[80];
+            snprintf(what, sizeof what, "%s %zu: its translation is empty", request->what, first + i + 1);
+            tell_unsound(request, stbds_arrlenu(request->models) > 1 ? "one of the models" : request->model, what);
         }
         request->done++;
         unseen_look(&request->unseen, request->info, texts[i], results[i].parts > 1 ? 0 : results[i].source_tokens);

@@ -69,6 +69,9 @@ static bool translate_lines(const Tuning *t, Judged *j, const Corpus *corpus, si
     Text *best = memory_new(count, sizeof *best);
     for (size_t i = 0; ok && i < count; i++) best[i] = (Text){results[i].bytes, results[i].length};
     ok = ok && (!t->reranker || reranker_run(t->reranker, texts, results, count, err));
+    for (size_t i = 0; ok && t->reranker && i + 2 < reranker_values(t->reranker); i++)
+        ok = !reranker_is_unsound(t->reranker, i) ||
+             error_set(err, "--rerank, --reverse: model %zu: its numbers are not finite for some translations", i + 1);
     for (size_t i = 0; ok && i < count; i++) {
         stbds_arrsetlen(j->targets, 0);
         corpus_targets(corpus, first + i, &j->targets);
@@ -98,19 +101,17 @@ static void keep_best(Judged *j, const double *weights) {
     stbds_arrsetlen(j->samples, stbds_arrlenu(j->list.start) - 1);
 }
 
-/* Whether these are enough sentences to calibrate with. */
+/* Whether these are enough sentences to calibrate with: those with a source. */
 static bool enough(const Tuning *t, size_t count, Error *err) {
     return count >= 2 * CONFIDENCE_LEAST ||
-           error_set(err, "%s: expected at least %d sentences to calibrate with, found %zu", t->list,
+           error_set(err, "%s: expected at least %d sentences with a source to calibrate with, found %zu", t->list,
                      2 * CONFIDENCE_LEAST, count);
 }
 
-static bool calibrate(const Tuning *t, const Judged *j, Confidence *found, Error *err) {
-    const size_t count = stbds_arrlenu(j->samples);
+static bool calibrate(const Tuning *t, Judged *j, Confidence *found, Error *err) {
+    const size_t count = confidence_keep(j->samples, stbds_arrlenu(j->samples));
+    if (!enough(t, count, err)) return false;
     *found = confidence_fit(j->samples, count);
-    if (found->bias == 0 && found->slope == 0)
-        return error_set(err, "%s: expected at least %d sentences that have a translation, found fewer", t->list,
-                         CONFIDENCE_LEAST);
     ConfidenceBin bins[CONFIDENCE_BINS];
     const double difference = confidence_diagram(bins, j->samples, count);
     options_note(t->command, "confidence and, found by it, chrF2 / 100, of sentences that the fit has not seen:");

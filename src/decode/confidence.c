@@ -67,6 +67,13 @@ static Confidence fit(const ConfidenceSample *samples, size_t count, size_t step
     return best;
 }
 
+size_t confidence_keep(ConfidenceSample *samples, size_t count) {
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (counts(&samples[i])) samples[kept++] = samples[i];
+    return kept;
+}
+
 Confidence confidence_fit(const ConfidenceSample *samples, size_t count) {
     size_t counting = 0;
     for (size_t i = 0; i < count; i++) counting += counts(&samples[i]);

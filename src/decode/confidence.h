@@ -26,7 +26,9 @@ typedef struct ConfidenceSample {
 
 enum { CONFIDENCE_LEAST = 50 }; /* sentences that a fit needs; with fewer, the Confidence is not known */
 
-/* Samples without tokens, or whose log probability is not finite, do not count. */
+/* Samples without tokens, or whose log probability is not finite, do not count. confidence_keep moves those that do to
+ * the front, in their order, and returns how many there are. */
+size_t confidence_keep(ConfidenceSample *samples, size_t count);
 Confidence confidence_fit(const ConfidenceSample *samples, size_t count);
 
 /* A reliability diagram: the sentences in groups of equal size, from the least confidence to the most. */
@@ -37,6 +39,6 @@ typedef struct ConfidenceBin {
 } ConfidenceBin;
 
 /* Every second sentence is judged by a fit to the others, so that none is judged by a fit that has seen it. Returns the
- * mean difference between expected and found, over all sentences: 0 is perfect. At least 2 CONFIDENCE_LEAST sentences.
- */
+ * mean difference between expected and found, over all sentences: 0 is perfect. At least 2 CONFIDENCE_LEAST sentences,
+ * all of which count (confidence_keep). */
 double confidence_diagram(ConfidenceBin bins[CONFIDENCE_BINS], const ConfidenceSample *samples, size_t count);

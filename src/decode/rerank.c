@@ -10,7 +10,7 @@
 
 struct Reranker {
     Scorer *scorers[RERANK_MOST_VALUES];
-    bool reverse[RERANK_MOST_VALUES];
+    bool reverse[RERANK_MOST_VALUES], unsound[RERANK_MOST_VALUES];
     size_t values;
     double weights[RERANK_MOST_VALUES];
     /* All stb_ds arrays, kept from run to run: of every hypothesis. */
@@ -91,7 +91,11 @@ static bool score_all(Reranker *r, Error *err) {
     for (size_t i = 1; i + 1 < values; i++) {
         const Text *from = r->reverse[i] ? r->target : r->source, *to = r->reverse[i] ? r->source : r->target;
         if (!scorer_run(r->scorers[i], from, to, count, r->scores, err)) return false;
-        for (size_t h = 0; h < count; h++) r->value_before[h * values + i] = r->scores[h].log_probability;
+        r->unsound[i] = false;
+        for (size_t h = 0; h < count; h++) {
+            r->value_before[h * values + i] = r->scores[h].log_probability;
+            r->unsound[i] = r->unsound[i] || r->scores[h].flaw == SCORING_NOT_FINITE;
+        }
     }
     for (size_t h = 0; h < count; h++) {
         r->value_before[h * values] = r->before[h].log_probability;
@@ -135,6 +139,8 @@ bool reranker_run(Reranker *r, const Text *texts, TranslatorResult *results, siz
 const double *reranker_value(const Reranker *r, const TranslatorHypothesis *hypothesis) {
     return r->value + (size_t)(hypothesis - r->after) * r->values;
 }
+
+bool reranker_is_unsound(const Reranker *r, size_t model) { return r->unsound[model + 1]; }
 
 /* ---- Weights ---- */
 

@@ -36,6 +36,10 @@ void reranker_set_weights(Reranker *reranker, const double *weights);
 bool reranker_run(Reranker *reranker, const Text *texts, TranslatorResult *results, size_t count, Error *err);
 const double *reranker_value(const Reranker *reranker, const TranslatorHypothesis *hypothesis);
 
+/* Whether numbers of a further model (0: the one added first) were not finite in the last run, so that some of its
+ * values are missing. */
+bool reranker_is_unsound(const Reranker *reranker, size_t model);
+
 /* ---- Weights ---- */
 
 /* Translations of sentences with references. Of those that a sentence has, the first wins a tie. */

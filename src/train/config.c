@@ -200,11 +200,10 @@ static bool is_same_file(const char *a, const char *b) {
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* A run that wrote over the model that it started from could not continue. */
+/* A run that wrote over the model that it started from would destroy it, and could not continue. */
 static bool check_start(const Config *c, const char *name, Error *err) {
-    static const RunFile own[] = {RUN_MODEL, RUN_LAST, RUN_BACK};
-    for (size_t i = 0; c->start.gguf && i < COUNT(own); i++)
-        if (is_same_file(c->start.path, c->files[own[i]]))
+    for (int file = 0; c->start.gguf && file < RUN_FILES; file++)
+        if (is_same_file(c->start.path, c->files[file]))
             return error_set(err, "%s: train.init: expected a model in another folder than run.dir, found %s", name,
                              c->start.path);
     return true;

@@ -68,13 +68,28 @@ static bool check_pairs(const Config *c, const ModelFile *last, const PairSet *p
                      last->path, weighted ? ", or other weights," : "", c->data_train);
 }
 
+/* An epoch has pairs, but no more than can be numbered. */
+static bool check_size(const Config *c, const PairSet *pairs, Error *err) {
+    const uint64_t most = pairs_most(pairs);
+    double some = 0; /* that every epoch has */
+    for (size_t i = 0; i < stbds_arrlenu(pairs->parts); i++)
+        some = fmax(some, (double)pairs->parts[i].count * pairs->parts[i].weight);
+    if (stbds_arrlenu(pairs->parts) > 0 && some < 2)
+        return error_set(err,
+                         "data.train: expected weights with which an epoch takes at least 2 pairs of one of the files, "
+                         "found %g pairs of %s",
+                         some, c->data_train);
+    return most <= UINT32_MAX || error_set(err, "data.train: expected at most %u pairs in an epoch, found %llu",
+                                           UINT32_MAX, (unsigned long long)most);
+}
+
 /* Writes the cache. One that fits the run stays when these turn out to be other pairs. */
 static bool make_cache(Corpora *d, const Config *c, Pool *pool, CorpusReader *reader, const char *path, uint64_t key,
                        const ModelFile *last, Error *err) {
     PairSet made;
     FileWriter *file = cache_write(path, c->dir, key, reader, d->tokenizer, c->rules, pool, &made, err);
     if (file) weigh(&made, reader);
-    const bool fits = file && check_pairs(c, last, &made, err);
+    const bool fits = file && check_pairs(c, last, &made, err) && check_size(c, &made, err);
     pairs_free(&made);
     if (!fits) {
         if (file) file_cancel(file);
@@ -183,20 +198,6 @@ static char *tell_weights(const Corpora *d, const CorpusReader *train) {
     return all;
 }
 
-/* An epoch has pairs, but no more than can be numbered. */
-static bool check_size(const PairSet *pairs, Error *err) {
-    const uint64_t most = pairs_most(pairs);
-    double some = 0; /* that every epoch has */
-    for (size_t i = 0; i < stbds_arrlenu(pairs->parts); i++)
-        some = fmax(some, (double)pairs->parts[i].count * pairs->parts[i].weight);
-    if (stbds_arrlenu(pairs->parts) > 0 && some < 2)
-        return error_set(
-            err, "data.train: expected weights that give an epoch at least 2 pairs of one of the files, found %g",
-            some);
-    return most <= UINT32_MAX || error_set(err, "data.train: expected at most %u pairs in an epoch, found %llu",
-                                           UINT32_MAX, (unsigned long long)most);
-}
-
 static char *tell_origin(const Corpora *d, const CorpusReader *train) {
     char *files = corpus_files(train), *origin = memory_format("%zu pairs: %s", d->train.count, files);
     free(files);
@@ -214,8 +215,8 @@ bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last
     const bool cached = ok && open_cache(d, c, train, path, key);
     if (ok && !d->tokenizer) d->tokenizer = vocabulary_learn(train, c->rules, c->hyper.vocab, pool, err);
     ok = ok && d->tokenizer && encode_valid(d, c, pool, valid, err) &&
-         (cached ? check_pairs(c, last, &d->train, err) : make_cache(d, c, pool, train, path, key, last, err));
-    ok = ok && check_size(&d->train, err);
+         (cached ? check_pairs(c, last, &d->train, err) && check_size(c, &d->train, err)
+                 : make_cache(d, c, pool, train, path, key, last, err));
     if (ok && !known && !tokenizer) d->merges_missing = c->hyper.vocab - tokenizer_vocab_size(d->tokenizer);
     if (ok) find_words(d, &c->start);
     if (ok) d->origin = tell_origin(d, train);

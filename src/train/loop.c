@@ -18,6 +18,11 @@ enum {
     SKIPS_IN_A_ROW = 10, /* steps skipped before the run goes back */
 };
 
+/* How good a model is on the validation text. */
+typedef struct Mark {
+    double loss, exact, bleu;
+} Mark;
+
 struct Loop {
     Trainer *trainer;
     const Config *config;
@@ -28,6 +33,8 @@ struct Loop {
     Log reel;            /* film.jsonl; file -1: there is none */
     bool film_fails;     /* and a message said so */
     const char *unsound; /* why the validation does not count: numbers that are not finite; NULL: it does */
+    Mark start;          /* of the model that the run starts from ... */
+    bool started;        /* ... if it was measured since the program began */
     StepReport last;     /* the step that was done last */
     bool ending;         /* this step is the last, or the run stops */
     bool unsaved;        /* something could not be written, and has not been since */
@@ -201,12 +208,13 @@ static void log_means(Loop *l, const StepReport *step, double tokens_per_second)
 
 /* ---- Validation ---- */
 
-static bool is_better(const Config *c, const TrainState *s, double loss, const Measured *measured) {
-    if (s->best_step == 0) return true;
-    if (c->metric == METRIC_EXACT && measured->exact != s->best_exact) return measured->exact > s->best_exact;
-    if (c->metric == METRIC_BLEU && measured->bleu != s->best_bleu) return measured->bleu > s->best_bleu;
-    return !(loss >= s->best_loss); /* a NaN from a file is worse than any number */
+static bool is_better(const Config *c, Mark a, Mark b) {
+    if (c->metric == METRIC_EXACT && a.exact != b.exact) return a.exact > b.exact;
+    if (c->metric == METRIC_BLEU && a.bleu != b.bleu) return a.bleu > b.bleu;
+    return !(a.loss >= b.loss); /* a NaN from a file is worse than any number */
 }
+
+static Mark best_mark(const TrainState *s) { return (Mark){s->best_loss, s->best_exact, s->best_bleu}; }
 
 /* "stalled 3 (best 61.20 at step 8,000)" */
 static void put_stalled(char verdict[128], const Config *c, const TrainState *s) {
@@ -247,13 +255,14 @@ static bool validate(Loop *l, Error *err) {
         measured = &all;
     }
 
-    const bool better = counts && is_better(c, s, loss.loss, &all);
+    const Mark now = {loss.loss, all.exact, all.bleu};
+    const bool better = counts && (s->best_step == 0 || is_better(c, now, best_mark(s)));
     char verdict[128] = "new best";
     if (better) {
+        if (l->started && !is_better(c, now, l->start))
+            snprintf(verdict, sizeof verdict, "best so far, but no better than before training");
         s->best_step = s->step;
-        s->best_loss = loss.loss;
-        s->best_exact = all.exact;
-        s->best_bleu = all.bleu;
+        s->best_loss = now.loss, s->best_exact = now.exact, s->best_bleu = now.bleu;
         t->confidence = all.confidence;
         s->best_sentences = measured ? trainer_valid_sentences(t) : 0;
         s->stalled = 0;
@@ -279,6 +288,8 @@ static bool validate_start(Loop *l, Error *err) {
     const Loss loss = trainer_valid_loss(t);
     if (ranks_lost(l->config->ranks, err)) return false;
     if (measured && !measure_together(t, l->config->translate, measured, err)) return false;
+    l->start = (Mark){loss.loss, all.exact, all.bleu};
+    l->started = true;
     display_validation(&l->display, loss, measured, true, "before training");
     logged(l, log_valid(&l->log, &t->state, loss, false, measured, &l->unlogged));
     display_start(&l->display);
@@ -389,9 +400,20 @@ RunStatus loop_stop(Loop *l, Error *err) {
 
 StepReport loop_last(const Loop *l) { return l->last; }
 
+/* Warns that the run made nothing better than the model that it started from. */
+static void tell_no_gain(const Loop *l) {
+    const TrainState *s = &l->trainer->state;
+    if (l->started && s->best_step && !is_better(l->config, best_mark(s), l->start))
+        progress_line(l->display.progress,
+                      "no model of this run is better on data.valid than %s, from which it started; a smaller "
+                      "train.learning_rate may help",
+                      l->config->start.path);
+}
+
 RunStatus loop_end(Loop *l, RunStatus end, Error *err) {
     Error lost;
     l->ending = true;
+    if (end == RUN_FINISHED || end == RUN_STALLED) tell_no_gain(l);
     logged(l, log_write(&l->log, &l->unlogged));
     if (l->reel.file >= 0) filmed(l, log_write(&l->reel, &lost), &lost);
     if (l->unsaved && end != RUN_FAILED) {
