@@ -271,6 +271,7 @@ BEGIN {
     print "#define NMT_ONE_FILE"
     print "#if defined(__clang__)\n#pragma STDC FP_CONTRACT OFF\n#else\n#pragma GCC optimize(\"fp-contract=off\")\n#endif"
     print "#pragma GCC diagnostic ignored \"-Wunused-function\""
+    print "#pragma GCC diagnostic ignored \"-Wtype-limits\""
     for (i = 1; i <= files + kernel_files; i++) {
         path = i <= files ? file[i] : kernel_file[i - files]
         for (k = 1; k <= lines[path]; k++) {

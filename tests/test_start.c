@@ -67,6 +67,9 @@ static void test_no_gain(void) {
     EXPECT_HAS(run.err, ", best so far, but no better than before training\n");
     EXPECT_HAS(run.err, "no model of this run is better on data.valid than base/model.gguf, from which it started");
     command_free(&run);
+    run = TRAIN(0, "next.ini", "run.dir=worse", "train.learning_rate=1", "data.valid=train.tsv", "train.max_steps=60");
+    EXPECT_HAS(run.err, "no model of this run is better on data.valid than base/model.gguf"); /* also when resumed */
+    command_free(&run);
     run = TRAIN(0, "next.ini", "run.dir=better", "data.valid=more.tsv");
     EXPECT_HAS(run.err, ", new best\n");
     EXPECT(!strstr(run.err, "no better") && !strstr(run.err, "is better"));

@@ -245,6 +245,25 @@ static void test_stop_early(void) {
     command_free(&run);
 }
 
+/* A stop before the first validation does not write over a model that another run made. */
+static void test_stop_spares_model(void) {
+    command_gives(0, ARGS("train", "tiny.ini", "run.dir=other", "train.max_steps=20"), NULL);
+    CHECK(unlink("other/last.gguf") == 0, "unlink");
+    copy_file("other/model.gguf", "before.gguf");
+    const uint64_t log = file_version("other/log.jsonl");
+    CommandRun run = command_start(ARGS("train", "tiny.ini", "run.dir=other", "train.max_steps=100000000",
+                                        "valid.every_steps=100000000", "train.log_every=1"),
+                                   NULL);
+    wait_for_save(&run, "other/log.jsonl", log);
+    usleep(300000);
+    kill(run.pid, SIGINT);
+    command_wait(&run);
+    EXPECT_INT(run.code, 130);
+    EXPECT_HAS(run.err, "other/model.gguf stays as it is until the first validation\n");
+    EXPECT(same_bytes("other/model.gguf", "before.gguf") && file_exists("other/last.gguf"));
+    command_free(&run);
+}
+
 /* Trained to the half and then, with another limit, to the end. */
 static void test_halves(void) {
     for (size_t w = 0; w < WAYS; w++) {
@@ -647,6 +666,7 @@ int main(void) {
     RUN(test_threads);
     RUN(test_signals);
     RUN(test_stop_early);
+    RUN(test_stop_spares_model);
     RUN(test_halves);
     RUN(test_full_disk);
     RUN(test_seeds);

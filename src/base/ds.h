@@ -1,8 +1,9 @@
-/* The only file that includes stb_ds, Sean Barrett's dynamic arrays and hash maps.
+/* The only file that includes stb_ds, Sean Barrett's dynamic arrays. (Its hash maps share a seed among all threads, so
+ * the library does not use them.)
  *
  * Debian's libstb-dev installs it as <stb/stb_ds.h>; elsewhere use `make STB=/folder/with/stb_ds.h`. Its macros expand
  * in the caller, so the allocator is set here for everybody: it never returns NULL (base/memory.h). Names have their
- * prefix: stbds_arrput(array, x), stbds_arrlen(array), stbds_arrfree(array); stbds_hmput, stbds_hmgeti for maps. */
+ * prefix: stbds_arrput(array, x), stbds_arrlen(array), stbds_arrfree(array). */
 #pragma once
 
 #include <stdlib.h>

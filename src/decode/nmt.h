@@ -1,15 +1,16 @@
 /* nmt.h: the library. It opens a model, translates, scores and trains.
  *
- *     nmt_model *model;
- *     nmt_translator *translator;
+ *     nmt_model *model = NULL;
+ *     nmt_translator *translator = NULL;
  *     const nmt_result *const *results;
  *     nmt_error err;
  *     const nmt_text text = {"the cat sat", 11};
  *     if (nmt_open(&model, "model.gguf", NMT_HEADER, &err) ||
  *         nmt_translator_new(&translator, model, NULL, &err) ||
  *         nmt_translate(translator, &text, 1, &results, &err))
- *         return fprintf(stderr, "%s\n", err.message), 1;
- *     puts(results[0]->hypotheses[0]->text.bytes);
+ *         fprintf(stderr, "%s\n", err.message);
+ *     else
+ *         puts(results[0]->hypotheses[0]->text.bytes);
  *     nmt_translator_free(translator);
  *     nmt_close(model);
  *
@@ -18,7 +19,8 @@
  * back. The library never prints, ends the process or catches a signal, and there is nothing to initialise. A call runs
  * with the floating-point mode and the locale that it needs, and leaves the thread's as they were.
  *
- * Text is UTF-8 with its length in bytes. Bytes that are not UTF-8 are no failure: they are kept as they are.
+ * Text is UTF-8 with its length in bytes. Bytes that are not UTF-8 are no failure: the model reads them byte by byte.
+ * In results, they are U+FFFD, as are control characters.
  *
  * Three environment variables are read: NMT_ISA names the instruction set to use, NMT_ACCEPT a checksum of a model file
  * that was changed on purpose, and HOME is what ~ means in the paths of a config. NMT_ISA is read once, when a model is
@@ -50,11 +52,11 @@ NMT_API const char *nmt_version(void);
 
 typedef enum nmt_status {
     NMT_OK,
-    NMT_FAILED,         /* a file cannot be read or written, or a model is damaged: the message says which */
+    NMT_FAILED,         /* a file cannot be read or written, a model is damaged, or a config's key is wrong */
     NMT_NO_MEMORY,      /* there is not enough memory */
     NMT_WRONG_ARGUMENT, /* an argument or an option is wrong */
     NMT_WRONG_HEADER,   /* the program was compiled with a header of another interface */
-    NMT_STOPPED,        /* the training was stopped by its callback, and saved */
+    NMT_STOPPED         /* the training was stopped by its callback, and saved */
 } nmt_status;
 
 /* How a call ended. Each thread uses an nmt_error of its own. */
@@ -90,13 +92,14 @@ NMT_API void nmt_close(nmt_model *model); /* NULL is fine */
  * how many the model has, and "vocabulary", how many tokens. The text lives as long as the model. */
 NMT_API const char *nmt_info(const nmt_model *model, const char *key);
 
-/* Key number i that nmt_info knows, from 0; NULL behind the last. */
+/* The name of key number i, from 0, of all that nmt_info knows; NULL behind the last. */
 NMT_API const char *nmt_info_key(const nmt_model *model, size_t i);
 
 /* ---- Translation ---- */
 
 /* How to translate. nmt_options_init fills in the defaults, which are 0 unless the comment names another; then change
- * what you need. Where a comment says "the model's", the value is that of [decode] in the config that the model was
+ * what you need. (A struct full of zeros is something else: with max_ratio and max_extra 0, a translation has one
+ * token.) Where a comment says "the model's", the value is that of [decode] in the config that the model was
  * trained with; the model file keeps it.
  *
  * The most tokens that a translation may have (max_ratio, max_extra, max_length) include the one that ends it;
@@ -108,7 +111,8 @@ typedef struct nmt_options {
     int threads;         /* default 1; 0: one for each core. The bits are the same with any number */
     int beam;            /* hypotheses that the search keeps, 1 (greedy) to 64; 0: the model's */
     int n_best;          /* default 1: how many hypotheses you want of a text, at most 64; the beam is at least this */
-    double length_alpha; /* score = log probability / tokens ^ length_alpha; default -1; negative: the model's */
+    double length_alpha; /* score = log probability / tokens ^ length_alpha, and in parts, the sum of the parts' scores;
+                            default -1; negative: the model's */
     double max_ratio;    /* a translation has at most max_ratio times the tokens of its source, ...; default -1;
                             negative: the model's */
     int max_extra;       /* ... and max_extra more; default -1; negative: the model's */
@@ -118,7 +122,8 @@ typedef struct nmt_options {
     int no_repeat_ngram; /* no sequence of this many tokens occurs twice in a translation; 0: it may */
     int alignment;       /* 1: hypotheses have words, with their shares of the source */
     int sentences;       /* 1: each sentence of a text is translated by itself */
-    nmt_text prefix;     /* every translation begins with it; length 0: none. It is copied */
+    nmt_text prefix;     /* every translation of a text that is not empty begins with it, normalised as the model's
+                            text is; length 0: none. It is copied */
     int sample;          /* 1: draw each token by its probability instead of searching */
     int top_k;           /* draw from this many most likely tokens, at most 64; 0: from all */
     double temperature;  /* default 1: draw by probability ^ (1 / temperature); 0.01 to 100 */
@@ -144,7 +149,8 @@ typedef struct nmt_word {
 /* A translation of a text. New fields may come behind the last. */
 typedef struct nmt_hypothesis {
     nmt_text text;                 /* one line of UTF-8 */
-    double log_probability, score; /* -INFINITY: the model's numbers were not finite, and the text is empty */
+    double log_probability, score; /* of the tokens that were found; nmt_score_pairs may split the same text into
+                                      others. -INFINITY: the model's numbers were not finite, and the text is empty */
     size_t cut;                    /* tokens after which it was cut off, by a limit or because options forbid every
                                       further token; in parts: those of the first part that was cut. 0: it was not */
     const nmt_word *words;         /* (word_count), with options.alignment */
@@ -202,7 +208,7 @@ NMT_API nmt_status nmt_measure(double *score, nmt_metric metric, const nmt_text 
 
 /* Where a training is. New fields may come behind the last. */
 typedef struct nmt_progress {
-    const char *message;                     /* a line that ./train would print now; NULL: this is a step */
+    const char *message;                     /* what happens, such as a validation, in one line; NULL: this is a step */
     uint64_t step, last_step;                /* steps done, and about how many the run will have */
     uint64_t epoch;                          /* passes over the pairs that are done */
     double loss;                             /* of the step, for each target token */
@@ -219,7 +225,9 @@ typedef struct nmt_train_options {
     size_t size;                 /* sizeof(nmt_train_options) */
     int header;                  /* NMT_HEADER */
     int fresh;                   /* 0: continue the run that is in the folder; 1: start over */
-    const char *config;          /* the path of a config; NULL: there is none, and settings has all keys */
+    const char *config;          /* the path of a config, whose paths begin in the process's folder; NULL: there is
+                                    none. Then settings needs data.train, data.valid, run.dir and train.max_steps (or
+                                    max_epochs) */
     const char *const *settings; /* (setting_count) "section.key=value"; they override the config */
     size_t setting_count;
     nmt_on_progress *progress; /* NULL: none */
@@ -229,8 +237,9 @@ typedef struct nmt_train_options {
 /* Fills in the defaults. size: sizeof(nmt_train_options); header: NMT_HEADER. */
 NMT_API void nmt_train_options_init(nmt_train_options *options, size_t size, int header);
 
-/* Trains as ./train does, and returns when the run is over, NMT_OK, or when its callback stopped it, NMT_STOPPED; the
- * same call then continues it. The model is run.dir/model.gguf. Any number of threads may train at the same time, each
+/* Trains as ./train does, and returns when the run is over, NMT_OK, or when its callback stopped it, NMT_STOPPED. The
+ * same call with fresh = 0 then continues it; if the run was over, it returns NMT_OK without a step. The model is
+ * run.dir/model.gguf. Any number of threads may train at the same time, each
  * in a folder of its own; a second run in a folder is refused. */
 NMT_API nmt_status nmt_train(const nmt_train_options *options, nmt_error *err);
 

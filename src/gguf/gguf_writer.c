@@ -11,23 +11,18 @@
 #include "gguf/gguf_internal.h"
 #include "gguf/q8_0.h"
 
-/* A set of names, to notice one that occurs twice. */
-typedef struct NameSet {
-    char *key;
-    bool value; /* not used */
-} NameSet;
-
 struct GgufWriter {
     uint32_t alignment;
     unsigned char *pairs; /* stb_ds array: the key-values as they will be in the file, without the checksum */
     GgufTensor *tensors;  /* stb_ds array */
-    NameSet *keys, *names;
+    char **keys;          /* stb_ds array of strings, to notice one that is set twice */
 };
 
-static void add_name(NameSet **set, const char *name, size_t limit) {
-    CHECK(gguf_name_is_good(name, strlen(name), limit), "a key or tensor name is not empty, short, and visible");
-    CHECK(stbds_shgeti(*set, name) < 0, "a key is set once, a tensor added once");
-    stbds_shput(*set, name, true);
+static void add_key(GgufWriter *writer, const char *key) {
+    CHECK(gguf_name_is_good(key, strlen(key), GGUF_MAX_KEY), "a key is not empty, short, and visible");
+    for (size_t i = 0; i < stbds_arrlenu(writer->keys); i++)
+        CHECK(strcmp(writer->keys[i], key) != 0, "a key is set once");
+    stbds_arrput(writer->keys, memory_string(key));
 }
 
 static void put(unsigned char **bytes, const void *data, size_t size) {
@@ -44,7 +39,7 @@ static void put_string(unsigned char **bytes, const char *text, size_t length) {
 }
 
 static void put_key(GgufWriter *writer, const char *key, GgufType type) {
-    add_name(&writer->keys, key, GGUF_MAX_KEY);
+    add_key(writer, key);
     put_string(&writer->pairs, key, strlen(key));
     put_u32(&writer->pairs, type);
 }
@@ -59,17 +54,15 @@ GgufWriter *gguf_writer_new(uint32_t alignment) {
           "the alignment is a power of two from 8 up");
     GgufWriter *writer = memory_new(1, sizeof *writer);
     writer->alignment = alignment;
-    stbds_sh_new_strdup(writer->keys);
-    stbds_sh_new_strdup(writer->names);
-    add_name(&writer->keys, GGUF_CHECKSUM_KEY, GGUF_MAX_KEY);
+    add_key(writer, GGUF_CHECKSUM_KEY);
     gguf_set_uint32(writer, GGUF_ALIGNMENT_KEY, alignment);
     return writer;
 }
 
 void gguf_writer_free(GgufWriter *writer) {
     if (!writer) return;
-    stbds_shfree(writer->keys);
-    stbds_shfree(writer->names);
+    for (size_t i = 0; i < stbds_arrlenu(writer->keys); i++) free(writer->keys[i]);
+    stbds_arrfree(writer->keys);
     stbds_arrfree(writer->pairs);
     stbds_arrfree(writer->tensors);
     free(writer);
@@ -111,7 +104,9 @@ void gguf_set_array(GgufWriter *writer, const char *key, GgufType element, const
 
 static void add_tensor(GgufWriter *writer, const char *name, uint32_t type, size_t n_dims, const size_t *dims,
                        const void *data) {
-    add_name(&writer->names, name, GGUF_MAX_NAME - 1);
+    CHECK(gguf_name_is_good(name, strlen(name), GGUF_MAX_NAME - 1), "a tensor's name is not empty, short, and visible");
+    for (size_t i = 0; i < stbds_arrlenu(writer->tensors); i++)
+        CHECK(strcmp(writer->tensors[i].name, name) != 0, "a tensor is added once");
     CHECK(n_dims >= 1 && n_dims <= GGUF_MAX_DIMS, "a tensor has 1 to 4 dims");
     GgufTensor tensor = {.type = type, .n_dims = n_dims, .count = 1, .data = data};
     memcpy(tensor.name, name, strlen(name));
@@ -147,7 +142,7 @@ static unsigned char *file_head(const GgufWriter *writer, size_t *checksum_at) {
     put(&head, GGUF_MAGIC, strlen(GGUF_MAGIC));
     put_u32(&head, GGUF_VERSION);
     put_u64(&head, n_tensors);
-    put_u64(&head, stbds_shlenu(writer->keys));
+    put_u64(&head, stbds_arrlenu(writer->keys));
     put(&head, writer->pairs, stbds_arrlenu(writer->pairs));
     put_string(&head, GGUF_CHECKSUM_KEY, strlen(GGUF_CHECKSUM_KEY));
     put_u32(&head, GGUF_UINT64);

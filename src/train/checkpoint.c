@@ -45,6 +45,11 @@ static const Field state_fields[] = {
     STEPS(norm_steps),
     STEPS(saved),
     COUNTER(returns, CHECKPOINT_RETURNS),
+    /* Only of runs from a model: */
+    ROW_INTEGER(KEY("started"), TrainState, started, "0", 0, 1, "", .left_out = true),
+    ROW_REAL(KEY("start_loss"), TrainState, start_loss, "0", -1e300, 1e300, "", .left_out = true),
+    ROW_REAL(KEY("start_exact"), TrainState, start_exact, "0", 0, 1, "", .left_out = true),
+    ROW_REAL(KEY("start_bleu"), TrainState, start_bleu, "0", 0, 100.001, "", .left_out = true),
     ROW_END,
 };
 
@@ -112,6 +117,7 @@ static bool save(const Trainer *t, const char *path, bool with_state, Error *err
     if (with_state) {
         for (const Field *f = state_fields; f->key; f++) {
             const void *at = (const char *)&t->state + f->offset;
+            if (f->left_out && field_is_before(f, &t->state)) continue;
             if (f->type == FIELD_REAL)
                 gguf_set_float64(out, f->key, *(const double *)at);
             else
@@ -146,8 +152,10 @@ static bool read_state(TrainState *state, const ModelFile *last, Error *err) {
         if (f->offset == offsetof(TrainState, best_sentences) && !gguf_has(last->gguf, CORPORA_VALID_KEY))
             continue; /* the file is older than these two keys */
         void *at = (char *)state + f->offset;
-        if (f->type == FIELD_REAL ? !gguf_double(last->gguf, f->key, at, err)
-                                  : !gguf_uint64(last->gguf, f->key, at, err))
+        if (f->left_out && !gguf_has(last->gguf, f->key))
+            field_set_before(f, state);
+        else if (f->type == FIELD_REAL ? !gguf_double(last->gguf, f->key, at, err)
+                                       : !gguf_uint64(last->gguf, f->key, at, err))
             return false;
     }
     if (!fields_check(state_fields, state, last->path, err)) return false;
@@ -184,7 +192,7 @@ static bool compare_validation(Trainer *t, const ModelFile *last, Error *err) {
     if (!changed) return true;
     note(t,
          memory_format("%s than when %s was saved: the best model and valid.patience start anew", changed, last->path));
-    s->best_step = s->stalled = 0;
+    s->best_step = s->stalled = s->started = 0;
     return true;
 }
 

@@ -100,10 +100,12 @@ static bool make_cache(Corpora *d, const Config *c, Pool *pool, CorpusReader *re
            error_set(err, "%s: expected the pairs just written, found others", path);
 }
 
-/* Adds to the error which command fetches the corpus, if the list names one of the recipes that is not here. */
-static CorpusReader *open_text(const char *list, const char *folder, CorpusRules rules, Error *err) {
+/* The error names the key, and the command that fetches the corpus if the list names one of the recipes that is not
+ * here. */
+static CorpusReader *open_text(const char *key, const char *list, const char *folder, CorpusRules rules, Error *err) {
     static const char *const recipes[][2] = {{"data/multi30k/", "multi30k"}, {"data/tatoeba/", "tatoeba"}};
     CorpusReader *reader = corpus_open(list, folder, rules, err);
+    if (!reader) error_set(err, "%s: %s", key, err->text);
     for (size_t i = 0; !reader && i < COUNT(recipes); i++)
         if (strstr(list, recipes[i][0]) && !file_exists(recipes[i][0])) {
             error_set(err, "%s; `sh scripts/get-data.sh %s` fetches this corpus", err->text, recipes[i][1]);
@@ -116,7 +118,7 @@ static bool read_valid(Corpora *d, const Config *c, CorpusReader **reader, Error
     CorpusRules rules = c->rules;
     rules.unique = false;
     rules.keep = true;
-    *reader = open_text(c->data_valid, NULL, rules, err);
+    *reader = open_text("data.valid", c->data_valid, NULL, rules, err);
     if (*reader && corpus_is_weighted(*reader))
         return error_set(err, "data.valid: expected files without weights, because each line counts once, found %s",
                          c->data_valid);
@@ -207,7 +209,7 @@ static char *tell_origin(const Corpora *d, const CorpusReader *train) {
 bool corpora_read(Corpora *d, const Config *c, Pool *pool, const ModelFile *last, Tokenizer *tokenizer, Error *err) {
     *d = (Corpora){.tokenizer = tokenizer};
     const char *path = c->files[RUN_CACHE];
-    CorpusReader *valid = NULL, *train = open_text(c->data_train, c->dir, c->rules, err);
+    CorpusReader *valid = NULL, *train = open_text("data.train", c->data_train, c->dir, c->rules, err);
     const ModelFile *known = last ? last : c->start.gguf ? &c->start : NULL; /* the vocabulary */
     bool ok = train && read_valid(d, c, &valid, err) &&
               (tokenizer || !known || (d->tokenizer = modelfile_tokenizer(known, err)));

@@ -98,11 +98,13 @@ void display_skipped(const Display *d, const StepReport *step) {
 
 void display_validating(Display *d) {
     d->progress->last_draw = -1;
+    d->validating = terminal_seconds();
     show(d, ", validating");
 }
 
 void display_validation(Display *d, Loss loss, const Measured *measured, bool better, const char *verdict) {
     char told[192] = "", cut[48] = "";
+    d->lined += terminal_seconds() - d->validating;
     const char *none = progress_style(d->progress, STYLE_NONE), *good = progress_style(d->progress, STYLE_GOOD);
     if (measured && measured->cut > 0) snprintf(cut, sizeof cut, ", %zu of %zu cut", measured->cut, measured->count);
     if (measured)

@@ -13,8 +13,9 @@ typedef struct Display {
     const Trainer *trainer;
     double began;      /* seconds */
     uint64_t began_at; /* step */
-    double lined;      /* seconds, at the last line that stays */
+    double lined;      /* seconds, at the last line that stays; later by the time that validations took since */
     uint64_t tokens;   /* since then */
+    double validating; /* seconds, at the beginning of the validation */
     Curve losses;
     double due; /* seconds: when the sentence is to be translated next */
 } Display;

@@ -39,8 +39,9 @@ bool join_compare(const Config *c, Error *err) {
     if (count == 1) return true;
     char *config = config_shared(c);
     char *card =
-        memory_format("program = %016" PRIx64 "\ninstruction set = %s\nmathematical library = %016" PRIx64 "\n%s",
-                      program_sum(), cpu_instruction_set(), mathematics_sum(), config);
+        memory_format("program = %016" PRIx64 "\ninstruction set = %s\nmathematical library = %016" PRIx64
+                      "\nchecksum of train.init = %016" PRIx64 "\n%s",
+                      program_sum(), cpu_instruction_set(), mathematics_sum(), modelfile_checksum(&c->start), config);
     bool ok = ranks_compare(c->ranks, card, err);
     free(card);
     free(config);

@@ -33,8 +33,7 @@ struct Loop {
     Log reel;            /* film.jsonl; file -1: there is none */
     bool film_fails;     /* and a message said so */
     const char *unsound; /* why the validation does not count: numbers that are not finite; NULL: it does */
-    Mark start;          /* of the model that the run starts from ... */
-    bool started;        /* ... if it was measured since the program began */
+    Error why;           /* may hold that */
     StepReport last;     /* the step that was done last */
     bool ending;         /* this step is the last, or the run stops */
     bool unsaved;        /* something could not be written, and has not been since */
@@ -144,9 +143,11 @@ static void save_stopped(Loop *l) {
     if (s->saved > 0 && !checkpoint_keep_back(l->trainer, &err))
         progress_line(l->display.progress, "%s; should the run diverge, it cannot go back to its last validation",
                       err.text);
-    /* The best model is unknown, too, when the validation text is another; what is there stays until a validation. */
-    const bool first = s->best_step == 0 && (s->saved == 0 || !file_exists(l->config->files[RUN_MODEL]));
-    save(l, first, *s);
+    /* A model that is there stays until a validation, also if another run made it. */
+    const char *model = l->config->files[RUN_MODEL];
+    const bool other = s->best_step == 0 && file_exists(model);
+    if (other) progress_line(l->display.progress, "%s stays as it is until the first validation", model);
+    save(l, s->best_step == 0 && !other, *s);
 }
 
 /* Makes the validation that was just made the one to go back to. */
@@ -215,6 +216,7 @@ static bool is_better(const Config *c, Mark a, Mark b) {
 }
 
 static Mark best_mark(const TrainState *s) { return (Mark){s->best_loss, s->best_exact, s->best_bleu}; }
+static Mark start_mark(const TrainState *s) { return (Mark){s->start_loss, s->start_exact, s->start_bleu}; }
 
 /* "stalled 3 (best 61.20 at step 8,000)" */
 static void put_stalled(char verdict[128], const Config *c, const TrainState *s) {
@@ -241,14 +243,13 @@ static bool validate(Loop *l, Error *err) {
     display_validating(&l->display);
     const Loss loss = trainer_valid_loss(t);
     if (ranks_lost(c->ranks, err)) return false;
-    Error unsound;
     Measured all = {0}, *measured = NULL;
     bool counts = s->streak == 0 || is_over(c, s);
     l->unsound = NULL;
     if (!isfinite(loss.loss))
         l->unsound = "the validation loss is not finite";
-    else if (counts && !checkpoint_is_sound(t, c->dir, &unsound))
-        l->unsound = "a weight or a moment is not finite";
+    else if (counts && !checkpoint_is_sound(t, c->dir, &l->why))
+        l->unsound = l->why.text;
     counts = counts && !l->unsound;
     if (c->translate > 0 && !l->unsound) {
         if (!measure_together(t, c->translate, &all, err)) return false;
@@ -259,7 +260,7 @@ static bool validate(Loop *l, Error *err) {
     const bool better = counts && (s->best_step == 0 || is_better(c, now, best_mark(s)));
     char verdict[128] = "new best";
     if (better) {
-        if (l->started && !is_better(c, now, l->start))
+        if (s->started && !is_better(c, now, start_mark(s)))
             snprintf(verdict, sizeof verdict, "best so far, but no better than before training");
         s->best_step = s->step;
         s->best_loss = now.loss, s->best_exact = now.exact, s->best_bleu = now.bleu;
@@ -288,8 +289,9 @@ static bool validate_start(Loop *l, Error *err) {
     const Loss loss = trainer_valid_loss(t);
     if (ranks_lost(l->config->ranks, err)) return false;
     if (measured && !measure_together(t, l->config->translate, measured, err)) return false;
-    l->start = (Mark){loss.loss, all.exact, all.bleu};
-    l->started = true;
+    TrainState *s = &t->state;
+    s->started = 1;
+    s->start_loss = loss.loss, s->start_exact = all.exact, s->start_bleu = all.bleu;
     display_validation(&l->display, loss, measured, true, "before training");
     logged(l, log_valid(&l->log, &t->state, loss, false, measured, &l->unlogged));
     display_start(&l->display);
@@ -301,11 +303,9 @@ static bool validate_start(Loop *l, Error *err) {
 static bool go_back(Loop *l, Error *err) {
     TrainState *s = &l->trainer->state;
     const uint64_t from = s->step;
-    char why[64];
-    if (l->unsound)
-        snprintf(why, sizeof why, "%s", l->unsound);
-    else
-        snprintf(why, sizeof why, "%d steps in a row were skipped", SKIPS_IN_A_ROW);
+    char skips[64];
+    snprintf(skips, sizeof skips, "%d steps in a row were skipped", SKIPS_IN_A_ROW);
+    const char *why = l->unsound ? l->unsound : skips;
     if (s->returns == CHECKPOINT_RETURNS) {
         checkpoint_drop_stops(l->trainer);
         const bool model = file_exists(l->config->files[RUN_MODEL]);
@@ -403,7 +403,7 @@ StepReport loop_last(const Loop *l) { return l->last; }
 /* Warns that the run made nothing better than the model that it started from. */
 static void tell_no_gain(const Loop *l) {
     const TrainState *s = &l->trainer->state;
-    if (l->started && s->best_step && !is_better(l->config, best_mark(s), l->start))
+    if (s->started && s->best_step && !is_better(l->config, best_mark(s), start_mark(s)))
         progress_line(l->display.progress,
                       "no model of this run is better on data.valid than %s, from which it started; a smaller "
                       "train.learning_rate may help",

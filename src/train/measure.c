@@ -86,6 +86,7 @@ static void compare(Measured *measured, const Said *said, size_t count, const Co
     ConfidenceSample *judged = memory_new(count, sizeof *judged);
     const size_t samples = size_min(count, SAMPLES);
     size_t exact = 0, shown = 0;
+    measured->cut = 0;
     for (size_t i = 0; i < count; i++) {
         const Text found = said[i].text;
         const bool right = is_right(&work, found, corpus, i, how);

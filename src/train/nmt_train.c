@@ -69,7 +69,7 @@ static bool run(Training *t, Trainer *trainer, FileLock *lock, Error *err) {
     if (status == RUN_FINISHED || status == RUN_STALLED) return true;
     if (status != RUN_STOPPED) return false;
     t->failure = NMT_STOPPED;
-    return error_set(err, "stopped after step %llu, everything saved; the same call continues",
+    return error_set(err, "stopped after step %llu, everything saved; the same call with fresh = 0 continues",
                      (unsigned long long)trainer->state.step);
 }
 

@@ -35,6 +35,8 @@ typedef struct TrainState {
     uint64_t best_sentences; /* that best_exact and best_bleu are of */
     uint64_t stalled;        /* validations since */
     uint64_t saved;          /* the last one that was saved, which a run goes back to; 0: the beginning */
+    uint64_t started;        /* 1: the model that the run starts from was measured, and was this good: */
+    double start_loss, start_exact, start_bleu;
     /* Written by checkpoint_go_back: */
     uint64_t returns; /* how often that happened; each time halves the learning rate */
 } TrainState;

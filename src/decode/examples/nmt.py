@@ -4,7 +4,7 @@
     model = nmt.Model("model.gguf", beam=4)
     print(model.translate(["the cat sat", "a dog ran"]), model.info("nmt.width"))
 """
-import ctypes, os, sys
+import ctypes, os, sys, threading
 from ctypes import POINTER, Structure, byref, c_char, c_char_p, c_double, c_int, c_size_t, c_uint64, c_void_p
 
 def struct(name, **fields): return type(name, (Structure,), {"_fields_": list(fields.items())})
@@ -26,6 +26,7 @@ def check(status, error):
 class Model:
     def __init__(self, path, **options):
         self.model, self.translator, error, o = c_void_p(), c_void_p(), Error(), Options()
+        self.lock = threading.Lock()  # one thread at a time may use a translator
         library.nmt_options_init(byref(o), c_size_t(ctypes.sizeof(o)), HEADER)
         for name, value in options.items():
             if name not in dict(Options._fields_):
@@ -35,9 +36,11 @@ class Model:
         check(library.nmt_translator_new(byref(self.translator), self.model, byref(o), byref(error)), error)
     def info(self, key): return (library.nmt_info(self.model, key.encode()) or b"").decode()
     def translate(self, texts):  # the best translation of each
+        if isinstance(texts, (str, bytes)): raise TypeError("translate: expected a list of strings, found one string")
         coded, results, error = [t.encode(errors="surrogateescape") for t in texts], POINTER(POINTER(Result))(), Error()
         array = (Text * len(coded))(*[(t, len(t)) for t in coded])
-        check(library.nmt_translate(self.translator, array, c_size_t(len(coded)), byref(results), byref(error)), error)
-        return [results[i][0].hypotheses[0][0].text.bytes.decode(errors="replace") for i in range(len(coded))]
+        with self.lock:
+            check(library.nmt_translate(self.translator, array, c_size_t(len(coded)), byref(results), byref(error)), error)
+            return [results[i][0].hypotheses[0][0].text.bytes.decode(errors="replace") for i in range(len(coded))]
     def __del__(self): library.nmt_translator_free(self.translator); library.nmt_close(self.model)
 if __name__ == "__main__": print(*Model(sys.argv[1]).translate(sys.argv[2:]), sep="\n")
