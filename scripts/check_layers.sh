@@ -5,6 +5,7 @@
 #   - a file uses something of each header that it includes: a function, a macro, a type or a constant (exact.h, which
 #     only checks, has none);
 #   - a file that calls free includes base/memory.h, directly or through others;
+#   - no file uses a hash map of stb_ds, whose seed all threads share;
 #   - no two object files call each other, by the symbols that `nm` finds in build/release, if that exists.
 # usage: scripts/check_layers.sh             checks this project
 #        scripts/check_layers.sh --planted   tests the check: it must find each fault planted in a copy of src/
@@ -116,6 +117,8 @@ END {
     }
     for (file in frees) if (!(file in knows)) printf "src/%s: calls free, and does not include base/memory.h\n", file
 }' >>"$bad"
+
+grep -noE 'stbds_(hm|sh)[a-z_]*' src/*/*.[ch] | sed 's/$/: all threads share the seed of the hash maps of stb_ds/' >>"$bad"
 
 if command -v nm >/dev/null; then
     find build/release -name '*.o' -path 'build/release/*/*' ! -path '*/tests/*' 2>/dev/null |
