@@ -493,8 +493,14 @@ static void test_trains(void) {
     EXPECT_INT(train(watch, &seen, 1, &err, "watched", NULL), NMT_OK);
     EXPECT_INT(train(NULL, NULL, 1, &err, "watched", "train.widht=3"), NMT_FAILED);
     EXPECT_HAS(err.message, "train.widht");
+    EXPECT_INT(train(NULL, NULL, 1, &err, "watched", "data.train=-"), NMT_FAILED);
+    EXPECT_HAS(err.message, "data.train: expected files, found -");
     nmt_train_options o;
     nmt_train_options_init(&o, sizeof o, NMT_HEADER);
+    o.config = "-";
+    EXPECT_INT(nmt_train(&o, &err), NMT_WRONG_ARGUMENT);
+    EXPECT_HAS(err.message, "config: expected a file, found -");
+    o.config = NULL;
     EXPECT_INT(nmt_train(&o, &err), NMT_FAILED);
     EXPECT_HAS(err.message, "data.train");
 }

@@ -16,8 +16,9 @@
  *
  * Every function that can fail returns a status, NMT_OK = 0 or another, and fills the caller's nmt_error (which may be
  * NULL) with one line that says why. Running out of memory is such a failure. What a failed call had taken is given
- * back. The library never prints, ends the process or catches a signal, and there is nothing to initialise. A call runs
- * with the floating-point mode and the locale that it needs, and leaves the thread's as they were.
+ * back. The library never prints, reads standard input, ends the process or catches a signal, and there is nothing to
+ * initialise. A call runs with the floating-point mode and the locale that it needs, and leaves the thread's as they
+ * were.
  *
  * Text is UTF-8 with its length in bytes. Bytes that are not UTF-8 are no failure: the model reads them byte by byte.
  * In results, they are U+FFFD, as are control characters.

@@ -1,10 +1,12 @@
 /* The training of the library (decode/nmt.h): what ./train does, with a callback in place of the terminal and signals.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "base/lock.h"
 #include "base/memory.h"
+#include "data/corpus.h"
 #include "decode/nmt_internal.h"
 #include "math/cpu.h"
 #include "train/checkpoint.h"
@@ -95,7 +97,10 @@ static bool train(void *context, Error *err) {
     if (!cpu_check(err) ||
         !config_read(&config, t->options.config, (char *const *)t->options.settings, t->options.setting_count, err))
         return false;
-    bool ok = file_make_folder(config.dir, &made, err);
+    bool ok = !corpus_names_input(config.data_train) ||
+              error_set(err, "data.train: expected files, found -, which is the program's own standard input");
+    made = 0;
+    ok = ok && file_make_folder(config.dir, &made, err);
     if (ok) {
         ok = file_lock(&lock, config.files[RUN_LOCK], err);
         if (ok) {
@@ -117,5 +122,7 @@ nmt_status nmt_train(const nmt_train_options *options, nmt_error *err) {
     for (size_t i = 0; i < t.options.setting_count; i++)
         if (!t.options.settings || !t.options.settings[i])
             return call_refuse(err, NMT_WRONG_ARGUMENT, "settings[%zu]: expected section.key=value, found NULL", i);
+    if (t.options.config && strcmp(t.options.config, "-") == 0)
+        return call_refuse(err, NMT_WRONG_ARGUMENT, "config: expected a file, found -, the program's standard input");
     return call_alone(train, &t, &t.failure, err);
 }
