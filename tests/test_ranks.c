@@ -250,6 +250,10 @@ static void test_refused(void) {
     refused("train.pieces=1", "train.pieces=2", "\"train.pieces = 1\", as rank 0", "found \"train.pieces = 2\"");
     refused("train.pieces=2", "train.pieces=1", "\"train.pieces = 2\", as rank 0", "found \"train.pieces = 1\"");
     refused("train.pieces=4", "train.pieces=5", "\"train.pieces = 4\", as rank 0", "found \"train.pieces = 5\"");
+    CommandRun start = command_run(ARGS("train", "tiny.ini", "run.dir=start", "train.max_steps=2"), NULL);
+    EXPECT_INT(start.code, 0);
+    command_free(&start);
+    refused("train.init=start/model.gguf", "train.init=", "expected \"checksum of train.init = ", "as rank 0");
     write_text("other.tsv", "the cat\tle chat\nthe dog\tle chien\n");
     refused("data.train=train.tsv", "data.train=other.tsv", "expected \"checksum of the training pairs = ", "found");
     refused("data.valid=valid.tsv", "data.valid=other.tsv", "expected \"checksum of the validation text = ", "found");
