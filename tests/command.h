@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include "base/checksum.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "decode/modelfile.h"
 #include "testlib.h"
 
 #define SHARED static inline __attribute__((unused)) /* not every program needs every one */
@@ -187,6 +189,20 @@ SHARED void copy_file(const char *from, const char *to) {
     CHECK(bytes, "a file to copy");
     write_bytes(to, bytes, size);
     free(bytes);
+}
+
+/* Copies a model, with weights that are not numbers. */
+SHARED void spoil_model(const char *from, const char *to) {
+    ModelFile model;
+    Error err;
+    CHECK(modelfile_open(&model, from, &err), "the good model");
+    float *w = memory_new(model.params.count, sizeof *w);
+    for (size_t i = 0; i < model.params.count; i++) w[i] = i % 2 ? NAN : INFINITY;
+    GgufWriter *out = modelfile_writer(&model.info, &model.params, w);
+    CHECK(gguf_write(out, to, &err), "the model of NaN");
+    gguf_writer_free(out);
+    modelfile_close(&model);
+    free(w);
 }
 
 /* Whether both files are there and have the same bytes. */

@@ -957,16 +957,7 @@ static void test_fuzz(void) {
 
 /* Weights that are not numbers: there is a line for each line, and one that says so. */
 static void test_nan_weights(void) {
-    ModelFile model;
-    Error err;
-    CHECK(modelfile_open(&model, "run/model.gguf", &err), "the good model");
-    float *w = memory_new(model.params.count, sizeof *w);
-    for (size_t i = 0; i < model.params.count; i++) w[i] = i % 2 ? NAN : INFINITY;
-    GgufWriter *out = modelfile_writer(&model.info, &model.params, w);
-    CHECK(gguf_write(out, "bad.gguf", &err), "the model of NaN");
-    gguf_writer_free(out);
-    modelfile_close(&model);
-    free(w);
+    spoil_model("run/model.gguf", "bad.gguf");
     static const char *const beams[] = {"--beam=1", "--beam=4"};
     for (size_t i = 0; i < COUNT(beams); i++) {
         CommandRun run = command_run(ARGS("translate", "-m", "bad.gguf", beams[i], "the cat", "the dog"), NULL);

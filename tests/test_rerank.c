@@ -265,24 +265,10 @@ static void test_command_calibrates(void) {
     free(pairs), free(sources), free(said), free(list), free(scores), free(out);
 }
 
-/* Writes the model with weights that are not numbers. */
-static void spoil(const char *from, const char *to) {
-    ModelFile model;
-    Error err;
-    CHECK(modelfile_open(&model, from, &err), "the good model");
-    float *w = memory_new(model.params.count, sizeof *w);
-    for (size_t i = 0; i < model.params.count; i++) w[i] = NAN;
-    GgufWriter *file = modelfile_writer(&model.info, &model.params, w);
-    CHECK(gguf_write(file, to, &err), "the model of NaN");
-    gguf_writer_free(file);
-    modelfile_close(&model);
-    free(w);
-}
-
 /* A model whose numbers are not finite has no say, and a message says so. Of several models with one, none has. */
 static void test_command_unsound(void) {
-    spoil("back/model.gguf", "nan.gguf");
-    spoil("run/model.gguf", "one.gguf");
+    spoil_model("back/model.gguf", "nan.gguf");
+    spoil_model("run/model.gguf", "one.gguf");
     char *said, *plain = command_says(ARGS("translate", MODEL), lines, 0, NULL),
                 *out = command_says(ARGS("translate", MODEL, "--reverse=nan.gguf", BACK), lines, 1, &said);
     EXPECT_HAS(said, "translate: nan.gguf: the model's numbers are not finite for some translations: they are ranked "

@@ -259,7 +259,7 @@ static void test_stop_spares_model(void) {
     kill(run.pid, SIGINT);
     command_wait(&run);
     EXPECT_INT(run.code, 130);
-    EXPECT_HAS(run.err, "other/model.gguf stays as it is until the first validation\n");
+    EXPECT_HAS(run.err, "other/model.gguf stays as it is until the next validation\n");
     EXPECT(same_bytes("other/model.gguf", "before.gguf") && file_exists("other/last.gguf"));
     command_free(&run);
 }

@@ -143,11 +143,11 @@ static void save_stopped(Loop *l) {
     if (s->saved > 0 && !checkpoint_keep_back(l->trainer, &err))
         progress_line(l->display.progress, "%s; should the run diverge, it cannot go back to its last validation",
                       err.text);
-    /* A model that is there stays until a validation, also if another run made it. */
+    /* Without a best model, one that is there stays until a validation: another run may have made it. */
     const char *model = l->config->files[RUN_MODEL];
-    const bool other = s->best_step == 0 && file_exists(model);
-    if (other) progress_line(l->display.progress, "%s stays as it is until the first validation", model);
-    save(l, s->best_step == 0 && !other, *s);
+    const bool first = s->best_step == 0, stays = first && file_exists(model);
+    if (stays) progress_line(l->display.progress, "%s stays as it is until the next validation", model);
+    save(l, first && !stays, *s);
 }
 
 /* Makes the validation that was just made the one to go back to. */

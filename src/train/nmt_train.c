@@ -99,7 +99,6 @@ static bool train(void *context, Error *err) {
         return false;
     bool ok = !corpus_names_input(config.data_train) ||
               error_set(err, "data.train: expected files, found -, which is the program's own standard input");
-    made = 0;
     ok = ok && file_make_folder(config.dir, &made, err);
     if (ok) {
         ok = file_lock(&lock, config.files[RUN_LOCK], err);
